@@ -1,0 +1,26 @@
+# `make run` and `make test` set up .venv by themselves, as the lock file has it.
+PYTHON ?= python3
+CONFIG ?= configs/shapes_anisotropic.py:laptop
+BIN := .venv/bin
+
+.PHONY: run test lint setup
+
+run: setup
+	$(BIN)/python -m experiments.main --config=$(CONFIG)
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml uv.lock
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"decomp needs Python >= 3.11; $(PYTHON) is {v[0]}.{v[1]}. Try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet
+	@touch $@

@@ -1,0 +1,82 @@
+"""Arrays kept on disk between runs, trusted only if their checksum is right."""
+
+import hashlib
+import logging
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+_log = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    """`$DECOMP_CACHE`, or `~/.cache/decomp` if that is not set."""
+    return Path(os.environ.get("DECOMP_CACHE") or os.path.expanduser("~/.cache/decomp"))
+
+
+def bytes_of(
+    path: Path, make: Callable[[], np.ndarray], *, sha256: str, row_bytes: int
+) -> np.ndarray:
+    """The array of known checksum kept at `path`; made, and kept there, if need be.
+
+    A damaged file is replaced, and a folder that cannot be written to is no error: both
+    are said in one log line. The file is mapped, so processes share its memory.
+
+    Args:
+        path: Holds the bytes of the array and nothing else.
+        make: Computes the array, uint8 `[N, row_bytes]`.
+        sha256: Hexadecimal checksum of the array's bytes.
+        row_bytes: Length of the last axis.
+
+    Returns:
+        uint8 `[N, row_bytes]`, read-only if it came from the file.
+    """
+    kept = _read(path, sha256=sha256)
+    if kept is not None:
+        return kept.reshape(-1, row_bytes)
+    made = make()
+    digest = _sha256(made)
+    if digest != sha256:
+        raise RuntimeError(f"{path.name}: expected sha256 {sha256}; computed {digest}.")
+    try:
+        _write(path, made)
+    except OSError as error:
+        _log.warning("%s cannot be written, kept in memory only (%s).", path, error)
+    return made
+
+
+def _read(path: Path, *, sha256: str) -> np.ndarray | None:
+    try:
+        kept = np.asarray(np.memmap(path, np.uint8, mode="r"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:  # ValueError: the file is empty
+        _log.warning("%s cannot be read, made again (%s).", path, error)
+        return None
+    digest = _sha256(kept)
+    if digest == sha256:
+        return kept
+    _log.warning("%s is damaged, made again (its sha256 is %s).", path, digest)
+    return None
+
+
+def _write(path: Path, array: np.ndarray) -> None:
+    """Writes beside `path`, then renames: readers see the whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        with open(partial, "xb") as file:
+            file.write(np.ascontiguousarray(array).data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _sha256(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

@@ -1,0 +1,175 @@
+"""Reads dSprites from a file in the layout of the official archives.
+
+| file  | images                  | classes, colour first         |
+| ----- | ----------------------- | ----------------------------- |
+| .npz  | `imgs` uint8 [N, 64, 64] | `latents_classes` int [N, 6]  |
+| .hdf5 | `imgs` uint8 [N, 64, 64] | `latents/classes` int [N, 6]  |
+
+Any part of the set will do (N ≤ 737,280), each class at most once, in any order: the
+images come back in canonical order. They are read and packed block by block, so the
+3 GB of unpacked pixels are never in memory.
+"""
+
+import logging
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from decomp.datasets import dsprites_render
+
+_log = logging.getLogger(__name__)
+_BLOCK = 4096  # images
+_Arrays = tuple[np.ndarray, np.ndarray]  # packed [N, 512], classes [N, 6]
+_BAD_FILE = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    tokenize.TokenError,  # of a garbled .npy header
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Reads an .npz or .hdf5 file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Packed images uint8 `[N, 512]` and factors uint8 `[N, 5]`, in canonical order.
+    """
+    if path.suffix == ".npz":
+        return _checked(path, _read_npz)
+    if path.suffix in (".hdf5", ".h5"):
+        return read_hdf5(path)
+    raise ValueError(
+        f"{path}: expected a file .npz, .hdf5 or .h5; got {path.suffix!r}."
+    )
+
+
+def read_hdf5(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Reads an .hdf5 file whatever its name; see `read`."""
+    return _checked(path, _read_hdf5)
+
+
+def _checked(path: Path, read_arrays: Callable[[Path], _Arrays]) -> _Arrays:
+    """Reads, puts the images in canonical order, and names the file in every error."""
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a dSprites file; got no such file.")
+    try:
+        packed, classes = read_arrays(path)
+        factors = _factors(classes)
+        index = dsprites_render.flat_index(factors)
+        order = np.argsort(index, kind="stable")
+        repeated = np.flatnonzero(np.diff(index[order]) == 0)
+        if len(repeated):
+            twice = factors[order[repeated[0]]].tolist()
+            raise ValueError(f"expected every class once; got {twice} more than once")
+    except _BAD_FILE as error:
+        problem = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        if not problem.startswith("expected"):  # it came from a library
+            problem = f"expected an intact archive; got the error {problem!r}"
+        raise ValueError(f"{path}: {problem}.") from error
+    if (np.diff(order) != 1).any():
+        _log.warning("%s: not in canonical order; sorted by its classes.", path)
+        packed, factors = packed[order], factors[order]
+    return packed, factors.astype(np.uint8)
+
+
+def _factors(classes: np.ndarray) -> np.ndarray:
+    """Drops the constant colour of `[N, 6]`."""
+    if classes[:, 0].any():
+        raise ValueError("expected colour class 0 in column 0; got others")
+    return classes[:, 1:]
+
+
+def _check_layout(images: tuple[int, ...], classes: tuple[int, ...]) -> None:
+    count = images[0] if images else 0
+    if images[1:] != (64, 64) or not 0 < count <= dsprites_render.NUM_IMAGES:
+        raise ValueError(f"expected imgs [N ≤ 737280, 64, 64]; got {list(images)}")
+    if classes != (count, 6):
+        raise ValueError(f"expected classes [{count}, 6]; got {list(classes)}")
+
+
+def _check_types(images: np.dtype, classes: np.dtype) -> None:
+    if images not in (np.uint8, np.bool_):
+        raise ValueError(f"expected imgs of type uint8; got {images}")
+    if classes.kind not in "iu":
+        raise ValueError(f"expected classes of an integer type; got {classes}")
+
+
+def _pack(
+    read_images: Callable[[int, int], np.ndarray], *, count: int, block: int = _BLOCK
+) -> np.ndarray:
+    """Packs `read_images(start, stop)`, called in order, into uint8 `[count, 512]`."""
+    packed = np.empty((count, dsprites_render.NUM_BYTES), np.uint8)
+    for start in range(0, count, block):
+        stop = min(start + block, count)
+        images = read_images(start, stop).reshape(stop - start, 64 * 64)
+        if images.max() > 1:
+            raise ValueError(f"expected pixels 0 and 1; got {images.max()}")
+        packed[start:stop] = np.packbits(images, axis=1)
+    return packed
+
+
+def _read_npz(path: Path) -> _Arrays:
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(name.removesuffix(".npy") for name in archive.namelist())
+        if not {"imgs", "latents_classes"} <= set(names):
+            raise ValueError(f"expected arrays imgs and latents_classes; got {names}")
+        with archive.open("latents_classes.npy") as file:
+            classes = np.lib.format.read_array(file, allow_pickle=False)
+        with archive.open("imgs.npy") as file:
+            shape, dtype = _npy_header(file)
+            _check_types(dtype, classes.dtype)
+            _check_layout(shape, classes.shape)
+
+            def read_images(start: int, stop: int) -> np.ndarray:
+                data = file.read((stop - start) * 64 * 64)
+                if len(data) < (stop - start) * 64 * 64:
+                    raise ValueError(f"expected {shape[0]} images; the data end early")
+                return np.frombuffer(data, np.uint8)
+
+            packed = _pack(read_images, count=shape[0])
+            file.read(1)  # at the end of its data zipfile compares the checksum
+    return packed, classes
+
+
+def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of the array that follows; the array itself is not read."""
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        header = np.lib.format.read_array_header_1_0(file)
+    else:
+        header = np.lib.format.read_array_header_2_0(file)
+    shape, column_major, dtype = header
+    if column_major:
+        raise ValueError("expected imgs in row-major order; got column-major")
+    return shape, dtype
+
+
+def _read_hdf5(path: Path) -> _Arrays:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        images, table = file.get("imgs"), file.get("latents/classes")
+        if not (isinstance(images, h5py.Dataset) and isinstance(table, h5py.Dataset)):
+            raise ValueError(
+                f"expected datasets imgs and latents/classes; got {sorted(file)}"
+            )
+        _check_types(images.dtype, table.dtype)
+        _check_layout(images.shape or (), table.shape or ())
+        chunk = images.chunks[0] if images.chunks else 1
+        block = chunk * max(1, _BLOCK // chunk)  # a chunk is decompressed only once
+        packed = _pack(
+            lambda start, stop: images[start:stop], count=images.shape[0], block=block
+        )
+        return packed, table[:]

@@ -1,0 +1,75 @@
+"""Variances of a data set along its principal axes, the scale of the PCA prior."""
+
+from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def second_moments(batches: Iterable[jax.Array]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and mean outer product of a data set that is read batch by batch.
+
+    Products are summed in float32 within a batch, where sums of integers below 2²⁴ are
+    exact, and in float64 across batches.
+
+    Args:
+        batches: Arrays `[B, X]`, together the whole data set.
+
+    Returns:
+        E[x] `[X]` and E[x xᵀ] `[X, X]`, float64.
+    """
+    count, total, products = 0, np.float64(0), np.float64(0)
+    for batch in batches:
+        batch_total, batch_products = _sums(batch)
+        count += batch.shape[0]
+        total = total + np.asarray(batch_total, np.float64)
+        products = products + np.asarray(batch_products, np.float64)
+    if count == 0:
+        raise ValueError("expected at least one batch of data; got none.")
+    return total / count, products / count
+
+
+@jax.jit
+def _sums(batch: jax.Array) -> tuple[jax.Array, jax.Array]:
+    highest = jax.lax.Precision.HIGHEST
+    return jnp.sum(batch, 0), jnp.matmul(batch.T, batch, precision=highest)
+
+
+def variances(
+    moments: tuple[np.ndarray, np.ndarray], *, latents: int, ranks: str = "top"
+) -> np.ndarray:
+    """Variances along D principal axes, λ_d ∝ s_d² of the singular values s_d.
+
+    Args:
+        moments: What `second_moments` returned.
+        latents: Number of axes D.
+        ranks: "top" takes the D largest variances of the centred data, as the paper
+            says. "released_code" takes what the authors' released code does: of the
+            data not centred, ranks 2D, 2D − 1, …, D + 1 (its singular values came in
+            ascending order).
+
+    Returns:
+        Variances `[D]`, float64, positive.
+
+    Raises:
+        ValueError: For unknown ranks, or data with fewer than the axes asked for.
+
+    Source: Mathieu et al. 2018, App. B.1.
+    """
+    mean, outer = moments
+    if ranks == "top":
+        spectrum = np.linalg.eigvalsh(outer - np.outer(mean, mean))[::-1]
+        chosen = spectrum[:latents]
+    elif ranks == "released_code":
+        spectrum = np.linalg.eigvalsh(outer)[::-1]
+        chosen = spectrum[latents : 2 * latents][::-1]
+    else:
+        raise ValueError(f"unknown ranks '{ranks}'; choices: top, released_code.")
+    if len(chosen) < latents or chosen.min() <= 1e-12 * spectrum[0]:
+        positive = int(np.sum(spectrum > 1e-12 * spectrum[0]))
+        raise ValueError(
+            f"ranks '{ranks}' need more principal axes than the data have: "
+            f"{latents} latents, {positive} axes of positive variance."
+        )
+    return chosen

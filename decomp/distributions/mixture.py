@@ -1,0 +1,93 @@
+"""Mixture of diagonal Gaussians: p(z) = Σ_k π_k Π_d N(z_d; μ_kd, σ_kd²).
+
+A mixture does not factorise over dimensions, so there is no density per dimension: its
+log-density is one number per point, whatever D is.
+"""
+
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from decomp import estimate
+from decomp.distributions import gaussian
+from decomp.distributions.gaussian import Gaussian
+from decomp.estimate import Estimate
+
+
+class Mixture(NamedTuple):
+    """Logits of the weights, π = softmax(log_weights), and the components.
+
+    A logit of −∞ switches a component off; at least one must be finite.
+    """
+
+    log_weights: jax.Array  # [K], need not be normalised
+    components: Gaussian  # leaves [K, D]
+
+
+def log_prob(p: Mixture, z: jax.Array) -> jax.Array:
+    """log p(z) = log Σ_k π_k N(z; μ_k, diag σ_k²).
+
+    Args:
+        p: Leaves `[K]` and `[K, D]`.
+        z: Point `[D]`.
+
+    Returns:
+        Log-density `[]` in nats: the sum over dimensions is inside the sum over k.
+    """
+    return jax.nn.logsumexp(_log_joint(p, z))
+
+
+def responsibilities(p: Mixture, z: jax.Array) -> jax.Array:
+    """p(k|z) = π_k N(z; μ_k, diag σ_k²)/p(z).
+
+    Args:
+        p: Leaves `[K]` and `[K, D]`.
+        z: Point `[D]`.
+
+    Returns:
+        Probabilities `[K]`.
+    """
+    return jax.nn.softmax(_log_joint(p, z))
+
+
+def sample(key: jax.Array, p: Mixture) -> jax.Array:
+    """One draw: k ~ π, then z ~ N(μ_k, diag σ_k²).
+
+    Args:
+        key: Consumed.
+        p: Leaves `[K]` and `[K, D]`.
+
+    Returns:
+        Draw `[D]`; its derivative reaches the chosen component, not the weights.
+    """
+    index_key, noise_key = jax.random.split(key)
+    index = jax.random.categorical(index_key, p.log_weights)
+    chosen = Gaussian(p.components.loc[index], p.components.scale[index])
+    return gaussian.sample(noise_key, chosen)
+
+
+def entropy(key: jax.Array, p: Mixture, *, num_samples: int) -> Estimate:
+    """Monte-Carlo estimate of H[p] = −E_p[log p(z)].
+
+    Args:
+        key: Consumed.
+        p: Leaves `[K]` and `[K, D]`.
+        num_samples: Independent draws S ≥ 2; memory is S · K · D.
+
+    Returns:
+        Estimate in nats; unbiased.
+    """
+
+    def term(s: jax.Array) -> jax.Array:
+        return -log_prob(p, sample(jax.random.fold_in(key, s), p))
+
+    return estimate.from_samples(jax.vmap(term)(jnp.arange(num_samples)))
+
+
+def _log_joint(p: Mixture, z: jax.Array) -> jax.Array:
+    """log π_k + log N(z; μ_k, diag σ_k²), `[K]`."""
+    chex.assert_rank([p.log_weights, p.components.loc, z], [1, 2, 1])
+    log_pz_k = jax.vmap(gaussian.log_prob, (0, None))(p.components, z)  # [K]
+    return jax.nn.log_softmax(p.log_weights) + log_pz_k

@@ -1,0 +1,1 @@
+"""Flax modules for encoders and decoders; batched: x `[B, X]`, z `[B, D]`."""

@@ -1,0 +1,164 @@
+"""The 4×4 convolution of stride 2 and padding 1, and its transpose, as matrix products.
+
+Layout: batch innermost, `[C, H, W, B]`, which makes every slice, pad and add a copy of
+contiguous rows. Each function is slices and one product, so that `jax.vmap` over runs
+with a kernel each gives a batched matrix product and never a grouped convolution.
+
+Both functions read one kernel `[4, 4, c, o]`: `conv` takes c channels to o on half the
+grid, `conv_transpose` takes o channels back to c on twice the grid, and each is the
+other's derivative in its input. Reverse-mode derivatives only.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.linen.dtypes import promote_dtype
+
+from decomp.networks.initialisers import bias_init, kernel_init
+
+KERNEL = 4
+STRIDE = 2
+
+
+class Conv(nn.Module):
+    """`nn.Conv(features, (4, 4), 2, padding=1)` on `[C, H, W, B]`; same parameters."""
+
+    features: int
+    initialiser: str = "torch"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps `[C, H, W, B]` to `[features, H/2, W/2, B]`."""
+        shape = (KERNEL, KERNEL, x.shape[0], self.features)
+        x, kernel, bias = _parameters(self, x, shape)
+        return conv(x, kernel) + bias
+
+
+class ConvTranspose(nn.Module):
+    """`nn.ConvTranspose` on `[C, H, W, B]`; same parameters.
+
+    Equal to `nn.ConvTranspose(features, (4, 4), (2, 2), transpose_kernel=True)` with
+    padding "SAME", that is, to PyTorch's ConvTranspose2d(4, stride 2, padding 1).
+    """
+
+    features: int
+    initialiser: str = "torch"
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps `[C, H, W, B]` to `[features, 2H, 2W, B]`."""
+        shape = (KERNEL, KERNEL, self.features, x.shape[0])
+        x, kernel, bias = _parameters(self, x, shape)
+        return conv_transpose(x, kernel) + bias
+
+
+@jax.custom_vjp
+def conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """y[o, h, w] = Σ_{i, j, c} kernel[i, j, c, o] · x[c, 2h + i − 1, 2w + j − 1].
+
+    Args:
+        x: `[c, H, W, B]`, H and W even; zero outside.
+        kernel: `[4, 4, c, o]`.
+
+    Returns:
+        `[o, H/2, W/2, B]`.
+    """
+    chex.assert_shape(kernel, (KERNEL, KERNEL, x.shape[0], None))
+    return jnp.einsum("ijco,ijchwb->ohwb", kernel, _patches(x))
+
+
+@jax.custom_vjp
+def conv_transpose(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """y[c, 2h + i − 1, 2w + j − 1] = Σ kernel[i, j, c, o] · x[o, h, w], over all hits.
+
+    Args:
+        x: `[o, H, W, B]`.
+        kernel: `[4, 4, c, o]`.
+
+    Returns:
+        `[c, 2H, 2W, B]`.
+    """
+    chex.assert_shape(kernel, (KERNEL, KERNEL, None, x.shape[0]))
+    # A tap is i = 2a + r: r is the parity of the padded output row 2(h + a) + r.
+    taps = kernel.reshape(2, 2, 2, 2, *kernel.shape[2:])  # [a, r, e, s, c, o]
+    taps = taps.swapaxes(1, 2)  # [a, e, r, s, c, o]
+    wide, narrow = x.shape[0], kernel.shape[2]
+    # The two forms hold 16·narrow or 4·wide rows between slices and product.
+    if 4 * narrow < wide:
+        product = jnp.einsum("aersco,ohwb->aerschwb", taps, x)
+        parts = [_shift(product[a, e], a, e) for a in (0, 1) for e in (0, 1)]
+        parities = parts[0] + parts[1] + parts[2] + parts[3]
+    else:
+        windows = jnp.stack([_shift(x, a, e) for a in (0, 1) for e in (0, 1)])
+        windows = windows.reshape(2, 2, *windows.shape[1:])
+        parities = jnp.einsum("aersco,aeohwb->rschwb", taps, windows)
+    return _interleave(parities)
+
+
+def _kernel_gradient(large: jax.Array, small: jax.Array) -> jax.Array:
+    """Σ over positions of `large` `[c, H, W, B]` times `small` `[o, H/2, W/2, B]`."""
+    return jnp.einsum("ijchwb,ohwb->ijco", _patches(large), small)
+
+
+_Pair = tuple[jax.Array, jax.Array]
+
+
+def _conv_backward(residuals: _Pair, dy: jax.Array) -> _Pair:
+    x, kernel = residuals
+    return conv_transpose(dy, kernel), _kernel_gradient(x, dy)
+
+
+def _conv_transpose_backward(residuals: _Pair, dy: jax.Array) -> _Pair:
+    x, kernel = residuals
+    return conv(dy, kernel), _kernel_gradient(dy, x)
+
+
+conv.defvjp(lambda x, kernel: (conv(x, kernel), (x, kernel)), _conv_backward)
+conv_transpose.defvjp(
+    lambda x, kernel: (conv_transpose(x, kernel), (x, kernel)), _conv_transpose_backward
+)
+
+
+def _patches(x: jax.Array) -> jax.Array:
+    """The inputs under each tap: `[4, 4, C, H/2, W/2, B]`."""
+    chex.assert_rank(x, 4)
+    channels, height, width, batch = x.shape
+    if height % 2 or width % 2:
+        raise ValueError(f"expected an even height and width; got {height} × {width}.")
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    slices = [
+        padded[:, i : i + height : STRIDE, j : j + width : STRIDE]
+        for i in range(KERNEL)
+        for j in range(KERNEL)
+    ]
+    shape = (KERNEL, KERNEL, channels, height // 2, width // 2, batch)
+    return jnp.stack(slices).reshape(shape)
+
+
+def _shift(x: jax.Array, down: int, right: int) -> jax.Array:
+    """Places `[..., H, W, B]` on a grid `[..., H + 1, W + 1, B]` at (down, right)."""
+    still = [(0, 0)] * (x.ndim - 3)
+    return jnp.pad(x, [*still, (down, 1 - down), (right, 1 - right), (0, 0)])
+
+
+def _interleave(parities: jax.Array) -> jax.Array:
+    """From parities `[r, s, C, H + 1, W + 1, B]` to the image `[C, 2H, 2W, B]`."""
+    _, _, channels, height, width, batch = parities.shape
+    grid = parities.transpose(2, 3, 0, 4, 1, 5)
+    grid = grid.reshape(channels, 2 * height, 2 * width, batch)
+    return grid[:, 1:-1, 1:-1]
+
+
+def _parameters(
+    module: Conv | ConvTranspose, x: jax.Array, shape: tuple[int, ...]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The input, kernel and bias `[features, 1, 1, 1]` in one dtype."""
+    chex.assert_rank(x, 4)
+    fan_in = shape[0] * shape[1] * shape[2]
+    kernel = module.param("kernel", kernel_init(module.initialiser), shape, jnp.float32)
+    bias = module.param(
+        "bias", bias_init(module.initialiser, fan_in), (module.features,), jnp.float32
+    )
+    x, kernel, bias = promote_dtype(x, kernel, bias)
+    return x, kernel, bias[:, None, None, None]

@@ -1,0 +1,106 @@
+"""Overlap of the posteriors q(z|x_n): neither a look-up table nor all the same.
+
+The paper asks for an overlap that is neither too small nor too large and names no
+measure of it; these are ours. `q` is the set of posteriors, leaves `[N, D]`.
+"""
+
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from decomp import aggregate, estimate
+from decomp.distributions import gaussian
+from decomp.distributions.gaussian import Gaussian
+from decomp.estimate import Estimate
+
+
+def mean_log_det(q: Gaussian) -> jax.Array:
+    """(1/N) Σ_n log|S(x_n)|, the log-volume of the posteriors' covariances S.
+
+    Args:
+        q: Posteriors, leaves `[N, D]`.
+
+    Returns:
+        `[]`, nats; it depends on the scale of the latent space.
+    """
+    return jnp.mean(jax.vmap(gaussian.log_det)(q))
+
+
+def relative_information(information: Estimate, *, num_points: int) -> Estimate:
+    """I_q(z; n)/log N: 1 without overlap, 0 if all posteriors are the same.
+
+    Args:
+        information: I_q(z; n) in nats, from `decomposition.mutual_information`.
+        num_points: N ≥ 2.
+
+    Returns:
+        Estimate without unit, as unbiased as `information`.
+    """
+    if num_points < 2:
+        raise ValueError(f"log N needs at least 2 points; got {num_points}.")
+    return Estimate(*(leaf / math.log(num_points) for leaf in information))
+
+
+def mean_bhattacharyya(q: Gaussian, *, block: int = 256) -> jax.Array:
+    """The mean over pairs n ≠ m of BC = ∫ √(q(z|x_n) q(z|x_m)) dz.
+
+    For diagonal Gaussians
+    BC = Π_d √(2 σ_n σ_m/(σ_n² + σ_m²)) · exp(−(μ_n − μ_m)²/(4 (σ_n² + σ_m²))).
+
+    Args:
+        q: Posteriors, leaves `[N, D]`, N ≥ 2.
+        block: Rows of the N × N table held at once; memory is `block · N · D`.
+
+    Returns:
+        `[]` in [0, 1], exact; 0 without overlap.
+    """
+    chex.assert_rank(q.loc, 2)
+    count = q.loc.shape[0]
+
+    def row(n: jax.Array) -> jax.Array:
+        coefficient = jax.vmap(_bhattacharyya, (None, 0))(
+            jax.tree.map(lambda leaf: leaf[n], q), q
+        )
+        return jnp.sum(jnp.where(jnp.arange(count) == n, 0, coefficient))
+
+    rows = jax.lax.map(row, jnp.arange(count), batch_size=block)
+    return jnp.mean(rows) / (count - 1)
+
+
+def effective_neighbours(
+    key: jax.Array, q: Gaussian, *, num_samples: int, block: int = 256
+) -> Estimate:
+    """E_q(z)[exp H[r(·|z)]], r(n|z) = q(z|x_n)/Σ_m q(z|x_m): how many points share z.
+
+    1 without overlap, N if all posteriors are the same. As E_q(z) H[r(·|z)] is
+    log N − I_q(z; n), it is at least N · exp(−I_q(z; n)), by Jensen.
+
+    Args:
+        key: Consumed.
+        q: Posteriors of the whole data set, leaves `[N, D]`.
+        num_samples: Samples S ≥ 2 of z ~ q(z).
+        block: Samples evaluated at once; memory is `block · N · D`.
+
+    Returns:
+        Estimate of a number of data points in [1, N]; unbiased.
+    """
+
+    def term(s: jax.Array) -> jax.Array:
+        z = aggregate.sample(jax.random.fold_in(key, s), q)
+        log_qz_x = jax.vmap(gaussian.log_prob, (0, None))(q, z)
+        log_r = jax.nn.log_softmax(log_qz_x)
+        return jnp.exp(-jnp.sum(jnp.exp(log_r) * log_r))
+
+    terms = jax.lax.map(term, jnp.arange(num_samples), batch_size=block)
+    return estimate.from_samples(terms)
+
+
+def _bhattacharyya(a: Gaussian, b: Gaussian) -> jax.Array:
+    """BC of two diagonal Gaussians with leaves `[D]`."""
+    width = jnp.hypot(a.scale, b.scale)
+    # The ratios stay in range where σ² would underflow.
+    volume = 2 * (a.scale / width) * (b.scale / width)
+    distance = (a.loc - b.loc) / width
+    return jnp.exp(jnp.sum(0.5 * jnp.log(volume) - 0.25 * distance**2))

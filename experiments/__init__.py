@@ -1,0 +1,1 @@
+"""The harness for the paper: files, configurations, many runs, figures."""

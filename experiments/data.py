@@ -1,0 +1,100 @@
+"""The data of a config, as arrays that stay on the device."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from decomp.datasets import dsprites, pinwheel, principal
+
+
+class Data(NamedTuple):
+    """A data set; `pixels` turns rows as stored into the x of a network."""
+
+    points: np.ndarray  # [N, P] as stored: packed bits, counts of pixels, coordinates
+    factors: np.ndarray | None  # [N, F] classes
+    pixels_per_value: int  # pixels a value of x stands for: the weight of its log p
+    side: int  # of an image; 0 for points of the plane
+
+
+def load(config: ConfigDict) -> Data:
+    """Loads, renders or samples the data set of a config.
+
+    Raises:
+        ValueError: For a file that is not what it should be.
+    """
+    data_key = jax.random.fold_in(jax.random.key(config.rng), 0)
+    if config.data.name == "pinwheel":
+        points, arms = pinwheel.sample(
+            data_key,
+            num_points=config.data.points,
+            radial_std=config.data.radial_std,
+            tangential_std=config.data.tangential_std,
+            rate=config.data.rate,
+        )
+        return Data(np.asarray(points), np.asarray(arms)[:, None], 1, 0)
+    packed, factors = _images(data_key, config)
+    side = config.data.side
+    if side == 64:
+        return Data(packed, factors, 1, side)
+    return Data(dsprites.pooled(packed, side=side), factors, (64 // side) ** 2, side)
+
+
+def values(points: jax.Array, side: int) -> jax.Array:
+    """Unpacks stored rows `[B, P]` to network inputs `[B, X]`, float32.
+
+    Args:
+        points: Rows of `Data.points`.
+        side: `Data.side`.
+    """
+    if side == 0:
+        return points
+    if side == 64:
+        return dsprites.unpack(points)
+    return points.astype(jnp.float32) / (64 // side) ** 2
+
+
+def subset(data: Data, key: jax.Array, count: int) -> Data:
+    """A random subset of `count` points, or all of them for a count of 0."""
+    size = len(data.points)
+    if count == 0 or count == size:
+        return data
+    if count > size:
+        raise ValueError(f"evaluate.points expects at most {size}; got {count}.")
+    chosen = np.sort(np.asarray(jax.random.permutation(key, size)[:count]))
+    factors = None if data.factors is None else data.factors[chosen]
+    return data._replace(points=data.points[chosen], factors=factors)
+
+
+def principal_variances(data: Data, config: ConfigDict) -> np.ndarray:
+    """Variances `[D]` of the data along its principal axes, for the prior."""
+    size, batch = len(data.points), 8192
+    batches = (
+        values(jnp.asarray(data.points[start : start + batch]), data.side)
+        for start in range(0, size, batch)
+    )
+    return principal.variances(
+        principal.second_moments(batches),
+        latents=config.model.latents,
+        ranks=config.prior.pca_ranks,
+    )
+
+
+def _images(key: jax.Array, config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
+    """Packed dSprites images and their classes: the whole set or a random subset."""
+    if config.data.source == "rendered" and config.data.points:
+        classes = dsprites.factor_classes()
+        if config.data.points > len(classes):
+            raise ValueError(
+                f"data.points expects at most {len(classes)}; got {config.data.points}."
+            )
+        order = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+        chosen = order.choice(len(classes), config.data.points, replace=False)
+        classes = classes[np.sort(chosen)]
+        return dsprites.render(classes), classes
+    images = dsprites.load(config.data.path, source=config.data.source)
+    whole = Data(images.packed, images.factors, 1, 64)
+    chosen = subset(whole, key, config.data.points)
+    return chosen.points, images.factors if chosen is whole else chosen.factors

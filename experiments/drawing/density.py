@@ -1,0 +1,224 @@
+"""Figures 2 and 3: the aggregate posterior q(z) and the prior p(z) over the plane."""
+
+import math
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MultipleLocator
+
+from experiments.drawing import files, style
+
+_MAP = "Blues"
+_OVER = "#6a0dad"  # beyond the scale's end; the map itself holds no such colour
+_CONTOUR = "#D55E00"
+_COLUMNS = 6  # panels in a row before it is broken
+_LEVELS = (0.05, 0.5)  # contours, as parts of the prior's peak
+_SHOWN = {"kl_prior_aggregate": "KL(p‖q)", "mutual_information": "I(z;n)"}
+
+
+class Panel(NamedTuple):
+    """One density with the words above and inside it."""
+
+    title: str
+    values: np.ndarray  # [G, G], indexed [y, x]
+    small: str
+
+
+def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
+    """Draws q(z) for every setting: those without alpha first, then those with it.
+
+    All panels have one colour scale. It ends a tenth above the prior's peak; higher
+    densities have a colour of their own, and every panel tells its maximum.
+
+    Args:
+        results: Needs settings.json and, in pictures.npz, density_grid, density and
+            prior_density; density_run and scores.csv add scores.
+
+    Returns:
+        One figure by name.
+    """
+    settings = files.settings(results)
+    grid = _grid(results)
+    prior = files.array(results, "prior_density", len(grid), len(grid))
+    density = files.array(results, "density", len(settings), len(grid), len(grid))
+    smalls = [_small(results, i, grid, q) for i, q in enumerate(density)]
+    groups = _groups(settings)
+    lines = [
+        (heading, [Panel(titles[i], density[i], smalls[i]) for i in members[k : k + 6]])
+        for heading, members, titles in groups
+        for k in range(0, len(members), _COLUMNS)
+    ]
+    count = max(len(panels) for _, panels in lines)
+    figure = style.new(
+        min(1.95 * count + 1.3, 12.0),
+        2.14 * len(lines) + 0.9,
+        str(results.config.get("title", "")),
+        f"{_contour_note(prior)}; {_small_note(results)}; square-root colour scale",
+    )
+    axes_grid = figure.subplots(
+        len(lines), count, sharex=True, sharey=True, squeeze=False
+    )
+    top = 1.1 * prior.max()
+    for row, (heading, panels) in zip(axes_grid, lines, strict=True):
+        for axes in row[len(panels) :]:
+            axes.remove()
+        for axes, panel in zip(row, panels, strict=False):
+            _heat(axes, grid, panel.values, top)
+            _contours(axes, grid, prior)
+            _title(axes, panel)
+        row[0].set_ylabel(f"{heading}\n$z_2$" if heading else "$z_2$")
+    for axes in axes_grid[-1, : len(lines[-1][1])]:
+        axes.set_xlabel("$z_1$")
+    extend = "max" if np.any(density > top) else "neither"
+    figure.colorbar(
+        axes_grid[0, 0].images[0],
+        ax=axes_grid,
+        label="q(z)",
+        extend=extend,
+        shrink=0.85,
+        aspect=30,
+    )
+    return {"aggregate_posterior": figure}
+
+
+def prior_density(results: files.Results) -> dict[str, Figure]:
+    """Draws p(z), beside the data where they are recorded.
+
+    Args:
+        results: Needs density_grid and prior_density in pictures.npz; takes points.
+
+    Returns:
+        One figure by name.
+    """
+    grid = _grid(results)
+    prior = files.array(results, "prior_density", len(grid), len(grid))
+    points = (results.pictures or {}).get("points")
+    note = f"{_contour_note(prior)}; square-root colour scale"
+    figure = style.new(4.6 if points is None else 8.0, 3.95, note=note)
+    panels = figure.subplots(1, 1 if points is None else 2, squeeze=False)[0]
+    if points is not None:
+        points = files.array(results, "points", None, 2)
+        panels[0].scatter(*points.T, s=5, color="0.2", linewidths=0)
+        edge = 1.05 * np.abs(points).max()
+        panels[0].set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
+        panels[0].set(xlabel="$x_1$", ylabel="$x_2$")
+        panels[0].set_title(f"data, n = {len(points)}")
+        panels[0].spines[["top", "right"]].set_visible(True)
+    axes = panels[-1]
+    image = _heat(axes, grid, prior, prior.max())
+    axes.set(xlabel="$z_1$", ylabel="$z_2$")
+    axes.set_title("prior")
+    _contours(axes, grid, prior)
+    figure.colorbar(image, ax=panels, label="p(z)", shrink=0.8)
+    return {"prior_density": figure}
+
+
+def _grid(results: files.Results) -> np.ndarray:
+    grid = files.array(results, "density_grid", None)
+    if len(grid) < 2 or not np.all(np.diff(grid) > 0):
+        raise ValueError("pictures.npz: 'density_grid' must be an increasing axis.")
+    return grid
+
+
+def _groups(settings: list[files.Setting]) -> list[tuple]:
+    """Heading, members and their titles: settings without alpha, then those with it."""
+    for name in ("alpha", "beta"):
+        if any(not isinstance(s.get(name), float) for s in settings):
+            raise files.Missing(f"settings.json has no number in some '{name}'")
+    parts = [
+        [i for i, s in enumerate(settings) if (s["alpha"] == 0) == plain]
+        for plain in (True, False)
+    ]
+    groups = []
+    letters = (("beta", "alpha"), ("alpha", "beta"))
+    for members, (name, fixed) in zip(parts, letters, strict=True):
+        if not members:
+            continue
+        group = [settings[i] for i in members]
+        differing = [c for c in style.varying(group) if c != name]
+        titles = {i: style.describe(settings[i], [name, *differing]) for i in members}
+        heading = "" if fixed in differing else style.describe(group[0], [fixed])
+        groups.append((heading, members, titles))
+    return groups
+
+
+def _small(
+    results: files.Results, i: int, grid: np.ndarray, density: np.ndarray
+) -> str:
+    """Maximum, what lies outside the window, and the drawn run's scores."""
+    if not np.isfinite(density).all():
+        return "the run diverged"
+    words = [f"max {density.max():.3g}"]
+    runs = None
+    if "density_run" in (results.pictures or {}):
+        runs = files.array(results, "density_run", len(files.settings(results)))
+    run = -1 if runs is None else int(runs[i])
+    found = (results.scores or {}).get(run, {})
+    for name, symbol in _SHOWN.items():
+        if isinstance(value := found.get(name), float) and math.isfinite(value):
+            words.append(f"{symbol} {value:.2f}")
+    inside = density.sum() * (grid[1] - grid[0]) ** 2
+    outside = f"\n{100 * inside:.0f} % of q(z) in view" if inside < 0.99 else ""
+    return ", ".join(words) + outside
+
+
+def _small_note(results: files.Results) -> str:
+    shown = [symbol for name, symbol in _SHOWN.items() if _has_score(results, name)]
+    words = "max: highest q(z) on the grid"
+    return (
+        f"{words}; {' and '.join(shown)} in nats, of the run drawn" if shown else words
+    )
+
+
+def _has_score(results: files.Results, name: str) -> bool:
+    drawn = "density_run" in (results.pictures or {})
+    return drawn and any(name in row for row in (results.scores or {}).values())
+
+
+def _contour_note(prior: np.ndarray) -> str:
+    levels = " and ".join(f"{level:.0%}" for level in _LEVELS).replace("%", " %")
+    return f"lines: the prior p(z) at {levels} of its peak, {prior.max():.3g}"
+
+
+def _heat(axes: Axes, grid: np.ndarray, values: np.ndarray, top: float) -> AxesImage:
+    half = (grid[1] - grid[0]) / 2
+    extent = (grid[0] - half, grid[-1] + half) * 2
+    image = axes.imshow(
+        values,
+        extent=extent,
+        origin="lower",
+        cmap=matplotlib.colormaps[_MAP].with_extremes(over=_OVER),
+        norm=PowerNorm(0.5, vmin=0.0, vmax=top),
+        interpolation="nearest",
+    )
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MultipleLocator(max(1, round(grid[-1] / 2))))
+    return image
+
+
+def _contours(axes: Axes, grid: np.ndarray, prior: np.ndarray) -> None:
+    levels = [level * prior.max() for level in _LEVELS]
+    axes.contour(grid, grid, prior, levels, colors=_CONTOUR, linewidths=0.7)
+
+
+def _title(axes: Axes, panel: Panel) -> None:
+    pad = 13.5 + 11.0 * panel.small.count("\n")  # room for the small lines
+    axes.set_title(panel.title, pad=pad)
+    axes.text(
+        0.5,
+        1.02,
+        panel.small,
+        transform=axes.transAxes,
+        ha="center",
+        va="bottom",
+        fontsize=7.5,
+        linespacing=0.9,
+        color=style.GREY,
+    )

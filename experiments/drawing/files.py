@@ -1,0 +1,192 @@
+"""Reads the files of a finished experiment; every error names the file."""
+
+import csv
+import json
+import pathlib
+import zipfile
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Value = float | str | None
+Setting = dict[str, Value]
+
+
+class Missing(Exception):
+    """An input is absent: the figure that needs it is left out, others are drawn."""
+
+
+class Cell(NamedTuple):
+    """One score of one setting, over its runs."""
+
+    n: int  # runs in the mean
+    failed: int  # runs left out
+    mean: float
+    low: float  # ends of the 95 % t-interval of the mean; NaN for a single run
+    high: float
+
+
+class Row(NamedTuple):
+    """All scores of one setting."""
+
+    setting: Setting
+    cells: dict[str, Cell]
+
+
+class Results(NamedTuple):
+    """The folder's contents; None stands for a file that is not there."""
+
+    config: dict[str, Any]
+    summary: list[Row] | None
+    scores: dict[int, dict[str, Value]] | None  # by run
+    settings: list[Setting] | None
+    pictures: dict[str, np.ndarray] | None
+
+
+def read(workdir: pathlib.Path) -> Results:
+    """Reads the folder.
+
+    Args:
+        workdir: Folder with config.json and any of summary.csv, scores.csv,
+            settings.json and pictures.npz.
+
+    Returns:
+        The contents. Raises ValueError, in one line, where the folder or config.json is
+        missing or a file cannot be understood.
+    """
+    if not workdir.is_dir():
+        raise ValueError(f"{workdir} is not a folder.")
+    config = _optional(workdir / "config.json", _config)
+    if config is None:
+        raise ValueError(f"{workdir} has no config.json; is it an experiment's folder?")
+    return Results(
+        config=config,
+        summary=_optional(workdir / "summary.csv", _summary),
+        scores=_optional(workdir / "scores.csv", _scores),
+        settings=_optional(workdir / "settings.json", _settings),
+        pictures=_optional(workdir / "pictures.npz", _pictures),
+    )
+
+
+def summary(results: Results) -> list[Row]:
+    """The rows of summary.csv, or Missing."""
+    if not results.summary:
+        raise Missing("there is no summary.csv, or it is empty")
+    return results.summary
+
+
+def settings(results: Results) -> list[Setting]:
+    """The entries of settings.json, or Missing."""
+    if not results.settings:
+        raise Missing("there is no settings.json, or it is empty")
+    return results.settings
+
+
+def array(results: Results, name: str, *shape: int | None) -> np.ndarray:
+    """One array of pictures.npz, its shape checked.
+
+    Args:
+        results: The folder's contents.
+        name: Key in pictures.npz.
+        *shape: Expected extents; None stands for any.
+
+    Returns:
+        The array; raises Missing if it is absent, ValueError if the shape differs.
+    """
+    if results.pictures is None:
+        raise Missing("there is no pictures.npz")
+    if name not in results.pictures:
+        raise Missing(f"pictures.npz has no array '{name}'")
+    found = results.pictures[name]
+    wanted = tuple(n if n is not None else "any" for n in shape)
+    same = len(shape) == found.ndim and all(
+        n is None or n == m for n, m in zip(shape, found.shape, strict=True)
+    )
+    if not same or found.size == 0:
+        raise ValueError(
+            f"pictures.npz: expected shape {wanted} for '{name}'; got {found.shape}."
+        )
+    return found
+
+
+def column(results: Results, field: str, default: str, available: Setting) -> str:
+    """The setting column that a field of config.json names."""
+    name = results.config.get(field, default)
+    if not isinstance(name, str) or name not in available:
+        raise ValueError(
+            f"config.json: {field} is {name!r}; the columns are {', '.join(available)}."
+        )
+    return name
+
+
+def _optional(path: pathlib.Path, parse: Callable[[pathlib.Path], Any]) -> Any:
+    if not path.exists():
+        return None
+    try:
+        return parse(path)
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        EOFError,
+        csv.Error,
+        zipfile.BadZipFile,
+    ) as error:
+        reason = f"there is no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path.name} cannot be read: {reason}.") from error
+
+
+def _config(path: pathlib.Path) -> dict[str, Any]:
+    config = json.loads(path.read_text())
+    if not isinstance(config, dict) or not isinstance(config.get("figures"), list):
+        raise ValueError("expected an object with a list 'figures'")
+    return config
+
+
+def _table(path: pathlib.Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    if any(None in row or None in row.values() for row in rows):
+        raise ValueError("some row has more or fewer fields than the header")
+    return rows
+
+
+def _value(entry: Any) -> Value:
+    if entry is None or entry == "":
+        return None
+    try:
+        return float(entry)
+    except (TypeError, ValueError):
+        return str(entry)
+
+
+def _summary(path: pathlib.Path) -> list[Row]:
+    rows: dict[tuple, Row] = {}
+    for entry in _table(path):
+        names = list(entry)[: list(entry).index("score")]
+        setting = {name: _value(entry[name]) for name in names}
+        row = rows.setdefault(tuple(setting.values()), Row(setting, {}))
+        row.cells[entry["score"]] = Cell(
+            int(entry["n"]),
+            int(entry["failed"]),
+            *(float(entry[name] or "nan") for name in ("mean", "low", "high")),
+        )
+    return list(rows.values())
+
+
+def _scores(path: pathlib.Path) -> dict[int, dict[str, Value]]:
+    table = _table(path)
+    return {int(row["run"]): {k: _value(v) for k, v in row.items()} for row in table}
+
+
+def _settings(path: pathlib.Path) -> list[Setting]:
+    entries = json.loads(path.read_text())
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise ValueError("expected a list of objects")
+    return [{name: _value(v) for name, v in entry.items()} for entry in entries]
+
+
+def _pictures(path: pathlib.Path) -> dict[str, np.ndarray]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,154 @@
+"""The look that all figures share: type, colours, names of columns and scores."""
+
+import math
+import pathlib
+import textwrap
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from experiments.drawing.files import Row, Setting, Value
+
+RC = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "figure.titlesize": 12,
+    "axes.unicode_minus": True,
+}
+GREY = "0.45"
+
+# Okabe & Ito's colours, safe for colour-blind readers, each with its own marker.
+_SERIES = [
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+    ("#000000", "X"),
+]
+_PRIORS = {
+    "isotropic": "isotropic Gaussian",
+    "pca": "anisotropic Gaussian, PCA values",
+    "learned": "anisotropic Gaussian, learned",
+    "student_t": "Student-t",
+}
+_SYMBOLS = {"beta": "β", "alpha": "α", "df": "ν"}
+_SCORES = {
+    "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
+    "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
+    "kl_prior_aggregate": "KL(p(z) ‖ q(z))  (nats)",
+    "mutual_information": "I(z; n)  (nats)",
+    "log_det": "mean of log |S(x)|  (nats)",
+    "kl": "KL(q(z|x) ‖ p(z))  (nats)",
+}
+
+
+def new(width: float, height: float, title: str = "", note: str = "") -> Figure:
+    """An empty figure, sizes in inches, with its title above and a note below."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(textwrap.fill(title, int(width * 11)))
+    if note:
+        wrapped = textwrap.fill(note, int(width * 16))
+        figure.supxlabel(wrapped, x=0.5, fontsize=9, color=GREY)
+    return figure
+
+
+def save(figure: Figure, stem: pathlib.Path) -> list[pathlib.Path]:
+    """Writes stem.png and stem.pdf without dates: equal data give equal bytes."""
+    png, pdf = stem.with_suffix(".png"), stem.with_suffix(".pdf")
+    figure.savefig(png, dpi=200, metadata={"Software": None})
+    undated = {"CreationDate": None, "Creator": None, "Producer": None}
+    figure.savefig(pdf, dpi=200, metadata=undated)
+    return [png, pdf]
+
+
+def series(names: list[Value]) -> dict[Value, dict[str, Any]]:
+    """A colour and a marker for each line; a known prior has the same everywhere."""
+    known = [*_PRIORS] if any(name in _PRIORS for name in names) else []
+    order = [*known, *(name for name in names if name not in known)]
+    looks = [_SERIES[order.index(name) % len(_SERIES)] for name in names]
+    return {
+        name: {"color": colour, "marker": marker}
+        for name, (colour, marker) in zip(names, looks, strict=True)
+    }
+
+
+def number(value: Value) -> str:
+    """A setting's value as printed: 0.3, 16, ∞; words lose their underscores."""
+    if isinstance(value, float | int):
+        return "∞" if math.isinf(value) else f"{value:.4g}".replace("-", "−")
+    return "none" if value is None else _PRIORS.get(value, value.replace("_", " "))
+
+
+def rank(value: Value) -> tuple:
+    """Sort key of a setting's value: numbers by size, then words."""
+    if isinstance(value, float):
+        return (0, value, "")
+    return (1, 0.0, value or "")
+
+
+def slug(value: Value) -> str:
+    """A setting's value as part of a file name."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return "".join(c if c.isalnum() or c in ".-_" else "_" for c in text)
+
+
+def symbol(name: str) -> str:
+    """A setting column's letter."""
+    return _SYMBOLS.get(name, name.replace("_", " "))
+
+
+def describe(setting: Setting, names: list[str]) -> str:
+    """Some columns of a setting in words, such as "Student-t, ν = 3"."""
+    words = []
+    for name in names:
+        value = setting[name]
+        if isinstance(value, float):
+            words.append(f"{symbol(name)} = {number(value)}")
+        elif value is not None:
+            words.append(number(value))
+    return ", ".join(words)
+
+
+def varying(settings: list[Setting]) -> list[str]:
+    """The columns in which some of the settings differ."""
+    return [name for name in settings[0] if len({s[name] for s in settings}) > 1]
+
+
+def score(name: str, *, per: str) -> str:
+    """A score's axis label; `per` is what one example is called."""
+    if name == "reconstruction":
+        return f"reconstruction loss  (nats per {per})"
+    base = name.removesuffix("_transport")
+    label = _SCORES.get(base, base.replace("_", " "))
+    return label if base == name else f"{label},\nafter transport to N(0, I)"
+
+
+def runs(rows: list[Row], scores: list[str]) -> str:
+    """The note on how many runs a point stands for."""
+    cells = [[row.cells[s] for s in scores if s in row.cells] for row in rows]
+    counts = {cell.n for group in cells for cell in group}
+    failed = sum(max((cell.failed for cell in group), default=0) for group in cells)
+    low, high = min(counts), max(counts)
+    words = f"n = {low}" if low == high else f"n = {low}–{high}"
+    lost = f" ({failed} diverged, left out)" if failed else ""
+    band = "; band and bars: 95 % t-interval of the mean" if high > 1 else ""
+    return f"{words} run{'s' if high > 1 else ''} per point{lost}{band}"

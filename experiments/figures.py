@@ -1,0 +1,80 @@
+"""Draws an experiment's figures: `python -m experiments.figures WORKDIR`.
+
+Reads the files in WORKDIR alone and imports neither training nor networks. Every figure
+becomes a PNG and a PDF in WORKDIR/figures; equal files give equal bytes.
+"""
+
+import argparse
+import logging
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import matplotlib.style
+
+from experiments.drawing import curves, density, files, plane, style, tiles
+
+_LOG = logging.getLogger(__name__)
+
+FIGURES = {
+    "reconstruction_vs_score": plane.reconstruction_vs_score,
+    "aggregate_posterior": density.aggregate_posterior,
+    "prior_density": density.prior_density,
+    "traversals": tiles.traversals,
+    "reconstructions": tiles.reconstructions,
+    "scores_by_setting": curves.scores_by_setting,
+}
+
+
+def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
+    """Draws the figures that config.json lists.
+
+    Args:
+        workdir: An experiment's folder.
+
+    Returns:
+        The files written. A figure whose input is absent is left out and a warning says
+        why; ValueError if the folder or a file in it is unusable.
+    """
+    workdir = pathlib.Path(workdir)
+    results = files.read(workdir)
+    names = results.config["figures"]
+    for name in names:
+        if name not in FIGURES:
+            raise ValueError(
+                f"config.json: unknown figure {name!r}; "
+                f"available are {', '.join(FIGURES)}."
+            )
+    folder = workdir / "figures"
+    folder.mkdir(exist_ok=True)
+    written = []
+    for name in names:
+        with matplotlib.style.context(["default", style.RC]):
+            try:
+                pages = FIGURES[name](results)
+            except files.Missing as reason:
+                _LOG.warning("skipped %s: %s.", name, reason)
+                continue
+            for stem, figure in pages.items():
+                written += style.save(figure, folder / stem)
+    return written
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the path of every figure; returns 2 if none can be drawn, else 0."""
+    parser = argparse.ArgumentParser(
+        prog="experiments.figures", description="Draws an experiment's figures."
+    )
+    parser.add_argument("workdir", help="folder of a finished experiment")
+    try:
+        written = draw(parser.parse_args(arguments).workdir)
+    except (ValueError, OSError) as error:
+        print(f"experiments.figures: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    for path in written:
+        print(path)
+    return 0 if written else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

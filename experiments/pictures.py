@@ -1,0 +1,133 @@
+"""What the figures show of one run per setting, as arrays."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from decomp import aggregate
+from decomp.distributions import bernoulli
+from decomp.metrics import kim_mnih
+from experiments import problem as problems
+from experiments import results
+from experiments.problem import FAMILIES, Params, Problem
+from experiments.sweep import Sweep
+
+_GRID = np.linspace(-2, 2, 300, dtype=np.float32)  # as the authors draw Figure 2
+_STEPS = np.linspace(-2, 2, 9, dtype=np.float32)
+_IMAGES = 8
+
+
+def median_runs(
+    setting: np.ndarray, loss: np.ndarray, ok: np.ndarray, num_settings: int
+) -> np.ndarray:
+    """Of each setting, the run whose loss is the median of those that finished.
+
+    Args:
+        setting: Setting of each run `[R]`.
+        loss: Final loss of each run `[R]`.
+        ok: Which runs finished `[R]`.
+        num_settings: Number of settings.
+
+    Returns:
+        Position of a run per setting, −1 where all diverged.
+    """
+    chosen = np.full(num_settings, -1)
+    for index in range(num_settings):
+        candidates = np.flatnonzero((setting == index) & ok)
+        if len(candidates):
+            order = candidates[np.argsort(loss[candidates], kind="stable")]
+            chosen[index] = order[(len(order) - 1) // 2]
+    return chosen
+
+
+def draw(sweep: Sweep) -> dict[str, np.ndarray]:
+    """Arrays for the figures, of the run of median loss of each setting."""
+    tables = results.finished(sweep.workdir)
+    ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
+    chosen = median_runs(
+        tables["setting"], tables["scores/loss"], ok, len(sweep.settings.beta)
+    )
+    points = jnp.asarray(sweep.scored.points[:4096])
+    picture = of_run(sweep.problem)
+    stacked, numbers = [], []
+    for position in np.maximum(chosen, 0):
+        place = int(tables["block"][position]), int(tables["index"][position])
+        params = results.read_params(sweep.workdir, *place)
+        stacked.append(jax.device_get(picture(params, points)))
+        numbers.append(tables["number"][position])
+    arrays = jax.tree.map(lambda *leaves: np.stack(leaves), *stacked)
+    arrays |= shared(sweep.problem, sweep.data.points)
+    name = "picture_run" if sweep.problem.side else "density_run"
+    return arrays | {name: np.asarray(numbers)}
+
+
+def of_run(problem: Problem) -> Callable[..., dict[str, jax.Array]]:
+    """Returns `pictures(params, points)` of one run, to be stacked over settings."""
+    draw = _images if problem.side else _plane
+    return jax.jit(lambda params, points: draw(problem, params, points))
+
+
+def shared(problem: Problem, points: np.ndarray) -> dict[str, Any]:
+    """What the pictures of all settings have in common."""
+    if problem.side:
+        return {"side": problem.side, "traversal_values": _STEPS}
+    p = problems.prior(problem, {}, None)
+    cells = _cells()
+    log_pz = jax.vmap(lambda z: FAMILIES[problem.family].log_prob(p, z))(cells)
+    density = jnp.exp(log_pz).reshape(len(_GRID), len(_GRID))
+    return {"density_grid": _GRID, "prior_density": density, "points": points}
+
+
+def _plane(problem: Problem, params: Params, points: jax.Array) -> dict[str, jax.Array]:
+    """The density of q(z) on the grid, `[y, x]`."""
+    q = problems.encode(problem, params, problems.data_values(problem, points))
+    log_qz = aggregate.log_prob_many(q, _cells())
+    return {"density": jnp.exp(log_qz).reshape(len(_GRID), len(_GRID))}
+
+
+def _images(
+    problem: Problem, params: Params, points: jax.Array
+) -> dict[str, jax.Array]:
+    """Reconstructions of a few images, and traversals of each latent from the first.
+
+    Steps are in standard deviations of the aggregate posterior q(z_d).
+    """
+    x = problems.data_values(problem, points)
+    q = problems.encode(problem, params, x)
+    spread = jnp.sqrt(jnp.var(q.loc, axis=0) + jnp.mean(q.scale**2, axis=0))
+    centre = jnp.mean(q.loc, axis=0)
+    base = q.loc[0]
+    latents = jnp.arange(problem.latents)
+    moved = centre[:, None] + jnp.asarray(_STEPS)[None, :] * spread[:, None]  # [D, T]
+    z = jnp.where(
+        (latents[:, None] == latents[None, :])[:, None, :], moved[:, :, None], base
+    )  # [D, T, D]
+    share = jnp.var(q.loc, axis=0) / spread**2
+    return {
+        "traversals": _gray(problem, params, z.reshape(-1, problem.latents)).reshape(
+            problem.latents, len(_STEPS), problem.side, problem.side
+        ),
+        "originals": _bytes(x[:_IMAGES]).reshape(-1, problem.side, problem.side),
+        "reconstructions": _gray(problem, params, q.loc[:_IMAGES]).reshape(
+            -1, problem.side, problem.side
+        ),
+        "active": kim_mnih.active_dimensions(q.loc, q.scale),
+        "order": jnp.argsort(-share),
+    }
+
+
+def _gray(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
+    return _bytes(bernoulli.mean(problems.decode(problem, params, z)))
+
+
+def _bytes(x: jax.Array) -> jax.Array:
+    return jnp.round(255 * x).astype(jnp.uint8)
+
+
+def _cells() -> jax.Array:
+    """The cells of the density grid `[G², 2]`, row by row from the lowest y."""
+    x, y = jnp.meshgrid(jnp.asarray(_GRID), jnp.asarray(_GRID))
+    return jnp.stack([x.ravel(), y.ravel()], axis=1)

@@ -1,0 +1,219 @@
+"""The files of a workdir. Every file appears whole or not at all.
+
+config.json    the config, as validated        env.json      versions, devices, revision
+settings.json  columns of each setting         metrics.csv   training curves, long form
+blocks/*.npz   parameters and scores of a block of runs that has finished
+scores.csv     a row per run                   summary.csv, .md   95 % intervals
+pictures.npz   what the figures show           figures/           drawn from the files
+"""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from flax import traverse_util
+
+from experiments import files, settings, summary
+from experiments.runs import Runs
+
+# May change between a run and its continuation: none of them touches a number.
+_FREE = ("runs", "figures", "figure_line", "figure_label", "figure_score", "title")
+
+
+def open_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
+    """Makes the folder, or checks that it belongs to this config.
+
+    Raises:
+        ValueError: If it holds results of another config, naming what differs, or if
+            it cannot be written.
+    """
+    path = workdir / "config.json"
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / "blocks").mkdir(exist_ok=True)
+        if path.exists():
+            old = json.loads(path.read_text())
+            new = json.loads(json.dumps(config))
+            binding = [
+                {k: v for k, v in c.items() if k not in _FREE} for c in (new, old)
+            ]
+            changed = settings.differences(*binding)
+            if changed:
+                raise ValueError(
+                    f"{workdir} holds results of another config; choose another "
+                    f"--workdir. Fields that differ: {'; '.join(changed)}."
+                )
+        files.write_json(path, config)
+        files.write_json(workdir / "env.json", environment())
+    except OSError as error:
+        raise ValueError(f"cannot write to --workdir={workdir}: {error}.") from None
+
+
+def environment() -> dict[str, Any]:
+    """What a result depends on besides its config."""
+    names = ("decomp", "jax", "jaxlib", "flax", "optax", "chex", "numpy")
+    return {
+        "command": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "packages": {name: _version(name) for name in names},
+        "revision": _revision(),
+    }
+
+
+def block_path(workdir: pathlib.Path, first_run: int) -> pathlib.Path:
+    """The file of the block that begins with a run."""
+    return workdir / "blocks" / f"{first_run:06d}.npz"
+
+
+def write_block(
+    workdir: pathlib.Path,
+    runs: Runs,
+    params: Any,
+    diverged: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+    curves: np.ndarray,
+) -> None:
+    """Saves everything of a finished block of runs in one file.
+
+    Args:
+        workdir: Folder of the results.
+        runs: The runs of the block.
+        params: Final parameters, leaves `[block, ...]`, block ≥ R: the rest is padding.
+        diverged: Step at which a run became non-finite, or −1 `[block]`.
+        scores: Values by name `[block]`.
+        curves: Training curves `[block, records, 1 + measures]`, the step first.
+    """
+    arrays = {"diverged": diverged, "curves": curves}
+    arrays |= {f"scores/{name}": values for name, values in scores.items()}
+    flat = traverse_util.flatten_dict(params, sep="/")
+    arrays |= {f"params/{name}": leaf for name, leaf in flat.items()}
+    count = len(runs.number)
+    arrays = {name: array[:count] for name, array in arrays.items()} | runs._asdict()
+    files.write_npz(block_path(workdir, int(runs.number[0])), arrays)
+
+
+def read_params(workdir: pathlib.Path, first_run: int, index: int) -> Any:
+    """Final parameters of one run of a block, as the nested dict of the networks."""
+    with np.load(block_path(workdir, first_run), allow_pickle=False) as block:
+        flat = {
+            name.removeprefix("params/"): block[name][index]
+            for name in block.files
+            if name.startswith("params/")
+        }
+    return traverse_util.unflatten_dict(flat, sep="/")
+
+
+def finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
+    """The tables of all finished blocks, run after run.
+
+    Returns:
+        `number`, `seed`, `setting`, `diverged` and `scores/*` `[R]`, sorted by number;
+        `curves` `[R, records, 1 + measures]`; and `block`, `index` `[R]`, where the
+        parameters of a run are. Empty if no block has finished.
+    """
+    parts: dict[str, list[np.ndarray]] = {}
+    for path in sorted((workdir / "blocks").glob("*.npz")):
+        with np.load(path, allow_pickle=False) as block:
+            names = [name for name in block.files if not name.startswith("params/")]
+            tables = {name: block[name] for name in names}
+        count = len(tables["number"])
+        tables |= {"block": np.full(count, int(path.stem)), "index": np.arange(count)}
+        for name, table in tables.items():
+            parts.setdefault(name, []).append(table)
+    whole = {name: np.concatenate(tables) for name, tables in parts.items()}
+    order = np.argsort(whole["number"]) if whole else None
+    return {name: table[order] for name, table in whole.items()}
+
+
+def write_tables(
+    workdir: pathlib.Path,
+    rows: Sequence[dict[str, Any]],
+    *,
+    order: Sequence[str],
+    measures: Sequence[str],
+) -> list[summary.Row]:
+    """Writes scores.csv, metrics.csv and the summary from the finished blocks.
+
+    Args:
+        workdir: Folder of the results.
+        rows: Columns of each setting.
+        order: Names of scores in the order of the columns.
+        measures: Names of the columns of the training curves.
+
+    Returns:
+        The rows of summary.csv.
+    """
+    tables = finished(workdir)
+    names = [name for name in order if f"scores/{name}" in tables]
+    scores = {name: tables[f"scores/{name}"] for name in names}
+    finite = np.all([np.isfinite(values) for values in scores.values()], axis=0)
+    ok = (tables["diverged"] < 0) & finite
+    identity = [
+        (int(run), int(seed), *rows[setting].values())
+        for run, seed, setting in zip(
+            tables["number"], tables["seed"], tables["setting"], strict=True
+        )
+    ]
+    status = [
+        ("ok", "") if fine else ("diverged", int(step) if step >= 0 else "evaluation")
+        for fine, step in zip(ok, tables["diverged"], strict=True)
+    ]
+    values = np.stack(list(scores.values()), axis=1).astype(float).tolist()
+    columns = ["run", "seed", *settings.COLUMNS]
+    files.write_csv(
+        workdir / "scores.csv",
+        [*columns, "status", "diverged_at", *names],
+        ((*i, *s, *v) for i, s, v in zip(identity, status, values, strict=True)),
+    )
+    files.write_csv(
+        workdir / "metrics.csv",
+        [*columns, "step", "name", "value"],
+        _curve_lines(identity, tables["curves"], measures),
+    )
+    statistics = summary.summarise(rows, tables["setting"], ok, scores)
+    files.write_csv(
+        workdir / "summary.csv",
+        [*settings.COLUMNS, *summary.Row._fields[1:]],
+        ((*row.setting.values(), *row[1:]) for row in statistics),
+    )
+    files.write(workdir / "summary.md", (summary.table(statistics) + "\n").encode())
+    return statistics
+
+
+def _curve_lines(
+    identity: Sequence[tuple], curves: np.ndarray, measures: Sequence[str]
+) -> Iterator[tuple]:
+    for run, curve in zip(identity, curves.tolist(), strict=True):
+        for step, *values in curve:
+            for name, value in zip(measures, values, strict=True):
+                yield (*run, int(step), name, float(f"{value:.6g}"))
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _revision() -> str:
+    """The git revision, with a mark if the tree has changes; empty outside a clone."""
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -1,0 +1,107 @@
+"""Means with 95 % intervals over the runs of each setting."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+
+class Row(NamedTuple):
+    """One score of one setting."""
+
+    setting: dict[str, Any]
+    score: str
+    n: int  # runs in the mean
+    failed: int  # runs left out because they diverged
+    mean: float
+    sd: float  # over runs, n − 1 in the denominator
+    low: float  # 95 % t-interval of the mean
+    high: float
+
+
+def interval(values: np.ndarray) -> tuple[float, float, float, float]:
+    """Mean, standard deviation and 95 % interval of the mean of `[n]` values.
+
+    mean ± t_{0.975, n−1} · s/√n, for normal values of unknown mean and variance; a
+    single value has no interval (NaN).
+
+    Source: Mathieu et al. 2018, App. B.1.
+    """
+    n = len(values)
+    mean = float(np.mean(values)) if n else math.nan
+    if n < 2:
+        return mean, math.nan, math.nan, math.nan
+    sd = float(np.std(values, ddof=1))
+    half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
+    return mean, sd, mean - half, mean + half
+
+
+def summarise(
+    settings: Sequence[dict[str, Any]],
+    setting: np.ndarray,
+    ok: np.ndarray,
+    scores: Mapping[str, np.ndarray],
+) -> list[Row]:
+    """Summarises every score over the runs of every setting.
+
+    Args:
+        settings: Columns of each setting.
+        setting: Which setting each run has `[R]`.
+        ok: Which runs count `[R]`; the others are reported as failed.
+        scores: Values by name `[R]`.
+    """
+    rows = []
+    for index, columns in enumerate(settings):
+        chosen = (setting == index) & ok
+        failed = int(np.sum((setting == index) & ~ok))
+        for name, values in scores.items():
+            statistics = interval(np.asarray(values, np.float64)[chosen])
+            rows.append(Row(columns, name, int(chosen.sum()), failed, *statistics))
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """A Markdown table: a line per setting, mean ± half-width per score."""
+    varying = _varying([row.setting for row in rows])
+    names = list(dict.fromkeys(row.score for row in rows))
+    header = [*varying, "n", "failed", *names]
+    lines = {}
+    for row in rows:
+        key = tuple(row.setting.values())
+        start = [show(row.setting[name]) for name in varying]
+        line = lines.setdefault(key, [*start, str(row.n), str(row.failed)])
+        line.append(_mean_and_half(row))
+    cells = [header, *lines.values()]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+    aligned = [
+        "| " + " | ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) + " |"
+        for line in cells
+    ]
+    rule = "|" + "|".join("-" * (width + 1) + ":" for width in widths) + "|"
+    return "\n".join([aligned[0], rule, *aligned[1:]])
+
+
+def show(value: Any) -> str:
+    """A setting's value as people write it."""
+    if isinstance(value, float):
+        return "∞" if math.isinf(value) else f"{value:g}"
+    return str(value)
+
+
+def _varying(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """Columns that differ between settings, or the first if none does."""
+    names = list(settings[0])
+    varying = [name for name in names if len({row[name] for row in settings}) > 1]
+    return varying or names[:1]
+
+
+def _mean_and_half(row: Row) -> str:
+    if math.isnan(row.mean):
+        return "–"
+    if math.isnan(row.low):
+        return f"{row.mean:.4g}"
+    half = row.high - row.mean
+    digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
+    return f"{row.mean:.{digits}f} ± {half:.{digits}f}"

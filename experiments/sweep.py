@@ -1,0 +1,144 @@
+"""A sweep: its data, networks and settings, and how its runs are laid out."""
+
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+from ml_collections import ConfigDict
+
+from experiments import data as data_lib
+from experiments import evaluate, optimisers, runs, train
+from experiments import problem as problems
+from experiments.data import Data
+from experiments.problem import Problem, Setting
+from experiments.runs import Plan, Runs
+
+
+class Sweep(NamedTuple):
+    """All that the blocks have in common."""
+
+    config: ConfigDict
+    problem: Problem
+    settings: Setting  # leaves [settings]
+    steps: int
+    data: Data
+    scored: Data  # the part of the data that is scored
+    workdir: pathlib.Path
+
+
+def make(
+    config: ConfigDict, rows: list[dict[str, Any]], workdir: pathlib.Path
+) -> Sweep:
+    """Loads the data and builds the networks of a validated config.
+
+    Raises:
+        ValueError: For data that do not fit the config.
+    """
+    data = data_lib.load(config)
+    size, batch = len(data.points), config.train.batch_size
+    if batch > size:
+        raise ValueError(
+            f"train.batch_size expects at most {size} points; got {batch}."
+        )
+    subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
+    return Sweep(
+        config=config,
+        problem=problems.make(config, data),
+        settings=problems.setting_arrays(config, data, rows),
+        steps=config.train.steps or round(config.train.epochs * (size // batch)),
+        data=data,
+        scored=data_lib.subset(data, subset_key, config.evaluate.points),
+        workdir=workdir,
+    )
+
+
+def record_every(sweep: Sweep) -> int:
+    """Steps between two rows of a training curve."""
+    return max(1, sweep.steps // sweep.config.train.records)
+
+
+def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
+    """`init`, `advance` and `scores` of one run."""
+    options = sweep.config.train
+    optimiser = optimisers.make(
+        options.optimiser,
+        learning_rate=options.learning_rate,
+        b1=options.b1,
+        b2=options.b2,
+        eps=options.eps,
+    )
+    init, advance = train.make(
+        sweep.problem,
+        optimiser,
+        batch_size=options.batch_size,
+        record_every=record_every(sweep),
+    )
+    return init, advance, evaluate.make(sweep.problem, sweep.config)
+
+
+def state_bytes(sweep: Sweep) -> int:
+    """Bytes of the state of one run in training."""
+    init, _, _ = functions(sweep)
+    one = jax.tree.map(lambda leaf: leaf[0], sweep.settings)
+    shapes = jax.eval_shape(init, jax.random.key(0), one)
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+
+
+def plan(sweep: Sweep, num_runs: int) -> Plan:
+    """Lays the runs out over the devices, by the memory that they take."""
+    device = jax.local_devices()[0]
+    if device.platform == "cpu":
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        per_run = 3 * state_bytes(sweep)
+    else:
+        limit = (device.memory_stats() or {}).get("bytes_limit", 8 << 30)
+        memory = int(0.8 * limit) - 2 * sweep.data.points.nbytes
+        # A batch of 64×64 images passes about 60 kB of activations and patches a pixel
+        # row of the network per image; dense networks far less.
+        per_image = 2_000_000 if sweep.config.model.network == "conv" else 20_000
+        per_run = 3 * state_bytes(sweep) + per_image * sweep.config.train.batch_size
+    return runs.plan(
+        num_runs,
+        bytes_per_run=per_run,
+        memory=memory,
+        block=sweep.config.runs.block,
+        devices=sweep.config.runs.devices,
+    )
+
+
+def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> str:
+    """What a sweep is about to do: a line per fact."""
+    config = sweep.config
+    total, left = len(everything.number), len(pending.number)
+    settings = len(sweep.settings.beta)
+    size, batch = len(sweep.data.points), config.train.batch_size
+    device = plan.mesh.devices.flat[0]
+    start = f"; {total - left} are finished, {left} left" if left < total else ""
+    layout = "vmapped" if plan.vmapped else "one after another on each device"
+    megabytes = [
+        sweep.data.points.nbytes / 2**20,
+        plan.block * state_bytes(sweep) / 2**20,
+    ]
+    facts = [
+        ("runs", f"{total:,} = {settings} settings × {config.seeds} seeds{start}"),
+        (
+            "training",
+            f"{sweep.steps:,} steps of batch {batch} a run, "
+            f"{sweep.steps * batch / size:.3g} epochs of {size:,} points",
+        ),
+        (
+            "devices",
+            f"{plan.mesh.size} × {device.device_kind}, "
+            f"blocks of {plan.block} runs, {layout}",
+        ),
+        (
+            "memory",
+            f"data {megabytes[0]:,.0f} MiB on each device, "
+            f"states of a block {megabytes[1]:,.0f} MiB",
+        ),
+        ("results", str(sweep.workdir)),
+    ]
+    facts[:0] = [("variant", text) for text in config.deviations]
+    lines = [f"  {name:<9} {text}" for name, text in facts]
+    return "\n".join([config.title, *lines])

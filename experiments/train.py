@@ -1,0 +1,120 @@
+"""Training of one run: `init` and `advance`, two pure functions.
+
+A run is named by its seed and its setting. Every random number it uses is folded from
+its key and the step, so that its result depends on nothing else: not on the runs beside
+it, the block they share or how many steps are taken per call.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from decomp import losses
+from decomp.datasets import shuffle
+from experiments import problem as problems
+from experiments import runs
+from experiments.problem import Params, Problem, Setting
+
+MEASURES = ("loss", "reconstruction", "kl", "divergence")
+
+
+class State(NamedTuple):
+    """A run in training."""
+
+    step: jax.Array  # [] steps taken
+    params: Params
+    opt_state: optax.OptState
+    sums: jax.Array  # [4] of MEASURES over the steps since the last record, nats
+    diverged: jax.Array  # [] the step at which the loss was not finite, or −1
+
+
+def make(
+    problem: Problem,
+    optimiser: optax.GradientTransformation,
+    *,
+    batch_size: int,
+    record_every: int,
+) -> tuple[Callable[..., State], Callable[..., State]]:
+    """Returns `init(key, setting)` and `advance(state, key, setting, points, steps)`.
+
+    `advance` takes `steps` training steps on minibatches of `points` `[N, P]`; each
+    epoch is a fresh permutation. `steps` is traced: any number compiles once. A run
+    whose loss is not finite stops there, with the parameters that it had.
+    """
+
+    def init(key: jax.Array, setting: Setting) -> State:
+        params = problems.init(jax.random.fold_in(key, runs.INIT), problem, setting)
+        return State(
+            step=jnp.zeros((), jnp.int32),
+            params=params,
+            opt_state=optimiser.init(params),
+            sums=jnp.zeros(len(MEASURES)),
+            diverged=-jnp.ones((), jnp.int32),
+        )
+
+    def loss(
+        params: Params, key: jax.Array, setting: Setting, x: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        terms = problems.terms(key, problem, params, setting, x)
+        value = -jnp.mean(losses.alpha_beta(terms, setting.alpha, setting.beta))
+        reconstruction, kl = -jnp.mean(terms.log_px_z), jnp.mean(terms.kl)
+        return value, jnp.stack([value, reconstruction, kl, terms.divergence])
+
+    def step(
+        state: State, key: jax.Array, setting: Setting, points: jax.Array
+    ) -> State:
+        batch = _minibatch(
+            jax.random.fold_in(key, runs.ORDER), state.step, points, batch_size
+        )
+        x = problems.data_values(problem, batch)
+        noise_key = jax.random.fold_in(jax.random.fold_in(key, runs.NOISE), state.step)
+        (value, measures), gradient = jax.value_and_grad(loss, has_aux=True)(
+            state.params, noise_key, setting, x
+        )
+        updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        alive = (state.diverged < 0) & jnp.isfinite(value)
+        params, opt_state = jax.tree.map(
+            lambda new, old: jnp.where(alive, new, old),
+            (params, opt_state),
+            (state.params, state.opt_state),
+        )
+        first_bad = jnp.where(state.diverged < 0, state.step, state.diverged)
+        fresh = state.step % record_every == 0
+        return State(
+            step=state.step + 1,
+            params=params,
+            opt_state=opt_state,
+            sums=jnp.where(fresh, 0.0, state.sums) + measures,
+            diverged=jnp.where(alive, -1, first_bad),
+        )
+
+    def advance(
+        state: State,
+        key: jax.Array,
+        setting: Setting,
+        points: jax.Array,
+        steps: jax.Array,
+    ) -> State:
+        return jax.lax.fori_loop(
+            0, steps, lambda _, state: step(state, key, setting, points), state
+        )
+
+    return init, advance
+
+
+def _minibatch(
+    key: jax.Array, step: jax.Array, points: jax.Array, batch_size: int
+) -> jax.Array:
+    """The minibatch of a step `[B, P]`; an epoch leaves out what does not fill one."""
+    size = points.shape[0]
+    if batch_size == size:
+        return points
+    steps_per_epoch = size // batch_size
+    epoch_key = jax.random.fold_in(key, step // steps_per_epoch)
+    start = (step % steps_per_epoch) * batch_size
+    position = start + jnp.arange(batch_size)
+    return points[shuffle.permuted_index(epoch_key, position, size)]

@@ -1,0 +1,120 @@
+"""Trains and scores the runs of a sweep, block by block."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import results, runs, train
+from experiments import sweep as sweeps
+from experiments.checkpoint import Checkpoint
+from experiments.problem import Setting
+from experiments.progress import Progress, duration, say
+from experiments.runs import Plan, Runs
+from experiments.sweep import Sweep
+
+_CALL_SECONDS = 5.0  # a call into the compiled program lasts about this long
+_LONG = 6 * 3600  # seconds from which a sweep on a CPU deserves a warning
+
+
+class _Block(NamedTuple):
+    """A block of runs and what its functions take; leaves `[block, ...]`."""
+
+    runs: Runs
+    keys: jax.Array
+    setting: Setting
+    points: jax.Array  # shared
+
+
+def run(sweep: Sweep, plan: Plan, pending: Runs) -> Iterator[None]:
+    """Trains, scores and saves the pending runs; yields after each finished block."""
+    init, advance, scores = sweeps.functions(sweep)
+    init = runs.over_runs(init, plan, mapped=2, shared=0, vmapped=plan.vmapped)
+    advance = runs.over_runs(
+        advance, plan, mapped=3, shared=2, vmapped=plan.vmapped, donate=(0,)
+    )
+    scores = runs.over_runs(scores, plan, mapped=3, shared=2, vmapped=False)
+    points = scored = runs.share(plan, sweep.data.points)
+    if sweep.scored is not sweep.data:
+        scored = runs.share(plan, sweep.scored.points)
+    factors = runs.share(plan, sweep.scored.factors.astype(np.int32))
+    progress = Progress(len(pending.number) * sweep.steps)
+    for members in runs.blocks(pending, plan.block):
+        block = _block(sweep, plan, members, points)
+        checkpoint = Checkpoint(
+            sweep.workdir, members.number, sweep.config.runs.checkpoint_minutes
+        )
+        state = init(block.keys, block.setting)
+        state, curves = _train(sweep, advance, state, block, checkpoint, progress)
+        start = time.monotonic()
+        values = scores(state.params, block.keys, block.setting, scored, factors)
+        results.write_block(
+            sweep.workdir,
+            members,
+            *jax.device_get((state.params, state.diverged, values)),
+            curves,
+        )
+        checkpoint.remove()
+        progress.evaluated(time.monotonic() - start)
+        yield
+    progress.close()
+
+
+def _block(sweep: Sweep, plan: Plan, members: Runs, points: jax.Array) -> _Block:
+    """Keys and settings of the runs, filled up to the size of a block."""
+    padded = runs.padded(members, plan.block)
+    root = jax.random.fold_in(jax.random.key(sweep.config.rng), 2)
+    keys = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(padded.seed)
+    setting = jax.tree.map(lambda leaf: leaf[padded.setting], sweep.settings)
+    return _Block(members, keys, setting, points)
+
+
+def _train(
+    sweep: Sweep,
+    advance: Any,
+    state: train.State,
+    block: _Block,
+    checkpoint: Checkpoint,
+    progress: Progress,
+) -> tuple[train.State, np.ndarray]:
+    """Trains a block to its end; its curves are `[block, records, 1 + measures]`."""
+    state, curves, done = checkpoint.restore(state)
+    count, every, wanted = len(block.runs.number), sweeps.record_every(sweep), 1
+    progress.resumed(count * done)
+    while done < sweep.steps:
+        room = min(every - done % every, sweep.steps - done)
+        steps = min(room, wanted)
+        start = time.monotonic()
+        state = advance(state, *block[1:], jnp.int32(steps))
+        sums = np.asarray(state.sums)
+        seconds = time.monotonic() - start
+        done += steps
+        means = sums / (done % every or min(every, done))
+        if done % every == 0 or done == sweep.steps:
+            step = np.full((len(sums), 1), done)
+            curves.append(np.concatenate([step, means], axis=1))
+        loss = means[:count, 0]
+        progress.trained(
+            count * steps, seconds, float(np.mean(loss[np.isfinite(loss)]))
+        )
+        # The first call compiles and short ones are mostly overhead: grow stepwise.
+        wanted = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))
+        _announce(progress)
+        checkpoint.save(state, curves, done)
+    return state, np.stack(curves, axis=1)
+
+
+def _announce(progress: Progress) -> None:
+    """Says the time left once it is known, and what to do if it is days on a CPU."""
+    left = progress.first_estimate()
+    if left is None:
+        return
+    say(f"  about {duration(left)} of training left, before scores and figures")
+    if jax.default_backend() == "cpu" and left > _LONG:
+        say(
+            f"  On this CPU the sweep will take about {duration(left)}. The variant "
+            "`:laptop` asks the same question in minutes; this one goes on as told."
+        )

@@ -1,0 +1,189 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from decomp.networks import conv
+
+RUNS = 3
+BATCH = 2
+CASES = {
+    "conv, one channel": ("conv", 1, 5, (8, 6)),
+    "conv": ("conv", 7, 4, (4, 4)),
+    "transpose, windows first": ("transpose", 3, 5, (4, 3)),
+    "transpose, product first": ("transpose", 9, 2, (3, 4)),
+}
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}  # of the largest entry
+
+
+def flax_layer(kind, features):
+    if kind == "conv":
+        return nn.Conv(features, (4, 4), 2, padding=1)
+    return nn.ConvTranspose(
+        features, (4, 4), (2, 2), padding="SAME", transpose_kernel=True
+    )
+
+
+def our_layer(kind, features):
+    return {"conv": conv.Conv, "transpose": conv.ConvTranspose}[kind](features)
+
+
+def apply_flax(kind, features):
+    layer = flax_layer(kind, features)
+
+    def apply(params, x):  # x [C, H, W, B]; flax wants [B, H, W, C]
+        return layer.apply(params, x.transpose(3, 1, 2, 0)).transpose(3, 1, 2, 0)
+
+    return apply
+
+
+def draw(kind, channels, features, size, dtype):
+    rng = np.random.default_rng(0)
+    ends = (channels, features) if kind == "conv" else (features, channels)
+    kernel = rng.normal(size=(RUNS, 4, 4, *ends)).astype(dtype)
+    bias = rng.normal(size=(RUNS, features)).astype(dtype)
+    x = rng.normal(size=(RUNS, channels, *size, BATCH)).astype(dtype)
+    return {"params": {"kernel": kernel, "bias": bias}}, x
+
+
+def value_and_gradients(apply, params, x):
+    def loss(params, x):
+        y = apply(params, x)
+        return jnp.sum(jnp.sin(y)), y
+
+    gradients, y = jax.grad(loss, (0, 1), has_aux=True)(params, x)
+    return y, gradients
+
+
+def run_zero(tree):
+    return jax.tree.map(lambda leaf: leaf[0], tree)
+
+
+def assert_close(got, expected, dtype):
+    pairs = zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True)
+    for a, b in pairs:
+        assert a.dtype == b.dtype == dtype
+        assert a.shape == b.shape
+        assert np.max(np.abs(a - b)) <= TOLERANCE[dtype] * np.max(np.abs(b))
+
+
+PRECISIONS = [(name, np.float64) for name in CASES] + [
+    ("conv", np.float32),
+    ("transpose, product first", np.float32),
+]
+
+
+@pytest.mark.parametrize(("name", "dtype"), PRECISIONS)
+def test_values_and_gradients_are_flax_s_alone_and_under_vmap_over_runs(name, dtype):
+    case = CASES[name]
+    kind, _, features, _ = case
+    ours, theirs = our_layer(kind, features).apply, apply_flax(kind, features)
+
+    @jax.jit
+    def both(params, x):
+        runs = [
+            jax.vmap(lambda p, x, f=f: value_and_gradients(f, p, x))(params, x)
+            for f in (ours, theirs)
+        ]
+        return *runs, value_and_gradients(ours, *run_zero((params, x)))
+
+    with jax.enable_x64(dtype == np.float64):
+        got, expected, alone = both(*draw(*case, dtype))
+        assert_close(got, expected, dtype)
+        assert_close(alone, run_zero(expected), dtype)
+
+
+@pytest.mark.parametrize("kind", ["conv", "transpose"])
+def test_parameters_have_flax_s_names_and_shapes(kind):
+    ours, theirs = our_layer(kind, 5), flax_layer(kind, 5)
+    keys = jax.eval_shape(lambda: jax.random.key(0))
+    got = jax.eval_shape(ours.init, keys, jnp.zeros((3, 4, 4, 2)))
+    expected = jax.eval_shape(theirs.init, keys, jnp.zeros((2, 4, 4, 3)))
+    assert got == expected
+
+
+def test_a_run_s_initial_parameters_do_not_depend_on_its_neighbours():
+    x = jnp.zeros((3, 4, 4, 1))
+
+    def init(r):
+        return our_layer("conv", 5).init(jax.random.fold_in(jax.random.key(0), r), x)
+
+    company, alone = jax.jit(lambda r: (jax.vmap(init)(r), init(r[1])))(jnp.arange(3))
+    for a, b in zip(jax.tree.leaves(company), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_array_equal(a[1], b)
+        assert np.all(a[0] != a[1])
+
+
+def test_runs_that_share_their_data_add_their_input_gradients():
+    params, x = draw("conv", 2, 3, (4, 4), np.float64)
+
+    def loss(x, kernel):
+        return jnp.sum(jnp.sin(conv.conv(x, kernel)))
+
+    def total(x, kernels):
+        return jnp.sum(jax.vmap(loss, in_axes=(None, 0))(x, kernels))
+
+    def one_by_one(x, kernels):
+        return sum(loss(x, kernels[r]) for r in range(RUNS))
+
+    with jax.enable_x64(True):
+        x, kernels = jnp.asarray(x[0]), jnp.asarray(params["params"]["kernel"])
+        together, apart = (
+            jax.jit(jax.grad(f))(x, kernels) for f in (total, one_by_one)
+        )
+        assert_close(together, apart, np.float64)
+
+
+@pytest.mark.parametrize("narrow", [1, 3])
+def test_the_transpose_is_the_adjoint_of_the_convolution(narrow):
+    rng = np.random.default_rng(1)
+    kernel = rng.normal(size=(4, 4, narrow, 5))
+    large, small = rng.normal(size=(narrow, 6, 8, 2)), rng.normal(size=(5, 3, 4, 2))
+    with jax.enable_x64(True):
+        left = jnp.sum(jax.jit(conv.conv)(large, kernel) * small)
+        right = jnp.sum(large * jax.jit(conv.conv_transpose)(small, kernel))
+        np.testing.assert_allclose(left, right, rtol=1e-12)
+
+
+def test_second_derivatives_agree_with_finite_differences():
+    rng = np.random.default_rng(2)
+    x, kernel = rng.normal(size=(2, 2, 4, 2)), rng.normal(size=(4, 4, 2, 2))
+
+    @jax.jit
+    def there_and_back(x, kernel):
+        return jnp.sum(jnp.sin(conv.conv_transpose(conv.conv(x, kernel), kernel)))
+
+    with jax.enable_x64(True):
+        jax.test_util.check_grads(there_and_back, (x, kernel), order=2, modes=["rev"])
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_no_program_contains_a_convolution_or_a_gather(case):
+    layer = our_layer(case[0], case[2]).apply
+    arguments = draw(*case, np.float32)
+
+    def gradients(params, x):
+        return value_and_gradients(layer, params, x)
+
+    programs = [(gradients, run_zero(arguments)), (jax.vmap(gradients), arguments)]
+    for function, inputs in programs:
+        jaxpr = str(jax.make_jaxpr(function)(*inputs))
+        lowered = jax.jit(function).lower(*inputs).as_text()
+        assert "dot_general" in jaxpr
+        for word in ("conv_general", "gather", "scatter"):
+            assert word not in jaxpr
+        for word in ("convolution", "gather", "scatter"):
+            assert f"stablehlo.{word}" not in lowered
+
+
+def test_an_odd_side_is_refused():
+    with pytest.raises(ValueError, match="even height and width; got 5 × 4"):
+        conv.conv(jnp.ones((1, 5, 4, 2)), jnp.ones((4, 4, 1, 3)))
+
+
+def test_a_kernel_of_another_shape_is_refused():
+    with pytest.raises(AssertionError):
+        conv.conv(jnp.ones((1, 4, 4, 2)), jnp.ones((3, 3, 1, 3)))
+    with pytest.raises(AssertionError):
+        conv.conv_transpose(jnp.ones((1, 4, 4, 2)), jnp.ones((4, 4, 1, 3)))

@@ -1,0 +1,155 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from decomp.networks import dsprites
+
+KEY = jax.random.key(0)
+
+
+def shapes(module, width):
+    x = jax.ShapeDtypeStruct((1, width), jnp.float32)
+    return jax.eval_shape(module.init, KEY, x)["params"]
+
+
+def counts(module, width):
+    layers = shapes(module, width).items()
+    return {name: sum(p.size for p in layer.values()) for name, layer in layers}
+
+
+def random_params(module, width, *lead):
+    """Arbitrary weights of the right size, so that no test needs to compile init."""
+    rng = np.random.default_rng(0)
+
+    def draw(leaf):
+        fan_in = max(leaf.size // leaf.shape[-1], 1)
+        values = rng.normal(size=(*lead, *leaf.shape)) / np.sqrt(fan_in)
+        return jnp.asarray(values, jnp.float32)
+
+    return {"params": jax.tree.map(draw, shapes(module, width))}
+
+
+ENCODERS = [("text", 16_416, 32_832, 199_988), ("kim_mnih", 32_832, 65_600, 249_172)]
+
+
+@pytest.mark.parametrize(("channels", "third", "fourth", "total"), ENCODERS)
+def test_the_encoder_has_the_parameters_of_table_1a(channels, third, fourth, total):
+    encoder = dsprites.ConvEncoder(channels=dsprites.CHANNELS[channels])
+    got = counts(encoder, 4096)
+    assert got == {
+        "Conv_0": 544,
+        "Conv_1": 16_416,
+        "Conv_2": third,
+        "Conv_3": fourth,
+        "Dense_0": 131_200,
+        "Dense_1": 2_580,
+    }
+    assert sum(got.values()) == total
+
+
+def test_the_decoder_has_the_parameters_of_table_1a():
+    got = counts(dsprites.ConvDecoder(), 10)
+    assert got == {
+        "Dense_0": 1_408,
+        "Dense_1": 132_096,
+        "ConvTranspose_0": 65_600,
+        "ConvTranspose_1": 65_600,
+        "ConvTranspose_2": 32_800,
+        "ConvTranspose_3": 513,
+    }
+    assert sum(got.values()) == 298_017
+
+
+def test_the_default_encoder_is_the_text_s():
+    assert dsprites.ConvEncoder().channels == dsprites.CHANNELS["text"]
+
+
+def reference_encoder(params, x):
+    """Table 1a with Flax's own layers, in their layout [B, H, W, C]."""
+    hidden = x.reshape(-1, 64, 64, 1)
+    for i, features in enumerate((32, 32, 32, 64)):
+        layer = nn.Conv(features, (4, 4), 2, padding=1)
+        hidden = nn.relu(layer.apply({"params": params[f"Conv_{i}"]}, hidden))
+    hidden = hidden.transpose(0, 3, 1, 2).reshape(-1, 1024)
+    hidden = nn.Dense(128).apply({"params": params["Dense_0"]}, hidden)
+    raw = nn.Dense(20).apply({"params": params["Dense_1"]}, hidden)
+    return raw[:, :10], jnp.exp(raw[:, 10:] / 2) + 1e-6
+
+
+def reference_decoder(params, z):
+    hidden = nn.relu(nn.Dense(128).apply({"params": params["Dense_0"]}, z))
+    hidden = nn.relu(nn.Dense(1024).apply({"params": params["Dense_1"]}, hidden))
+    hidden = hidden.reshape(-1, 64, 4, 4).transpose(0, 2, 3, 1)
+    for i, features in enumerate((64, 64, 32, 1)):
+        hidden = nn.relu(hidden) if i else hidden
+        layer = nn.ConvTranspose(features, (4, 4), (2, 2), transpose_kernel=True)
+        hidden = layer.apply({"params": params[f"ConvTranspose_{i}"]}, hidden)
+    return hidden.reshape(-1, 4096)
+
+
+NETWORKS = {
+    "encoder": (dsprites.ConvEncoder(), reference_encoder, 4096),
+    "decoder": (dsprites.ConvDecoder(), reference_decoder, 10),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_networks_equal_table_1a_in_flax_s_own_layers(name):
+    module, reference, width = NETWORKS[name]
+    params = random_params(module, width)
+    x = np.random.default_rng(1).normal(size=(2, width)).astype(np.float32)
+    got = jax.tree.leaves(jax.jit(module.apply)(params, x))
+    expected = jax.tree.leaves(jax.jit(reference)(params["params"], x))
+    assert got[0].shape == ((2, 10) if name == "encoder" else (2, 4096))
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 * np.max(np.abs(b)))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_run_does_not_depend_on_its_neighbours(name):
+    module, _, width = NETWORKS[name]
+    params = random_params(module, width, 3)
+    x = np.random.default_rng(2).normal(size=(3, 2, width)).astype(np.float32)
+    company = jax.jit(jax.vmap(module.apply))(params, x)
+    alone = jax.jit(module.apply)(jax.tree.map(lambda leaf: leaf[1], params), x[1])
+    for a, b in zip(jax.tree.leaves(company), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_allclose(a[1], b, atol=1e-5 * np.max(np.abs(b)))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_initial_parameters_of_many_runs_have_a_leading_axis(name):
+    module, _, width = NETWORKS[name]
+    keys = jax.eval_shape(lambda: jax.random.split(KEY, 3))
+    x = jax.ShapeDtypeStruct((1, width), jnp.float32)
+    runs = jax.eval_shape(jax.vmap(module.init, in_axes=(0, None)), keys, x)["params"]
+    got = jax.tree.map(lambda leaf: leaf.shape, runs)
+    one = shapes(module, width)
+    assert got == jax.tree.map(lambda leaf: (3, *leaf.shape), one)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_training_many_runs_lowers_to_no_convolution(name):
+    module, _, width = NETWORKS[name]
+    params = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((3, *leaf.shape), leaf.dtype),
+        {"params": shapes(module, width)},
+    )
+    x = jax.ShapeDtypeStruct((3, 2, width), jnp.float32)
+
+    def loss(params, x):
+        return sum(
+            jnp.sum(leaf**2) for leaf in jax.tree.leaves(module.apply(params, x))
+        )
+
+    step = jax.vmap(jax.grad(loss, (0, 1)))
+    lowered = jax.jit(step).lower(params, x).as_text()
+    assert "stablehlo.dot_general" in lowered
+    assert "stablehlo.convolution" not in lowered
+
+
+def test_inputs_of_another_width_are_refused():
+    for module, width in ((dsprites.ConvEncoder(), 1024), (dsprites.ConvDecoder(), 9)):
+        with pytest.raises(AssertionError):
+            shapes(module, width)

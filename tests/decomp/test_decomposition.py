@@ -1,0 +1,134 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from decomp import aggregate, decomposition
+from decomp.distributions import gaussian
+from decomp.distributions.gaussian import Gaussian
+
+SIZES = {"samples_per_point": 500, "block": 500}
+MANY = {"samples_per_point": 4000, "block": 4000}
+
+information = jax.jit(partial(decomposition.mutual_information, **SIZES))
+correlation = jax.jit(partial(decomposition.total_correlation, **SIZES))
+marginals = jax.jit(partial(decomposition.dimension_wise_kl, **SIZES), static_argnums=2)
+stratified = jax.jit(partial(decomposition._stratified, **SIZES), static_argnums=2)
+
+
+def _correlated(n=6):
+    """Means on a diagonal line: q(z) is not a product."""
+    loc = jnp.linspace(-1.5, 1.5, n)[:, None] * jnp.array([[1.0, 0.8]])
+    return Gaussian(loc, jnp.tile(jnp.array([[0.4, 0.6]]), (n, 1)))
+
+
+def _grid():
+    a, b = np.meshgrid([-1.0, 0.0, 2.0], [-0.5, 1.0])
+    loc = jnp.array(np.stack([a.ravel(), b.ravel()], 1), jnp.float32)
+    return Gaussian(loc, jnp.tile(jnp.array([[0.3, 0.7]]), (6, 1)))
+
+
+def test_the_three_parts_add_up_to_the_average_kl_on_the_same_samples():
+    q = _correlated()
+    prior = Gaussian(jnp.zeros(2), jnp.array([1.0, 2.0]))
+    key = jax.random.key(0)
+    log_pz_dims = partial(gaussian.log_prob_dims, prior)
+    marginal = marginals(key, q, log_pz_dims)
+
+    def term(q_n, z):
+        return gaussian.log_prob(q_n, z) - gaussian.log_prob(prior, z)
+
+    whole = stratified(key.copy(), q, term)
+    first, second = information(key.copy(), q), correlation(key.copy(), q)
+    total = first.value + second.value + jnp.sum(marginal.value)
+    np.testing.assert_allclose(total, whole.value, rtol=1e-5)
+    exact = jnp.mean(jax.vmap(gaussian.kl, (0, None))(q, prior))
+    assert abs(whole.value - exact) < 4 * whole.stderr
+
+
+def test_equal_posteriors_share_no_information_with_the_index():
+    q = Gaussian(jnp.ones((6, 2)), jnp.full((6, 2), 0.5))
+    e = information(jax.random.key(0), q)
+    np.testing.assert_allclose(e.value, 0, atol=1e-5)
+
+
+def test_posteriors_far_apart_carry_log_n():
+    q = Gaussian(jnp.tile(100 * jnp.arange(6.0)[:, None], 2), jnp.ones((6, 2)))
+    e = information(jax.random.key(0), q)
+    np.testing.assert_allclose(e.value, np.log(6), rtol=1e-6)
+
+
+def test_information_agrees_with_quadrature():
+    loc, scale = np.array([-1.0, 0.5, 2.0]), np.array([0.5, 1.0, 0.7])
+
+    def integrand(z):
+        density = stats.norm.pdf(z, loc, scale)
+        return np.mean(density * np.log(density / density.mean()))
+
+    exact, _ = integrate.quad(integrand, -8, 9)
+    q = Gaussian(jnp.float32(loc)[:, None], jnp.float32(scale)[:, None])
+    e = jax.jit(partial(decomposition.mutual_information, **MANY))(jax.random.key(1), q)
+    assert abs(e.value - exact) < 4 * e.stderr
+
+
+def test_means_on_a_product_grid_have_no_total_correlation():
+    e = correlation(jax.random.key(0), _grid())
+    np.testing.assert_allclose(e.value, 0, atol=1e-6)
+    np.testing.assert_allclose(e.stderr, 0, atol=1e-6)
+
+
+def test_total_correlation_agrees_with_quadrature():
+    q = _correlated()
+    step = 0.02
+    ticks = np.arange(-5, 5, step) + step / 2
+    dims = [
+        stats.norm.pdf(
+            ticks[:, None], np.float64(q.loc[:, d]), np.float64(q.scale[:, d])
+        )
+        for d in range(2)
+    ]  # [T, N]
+    joint = dims[0] @ dims[1].T / len(q.loc)
+    product = np.outer(dims[0].mean(1), dims[1].mean(1))
+    exact = np.sum(joint * np.log(joint / product)) * step**2
+    e = correlation(jax.random.key(2), q)
+    assert abs(e.value - exact) < 4 * e.stderr
+
+
+def test_dimension_wise_kl_agrees_with_the_closed_form_for_one_posterior():
+    q = Gaussian(jnp.array([[0.5, -1.0]]), jnp.array([[0.7, 1.2]]))
+    p = Gaussian(jnp.zeros(2), jnp.ones(2))
+    e = jax.jit(partial(decomposition.dimension_wise_kl, **MANY), static_argnums=2)(
+        jax.random.key(3),
+        q,
+        partial(gaussian.log_prob_dims, p),
+    )
+    exact = gaussian.kl_dims(Gaussian(q.loc[0], q.scale[0]), p)
+    assert np.all(np.abs(e.value - exact) < 4 * e.stderr)
+
+
+def test_the_standard_error_is_the_spread_of_independent_repetitions():
+    q = _correlated()
+    keys = jax.random.split(jax.random.key(4), 1000)
+    few = partial(decomposition.mutual_information, samples_per_point=4, block=24)
+    e = jax.jit(jax.vmap(few, (0, None)))(keys, q)
+    spread = np.std(e.value, ddof=1)
+    # The standard deviation of 1000 normal values is known to 1/√2000 of itself.
+    assert abs(np.sqrt(np.mean(e.stderr**2)) / spread - 1) < 4 / np.sqrt(2000)
+
+
+def test_the_mutual_information_is_the_entropy_less_the_conditional_entropy():
+    q = _correlated()
+    e = information(jax.random.key(5), q)
+    h = aggregate.entropy(jax.random.key(6), q, num_samples=2000, block=2000)
+    other = h.value - jnp.mean(jax.vmap(gaussian.entropy)(q))
+    assert abs(e.value - other) < 4 * jnp.hypot(e.stderr, h.stderr)
+
+
+def test_one_sample_per_point_is_refused():
+    with pytest.raises(ValueError, match="at least 2; got 1"):
+        decomposition.mutual_information(
+            jax.random.key(0), _grid(), samples_per_point=1
+        )

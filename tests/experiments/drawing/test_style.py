@@ -1,0 +1,28 @@
+from experiments.drawing import style
+from experiments.drawing.files import Cell, Row
+
+
+def test_infinity_is_written_as_its_sign_and_comes_last():
+    values = [float("inf"), 100.0, 3.0]
+    numbers = [style.number(value) for value in sorted(values, key=style.rank)]
+    assert numbers == ["3", "100", "∞"]
+
+
+def test_a_prior_has_one_colour_in_all_figures():
+    together = style.series(["isotropic", "pca", "student_t"])
+    assert style.series(["student_t"])["student_t"] == together["student_t"]
+    assert len({look["color"] for look in together.values()}) == 3
+
+
+def test_the_note_counts_runs_and_those_left_out():
+    rows = [
+        Row({"beta": 1.0}, {"kl": Cell(100, 0, 2.0, 1.9, 2.1)}),
+        Row({"beta": 4.0}, {"kl": Cell(97, 3, 1.0, 0.9, 1.1)}),
+    ]
+    note = style.runs(rows, ["kl"])
+    assert note.startswith("n = 97–100 runs per point (3 diverged, left out); ")
+
+
+def test_settings_are_described_by_the_columns_asked_for():
+    setting = {"prior": "student_t", "beta": 1.0, "df": float("inf"), "alpha": None}
+    assert style.describe(setting, ["prior", "df", "alpha"]) == "Student-t, ν = ∞"
