@@ -1,5 +1,6 @@
 """The data of a config, as arrays that stay on the device."""
 
+import json
 from typing import NamedTuple
 
 import jax
@@ -7,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from decomp.datasets import dsprites, pinwheel, principal
+from decomp.datasets import cache, dsprites, pinwheel, principal
+from experiments import files
+from experiments.progress import say
 
 
 class Data(NamedTuple):
@@ -69,17 +72,32 @@ def subset(data: Data, key: jax.Array, count: int) -> Data:
 
 
 def principal_variances(data: Data, config: ConfigDict) -> np.ndarray:
-    """Variances `[D]` of the data along its principal axes, for the prior."""
+    """Variances `[D]` of the data along its principal axes, for the prior.
+
+    Those of the whole rendered set are kept on disk: at 64×64 they take minutes.
+    """
+    latents, ranks = config.model.latents, config.prior.pca_ranks
+    whole = config.data.source == "rendered" and not config.data.points
+    name = f"principal-{config.data.name}-{data.side}-{latents}-{ranks}.json"
+    path = cache.folder() / name
+    if whole and path.exists():
+        return np.asarray(json.loads(path.read_text()))
     size, batch = len(data.points), 8192
+    if size * data.side**4 > 1e12:
+        say(f"  finding the principal axes of {size:,} images, minutes on a CPU")
     batches = (
-        values(jnp.asarray(data.points[start : start + batch]), data.side)
+        np.asarray(values(jnp.asarray(data.points[start : start + batch]), data.side))
         for start in range(0, size, batch)
     )
-    return principal.variances(
-        principal.second_moments(batches),
-        latents=config.model.latents,
-        ranks=config.prior.pca_ranks,
-    )
+    moments = principal.second_moments(batches)
+    variances = principal.variances(moments, latents=latents, ranks=ranks)
+    if whole:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(path, variances.tolist())
+        except OSError as error:
+            say(f"  the principal axes are not kept: {error}")
+    return variances
 
 
 def _images(key: jax.Array, config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:

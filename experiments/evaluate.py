@@ -54,6 +54,7 @@ def make(problem: Problem, config: ConfigDict) -> Callable[..., Scores]:
     is a number `[]`.
     """
     options = Options(**config.evaluate)
+    problem = problem._replace(prior_count=1.0)  # the true KL, whatever was trained
 
     def scores(
         params: Params,
@@ -104,7 +105,7 @@ def _objective(
         return sums / size, problems.encode(problem, params, x)
 
     sums, posteriors = jax.lax.map(batch, jnp.arange(num_batches))
-    index = (starts[:, None] + jnp.arange(batch_size)).reshape(-1)
+    index = (starts[:, None] + jnp.arange(batch_size)[None, :]).reshape(-1)
     posteriors = jax.tree.map(
         lambda leaf: (
             jnp.zeros((size, leaf.shape[-1]), leaf.dtype)

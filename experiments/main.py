@@ -77,5 +77,7 @@ if __name__ == "__main__":
     logging.getLogger("jax").setLevel(logging.WARNING)
     if not os.environ.get("JAX_NUM_CPU_DEVICES"):
         # XLA:CPU runs a loop on one core: the cores work in parallel as devices.
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+        affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+        cores = len(affinity(0)) if affinity else os.cpu_count()
+        jax.config.update("jax_num_cpu_devices", cores)
     app.run(main, flags_parser=cli.parse)

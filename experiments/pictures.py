@@ -103,7 +103,9 @@ def _images(
     latents = jnp.arange(problem.latents)
     moved = centre[:, None] + jnp.asarray(_STEPS)[None, :] * spread[:, None]  # [D, T]
     z = jnp.where(
-        (latents[:, None] == latents[None, :])[:, None, :], moved[:, :, None], base
+        (latents[:, None] == latents[None, :])[:, None, :],
+        moved[:, :, None],
+        base[None, None],
     )  # [D, T, D]
     share = jnp.var(q.loc, axis=0) / spread**2
     return {

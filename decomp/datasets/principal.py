@@ -2,38 +2,30 @@
 
 from collections.abc import Iterable
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 
-def second_moments(batches: Iterable[jax.Array]) -> tuple[np.ndarray, np.ndarray]:
+def second_moments(batches: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and mean outer product of a data set that is read batch by batch.
 
     Products are summed in float32 within a batch, where sums of integers below 2²⁴ are
     exact, and in float64 across batches.
 
     Args:
-        batches: Arrays `[B, X]`, together the whole data set.
+        batches: Float32 arrays `[B, X]`, together the whole data set. NumPy's, as its
+            BLAS takes a third of the time of XLA:CPU for this product (measured).
 
     Returns:
         E[x] `[X]` and E[x xᵀ] `[X, X]`, float64.
     """
-    count, total, products = 0, np.float64(0), np.float64(0)
+    count, total, products = 0, np.zeros(()), np.zeros(())
     for batch in batches:
-        batch_total, batch_products = _sums(batch)
         count += batch.shape[0]
-        total = total + np.asarray(batch_total, np.float64)
-        products = products + np.asarray(batch_products, np.float64)
+        total = total + batch.sum(0).astype(np.float64)
+        products = products + (batch.T @ batch).astype(np.float64)
     if count == 0:
         raise ValueError("expected at least one batch of data; got none.")
     return total / count, products / count
-
-
-@jax.jit
-def _sums(batch: jax.Array) -> tuple[jax.Array, jax.Array]:
-    highest = jax.lax.Precision.HIGHEST
-    return jnp.sum(batch, 0), jnp.matmul(batch.T, batch, precision=highest)
 
 
 def variances(

@@ -5,7 +5,7 @@
 
 Everything is written in w = 1/ν, smooth through w = 0, so that ν may be ∞, large,
 traced or learned. KL(N‖t) has no closed form and none is given: estimate it from the
-two log-densities at the same draws. The tails use the coordinate r = sign(y)·√(ν log(1 + y²/ν)), in which the density is
+two log-densities at the same draws. Tails use r = sign(y)·√(ν log(1 + y²/ν)), in which
 
     t(z) dz = e^c(w)/√(2π) · e^(−r²/2) h(w r²) dr,   h(v) = √(v/(1 − e⁻ᵛ)),
 
@@ -109,8 +109,8 @@ def entropy(p: StudentT) -> jax.Array:
 def two_sided_tail(p: StudentT, z: jax.Array) -> jax.Array:
     """P(|Z_d − μ_d| > |z_d − μ_d|).
 
-    Its relative error is that of rounding its logarithm: in float32 below 1e-6 in the
-    centre and 2e-5 at 1e-30.
+    Its relative error is that of rounding its logarithm: in float32 about 1e-6 in
+    the centre and 2e-5 at 1e-30.
 
     Args:
         p: Leaves `[*X]`, `df` alternatively `[]`.

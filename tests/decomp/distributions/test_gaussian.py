@@ -109,7 +109,7 @@ def test_derivatives_agree_with_finite_differences():
 
     with jax.enable_x64(True):
         z = jnp.array([0.3, -1.0, 2.0])
-        check_grads(values, (_random(5, 3), _random(6, 3), z), order=2)
+        check_grads(values, (_random(5, 3), _random(6, 3), z), order=2, modes=("rev",))
 
 
 def test_all_axes_are_event_axes_and_a_wrong_shape_is_refused():

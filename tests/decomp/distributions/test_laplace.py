@@ -75,7 +75,7 @@ def test_derivatives_agree_with_finite_differences_away_from_the_kink():
 
     with jax.enable_x64(True):
         z = jnp.array([3.3, -4.0, 5.0])
-        check_grads(values, (_random(4, 3), _random(5, 3), z), order=2)
+        check_grads(values, (_random(4, 3), _random(5, 3), z), order=2, modes=("rev",))
 
 
 def test_the_gradient_at_the_kink_is_finite():

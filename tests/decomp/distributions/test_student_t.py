@@ -14,6 +14,7 @@ POINTS = np.concatenate([np.linspace(-30, 30, 121), [-1e4, -1e2, 1e2, 1e4]])
 LOG_PROB_DIMS = jax.jit(student_t.log_prob_dims)
 TAIL = jax.jit(student_t.two_sided_tail)
 TRANSPORT = jax.jit(student_t.transport_to_normal)
+DRAWS = jax.jit(jax.vmap(student_t.sample, (0, None)))
 
 
 def _unit(df, shape=POINTS.shape):
@@ -71,13 +72,13 @@ def test_infinite_df_is_exactly_the_gaussian_in_value_and_gradient():
 def test_the_derivative_in_df_is_exact_in_float32(df):
     # ∂/∂ν log t = ½[ψ(½(ν+1)) − ψ(½ν) − 1/ν − log(1 + u) + (1 + 1/ν) u/(1 + u)], u=z²/ν
     z = 2.0
-    found = jax.grad(lambda s: student_t.log_prob(_unit(s, 1), jnp.full(1, z)))(df)
+    slope = jax.jit(jax.grad(lambda s: student_t.log_prob(_unit(s, 1), jnp.full(1, z))))
     psi = integrate.quad(  # ψ(a + ½) − ψ(a), which cancels in float64 at large a
         lambda t: np.exp(-df / 2 * t) / (1 + np.exp(-t / 2)), 0, 80 / df, epsrel=1e-13
     )[0]
     u = z * z / df
     exact = 0.5 * (psi - 1 / df - np.log1p(u) + (1 + 1 / df) * u / (1 + u))
-    np.testing.assert_allclose(found, exact, rtol=2e-5)
+    np.testing.assert_allclose(slope(df), exact, rtol=2e-5)
 
 
 @pytest.mark.parametrize("df", [0.5, 1.0, 3.0, 30.0, 1e4])
@@ -90,17 +91,16 @@ def test_entropy_is_that_of_scipy(df):
 
 @pytest.mark.parametrize("df", [0.5, 1.0, 3.0, 100.0, 1e6, np.inf])
 def test_samples_follow_the_distribution_with_a_traced_df(df):
-    draw = jax.jit(jax.vmap(student_t.sample, (0, None)))
     keys = jax.random.split(jax.random.key(1), 4000)
     p = StudentT(jnp.asarray(df), jnp.array([2.0]), jnp.array([0.5]))
-    draws = np.asarray(draw(keys, p), float)[:, 0]
+    draws = np.asarray(DRAWS(keys, p), float)[:, 0]
     assert stats.kstest((draws - 2.0) / 0.5, _exact(df).cdf).pvalue > 0.01
 
 
 def test_samples_have_the_mean_and_the_variance():
-    p, count = _unit(9.0, 1), 8000
+    p, count = _unit(9.0, 1), 4000
     keys = jax.random.split(jax.random.key(2), count)
-    draws = np.asarray(jax.vmap(student_t.sample, (0, None))(keys, p), float)[:, 0]
+    draws = np.asarray(DRAWS(keys, p), float)[:, 0]
     variance, excess_kurtosis = 9 / 7, 6 / 5
     assert abs(draws.mean()) < 4 * (variance / count) ** 0.5
     stderr = variance * ((excess_kurtosis + 2) / count) ** 0.5
@@ -114,10 +114,11 @@ def test_the_pathwise_derivative_of_the_variance_in_df_is_that_of_the_closed_for
     def square(df, key):
         return student_t.sample(key, _unit(df, 1))[0] ** 2
 
-    slopes = np.asarray(jax.vmap(jax.grad(square), (None, 0))(9.0, keys), float)
+    slope = jax.jit(jax.vmap(jax.grad(square), (None, 0)))
+    slopes = np.asarray(slope(9.0, keys), float)
     assert abs(slopes.mean() + 2 / 49) < 4 * slopes.std() / 4000**0.5
-    limit = jax.grad(square)(jnp.inf, jax.random.key(4))
-    assert limit == 0.0
+    other_keys = jax.random.split(jax.random.key(4), 4000)
+    np.testing.assert_array_equal(slope(jnp.inf, other_keys), 0.0)
 
 
 @pytest.mark.parametrize("df", [*DFS, np.inf])
@@ -179,7 +180,7 @@ def test_transport_is_the_identity_at_infinite_df():
 def test_transported_samples_are_normal():
     p = _unit(2.0, 1)
     keys = jax.random.split(jax.random.key(5), 4000)
-    draws = jax.vmap(student_t.sample, (0, None))(keys, p)
+    draws = DRAWS(keys, p)
     moved = jax.jit(jax.vmap(student_t.transport_to_normal, (None, 0)))(p, draws)
     assert stats.kstest(np.asarray(moved, float)[:, 0], "norm").pvalue > 0.01
 
@@ -212,4 +213,4 @@ def test_derivatives_agree_with_finite_differences():
 
     with jax.enable_x64(True):
         p = StudentT(jnp.array([2.5, 40.0]), jnp.zeros(2), jnp.array([0.7, 2.0]))
-        check_grads(values, (p, jnp.array([0.5, -7.0])), order=2)
+        check_grads(values, (p, jnp.array([0.5, -7.0])), order=2, modes=("rev",))

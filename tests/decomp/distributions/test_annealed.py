@@ -1,0 +1,159 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, special, stats
+
+from decomp.distributions import (
+    annealed,
+    full_gaussian,
+    gaussian,
+    laplace,
+    student_t,
+)
+from decomp.distributions.full_gaussian import FullGaussian
+from decomp.distributions.gaussian import Gaussian
+from decomp.distributions.laplace import Laplace
+from decomp.distributions.student_t import StudentT
+
+UNIVARIATE = {
+    "gaussian": (gaussian, annealed.gaussian, annealed.log_normaliser_gaussian),
+    "student_t": (student_t, annealed.student_t, annealed.log_normaliser_student_t),
+    "laplace": (laplace, annealed.laplace, annealed.log_normaliser_laplace),
+}
+
+
+def _prior(family):
+    loc, scale = jnp.array([0.4]), jnp.array([0.6])
+    return {
+        "gaussian": lambda: Gaussian(loc, scale),
+        "student_t": lambda: StudentT(jnp.array(3.0), loc, scale),
+        "laplace": lambda: Laplace(loc, scale),
+    }[family]()
+
+
+def _scipy(family):
+    return {
+        "gaussian": stats.norm(0.4, 0.6),
+        "student_t": stats.t(3.0, 0.4, 0.6),
+        "laplace": stats.laplace(0.4, 0.6),
+    }[family]
+
+
+@pytest.mark.parametrize("family", UNIVARIATE)
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0, 6.0])
+def test_the_normaliser_is_the_integral_of_the_power(family, beta):
+    with jax.enable_x64(True):
+        _, _, log_normaliser = UNIVARIATE[family]
+        exact = (
+            2
+            * integrate.quad(
+                lambda z: _scipy(family).pdf(z) ** beta, 0.4, np.inf, epsabs=1e-13
+            )[0]
+        )
+        found = np.exp(log_normaliser(_prior(family), jnp.asarray(beta)))
+        np.testing.assert_allclose(found, exact, rtol=1e-8)
+
+
+@pytest.mark.parametrize("family", UNIVARIATE)
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0, 6.0])
+def test_the_annealed_density_is_the_normalised_power_at_every_point(family, beta):
+    with jax.enable_x64(True):
+        module, anneal, log_normaliser = UNIVARIATE[family]
+        p, z = _prior(family), np.linspace(-20, 20, 81)[:, None]
+        log_f = jax.vmap(module.log_prob, (None, 0))(anneal(p, beta), z)
+        exact = beta * _scipy(family).logpdf(z[:, 0]) - log_normaliser(p, beta)
+        np.testing.assert_allclose(log_f, exact, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0, 4.0])
+def test_a_full_covariance_is_divided_by_beta(beta):
+    # F_β = (2π)^{D(1−β)/2} |Σ|^{(1−β)/2} β^{−D/2} and f_β = N(μ, Σ/β)
+    with jax.enable_x64(True):
+        tril = jnp.array([[1.0, 0.0, 0.0], [0.5, 0.7, 0.0], [-0.3, 0.2, 1.4]])
+        p = FullGaussian(jnp.array([0.2, -1.0, 0.0]), tril)
+        covariance = np.asarray(full_gaussian.covariance(p))
+        log_det = np.linalg.slogdet(2 * np.pi * covariance)[1]
+        exact = 0.5 * (1 - beta) * log_det - 1.5 * np.log(beta)
+        found = annealed.log_normaliser_full_gaussian(p, beta)
+        np.testing.assert_allclose(found, exact, atol=1e-13)
+        f = annealed.full_gaussian(p, beta)
+        np.testing.assert_allclose(full_gaussian.covariance(f), covariance / beta)
+        z = jnp.array([1.0, 2.0, -0.5])
+        power = beta * stats.multivariate_normal(p.loc, covariance).logpdf(z) - exact
+        np.testing.assert_allclose(full_gaussian.log_prob(f, z), power, rtol=1e-12)
+
+
+def test_a_diagonal_normaliser_is_that_of_the_full_family():
+    with jax.enable_x64(True):
+        p = Gaussian(jnp.array([0.1, 2.0]), jnp.array([0.3, 4.0]))
+        full = full_gaussian.from_diagonal(p)
+        found = annealed.log_normaliser_gaussian(p, jnp.asarray(2.5))
+        exact = annealed.log_normaliser_full_gaussian(full, jnp.asarray(2.5))
+        np.testing.assert_allclose(found, exact, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("df", "beta", "exact"),
+    [(3.0, 2.0, 0.2297203731), (9.0, 4.0, 0.0274755067), (5.0, 0.5, 2.7553826951)],
+)
+def test_student_t_constants_by_quadrature_are_met(df, beta, exact):
+    with jax.enable_x64(True):
+        p = StudentT(jnp.array(df), jnp.zeros(3), jnp.ones(3))
+        found = np.exp(annealed.log_normaliser_student_t(p, beta) / 3)
+        assert found == pytest.approx(exact, abs=6e-11)
+
+
+def test_the_laplace_constant_by_quadrature_is_met():
+    with jax.enable_x64(True):
+        p = Laplace(jnp.zeros(2), jnp.full(2, 0.7))
+        found = np.exp(annealed.log_normaliser_laplace(p, 2.5) / 2)
+        assert found == pytest.approx(0.2414726442, abs=6e-11)
+
+
+def test_student_t_closed_form_in_gamma_functions():
+    # F_β = C^β √(νπ) Γ(½ν')/Γ(½(ν'+1)), C = Γ(½(ν+1))/(√(νπ) Γ(½ν)), ν' = β(ν+1) − 1
+    df, beta = 4.0, 1.7
+    annealed_df = beta * (df + 1) - 1
+    log_c = special.gammaln((df + 1) / 2) - special.gammaln(df / 2)
+    log_c -= 0.5 * np.log(df * np.pi)
+    exact = beta * log_c + 0.5 * np.log(df * np.pi) + special.gammaln(annealed_df / 2)
+    exact -= special.gammaln((annealed_df + 1) / 2)
+    with jax.enable_x64(True):
+        p = StudentT(jnp.array(df), jnp.zeros(1), jnp.ones(1))
+        found = annealed.log_normaliser_student_t(p, beta)
+        np.testing.assert_allclose(found, exact, rtol=1e-12)
+        f = annealed.student_t(p, beta)
+        np.testing.assert_allclose(f.df, annealed_df, rtol=1e-15)
+        np.testing.assert_allclose(f.scale, (df / annealed_df) ** 0.5, rtol=1e-15)
+
+
+def test_a_student_t_with_infinite_df_anneals_as_the_gaussian():
+    loc, scale = jnp.array([0.3, 1.0]), jnp.array([0.5, 2.0])
+    p, q = StudentT(jnp.array(jnp.inf), loc, scale), Gaussian(loc, scale)
+    f, g = annealed.student_t(p, 3.0), annealed.gaussian(q, 3.0)
+    assert np.isposinf(f.df)
+    np.testing.assert_allclose(f.scale, g.scale, rtol=1e-6)
+    slopes = [
+        jax.value_and_grad(log_normaliser, argnums=1)(s, 3.0)
+        for log_normaliser, s in (
+            (annealed.log_normaliser_student_t, p),
+            (annealed.log_normaliser_gaussian, q),
+        )
+    ]
+    np.testing.assert_allclose(slopes[0], slopes[1], rtol=1e-6)
+
+
+def test_beta_below_the_bound_gives_nan_and_not_a_number_that_looks_right():
+    p = StudentT(jnp.array(3.0), jnp.zeros(1), jnp.ones(1))  # the bound is 1/4
+    assert np.isnan(annealed.log_normaliser_student_t(p, 0.24))
+    assert np.isfinite(annealed.log_normaliser_student_t(p, 0.26))
+
+
+@pytest.mark.parametrize("family", UNIVARIATE)
+def test_beta_one_changes_nothing(family):
+    _, anneal, log_normaliser = UNIVARIATE[family]
+    p = _prior(family)
+    for before, after in zip(p, anneal(p, 1.0), strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-6)
+    assert log_normaliser(p, 1.0) == pytest.approx(0.0, abs=1e-6)

@@ -1,0 +1,80 @@
+import pathlib
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import shapes_anisotropic
+from experiments import problem as problems
+from experiments import runs, settings
+from experiments import sweep as sweeps
+from experiments.data import Data
+from experiments.problem import Setting
+from experiments.sweep import Sweep
+
+POINTS, STEPS = 50, 4
+
+
+class Small(NamedTuple):
+    """A sweep of six settings on random 8×8 images, in milliseconds."""
+
+    sweep: Sweep
+    keys: jax.Array  # [settings], a key per run
+    settings: Setting  # leaves [settings]
+
+    def compiled(self, *, devices, block):
+        """`init` and `advance` of a block of runs."""
+        plan = runs.plan(6, bytes_per_run=1, memory=10**9, block=block, devices=devices)
+        init, advance, _ = sweeps.functions(self.sweep)
+        return (
+            runs.over_runs(init, plan, mapped=2, shared=0, vmapped=False),
+            runs.over_runs(advance, plan, mapped=3, shared=2, vmapped=False),
+        )
+
+    def train(self, functions, members, calls=(STEPS,), **changes):
+        """Trains some of the runs; `changes` are settings of other values."""
+        init, advance = functions
+        members = np.asarray(members)
+        setting = self.settings._replace(**changes)
+        setting = jax.tree.map(lambda leaf: leaf[members], setting)
+        keys, points = self.keys[members], jnp.asarray(self.sweep.data.points)
+        state = init(keys, setting)
+        for steps in calls:
+            state = advance(state, keys, setting, points, jnp.int32(steps))
+        return jax.device_get(state)
+
+
+@pytest.fixture(scope="session")
+def small():
+    config = shapes_anisotropic.get_config("laptop,smoke")
+    with config.unlocked():
+        config.data.side = 8
+        config.model.hidden = (6,)
+        config.model.latents = 3
+        config.evaluate.batch_size = 16
+    config = settings.validate(config)
+    rng = np.random.default_rng(0)
+    points = rng.integers(0, 65, (POINTS, 64), np.uint8)
+    data = Data(points, rng.integers(0, 3, (POINTS, 5), np.uint8), 64, 8)
+    rows = settings.rows(config)
+    table = problems.setting_arrays(config, data, rows)
+    sweep = Sweep(
+        config, problems.make(config, data), table, STEPS, data, data, pathlib.Path()
+    )
+    root = jax.random.key(3)
+    keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(len(rows)))
+    return Small(sweep, keys, table)
+
+
+@pytest.fixture(scope="session")
+def together(small):
+    """All six runs as one block, one after another on two devices."""
+    return small.compiled(devices=2, block=6)
+
+
+@pytest.fixture(scope="session")
+def company(small, together):
+    """The six runs trained together; nothing may change what a run gives here."""
+    return small.train(together, range(6))

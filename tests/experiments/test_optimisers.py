@@ -1,0 +1,68 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from experiments import optimisers
+
+OPTIONS = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
+STEPS, SIZE = 400, 6
+
+
+def gradients():
+    """Noisy gradients that decay to a hundredth, so that the maxima stay behind."""
+    draws = np.random.default_rng(0).normal(size=(STEPS, SIZE))
+    return draws * np.exp(-np.linspace(0, 4.6, STEPS))[:, None]
+
+
+def moved(optimiser):
+    """Where an optimiser takes parameters that start at 0."""
+
+    def step(carry, gradient):
+        params, state = carry
+        updates, state = optimiser.update(gradient, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    params = jnp.zeros(SIZE)
+    start = (params, optimiser.init(params))
+    steps = jnp.asarray(gradients(), jnp.float32)
+    return np.asarray(jax.jit(jax.lax.scan, static_argnums=0)(step, start, steps)[0][0])
+
+
+def pytorch_amsgrad(*, learning_rate, b1, b2, eps):
+    """The loop of torch.optim.Adam(amsgrad=True), in float64."""
+    params, mu, nu, nu_max = (np.zeros(SIZE) for _ in range(4))
+    for t, g in enumerate(gradients(), start=1):
+        mu = b1 * mu + (1 - b1) * g
+        nu = b2 * nu + (1 - b2) * g * g
+        nu_max = np.maximum(nu_max, nu)
+        denominator = np.sqrt(nu_max) / np.sqrt(1 - b2**t) + eps
+        params = params - learning_rate / (1 - b1**t) * mu / denominator
+    return params
+
+
+def test_amsgrad_is_that_of_pytorch_and_not_that_of_optax():
+    expected = pytorch_amsgrad(**OPTIONS)
+    found = moved(optimisers.make("amsgrad_torch", **OPTIONS))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    other = moved(optax.amsgrad(**OPTIONS))
+    assert np.max(np.abs(other - expected)) > 0.1 * np.max(np.abs(expected))
+
+
+def test_adam_is_that_of_optax():
+    found = moved(optimisers.make("adam", **OPTIONS))
+    np.testing.assert_array_equal(found, moved(optax.adam(**OPTIONS)))
+
+
+def test_the_first_step_has_the_size_of_the_learning_rate():
+    for name in optimisers.NAMES:
+        optimiser = optimisers.make(name, **OPTIONS)
+        gradient = jnp.asarray([3.0, -0.02])
+        update, _ = optimiser.update(gradient, optimiser.init(gradient), gradient)
+        np.testing.assert_allclose(update, [-1e-2, 1e-2], rtol=1e-4)
+
+
+def test_an_unknown_optimiser_names_the_choices():
+    with pytest.raises(ValueError, match="choices: adam, amsgrad_torch"):
+        optimisers.make("sgd", **OPTIONS)

@@ -1,0 +1,214 @@
+import math
+
+import pytest
+from absl import flags
+from ml_collections import config_flags
+
+from configs import pinwheel, shapes_anisotropic, shapes_student_t
+from experiments import settings
+
+SHAPES = shapes_anisotropic.get_config
+T = shapes_student_t.get_config
+PINWHEEL = pinwheel.get_config
+
+
+# ml_collections loads a config with it.
+LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+
+
+def changed(config, **fields):
+    """A config with other values; `objective__beta=(1.0,)` names a field."""
+    with config.unlocked():
+        for name, value in fields.items():
+            *sections, field = name.split("__")
+            section = config
+            for part in sections:
+                section = section[part]
+            section[field] = value
+    return config
+
+
+def typed(*arguments):
+    """A config as a command line gives it."""
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values, lock_config=True)
+    values(["main", *arguments])
+    return values.config
+
+
+def test_a_product_sweep_has_every_combination_once():
+    config = changed(
+        SHAPES(), prior__name=("isotropic", "pca"), objective__beta=(1.0, 4.0, 1.0)
+    )
+    assert settings.rows(settings.validate(config)) == [
+        {"prior": prior, "df": math.inf, "beta": beta, "alpha": 0.0}
+        for prior in ("isotropic", "pca")
+        for beta in (1.0, 4.0)
+    ]
+
+
+def test_a_zip_sweep_pairs_the_axes_and_stretches_those_of_one_value():
+    rows = settings.rows(settings.validate(PINWHEEL()))
+    pairs = [(row["beta"], row["alpha"]) for row in rows]
+    top = [(beta, 0.0) for beta in (0.01, 0.3, 0.5, 1.0, 1.2)]
+    bottom = [(0.0, alpha) for alpha in (1.0, 2.0, 3.0, 5.0, 8.0)]
+    assert pairs == top + bottom
+    assert {row["prior"] for row in rows} == {"clusters"}
+
+
+def test_a_zip_sweep_of_unequal_axes_is_refused():
+    config = changed(PINWHEEL(), objective__beta=(1.0, 2.0))
+    with pytest.raises(ValueError, match=r"zip needs axes of equal length.*'beta': 2"):
+        settings.rows(settings.validate(config))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("3,inf",), (3.0, math.inf)),
+        ((3, 5), (3.0, 5.0)),
+        (("7", 9.0), (7.0, 9.0)),
+        (("1e3",), (1000.0,)),
+    ],
+)
+def test_elements_of_a_tuple_are_cast_to_its_type(given, expected):
+    config = settings.validate(changed(T(), prior__df=given))
+    assert config.prior.df == expected
+    assert all(type(value) is float for value in config.prior.df)
+
+
+@LOADS
+def test_tuples_typed_in_a_shell_are_understood():
+    config = typed(
+        "--config=configs/shapes_student_t.py:smoke",
+        "--config.prior.df=3,inf",
+        "--config.objective.beta=2",
+        "--config.model.hidden=16,8",
+    )
+    config = settings.validate(config)
+    assert config.prior.df == (3.0, math.inf)
+    assert config.objective.beta == (2.0,)
+    assert config.model.hidden == (16, 8)
+    assert type(config.objective.beta[0]) is float
+
+
+@LOADS
+def test_priors_typed_in_a_shell_are_understood():
+    config = typed(
+        "--config=configs/shapes_anisotropic.py", "--config.prior.name=pca,learned"
+    )
+    assert settings.validate(config).prior.name == ("pca", "learned")
+
+
+def test_validation_leaves_the_given_config_as_it_was():
+    config = changed(T(), prior__df=("3,inf",))
+    settings.validate(config)
+    assert config.prior.df == ("3,inf",)
+
+
+CHOICES = [
+    (SHAPES, {field.replace(".", "__"): wrong}, f"{field} expects one of")
+    for field, wrong in (
+        ("data.name", "mnist"),
+        ("data.source", "web"),
+        ("data.side", 12),
+        ("model.network", "mlp"),
+        ("model.channels", "wide"),
+        ("model.likelihood", "laplace"),
+        ("model.scale", "square"),
+        ("model.init", "keras"),
+        ("prior.pca_ranks", "all"),
+        ("prior.layout", "circle"),
+        ("objective.sweep", "random"),
+        ("train.optimiser", "sgd"),
+    )
+]
+RANGES = [
+    (SHAPES, {field.replace(".", "__"): value}, f"{field} expects {expected}")
+    for field, value, expected in (
+        ("seeds", 0, "a finite number above 0"),
+        ("model.latents", 0, "a finite number above 0"),
+        ("prior.variance", -0.1, "a finite number above 0"),
+        ("train.batch_size", 0, "a finite number above 0"),
+        ("train.learning_rate", math.inf, "a finite number above 0"),
+        ("train.learning_rate", math.nan, "a finite number above 0"),
+        ("train.eps", 0.0, "a finite number above 0"),
+        ("train.records", 0, "a finite number above 0"),
+        ("evaluate.batch_size", 0, "a finite number above 0"),
+        ("evaluate.votes", 0, "a finite number above 0"),
+        ("evaluate.train_votes", 0, "a finite number above 0"),
+        ("evaluate.held_out_votes", 0, "a finite number above 0"),
+        ("evaluate.grid_points", 0, "a finite number above 0"),
+        ("rng", -1, "0 or a number above"),
+        ("first_seed", -1, "0 or a number above"),
+        ("data.points", -1, "0 or a number above"),
+        ("data.rate", math.nan, "0 or a number above"),
+        ("model.scale_floor", -1e-6, "0 or a number above"),
+        ("train.epochs", -1.0, "0 or a number above"),
+        ("train.steps", -1, "0 or a number above"),
+        ("evaluate.points", -1, "0 or a number above"),
+        ("runs.block", -1, "0 or a number above"),
+        ("runs.devices", -1, "0 or a number above"),
+    )
+]
+REST = [
+    (SHAPES, {"objective__beta": ("four",)}, "objective.beta expects float values"),
+    (SHAPES, {"model__hidden": ("1.5",)}, "model.hidden expects int values"),
+    (SHAPES, {"prior__name": ()}, "prior.name expects at least one value; got none"),
+    (SHAPES, {"prior__name": ("laplace",)}, "prior.name expects some of"),
+    (
+        SHAPES,
+        {"prior__name": ("isotropic", "student_t")},
+        r"prior.name sweeps over \('isotropic', 'pca', 'learned'\) only",
+    ),
+    (SHAPES, {"objective__beta": (math.inf,)}, "objective.beta expects finite values"),
+    (SHAPES, {"objective__beta": (math.nan,)}, "objective.beta expects finite values"),
+    (SHAPES, {"objective__alpha": (-1.0,)}, "objective.alpha expects finite values"),
+    (T, {"prior__df": (0.0,)}, "prior.df expects values above 0"),
+    (T, {"prior__df": (math.nan,)}, "prior.df expects values above 0"),
+    (PINWHEEL, {"model__latents": 3}, "clusters prior of 2 latents; got .* = 3"),
+    (PINWHEEL, {"prior__name": ("isotropic",)}, "scored against a clusters prior"),
+    (SHAPES, {"prior__name": ("clusters",)}, "clusters expects data.name = pinwheel"),
+    (SHAPES, {"model__likelihood": "gaussian"}, "model.likelihood = bernoulli; got ga"),
+    (PINWHEEL, {"model__likelihood": "bernoulli"}, "likelihood = gaussian; got bernou"),
+    (PINWHEEL, {"model__network": "conv"}, "conv expects dsprites of data.side = 64"),
+    (SHAPES, {"data__side": 16}, "model.network = conv expects .* got dsprites of 16"),
+    (SHAPES, {"data__source": "file"}, "data.source = file expects data.path"),
+]
+
+
+@pytest.mark.parametrize(("make", "fields", "message"), CHOICES + RANGES + REST)
+def test_a_wrong_value_is_refused_in_one_line_that_names_it(make, fields, message):
+    with pytest.raises(ValueError, match=message) as error:
+        settings.validate(changed(make(), **fields))
+    assert "\n" not in str(error.value)
+
+
+def test_a_choice_that_does_not_exist_names_those_that_do():
+    with pytest.raises(ValueError, match=r"\('adam', 'amsgrad_torch'\); got sgd\."):
+        settings.validate(changed(SHAPES(), train__optimiser="sgd"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("isotropic", "gaussian"),
+        ("pca", "gaussian"),
+        ("learned", "gaussian"),
+        ("student_t", "student_t"),
+    ],
+)
+def test_the_family_follows_from_the_name_of_the_prior(name, expected):
+    config = settings.validate(changed(SHAPES(), prior__name=(name,)))
+    assert settings.family(config) == expected
+
+
+def test_differences_name_fields_by_their_path():
+    old = {"a": 1, "b": {"c": 2, "d": 3}, "gone": 5}
+    new = {"a": 1, "b": {"c": 4, "d": 3}, "fresh": {"e": 1}}
+    assert settings.differences(new, old) == [
+        "b.c: 2 -> 4",
+        "fresh: None -> {'e': 1}",
+        "gone: 5 -> None",
+    ]
+    assert settings.differences(old, old) == []
