@@ -30,6 +30,19 @@ def ratio_excess(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.where(small, series, ratio - 1.0 - jnp.log(ratio))
 
 
+def standardise(x: jax.Array) -> jax.Array:
+    """Columns of `x [N, D]` with mean 0 and variance 1; 0 for an exactly constant one.
+
+    Columns are shifted by a row and divided by their range first, so that squares of
+    very small or very large values stay in range.
+    """
+    span = jnp.ptp(x, axis=0, keepdims=True)
+    x = (x - x[:1]) / jnp.where(span == 0, 1, span)
+    x = x - jnp.mean(x, axis=0, keepdims=True)
+    scale = jnp.sqrt(jnp.mean(x**2, axis=0, keepdims=True))
+    return jnp.where(span == 0, 0, x / jnp.where(span == 0, 1, scale))
+
+
 def _atanh_rest(q: jax.Array) -> jax.Array:
     """Σ_k qᵏ/(2k + 3), that is (atanh(t)/t − 1)/t² at q = t², for q ≤ 1/49."""
     total = jnp.full_like(q, 1.0 / 19.0)

@@ -29,9 +29,11 @@ class Checkpoint:
         if not self._path.exists():
             return state, [], 0
         with np.load(self._path, allow_pickle=False) as saved:
-            if not np.array_equal(saved["numbers"], self._numbers):
-                return state, [], 0
             leaves, structure = jax.tree.flatten(state)
+            same_runs = np.array_equal(saved["numbers"], self._numbers)
+            # A block may be filled up otherwise than before, for other devices.
+            if not same_runs or len(saved["leaf_0"]) != len(leaves[0]):
+                return state, [], 0
             restored = [
                 jax.device_put(saved[f"leaf_{i}"], leaf.sharding)
                 for i, leaf in enumerate(leaves)

@@ -9,8 +9,6 @@ from typing import Any, NoReturn
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import summary
-
 _CONFIGS = pathlib.Path(__file__).parent.parent / "configs"
 
 
@@ -53,9 +51,10 @@ def load_config(argument: str) -> ConfigDict:
         ValueError: If there is no such file, or no such variant.
     """
     path, _, variants = argument.partition(":")
-    if not pathlib.Path(path).is_file():
+    if not pathlib.Path(path).is_file() or not path.endswith(".py"):
         raise ValueError(
-            f"--config={path} is not a file; choices: {', '.join(_config_files())}."
+            f"--config={path} is not a file of Python; choices: "
+            f"{', '.join(_config_files())}."
         )
     spec = importlib.util.spec_from_file_location("config", path)
     module = importlib.util.module_from_spec(spec)
@@ -135,8 +134,6 @@ def _fields(config: ConfigDict, prefix: str) -> list[str]:
         if isinstance(value, ConfigDict):
             lines += _fields(value, f"{prefix}{name}.")
         elif name not in ("deviations", "variant", "title"):
-            text = (
-                ",".join(map(summary.show, value)) if isinstance(value, tuple) else ""
-            )
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else ""
             lines.append(f"  {prefix}{name}={text or value}")
     return lines

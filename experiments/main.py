@@ -45,6 +45,7 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
     rows = settings.rows(config)
     results.open_workdir(workdir, config.to_dict())
     files.write_json(workdir / "settings.json", rows)
+    say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
     work = sweep.make(config, rows, workdir)
     everything = runs.enumerate_runs(len(rows), config.seeds, config.first_seed)
     plan = sweep.plan(work, len(everything.number))

@@ -41,12 +41,18 @@ def make(
         raise ValueError(
             f"train.batch_size expects at most {size} points; got {batch}."
         )
+    steps = config.train.steps or round(config.train.epochs * (size // batch))
+    if not steps:
+        raise ValueError(
+            f"train.epochs expects a step or more, {size // batch} make an epoch; "
+            f"got {config.train.epochs}."
+        )
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
     return Sweep(
         config=config,
         problem=problems.make(config, data),
         settings=problems.setting_arrays(config, data, rows),
-        steps=config.train.steps or round(config.train.epochs * (size // batch)),
+        steps=steps,
         data=data,
         scored=data_lib.subset(data, subset_key, config.evaluate.points),
         workdir=workdir,
@@ -108,7 +114,7 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
 
 
 def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> str:
-    """What a sweep is about to do: a line per fact."""
+    """What a sweep is about to do, a line per fact."""
     config = sweep.config
     total, left = len(everything.number), len(pending.number)
     settings = len(sweep.settings.beta)
@@ -139,6 +145,4 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
         ),
         ("results", str(sweep.workdir)),
     ]
-    facts[:0] = [("variant", text) for text in config.deviations]
-    lines = [f"  {name:<9} {text}" for name, text in facts]
-    return "\n".join([config.title, *lines])
+    return "\n".join(f"  {name:<9} {text}" for name, text in facts)

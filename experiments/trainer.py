@@ -1,5 +1,6 @@
 """Trains and scores the runs of a sweep, block by block."""
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -97,9 +98,9 @@ def _train(
             step = np.full((len(sums), 1), done)
             curves.append(np.concatenate([step, means], axis=1))
         loss = means[:count, 0]
-        progress.trained(
-            count * steps, seconds, float(np.mean(loss[np.isfinite(loss)]))
-        )
+        finite = loss[np.isfinite(loss)]
+        mean = float(np.mean(finite)) if finite.size else math.nan
+        progress.trained(count * steps, seconds, mean)
         # The first call compiles and short ones are mostly overhead: grow stepwise.
         wanted = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))
         _announce(progress)
@@ -110,7 +111,7 @@ def _train(
 def _announce(progress: Progress) -> None:
     """Says the time left once it is known, and what to do if it is days on a CPU."""
     left = progress.first_estimate()
-    if left is None:
+    if left is None or left < 1:
         return
     say(f"  about {duration(left)} of training left, before scores and figures")
     if jax.default_backend() == "cpu" and left > _LONG:

@@ -21,8 +21,12 @@ class Small(NamedTuple):
     """A sweep of six settings on random 8×8 images, in milliseconds."""
 
     sweep: Sweep
-    keys: jax.Array  # [settings], a key per run
     settings: Setting  # leaves [settings]
+
+    def keys(self, members, *, root=3):
+        """Fresh keys, one per run."""
+        root = jax.random.key(root)
+        return jax.vmap(lambda i: jax.random.fold_in(root, i))(np.asarray(members))
 
     def compiled(self, *, devices, block):
         """`init` and `advance` of a block of runs."""
@@ -33,13 +37,16 @@ class Small(NamedTuple):
             runs.over_runs(advance, plan, mapped=3, shared=2, vmapped=False),
         )
 
-    def train(self, functions, members, calls=(STEPS,), **changes):
+    def train(self, functions, members, *, calls=(STEPS,), root=3, **changes):
         """Trains some of the runs; `changes` are settings of other values."""
         init, advance = functions
         members = np.asarray(members)
         setting = self.settings._replace(**changes)
         setting = jax.tree.map(lambda leaf: leaf[members], setting)
-        keys, points = self.keys[members], jnp.asarray(self.sweep.data.points)
+        keys, points = (
+            self.keys(members, root=root),
+            jnp.asarray(self.sweep.data.points),
+        )
         state = init(keys, setting)
         for steps in calls:
             state = advance(state, keys, setting, points, jnp.int32(steps))
@@ -63,9 +70,7 @@ def small():
     sweep = Sweep(
         config, problems.make(config, data), table, STEPS, data, data, pathlib.Path()
     )
-    root = jax.random.key(3)
-    keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(len(rows)))
-    return Small(sweep, keys, table)
+    return Small(sweep, table)
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,11 @@ def changed(config, **fields):
 def typed(*arguments):
     """A config as a command line gives it."""
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=values, lock_config=True)
-    values(["main", *arguments])
+    argv = ["main", *arguments]
+    config_flags.DEFINE_config_file(
+        "config", flag_values=values, sys_argv=argv, lock_config=True
+    )
+    values(argv)
     return values.config
 
 

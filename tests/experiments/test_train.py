@@ -1,10 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
+import optax
 
 from decomp import priors
-from decomp.datasets import shuffle
+from experiments import train
 
 ISOTROPIC, PCA, LEARNED = (0, 1), (2, 3), (4, 5)
 
@@ -17,19 +17,22 @@ def assert_same(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-@pytest.fixture(scope="module")
-def alone(small):
-    return small.compiled(devices=1, block=1)
-
-
-def test_a_run_alone_is_the_run_in_company(small, alone, company):
+def test_a_run_alone_is_the_run_in_company(small, company):
+    # A block of one run is filled up with its copy, one for each device.
+    alone = small.compiled(devices=2, block=2)
     for number in (1, 4):
-        assert_same(run(small.train(alone, [number]), 0), run(company, number))
+        assert_same(run(small.train(alone, [number] * 2), 0), run(company, number))
 
 
-def test_a_run_does_not_depend_on_the_block_or_the_devices(small, company):
+def test_a_run_is_the_same_on_one_device_up_to_rounding(small, company):
+    # XLA compiles a program for one device by other passes: it rounds differently.
     one_device = small.compiled(devices=1, block=6)
-    assert_same(small.train(one_device, range(6)), company)
+    found = small.train(one_device, range(6))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7),
+        (found.params, found.sums),
+        (company.params, company.sums),
+    )
 
 
 def test_a_run_does_not_depend_on_its_place(small, together, company):
@@ -45,7 +48,7 @@ def test_steps_may_be_taken_in_any_number_of_calls(small, together, company):
 
 
 def test_runs_of_other_seeds_differ(small, together, company):
-    other = small._replace(keys=small.keys[::-1]).train(together, range(6))
+    other = small.train(together, range(6), root=4)
     for a, b in zip(jax.tree.leaves(other), jax.tree.leaves(company), strict=True):
         if a.ndim > 2:
             assert not np.any(np.all(a == b, axis=tuple(range(1, a.ndim))))
@@ -96,15 +99,17 @@ def test_a_diverged_run_is_frozen_and_its_neighbours_do_not_notice(
 def test_a_run_that_diverges_later_keeps_the_parameters_of_that_step(small, together):
     init, advance = together
     points = jnp.asarray(small.sweep.data.points)
-    state = init(small.keys, small.settings)
-    state = advance(state, small.keys, small.settings, points, jnp.int32(2))
+    keys = small.keys(range(6))
+    state = init(keys, small.settings)
+    state = advance(state, keys, small.settings, points, jnp.int32(2))
     bad = small.settings._replace(beta=small.settings.beta.at[0].set(jnp.nan))
-    end = advance(state, small.keys, bad, points, jnp.int32(2))
+    kept = jax.device_get(state.params)
+    end = advance(state, keys, bad, points, jnp.int32(2))
     # A loss that recovers does not bring the run back.
-    end = advance(end, small.keys, small.settings, points, jnp.int32(1))
+    end = advance(end, keys, small.settings, points, jnp.int32(1))
     assert end.diverged.tolist() == [2, -1, -1, -1, -1, -1]
     assert end.step.tolist() == [5] * 6
-    assert_same(run(end.params, 0), run(state.params, 0))
+    assert_same(run(end.params, 0), run(kept, 0))
 
 
 def test_sums_are_those_since_the_last_record(small, together):
@@ -120,15 +125,37 @@ def test_sums_are_those_since_the_last_record(small, together):
     )
 
 
-def test_an_epoch_is_a_permutation_and_the_next_is_another():
-    keys = [jax.random.fold_in(jax.random.key(0), epoch) for epoch in range(2)]
-    size, batch = 48, 16
-    orders = []
-    for key in keys:
-        steps = [
-            shuffle.permuted_index(key, start + jnp.arange(batch), size)
-            for start in range(0, size, batch)
-        ]
-        orders.append(np.concatenate(steps))
-    assert all(sorted(order) == list(range(size)) for order in orders)
-    assert np.any(orders[0] != orders[1])
+def test_every_epoch_is_a_permutation_of_the_points(small):
+    # Point i lights pixel i alone and the networks are zero, so that the gradients of
+    # the decoder's last bias count how often every point was seen.
+    size, batch, weight = 48, 16, 64
+    counting = optax.GradientTransformation(
+        init=lambda params: jax.tree.map(jnp.zeros_like, params),
+        update=lambda g, seen, params: (
+            jax.tree.map(jnp.zeros_like, g),
+            jax.tree.map(jnp.add, seen, g),
+        ),
+    )
+    init, advance = train.make(
+        small.sweep.problem, counting, batch_size=batch, record_every=1
+    )
+    setting = jax.tree.map(lambda leaf: leaf[0], small.settings)
+    points = jnp.asarray(64 * np.eye(64, dtype=np.uint8)[:size])
+    key = jax.random.key(1)
+    state = jax.tree.map(jnp.zeros_like, jax.jit(init)(key, setting))
+    state = state._replace(diverged=jnp.int32(-1))
+    advance = jax.jit(advance)
+
+    def seen(steps):
+        end = advance(state, key, setting, points, jnp.int32(steps))
+        gradient = np.asarray(end.opt_state["decoder"]["Dense_1"]["bias"])
+        counts = steps * batch / 2 - gradient * batch / weight
+        return np.round(counts, 3)[:size]
+
+    steps = [seen(n) for n in range(7)]
+    each = np.diff(steps, axis=0)
+    assert all(sorted(set(counts)) == [0, 1] for counts in each)
+    assert all(counts.sum() == batch for counts in each)
+    assert steps[3].tolist() == [1] * size
+    assert steps[6].tolist() == [2] * size
+    assert np.any(each[0] != each[3])

@@ -1,0 +1,104 @@
+"""Scores without factors: how dependent the dimensions of the codes are.
+
+All are 0 for independent dimensions; codes that collapsed are independent too, so read
+them beside `active`.
+
+Source: Locatello et al. 2019, arXiv:1811.12359, and its released code.
+"""
+
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from decomp.metrics import discrete
+
+PRESETS: dict[str, dict[str, Any]] = {"locatello": {"bins": 20}}
+
+
+class Score(NamedTuple):
+    """Dependence between the dimensions; 0 is least."""
+
+    score: jax.Array  # [], Gaussian total correlation, nats
+    wasserstein: jax.Array  # [], Gaussian Wasserstein correlation, unit of codes²
+    wasserstein_normalised: jax.Array  # [], the same over the total variance
+    mutual_information: jax.Array  # [], mean over pairs of dimensions, nats
+    pairwise: jax.Array  # [D, D], I(z_d; z_e), nats; the diagonal is H(z_d)
+    active: jax.Array  # [D] bool, dimensions that are not constant
+
+
+def score(
+    codes: jax.Array, *, preset: str = "locatello", bins: int | None = None
+) -> Score:
+    """Gaussian total correlation, Wasserstein correlation, mean pairwise information.
+
+    TC = ½(Σ_d log Σ_dd − log|Σ|), W = W₂²(N(0, Σ), N(0, diag Σ)), Σ = Cov[z], and
+    mean_{d≠e} I(z_d; z_e) of bins of equal width (bias about (bins − 1)²/(2N) upwards)
+
+    May be jitted and mapped over runs.
+
+    Args:
+        codes: One code a data point, such as the posterior means `[N, D]`, N ≥ 2.
+        preset: One of `PRESETS`; keywords given beside it win.
+        bins: Bins of equal width of each dimension.
+
+    Returns:
+        Score; NaN if a code is not finite. A constant dimension adds nothing. All three
+        are 0 for a single dimension.
+    """
+    chex.assert_rank(codes, 2)
+    chosen = discrete.options(PRESETS, preset, bins=bins)
+    num_codes = codes.shape[1]
+    count = chosen["bins"]
+    labels = discrete.equal_width(codes, bins=count)
+    pairwise = discrete.mutual_information(
+        labels, labels, bins=count, sizes=(count,) * num_codes
+    )
+    others = jnp.sum(jnp.where(jnp.eye(num_codes, dtype=bool), 0, pairwise))
+    mean = others / max(num_codes * (num_codes - 1), 1)
+    scale, correlation = _correlation(codes)
+    normalised = _wasserstein(scale, correlation)
+    nan = jnp.where(discrete.broken(codes), jnp.nan, 0).astype(codes.dtype)
+    return Score(
+        nan + _total_correlation(correlation),
+        nan + normalised * jnp.sum(scale**2),
+        nan + normalised,
+        nan + mean,
+        pairwise,
+        jnp.ptp(codes, axis=0) != 0,
+    )
+
+
+def _correlation(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Standard deviations `[D]` (ddof 1) and the correlation matrix `[D, D]`.
+
+    A constant dimension has deviation 0 and correlates with itself only.
+    """
+    constant = jnp.ptp(codes, axis=0) == 0
+    shifted = codes - codes[:1]  # constants are exactly 0
+    shifted = shifted - jnp.mean(shifted, axis=0, keepdims=True)
+    shifted = jnp.where(constant[None, :], 0, shifted)
+    scale = jnp.sqrt(jnp.sum(shifted**2, axis=0) / (codes.shape[0] - 1))
+    unit = shifted / jnp.where(constant, 1, scale)[None, :]
+    correlation = jnp.matmul(unit.T, unit, precision="highest") / (codes.shape[0] - 1)
+    return scale, jnp.where(jnp.eye(scale.size, dtype=bool), 1, correlation)
+
+
+def _total_correlation(correlation: jax.Array) -> jax.Array:
+    """−½ log|C|; +inf if C is singular up to the precision of its entries."""
+    values = jnp.linalg.eigvalsh(correlation)
+    least = 8 * values.size * jnp.finfo(values.dtype).eps
+    independent = values[0] > least
+    logs = jnp.log(jnp.where(independent, values, 1))
+    return jnp.where(independent, jnp.maximum(-0.5 * jnp.sum(logs), 0), jnp.inf)
+
+
+def _wasserstein(scale: jax.Array, correlation: jax.Array) -> jax.Array:
+    """W₂²/tr Σ = 2 − 2 tr (S Σ S)^½/tr Σ, S² = diag Σ; 0 if Σ is 0."""
+    largest = jnp.max(scale)
+    scale = discrete.safe_divide(scale, largest)
+    inner = correlation * scale[:, None] ** 2 * scale[None, :] ** 2  # S Σ S
+    roots = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(inner), 0))
+    ratio = 2 - 2 * discrete.safe_divide(jnp.sum(roots), jnp.sum(scale**2))
+    return jnp.where(largest > 0, jnp.maximum(ratio, 0), 0)

@@ -1,0 +1,138 @@
+import itertools
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from decomp.metrics import discrete
+
+information = jax.jit(discrete.mutual_information, static_argnames=("bins", "sizes"))
+
+
+def _slow_information(a, b):
+    """I(a; b) in nats as float64 loops over the cells of the table."""
+    total = 0.0
+    for u, v in itertools.product(set(a.tolist()), set(b.tolist())):
+        joint = np.mean((a == u) & (b == v))
+        if joint > 0:
+            total += joint * np.log(joint / (np.mean(a == u) * np.mean(b == v)))
+    return total
+
+
+def test_any_discrete_values_become_consecutive_classes():
+    factors = np.array([["b", "7"], ["a", "7"], ["c", "-1"]])
+    labels, sizes = discrete.classes(factors)
+    np.testing.assert_array_equal(labels, [[1, 1], [0, 1], [2, 0]])
+    assert sizes == (3, 2)
+    labels, sizes = discrete.classes([[0.5], [-2.0], [0.5]])
+    np.testing.assert_array_equal(labels, [[1], [0], [1]])
+    assert sizes == (2,)
+
+
+def test_a_continuous_factor_is_binned_only_when_told():
+    factors = np.linspace(0, 1, 401)[:, None]
+    with pytest.raises(ValueError, match="401 distinct float values"):
+        discrete.classes(factors)
+    labels, sizes = discrete.classes(factors, bins=4)
+    assert sizes == (4,)
+    np.testing.assert_array_equal(labels[:, 0], [min(n // 100, 3) for n in range(401)])
+    assert discrete.classes(factors, max_values=401)[1] == (401,)
+    assert discrete.classes(np.arange(401)[:, None])[1] == (401,)
+
+
+@pytest.mark.parametrize(
+    ("factors", "match"),
+    [
+        ([[0.0], [np.nan]], "not finite"),
+        (np.zeros((0, 2)), "table"),
+        (np.zeros(3), "table"),
+    ],
+)
+def test_bad_factors_are_refused(factors, match):
+    with pytest.raises(ValueError, match=match):
+        discrete.classes(factors)
+
+
+def test_under_jit_the_number_of_classes_is_asked_for():
+    with pytest.raises(ValueError, match="give sizes="):
+        jax.jit(lambda f: discrete.resolve(f, None)[0])(jnp.zeros((3, 1), jnp.int32))
+
+
+def test_unknown_presets_are_refused_and_explicit_options_win():
+    presets = {"a": {"bins": 20, "rule": "range"}}
+    assert discrete.options(presets, "a", bins=None)["bins"] == 20
+    assert discrete.options(presets, "a", bins=7) == {"bins": 7, "rule": "range"}
+    with pytest.raises(ValueError, match=r"unknown preset 'b'; choose from \['a'\]"):
+        discrete.options(presets, "b")
+
+
+def test_bins_of_equal_width_agree_with_numpy():
+    codes = np.random.default_rng(0).normal(size=(2000, 3)) * [1, 1e-8, 1e8]
+    labels = discrete.equal_width(jnp.float32(codes), bins=20)
+    for d in range(3):
+        edges = np.histogram(np.float64(np.float32(codes[:, d])), 20)[1]
+        np.testing.assert_array_equal(
+            labels[:, d], np.digitize(np.float32(codes[:, d]), edges[1:-1])
+        )
+
+
+def test_equally_spaced_values_keep_a_bin_each():
+    for values in range(2, 21):
+        labels = discrete.equal_width(jnp.arange(values)[:, None] * 0.1 - 3, bins=20)
+        assert np.unique(labels).size == values
+
+
+def test_constants_and_values_that_are_not_finite_fall_into_some_bin():
+    codes = jnp.array([[3.0, 1.0], [3.0, jnp.nan], [3.0, 2.0]])
+    np.testing.assert_array_equal(discrete.equal_width(codes, bins=5), 0)
+    assert discrete.broken(codes)
+    assert not discrete.broken(codes[:, :1])
+
+
+def test_information_and_entropy_agree_with_slow_loops():
+    rng = np.random.default_rng(1)
+    labels = np.stack([rng.integers(0, 3, 500), rng.integers(0, 6, 500)], axis=1)
+    codes = (labels @ [[1, 2, 0], [1, 0, 0]] + rng.integers(0, 4, (500, 3))) % 7
+    out = information(jnp.array(codes), jnp.array(labels), bins=7, sizes=(3, 6))
+    exact = [
+        [_slow_information(codes[:, d], labels[:, f]) for f in range(2)]
+        for d in range(3)
+    ]
+    np.testing.assert_allclose(out, exact, atol=1e-6)
+    entropies = discrete.entropy(jnp.array(labels), sizes=(3, 6))
+    own = [_slow_information(labels[:, f], labels[:, f]) for f in range(2)]
+    np.testing.assert_allclose(entropies, own, rtol=1e-6)
+
+
+def test_a_code_that_determines_a_factor_has_its_entropy_exactly():
+    factors = np.array(list(itertools.product(range(3), range(7))))
+    factors = np.concatenate([factors, factors[:5]])  # no full grid
+    codes = factors[:, ::-1] * 2 + 1
+    out = information(jnp.array(codes), jnp.array(factors), bins=14, sizes=(3, 7))
+    entropies = discrete.entropy(jnp.array(factors), sizes=(3, 7))
+    assert out[1, 0] == entropies[0]
+    assert out[0, 1] == entropies[1]
+
+
+def test_a_constant_carries_exactly_no_information():
+    rng = np.random.default_rng(0)
+    labels = jnp.array(rng.integers(0, 5, (333, 2)))
+    constant = jnp.full((333, 1), 3)
+    np.testing.assert_array_equal(
+        information(constant, labels, bins=4, sizes=(5, 5)), 0
+    )
+    codes = jnp.concatenate([labels, constant], axis=1)
+    np.testing.assert_array_equal(information(codes, constant, bins=5, sizes=(4,)), 0)
+    assert discrete.entropy(constant, sizes=(4,))[0] == 0
+
+
+def test_many_runs_equal_each_run_alone():
+    rng = np.random.default_rng(0)
+    labels = jnp.array(rng.integers(0, 4, (200, 2)))
+    codes = jnp.array(rng.integers(0, 6, (3, 200, 2)))
+    one = partial(discrete.mutual_information, bins=6, sizes=(4, 4))
+    together = jax.vmap(one, (0, None))(codes, labels)
+    for r in range(3):
+        np.testing.assert_allclose(together[r], one(codes[r], labels), rtol=1e-6)

@@ -1,0 +1,108 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from decomp.metrics import fitted, higgins
+from tests.decomp.metrics import cases
+
+FEW = {"num_train": 300, "num_test": 300, "samples": 20}
+draw = jax.jit(higgins.draw_pairs, static_argnames=("points", "samples"))
+
+
+def _run(codes, factors, **options):
+    options = FEW | options
+    return higgins.score(jax.random.key(0), jnp.float32(codes), factors, **options)
+
+
+def _within(share, exact, trials=300):
+    """Whether a share of so many trials is within 4 standard errors."""
+    return abs(float(share) - exact) < 4 * np.sqrt(exact * (1 - exact) / trials)
+
+
+def test_pairs_share_the_value_of_their_factor_and_are_drawn_as_documented():
+    factors = np.array([[0, 0], [0, 7], [0, 2], [-1, 2]], np.int32)
+    pairs = draw(jax.random.key(0), factors, points=4000, samples=3)
+    factor, first, second = map(np.asarray, pairs)
+    chosen = factor[:, None]
+    np.testing.assert_array_equal(factors[first, chosen], factors[second, chosen])
+    assert _within(np.mean(factor), 0.5, 4000)
+    for row in range(4):
+        assert _within(np.mean(first[:, 0] == row), 1 / 4, 4000)
+    # Row 2 shares factor 0 with three rows and factor 1 with two.
+    for f, exact in ((0, 1 / 3), (1, 1 / 2)):
+        kept = (factor == f) & (first[:, 0] == 2)
+        assert _within(np.mean(second[kept, 0] == 2), exact, kept.sum())
+
+
+def test_differences_and_score_agree_with_a_slow_implementation():
+    factors = cases.grid(3, 4, 5)
+    codes = cases.mixed(factors)
+    out = _run(codes, factors)
+    pairs = draw(jax.random.key(0), factors, points=600, samples=20)
+    x = np.zeros((600, 4))
+    for m in range(600):
+        for a, b in zip(pairs.first[m].tolist(), pairs.second[m].tolist(), strict=True):
+            x[m] += np.abs(np.float64(codes[a]) - codes[b]) / 20
+    value = higgins.differences(jnp.asarray(codes), pairs, block=70)
+    np.testing.assert_allclose(value, x, rtol=1e-5)
+    y = np.asarray(pairs.factor)
+    guess, _ = fitted.logistic(
+        np.float32(x), y, 300, inverse_penalty=1.0, iterations=100
+    )
+    hits = [guess[m] == y[m] for m in range(300, 600)]
+    np.testing.assert_allclose(out.score, np.mean(hits), atol=1 / 300)
+    assert 1 / 3 < out.score < 1
+
+
+def test_a_perfect_code_scores_one_in_any_order_with_any_sign():
+    factors = cases.grid(4, 4, 4)
+    for codes in (factors, -factors[:, [2, 0, 1]]):
+        out = _run(codes, factors)
+        assert out.score == 1
+        assert out.train_accuracy == 1
+        np.testing.assert_array_equal(out.per_factor, 1)
+    assert out.variant == "locatello, num_train=300, num_test=300, samples=20"
+
+
+def test_a_missing_factor_goes_unnoticed():
+    # The weakness for which Kim & Mnih made their score: the last factor is known from
+    # all other dimensions varying.
+    factors = cases.grid(4, 4, 4)
+    assert _run(factors[:, :2], factors).score == 1
+
+
+def test_factors_that_share_a_dimension_or_are_rotated_are_told_by_chance():
+    factors = cases.grid(4, 4, 4)
+    rest = factors[:, 2:]
+    for codes in (factors[:, :2].sum(axis=1, keepdims=True), cases.rotated(factors)):
+        out = _run(np.c_[codes, rest], factors)
+        assert _within(out.score, 1 / 3 + 2 / 3 * 1 / 2)
+        assert out.per_factor[2] == 1
+
+
+def test_noise_and_collapsed_codes_score_by_chance():
+    factors = cases.grid(4, 4, 4)
+    many = np.repeat(factors, 200, axis=0)  # few points hold some of a factor by chance
+    noise = np.random.default_rng(0).normal(size=(len(many), 5))
+    assert _within(_run(noise, many).score, 1 / 3)
+    out = _run(np.full((64, 5), 0.3), factors)
+    assert out.score == out.chance
+    assert _within(out.chance, 1 / 3)
+    assert out.num_active == 0
+
+
+def test_diverged_codes_score_nan():
+    factors = cases.grid(2, 3)
+    assert jnp.isnan(_run(jnp.ones((6, 2)).at[3, 1].set(jnp.nan), factors).score)
+
+
+def test_an_unfinished_fit_is_reported():
+    factors = cases.grid(4, 4, 4)
+    assert _run(factors, factors).converged
+    assert not _run(factors, factors, iterations=1).converged
+
+
+def test_a_single_factor_is_refused():
+    with pytest.raises(ValueError, match="two factors"):
+        _run(np.ones((4, 2)), np.ones((4, 1), np.int32))

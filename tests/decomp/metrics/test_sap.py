@@ -1,0 +1,131 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from decomp.metrics import fitted, sap
+from tests.decomp.metrics import cases
+
+linear = jax.jit(sap.r_squared)
+
+
+def _slow_gap(matrix):
+    gaps = []
+    for column in np.asarray(matrix, np.float64).T:
+        ordered = sorted([*column, 0.0])
+        gaps.append(ordered[-1] - ordered[-2])
+    return np.mean(gaps)
+
+
+def test_r_squared_agrees_with_a_slow_implementation():
+    rng = np.random.default_rng(0)
+    factors = rng.normal(size=(200, 3)).astype(np.float32)
+    codes = cases.mixed(factors)
+    out = linear(codes, factors)
+    for d in range(4):
+        for f in range(3):
+            exact = np.corrcoef(np.float64(codes[:, d]), factors[:, f])[0, 1] ** 2
+            np.testing.assert_allclose(out.matrix[d, f], exact, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(out.score, _slow_gap(out.matrix), rtol=1e-5)
+    np.testing.assert_allclose(out.score, np.mean(out.per_factor), rtol=1e-6)
+
+
+def test_exact_cases_of_r_squared():
+    factors = cases.grid(4, 4, 4)
+    first, rest = factors[:, :2].sum(axis=1, keepdims=True), factors[:, 2:]
+    table = {
+        "perfect": (cases.perfect(factors), 1),
+        "one factor missing": (factors[:, :2], 2 / 3),
+        "two factors in one dimension": (np.c_[first, rest], (1 / 2 + 1 / 2 + 1) / 3),
+        "rotated by 45°": (np.c_[cases.rotated(factors), rest], 1 / 3),
+        "twice": (np.c_[factors, factors], 0),
+        "one dimension": (factors[:, :1], 1 / 3),
+        "collapsed": (np.full((64, 5), 0.1), 0),
+    }
+    for name, (codes, exact) in table.items():
+        value = linear(np.float32(codes), factors).score
+        np.testing.assert_allclose(value, exact, atol=1e-5, err_msg=name)
+
+
+def test_r_squared_of_noise_is_of_order_one_over_the_points():
+    factors = cases.grid(4, 4, 4)
+    codes = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
+    assert linear(codes, factors).score < 16 / 64  # a correlation of 4 standard errors
+
+
+@pytest.mark.parametrize("scale", [-1.0, 1e-20, 1e15])
+def test_r_squared_ignores_order_scale_and_sign(scale):
+    factors = cases.grid(3, 4, 5)
+    codes = cases.mixed(factors)
+    before = linear(codes, factors)
+    after = linear(np.float32(scale) * codes[:, ::-1], factors)
+    np.testing.assert_allclose(after.score, before.score, rtol=1e-4)
+
+
+def test_many_runs_equal_each_run_alone():
+    factors = cases.grid(3, 4, 5)
+    codes = np.stack([cases.mixed(factors, seed) for seed in range(2)])
+    together = jax.jit(jax.vmap(sap.r_squared, (0, None)))(codes, factors)
+    for r in range(2):
+        np.testing.assert_allclose(
+            together.score[r], linear(codes[r], factors).score, rtol=1e-5
+        )
+
+
+def _slow_machine(code, label, weight, penalty):
+    """Squared hinge, weighted classes, penalised intercept; of two classes ±1."""
+
+    def loss(v):
+        slack = np.maximum(0, 1 - label * (v[0] * code + v[1]))
+        return 0.5 * v @ v + penalty * np.sum(weight * slack**2)
+
+    return minimize(loss, np.zeros(2), tol=1e-12).x
+
+
+def test_the_machine_minimises_the_published_objective():
+    rng = np.random.default_rng(0)
+    label = (rng.uniform(size=300) < 0.3).astype(int)
+    code = label + rng.normal(size=300)
+    rows = np.arange(200), np.arange(200, 300)
+    share = label[:200].mean()
+    weight = np.where(label[:200] == 1, 0.5 / share, 0.5 / (1 - share))
+    slope, offset = _slow_machine(code[:200], 2 * label[:200] - 1, weight, 0.01)
+    exact = np.mean((slope * code[200:] + offset > 0) == label[200:])
+    np.testing.assert_allclose(fitted.machine(code, label, rows, 0.01), exact)
+
+
+def test_the_machine_scores_classes_on_other_points():
+    # A binary factor known by one dimension; the other knows only a second factor.
+    factors = cases.grid(2, 2, 75)[:, :2]
+    codes = np.float32(2 * factors[:, ::-1] - 1)
+    out = sap.score(jax.random.key(0), codes, factors)
+    np.testing.assert_array_equal(np.diag(out.matrix[::-1]), [1, 1])
+    # Without knowledge 100 points are right with probability 1/2 each.
+    assert abs(out.score - 0.5) < 4 * np.sqrt(0.25 / 100)
+    assert out.variant == "locatello"
+
+
+def test_a_collapsed_representation_has_no_gap():
+    factors = cases.grid(2, 3, 20)
+    out = sap.score(jax.random.key(0), np.full((120, 3), 0.3, np.float32), factors)
+    assert out.score == 0
+    assert not out.active.any()
+
+
+def test_diverged_codes_score_nan():
+    factors = cases.grid(2, 3)
+    codes = np.float32(factors)
+    codes[1, 1] = np.nan
+    for preset in sap.PRESETS:
+        out = sap.score(jax.random.key(0), codes, factors, preset=preset)
+        assert jnp.isnan(out.score)
+        assert out.variant == preset
+
+
+def test_the_two_sets_of_points_are_disjoint_and_shrink_in_proportion():
+    train, test = fitted.split(jax.random.key(0), 90, num_train=10_000, num_test=5_000)
+    assert (len(train), len(test)) == (60, 30)
+    assert set(train) | set(test) == set(range(90))
+    train, test = fitted.split(jax.random.key(0), 90, num_train=10, num_test=5)
+    assert (len(train), len(test), len({*train, *test})) == (10, 5, 15)

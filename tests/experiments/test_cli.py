@@ -1,0 +1,127 @@
+import subprocess
+import sys
+
+import pytest
+
+from configs import pinwheel
+from experiments import cli
+
+SMOKE = "--config=configs/pinwheel.py:smoke"
+
+
+def failure(capsys, *arguments):
+    """The one line on stderr with which a command line ends."""
+    with pytest.raises(SystemExit) as ended:
+        cli.parse(["experiments/main.py", *arguments])
+    printed = capsys.readouterr()
+    assert ended.value.code == 2
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith("experiments.main: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ([], ["--config is missing", "configs/pinwheel.py", "shapes_student_t.py"]),
+        (
+            ["--config=configs/pinwhel.py"],
+            ["is not a file of Python", "configs/pinwheel.py"],
+        ),
+        (["--config", "configs/none.py:smoke"], ["configs/none.py is not a file"]),
+        (["--config=README.md"], ["README.md", "configs/pinwheel.py"]),
+        (
+            ["--config=configs/pinwheel.py:smok"],
+            ["unknown variant 'smok'", "laptop, authors, smoke"],
+        ),
+        (
+            [SMOKE, "--config.train.step=1"],
+            ["--config.train.step", "no field 'step'", "steps", "learning_rate"],
+        ),
+        ([SMOKE, "--config.trian.steps=1"], ["no field 'trian'", "train"]),
+        ([SMOKE, "--config.train=1"], ["is a section", "learning_rate"]),
+        ([SMOKE, "--config.seeds.more=1"], ["none, this is a value"]),
+    ],
+)
+def test_a_wrong_command_line_ends_in_one_line_that_names_the_choices(
+    capsys, arguments, parts
+):
+    line = failure(capsys, *arguments)
+    for part in parts:
+        assert part in line
+
+
+def test_a_message_of_several_lines_is_printed_as_one(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.fail("first\n  second")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "experiments.main: first second\n"
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
+def test_help_explains_the_command(capsys, flag):
+    with pytest.raises(SystemExit) as ended:
+        cli.parse(["experiments/main.py", flag])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    for part in ("usage: python -m experiments.main", "configs/pinwheel.py", "smoke"):
+        assert part in text
+
+
+def test_help_lists_the_fields_in_a_form_that_can_be_typed():
+    text = cli.usage(["main", "--help", "--config=configs/shapes_student_t.py:smoke"])
+    assert "--config.prior.df=100.0,inf" in text
+    assert "--config.train.steps=4" in text
+    assert "--config.model.network=conv" in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "value"),
+    [
+        (["main", SMOKE], "configs/pinwheel.py:smoke"),
+        (["main", "--config", "a.py:b", "--workdir=c"], "a.py:b"),
+        (["main", "--config.seeds=3", "-config=a.py"], "a.py"),
+    ],
+)
+def test_the_config_is_found_among_the_arguments(argv, value):
+    assert cli.config_argument(argv) == value
+
+
+def test_the_default_workdir_is_named_after_the_config():
+    names = {
+        "configs/pinwheel.py": "results/pinwheel",
+        "configs/pinwheel.py:smoke": "results/pinwheel-smoke",
+        "a/b.py:laptop,smoke": "results/b-laptop-smoke",
+    }
+    for argument, expected in names.items():
+        assert cli.default_workdir(argument).as_posix() == expected
+
+
+def test_the_config_of_an_argument_is_that_of_its_file():
+    found = cli.load_config("configs/pinwheel.py:smoke")
+    assert found.to_dict() == pinwheel.get_config("smoke").to_dict()
+
+
+def test_arguments_that_are_no_flags_are_refused():
+    with pytest.raises(ValueError, match="unexpected argument 'extra'"):
+        cli.reject_stray(["main", "extra"])
+    cli.reject_stray(["main"])
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_misspelt_variant_ends_the_program_in_one_line(tmp_path):
+    done = command("--config=configs/pinwheel.py:smok", f"--workdir={tmp_path / 'w'}")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "laptop, authors, smoke" in done.stderr
+    assert not (tmp_path / "w").exists()

@@ -1,0 +1,240 @@
+import itertools
+import math
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import pinwheel, shapes_anisotropic, shapes_student_t
+from experiments import problem as problems
+from experiments import settings
+from experiments import sweep as sweeps
+from experiments.data import Data
+from experiments.problem import Setting
+from experiments.sweep import Sweep
+
+CONFIGS = {
+    "pinwheel": pinwheel,
+    "shapes_anisotropic": shapes_anisotropic,
+    "shapes_student_t": shapes_student_t,
+}
+VARIANTS = [
+    ",".join(names)
+    for count in range(4)
+    for names in itertools.combinations(("laptop", "authors", "smoke"), count)
+]
+
+# What the paper's text says, with the section of its appendix.
+SHAPES = {
+    "seeds": 100,  # B.1: 100 separately trained networks
+    "data.name": "dsprites",
+    "data.side": 64,
+    "data.points": 0,  # all 737,280 of them
+    "model.network": "conv",  # Table 1a
+    "model.channels": "text",
+    "model.latents": 10,
+    "model.likelihood": "bernoulli",
+    "train.optimiser": "adam",  # B.1
+    "train.learning_rate": 1e-4,
+    "train.b1": 0.9,
+    "train.b2": 0.999,
+    "objective.alpha": (0.0,),  # B.1: β-VAE
+    "prior.pca_ranks": "top",  # B.1: the first D singular values
+    "evaluate.points": 0,  # B.1: no split
+}
+PAPER = {
+    "shapes_anisotropic": SHAPES
+    | {
+        "prior.name": ("isotropic", "pca", "learned"),  # Figure 1, left
+        "train.batch_size": 64,  # B.1
+        "train.epochs": 20.0,
+        "evaluate.votes": 20_000,
+    },
+    "shapes_student_t": SHAPES
+    | {
+        "prior.name": ("student_t",),  # Figure 1, right
+        "objective.beta": (1.0,),
+        "train.batch_size": 256,  # B.1
+        "train.epochs": 40.0,
+    },
+    "pinwheel": {
+        "seeds": 100,
+        "data.points": 400,  # B.2: 4 arms of 100
+        "data.rate": 0.25,
+        "data.radial_std": 0.3,  # B.2 swaps the names of the two
+        "data.tangential_std": 0.1,
+        "model.network": "dense",  # Table 1b
+        "model.hidden": (100,),
+        "model.latents": 2,
+        "model.likelihood": "gaussian",
+        "prior.name": ("clusters",),  # Eq. 8
+        "prior.variance": 0.03,
+        "objective.beta": (0.01, 0.3, 0.5, 1.0, 1.2, 0, 0, 0, 0, 0),  # Figure 2
+        "objective.alpha": (0, 0, 0, 0, 0, 1.0, 2.0, 3.0, 5.0, 8.0),
+        "objective.prior_count": 1.0,
+        "train.batch_size": 400,  # B.2: B = n
+        "train.epochs": 500.0,
+        "train.optimiser": "adam",
+        "train.learning_rate": 1e-3,
+        "train.b1": 0.9,
+        "train.b2": 0.999,
+    },
+}
+# What the authors' released code does instead.
+SHAPES_CODE = {
+    "train.optimiser": "amsgrad_torch",
+    "train.learning_rate": 5e-4,
+    "train.batch_size": 64,
+    "train.epochs": 20.0,
+    "model.channels": "kim_mnih",
+    "prior.pca_ranks": "released_code",
+}
+CODE = {
+    "shapes_anisotropic": SHAPES_CODE,
+    "shapes_student_t": SHAPES_CODE,
+    "pinwheel": {
+        "train.optimiser": "amsgrad_torch",
+        "train.learning_rate": 1e-3,
+        "objective.prior_count": 2.0,
+        "model.likelihood_floor": 0.0,
+        "model.scale_floor": 1e-6,
+    },
+}
+
+
+def field(config, path):
+    for name in path.split("."):
+        config = config[name]
+    return config
+
+
+def cases(table):
+    return [
+        (name, path, value)
+        for name, values in table.items()
+        for path, value in values.items()
+    ]
+
+
+def fake(config):
+    """Data of the shapes of a config's, a few hundred points."""
+    size = max(300, config.train.batch_size)
+    if config.data.name == "pinwheel":
+        return Data(np.zeros((size, 2), np.float32), np.zeros((size, 1), int), 1, 0)
+    side = config.data.side
+    bytes_per_image = 512 if side == 64 else side**2
+    points = np.zeros((size, bytes_per_image), np.uint8)
+    return Data(points, np.zeros((size, 5), np.uint8), (64 // side) ** 2, side)
+
+
+def setting(config):
+    number = jnp.zeros(())
+    return Setting(number, number, number, jnp.zeros(config.model.latents), number)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("variants", VARIANTS)
+def test_every_config_builds_locked_and_is_valid(name, variants):
+    config = CONFIGS[name].get_config(variants)
+    assert config.is_locked
+    with pytest.raises(AttributeError):
+        config.train.learning_rat = 1.0
+    config = settings.validate(config)
+    assert settings.rows(config)
+    assert config.title
+    assert set(config.variant.split(",")) == set(variants.split(","))
+    known = {*settings.COLUMNS}
+    assert {config.figure_line, config.figure_label} <= known
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_a_variant_changes_is_said(name):
+    for variants in VARIANTS:
+        config = CONFIGS[name].get_config(variants)
+        nothing = set(variants.split(",")) <= {"", "laptop"} and name == "pinwheel"
+        assert bool(config.deviations) == bool(variants and not nothing)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_an_unknown_variant_names_the_choices(name):
+    with pytest.raises(ValueError, match="'smok'; choices: laptop, authors, smoke"):
+        CONFIGS[name].get_config("smok")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_order_in_which_variants_are_named_does_not_matter(name):
+    make = CONFIGS[name].get_config
+    a, b = make("smoke, authors,laptop"), make("laptop,authors,smoke")
+    assert a.to_dict() == b.to_dict()
+
+
+@pytest.mark.parametrize(("name", "path", "value"), cases(PAPER))
+def test_no_variant_is_the_text_of_the_paper(name, path, value):
+    assert field(CONFIGS[name].get_config(), path) == value
+
+
+@pytest.mark.parametrize(("name", "path", "value"), cases(CODE))
+def test_the_authors_variant_is_their_released_code(name, path, value):
+    assert field(CONFIGS[name].get_config("authors"), path) == value
+
+
+def test_the_sweeps_hold_the_settings_of_the_figures():
+    rows = settings.rows(settings.validate(shapes_anisotropic.get_config()))
+    pairs = {(row["prior"], row["beta"]) for row in rows}
+    assert {("isotropic", 1.0), ("pca", 16.0), ("learned", 4.0)} <= pairs
+    rows = settings.rows(settings.validate(shapes_student_t.get_config()))
+    assert math.inf in {row["df"] for row in rows}
+    assert min(row["df"] for row in rows) < 5
+
+
+def test_the_laptop_variant_keeps_the_seeds_and_the_likelihood_of_a_pixel():
+    config = shapes_anisotropic.get_config("laptop")
+    data = fake(config)
+    assert config.seeds == 100
+    assert data.pixels_per_value * data.side**2 == 64 * 64
+
+
+@pytest.mark.parametrize(
+    ("name", "variants", "encoder", "decoder"),
+    [
+        ("shapes_anisotropic", "", 199_988, 298_017),  # Table 1a
+        ("shapes_student_t", "", 199_988, 298_017),
+        ("shapes_anisotropic", "authors", 249_172, 298_017),  # released code
+        ("pinwheel", "", 704, 704),  # Table 1b
+        ("pinwheel", "authors", 704, 704),
+    ],
+)
+def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
+    config = settings.validate(CONFIGS[name].get_config(variants))
+    problem = problems.make(config, fake(config))
+    params = jax.eval_shape(
+        lambda key: problems.init(key, problem, setting(config)), jax.random.key(0)
+    )
+    sizes = {
+        part: sum(leaf.size for leaf in jax.tree.leaves(params[part]))
+        for part in ("encoder", "decoder")
+    }
+    assert sizes == {"encoder": encoder, "decoder": decoder}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("variants", ["", "authors", "laptop,smoke"])
+def test_every_config_traces(name, variants):
+    config = settings.validate(CONFIGS[name].get_config(variants))
+    data, one = fake(config), setting(config)
+    sweep = Sweep(
+        config, problems.make(config, data), one, 1, data, data, pathlib.Path()
+    )
+    init, advance, scores = sweeps.functions(sweep)
+    key, points = jax.random.key(0), jnp.asarray(data.points)
+    start = jax.eval_shape(init, key, one)
+    end = jax.eval_shape(advance, start, key, one, points, jnp.int32(1))
+    assert jax.tree.map(jnp.shape, start) == jax.tree.map(jnp.shape, end)
+    factors = jnp.asarray(data.factors.astype(np.int32))
+    found = jax.eval_shape(scores, end.params, key, one, points, factors)
+    assert all(leaf.shape == () for leaf in found.values())
+    assert {"loss", "reconstruction", "kl"} <= set(found)
+    known = set(config.figure_score) & {name for name in found}
+    assert known or config.data.name == "pinwheel"

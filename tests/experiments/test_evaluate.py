@@ -1,0 +1,149 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from configs import pinwheel
+from decomp import priors
+from decomp.distributions import bernoulli, gaussian
+from decomp.distributions.bernoulli import Bernoulli
+from experiments import data as data_lib
+from experiments import evaluate, settings
+from experiments import problem as problems
+from experiments.data import Data
+
+SIZE, BATCH = 100, 32
+CENTRES = np.array([(0, -1), (0, 1), (1, 0), (-1, 0)], np.float32)
+STD = 0.03**0.5
+
+
+def blind(small, setting):
+    """Parameters whose decoder does not read z, so that nothing scored is random."""
+    params = problems.init(jax.random.key(0), small.sweep.problem, setting)
+    decoder = params["decoder"]
+    decoder["Dense_0"]["kernel"] = jnp.zeros_like(decoder["Dense_0"]["kernel"])
+    decoder["Dense_1"]["bias"] = jnp.full(64, -3.0)
+    return params
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Images that grow brighter, so that a point left out or seen twice shows."""
+    rng = np.random.default_rng(1)
+    bright = np.linspace(0.05, 0.95, SIZE)[:, None]
+    points = rng.binomial(64, bright, (SIZE, 64)).astype(np.uint8)
+    return jnp.asarray(points), jnp.asarray(rng.integers(0, 3, (SIZE, 5)), jnp.int32)
+
+
+def test_every_point_counts_once_when_batches_do_not_fit(small, images):
+    config = small.sweep.config.copy_and_resolve_references()
+    config.evaluate.batch_size = BATCH
+    problem = small.sweep.problem
+    setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
+    params = blind(small, setting)
+    points, factors = images
+    scores = jax.jit(evaluate.make(problem, config))
+    found = scores(params, jax.random.key(5), setting, points, factors)
+
+    x = data_lib.values(points, 8)
+    q = problems.encode(problem, params, x)
+    logits = problems.decode(problem, params, jnp.zeros((SIZE, 3))).logits
+    log_px = 64 * jax.vmap(bernoulli.log_prob)(Bernoulli(logits), x)
+    p = priors.anisotropic(setting.log_variances)
+    kl = jax.vmap(lambda q: gaussian.kl(q, p))(q)
+    np.testing.assert_allclose(found["reconstruction"], -jnp.mean(log_px), rtol=1e-5)
+    np.testing.assert_allclose(found["kl"], jnp.mean(kl), rtol=1e-5)
+    loss = found["reconstruction"] + float(setting.beta) * found["kl"]
+    np.testing.assert_allclose(found["loss"], loss, rtol=1e-6)
+    log_det = 2 * jnp.mean(jnp.sum(jnp.log(q.scale), axis=1))
+    np.testing.assert_allclose(found["log_det"], log_det, rtol=1e-4)
+    # The images differ enough that leaving one out would have shown.
+    assert np.ptp(log_px) / SIZE > 100 * 1e-5 * found["reconstruction"]
+    assert found["active"] in (0, 1, 2, 3)
+    assert 0 <= found["kim_mnih_authors"] <= 1
+    assert 0 <= found["kim_mnih_pruned"] <= 1
+
+
+@pytest.fixture(scope="module")
+def plane():
+    """Scores of an encoder whose posteriors are chosen, on four points."""
+    config = pinwheel.get_config("smoke")
+    with config.unlocked():
+        config.model.hidden = (4,)
+        config.evaluate.grid_points = 160
+        config.evaluate.samples_per_point = 500
+    config = settings.validate(config)
+    data = Data(CENTRES, np.zeros((4, 1), int), 1, 0)
+    problem = problems.make(config, data)
+    setting = problems.setting_arrays(config, data, settings.rows(config))
+    setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0
+    start = problems.init(jax.random.key(0), problem, setting)
+    scores = jax.jit(evaluate.make(problem, config))
+    factors = jnp.zeros((4, 1), jnp.int32)
+
+    def run(*, spread, scale):
+        """Posteriors N(spread · x, scale² I)."""
+        pairs = jnp.asarray([[1.0, -1.0, 0, 0], [0, 0, 1.0, -1.0]])
+        raw = jnp.log(jnp.expm1(scale))
+        encoder = {
+            "Dense_0": {"kernel": pairs, "bias": jnp.zeros(4)},
+            "Dense_1": {
+                "kernel": jnp.pad(spread * pairs.T, ((0, 0), (0, 2))),
+                "bias": jnp.asarray([0, 0, raw, raw]),
+            },
+        }
+        params = start | {"encoder": encoder}
+        found = scores(
+            params, jax.random.key(1), setting, jnp.asarray(CENTRES), factors
+        )
+        return {name: float(value) for name, value in found.items()}
+
+    return run
+
+
+def test_an_aggregate_posterior_equal_to_the_prior_has_no_divergence(plane):
+    found = plane(spread=1.0, scale=STD)
+    assert abs(found["kl_prior_aggregate"]) < 1e-5
+    np.testing.assert_allclose(found["log_det"], 2 * np.log(0.03), rtol=1e-4)
+    np.testing.assert_allclose(
+        found["loss"],
+        found["reconstruction"] + 2 * found["kl_prior_aggregate"],
+        rtol=1e-5,
+    )
+
+
+def test_posteriors_far_apart_tell_which_point_they_encode(plane):
+    found = plane(spread=1.0, scale=0.01)
+    np.testing.assert_allclose(found["mutual_information"], np.log(4), rtol=1e-5)
+
+
+def test_equal_posteriors_tell_nothing_and_miss_the_clusters(plane):
+    found = plane(spread=0.0, scale=0.7)
+    assert abs(found["mutual_information"]) < 1e-5
+    # KL(p ‖ N(0, s² I)) = −H[p] + log 2πs² + E|z|²/(2s²), E|z|² = 1 + 2 · 0.03
+    ticks = np.linspace(-2.2, 2.2, 1001)
+    x, y = np.meshgrid(ticks, ticks)
+    density = sum(
+        stats.norm.pdf(x, a, STD) * stats.norm.pdf(y, b, STD) for a, b in CENTRES
+    ) / len(CENTRES)
+    log_density = np.log(np.maximum(density, 1e-300))
+    entropy = -np.sum(density * log_density) * (ticks[1] - ticks[0]) ** 2
+    expected = -entropy + np.log(2 * np.pi * 0.49) + 1.06 / (2 * 0.49)
+    np.testing.assert_allclose(found["kl_prior_aggregate"], expected, rtol=1e-4)
+
+
+def test_the_columns_explain_every_score(plane, small, images):
+    found = set(plane(spread=1.0, scale=STD))
+    shapes = jax.eval_shape(
+        evaluate.make(small.sweep.problem, small.sweep.config),
+        problems.init(
+            jax.random.key(0),
+            small.sweep.problem,
+            jax.tree.map(lambda leaf: leaf[0], small.settings),
+        ),
+        jax.random.key(0),
+        jax.tree.map(lambda leaf: leaf[0], small.settings),
+        *images,
+    )
+    assert found | set(shapes) <= set(evaluate.COLUMNS)

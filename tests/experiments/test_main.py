@@ -1,0 +1,174 @@
+import csv
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from configs import pinwheel, shapes_anisotropic
+from experiments import evaluate, main, results, train
+
+FILES = (
+    *("config.json", "env.json", "settings.json", "metrics.csv", "scores.csv"),
+    *("summary.csv", "summary.md", "pictures.npz"),
+)
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory):
+    """The pinwheel in its smoke variant: 10 settings of 2 seeds."""
+    workdir = tmp_path_factory.mktemp("plane")
+    main.run(pinwheel.get_config("smoke"), workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Figure 1, left, of small images: 3 priors at 2 betas, 2 seeds."""
+    workdir = tmp_path_factory.mktemp("shapes")
+    main.run(shapes_anisotropic.get_config("laptop,smoke"), workdir)
+    return workdir
+
+
+def check_files(workdir, *, num_settings, figures):
+    for name in FILES:
+        assert (workdir / name).stat().st_size > 0, name
+    assert [path.name for path in (workdir / "blocks").iterdir()] == ["000000.npz"]
+    assert not (workdir / "checkpoint.npz").exists()
+    assert not [path for path in workdir.rglob(".*")]
+    scores = table(workdir / "scores.csv")
+    assert [int(row["run"]) for row in scores] == list(range(2 * num_settings))
+    assert {row["status"] for row in scores} == {"ok"}
+    assert len({row["seed"] for row in scores}) == 2
+    curves = table(workdir / "metrics.csv")
+    assert len(curves) == 2 * num_settings * 2 * len(train.MEASURES)
+    assert {row["step"] for row in curves} == {"2", "4"}
+    assert len(json.loads((workdir / "settings.json").read_text())) == num_settings
+    drawn = {path.name for path in (workdir / "figures").iterdir()}
+    for name in figures:
+        assert {f"{name}.png", f"{name}.pdf"} <= drawn
+
+
+def check_summary(workdir):
+    """Means and intervals, again from scores.csv."""
+    scores, summary = table(workdir / "scores.csv"), table(workdir / "summary.csv")
+    columns = ("prior", "df", "beta", "alpha")
+    names = [name for name in evaluate.COLUMNS if name in scores[0]]
+    settings = {tuple(row[c] for c in columns) for row in scores}
+    assert len(summary) == len(names) * len(settings)
+    for row in summary:
+        values = [
+            float(run[row["score"]])
+            for run in scores
+            if all(run[c] == row[c] for c in columns)
+        ]
+        assert (int(row["n"]), int(row["failed"])) == (2, 0)
+        mean, sd = np.mean(values), np.std(values, ddof=1)
+        half = stats.t.ppf(0.975, 1) * sd / math.sqrt(2)
+        found = [float(row[name]) for name in ("mean", "sd", "low", "high")]
+        expected = [mean, sd, mean - half, mean + half]
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_pinwheel_leaves_all_its_files(plane):
+    figures = ("prior_density", "scores_by_setting")
+    check_files(plane, num_settings=10, figures=figures)
+    assert list((plane / "figures").glob("aggregate_posterior*.png"))
+    check_summary(plane)
+
+
+def test_the_shapes_leave_all_their_files(shapes):
+    check_files(shapes, num_settings=6, figures=("traversals", "reconstructions"))
+    assert list((shapes / "figures").glob("reconstruction_vs_score*.png"))
+    check_summary(shapes)
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms(plane, shapes):
+    for row in [*table(plane / "scores.csv"), *table(shapes / "scores.csv")]:
+        value = {
+            name: float(entry or 0)
+            for name, entry in row.items()
+            if name
+            in ("loss", "reconstruction", "kl", "beta", "alpha", "kl_prior_aggregate")
+        }
+        expected = value["reconstruction"] + value["beta"] * value["kl"]
+        expected += value["alpha"] * value.get("kl_prior_aggregate", 0.0)
+        assert value["loss"] == pytest.approx(expected, rel=1e-5, abs=1e-4)
+
+
+def test_the_pictures_are_those_of_a_run_of_median_loss(plane):
+    scores = table(plane / "scores.csv")
+    with np.load(plane / "pictures.npz") as pictures:
+        chosen, density = pictures["density_run"], pictures["density"]
+        grid = pictures["density_grid"]
+    assert len(chosen) == 10
+    for setting, number in enumerate(chosen):
+        pair = [float(scores[setting + 10 * seed]["loss"]) for seed in range(2)]
+        assert number % 10 == setting
+        assert float(scores[number]["loss"]) == min(pair)
+    # A density on most of its plane integrates to at most one.
+    mass = density.sum(axis=(1, 2)) * (grid[1] - grid[0]) ** 2
+    assert np.all((mass > 0) & (mass < 1.001))
+
+
+def test_a_finished_workdir_is_not_trained_again(plane, tmp_path, capsys):
+    workdir = shutil.copytree(plane, tmp_path / "copy")
+    block = results.block_path(workdir, 0)
+    before = block.stat().st_mtime_ns
+    with pinwheel.get_config("smoke").unlocked() as config:
+        config.figures = ()
+    main.run(config, workdir)
+    assert block.stat().st_mtime_ns == before
+    for name in ("scores.csv", "summary.csv", "metrics.csv", "pictures.npz"):
+        assert (workdir / name).read_bytes() == (plane / name).read_bytes()
+    printed = capsys.readouterr().out
+    assert "20 are finished, 0 left" in printed
+    assert "compiled" not in printed
+
+
+def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(plane, tmp_path):
+    # The first block of six has finished; nothing else is there.
+    workdir = tmp_path / "killed"
+    (workdir / "blocks").mkdir(parents=True)
+    with np.load(results.block_path(plane, 0)) as whole:
+        first = {name: whole[name][:6] for name in whole.files}
+    np.savez(results.block_path(workdir, 0), **first)
+    shutil.copy(plane / "config.json", workdir)
+    with pinwheel.get_config("smoke").unlocked() as config:
+        config.figures = ()
+        config.runs.block = 6
+    main.run(config, workdir)
+    assert sorted(path.stem for path in (workdir / "blocks").iterdir()) == [
+        *("000000", "000006", "000012", "000018")
+    ]
+    for name in ("scores.csv", "summary.csv", "metrics.csv", "pictures.npz"):
+        assert (workdir / name).read_bytes() == (plane / name).read_bytes(), name
+
+
+def test_a_workdir_of_another_config_is_refused(plane):
+    with pinwheel.get_config("smoke").unlocked() as config:
+        config.rng = 1
+    with pytest.raises(ValueError, match="rng: 0 -> 1"):
+        main.run(config, plane)
+
+
+def test_more_points_in_a_batch_than_there_are_is_refused(tmp_path):
+    with pinwheel.get_config("smoke").unlocked() as config:
+        config.train.batch_size = 401
+    with pytest.raises(ValueError, match="train.batch_size expects at most 400"):
+        main.run(config, tmp_path)
+
+
+def test_no_training_at_all_is_refused(tmp_path):
+    with pinwheel.get_config("smoke").unlocked() as config:
+        config.train.steps = 0
+        config.train.epochs = 0.1
+    with pytest.raises(ValueError, match=r"train\.epochs expects a step or more"):
+        main.run(config, tmp_path)

@@ -1,0 +1,176 @@
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+
+from experiments import results, runs
+
+CONFIG = {
+    "title": "t",
+    "seeds": 3,
+    "train": {"steps": 4, "learning_rate": 1e-3},
+    "objective": {"beta": (1.0, 4.0)},
+    "prior": {"df": (math.inf,)},
+    "runs": {"block": 0},
+    "figures": ["a"],
+}
+ROWS = [
+    {"prior": "pca", "df": math.inf, "beta": beta, "alpha": 0.0} for beta in (1.0, 4.0)
+]
+MEASURES = ("loss", "kl")
+EVERYTHING = runs.enumerate_runs(2, seeds=3, first_seed=5)
+
+
+def value(number):
+    """A float32 that needs all its digits."""
+    return np.float32(np.sqrt(2 + np.asarray(number)))
+
+
+def write(workdir, members, *, size, diverged=(), broken=()):
+    """Saves a block of `size`, padded; scores and curves follow from the numbers."""
+    full = runs.padded(members, size)
+    numbers = full.number
+    scores = {"loss": value(numbers), "kl": np.float32(numbers)}
+    scores["kl"][np.isin(numbers, broken)] = np.nan
+    steps = np.broadcast_to(np.array([[2.0], [4.0]]), (size, 2, 1))
+    values = numbers[:, None, None] + np.array([[0.25, 1 / 3], [0.5, 2 / 3]])
+    results.write_block(
+        workdir,
+        members,
+        {"encoder": {"Dense_0": {"kernel": value(numbers)[:, None] * np.ones((1, 3))}}},
+        np.where(np.isin(numbers, diverged), 3, -1),
+        scores,
+        np.concatenate([steps, values], axis=2),
+    )
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    results.open_workdir(tmp_path, CONFIG)
+    return tmp_path
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def tables(workdir):
+    return results.write_tables(
+        workdir, ROWS, order=("loss", "kl", "absent"), measures=MEASURES
+    )
+
+
+def test_a_workdir_holds_its_config_and_what_it_ran_on(workdir):
+    found = json.loads((workdir / "config.json").read_text())
+    assert found["objective"]["beta"] == [1.0, 4.0]
+    assert found["prior"]["df"] == [math.inf]
+    environment = json.loads((workdir / "env.json").read_text())
+    assert {"python", "devices", "packages", "revision"} <= set(environment)
+
+
+def test_the_same_config_opens_its_workdir_again(workdir):
+    results.open_workdir(workdir, CONFIG)
+
+
+def test_fields_that_change_no_number_may_change(workdir):
+    free = {"title": "other", "runs": {"block": 7}, "figures": []}
+    results.open_workdir(workdir, CONFIG | free)
+    assert json.loads((workdir / "config.json").read_text())["title"] == "other"
+
+
+def test_the_workdir_of_another_config_is_refused_naming_what_differs(workdir):
+    other = CONFIG | {"seeds": 4, "train": CONFIG["train"] | {"steps": 8}}
+    with pytest.raises(ValueError, match=r"seeds: 3 -> 4; train\.steps: 4 -> 8\.$"):
+        results.open_workdir(workdir, other)
+    assert json.loads((workdir / "config.json").read_text())["seeds"] == 3
+
+
+def test_a_workdir_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot write to --workdir"):
+        results.open_workdir(tmp_path / "file" / "folder", CONFIG)
+
+
+def test_nothing_has_finished_in_a_new_workdir(workdir):
+    assert results.finished(workdir) == {}
+
+
+def test_finished_blocks_are_merged_in_the_order_of_the_runs(workdir):
+    late, early = runs.take(EVERYTHING, np.arange(4, 6)), np.arange(4)
+    write(workdir, late, size=4)
+    write(workdir, runs.take(EVERYTHING, early), size=4)
+    found = results.finished(workdir)
+    assert found["number"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert found["seed"].tolist() == [5, 5, 6, 6, 7, 7]
+    assert found["setting"].tolist() == [0, 1] * 3
+    assert found["block"].tolist() == [0, 0, 0, 0, 4, 4]
+    assert found["index"].tolist() == [0, 1, 2, 3, 0, 1]
+    np.testing.assert_array_equal(found["scores/loss"], value(np.arange(6)))
+    assert found["curves"].shape == (6, 2, 3)
+    for number in range(6):
+        place = int(found["block"][number]), int(found["index"][number])
+        kernel = results.read_params(workdir, *place)["encoder"]["Dense_0"]["kernel"]
+        np.testing.assert_array_equal(kernel, value(number) * np.ones(3))
+
+
+def test_runs_between_finished_blocks_may_be_missing(workdir):
+    # Another block size after a kill: blocks interleave.
+    write(workdir, runs.take(EVERYTHING, np.array([0, 5])), size=2)
+    write(workdir, runs.take(EVERYTHING, np.array([2, 3])), size=2)
+    assert results.finished(workdir)["number"].tolist() == [0, 2, 3, 5]
+
+
+def test_a_half_written_block_is_not_seen(workdir):
+    write(workdir, runs.take(EVERYTHING, np.arange(2)), size=2)
+    (workdir / "blocks" / ".000002.npz.123").write_bytes(b"half")
+    assert results.finished(workdir)["number"].tolist() == [0, 1]
+
+
+def test_scores_are_read_back_unchanged(workdir):
+    write(workdir, EVERYTHING, size=6)
+    tables(workdir)
+    rows = table(workdir / "scores.csv")
+    found = np.array([float(row["loss"]) for row in rows])
+    np.testing.assert_array_equal(found, value(np.arange(6)).astype(float))
+    assert list(rows[0]) == [
+        *("run", "seed", "prior", "df", "beta", "alpha", "status", "diverged_at"),
+        *("loss", "kl"),
+    ]
+    assert [row["beta"] for row in rows] == ["1.0", "4.0"] * 3
+    assert {row["df"] for row in rows} == {"inf"}
+
+
+def test_diverged_runs_are_marked_and_not_in_the_means(workdir):
+    write(workdir, EVERYTHING, size=6, diverged=[2], broken=[5])
+    statistics = {(r.setting["beta"], r.score): r for r in tables(workdir)}
+    rows = table(workdir / "scores.csv")
+    marks = [(row["status"], row["diverged_at"]) for row in rows]
+    assert marks[2] == ("diverged", "3")
+    assert marks[5] == ("diverged", "evaluation")
+    assert marks.count(("ok", "")) == 4
+    first, second = statistics[1.0, "loss"], statistics[4.0, "loss"]
+    assert (first.n, first.failed, second.n, second.failed) == (2, 1, 2, 1)
+    np.testing.assert_allclose(first.mean, (value(0) + value(4)) / 2)
+    np.testing.assert_allclose(second.mean, (value(1) + value(3)) / 2)
+    summary = table(workdir / "summary.csv")
+    assert [(row["score"], row["n"], row["failed"]) for row in summary] == [
+        ("loss", "2", "1"),
+        ("kl", "2", "1"),
+    ] * 2
+    assert float(summary[0]["mean"]) == first.mean
+
+
+def test_curves_are_written_line_by_line(workdir):
+    write(workdir, EVERYTHING, size=6)
+    tables(workdir)
+    rows = table(workdir / "metrics.csv")
+    assert len(rows) == 6 * 2 * len(MEASURES)
+    last = rows[-1]
+    assert (last["run"], last["seed"], last["step"], last["name"]) == (
+        *("5", "7", "4"),
+        "kl",
+    )
+    assert float(last["value"]) == pytest.approx(5 + 2 / 3, rel=1e-5)

@@ -1,0 +1,154 @@
+import ast
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+FOLDERS = ("decomp", "experiments", "configs", "tests")
+
+# From the ground up; what stands on one line may not import each other. Files of the
+# packages below a `.*` may.
+FLOORS = [
+    {"decomp.numerics", "decomp.estimate"},
+    {"decomp.distributions.*"},
+    {"decomp.aggregate", "decomp.divergences", "decomp.priors"}
+    | {"decomp.metrics.*", "decomp.networks.*", "decomp.datasets.*"},
+    {"decomp.decomposition", "decomp.overlap"},
+    {"decomp.losses"},
+    {"experiments.settings", "experiments.files", "experiments.runs"}
+    | {"experiments.summary", "experiments.progress"}
+    | {"experiments.optimisers", "experiments.drawing.*"},
+    {"experiments.data", "experiments.results", "experiments.checkpoint"},
+    {"experiments.problem"},
+    {"experiments.train", "experiments.evaluate"},
+    {"experiments.sweep"},
+    {"experiments.pictures", "experiments.trainer"},
+    {"experiments.cli", "experiments.figures"},
+    {"experiments.main"},
+]
+OURS = ("decomp", "experiments", "configs")
+LIBRARY = {"jax", "numpy", "chex"}
+# What else a part of the library may import at the top of a file.
+MORE = {"decomp.networks": {"flax"}, "decomp.datasets": {"h5py"}}
+
+
+def modules(folder):
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), ast.parse(path.read_text())
+
+
+def imports(tree, *, inside_functions=True):
+    """The modules that a file imports, as dotted names."""
+    nodes = ast.walk(tree) if inside_functions else tree.body
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                path = ROOT.joinpath(*name.split("."))
+                is_module = path.with_suffix(".py").exists() or path.is_dir()
+                yield name if is_module else node.module
+
+
+def floor(module):
+    package = f"{module.rpartition('.')[0]}.*"
+    found = [i for i, names in enumerate(FLOORS) if names & {module, package}]
+    return found[0] if found else None
+
+
+ALL = [item for folder in OURS for item in modules(folder)]
+
+
+@pytest.mark.parametrize(("module", "tree"), ALL, ids=[module for module, _ in ALL])
+def test_a_file_imports_from_lower_floors_only(module, tree):
+    own = floor(module)
+    for name in imports(tree):
+        if name.split(".")[0] not in OURS or own is None:
+            continue
+        same_package = name.rpartition(".")[0] == module.rpartition(".")[0]
+        sideways = same_package and module.count(".") > 1
+        below = floor(name)
+        assert below is not None, f"{module} imports {name}, which has no floor"
+        assert below < own or (sideways and below == own), f"{module} imports {name}"
+
+
+def test_every_file_has_a_floor():
+    above = {"decomp", "experiments", "experiments.drawing"}
+    homeless = {
+        module
+        for module, _ in ALL
+        if floor(module) is None and not module.startswith("configs")
+    }
+    packages = {"decomp.distributions", "decomp.metrics", "decomp.networks"}
+    assert homeless == above | packages | {"decomp.datasets"}
+
+
+def test_the_library_imports_jax_numpy_and_chex():
+    standard = sys.stdlib_module_names
+    for module, tree in modules("decomp"):
+        allowed = LIBRARY | {"decomp"} | MORE.get(module.rpartition(".")[0], set())
+        for name in imports(tree, inside_functions=False):
+            top = name.split(".")[0]
+            assert top in allowed or top in standard, f"{module} imports {name}"
+
+
+def test_the_library_knows_neither_experiments_nor_configs():
+    for module, tree in modules("decomp"):
+        tops = {name.split(".")[0] for name in imports(tree)}
+        assert not tops & {"experiments", "configs", "ml_collections"}, module
+
+
+def test_drawing_reads_files_and_nothing_else():
+    allowed = {"numpy", "matplotlib", *sys.stdlib_module_names}
+    for module, tree in modules("experiments"):
+        if not module.startswith(("experiments.drawing", "experiments.figures")):
+            continue
+        for name in imports(tree):
+            drawing = name.startswith("experiments.drawing")
+            assert drawing or name.split(".")[0] in allowed, f"{module} imports {name}"
+
+
+def test_configs_import_configs_only():
+    for module, tree in modules("configs"):
+        for name in imports(tree):
+            top = name.split(".")[0]
+            assert top in {"configs", "ml_collections", *sys.stdlib_module_names}, (
+                module
+            )
+
+
+def test_no_file_has_more_than_250_lines():
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 250, path
+
+
+def public(body):
+    """Public functions and classes of a file or class, with their methods."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            if node.name.startswith("_") and node.name != "__call__":
+                continue
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node.body)
+
+
+def test_everything_public_in_the_library_has_a_docstring():
+    for module, tree in modules("decomp"):
+        assert ast.get_docstring(tree), module
+        for node in public(tree.body):
+            assert ast.get_docstring(node), f"{module}.{node.name}"
+
+
+def test_the_library_sets_no_flag_of_jax_and_has_no_precision_of_its_own():
+    for module, tree in modules("decomp"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                name = f"{node.value.id}.{node.attr}"
+                assert name not in {
+                    *("jax.config", "jax.enable_x64", "jnp.float64", "jax.debug"),
+                }, module
