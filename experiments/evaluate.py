@@ -72,7 +72,8 @@ def make(problem: Problem, config: ConfigDict) -> Callable[..., Scores]:
         extra = special(
             score_key, problem, params, setting, posteriors, factors, options
         )
-        mismatch = setting.alpha * extra.get("kl_prior_aggregate", jnp.zeros(()))
+        exact = extra.get("kl_prior_aggregate", jnp.zeros(()))
+        mismatch = jnp.where(setting.alpha > 0, setting.alpha * exact, 0.0)
         loss = result["reconstruction"] + setting.beta * result["kl"] + mismatch
         return {"loss": loss} | result | extra
 

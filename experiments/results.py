@@ -24,7 +24,7 @@ from flax import traverse_util
 from experiments import files, settings, summary
 from experiments.runs import Runs
 
-# May change between a run and its continuation: none of them touches a number.
+# May change between a run and its continuation: no number moves beyond rounding.
 _FREE = ("runs", "figures", "figure_line", "figure_label", "figure_score", "title")
 
 

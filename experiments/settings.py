@@ -37,6 +37,7 @@ _POSITIVE = (
     "evaluate.train_votes",
     "evaluate.held_out_votes",
     "evaluate.grid_points",
+    "objective.prior_count",
 )
 _NOT_NEGATIVE = (
     "rng",
@@ -52,7 +53,11 @@ _NOT_NEGATIVE = (
     "evaluate.points",
     "runs.block",
     "runs.devices",
+    "runs.checkpoint_minutes",
+    "evaluate.active_threshold",
 )
+_AT_LEAST_TWO = ("evaluate.samples_per_vote", "evaluate.samples_per_point")
+_DECAYS = ("train.b1", "train.b2")
 
 
 def validate(config: ConfigDict) -> ConfigDict:
@@ -78,6 +83,10 @@ def validate(config: ConfigDict) -> ConfigDict:
         _require(config, field, lambda v: 0 < v < math.inf, "a finite number above 0")
     for field in _NOT_NEGATIVE:
         _require(config, field, lambda v: 0 <= v < math.inf, "0 or a number above")
+    for field in _AT_LEAST_TWO:
+        _require(config, field, lambda v: v >= 2, "at least 2, for a variance")
+    for field in _DECAYS:
+        _require(config, field, lambda v: 0 <= v < 1, "a number in [0, 1)")
     _check_axes(config)
     _check_combinations(config)
     return config

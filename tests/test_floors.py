@@ -24,7 +24,7 @@ FLOORS = [
     {"experiments.train", "experiments.evaluate"},
     {"experiments.sweep"},
     {"experiments.pictures", "experiments.trainer"},
-    {"experiments.cli", "experiments.figures"},
+    {"experiments.cli", "experiments.figures", "experiments.score"},
     {"experiments.main"},
 ]
 OURS = ("decomp", "experiments", "configs")

@@ -70,7 +70,7 @@ def test_unknown_presets_are_refused_and_explicit_options_win():
 
 def test_bins_of_equal_width_agree_with_numpy():
     codes = np.random.default_rng(0).normal(size=(2000, 3)) * [1, 1e-8, 1e8]
-    labels = discrete.equal_width(jnp.float32(codes), bins=20)
+    labels = equal_width(jnp.float32(codes), bins=20)
     for d in range(3):
         edges = np.histogram(np.float64(np.float32(codes[:, d])), 20)[1]
         np.testing.assert_array_equal(
@@ -80,13 +80,14 @@ def test_bins_of_equal_width_agree_with_numpy():
 
 def test_equally_spaced_values_keep_a_bin_each():
     for values in range(2, 21):
-        labels = discrete.equal_width(jnp.arange(values)[:, None] * 0.1 - 3, bins=20)
+        column = np.minimum(np.arange(20), values - 1)[:, None]
+        labels = equal_width(jnp.float32(column * 0.1 - 3), bins=20)
         assert np.unique(labels).size == values
 
 
 def test_constants_and_values_that_are_not_finite_fall_into_some_bin():
     codes = jnp.array([[3.0, 1.0], [3.0, jnp.nan], [3.0, 2.0]])
-    np.testing.assert_array_equal(discrete.equal_width(codes, bins=5), 0)
+    np.testing.assert_array_equal(equal_width(codes, bins=5), 0)
     assert discrete.broken(codes)
     assert not discrete.broken(codes[:, :1])
 
@@ -132,7 +133,7 @@ def test_many_runs_equal_each_run_alone():
     rng = np.random.default_rng(0)
     labels = jnp.array(rng.integers(0, 4, (200, 2)))
     codes = jnp.array(rng.integers(0, 6, (3, 200, 2)))
-    one = partial(discrete.mutual_information, bins=6, sizes=(4, 4))
+    one = partial(information, bins=6, sizes=(4, 4))
     together = jax.vmap(one, (0, None))(codes, labels)
     for r in range(3):
         np.testing.assert_allclose(together[r], one(codes[r], labels), rtol=1e-6)
