@@ -116,7 +116,7 @@ def entropy(labels: jax.Array, *, sizes: tuple[int, ...]) -> jax.Array:
     chex.assert_shape(labels, (None, len(sizes)))
     one = jnp.zeros((labels.shape[0], 1), labels.dtype)
     joint = counts(one, labels, bins=1, sizes=sizes)[0, :, 0]  # [F, V]
-    share = joint / jnp.asarray(labels.shape[0], jnp.result_type(float))
+    share = joint / jnp.sum(joint, axis=1, keepdims=True)
     return jnp.sum(share * jnp.log(jnp.where(joint > 0, 1 / share, 1)), axis=1)
 
 
@@ -139,11 +139,15 @@ def mutual_information(
     """
     chex.assert_equal_shape_prefix([codes, labels], 1)
     joint = counts(codes, labels, bins=bins, sizes=sizes)  # [D, F, bins, V]
-    total = jnp.asarray(codes.shape[0], jnp.result_type(float))
     of_bin = jnp.sum(joint, axis=3, keepdims=True)
     of_class = jnp.sum(joint, axis=2, keepdims=True)
-    ratio = (joint / jnp.maximum(of_bin, 1)) / (jnp.maximum(of_class, 1) / total)
-    terms = joint / total * jnp.log(jnp.where(joint > 0, ratio, 1))
+    floats = jnp.result_type(float)
+    actual = joint.astype(floats) * codes.shape[0]
+    free = of_bin.astype(floats) * of_class  # what independence would have there
+    # The quotient of equal numbers may be 1 ± ε where the compiler multiplies by 1/x.
+    uneven = (joint > 0) & (actual != free)
+    log_ratio = jnp.log(jnp.where(uneven, actual, 1) / jnp.where(uneven, free, 1))
+    terms = joint / codes.shape[0] * jnp.where(uneven, log_ratio, 0)
     information = jnp.maximum(jnp.sum(terms, axis=(2, 3)), 0)
     cells, used = jnp.sum(joint > 0, axis=(2, 3)), jnp.sum(of_bin > 0, axis=(2, 3))
     return jnp.where(cells == used, entropy(labels, sizes=sizes)[None, :], information)

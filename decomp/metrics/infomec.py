@@ -76,9 +76,7 @@ def score(
     )
     active = active_dimensions(codes, rule=chosen["rule"], share=chosen["share"])
     entropy = discrete.entropy(labels, sizes=sizes)
-    out = from_information(information, entropy, active)
-    nan = jnp.where(discrete.broken(codes), jnp.nan, 0)
-    return out._replace(score=out.score + nan, compactness=out.compactness + nan)
+    return _mark(codes, from_information(information, entropy, active))
 
 
 def score_neighbours(
@@ -130,7 +128,8 @@ def score_neighbours(
                     random_state=0,  # its noise of 1e-10 that breaks ties
                 )
     entropy = discrete.entropy(labels, sizes=sizes)
-    return from_information(jnp.asarray(information, entropy.dtype), entropy, active)
+    out = from_information(jnp.asarray(information, entropy.dtype), entropy, active)
+    return _mark(codes, out)
 
 
 def active_dimensions(codes: jax.Array, *, rule: str, share: float) -> jax.Array:
@@ -179,6 +178,12 @@ def from_information(
     modular = _concentration(pruned, active, jnp.sum(used))
     compact = _concentration(pruned.T, used, num_active)
     return Score(modular, compact, ratio, active, num_active)
+
+
+def _mark(codes: jax.Array, out: Score) -> Score:
+    """NaN scores for codes that are not finite."""
+    nan = jnp.where(discrete.broken(codes), jnp.nan, 0)
+    return out._replace(score=out.score + nan, compactness=out.compactness + nan)
 
 
 def _concentration(

@@ -17,6 +17,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp.metrics import subsets
+
 
 class Votes(NamedTuple):
     """M votes of L data points each."""
@@ -178,12 +180,9 @@ def normalised_variances(
     codes = (codes - codes[:1]) / jnp.where(span == 0, 1, span)[None, :]
     total = jnp.var(codes, axis=0, ddof=1)
 
-    def ratio(rows: jax.Array) -> jax.Array:
-        points = codes[rows]  # [L, D]
-        variance = jnp.var(points - points[:1], axis=0, ddof=1)
-        return jnp.where(span == 0, jnp.inf, variance / jnp.where(span == 0, 1, total))
-
-    return jax.lax.map(ratio, votes.rows, batch_size=block)
+    within = subsets.variances(codes, votes.rows, block=block)
+    ratio = within / jnp.where(span == 0, 1, total)[None, :]
+    return jnp.where((span == 0)[None, :], jnp.inf, ratio)
 
 
 def score_training(

@@ -37,7 +37,7 @@ def test_collapsed_codes_have_none_and_broken_ones_no_number():
 
 
 def test_many_runs_equal_each_run_alone():
-    codes = jax.random.normal(jax.random.key(0), (3, 60, 4)) * 0.1
+    codes = np.float32(np.random.default_rng(1).normal(size=(3, 60, 3)) * 0.1)
     together = jax.vmap(score)(codes)
     for r in range(3):
         assert together.score[r] == score(codes[r]).score

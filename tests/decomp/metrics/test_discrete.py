@@ -9,6 +9,7 @@ import pytest
 from decomp.metrics import discrete
 
 information = jax.jit(discrete.mutual_information, static_argnames=("bins", "sizes"))
+equal_width = jax.jit(discrete.equal_width, static_argnames="bins")
 
 
 def _slow_information(a, b):
@@ -55,9 +56,13 @@ def test_bad_factors_are_refused(factors, match):
         discrete.classes(factors)
 
 
-def test_under_jit_the_number_of_classes_is_asked_for():
+def test_classes_are_found_on_the_host_and_asked_for_under_jit():
     with pytest.raises(ValueError, match="give sizes="):
         jax.jit(lambda f: discrete.resolve(f, None)[0])(jnp.zeros((3, 1), jnp.int32))
+    labels, sizes = discrete.resolve(np.array([[5], [2], [5]]), None)
+    np.testing.assert_array_equal(labels, [[1], [0], [1]])
+    assert sizes == (2,)
+    assert discrete.resolve(labels, (4,))[1] == (4,)
 
 
 def test_unknown_presets_are_refused_and_explicit_options_win():
@@ -111,8 +116,13 @@ def test_a_code_that_determines_a_factor_has_its_entropy_exactly():
     factors = np.array(list(itertools.product(range(3), range(7))))
     factors = np.concatenate([factors, factors[:5]])  # no full grid
     codes = factors[:, ::-1] * 2 + 1
-    out = information(jnp.array(codes), jnp.array(factors), bins=14, sizes=(3, 7))
-    entropies = discrete.entropy(jnp.array(factors), sizes=(3, 7))
+
+    @jax.jit
+    def both(codes, factors):
+        out = discrete.mutual_information(codes, factors, bins=14, sizes=(3, 7))
+        return out, discrete.entropy(factors, sizes=(3, 7))
+
+    out, entropies = both(codes, factors)
     assert out[1, 0] == entropies[0]
     assert out[0, 1] == entropies[1]
 

@@ -161,7 +161,7 @@ def test_degenerate_codes_give_zero_and_broken_ones_nan():
     bad = _mixed_codes().at[0, 0].set(jnp.nan)
     assert jnp.isnan(score(bad, _grid()).score)
     assert np.isnan(infomec.score_neighbours(bad, _grid(), sizes=SIZES).score)
-    assert infomec.score_neighbours(jnp.ones((210, 2)), _grid(), sizes=SIZES).score == 0
+    assert infomec.score_neighbours(jnp.ones((210, 4)), _grid(), sizes=SIZES).score == 0
 
 
 def test_factors_of_one_value_do_not_count():
