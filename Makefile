@@ -9,7 +9,7 @@ run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -48,8 +48,11 @@ def laptop(config: ConfigDict) -> None:
     """The same question, asked of 16×16 images with a dense network."""
     config.data.side = 16  # each pooled pixel weighs 16 in the likelihood
     config.model.network = "dense"
-    config.train.steps = 3_000
-    config.train.learning_rate = 1e-3
+    # Step size and initialisation by the training loss: in so few steps the paper's
+    # stop at a reconstruction of 140 nats, these at 127.
+    config.train.steps = 2_500
+    config.train.learning_rate = 2e-3
+    config.model.init = "flax"
     config.objective.beta = (1.0, 4.0)
     config.evaluate.points = 20_480
     config.evaluate.votes = 5_000
@@ -58,8 +61,8 @@ def laptop(config: ConfigDict) -> None:
     config.evaluate.held_out_votes = 5_000
     base.deviate(
         config,
-        "laptop: 16×16 pixels, dense 128-128 network, 3,000 steps at learning rate "
-        "1e-3, scores from 20,480 images and 5,000 votes of 200",
+        "laptop: 16×16 pixels, dense 128-128 network, 2,500 steps at learning rate "
+        "2e-3, flax's initialisers, scores from 20,480 images and 5,000 votes of 200",
     )
 
 

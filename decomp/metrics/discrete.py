@@ -5,7 +5,6 @@ factor enters them as integer classes 0 … V_f − 1; their numbers `sizes = (V
 are static, so that everything after `classes` can be jitted and mapped over runs.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import chex
@@ -71,15 +70,6 @@ def resolve(
         return classes(factors, bins=bins)
     chex.assert_shape(factors, (None, len(sizes)))
     return jnp.asarray(factors, jnp.int32), tuple(sizes)
-
-
-def options(
-    presets: Mapping[str, Mapping[str, Any]], preset: str, **explicit: Any
-) -> dict[str, Any]:
-    """The options of a preset; explicit ones that are not None come first."""
-    if preset not in presets:
-        raise ValueError(f"unknown preset {preset!r}; choose from {sorted(presets)}.")
-    return dict(presets[preset]) | {k: v for k, v in explicit.items() if v is not None}
 
 
 def equal_width(codes: jax.Array, *, bins: int) -> jax.Array:

@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp.metrics import discrete
+from decomp.metrics import preset as published
+from decomp.metrics.preset import Preset
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Hsu et al.'s released code, metrics/infomec.py: range > largest range/20.
@@ -39,6 +41,7 @@ class Score(NamedTuple):
     information: jax.Array  # [D, F], I(z_d; v_f)/H(v_f); 0 where H = 0
     active: jax.Array  # [D] bool, dimensions that count
     num_active: jax.Array  # [] int32
+    variant: Preset = Preset()  # the preset, and what was given beside it
 
 
 def score(
@@ -69,14 +72,15 @@ def score(
     Returns:
         Score; see `from_information`. NaN if a code is not finite.
     """
-    chosen = discrete.options(PRESETS, preset, rule=rule, share=share)
+    chosen, variant = published.resolve(PRESETS, preset, rule=rule, share=share)
     labels, sizes = discrete.resolve(factors, sizes)
     information = discrete.mutual_information(
         discrete.equal_width(codes, bins=bins), labels, bins=bins, sizes=sizes
     )
     active = active_dimensions(codes, rule=chosen["rule"], share=chosen["share"])
     entropy = discrete.entropy(labels, sizes=sizes)
-    return _mark(codes, from_information(information, entropy, active))
+    out = from_information(information, entropy, active)
+    return _mark(codes, out)._replace(variant=variant)
 
 
 def score_neighbours(
@@ -108,7 +112,7 @@ def score_neighbours(
     """
     from sklearn.feature_selection import mutual_info_classif
 
-    chosen = discrete.options(
+    chosen, variant = published.resolve(
         PRESETS, preset, rule=rule, share=share, neighbours=neighbours
     )
     labels, sizes = discrete.resolve(factors, sizes)
@@ -129,7 +133,7 @@ def score_neighbours(
                 )
     entropy = discrete.entropy(labels, sizes=sizes)
     out = from_information(jnp.asarray(information, entropy.dtype), entropy, active)
-    return _mark(codes, out)
+    return _mark(codes, out)._replace(variant=variant)
 
 
 def active_dimensions(codes: jax.Array, *, rule: str, share: float) -> jax.Array:

@@ -17,6 +17,8 @@ import jax.numpy as jnp
 
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import discrete
+from decomp.metrics import preset as published
+from decomp.metrics.preset import Preset
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359: posterior means of 10,000 points, all
@@ -40,6 +42,7 @@ class Score(NamedTuple):
     entropy: jax.Array  # [F], H(v_f), nats
     best: jax.Array  # [F] int32, j(f)
     used: jax.Array  # [F] bool, factors in the mean: chosen, and of two values or more
+    variant: Preset = Preset()  # the preset, and what was given beside it
 
 
 class Exact(NamedTuple):
@@ -86,7 +89,7 @@ def score(
         dimension leads by all its information; a factor of one value is not used.
     """
     chex.assert_rank(codes, 2)
-    chosen = discrete.options(
+    chosen, variant = published.resolve(
         PRESETS, preset, bins=bins, counted=counted, factor_bins=factor_bins
     )
     labels, sizes = discrete.resolve(factors, sizes)
@@ -104,7 +107,8 @@ def score(
         discrete.entropy(labels, sizes=sizes),
         _mask(chosen["counted"], len(sizes)),
     )
-    return gap._replace(score=jnp.where(discrete.broken(codes), jnp.nan, gap.score))
+    score = jnp.where(discrete.broken(codes), jnp.nan, gap.score)
+    return gap._replace(score=score, variant=variant)
 
 
 def from_information(

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp.metrics import discrete
+from decomp.metrics import preset as published
+from decomp.metrics.preset import Preset
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359: posterior means of 10,000 points; means
@@ -27,6 +29,7 @@ class Score(NamedTuple):
     information: jax.Array  # [D, F], I(z_d; v_f), nats
     best: jax.Array  # [D] int32, the factor of most information
     counted: jax.Array  # [D] bool, dimensions in the mean
+    variant: Preset = Preset()  # the preset, and what was given beside it
 
 
 class Explicitness(NamedTuple):
@@ -71,7 +74,7 @@ def score(
         Locatello et al.'s code; so does every one if fewer than two factors vary.
     """
     chex.assert_rank(codes, 2)
-    chosen = discrete.options(PRESETS, preset, bins=bins)
+    chosen, variant = published.resolve(PRESETS, preset, bins=bins)
     labels, sizes = discrete.resolve(factors, sizes)
     information = discrete.mutual_information(
         discrete.equal_width(codes, bins=chosen["bins"]),
@@ -83,7 +86,8 @@ def score(
         counted = jnp.ones(codes.shape[1], bool)
     varying = jnp.sum(discrete.entropy(labels, sizes=sizes) > 0)
     out = from_information(information, varying, counted)
-    return out._replace(score=jnp.where(discrete.broken(codes), jnp.nan, out.score))
+    score = jnp.where(discrete.broken(codes), jnp.nan, out.score)
+    return out._replace(score=score, variant=variant)
 
 
 def from_information(
@@ -138,7 +142,7 @@ def explicitness(
         Explicitness; 0.5 if all codes are constant, NaN if one is not finite. A value
         without an example, or with nothing else, among either points is left out.
     """
-    penalty = discrete.options(PRESETS, preset, inverse_penalty=inverse_penalty)
+    penalty, _ = published.resolve(PRESETS, preset, inverse_penalty=inverse_penalty)
     train, held = np.asarray(codes, np.float64), np.asarray(eval_codes, np.float64)
     labels, held_labels = np.asarray(factors), np.asarray(eval_factors)
     num_factors = labels.shape[1]

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from decomp.metrics import discrete
+from decomp.metrics import preset as published
+from decomp.metrics.preset import Preset
 
 PRESETS: dict[str, dict[str, Any]] = {"locatello": {"bins": 20}}
 
@@ -26,6 +28,7 @@ class Score(NamedTuple):
     mutual_information: jax.Array  # [], mean over pairs of dimensions, nats
     pairwise: jax.Array  # [D, D], I(z_d; z_e), nats; the diagonal is H(z_d)
     active: jax.Array  # [D] bool, dimensions that are not constant
+    variant: Preset = Preset()  # the preset, and what was given beside it
 
 
 def score(
@@ -48,7 +51,7 @@ def score(
         are 0 for a single dimension.
     """
     chex.assert_rank(codes, 2)
-    chosen = discrete.options(PRESETS, preset, bins=bins)
+    chosen, variant = published.resolve(PRESETS, preset, bins=bins)
     num_codes = codes.shape[1]
     count = chosen["bins"]
     labels = discrete.equal_width(codes, bins=count)
@@ -67,6 +70,7 @@ def score(
         nan + mean,
         pairwise,
         jnp.ptp(codes, axis=0) != 0,
+        variant,
     )
 
 

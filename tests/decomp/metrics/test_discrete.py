@@ -65,14 +65,6 @@ def test_classes_are_found_on_the_host_and_asked_for_under_jit():
     assert discrete.resolve(labels, (4,))[1] == (4,)
 
 
-def test_unknown_presets_are_refused_and_explicit_options_win():
-    presets = {"a": {"bins": 20, "rule": "range"}}
-    assert discrete.options(presets, "a", bins=None)["bins"] == 20
-    assert discrete.options(presets, "a", bins=7) == {"bins": 7, "rule": "range"}
-    with pytest.raises(ValueError, match=r"unknown preset 'b'; choose from \['a'\]"):
-        discrete.options(presets, "b")
-
-
 def test_bins_of_equal_width_agree_with_numpy():
     codes = np.random.default_rng(0).normal(size=(2000, 3)) * [1, 1e-8, 1e8]
     labels = equal_width(jnp.float32(codes), bins=20)
