@@ -76,6 +76,7 @@ def get_config() -> ConfigDict:
     config.evaluate.train_votes = 10_000  # of the pruned score (Locatello et al. 2019)
     config.evaluate.held_out_votes = 5_000
     config.evaluate.active_threshold = 0.05  # std of means / std of q(z): below, pruned
+    config.evaluate.metrics = ("mig", "modularity", "infom", "infoc", "sap")
     config.evaluate.grid_points = 200  # pinwheel: quadrature points per axis
     config.evaluate.samples_per_point = 16  # pinwheel: of the mutual information
 

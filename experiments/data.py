@@ -17,7 +17,7 @@ class Data(NamedTuple):
     """A data set; `pixels` turns rows as stored into the x of a network."""
 
     points: np.ndarray  # [N, P] as stored: packed bits, counts of pixels, coordinates
-    factors: np.ndarray | None  # [N, F] classes
+    factors: np.ndarray  # [N, F] integer classes from 0
     pixels_per_value: int  # pixels a value of x stands for: the weight of its log p
     side: int  # of an image; 0 for points of the plane
 
@@ -67,8 +67,7 @@ def subset(data: Data, key: jax.Array, count: int) -> Data:
     if count > size:
         raise ValueError(f"evaluate.points expects at most {size}; got {count}.")
     chosen = np.sort(np.asarray(jax.random.permutation(key, size)[:count]))
-    factors = None if data.factors is None else data.factors[chosen]
-    return data._replace(points=data.points[chosen], factors=factors)
+    return data._replace(points=data.points[chosen], factors=data.factors[chosen])
 
 
 def principal_variances(data: Data, config: ConfigDict) -> np.ndarray:

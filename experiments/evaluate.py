@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from decomp import decomposition, divergences, overlap
 from decomp.distributions import student_t
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import kim_mnih
+from decomp.metrics import infomec, kim_mnih, mig, modularity, sap
 from experiments import problem as problems
 from experiments import runs
 from experiments.problem import FAMILIES, Params, Problem, Setting
@@ -28,8 +28,28 @@ COLUMNS = {
     "kim_mnih_authors": "Kim & Mnih, all latents, training votes (Mathieu et al.)",
     "kim_mnih_pruned_transport": "the same of the means mapped to a Gaussian",
     "kim_mnih_authors_transport": "the same of the means mapped to a Gaussian",
+    "mig": "mutual information gap of the means, 20 bins (Chen et al.; Locatello)",
+    "modularity": "modularity of the means, 20 bins (Ridgeway & Mozer)",
+    "infom": "InfoM of the means, 20 bins, range above 1/20 (Hsu et al. 2023)",
+    "infoc": "InfoC of the means, 20 bins, range above 1/20 (Hsu et al. 2023)",
+    "sap": "gap of the two largest R² of a factor (Kumar et al.)",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z)), exact q(z), by quadrature, nats",
     "mutual_information": "I_q(z; n), exact q(z), samples of z, nats; ≤ log N",
+}
+
+# `config.evaluate.metrics`: of codes [N, D], classes [N, F] and how many there are.
+METRICS: dict[str, Callable[..., jax.Array]] = {
+    "mig": lambda codes, classes, sizes: mig.score(codes, classes, sizes=sizes).score,
+    "modularity": lambda codes, classes, sizes: (
+        modularity.score(codes, classes, sizes=sizes).score
+    ),
+    "infom": lambda codes, classes, sizes: (
+        infomec.score(codes, classes, sizes=sizes).score
+    ),
+    "infoc": lambda codes, classes, sizes: (
+        infomec.score(codes, classes, sizes=sizes).compactness
+    ),
+    "sap": lambda codes, classes, sizes: sap.r_squared(codes, classes).score,
 }
 
 
@@ -45,6 +65,7 @@ class Options(NamedTuple):
     active_threshold: float
     grid_points: int
     samples_per_point: int
+    metrics: tuple[str, ...]
 
 
 def make(problem: Problem, config: ConfigDict) -> Callable[..., Scores]:
@@ -152,6 +173,8 @@ def _disentanglement(
         }
 
     result = {"active": jnp.sum(active.astype(jnp.float32))}
+    for name in options.metrics:
+        result[name] = METRICS[name](posteriors.loc, factors, problem.factor_sizes)
     result |= both(posteriors.loc, "")
     if problem.family == "student_t":
         p = problems.prior(problem, {}, setting)

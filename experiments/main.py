@@ -29,6 +29,9 @@ from experiments import (
 )
 from experiments.progress import say
 
+# Scores of the table that ends a run, beside those of the figures.
+_SHOWN = ("reconstruction", "kl", "active", "kl_prior_aggregate", "mutual_information")
+
 _CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the results.")
 
@@ -59,7 +62,8 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
         results.write_tables(workdir, rows, **tables)
     statistics = results.write_tables(workdir, rows, **tables)
     files.write_npz(workdir / "pictures.npz", pictures.draw(work))
-    say(summary.table(statistics))
+    say(summary.table(statistics, shown=(*_SHOWN, *config.figure_score)))
+    say(f"every score, with its interval: {workdir / 'summary.md'}")
     for path in figures.draw(workdir):
         say(str(path))
 

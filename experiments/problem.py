@@ -47,10 +47,11 @@ class Problem(NamedTuple):
     side: int  # of an image; 0 for points of the plane
     outputs: int  # X
     pixels_per_value: int  # weight of log p of one value of x
+    factor_sizes: tuple[int, ...]  # number of classes of each factor
 
 
 def make(config: ConfigDict, data: Data) -> Problem:
-    """Builds the problem of a validated config; only the shapes of the data matter."""
+    """Builds the problem of a validated config and the shapes of its data."""
     outputs = data.side**2 if data.side else data.points.shape[1]
     encoder, decoder = _networks(config.model, outputs)
     return Problem(
@@ -65,6 +66,7 @@ def make(config: ConfigDict, data: Data) -> Problem:
         side=data.side,
         outputs=outputs,
         pixels_per_value=data.pixels_per_value,
+        factor_sizes=tuple(int(column.max()) + 1 for column in data.factors.T),
     )
 
 

@@ -24,6 +24,10 @@ _CHOICES = {
     "objective.sweep": ("product", "zip"),
     "train.optimiser": ("adam", "amsgrad_torch"),
 }
+_SOME_OF = {
+    "prior.name": (*_GAUSSIAN, "student_t", "clusters"),
+    "evaluate.metrics": ("mig", "modularity", "infom", "infoc", "sap"),
+}
 _POSITIVE = (
     "seeds",
     "model.latents",
@@ -74,11 +78,16 @@ def validate(config: ConfigDict) -> ConfigDict:
             ("objective.beta", float),
             ("objective.alpha", float),
             ("model.hidden", int),
+            ("evaluate.metrics", str),
         ):
             section, name = field.split(".")
             config[section][name] = _elements(field, config[section][name], cast)
     for field, choices in _CHOICES.items():
         _require(config, field, lambda v, c=choices: v in c, f"one of {choices}")
+    for field, choices in _SOME_OF.items():
+        _require(
+            config, field, lambda v, c=choices: set(v) <= set(c), f"some of {choices}"
+        )
     for field in _POSITIVE:
         _require(config, field, lambda v: 0 < v < math.inf, "a finite number above 0")
     for field in _NOT_NEGATIVE:
@@ -165,10 +174,6 @@ def _require(
 
 
 def _check_axes(config: ConfigDict) -> None:
-    choices = (*_GAUSSIAN, "student_t", "clusters")
-    for name in config.prior.name:
-        if name not in choices:
-            raise ValueError(f"prior.name expects some of {choices}; got '{name}'.")
     if len(config.prior.name) > 1 and not set(config.prior.name) <= set(_GAUSSIAN):
         raise ValueError(
             f"prior.name sweeps over {_GAUSSIAN} only, as other priors are other "

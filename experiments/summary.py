@@ -1,7 +1,7 @@
 """Means with 95 % intervals over the runs of each setting."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,8 +62,14 @@ def summarise(
     return rows
 
 
-def table(rows: Sequence[Row]) -> str:
-    """A Markdown table: a line per setting, mean ± half-width per score."""
+def table(rows: Sequence[Row], shown: Container[str] | None = None) -> str:
+    """A Markdown table: a line per setting, mean ± half-width per score.
+
+    Args:
+        rows: Statistics.
+        shown: Scores to show; all by default.
+    """
+    rows = [row for row in rows if shown is None or row.score in shown]
     varying = _varying([row.setting for row in rows])
     names = list(dict.fromkeys(row.score for row in rows))
     header = [*varying, "n", "failed", *names]
