@@ -56,10 +56,11 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
     count = max(len(panels) for _, panels in lines)
     figure = style.new(
         min(1.95 * count + 1.3, 12.0),
-        2.14 * len(lines) + 0.9,
+        2.3 * len(lines) + 1.0,
         str(results.config.get("title", "")),
         f"{_contour_note(prior)}; {_small_note(results)}; square-root colour scale",
     )
+    figure.get_layout_engine().set(h_pad=0.08)
     axes_grid = figure.subplots(
         len(lines), count, sharex=True, sharey=True, squeeze=False
     )
@@ -153,8 +154,7 @@ def _small(
     """Maximum, what lies outside the window, and the drawn run's scores."""
     if not np.isfinite(density).all():
         return "the run diverged"
-    words = [f"max {density.max():.3g}"]
-    runs = None
+    words, runs = [], None
     if "density_run" in (results.pictures or {}):
         runs = files.array(results, "density_run", len(files.settings(results)))
     run = -1 if runs is None else int(runs[i])
@@ -163,8 +163,8 @@ def _small(
         if isinstance(value := found.get(name), float) and math.isfinite(value):
             words.append(f"{symbol} {value:.2f}")
     inside = density.sum() * (grid[1] - grid[0]) ** 2
-    outside = f"\n{100 * inside:.0f} % of q(z) in view" if inside < 0.99 else ""
-    return ", ".join(words) + outside
+    outside = f", {100 * inside:.0f} % of q(z) in view" if inside < 0.99 else ""
+    return "\n".join([", ".join(words), f"max {density.max():.3g}{outside}"]).strip()
 
 
 def _small_note(results: files.Results) -> str:
@@ -209,7 +209,7 @@ def _contours(axes: Axes, grid: np.ndarray, prior: np.ndarray) -> None:
 
 
 def _title(axes: Axes, panel: Panel) -> None:
-    pad = 13.5 + 11.0 * panel.small.count("\n")  # room for the small lines
+    pad = 13.5 + 12.0 * panel.small.count("\n")  # room for the small lines
     axes.set_title(panel.title, pad=pad)
     axes.text(
         0.5,
@@ -219,6 +219,6 @@ def _title(axes: Axes, panel: Panel) -> None:
         ha="center",
         va="bottom",
         fontsize=7.5,
-        linespacing=0.9,
+        linespacing=1.1,
         color=style.GREY,
     )
