@@ -17,7 +17,8 @@ from experiments.sweep import Sweep
 
 _GRID = np.linspace(-2, 2, 300, dtype=np.float32)  # as the authors draw Figure 2
 _STEPS = np.linspace(-2, 2, 9, dtype=np.float32)
-_IMAGES = 8
+_IMAGES = 8  # reconstructed, evenly spaced over the factors
+_POINTS = 4096  # on which q(z) is judged
 
 
 def median_runs(
@@ -50,7 +51,9 @@ def draw(sweep: Sweep) -> dict[str, np.ndarray]:
     chosen = median_runs(
         tables["setting"], tables["scores/loss"], ok, len(sweep.settings.beta)
     )
-    points = jnp.asarray(sweep.scored.points[:4096])
+    points = sweep.scored.points
+    spaced = np.linspace(0, len(points) - 1, min(len(points), _POINTS)).round()
+    points = jnp.asarray(points[spaced.astype(int)])
     picture = of_run(sweep.problem)
     stacked, numbers = [], []
     for position in np.maximum(chosen, 0):
@@ -91,7 +94,7 @@ def _plane(problem: Problem, params: Params, points: jax.Array) -> dict[str, jax
 def _images(
     problem: Problem, params: Params, points: jax.Array
 ) -> dict[str, jax.Array]:
-    """Reconstructions of a few images, and traversals of each latent from the first.
+    """Reconstructions of a few images, and traversals of each latent from one of them.
 
     Steps are in standard deviations of the aggregate posterior q(z_d).
     """
@@ -99,7 +102,8 @@ def _images(
     q = problems.encode(problem, params, x)
     spread = jnp.sqrt(jnp.var(q.loc, axis=0) + jnp.mean(q.scale**2, axis=0))
     centre = jnp.mean(q.loc, axis=0)
-    base = q.loc[0]
+    shown = jnp.linspace(0, len(x) - 1, _IMAGES).round().astype(jnp.int32)
+    base = q.loc[shown[_IMAGES // 2]]
     latents = jnp.arange(problem.latents)
     moved = centre[:, None] + jnp.asarray(_STEPS)[None, :] * spread[:, None]  # [D, T]
     z = jnp.where(
@@ -112,8 +116,8 @@ def _images(
         "traversals": _gray(problem, params, z.reshape(-1, problem.latents)).reshape(
             problem.latents, len(_STEPS), problem.side, problem.side
         ),
-        "originals": _bytes(x[:_IMAGES]).reshape(-1, problem.side, problem.side),
-        "reconstructions": _gray(problem, params, q.loc[:_IMAGES]).reshape(
+        "originals": _bytes(x[shown]).reshape(-1, problem.side, problem.side),
+        "reconstructions": _gray(problem, params, q.loc[shown]).reshape(
             -1, problem.side, problem.side
         ),
         "active": kim_mnih.active_dimensions(q.loc, q.scale),

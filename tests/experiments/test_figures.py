@@ -164,7 +164,7 @@ def test_one_colour_scale_holds_the_priors_peak_and_tells_what_exceeds_it(pinwhe
     assert bar.get_ylabel() == "q(z)"
     assert bar.get_ylim() == (0.0, 1.1 * 1.326)
     words = [axes.texts[0].get_text() for axes in panels]
-    assert words[3].startswith("max 3.98, KL(p‖q) 0.10, I(z;n) 3.50")
+    assert words[3].startswith("KL(p‖q) 0.10, I(z;n) 3.50\nmax 3.98")
     assert [axes.get_title() for axes in panels[:2]] == ["β = 0.01", "β = 1"]
     assert [axes.get_title() for axes in panels[2:]] == ["α = 1", "α = 8"]
 

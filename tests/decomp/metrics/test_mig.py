@@ -163,7 +163,7 @@ def test_presets_are_resolved_and_columns_are_checked():
         jnp.float32(factors), factors, sizes=(3, 2, 2, 2, 2), preset="dsprites_no_shape"
     )
     np.testing.assert_array_equal(out.used, [False, True, True, True, True])
-    with pytest.raises(ValueError, match="unknown preset"):
+    with pytest.raises(ValueError, match="Unknown preset"):
         score(jnp.float32(_grid()), _grid(), preset="x")
     with pytest.raises(ValueError, match=r"not columns 0 … 2"):
         score(jnp.float32(_grid()), _grid(), counted=(3,))
