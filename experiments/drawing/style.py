@@ -52,8 +52,6 @@ _SYMBOLS = {"beta": "β", "alpha": "α", "df": "ν"}
 _SCORES = {
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
     "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
-    "kim_mnih_pruned_transport": "the same, means mapped to a Gaussian",
-    "kim_mnih_authors_transport": "the same, means mapped to a Gaussian",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))  (nats)",
     "mutual_information": "I(z; n)  (nats)",
     "log_det": "mean of log |S(x)|  (nats)",
