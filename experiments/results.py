@@ -29,7 +29,9 @@ _FREE = ("runs", "figures", "figure_line", "figure_label", "figure_score", "titl
 
 
 def open_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
-    """Makes the folder, or checks that it belongs to this config.
+    """Makes the folder, or checks that what it holds belongs to this config.
+
+    A folder without a finished block or a checkpoint may change its config.
 
     Raises:
         ValueError: If it holds results of another config, naming what differs, or if
@@ -39,7 +41,8 @@ def open_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         (workdir / "blocks").mkdir(exist_ok=True)
-        if path.exists():
+        started = [*workdir.glob("blocks/*.npz"), *workdir.glob("checkpoint.npz")]
+        if path.exists() and started:
             old = json.loads(path.read_text())
             new = json.loads(json.dumps(config))
             binding = [

@@ -82,6 +82,7 @@ def test_fields_that_change_no_number_may_change(workdir):
 
 
 def test_the_workdir_of_another_config_is_refused_naming_what_differs(workdir):
+    (workdir / "blocks" / "000000.npz").touch()
     other = CONFIG | {"seeds": 4, "train": CONFIG["train"] | {"steps": 8}}
     with pytest.raises(ValueError, match=r"seeds: 3 -> 4; train\.steps: 4 -> 8\.$"):
         results.open_workdir(workdir, other)
@@ -174,3 +175,9 @@ def test_curves_are_written_line_by_line(workdir):
         "kl",
     )
     assert float(last["value"]) == pytest.approx(5 + 2 / 3, rel=1e-5)
+
+
+def test_a_workdir_without_results_may_change_its_config(tmp_path):
+    results.open_workdir(tmp_path, CONFIG)
+    results.open_workdir(tmp_path, CONFIG | {"seeds": 9})
+    assert json.loads((tmp_path / "config.json").read_text())["seeds"] == 9
