@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from decomp import decomposition, divergences, overlap
+from decomp import decomposition, overlap
 from decomp.distributions import student_t
 from decomp.distributions.gaussian import Gaussian
+from decomp.divergences import inclusive
 from decomp.metrics import infomec, kim_mnih, mig, modularity, sap
 from experiments import problem as problems
 from experiments import runs
@@ -196,7 +197,7 @@ def _match(
     del factors
     p = problems.prior(problem, params, setting)
     reach = 1 + 6 * math.sqrt(problem.variance)  # all but 1e-8 of the prior's mass
-    inclusive = divergences.kl_prior_aggregate_quadrature(
+    match = inclusive.kl_prior_aggregate_quadrature(
         lambda z: FAMILIES[problem.family].log_prob(p, z),
         posteriors,
         low=-reach,
@@ -207,6 +208,6 @@ def _match(
         key, posteriors, samples_per_point=options.samples_per_point
     )
     return {
-        "kl_prior_aggregate": inclusive.value,
+        "kl_prior_aggregate": match.value,
         "mutual_information": information.value,
     }

@@ -8,10 +8,11 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from decomp import divergences, losses, priors
+from decomp import losses, priors
 from decomp.distributions import bernoulli, gaussian, mixture, student_t
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
+from decomp.divergences import inclusive
 from decomp.networks import dense
 from decomp.networks import dsprites as conv
 from experiments import data as data_lib
@@ -155,7 +156,7 @@ def inclusive_kl(key: jax.Array, family: str, p: Any, q: Gaussian) -> jax.Array:
     keys = jax.random.split(key, q.loc.shape[0])
     z = jax.vmap(lambda key: FAMILIES[family].sample(key, p))(keys)
     log_pz = jax.vmap(lambda z: FAMILIES[family].log_prob(p, z))(z)
-    return divergences.kl_prior_aggregate(z, log_pz, q).value
+    return inclusive.kl_prior_aggregate(z, log_pz, q).value
 
 
 def setting_arrays(

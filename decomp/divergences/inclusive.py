@@ -1,4 +1,4 @@
-"""Divergences D(q(z), p(z)) between the aggregate posterior and the prior."""
+"""The inclusive KL(p(z) ‖ q(z)) of the aggregate posterior from the prior."""
 
 import math
 from collections.abc import Callable

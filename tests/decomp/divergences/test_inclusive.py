@@ -8,12 +8,13 @@ import pytest
 from jax.test_util import check_grads
 from scipy import special, stats
 
-from decomp import aggregate, divergences
+from decomp import aggregate
 from decomp.distributions import gaussian, mixture
 from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.mixture import Mixture
+from decomp.divergences import inclusive
 
-kl_prior_aggregate = jax.jit(divergences.kl_prior_aggregate, static_argnames=("block",))
+kl_prior_aggregate = jax.jit(inclusive.kl_prior_aggregate, static_argnames=("block",))
 sample = jax.jit(jax.vmap(mixture.sample, (0, None)))
 log_prior = jax.jit(jax.vmap(mixture.log_prob, (None, 0)))
 log_aggregate = jax.jit(jax.vmap(aggregate.log_prob, (None, 0)))
@@ -57,7 +58,7 @@ def test_an_aggregate_drawn_from_the_prior_is_judged_as_by_quadrature():
     q = Gaussian(loc, jnp.full_like(loc, 0.15))
     e = kl_prior_aggregate(*_draws(p, seed=2), q)
     quadrature = partial(
-        divergences.kl_prior_aggregate_quadrature, partial(mixture.log_prob, p)
+        inclusive.kl_prior_aggregate_quadrature, partial(mixture.log_prob, p)
     )
     exact = jax.jit(partial(quadrature, low=-3.0, high=3.0, points_per_axis=200))(q)
     assert abs(e.value - exact.value) < 4 * e.stderr
@@ -102,7 +103,7 @@ def test_value_and_gradient_agree_with_automatic_differentiation(block):
         )
 
         def ours(z, log_pz, q):
-            return divergences.kl_prior_aggregate(z, log_pz, q, block=block).value
+            return inclusive.kl_prior_aggregate(z, log_pz, q, block=block).value
 
         value, grads = jax.jit(jax.value_and_grad(ours, (0, 1, 2)))(z, log_pz, q)
         exact, exact_grads = jax.jit(jax.value_and_grad(_naive, (0, 1, 2)))(
@@ -118,7 +119,7 @@ def test_first_and_second_derivatives_agree_with_finite_differences():
         z, log_pz = jnp.array(rng.normal(size=(5, 2))), jnp.array(rng.normal(size=5))
 
         def value(loc, scale):
-            return divergences.kl_prior_aggregate(
+            return inclusive.kl_prior_aggregate(
                 z, log_pz, Gaussian(loc, scale), block=3
             ).value
 
@@ -146,7 +147,7 @@ def test_many_runs_at_once_equal_each_run_alone():
     @jax.jit
     def grad(q):
         return jax.grad(
-            lambda q: divergences.kl_prior_aggregate(z, log_pz, q, block=100).value
+            lambda q: inclusive.kl_prior_aggregate(z, log_pz, q, block=100).value
         )(q)
 
     together = jax.jit(jax.vmap(grad))(jax.tree.map(lambda *x: jnp.stack(x), *runs))
@@ -159,7 +160,7 @@ def test_quadrature_of_two_gaussians_is_their_closed_form():
     with jax.enable_x64(True):
         p = Gaussian(jnp.array([0.2, -0.1]), jnp.array([0.5, 0.8]))
         q = Gaussian(jnp.array([0.0, 0.4]), jnp.array([0.7, 0.6]))
-        out = divergences.kl_prior_aggregate_quadrature(
+        out = inclusive.kl_prior_aggregate_quadrature(
             partial(gaussian.log_prob, p),
             jax.tree.map(lambda leaf: leaf[None], q),
             low=-8.0,
@@ -173,7 +174,7 @@ def test_quadrature_of_two_gaussians_is_their_closed_form():
 def test_quadrature_reports_the_prior_mass_outside_the_box():
     with jax.enable_x64(True):
         p = Gaussian(jnp.zeros(2), jnp.ones(2))
-        out = divergences.kl_prior_aggregate_quadrature(
+        out = inclusive.kl_prior_aggregate_quadrature(
             partial(gaussian.log_prob, p),
             jax.tree.map(lambda leaf: leaf[None], p),
             low=-1.0,
@@ -191,7 +192,7 @@ def test_quadrature_is_finite_where_the_prior_vanishes():
         return jnp.where(jnp.all(jnp.abs(z) < 1), -jnp.log(4.0), -jnp.inf)
 
     q = Gaussian(jnp.zeros((1, 2)), jnp.ones((1, 2)))
-    out = divergences.kl_prior_aggregate_quadrature(
+    out = inclusive.kl_prior_aggregate_quadrature(
         uniform, q, low=-2.0, high=2.0, points_per_axis=200
     )
     # −log 4 + log 2π + ½ E|z|², with E|z|² = 2/3 on the square.

@@ -1,0 +1,1 @@
+"""Divergences D(q(z), p(z)) between the aggregate posterior and the prior."""
