@@ -3,17 +3,41 @@
 Structure wanted of the latent space is put here, in p(z), and not in a penalty on q(z).
 """
 
+import math
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
+from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
+from decomp.distributions.hierarchical import Hierarchical
+from decomp.distributions.laplace import Laplace
 from decomp.distributions.mixture import Mixture
+from decomp.distributions.multivariate_t import MultivariateT
+from decomp.distributions.spike_slab import SpikeSlab
 from decomp.distributions.student_t import StudentT
+from decomp.distributions.subspaces import Subspaces
 
 CLUSTER_LAYOUTS = {
     "axes": ((0.0, -1.0), (0.0, 1.0), (1.0, 0.0), (-1.0, 0.0)),
     "square": ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)),
 }
+
+
+class MixtureParameters(NamedTuple):
+    """Arguments of `free_mixture`."""
+
+    log_weights: jax.Array  # [K]
+    loc: jax.Array  # [K, D]
+    log_scale: jax.Array  # [K, D]
+
+
+class HierarchicalParameters(NamedTuple):
+    """Arguments of `hierarchical`."""
+
+    weights: jax.Array  # [L, T]
+    log_scale_weights: jax.Array  # [L, T]
 
 
 def isotropic(latents: int) -> Gaussian:
@@ -40,6 +64,26 @@ def anisotropic(log_variances: jax.Array) -> Gaussian:
     return Gaussian(jnp.zeros_like(log_variances), jnp.exp(half))
 
 
+def full_covariance(factor: jax.Array) -> FullGaussian:
+    """A Gaussian with any covariance whose trace is D.
+
+    p(z) = N(z; 0, LLᵀ), L ∝ diag(e^(f_dd)) · (I + strictly lower part of f), with
+    ‖L‖² = tr LLᵀ = D: a learned prior cannot rescale β.
+
+    Args:
+        factor: Unconstrained f `[D, D]`, the part above the diagonal unused; zeros
+            give N(0, I).
+
+    Returns:
+        FullGaussian with leaves `[D]` and `[D, D]`.
+    """
+    latents = factor.shape[-1]
+    log_rows = jnp.diagonal(factor)
+    rows = jnp.exp(log_rows - jax.lax.stop_gradient(jnp.max(log_rows)))
+    tril = rows[:, None] * (jnp.eye(latents) + jnp.tril(factor, -1))
+    return FullGaussian(jnp.zeros(latents), tril * jnp.sqrt(latents / jnp.sum(tril**2)))
+
+
 def student_t(df: jax.Array, latents: int, *, scale: float = 1.0) -> StudentT:
     """Π_d t(z_d; ν): heavy tails that reward alignment with the axes.
 
@@ -51,6 +95,52 @@ def student_t(df: jax.Array, latents: int, *, scale: float = 1.0) -> StudentT:
     Source: Mathieu et al. 2018, §4 and App. B.1.
     """
     return StudentT(jnp.full(latents, df), jnp.zeros(latents), jnp.full(latents, scale))
+
+
+def laplace(latents: int, *, scale: float = math.sqrt(0.5)) -> Laplace:
+    """Π_d Laplace(z_d; 0, scale), of variance 2·scale²: 1 by default."""
+    return Laplace(jnp.zeros(latents), jnp.full(latents, scale))
+
+
+def subspaces(groups: tuple[int, ...], *, df: float | jax.Array) -> Subspaces:
+    """Π_g t(z_g; ν): independent groups of dimensions, each free to rotate inside.
+
+    Args:
+        groups: Sizes D_g of consecutive groups; their sum is D.
+        df: Degrees of freedom ν `[]`, may be traced; infinity gives N(0, I).
+
+    Raises:
+        ValueError: For no group or an empty one.
+    """
+    if not groups or min(groups) < 1:
+        raise ValueError(f"expected groups of at least 1 dimension each; got {groups}.")
+    df, scale = jnp.asarray(df, float), jnp.ones(())
+    return Subspaces(tuple(MultivariateT(df, jnp.zeros(k), scale) for k in groups))
+
+
+def spike_and_slab(
+    latents: int,
+    *,
+    spike_probability: float | jax.Array,
+    spike_scale: float = 0.05,
+    slab_scale: float = 1.0,
+) -> SpikeSlab:
+    """Π_d γ N(z_d; 0, spike_scale²) + (1 − γ) N(z_d; 0, slab_scale²): sparse codes.
+
+    Args:
+        latents: Number of dimensions D.
+        spike_probability: γ `[]` in [0, 1], may be traced; 0 and 1 are exact.
+        spike_scale: Of a dimension that is off.
+        slab_scale: Of a dimension that is on.
+
+    Source: Mathieu et al. 2019, arXiv:1812.02833, the sparse prior.
+    """
+    log_odds = jax.scipy.special.logit(jnp.asarray(spike_probability, float))
+    return SpikeSlab(
+        jnp.full(latents, log_odds),
+        jnp.full(latents, spike_scale),
+        jnp.full(latents, slab_scale),
+    )
 
 
 def clusters(*, layout: str = "axes", variance: float = 0.03) -> Mixture:
@@ -78,3 +168,78 @@ def clusters(*, layout: str = "axes", variance: float = 0.03) -> Mixture:
     loc = jnp.asarray(CLUSTER_LAYOUTS[layout])
     scale = jnp.full_like(loc, jnp.sqrt(variance))
     return Mixture(jnp.zeros(4), Gaussian(loc, scale))
+
+
+def free_mixture(
+    log_weights: jax.Array, loc: jax.Array, log_scale: jax.Array
+) -> Mixture:
+    """A mixture all of which may be learned, its scale included.
+
+    Args:
+        log_weights: Logits of the weights `[K]`.
+        loc: Means `[K, D]`.
+        log_scale: Logarithms of the standard deviations `[K, D]`.
+    """
+    return Mixture(log_weights, Gaussian(loc, jnp.exp(log_scale)))
+
+
+def mixture_start(
+    key: jax.Array, components: int, latents: int, *, spread: float
+) -> MixtureParameters:
+    """Where the training of a mixture starts: equal weights and unit scales.
+
+    Args:
+        key: Consumed.
+        components: K.
+        latents: D.
+        spread: Standard deviation of the means about the origin.
+    """
+    loc = spread * jax.random.normal(key, (components, latents))
+    return MixtureParameters(jnp.zeros(components), loc, jnp.zeros_like(loc))
+
+
+def vamp(posteriors: Gaussian, log_weights: jax.Array | None = None) -> Mixture:
+    """VampPrior: (1/K) Σ_k q(z|u_k), the aggregate posterior of K pseudo-inputs.
+
+    Args:
+        posteriors: What the encoder makes of the pseudo-inputs u, leaves `[K, D]`.
+        log_weights: Logits `[K]` in place of the equal weights 1/K.
+
+    Source: Tomczak & Welling 2018, arXiv:1705.07120, §2.
+    """
+    if log_weights is None:
+        log_weights = jnp.zeros(posteriors.loc.shape[0])
+    return Mixture(log_weights, posteriors)
+
+
+def hierarchical(weights: jax.Array, log_scale_weights: jax.Array) -> Hierarchical:
+    """Two levels, every dimension of variance one: a learned prior cannot rescale β.
+
+    W_d = w_d/√(1 + ‖w_d‖²) and s_d² = 1/(1 + ‖w_d‖²): the upper level explains the
+    share ‖w_d‖²/(1 + ‖w_d‖²) of the variance of a lower dimension.
+
+    Args:
+        weights: Unconstrained w `[L, T]`; zeros leave the means of the lower level 0.
+        log_scale_weights: V `[L, T]`; zeros leave its scales constant.
+    """
+    scale = jax.lax.rsqrt(1.0 + jnp.sum(weights**2, axis=1))
+    return Hierarchical(weights * scale[:, None], scale, log_scale_weights)
+
+
+def hierarchical_start(
+    key: jax.Array, top: int, latents: int
+) -> HierarchicalParameters:
+    """Where the training of a hierarchy starts: close to N(0, I).
+
+    Args:
+        key: Consumed.
+        top: Dimensions T of the upper level.
+        latents: D; the L = D − T others are the lower level.
+
+    Raises:
+        ValueError: For an empty level.
+    """
+    if not 0 < top < latents:
+        raise ValueError(f"expected 0 < top < {latents} latents; got {top}.")
+    both = 0.1 * jax.random.normal(key, (2, latents - top, top))
+    return HierarchicalParameters(both[0], both[1])

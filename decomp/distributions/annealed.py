@@ -17,11 +17,14 @@ import jax.numpy as jnp
 from decomp.distributions import full_gaussian as full_gaussians
 from decomp.distributions import gaussian as gaussians
 from decomp.distributions import laplace as laplaces
+from decomp.distributions import multivariate_t as multivariate_ts
 from decomp.distributions import student_t as student_ts
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.laplace import Laplace
+from decomp.distributions.multivariate_t import MultivariateT
 from decomp.distributions.student_t import StudentT
+from decomp.distributions.subspaces import Subspaces
 
 
 def gaussian(p: Gaussian, beta: jax.Array) -> Gaussian:
@@ -91,12 +94,8 @@ def student_t(p: StudentT, beta: jax.Array) -> StudentT:
     Returns:
         Leaves of the same shapes.
     """
-    finite = jnp.isfinite(p.df)
-    df = jnp.where(finite, p.df, 1.0)  # keeps ∞ out of the derivative in β
-    annealed_df = jnp.where(finite, beta * (df + 1.0) - 1.0, jnp.inf)
-    inverse_df = 1.0 / p.df
-    ratio = beta + inverse_df * (beta - 1.0)  # ν'/ν
-    return StudentT(annealed_df, p.loc, p.scale / jnp.sqrt(ratio))
+    df, ratio = _annealed_df(p.df, beta, 1)
+    return StudentT(df, p.loc, p.scale / jnp.sqrt(ratio))
 
 
 def log_normaliser_student_t(p: StudentT, beta: jax.Array) -> jax.Array:
@@ -113,6 +112,69 @@ def log_normaliser_student_t(p: StudentT, beta: jax.Array) -> jax.Array:
     """
     at_mode = student_ts.log_prob(p, p.loc)
     return beta * at_mode - student_ts.log_prob(student_t(p, beta), p.loc)
+
+
+def multivariate_t(p: MultivariateT, beta: jax.Array) -> MultivariateT:
+    """f_β = multivariate Student-t, ν' = β(ν + D) − D, scale σ√(ν/ν'), β > D/(ν + D).
+
+    The more dimensions share a radius, the nearer to 1 is the bound below which p^β has
+    no finite integral; there the scale is NaN. At ν = ∞ f_β is Gaussian.
+
+    Args:
+        p: Leaves `[]`, `[D]` and `[]`.
+        beta: Exponent `[]`.
+
+    Returns:
+        Leaves of the same shapes.
+    """
+    df, ratio = _annealed_df(p.df, beta, p.loc.shape[0])
+    return MultivariateT(df, p.loc, p.scale / jnp.sqrt(ratio))
+
+
+def log_normaliser_multivariate_t(p: MultivariateT, beta: jax.Array) -> jax.Array:
+    """log F_β = β log C(ν) − log C(ν') + ½D log(ν/ν') + (1 − β) D log σ.
+
+    C(ν) = Γ(½(ν + D))/((νπ)^(D/2) Γ(½ν)) is the density of the unit scale at its mode.
+
+    Args:
+        p: Leaves `[]`, `[D]` and `[]`.
+        beta: Exponent `[]`, above D/(ν + D).
+
+    Returns:
+        `[]` in nats.
+    """
+    at_mode = multivariate_ts.log_prob(p, p.loc)
+    f = multivariate_t(p, beta)
+    return beta * at_mode - multivariate_ts.log_prob(f, p.loc)
+
+
+def subspaces(p: Subspaces, beta: jax.Array) -> Subspaces:
+    """f_β anneals every group, β > D_g/(ν_g + D_g) for all g.
+
+    Groups of different sizes, alike in p, differ in degrees of freedom in f_β.
+
+    Args:
+        p: G groups.
+        beta: Exponent `[]`.
+
+    Returns:
+        Leaves of the same shapes.
+    """
+    return Subspaces(tuple(multivariate_t(group, beta) for group in p.groups))
+
+
+def log_normaliser_subspaces(p: Subspaces, beta: jax.Array) -> jax.Array:
+    """log F_β, the sum of those of the groups.
+
+    Args:
+        p: G groups.
+        beta: Exponent `[]`, above D_g/(ν_g + D_g) for all g.
+
+    Returns:
+        `[]` in nats.
+    """
+    terms = [log_normaliser_multivariate_t(group, beta) for group in p.groups]
+    return jnp.sum(jnp.stack(terms))
 
 
 def laplace(p: Laplace, beta: jax.Array) -> Laplace:
@@ -140,3 +202,13 @@ def log_normaliser_laplace(p: Laplace, beta: jax.Array) -> jax.Array:
     """
     at_mode = laplaces.log_prob(p, p.loc)
     return beta * at_mode - laplaces.log_prob(laplace(p, beta), p.loc)
+
+
+def _annealed_df(
+    df: jax.Array, beta: jax.Array, dims: int
+) -> tuple[jax.Array, jax.Array]:
+    """ν' = β(ν + D) − D and ν'/ν, of the shape of `df`."""
+    finite = jnp.isfinite(df)
+    safe = jnp.where(finite, df, 1.0)  # keeps ∞ out of the derivative in β
+    annealed = jnp.where(finite, beta * (safe + dims) - dims, jnp.inf)
+    return annealed, beta + (1.0 / df) * dims * (beta - 1.0)

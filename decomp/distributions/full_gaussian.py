@@ -27,6 +27,11 @@ def from_diagonal(q: Gaussian) -> FullGaussian:
     return FullGaussian(q.loc, jnp.diag(q.scale))
 
 
+def mean(q: FullGaussian) -> jax.Array:
+    """E[z] = μ, `[D]`."""
+    return q.loc
+
+
 def covariance(q: FullGaussian) -> jax.Array:
     """The covariance matrix LLᵀ, `[D, D]`."""
     return q.scale_tril @ q.scale_tril.T

@@ -71,6 +71,17 @@ def entropy(q: Gaussian) -> jax.Array:
     return jnp.sum(jnp.log(q.scale) + (HALF_LOG_2PI + 0.5))
 
 
+def mean(q: Gaussian) -> jax.Array:
+    """E[z] = μ, `[*X]`."""
+    return q.loc
+
+
+def covariance(q: Gaussian) -> jax.Array:
+    """Cov[z] = diag σ², `[D, D]`, of leaves `[D]`."""
+    chex.assert_rank(q.scale, 1)
+    return jnp.diag(q.scale**2)
+
+
 def kl(q: Gaussian, p: Gaussian) -> jax.Array:
     """KL(q‖p) of two diagonal Gaussians, summed over dimensions.
 

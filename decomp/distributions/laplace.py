@@ -65,6 +65,17 @@ def entropy(p: Laplace) -> jax.Array:
     return jnp.sum(jnp.log(p.scale) + (LOG_2 + 1.0))
 
 
+def mean(p: Laplace) -> jax.Array:
+    """E[z] = μ, `[*X]`."""
+    return p.loc
+
+
+def covariance(p: Laplace) -> jax.Array:
+    """Cov[z] = diag 2b², `[D, D]`, of leaves `[D]`."""
+    chex.assert_rank(p.scale, 1)
+    return jnp.diag(2.0 * p.scale**2)
+
+
 def kl(q: Laplace, p: Laplace) -> jax.Array:
     """KL(q‖p) = Σ_d (ρ − 1 − log ρ) + ρ(m + e⁻ᵐ − 1), ρ = b_q/b_p, m = |μ_q − μ_p|/b_q.
 

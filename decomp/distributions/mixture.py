@@ -86,6 +86,19 @@ def entropy(key: jax.Array, p: Mixture, *, num_samples: int) -> Estimate:
     return estimate.from_samples(jax.vmap(term)(jnp.arange(num_samples)))
 
 
+def mean(p: Mixture) -> jax.Array:
+    """E[z] = Σ_k π_k μ_k, `[D]`."""
+    return jax.nn.softmax(p.log_weights) @ p.components.loc
+
+
+def covariance(p: Mixture) -> jax.Array:
+    """Cov[z] = Σ_k π_k (diag σ_k² + (μ_k − E[z])(μ_k − E[z])ᵀ), `[D, D]`."""
+    weights = jax.nn.softmax(p.log_weights)  # [K]
+    apart = p.components.loc - mean(p)[None, :]  # [K, D]
+    between = (weights[:, None] * apart).T @ apart
+    return between + jnp.diag(weights @ p.components.scale**2)
+
+
 def _log_joint(p: Mixture, z: jax.Array) -> jax.Array:
     """log π_k + log N(z; μ_k, diag σ_k²), `[K]`."""
     chex.assert_rank([p.log_weights, p.components.loc, z], [1, 2, 1])

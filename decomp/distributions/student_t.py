@@ -21,9 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import numerics
+from decomp.distributions import multivariate_t
 from decomp.distributions.gaussian import HALF_LOG_2PI
 
-RECURRENCE_STEPS = 10  # of the Γ recurrence, before the series in 1/ν
 SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 CENTRE = 1.2  # |r| below which the integral starts at 0, above which at infinity
 TAIL_NATS = 37.0  # the tail integral ends where its integrand is e⁻³⁷
@@ -81,12 +81,8 @@ def sample(key: jax.Array, p: StudentT) -> jax.Array:
     noise_key, mixing_key = jax.random.split(key)
     noise = jax.random.normal(noise_key, p.loc.shape, p.loc.dtype)
     df = jnp.broadcast_to(p.df, p.loc.shape)
-    finite = jnp.isfinite(df)
-    half_df = 0.5 * jnp.where(finite, df, 1.0)
-    # in logs: for small ν the gamma variable itself underflows
-    log_gamma = jax.random.loggamma(mixing_key, half_df, dtype=p.loc.dtype)
-    log_mixing = jnp.where(finite, 0.5 * (jnp.log(half_df) - log_gamma), 0.0)
-    return p.loc + p.scale * noise * jnp.exp(log_mixing)
+    mixing = jnp.exp(multivariate_t.log_mixing(mixing_key, df, p.loc.dtype))
+    return p.loc + p.scale * noise * mixing
 
 
 def entropy(p: StudentT) -> jax.Array:
@@ -100,10 +96,21 @@ def entropy(p: StudentT) -> jax.Array:
     Returns:
         Entropy `[]` in nats.
     """
-    w = jnp.broadcast_to(1.0 / p.df, p.loc.shape)
+    w = jnp.broadcast_to(multivariate_t.inverse_df(p.df), p.loc.shape)
     constant, slope = jax.jvp(_log_constant, (w,), (jnp.ones_like(w),))
     unit = HALF_LOG_2PI - constant + (1.0 + w) * (0.5 - w * slope)
     return jnp.sum(unit + jnp.log(p.scale))
+
+
+def mean(p: StudentT) -> jax.Array:
+    """E[z] = μ, `[*X]`; NaN for ν ≤ 1, where it does not exist."""
+    return jnp.where(p.df > 1.0, p.loc, jnp.nan)
+
+
+def covariance(p: StudentT) -> jax.Array:
+    """Cov[z] = diag(σ² ν/(ν − 2)), `[D, D]`; the diagonal is ∞ or NaN for ν ≤ 2."""
+    chex.assert_rank(p.scale, 1)
+    return jnp.diag(p.scale**2 * multivariate_t.variance_ratio(p.df))
 
 
 def two_sided_tail(p: StudentT, z: jax.Array) -> jax.Array:
@@ -155,21 +162,12 @@ def transport_to_normal(p: StudentT, z: jax.Array) -> jax.Array:
 def _standardise(p: StudentT, z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """y = (z − μ)/σ of shape `[*X]` and w = 1/ν."""
     chex.assert_equal_shape([p.loc, p.scale, z])
-    return (z - p.loc) / p.scale, 1.0 / p.df
+    return (z - p.loc) / p.scale, multivariate_t.inverse_df(p.df)
 
 
 def _log_constant(w: jax.Array) -> jax.Array:
-    """c(w) = log Γ(½(ν+1)) − log Γ(½ν) − ½ log ½ν, without cancellation; c(0) = 0.
-
-    The recurrence carries Γ(a + ½)/Γ(a) from a = ½ν to a + n, where the series in
-    v = 1/(2a + 2n) has converged to 1e-13.
-    """
-    climb = 1.0 + 2.0 * jnp.multiply.outer(w, jnp.arange(RECURRENCE_STEPS))
-    steps = jnp.sum(jnp.log1p(jnp.expand_dims(w, -1) / climb), axis=-1)
-    v = w / (1.0 + 2 * RECURRENCE_STEPS * w)
-    s = v * v
-    series = -1 / 4 + s * (1 / 24 + s * (-1 / 20 + s * (17 / 112 - s * (31 / 36))))
-    return v * series + 0.5 * jnp.log1p(2 * RECURRENCE_STEPS * w) - steps
+    """c(w) = log Γ(½(ν+1)) − log Γ(½ν) − ½ log ½ν; c(0) = 0."""
+    return multivariate_t.log_constant(w, 1)
 
 
 def _gaussian_coordinate(y: jax.Array, w: jax.Array) -> jax.Array:

@@ -10,11 +10,15 @@ from decomp.distributions import (
     gaussian,
     laplace,
     student_t,
+    subspaces,
 )
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.laplace import Laplace
+from decomp.distributions.multivariate_t import MultivariateT
 from decomp.distributions.student_t import StudentT
+from decomp.distributions.subspaces import Subspaces
+from tests.decomp.distributions import quick
 
 UNIVARIATE = {
     "gaussian": (gaussian, annealed.gaussian, annealed.log_normaliser_gaussian),
@@ -157,3 +161,66 @@ def test_beta_one_changes_nothing(family):
     for before, after in zip(p, anneal(p, 1.0), strict=True):
         np.testing.assert_allclose(after, before, rtol=1e-6)
     assert log_normaliser(p, 1.0) == pytest.approx(0.0, abs=1e-6)
+
+
+@quick.jit
+def _annealed_subspaces(p, beta, z):
+    """log F_β, f_β, and log f_β at points."""
+    f = annealed.subspaces(p, beta)
+    log_f = jax.vmap(subspaces.log_prob, (None, 0))(f, z)
+    return annealed.log_normaliser_subspaces(p, beta), f, log_f
+
+
+def _subspaces(df):
+    """A group of two dimensions and one of three, with scipy's density of each."""
+    groups = [
+        MultivariateT(jnp.array(df), jnp.array([0.4, -1.0]), jnp.array(0.6)),
+        MultivariateT(jnp.array(5.0), jnp.zeros(3), jnp.array(1.5)),
+    ]
+    exact = [
+        stats.multivariate_t(g.loc, g.scale**2 * np.eye(len(g.loc)), g.df)
+        for g in groups
+    ]
+    return Subspaces(tuple(groups)), exact
+
+
+@pytest.mark.parametrize("beta", [0.7, 1.0, 2.5, 8.0])
+def test_independent_subspaces_anneal_to_student_t_of_other_df_in_each_group(beta):
+    # Theorem 1 with F_β by radial quadrature: ∫ p^β = S_D ∫ p(r)^β r^(D−1) dr
+    with jax.enable_x64(True):
+        p, exact = _subspaces(3.0)
+        normaliser = 0.0
+        for group in p.groups:
+            df, dim, scale = float(group.df), len(group.loc), float(group.scale)
+            log_mode = special.gammaln((df + dim) / 2) - special.gammaln(df / 2)
+            log_mode -= dim / 2 * np.log(df * np.pi * scale**2)
+
+            def shell(r, df=df, dim=dim, scale=scale, log_mode=log_mode):
+                log_fall = (df + dim) / 2 * np.log1p((r / scale) ** 2 / df)
+                return np.exp(beta * (log_mode - log_fall)) * r ** (dim - 1)
+
+            area = 2 * np.pi ** (dim / 2) / special.gamma(dim / 2)
+            total, _ = integrate.quad(shell, 0, np.inf, epsabs=0, epsrel=1e-11)
+            normaliser += np.log(area * total)
+        rng = np.random.default_rng(0)
+        z = np.concatenate([rng.normal(size=(40, 5)), 20 * rng.normal(size=(40, 5))])
+        found, f, log_f = _annealed_subspaces(p, beta, z)
+        assert abs(found - normaliser) < 1e-8
+        log_pz = exact[0].logpdf(z[:, :2]) + exact[1].logpdf(z[:, 2:])
+        np.testing.assert_allclose(log_f, beta * log_pz - found, rtol=1e-12, atol=1e-12)
+        dfs = [group.df for group in f.groups]
+        np.testing.assert_allclose(dfs, [beta * 5 - 2, beta * 8 - 3], rtol=1e-14)
+
+
+def test_subspaces_at_infinite_df_anneal_as_the_gaussian_and_have_their_bound():
+    p, _ = _subspaces(np.inf)
+    p = Subspaces((p.groups[0], p.groups[1]._replace(df=jnp.array(jnp.inf))))
+    scale = jnp.array([0.6, 0.6, 1.5, 1.5, 1.5])
+    exact = annealed.log_normaliser_gaussian(Gaussian(jnp.zeros(5), scale), 3.0)
+    found, f, _ = _annealed_subspaces(p, 3.0, np.zeros((80, 5), np.float32))
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    assert np.isposinf(f.groups[0].df)
+    p, _ = _subspaces(3.0)  # the bounds are 2/5 and 3/8
+    for beta, exists in ((0.41, True), (0.39, False), (0.36, False)):
+        found, _, _ = _annealed_subspaces(p, beta, np.zeros((80, 5), np.float32))
+        assert np.isfinite(found) == exists

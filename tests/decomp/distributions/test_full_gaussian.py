@@ -95,3 +95,8 @@ def test_derivatives_agree_with_finite_differences():
     with jax.enable_x64(True):
         z = jnp.array([0.3, -1.0, 2.0])
         check_grads(values, (_random(7, 3), _random(8, 3), z), order=2, modes=("rev",))
+
+
+def test_the_mean_is_the_parameter():
+    q = _random(9)
+    np.testing.assert_array_equal(full_gaussian.mean(q), q.loc)

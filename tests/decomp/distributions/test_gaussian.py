@@ -117,3 +117,11 @@ def test_all_axes_are_event_axes_and_a_wrong_shape_is_refused():
     assert gaussian.log_prob(image, jnp.zeros((4, 3))).shape == ()
     with pytest.raises(AssertionError, match="shape"):
         gaussian.log_prob(image, jnp.zeros(3))
+
+
+def test_moments_are_the_parameters():
+    q = Gaussian(jnp.array([1.0, -2.0]), jnp.array([0.5, 3.0]))
+    np.testing.assert_array_equal(gaussian.mean(q), q.loc)
+    np.testing.assert_array_equal(gaussian.covariance(q), [[0.25, 0], [0, 9]])
+    with pytest.raises(AssertionError, match="rank"):
+        gaussian.covariance(Gaussian(jnp.zeros((4, 3)), jnp.ones((4, 3))))

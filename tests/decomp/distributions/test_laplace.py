@@ -82,3 +82,10 @@ def test_the_gradient_at_the_kink_is_finite():
     p = Laplace(jnp.zeros(2), jnp.ones(2))
     gradient = jax.grad(laplace.log_prob, argnums=(0, 1))(p, jnp.zeros(2))
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(gradient))
+
+
+def test_moments_are_those_of_scipy():
+    p = Laplace(jnp.array([1.0, -2.0]), jnp.array([0.5, 3.0]))
+    np.testing.assert_array_equal(laplace.mean(p), p.loc)
+    exact = np.diag(stats.laplace(p.loc, p.scale).var())
+    np.testing.assert_allclose(laplace.covariance(p), exact, rtol=1e-6)

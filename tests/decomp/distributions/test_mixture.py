@@ -141,3 +141,24 @@ def test_derivatives_agree_with_finite_differences():
         check_grads(
             values, (_random(4), jnp.array([0.4, -0.2])), order=2, modes=("rev",)
         )
+
+
+def test_moments_are_those_within_and_between_the_components():
+    with jax.enable_x64(True):
+        p = _random(5, parts=4, dim=3)
+        weights, (loc, scale) = special.softmax(p.log_weights), p.components
+        mean, second = np.zeros(3), np.zeros((3, 3))
+        for k in range(4):
+            mean += weights[k] * loc[k]
+            within = np.diag(np.asarray(scale[k]) ** 2)
+            second += weights[k] * (within + np.outer(loc[k], loc[k]))
+        np.testing.assert_allclose(mixture.mean(p), mean, rtol=1e-13)
+        exact = second - np.outer(mean, mean)
+        np.testing.assert_allclose(mixture.covariance(p), exact, rtol=1e-12)
+
+
+def test_the_covariance_does_not_cancel_far_from_the_origin():
+    p = _pinwheel_prior()
+    far = p._replace(components=Gaussian(p.components.loc + 1e3, p.components.scale))
+    exact = (0.03 + 0.5) * np.eye(2)  # as E[z²] − E[z]² it would be off by 0.06
+    np.testing.assert_allclose(mixture.covariance(far), exact, atol=1e-4)

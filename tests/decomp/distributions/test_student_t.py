@@ -214,3 +214,14 @@ def test_derivatives_agree_with_finite_differences():
     with jax.enable_x64(True):
         p = StudentT(jnp.array([2.5, 40.0]), jnp.zeros(2), jnp.array([0.7, 2.0]))
         check_grads(values, (p, jnp.array([0.5, -7.0])), order=2, modes=("rev",))
+
+
+@pytest.mark.parametrize("df", [0.5, 1.0, 1.5, 2.0, 2.1, 9.0, np.inf])
+def test_moments_are_exact_where_they_exist_and_nan_or_infinite_elsewhere(df):
+    p = StudentT(jnp.array(df), jnp.ones(2), jnp.full(2, 3.0))
+    mean, variance = (1, np.inf) if df > 1 else (np.nan, np.nan)
+    if df > 2:
+        variance = 9 / (1 - 2 / df)
+    np.testing.assert_array_equal(student_t.mean(p), np.full(2, mean))
+    exact = [[variance, 0], [0, variance]]
+    np.testing.assert_allclose(student_t.covariance(p), exact, rtol=1e-5)
