@@ -4,12 +4,13 @@
 evaluation costs N · D; nothing here approximates the sum over n.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 
 from decomp import estimate, numerics
 from decomp.distributions import gaussian
-from decomp.distributions.gaussian import Gaussian
+from decomp.distributions.gaussian import HALF_LOG_2PI, Gaussian
 from decomp.estimate import Estimate
 
 
@@ -55,6 +56,46 @@ def log_prob_many(q: Gaussian, points: jax.Array, *, block: int = 256) -> jax.Ar
     return jax.lax.map(lambda z: log_prob(q, z), points, batch_size=block)
 
 
+def log_densities(
+    q: Gaussian, z: jax.Array, *, block: int = 256, data_block: int = 512
+) -> tuple[jax.Array, jax.Array]:
+    """log q(z) and its marginals log q(z_d) at many points, for N of any size.
+
+    Sums run over blocks of posteriors with a running maximum, so memory does not grow
+    with S · N; time does, S · N · (D + 1) exponentials. Meant for values: a gradient
+    would keep every block.
+
+    Args:
+        q: Posteriors, leaves `[N, D]`.
+        z: Points `[S, D]`.
+        block: Points evaluated at once; memory is `block · data_block · D`.
+        data_block: Posteriors evaluated at once.
+
+    Returns:
+        log q(z) `[S]` and log q(z_d) `[S, D]`, nats.
+    """
+    chex.assert_equal_shape([q.loc, q.scale])
+    chex.assert_equal_shape_suffix([q.loc, z], 1)
+    (size, dims), count = q.loc.shape, len(z)
+    block, data_block = min(block, count), min(data_block, size)
+    columns = _columns(q, data_block)  # [N/data_block, 3, D, data_block]
+    rows = jnp.pad(z, ((0, -count % block), (0, 0))).reshape(-1, block, dims)
+
+    def over_posteriors(rows: jax.Array) -> jax.Array:
+        lowest = jnp.full((block,), jnp.finfo(z.dtype).min, z.dtype)
+        start = [(lowest, jnp.zeros_like(lowest))] * (dims + 1)
+
+        def add(sums: list, part: jax.Array) -> tuple[list, None]:
+            return _add(sums, rows, part), None
+
+        sums, _ = jax.lax.scan(add, start, columns)
+        return jnp.stack([peak + jnp.log(total) for peak, total in sums], axis=1)
+
+    found = jax.lax.map(over_posteriors, rows).reshape(-1, dims + 1)[:count]
+    found -= jnp.log(size).astype(z.dtype)
+    return found[:, dims], found[:, :dims]
+
+
 def sample(key: jax.Array, q: Gaussian) -> jax.Array:
     """Draws z ~ q(z): a data point n uniformly, then z ~ q(z|x_n).
 
@@ -90,3 +131,37 @@ def entropy(
 
     terms = jax.lax.map(term, jnp.arange(num_samples), batch_size=block)  # [S]
     return estimate.from_samples(terms)
+
+
+def _columns(q: Gaussian, data_block: int) -> jax.Array:
+    """Means, 1/scales and log normalisers, blocks of posteriors first.
+
+    The last block is filled up with posteriors of density 0.
+    """
+    pad = ((0, -len(q.loc) % data_block), (0, 0))
+    log_norm = jnp.pad(-jnp.log(q.scale) - HALF_LOG_2PI, pad, constant_values=-jnp.inf)
+    stacked = jnp.stack([jnp.pad(q.loc, pad), jnp.pad(1 / q.scale, pad), log_norm])
+    blocks = stacked.reshape(3, -1, data_block, q.loc.shape[1])
+    return blocks.transpose(1, 0, 3, 2)
+
+
+def _add(
+    sums: list[tuple[jax.Array, jax.Array]], z: jax.Array, columns: jax.Array
+) -> list[tuple[jax.Array, jax.Array]]:
+    """Adds a block of posteriors to Σ_n exp(log q(·|x_n)) = total · exp(peak).
+
+    One `[block, data_block]` plane per dimension, in place of an array of three axes,
+    stays in the cache of a CPU. The last sum is that of all dimensions together.
+    """
+    planes = []
+    for d in range(z.shape[1]):
+        loc, inverse, log_norm = columns[:, d]
+        u = (z[:, d, None] - loc[None]) * inverse[None]
+        planes.append(log_norm[None] - 0.5 * u * u)
+    planes.append(sum(planes))
+    added = []
+    for (peak, total), plane in zip(sums, planes, strict=True):
+        higher = jnp.maximum(peak, jnp.max(plane, axis=1))
+        terms = jnp.sum(jnp.exp(plane - higher[:, None]), axis=1)
+        added.append((higher, total * jnp.exp(peak - higher) + terms))
+    return added

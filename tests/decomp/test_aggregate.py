@@ -3,6 +3,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
 from decomp import aggregate
@@ -10,6 +11,7 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 
 entropy = jax.jit(partial(aggregate.entropy, num_samples=4000, block=1000))
+densities = jax.jit(partial(aggregate.log_densities, block=2, data_block=3))
 
 
 def _posteriors(seed=0, n=6, d=3):
@@ -61,6 +63,29 @@ def test_many_points_agree_with_one_at_a_time_for_a_block_that_does_not_divide()
     many = aggregate.log_prob_many(q, points, block=4)
     single = jnp.stack([aggregate.log_prob(q, z) for z in points])
     np.testing.assert_allclose(many, single, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "count"), [(7, 5), (6, 4), (1, 1)])
+def test_blocks_of_points_and_posteriors_give_the_values_of_one_sum(n, count):
+    loc, scale = _posteriors(n=n)
+    points = np.random.default_rng(1).normal(size=(count, 3))
+    with jax.enable_x64(True):
+        q = Gaussian(jnp.array(loc), jnp.array(scale))
+        log_qz, log_qz_dims = densities(q, jnp.array(points))
+    for s, z in enumerate(points):
+        each = _densities(loc, scale, z)
+        exact = np.log(np.mean(np.prod(each, axis=1)))
+        np.testing.assert_allclose(log_qz[s], exact, rtol=1e-12)
+        np.testing.assert_allclose(log_qz_dims[s], np.log(each.mean(0)), rtol=1e-12)
+
+
+def test_blocks_keep_float32_precision_where_most_densities_vanish():
+    loc = jnp.array([[1000.0, -1000.0]] + [[0.0, 0.0]] * 6)
+    q = Gaussian(loc, jnp.full((7, 2), 1e-6))
+    log_qz, log_qz_dims = densities(q, loc[:1])
+    exact = -np.log(np.float64(1e-6)) - 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(log_qz, 2 * exact - np.log(7), rtol=1e-6)
+    np.testing.assert_allclose(log_qz_dims[0], exact - np.log(7), rtol=1e-6)
 
 
 def test_the_order_of_the_data_does_not_matter():

@@ -17,6 +17,12 @@ information = jax.jit(partial(decomposition.mutual_information, **SIZES))
 correlation = jax.jit(partial(decomposition.total_correlation, **SIZES))
 marginals = jax.jit(partial(decomposition.dimension_wise_kl, **SIZES), static_argnums=2)
 stratified = jax.jit(partial(decomposition._stratified, **SIZES), static_argnums=2)
+sampled = jax.jit(
+    partial(decomposition.sampled, num_samples=2000), static_argnums=(2, 3)
+)
+PRIOR = Gaussian(np.zeros(2, np.float32), np.float32([1.0, 2.0]))
+log_pz = partial(gaussian.log_prob, PRIOR)
+log_pz_dims = partial(gaussian.log_prob_dims, PRIOR)
 
 
 def _correlated(n=6):
@@ -125,6 +131,48 @@ def test_the_mutual_information_is_the_entropy_less_the_conditional_entropy():
     h = aggregate.entropy(jax.random.key(6), q, num_samples=2000, block=2000)
     other = h.value - jnp.mean(jax.vmap(gaussian.entropy)(q))
     assert abs(e.value - other) < 4 * jnp.hypot(e.stderr, h.stderr)
+
+
+def test_sampled_parts_agree_with_those_of_stratified_samples():
+    q = _correlated()
+    parts = sampled(jax.random.key(7), q, log_pz, log_pz_dims)
+    others = (
+        (parts.mutual_information, information(jax.random.key(8), q)),
+        (parts.total_correlation, correlation(jax.random.key(9), q)),
+        (parts.dimensions, marginals(jax.random.key(10), q, log_pz_dims)),
+    )
+    for one, other in others:
+        error = jnp.hypot(one.stderr, other.stderr)
+        assert np.all(np.abs(one.value - other.value) < 4 * error)
+    exact = jnp.mean(jax.vmap(gaussian.kl, (0, None))(q, PRIOR))
+    whole = parts.mutual_information.value + parts.kl.value
+    assert abs(whole - exact) < 4 * (parts.mutual_information.stderr + parts.kl.stderr)
+
+
+def test_sampled_parts_add_up_on_their_own_samples():
+    parts = sampled(jax.random.key(11), _correlated(), log_pz, log_pz_dims)
+    rest = parts.total_correlation.value + parts.dimension_wise.value
+    np.testing.assert_allclose(rest, parts.kl.value, atol=1e-5)
+    total = jnp.sum(parts.dimensions.value)
+    np.testing.assert_allclose(total, parts.dimension_wise.value, atol=1e-5)
+
+
+def test_sampled_parts_are_exact_for_posteriors_far_apart_and_for_equal_ones():
+    far = Gaussian(jnp.tile(100 * jnp.arange(6.0)[:, None], 2), jnp.full((6, 2), 0.5))
+    equal = Gaussian(jnp.ones((6, 2)), jnp.full((6, 2), 0.5))
+    for q, information in ((far, np.log(6)), (equal, 0.0)):
+        parts = sampled(jax.random.key(12), q, log_pz, None)
+        found = parts.mutual_information
+        np.testing.assert_allclose(found.value, information, atol=1e-4)
+        exact = 2 * np.log(0.5) + np.log(2 * np.pi * np.e) + information
+        assert abs(parts.entropy.value - exact) < 4 * parts.entropy.stderr
+        # Far apart, each of the two coordinates tells n: (D − 1) log N is shared.
+        np.testing.assert_allclose(
+            parts.total_correlation.value, information, atol=1e-4
+        )
+        assert parts.dimensions is None
+    exact = gaussian.kl(jax.tree.map(lambda leaf: leaf[0], equal), PRIOR)
+    assert abs(parts.kl.value - exact) < 4 * parts.kl.stderr
 
 
 def test_one_sample_per_point_is_refused():

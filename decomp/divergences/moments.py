@@ -1,0 +1,108 @@
+"""Moment matching: the mean and covariance of q(z) against those of the prior.
+
+`q` is a set of posteriors, leaves `[B, D]`. Covariances divide by B (ddof 0), which
+makes them exact for the aggregate of the B posteriors given. Where these are a
+minibatch of independent data points, the covariance of means is (B − 1)/B of the data
+set's on average; and penalties, being squares, are biased upward.
+
+Source: Kumar et al. 2018, arXiv:1711.00848.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from decomp.distributions import full_gaussian
+from decomp.distributions.full_gaussian import FullGaussian
+from decomp.distributions.gaussian import Gaussian
+
+
+def covariance_of_means(q: Gaussian) -> jax.Array:
+    """Cov[μ(x)] = (1/B) Σ_n (μ_n − μ̄)(μ_n − μ̄)ᵀ, of DIP-VAE-I.
+
+    Args:
+        q: Posteriors, leaves `[B, D]`.
+
+    Returns:
+        `[D, D]`; rank B − 1 at most.
+
+    Source: Kumar et al. 2018, Eq. 6.
+    """
+    chex.assert_rank([q.loc, q.scale], 2)
+    chex.assert_equal_shape([q.loc, q.scale])
+    centred = q.loc - jnp.mean(q.loc, axis=0, keepdims=True)
+    return jnp.matmul(centred.T, centred, precision="highest") / q.loc.shape[0]
+
+
+def covariance_of_aggregate(q: Gaussian) -> jax.Array:
+    """Cov_q(z)[z] = E[diag σ²(x)] + Cov[μ(x)], of DIP-VAE-II.
+
+    Args:
+        q: Posteriors, leaves `[B, D]`.
+
+    Returns:
+        `[D, D]`.
+
+    Source: Kumar et al. 2018, Eq. 7.
+    """
+    return covariance_of_means(q) + jnp.diag(jnp.mean(q.scale**2, axis=0))
+
+
+def penalty(
+    covariance: jax.Array,
+    target: jax.Array,
+    *,
+    off_diagonal: float | jax.Array,
+    diagonal: float | jax.Array,
+) -> jax.Array:
+    """λ_od Σ_{i≠j} (C_ij − T_ij)² + λ_d Σ_i (C_ii − T_ii)².
+
+    Kumar et al. take λ_d = 10 λ_od with the covariance of means and λ_d = λ_od with
+    that of the aggregate.
+
+    Args:
+        covariance: C `[D, D]`.
+        target: T `[D, D]`, the prior's covariance; I for N(0, I).
+        off_diagonal: λ_od, may be traced.
+        diagonal: λ_d, may be traced.
+
+    Returns:
+        `[]`, in the unit of the weights times z⁴; 0 where C = T.
+
+    Source: Kumar et al. 2018, Eq. 6 and 7, for any target.
+    """
+    chex.assert_rank(covariance, 2)
+    chex.assert_equal_shape([covariance, target])
+    squares = (covariance - target) ** 2
+    on_diagonal = jnp.eye(covariance.shape[0], dtype=bool)
+    return jnp.sum(jnp.where(on_diagonal, diagonal, off_diagonal) * squares)
+
+
+def kl_of_moments(
+    mean: jax.Array,
+    covariance: jax.Array,
+    target_mean: jax.Array,
+    target_covariance: jax.Array,
+) -> jax.Array:
+    """KL(N(m, C)‖N(m_p, C_p)) of the Gaussians that have the moments of q(z) and p(z).
+
+    If p(z) is Gaussian, KL(q(z)‖p(z)) is this and KL(q(z)‖N(m, C)) ≥ 0 besides: a lower
+    bound, tight where q(z) is Gaussian too.
+
+    Args:
+        mean: E_q(z)[z] `[D]`; of posteriors, the mean of their means.
+        covariance: Cov_q(z)[z] `[D, D]`, from `covariance_of_aggregate`.
+        target_mean: E_p(z)[z] `[D]`.
+        target_covariance: Cov_p(z)[z] `[D, D]`.
+
+    Returns:
+        `[]`, nats. NaN where a covariance is not positive definite, as that of fewer
+        than D + 1 means is not.
+    """
+    chex.assert_rank([mean, covariance], [1, 2])
+    chex.assert_equal_shape([mean, target_mean])
+    chex.assert_equal_shape([covariance, target_covariance])
+    return full_gaussian.kl(
+        FullGaussian(mean, jnp.linalg.cholesky(covariance)),
+        FullGaussian(target_mean, jnp.linalg.cholesky(target_covariance)),
+    )

@@ -1,0 +1,28 @@
+"""The discriminator of a density ratio between latents."""
+
+import jax
+from flax import linen as nn
+
+from decomp.networks.dense import linear
+
+LEAK = 0.2
+
+
+class Discriminator(nn.Module):
+    """t(z) ≈ log q(z) − log p(z): hidden layers with leaky ReLU, then one logit.
+
+    Kim & Mnih's is `Discriminator(hidden=(1000,) * 6)`. Theirs has two logits; their
+    difference is this one.
+
+    Source: Kim & Mnih 2018, arXiv:1802.05983, App. A.
+    """
+
+    hidden: tuple[int, ...]
+    initialiser: str = "torch"
+
+    @nn.compact
+    def __call__(self, z: jax.Array) -> jax.Array:
+        """Maps z `[B, D]` to logits `[B]`."""
+        for features in self.hidden:
+            z = jax.nn.leaky_relu(linear(z, features, self.initialiser), LEAK)
+        return linear(z, 1, self.initialiser)[:, 0]
