@@ -1,14 +1,30 @@
 """Objectives as weighted sums of named terms.
 
-`terms` computes the terms of a minibatch once; an objective weighs them:
+For a prior p(z) and the aggregate posterior q(z) the average KL splits in parts,
 
-    L_{α,β}(x) = E_{q(z|x)}[log p(x|z)] − β KL(q(z|x) ‖ p(z)) − α D(q(z), p(z))
+    E_n KL(q(z|x_n) ‖ p(z)) = I_q(z; n) + TC + Σ_d KL(q(z_d) ‖ p(z_d)),
 
-Every objective is the paper's: in nats, one value per example, to be *maximised*; the
-loss to train with is its negative mean. Weights may be traced, so that a sweep over
-them compiles once.
+so that nearly every objective is log p(x|z) − a·I − b·TC − g·DW − α·D. `terms` computes
+the terms of a minibatch once; an objective weighs them:
 
-Source: Mathieu et al. 2018, Eq. 1 and 3.
+    objective            I      TC     DW     besides
+    elbo                 1      1      1
+    beta_vae             β      β      β
+    alpha_beta           β      β      β      − α·D(q(z), p(z))
+    beta_tcvae           α      β      γ
+    hfvae                α      β, γ   1      TC between and within groups of latents
+    factor_vae           1      1 + γ  1      TC by a density ratio, as D
+    info_vae             1 − α  1 − α  1 − α  − (α + λ − 1)·D
+    wae                  0      0      0      − λ·D
+    dip_vae              1      1      1      − the moments' penalty, as D
+    entropy_regularised  1      1      1      + ½ (β − 1) log|S(x)|
+    capacity             –      –      –      − γ·abs(mean KL − C)
+
+Every objective is in nats, one value per example, to be *maximised*; the loss to train
+with is its negative mean. Weights may be traced, so that a sweep over them compiles
+once. `decomp.importance` has the one bound that is not such a sum.
+
+Source: Mathieu et al. 2018, Eq. 1 and 3; Chen et al. 2018, Eq. 2.
 """
 
 from collections.abc import Callable
@@ -20,6 +36,27 @@ import jax.numpy as jnp
 
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
+from decomp.minibatch import LogDensities
+
+Weight = float | jax.Array
+
+
+class Parts(NamedTuple):
+    """The KL of each example in parts, at its sample z and by an estimate q̂ of q(z).
+
+    They sum to log q(z|x) − log p(z) whatever the estimate; each is as biased as its
+    logarithms are.
+    """
+
+    mutual_information: jax.Array  # [B] log q(z|x) − log q̂(z)
+    between_groups: jax.Array  # [B] log q̂(z) − Σ_g log q̂(z_g)
+    within_groups: jax.Array  # [B] Σ_g log q̂(z_g) − Σ_d log q̂(z_d)
+    dimension_wise_kl: jax.Array  # [B] Σ_d log q̂(z_d) − log p(z)
+
+    @property
+    def total_correlation(self) -> jax.Array:
+        """log q̂(z) − Σ_d log q̂(z_d) `[B]`."""
+        return self.between_groups + self.within_groups
 
 
 class Terms(NamedTuple):
@@ -27,7 +64,9 @@ class Terms(NamedTuple):
 
     log_px_z: jax.Array  # [B] log p(x|z) at one z ~ q(z|x): unbiased for its mean
     kl: jax.Array  # [B] KL(q(z|x) ‖ p(z)), exact or an unbiased one-sample estimate
+    log_det: jax.Array  # [B] log|S(x)| of the covariance of q(z|x)
     divergence: jax.Array  # [] D(q(z), p(z)), the same for every example
+    parts: Parts | None  # of the KL, where q(z) was estimated
 
 
 def terms(
@@ -38,7 +77,8 @@ def terms(
     log_px_z: Callable[[jax.Array, jax.Array], jax.Array],
     log_pz: Callable[[jax.Array], jax.Array],
     kl: Callable[[Gaussian], jax.Array] | None = None,
-    divergence: Callable[[jax.Array, Gaussian], jax.Array] | None = None,
+    aggregate: Callable[[Gaussian, jax.Array], LogDensities] | None = None,
+    divergence: Callable[[jax.Array, Gaussian, jax.Array], jax.Array] | None = None,
 ) -> Terms:
     """Computes the terms of a minibatch at one reparameterised sample z per example.
 
@@ -51,8 +91,10 @@ def terms(
         kl: Maps one posterior, leaves `[D]`, to KL(q(z|x) ‖ p(z)) `[]` in closed form.
             Without it, log q(z|x) − log p(z) at the same z stands for it, which is
             unbiased.
-        divergence: Maps a key and all posteriors, leaves `[B, D]`, to D(q(z), p(z))
-            `[]`. Without it, D is 0.
+        aggregate: Maps all posteriors and z `[B, D]` to estimates of log q(z) and its
+            marginals, as `minibatch.log_densities` does. Without it, no parts.
+        divergence: Maps a key, all posteriors and z `[B, D]` to D(q(z), p(z)) `[]`.
+            Without it, D is 0.
 
     Returns:
         Terms in nats.
@@ -61,17 +103,30 @@ def terms(
     posteriors = encode(x)
     chex.assert_equal_shape(posteriors)
     z = gaussian.sample(sample_key, posteriors)
+    log_prior, zero = jax.vmap(log_pz)(z), jnp.zeros(())
     if kl is None:
-        log_qz_x = jax.vmap(gaussian.log_prob)(posteriors, z)
-        kl_terms = log_qz_x - jax.vmap(log_pz)(z)
+        kl_terms = jax.vmap(gaussian.log_prob)(posteriors, z) - log_prior
     else:
         kl_terms = jax.vmap(kl)(posteriors)
     log_likelihood = log_px_z(x, z)
     chex.assert_equal_shape([log_likelihood, kl_terms])
-    mismatch = (
-        jnp.zeros(()) if divergence is None else divergence(divergence_key, posteriors)
+    return Terms(
+        log_px_z=log_likelihood,
+        kl=kl_terms,
+        log_det=jax.vmap(gaussian.log_det)(posteriors),
+        divergence=divergence(divergence_key, posteriors, z) if divergence else zero,
+        parts=split_kl(aggregate(posteriors, z), log_prior) if aggregate else None,
     )
-    return Terms(log_likelihood, kl_terms, mismatch)
+
+
+def split_kl(densities: LogDensities, log_pz: jax.Array) -> Parts:
+    """The parts of the KL, from log-densities at the samples and log p(z) `[B]`."""
+    return Parts(
+        mutual_information=densities.log_qz_x - densities.log_qz,
+        between_groups=densities.log_qz - densities.log_prod_qz_groups,
+        within_groups=densities.log_prod_qz_groups - densities.log_prod_qz,
+        dimension_wise_kl=densities.log_prod_qz - log_pz,
+    )
 
 
 def elbo(terms: Terms) -> jax.Array:
@@ -79,7 +134,7 @@ def elbo(terms: Terms) -> jax.Array:
     return terms.log_px_z - terms.kl
 
 
-def beta_vae(terms: Terms, beta: float | jax.Array) -> jax.Array:
+def beta_vae(terms: Terms, beta: Weight) -> jax.Array:
     """log p(x|z) − β KL(q(z|x) ‖ p(z)) per example `[B]`.
 
     Source: Higgins et al. 2017; Mathieu et al. 2018, Eq. 1.
@@ -87,11 +142,105 @@ def beta_vae(terms: Terms, beta: float | jax.Array) -> jax.Array:
     return terms.log_px_z - beta * terms.kl
 
 
-def alpha_beta(
-    terms: Terms, alpha: float | jax.Array, beta: float | jax.Array
-) -> jax.Array:
+def alpha_beta(terms: Terms, alpha: Weight, beta: Weight) -> jax.Array:
     """log p(x|z) − β KL(q(z|x) ‖ p(z)) − α D(q(z), p(z)) per example `[B]`.
+
+    With D = KL(q(z) ‖ p(z)) it is `beta_tcvae` at (β, α + β, α + β).
 
     Source: Mathieu et al. 2018, Eq. 3.
     """
     return beta_vae(terms, beta) - alpha * terms.divergence
+
+
+def entropy_regularised(terms: Terms, beta: Weight) -> jax.Array:
+    """L_{H,β}: elbo + ½ (β − 1) log|S(x)| per example `[B]`.
+
+    Under a Gaussian prior it trains the networks of the β-VAE, with codes scaled by √β
+    (Corollaries 1 and 2).
+
+    Source: Mathieu et al. 2018, Eq. 6.
+    """
+    return elbo(terms) + 0.5 * (beta - 1) * terms.log_det
+
+
+def capacity(terms: Terms, gamma: Weight, nats: Weight) -> jax.Array:
+    """log p(x|z) − γ·abs(mean KL − C) per example `[B]`, the mean over the minibatch.
+
+    The capacity C, `nats`, is raised during the training.
+
+    Source: Burgess et al. 2018, arXiv:1804.03599.
+    """
+    return terms.log_px_z - gamma * jnp.abs(jnp.mean(terms.kl) - nats)
+
+
+def beta_tcvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.Array:
+    """log p(x|z) − α I − β TC − γ DW per example `[B]`, for a factorised prior.
+
+    Source: Chen et al. 2018, arXiv:1802.04942, Eq. 4.
+    """
+    parts = _parts(terms, "beta_tcvae")
+    return (
+        terms.log_px_z
+        - alpha * parts.mutual_information
+        - beta * parts.total_correlation
+        - gamma * parts.dimension_wise_kl
+    )
+
+
+def hfvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.Array:
+    """log p(x|z) − α I − β TC(groups) − γ Σ_g TC(in g) − DW per example `[B]`.
+
+    Two levels: latents in groups may depend on one another (small γ) while the groups
+    are driven apart (large β).
+
+    Source: Esmaeili et al. 2019, arXiv:1804.02086.
+    """
+    parts = _parts(terms, "hfvae")
+    return (
+        terms.log_px_z
+        - alpha * parts.mutual_information
+        - beta * parts.between_groups
+        - gamma * parts.within_groups
+        - parts.dimension_wise_kl
+    )
+
+
+def factor_vae(terms: Terms, gamma: Weight) -> jax.Array:
+    """Elbo − γ TC per example `[B]`; D is to be the density ratio's estimate of TC.
+
+    Source: Kim & Mnih 2018, arXiv:1802.05983, Eq. 2.
+    """
+    return alpha_beta(terms, gamma, 1.0)
+
+
+def info_vae(terms: Terms, alpha: Weight, scale: Weight) -> jax.Array:
+    """log p(x|z) − (1 − α) KL − (α + λ − 1) D per example `[B]`, λ being `scale`.
+
+    Source: Zhao et al. 2019, arXiv:1706.02262.
+    """
+    return alpha_beta(terms, alpha + scale - 1, 1 - alpha)
+
+
+def wae(terms: Terms, scale: Weight) -> jax.Array:
+    """log p(x|z) − λ D(q(z), p(z)) per example `[B]`, λ being `scale`.
+
+    Source: Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4.
+    """
+    return alpha_beta(terms, scale, 0.0)
+
+
+def dip_vae(terms: Terms) -> jax.Array:
+    """Elbo − D per example `[B]`; D is to be `moments.penalty`, with its weights.
+
+    Source: Kumar et al. 2018, arXiv:1711.00848, Eq. 6 and 7.
+    """
+    return alpha_beta(terms, 1.0, 1.0)
+
+
+def _parts(terms: Terms, objective: str) -> Parts:
+    if terms.parts is None:
+        raise ValueError(
+            f"{objective} weighs the parts of the KL: expected terms computed with "
+            "`aggregate`, such as minibatch.log_densities; got none."
+        )
+    return terms.parts

@@ -1,9 +1,11 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from decomp import losses, priors
+from decomp import losses, minibatch, priors
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 
@@ -50,11 +52,94 @@ def test_the_mean_of_the_elbo_is_its_closed_form():
     assert abs(jnp.mean(values) - (likelihood - kl)) < 4 * jnp.std(values) / 200
 
 
+def known_terms():
+    """Terms of two examples, all different."""
+    parts = losses.Parts(*jnp.asarray([[0.5, 1.5], [0.25, 0.5], [2.0, 4.0], [8.0, 16]]))
+    return losses.Terms(
+        log_px_z=jnp.asarray([-3.0, -5.0]),
+        kl=jnp.asarray([1.0, 2.0]),
+        log_det=jnp.asarray([-4.0, -6.0]),
+        divergence=jnp.asarray(10.0),
+        parts=parts,
+    )
+
+
 def test_objectives_weigh_the_terms_of_each_example():
-    terms = losses.Terms(jnp.asarray([-3.0, -5.0]), jnp.asarray([1.0, 2.0]), 10.0)
+    terms = known_terms()
     np.testing.assert_array_equal(losses.elbo(terms), [-4.0, -7.0])
     np.testing.assert_array_equal(losses.beta_vae(terms, 4.0), [-7.0, -13.0])
     np.testing.assert_array_equal(losses.alpha_beta(terms, 0.5, 0.0), [-8.0, -10.0])
+    np.testing.assert_array_equal(
+        losses.entropy_regularised(terms, 4.0), [-4 - 1.5 * 4, -7 - 1.5 * 6]
+    )
+    np.testing.assert_array_equal(losses.capacity(terms, 2.0, 5.0), [-10.0, -12.0])
+    np.testing.assert_array_equal(losses.factor_vae(terms, 3.0), [-34.0, -37.0])
+    np.testing.assert_array_equal(losses.info_vae(terms, 0.5, 2.0), [-18.5, -21.0])
+    np.testing.assert_array_equal(losses.wae(terms, 2.0), [-23.0, -25.0])
+    np.testing.assert_array_equal(losses.dip_vae(terms), [-14.0, -17.0])
+    np.testing.assert_array_equal(
+        losses.beta_tcvae(terms, 2.0, 4.0, 0.5),
+        [-3 - 2 * 0.5 - 4 * 2.25 - 0.5 * 8, -5 - 2 * 1.5 - 4 * 4.5 - 0.5 * 16],
+    )
+    np.testing.assert_array_equal(
+        losses.hfvae(terms, 2.0, 4.0, 0.5),
+        [-3 - 2 * 0.5 - 4 * 0.25 - 0.5 * 2 - 8, -5 - 2 * 1.5 - 4 * 0.5 - 0.5 * 4 - 16],
+    )
+
+
+def exact_parts(q, z):
+    """q(z) exact: the minibatch is the data set."""
+    weights = minibatch.symmetrised(len(z), len(z))
+    return minibatch.log_densities(q, z, weights, groups=(1, 1))
+
+
+def exclusive_kl(key, q, z):
+    del key
+    log_qz = exact_parts(q, z).log_qz
+    return jnp.mean(log_qz - jax.vmap(log_pz)(z))
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(2.0, 1.0), (0.5, 4.0), (3.0, 0.0)])
+def test_alpha_beta_with_the_exclusive_kl_is_the_beta_tcvae(alpha, beta):
+    with jax.enable_x64(True):
+        x = jax.random.normal(jax.random.key(3), (50, 2), jnp.float64)
+        terms = compute(
+            jax.random.key(4), x, aggregate=exact_parts, divergence=exclusive_kl
+        )
+        ours = jnp.mean(losses.alpha_beta(terms, alpha, beta))
+        theirs = jnp.mean(losses.beta_tcvae(terms, beta, alpha + beta, alpha + beta))
+        np.testing.assert_allclose(ours, theirs, atol=1e-9, rtol=0)
+        # The parts telescope to the one-sample KL, in two levels too.
+        np.testing.assert_allclose(sum(terms.parts), terms.kl, atol=1e-9, rtol=0)
+        hierarchical = losses.hfvae(terms, beta, beta, beta)
+        flat = losses.beta_tcvae(terms, beta, beta, 1.0)
+        np.testing.assert_allclose(hierarchical, flat, atol=1e-9, rtol=0)
+
+
+def test_objectives_that_are_points_of_one_space_agree():
+    x = jax.random.normal(jax.random.key(1), (6, 2))
+    terms = compute(
+        jax.random.key(2), x, aggregate=exact_parts, divergence=exclusive_kl
+    )
+    same = functools.partial(np.testing.assert_allclose, rtol=1e-5)
+    same(losses.beta_tcvae(terms, 3.0, 3.0, 3.0), losses.beta_vae(terms, 3.0))
+    same(losses.info_vae(terms, 0.0, 1.0), losses.elbo(terms))
+    same(losses.info_vae(terms, 1.0, 5.0), losses.wae(terms, 5.0))
+    same(losses.factor_vae(terms, 2.0), losses.alpha_beta(terms, 2.0, 1.0))
+    same(losses.entropy_regularised(terms, 1.0), losses.elbo(terms))
+    same(losses.capacity(terms, 3.0, 0.0).mean(), losses.beta_vae(terms, 3.0).mean())
+
+
+@pytest.mark.parametrize("objective", [losses.beta_tcvae, losses.hfvae])
+def test_an_objective_without_its_parts_says_what_it_needs(objective):
+    terms = compute(jax.random.key(0), jnp.ones((3, 2)))
+    with pytest.raises(ValueError, match=f"{objective.__name__} .*`aggregate`.* none"):
+        objective(terms, 1.0, 1.0, 1.0)
+
+
+def test_log_det_is_that_of_the_posterior_covariance():
+    terms = compute(jax.random.key(0), jnp.ones((3, 2)))
+    np.testing.assert_allclose(terms.log_det, np.full(3, 4 * np.log(0.4)), rtol=1e-6)
 
 
 def test_alpha_beta_without_alpha_is_the_beta_vae_and_at_beta_one_the_elbo():
@@ -69,8 +154,8 @@ def test_alpha_beta_without_alpha_is_the_beta_vae_and_at_beta_one_the_elbo():
 
 
 def test_the_divergence_sees_all_posteriors_and_counts_for_every_example():
-    def divergence(key, q):
-        del key
+    def divergence(key, q, z):
+        del key, z
         return jnp.sum(q.loc)
 
     x = jnp.asarray([[1.0, 2.0], [3.0, 4.0]])
