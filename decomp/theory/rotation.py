@@ -1,0 +1,98 @@
+"""Rotations of the latent space: what the β-VAE objective sees of them.
+
+Under p = N(0, σ²I) no term of Theorem 1 changes if posterior and decoder are rotated,
+
+    q(z|x) → N(Qμ, QSQᵀ),    p(x|z) → p(x|Qᵀz),    QQᵀ = I,
+
+so that no axes are preferred. The paper leaves out that this needs posteriors that can
+turn. With the usual diagonal S the rotated posterior is not diagonal, and the nearest
+diagonal one is `diagonal_gap` nats away: the objective has no axes, but the diagonal
+encoder does, and an isotropic prior need not score at chance.
+
+Source: Mathieu et al. 2018, Section 2, on Theorem 1; Rolínek et al. 2019,
+arXiv:1812.06775, on diagonal encoders; the gap is Hadamard's inequality.
+"""
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from decomp.distributions.full_gaussian import FullGaussian
+from decomp.distributions.gaussian import Gaussian
+from decomp.theory import theorem_1
+from decomp.theory.theorem_1 import Sides
+
+
+def rotated(q: FullGaussian, rotation: jax.Array) -> FullGaussian:
+    """N(Qμ, QSQᵀ), by an orthogonal factorisation of QL, which squares nothing.
+
+    Args:
+        q: Leaves `[D]` and `[D, D]`.
+        rotation: Orthogonal matrix Q `[D, D]`.
+
+    Returns:
+        Leaves `[D]` and `[D, D]`.
+    """
+    chex.assert_equal_shape([q.scale_tril, rotation])
+    upper = jnp.linalg.qr((rotation @ q.scale_tril).T, mode="r")
+    signs = jnp.where(jnp.diagonal(upper) < 0, -1.0, 1.0)
+    return FullGaussian(rotation @ q.loc, upper.T * signs[None, :])
+
+
+def sides(
+    reconstruction: jax.Array,
+    q: FullGaussian,
+    p: FullGaussian,
+    beta: jax.Array,
+    rotation: jax.Array,
+) -> Sides:
+    """L_β(x) before and after a rotation; equal for all q and Q just if p = N(0, σ²I).
+
+    Args:
+        reconstruction: E_q[log p(x|z)] `[]`, nats; the same for the rotated pair, as
+            the decoder turns the codes back.
+        q: Posterior q(z|x), leaves `[D]` and `[D, D]`.
+        p: Prior, leaves `[D]` and `[D, D]`.
+        beta: Weight `[]`.
+        rotation: Orthogonal matrix Q `[D, D]`.
+
+    Returns:
+        Sides `[]` in nats.
+    """
+    return Sides(
+        left=theorem_1.beta_vae(reconstruction, q, p, beta),
+        right=theorem_1.beta_vae(reconstruction, rotated(q, rotation), p, beta),
+    )
+
+
+def closest_diagonal(q: FullGaussian) -> Gaussian:
+    """The diagonal Gaussian p with the least KL(q‖p): that of the marginals of q.
+
+    Args:
+        q: Leaves `[D]` and `[D, D]`.
+
+    Returns:
+        Leaves `[D]`.
+    """
+    return Gaussian(q.loc, jnp.linalg.norm(q.scale_tril, axis=1))
+
+
+def diagonal_gap(q: FullGaussian, rotation: jax.Array) -> jax.Array:
+    """The least KL(N(Qμ, QSQᵀ)‖p) of any diagonal Gaussian p, ≥ 0 by Hadamard.
+
+        ½(Σ_d log (QSQᵀ)_dd − log|S|) = ½ Σ_d log(1 + Σ_{j<d} L_dj²/L_dd²)
+
+    where LLᵀ = QSQᵀ; the second form does not cancel. For a diagonal S it is 0 at every
+    Q if S ∝ I, and at the signed permutations whatever S is.
+
+    Args:
+        q: Leaves `[D]` and `[D, D]`.
+        rotation: Orthogonal matrix Q `[D, D]`.
+
+    Returns:
+        `[]` in nats, never negative.
+    """
+    tril = rotated(q, rotation).scale_tril
+    ratios = tril / jnp.diagonal(tril)[:, None]
+    below = jnp.tril(ratios, -1)
+    return 0.5 * jnp.sum(jnp.log1p(jnp.sum(below * below, axis=1)))

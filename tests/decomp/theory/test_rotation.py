@@ -1,0 +1,183 @@
+"""What the objective sees of a rotation, and what a diagonal encoder pays for it."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from decomp.distributions import annealed, full_gaussian, student_t
+from decomp.distributions.full_gaussian import FullGaussian
+from decomp.distributions.gaussian import Gaussian
+from decomp.distributions.student_t import StudentT
+from decomp.theory import linear_vae, rotation
+from decomp.theory.linear_vae import LinearVAE
+
+BETAS = np.array([0.3, 1.0, 2.5, 8.0])
+HERMITE, HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(160)
+ISOTROPIC = FullGaussian(np.zeros(3), 1.3 * np.eye(3))
+ANISOTROPIC = FullGaussian(np.zeros(3), np.diag(np.sqrt([2.0, 0.8, 0.2])))
+SLIGHTLY_UNEQUAL = np.float32([1, 1.001, 1])
+
+
+def random_full(rng, covariance_scale=0.1):
+    root = rng.normal(size=(3, 3)) + 2 * np.eye(3)
+    tril = np.linalg.cholesky(covariance_scale * root @ root.T)
+    return FullGaussian(rng.normal(size=3), tril)
+
+
+def turn(rng):
+    return stats.ortho_group.rvs(3, random_state=rng)
+
+
+@jax.jit
+@partial(jax.vmap, in_axes=(None, None, None, None, None, 0))
+def terms(vae, q, p, x, turn, beta):
+    """Every term of Theorem 1 before and after, and both sides of the invariance."""
+    turned = vae._replace(decoder=vae.decoder @ turn.T)
+    f = annealed.full_gaussian(p, beta)
+    before, after = (
+        (
+            linear_vae.reconstruction(v, s, x, 0.8),
+            full_gaussian.kl(s, f),
+            full_gaussian.entropy(s),
+        )
+        for v, s in ((vae, q), (turned, rotation.rotated(q, turn)))
+    )
+    return before, after, rotation.sides(before[0], q, p, beta, turn)
+
+
+def test_the_objective_of_an_isotropic_prior_does_not_see_a_rotation():
+    # q → N(Qm, QSQᵀ), W → WQᵀ leaves every term of Theorem 1 as it was
+    rng = np.random.default_rng(4)
+    q, decoder = random_full(rng), rng.normal(size=(6, 3))
+    vae = LinearVAE(decoder.T, q.scale_tril, decoder, rng.normal(size=6))
+    with jax.enable_x64(True):
+        before, after, (left, right) = terms(
+            vae, q, ISOTROPIC, np.zeros(6), turn(rng), BETAS
+        )
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(right, left, rtol=0, atol=1e-12)
+
+
+def test_the_objective_of_an_anisotropic_prior_sees_a_rotation():
+    # the reconstruction does not change, so ΔL = −β ΔKL; with Σ = diag(2, .8, .2)
+    # ΔKL = ½ tr Σ⁻¹(QMQᵀ − M), M = S + mmᵀ
+    rng = np.random.default_rng(5)
+    q, q_turn = random_full(rng), turn(rng)
+    second_moment = q.scale_tril @ q.scale_tril.T + np.outer(q.loc, q.loc)
+    turned = q_turn @ second_moment @ q_turn.T
+    exact = 0.5 * (1 / np.array([2.0, 0.8, 0.2])) @ np.diag(turned - second_moment)
+    decoder = rng.normal(size=(6, 3))
+    vae = LinearVAE(decoder.T, q.scale_tril, decoder, np.zeros(6))
+    with jax.enable_x64(True):
+        _, _, sides = terms(vae, q, ANISOTROPIC, np.zeros(6), q_turn, BETAS)
+        left, right = map(np.asarray, sides)
+    assert abs(exact) > 0.1
+    np.testing.assert_allclose(right - left, -BETAS * exact, rtol=0, atol=1e-12)
+
+
+@jax.jit
+def student_t_shift(df, q, turn):
+    """KL(Qq‖p) − KL(q‖p) under Student-t's, the entropy of q being invariant."""
+    p = StudentT(df, jnp.zeros(2), jnp.ones(2))
+
+    def cross_entropy(q):
+        """E_q[log p] of a factorised p by Gauss–Hermite on the marginals of q."""
+        marginals = rotation.closest_diagonal(q)
+        nodes = marginals.loc[None] + marginals.scale[None] * HERMITE[:, None]
+        log_pz = jax.vmap(student_t.log_prob, (None, 0))(p, nodes)
+        return jnp.asarray(HERMITE_WEIGHTS) @ log_pz / np.sqrt(2 * np.pi)
+
+    return cross_entropy(q) - cross_entropy(rotation.rotated(q, turn))
+
+
+def test_the_objective_of_a_student_t_prior_sees_a_rotation_and_its_limit_does_not():
+    # at ν = 3 a narrow q at (3, 0) turned by 45° goes from 2 log(1 + 9/3) to
+    # 4 log(1 + 4.5/3) nats
+    eighth = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
+    q = FullGaussian(np.array([3.0, 0.0]), 1e-4 * np.eye(2))
+    with jax.enable_x64(True):
+        exact = 4 * np.log(2.5) - 2 * np.log(4)
+        assert student_t_shift(3.0, q, eighth) == pytest.approx(exact, abs=1e-7)
+        assert abs(student_t_shift(np.inf, q, eighth)) < 1e-12
+
+
+@jax.jit
+def turned(q, turn):
+    """The rotated q, the diagonal gap, and the KL that it is said to be."""
+    after = rotation.rotated(q, turn)
+    nearest = full_gaussian.from_diagonal(rotation.closest_diagonal(after))
+    return after, rotation.diagonal_gap(q, turn), full_gaussian.kl(after, nearest)
+
+
+def test_a_diagonal_encoder_pays_for_a_rotation_what_hadamard_says():
+    # KL(N(m, C)‖N(m, diag C)) = ½(Σ_d log C_dd − log|C|) ≥ 0, C = QSQᵀ, S diagonal
+    rng = np.random.default_rng(7)
+    q_turn, variances = turn(rng), np.array([0.01, 0.3, 2.0])
+    permutation = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+    q = FullGaussian(np.ones(3), np.diag(np.sqrt(variances)))
+    isotropic = FullGaussian(np.ones(3), 0.6 * np.eye(3))
+    covariance = q_turn @ np.diag(variances) @ q_turn.T
+    exact = 0.5 * (np.log(np.diag(covariance)).sum() - np.log(variances).sum())
+    with jax.enable_x64(True):
+        _, gap, kl = turned(q, q_turn)
+        assert exact > 0.1
+        assert abs(gap - exact) < 1e-12
+        assert abs(kl - exact) < 1e-12
+        assert 0 <= turned(isotropic, q_turn)[1] < 1e-12
+        assert 0 <= turned(q, permutation)[1] < 1e-12
+
+
+def test_the_gap_is_never_negative_in_float32():
+    rng = np.random.default_rng(10)
+    for scale in np.float32([1e-6, 1, 1e6]):
+        q = FullGaussian(np.zeros(3, np.float32), np.diag(scale * SLIGHTLY_UNEQUAL))
+        for _ in range(50):
+            gap = turned(q, np.float32(turn(rng)))[1]
+            assert 0 <= gap < 1e-5
+
+
+def test_a_rotated_posterior_has_the_rotated_covariance_and_a_cholesky_factor():
+    rng = np.random.default_rng(11)
+    q, q_turn = random_full(rng), turn(rng)
+    exact = q_turn @ q.scale_tril @ q.scale_tril.T @ q_turn.T
+    with jax.enable_x64(True):
+        after = jax.tree.map(np.asarray, turned(q, q_turn)[0])
+    np.testing.assert_allclose(after.loc, q_turn @ q.loc, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        after.scale_tril, np.linalg.cholesky(exact), rtol=0, atol=1e-12
+    )
+
+
+def test_no_other_diagonal_encoder_is_closer_to_the_rotated_posterior():
+    rng = np.random.default_rng(8)
+    q = random_full(rng, 1.0)
+
+    @jax.jit
+    @jax.value_and_grad
+    def cost(log_scale):
+        p = full_gaussian.from_diagonal(Gaussian(q.loc, jnp.exp(log_scale)))
+        return full_gaussian.kl(q, p)
+
+    with jax.enable_x64(True):
+        best = jnp.log(rotation.closest_diagonal(q).scale)
+        least, gradient = cost(best)
+        np.testing.assert_allclose(gradient, 0.0, atol=1e-12)
+        assert abs(least - turned(q, np.eye(3))[1]) < 1e-12
+        for step in 0.1 * rng.normal(size=(5, 3)):
+            assert cost(best + step)[0] > least
+
+
+def test_the_gap_has_its_gradient():
+    # of Σ_d log ‖(QL)_d‖ − log L_dd, in L
+    rng = np.random.default_rng(12)
+    q, q_turn = random_full(rng), turn(rng)
+    rows = q_turn @ q.scale_tril
+    exact = q_turn.T @ (rows / (rows**2).sum(1, keepdims=True))
+    exact -= np.diag(1 / np.diag(q.scale_tril))
+    with jax.enable_x64(True):
+        found = jax.jit(jax.grad(rotation.diagonal_gap))(q, q_turn).scale_tril
+        np.testing.assert_allclose(np.tril(found), np.tril(exact), rtol=0, atol=1e-10)
