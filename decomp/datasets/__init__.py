@@ -1,1 +1,1 @@
-"""Data sets as arrays with their ground-truth factors: dSprites and the pinwheel."""
+"""Data sets as arrays with their factors: dSprites, pinwheel, Fashion-MNIST."""

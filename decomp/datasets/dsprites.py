@@ -21,8 +21,8 @@ import numpy as np
 
 from decomp.datasets import (
     cache,
+    download,
     dsprites_compare,
-    dsprites_download,
     dsprites_files,
     dsprites_render,
 )
@@ -45,6 +45,8 @@ __all__ = [
     "render",
     "unpack",
 ]
+
+_OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5"
 
 
 class Dsprites(NamedTuple):
@@ -83,7 +85,7 @@ def load(path: str = "", *, source: str = "rendered") -> Dsprites:
     if source == "file":
         return Dsprites(*dsprites_files.read(Path(path).expanduser()), path)
     if source == "tfds":
-        file = dsprites_download.fetch(path)
+        (file,) = download.fetch("dsprites", [_OFFICIAL], path)
         return Dsprites(*dsprites_files.read_hdf5(file), str(file))
     raise ValueError(f"unknown source {source!r}; known: 'rendered', 'file', 'tfds'.")
 

@@ -1,0 +1,100 @@
+"""Fetches the original files of a data set through tensorflow-datasets.
+
+TensorFlow itself is not needed: tensorflow-datasets supplies the addresses, the
+checksums and the download folder; reading what arrives is left to the caller.
+"""
+
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+_TIMEOUT = 3  # seconds; tensorflow-datasets alone retries for minutes
+
+
+class _File(NamedTuple):
+    url: str
+    sha256: str
+    by_hand: Path  # where a user may put it
+
+
+def fetch(data_set: str, names: Sequence[str], folder: str = "") -> list[Path]:
+    """Original files: downloaded before, put there by hand, or downloaded now.
+
+    Args:
+        data_set: Its name in tensorflow-datasets.
+        names: The files wanted, as they are registered there.
+        folder: Data folder of tensorflow-datasets; by default `$TFDS_DATA_DIR`, else
+            `~/tensorflow_datasets`.
+
+    Returns:
+        Paths in the order of the names, their checksums verified when they arrived.
+    """
+    import tensorflow_datasets as tfds
+
+    default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    root = Path(folder or default).expanduser()
+    builder = tfds.builder(data_set, data_dir=root, try_gcs=False)
+    downloads = root / "downloads"
+    manual = downloads / "manual"
+    registered = {
+        str(info.filename): _File(url, str(info.checksum), manual / str(info.filename))
+        for url, info in (builder.url_infos or {}).items()
+    }
+    files = [registered[name] for name in names]
+    missing = [
+        file
+        for file in files
+        if not (file.by_hand.exists() or _downloaded(downloads, file.url))
+    ]
+    if missing:
+        _check_connection(missing)
+    manager = tfds.download.DownloadManager(
+        download_dir=downloads,
+        manual_dir=manual,
+        url_infos=builder.url_infos,
+        dataset_name=builder.name,
+        force_checksums_validation=True,
+    )
+    return [_get(manager, file) for file in files]
+
+
+def _get(manager: Any, file: _File) -> Path:
+    from tensorflow_datasets.core.download import download_manager, util
+
+    try:
+        return Path(manager.download(file.url))
+    except download_manager.NonMatchingChecksumError as error:
+        raise ValueError(
+            f"{file.by_hand}: expected sha256 {file.sha256} of {file.url}; "
+            "got another file."
+        ) from error
+    except (OSError, util.DownloadError) as error:
+        raise _failure([file], " ".join(str(error).split()).rstrip(".")) from error
+
+
+def _downloaded(downloads: Path, url: str) -> bool:
+    """Whether a note of a finished download names the address."""
+    return any(url in note.read_text() for note in downloads.rglob("*.INFO"))
+
+
+def _check_connection(files: list[_File]) -> None:
+    url = urlsplit(files[0].url)
+    address = urlsplit(getproxies().get(url.scheme) or files[0].url)
+    host, port = address.hostname or "", address.port
+    port = port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((host, port), timeout=_TIMEOUT).close()
+    except OSError as error:
+        raise _failure(files, f"no connection to {host} ({error})") from error
+
+
+def _failure(files: list[_File], problem: str) -> ConnectionError:
+    urls = " and ".join(file.url for file in files)
+    places = " and ".join(f"{file.by_hand} (sha256 {file.sha256})" for file in files)
+    return ConnectionError(
+        f"cannot download {urls}: {problem}; may be put there by hand: {places}."
+    )

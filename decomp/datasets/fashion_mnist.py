@@ -1,0 +1,178 @@
+"""Fashion-MNIST: grey images of 28 × 28 pixels of clothes and shoes, in ten classes.
+
+60,000 images to train on, read from a file or fetched through tensorflow-datasets;
+`garments` draws a stand-in that needs neither.
+
+| file                                             | images                        |
+| ------------------------------------------------ | ----------------------------- |
+| train-images-idx3-ubyte, train-labels-idx1-ubyte | IDX, with .gz or without      |
+| .npz                                             | `images` uint8 [N, 28, 28] or |
+|                                                  | [N, 784], `labels` int [N]    |
+
+Source: Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747.
+"""
+
+import contextlib
+import gzip
+import lzma
+import math
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from decomp.datasets import download
+
+CLASS_NAMES = (
+    *("t-shirt", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
+_IMAGES, _LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+_SIDE = 28  # pixels
+_MOST = 70_000  # images, with those to test on
+_BAD_FILE = (
+    OSError,
+    TypeError,  # of a strange .npy header
+    ValueError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
+class Images(NamedTuple):
+    """Images with their classes, in the order of the file."""
+
+    pixels: np.ndarray  # [N, 784] uint8, row by row from the top, 0 the background
+    labels: np.ndarray  # [N] uint8, places in CLASS_NAMES
+
+
+def load(path: str = "", *, source: str) -> Images:
+    """Loads the data set.
+
+    Args:
+        path: With "file", an .npz, the folder of the IDX files to train on, or an IDX
+            file of images that has its labels beside it; with "tfds", the data folder,
+            by default that of tensorflow-datasets.
+        source: "file" or "tfds".
+
+    Returns:
+        Images, N = 60,000 unless the file holds others.
+    """
+    if source == "tfds":
+        names = (f"{_IMAGES}.gz", f"{_LABELS}.gz")
+        return _read_pair(*download.fetch("fashion_mnist", names, path))
+    if source == "file":
+        return _read(Path(path).expanduser())
+    raise ValueError(f"unknown source {source!r}; known: 'file', 'tfds'.")
+
+
+def _read(path: Path) -> Images:
+    if path.suffix == ".npz":
+        with _naming(path):
+            return _checked(*_npz(path))
+    images = path / _IMAGES if path.is_dir() else path
+    labels = images.name.replace("images-idx3", "labels-idx1")
+    if labels == images.name:
+        raise ValueError(
+            f"{path}: expected a folder, an .npz or a file named like {_IMAGES}."
+        )
+    return _read_pair(*(_found(file) for file in (images, images.with_name(labels))))
+
+
+def _read_pair(images: Path, labels: Path) -> Images:
+    """Reads an IDX file of images and that of their labels."""
+    pixels = _idx(images, _SIDE, _SIDE)
+    classes = _idx(labels)
+    with _naming(labels):
+        return _checked(pixels, classes)
+
+
+def _found(path: Path) -> Path:
+    """The file, or the same with .gz or without."""
+    zipped = path.suffix == ".gz"
+    other = path.with_suffix("") if zipped else path.with_name(f"{path.name}.gz")
+    for file in (path, other):
+        if file.is_file():
+            return file
+    raise ValueError(f"{path}: expected this file or {other.name}; got neither.")
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Names the file in every error, in one line."""
+    try:
+        yield
+    except _BAD_FILE as error:
+        problem = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        if not problem.startswith("expected"):  # it came from a library
+            problem = f"expected an intact file; got the error {problem!r}"
+        raise ValueError(f"{path}: {problem}.") from error
+
+
+def _checked(images: np.ndarray, labels: np.ndarray) -> Images:
+    count = len(images) if images.ndim else 0
+    if not 0 < count <= _MOST or images.shape[1:] not in ((_SIDE, _SIDE), (_SIDE**2,)):
+        raise ValueError(
+            f"expected images [N ≤ 70000, 28, 28]; got {list(images.shape)}"
+        )
+    if labels.shape != (count,):
+        raise ValueError(f"expected labels [{count}]; got {list(labels.shape)}")
+    if images.dtype != np.uint8 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"expected images uint8, labels integer; got {images.dtype}, {labels.dtype}"
+        )
+    if not 0 <= labels.min() <= labels.max() < len(CLASS_NAMES):
+        raise ValueError(f"expected labels 0..9; got {labels.min()}..{labels.max()}")
+    pixels = np.ascontiguousarray(images).reshape(count, _SIDE**2)
+    return Images(pixels, labels.astype(np.uint8))
+
+
+def _idx(path: Path, *sides: int) -> np.ndarray:
+    """Reads bytes `[N, *sides]`: magic number, extents (big-endian), then the bytes.
+
+    No more is read than the header promises, whatever a zipped file expands to.
+    """
+    with _naming(path), path.open("rb") as raw:
+        zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+        file = gzip.GzipFile(fileobj=raw) if zipped else raw
+        magic, *shape = (
+            int.from_bytes(file.read(4), "big") for _ in range(2 + len(sides))
+        )
+        expected = 0x0801 + len(sides)  # unsigned bytes, number of axes
+        if magic != expected:
+            raise ValueError(f"expected the magic number {expected}; got {magic}")
+        if shape[1:] != list(sides) or not 0 < shape[0] <= _MOST:
+            wanted = ", ".join(["N ≤ 70000", *map(str, sides)])
+            raise ValueError(f"expected extents [{wanted}]; got {shape}")
+        size = math.prod(shape)
+        data = file.read(size + 1)  # one more: at the end gzip compares the checksum
+        if len(data) != size:
+            found = "fewer" if len(data) < size else "more"
+            raise ValueError(f"expected {size} bytes behind the header; got {found}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _npz(path: Path) -> list[np.ndarray]:
+    arrays = []
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(name.removesuffix(".npy") for name in archive.namelist())
+        for name in ("images", "labels"):
+            if name not in names:
+                raise ValueError(f"expected arrays images and labels; got {names}")
+            entry = archive.getinfo(f"{name}.npy")
+            if entry.file_size > _MOST * (_SIDE**2 + 1):
+                raise ValueError(f"expected at most 70000 images; got a larger {name}")
+            with archive.open(entry) as file:
+                arrays.append(np.lib.format.read_array(file, allow_pickle=False))
+                file.read(1)  # at the end of its data zipfile compares the checksum
+    return arrays
