@@ -23,8 +23,8 @@ class Score(NamedTuple):
 def score(codes: jax.Array, *, threshold: float = 0.01) -> Score:
     """The number of dimensions with Var_x(E_q(z|x)[z_d]) > threshold.
 
-    The threshold is absolute, made for a prior of unit variance. May be jitted and
-    mapped over runs.
+    The threshold is absolute, made for a prior of unit variance. Exact on the given
+    points, whose number divides the variance. May be jitted and mapped over runs.
 
     Args:
         codes: Posterior means `[N, D]`.

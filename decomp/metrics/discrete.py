@@ -115,7 +115,9 @@ def mutual_information(
 ) -> jax.Array:
     """Plug-in mutual information I(z_d; v_f) = Σ_zv p(z, v) log p(v|z)/p(v).
 
-    For independent variables the bias is about (bins − 1)(V − 1)/(2N) upwards.
+    Exact on the given points, that is of their empirical distribution. As an estimate
+    from points drawn independently it is biased upwards: where the variables are
+    independent, by about (bins − 1)(V − 1)/(2N).
 
     Args:
         codes: Bins `[N, D]`, each in 0 … bins − 1.
@@ -184,7 +186,7 @@ def _column(
     if bins is None:
         raise ValueError(
             f"factor {f} has {values.size} distinct float values and looks continuous: "
-            "give the number of bins to cut it into."
+            "cut it by discrete.classes(factors, bins=...) and give its sizes too."
         )
     edges = np.linspace(values[0], values[-1], bins + 1)[1:-1]
     return np.searchsorted(edges, column, side="right"), bins

@@ -1,6 +1,8 @@
-"""What the metrics fit with scikit-learn, on the host; it is imported on use only."""
+"""Data points to fit and to score, and what scikit-learn fits: trees and the lasso.
 
-import warnings
+Those fits are on the host, and scikit-learn is imported on use only.
+"""
+
 from typing import Any
 
 import jax
@@ -11,8 +13,10 @@ Fit = tuple[np.ndarray, float, float]
 
 def split(
     key: jax.Array, num_points: int, *, num_train: int, num_test: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[jax.Array, jax.Array]:
     """Disjoint random rows to fit and to score, shrunk in proportion to what there is.
+
+    May be jitted.
 
     Args:
         key: Consumed.
@@ -26,60 +30,8 @@ def split(
     share = min(1.0, num_points / (num_train + num_test))
     fitted = max(1, round(share * num_train))
     scored = max(1, min(round(share * num_test), num_points - fitted))
-    rows = np.asarray(jax.random.permutation(key, num_points))
+    rows = jax.random.permutation(key, num_points)
     return rows[:fitted], rows[fitted : fitted + scored]
-
-
-def machine(
-    code: np.ndarray,
-    label: np.ndarray,
-    parts: tuple[np.ndarray, np.ndarray],
-    penalty: float,
-) -> float:
-    """A linear support vector machine on one code: its accuracy on the second part.
-
-    Args:
-        code: `[N]`.
-        label: `[N]`.
-        parts: Rows to fit and to score.
-        penalty: C.
-
-    Returns:
-        The share of the second part labelled right; 0 if the first has one label.
-    """
-    from sklearn.svm import LinearSVC
-
-    train, test = parts
-    if len(np.unique(label[train])) < 2:
-        return 0.0
-    machine = LinearSVC(C=penalty, class_weight="balanced")
-    machine.fit(code[train, None], label[train])
-    return float(np.mean(machine.predict(code[test, None]) == label[test]))
-
-
-def logistic(
-    x: np.ndarray, y: np.ndarray, split: int, *, inverse_penalty: float, iterations: int
-) -> tuple[np.ndarray, bool]:
-    """A logistic regression of the first `split` rows, penalised by ‖w‖²/(2C).
-
-    Args:
-        x: `[M, D]`.
-        y: `[M]`, two labels or more.
-        split: Rows fitted.
-        inverse_penalty: C.
-        iterations: At most this many.
-
-    Returns:
-        The label predicted for every row `[M]`, and whether the fit converged.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=inverse_penalty, max_iter=iterations)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # reported, as `converged`
-        model.fit(x[:split], y[:split])
-    return np.asarray(model.predict(x)), bool(np.max(model.n_iter_) < iterations)
 
 
 def fit_factors(
@@ -109,7 +61,8 @@ def fit_factors(
         Importances `[D, F]`, informativeness `[F]`, error `[F]`.
     """
     split_key, seed_key = jax.random.split(key)
-    train, test = split(split_key, len(codes), num_train=num_train, num_test=num_test)
+    rows = split(split_key, len(codes), num_train=num_train, num_test=num_test)
+    train, test = map(np.asarray, rows)
     seed = int(jax.random.randint(seed_key, (), 0, 2**31 - 1))
     floating = bool(np.issubdtype(factors.dtype, np.floating))
     kinds = continuous or (floating,) * factors.shape[1]

@@ -13,14 +13,14 @@ Source: Higgins et al. 2017, openreview Sy2fzU9gl, Sec. 3; the classifier and th
 are those of Locatello et al. 2019, arXiv:1811.12359.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from decomp.metrics import discrete, fitted
+from decomp.metrics import discrete, multinomial
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -85,7 +85,7 @@ def draw_pairs(
     return Pairs(factor, first, order[rank, factor[:, None]])
 
 
-def differences(codes: jax.Array, pairs: Pairs, *, block: int = 64) -> jax.Array:
+def differences(codes: jax.Array, pairs: Pairs, *, block: int = 1) -> jax.Array:
     """x `[M, D]`, the mean |z − z'| of each point; jit-able and vmap-able over runs.
 
     Args:
@@ -113,21 +113,23 @@ def score(
     inverse_penalty: float | None = None,
     iterations: int | None = None,
 ) -> Higgins:
-    """The score with scikit-learn's logistic regression.
+    """The score with a multinomial logistic regression; jit-able and vmap-able.
 
-    On the host only: neither jit-able nor vmap-able. `draw_pairs` and `differences`
-    are, and are all but the fit.
+    min Σ_m −log softmax_{k_m}(W x_m + b) + ‖W‖²/(2C), the objective that scikit-learn
+    minimises by default, on x as they are. Map it over `codes` alone: the pairs are
+    then drawn once. An estimate over pairs: its standard error is below 0.5/√num_test,
+    beside that of the fit.
 
     Args:
         key: Consumed.
         codes: One code a data point `[N, D]`.
-        factors: Discrete labels `[N, F]`, F ≥ 2.
+        factors: Classes `[N, F]`, see `discrete.classes`; F ≥ 2.
         preset: `locatello`.
         num_train: Points fitted.
         num_test: Points scored.
         samples: Pairs L of each point.
-        inverse_penalty: scikit-learn's C.
-        iterations: At most this many.
+        inverse_penalty: C.
+        iterations: Steps of the fit at most.
 
     Returns:
         Higgins.
@@ -136,38 +138,68 @@ def score(
         ValueError: A single factor: there is nothing to tell apart.
     """
     chex.assert_rank([codes, factors], 2)
-    if factors.shape[1] < 2:
-        raise ValueError(f"Expected two factors or more; got {factors.shape[1]}.")
+    num_factors = factors.shape[1]
+    if num_factors < 2:
+        raise ValueError(f"Expected two factors or more; got {num_factors}.")
     sizes = {"num_train": num_train, "num_test": num_test, "samples": samples}
     model = {"inverse_penalty": inverse_penalty, "iterations": iterations}
     settings, variant = resolve(PRESETS, preset, **sizes, **model)
     codes, factors = jnp.asarray(codes), jnp.asarray(factors)
     split, total = settings["num_train"], settings["num_train"] + settings["num_test"]
-    draw = jax.jit(draw_pairs, static_argnames=("points", "samples"))
-    pairs = draw(key, factors, points=total, samples=settings["samples"])
-    x, y = np.asarray(jax.jit(differences)(codes, pairs)), np.asarray(pairs.factor)
-    broken = bool(discrete.broken(codes))
-    guess, converged = (
-        (y, False)
-        if broken
-        else fitted.logistic(
-            x,
-            y,
-            split,
+    pairs = draw_pairs(key, factors, points=total, samples=settings["samples"])
+    broken = discrete.broken(codes)
+    guess, converged = jax.custom_batching.sequential_vmap(
+        functools.partial(
+            _classify,
+            split=split,
+            num_factors=num_factors,
             inverse_penalty=settings["inverse_penalty"],
             iterations=settings["iterations"],
         )
-    )
-    hit = np.where(broken, np.nan, guess == y).astype(x.dtype)
-    test = [hit[split:][y[split:] == f] for f in range(factors.shape[1])]
+    )(jnp.where(broken, 0, codes), pairs)
+    hit = (guess == pairs.factor).astype(codes.dtype)
+    hit = jnp.where(broken, jnp.nan, hit)
+    number = jnp.bincount(pairs.factor[:split], length=num_factors)
+    same = pairs.factor[None, split:] == jnp.arange(num_factors)[:, None]  # [F, M]
     active = jnp.ptp(codes, axis=0) != 0
     return Higgins(
-        score=jnp.asarray(hit[split:].mean()),
-        train_accuracy=jnp.asarray(hit[:split].mean()),
-        chance=jnp.asarray(np.mean(y[split:] == np.argmax(np.bincount(y[:split])))),
-        per_factor=jnp.asarray([h.mean() if h.size else 0.0 for h in test]),
+        score=jnp.mean(hit[split:]),
+        train_accuracy=jnp.mean(hit[:split]),
+        chance=jnp.mean((pairs.factor[split:] == jnp.argmax(number)).astype(hit.dtype)),
+        per_factor=same @ hit[split:] / jnp.maximum(jnp.sum(same, axis=1), 1),
         active=active,
         num_active=jnp.sum(active.astype(jnp.int32)),
-        converged=jnp.asarray(converged),
+        converged=converged & ~broken,
         variant=variant,
     )
+
+
+@functools.partial(jax.jit, static_argnames=("split", "num_factors"))
+def _classify(
+    codes: jax.Array,
+    pairs: Pairs,
+    *,
+    split: int,
+    num_factors: int,
+    inverse_penalty: float,
+    iterations: int,
+) -> tuple[jax.Array, jax.Array]:
+    """The factor of every point by a fit to the first ones `[M]`; did it converge?
+
+    Fitted to standardised columns, whose weights are penalised as those of x.
+    """
+    x = differences(codes, pairs)
+    train = x[:split]
+    mean, scale = jnp.mean(train, axis=0), jnp.std(train, axis=0)
+    scale = jnp.where(jnp.ptp(train, axis=0) == 0, 1, scale)
+    unit = (x - mean[None, :]) / scale[None, :]
+    model = multinomial.fit(
+        unit[:split],
+        pairs.factor[:split],
+        jnp.full(split, 1 / split, x.dtype),
+        size=num_factors,
+        penalty=1 / (inverse_penalty * split * jnp.maximum(scale, 1e-15) ** 2),
+        tolerance=1e-6,
+        steps=iterations,
+    )
+    return jnp.argmax(multinomial.scores(model, unit), axis=0), model.converged

@@ -30,7 +30,8 @@ def score(codes: jax.Array) -> Score:
 
     Without the scaling a collapsed dimension would count as sparsity. Constant ones
     cannot be scaled and are left out, from D too; the authors' code gives NaN or ∞
-    for them. May be jitted and mapped over runs.
+    for them. It is not centred: a shift of the codes changes it. Exact on the given
+    points. May be jitted and mapped over runs.
 
     Args:
         codes: One code a data point, such as the posterior means `[N, D]`, N ≥ 2.

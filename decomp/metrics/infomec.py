@@ -56,8 +56,10 @@ def score(
 ) -> Score:
     """InfoM and InfoC from plug-in information between binned codes and factors.
 
-    May be jitted and mapped over runs if `sizes` is given. Biased: each information is
-    too large by about (bins − 1)(V − 1)/(2N), which draws both ratios towards 0.
+    Exact on the given points: on a grid of factors in full these are the ratios of the
+    grid. On points drawn from it they are biased: each information is too large by
+    about (bins − 1)(V − 1)/(2N), which draws both ratios towards 0. May be jitted and
+    mapped over runs if `sizes` is given.
 
     Args:
         codes: One code a data point, such as the posterior means `[N, D]`.
@@ -95,8 +97,9 @@ def score_neighbours(
 ) -> Score:
     """InfoM and InfoC from Ross's nearest-neighbour information, as published.
 
-    On the host, by scikit-learn: neither jit nor vmap. Biased in finite N, most where a
-    code is discrete.
+    On the host, by scikit-learn: neither jit nor vmap. An estimate even where the
+    points are a grid of factors in full: biased in finite N, most where a code is
+    discrete.
 
     Args:
         codes: One code a data point `[N, D]`.

@@ -51,13 +51,16 @@ def score(
 ) -> IRS:
     """The score; jit-able, and vmap-able over runs.
 
-    It is scaled by the largest single deviation, so one outlier raises it: independent
-    noise does not score 0. Each dimension is weighted by its own B_d, so rescaling one
+    Exact on the given points, all of which count; in a sample of a grid of factors the
+    largest deviations come out too small, those within a value most. They are relative
+    to the largest single deviation, so one outlier raises the score: independent noise
+    does not score 0. Each dimension is weighted by its own B_d, so rescaling one
     dimension changes the score, as in the published code.
 
     Args:
         codes: One code a data point `[N, D]`.
-        factors: Integer labels `[N, F]`; floating factors are cut into `bins`.
+        factors: Classes `[N, F]`, see `discrete.classes`; floating factors are cut into
+            `bins`, however few values they have.
         preset: `locatello` (0.99 quantile) or `suter` (maximum).
         quantile: Q, 1.0 for the maximum.
         bins: Equal-width bins of a floating factor.

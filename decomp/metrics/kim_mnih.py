@@ -7,6 +7,7 @@ dimension → factor is fitted on votes; the score is its accuracy.
 The value for given codes depends on how collapsed dimensions are treated and on which
 votes are scored, so each variant is a function of its own (see `Score`). Votes depend
 on the factors only: draw them once and share them between runs (vmap over the codes).
+They are sampled; `kim_mnih_presets.enumerated` is exact on the given points.
 
 Source: Kim & Mnih 2018, arXiv:1802.05983, Sec. 4.
 """
@@ -54,7 +55,7 @@ def draw_votes(
 
     Args:
         key: Consumed.
-        factors: Integer labels `[N, F]`.
+        factors: Integer classes `[N, F]`, see `discrete.classes`.
         votes: Number of votes M.
         samples: Points per vote L.
 
@@ -62,6 +63,10 @@ def draw_votes(
         Votes.
     """
     chex.assert_rank(factors, 2)
+    if jnp.issubdtype(factors.dtype, jnp.floating):
+        raise ValueError(
+            f"expected classes, see discrete.classes; got {factors.dtype}."
+        )
     factor_key, value_key, point_key = jax.random.split(key, 3)
     num_points, num_factors = factors.shape
     factor = jax.random.randint(factor_key, (votes,), 0, num_factors)

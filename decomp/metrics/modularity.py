@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import discrete
+from decomp.metrics import classifiers, discrete
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -33,13 +33,15 @@ class Score(NamedTuple):
 
 
 class Explicitness(NamedTuple):
-    """Explicitness, with its parts; NumPy numbers, as it is made on the host."""
+    """Explicitness, with its parts."""
 
-    score: np.ndarray  # [], mean area under the curve on the evaluation points
-    above_chance: np.ndarray  # [], 2 · score − 1: 0 by guessing
-    train_score: np.ndarray  # [], the same on the points it was fitted on
-    per_factor: np.ndarray  # [F], on the evaluation points; 0.5 where not used
-    used: np.ndarray  # [F] bool, factors with two values or more
+    score: jax.Array  # [], mean area under the curve on the evaluation points
+    above_chance: jax.Array  # [], 2 · score − 1: 0 by guessing
+    train_score: jax.Array  # [], the same on the points it was fitted on
+    per_factor: jax.Array  # [F], on the evaluation points; 0.5 where not used
+    used: jax.Array  # [F] bool, factors with two values or more
+    converged: jax.Array  # [] bool, every regression met its tolerance
+    variant: Preset = Preset()  # the preset, and what was given beside it
 
 
 def score(
@@ -115,11 +117,12 @@ def from_information(
 
 
 def explicitness(
-    codes: Any,
+    codes: jax.Array,
     factors: Any,
-    eval_codes: Any,
+    eval_codes: jax.Array,
     eval_factors: Any,
     *,
+    sizes: tuple[int, ...] | None = None,
     preset: str = "locatello",
     inverse_penalty: float | None = None,
 ) -> Explicitness:
@@ -127,14 +130,17 @@ def explicitness(
 
     (1/F) Σ_f (1/V_f) Σ_v AUC(logistic regression of [v_f = v] on all codes)
 
-    On the host, by scikit-learn: neither jit nor vmap. Codes are standardised by the
-    mean and deviation of the training points.
+    Codes are standardised by the mean and deviation of the training points. Exact on
+    the given points, without sampling; on evaluation points that were fitted too it is
+    too large on average. May be jitted and mapped over runs if `sizes` is given.
 
     Args:
         codes: Training codes `[N, D]`.
-        factors: Their discrete factors `[N, F]`.
+        factors: Their classes `[N, F]` from `discrete.classes`; or any discrete
+            factors, outside jit, if `sizes` is not given.
         eval_codes: Evaluation codes `[N', D]`.
         eval_factors: Their factors `[N', F]`, in the same values.
+        sizes: Number of classes of each factor.
         preset: One of `PRESETS`; keywords given beside it win.
         inverse_penalty: C of scikit-learn, the inverse weight of the L2 penalty.
 
@@ -142,51 +148,59 @@ def explicitness(
         Explicitness; 0.5 if all codes are constant, NaN if one is not finite. A value
         without an example, or with nothing else, among either points is left out.
     """
-    penalty, _ = published.resolve(PRESETS, preset, inverse_penalty=inverse_penalty)
-    train, held = np.asarray(codes, np.float64), np.asarray(eval_codes, np.float64)
-    labels, held_labels = np.asarray(factors), np.asarray(eval_factors)
-    num_factors = labels.shape[1]
-    if not (np.isfinite(train).all() and np.isfinite(held).all()):
-        nothing = np.full(num_factors, np.nan)
-        nan = np.array(np.nan)
-        return Explicitness(nan, nan, nan, nothing, np.zeros(num_factors, bool))
-    spread = np.ptp(train, axis=0)
-    scale = np.where(spread > 0, train.std(axis=0), np.inf)  # constants become 0
-    train, held = ((x - train.mean(axis=0)) / scale for x in (train, held))
-    areas = np.full((2, num_factors), np.nan)
-    for f in range(num_factors):
-        areas[:, f] = _areas(
-            train, labels[:, f], held, held_labels[:, f], penalty["inverse_penalty"]
-        )
-    used = ~np.isnan(areas[1])
-    areas = np.where(used[None, :], areas, 0.5)
-    fitted, value = areas[:, used].mean(axis=1) if used.any() else (0.5, 0.5)
-    value = np.array(value)
-    return Explicitness(value, 2 * value - 1, np.array(fitted), areas[1], used)
+    chosen, variant = published.resolve(
+        PRESETS, preset, inverse_penalty=inverse_penalty
+    )
+    chex.assert_rank([codes, eval_codes], 2)
+    if sizes is None:
+        both = np.concatenate([np.asarray(factors), np.asarray(eval_factors)])
+        labels, sizes = discrete.resolve(both, None)
+        factors, eval_factors = labels[: len(codes)], labels[len(codes) :]
+    codes, eval_codes = jnp.asarray(codes), jnp.asarray(eval_codes)
+    broken = discrete.broken(codes) | discrete.broken(eval_codes)
+    train = jnp.where(broken, 0, codes)
+    held = _standardised(train, jnp.where(broken, 0, eval_codes))
+    train = _standardised(train, train)
+    known = classifiers.indicators(jnp.asarray(factors), sizes)
+    held_known = classifiers.indicators(jnp.asarray(eval_factors), sizes)
+    model = classifiers.logistic(
+        train, known, inverse_penalty=chosen["inverse_penalty"]
+    )
+    fitted = classifiers.areas(classifiers.scores(model, train), known)
+    areas = classifiers.areas(classifiers.scores(model, held), held_known)
+    counted = jnp.isfinite(fitted) & jnp.isfinite(areas)
+    per_factor, used = _means(areas, counted, sizes)
+    train_factor, _ = _means(fitted, counted, sizes)
+    nan = jnp.where(broken, jnp.nan, 0)
+    value, train_value = (
+        nan + jnp.where(jnp.any(used), discrete.safe_divide(total, jnp.sum(used)), 0.5)
+        for total in (jnp.sum(per_factor * used), jnp.sum(train_factor * used))
+    )
+    converged = jnp.all(model.converged | ~counted)
+    return Explicitness(
+        value, 2 * value - 1, train_value, nan + per_factor, used, converged, variant
+    )
 
 
-def _areas(
-    train: np.ndarray,
-    label: np.ndarray,
-    held: np.ndarray,
-    held_label: np.ndarray,
-    inverse_penalty: float,
-) -> np.ndarray:
-    """Mean areas under the curve on training and held-out points `[2]`, or NaN."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
+def _standardised(train: jax.Array, x: jax.Array) -> jax.Array:
+    """x with the training points' mean taken off, over their deviation; 0 for 0/0."""
+    low, span = train[:1], jnp.ptp(train, axis=0, keepdims=True)
+    safe = jnp.where(span == 0, 1, span)
+    unit = (train - low) / safe  # squares of very large or small codes stay in range
+    mean = jnp.mean(unit, axis=0, keepdims=True)
+    scale = jnp.std(unit, axis=0, keepdims=True)
+    centred = ((x - low) / safe - mean) / jnp.where(span == 0, 1, scale)
+    return jnp.where(span == 0, 0, centred)
 
-    areas = []
-    for value in np.unique(label):
-        target, held_target = label == value, held_label == value
-        if target.all() or held_target.all() or not held_target.any():
-            continue
-        model = LogisticRegression(C=inverse_penalty, max_iter=1000)
-        model.fit(train, target)
-        areas.append(
-            [
-                roc_auc_score(target, model.decision_function(train)),
-                roc_auc_score(held_target, model.decision_function(held)),
-            ]
-        )
-    return np.mean(areas, axis=0) if areas else np.full(2, np.nan)
+
+def _means(
+    areas: jax.Array, counted: jax.Array, sizes: tuple[int, ...]
+) -> tuple[jax.Array, jax.Array]:
+    """Mean over the values counted, 0.5 for none; and whether there is one `[F]`."""
+    splits = np.cumsum(sizes)[:-1]
+    masks = jnp.split(counted, splits)
+    number = jnp.stack([jnp.sum(mask) for mask in masks])
+    kept = jnp.split(jnp.where(counted, areas, 0), splits)
+    total = jnp.stack([jnp.sum(part) for part in kept])
+    mean = jnp.where(number > 0, total / jnp.maximum(number, 1), 0.5)
+    return mean, number > 0

@@ -1,31 +1,19 @@
 """One sheet: the metrics of a representation, with the definition beside each number.
 
 Variants of one metric stand side by side, as they differ more than methods do; `spread`
-says by how much. Every number is of the same codes and factors. Some metrics fit models
-of scikit-learn, so the sheet runs on the host; `FAST` names those that do not.
+says by how much. Every number is of the same codes and factors. DCI is fitted by
+scikit-learn, so the sheet runs on the host; `FAST` leaves out its trees, which take
+minutes a run. The rest is compiled, and `many` measures many runs by it at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import (
-    active_units,
-    dci,
-    discrete,
-    higgins,
-    hoyer,
-    infomec,
-    irs,
-    kim_mnih_presets,
-    mig,
-    modularity,
-    sap,
-    unsupervised,
-)
+from decomp.metrics import discrete, over_runs
+from decomp.metrics.definitions import ENTRIES
 
 
 class Line(NamedTuple):
@@ -38,137 +26,12 @@ class Line(NamedTuple):
     source: str
 
 
-class _Entry(NamedTuple):
-    measure: Callable[[jax.Array, jax.Array, jax.Array, tuple[int, ...]], Any]
-    definition: str
-    source: str
-
-
-_KIM_MNIH = "accuracy of the vote argmin_d Var[z_d ∣ v_f]/Var[z_d] → f"
-_MIG = "mean_f (largest − second I(z_d; v_f))/H(v_f), {} of the codes"
-_DCI = "1 − H of importances over factors, {}"
-_LOCATELLO = "Locatello et al. 2019"
-
-_ENTRIES: dict[tuple[str, str], _Entry] = {
-    ("kim_mnih", "locatello"): _Entry(
-        lambda key, z, v, s: kim_mnih_presets.score(key, z, v).score,
-        f"{_KIM_MNIH}; std ≥ 0.05, held-out votes of 64",
-        _LOCATELLO,
-    ),
-    ("kim_mnih", "authors"): _Entry(
-        lambda key, z, v, s: kim_mnih_presets.score(key, z, v, preset="authors").score,
-        f"{_KIM_MNIH}; no pruning, training votes of 1,000",
-        "Mathieu et al. 2018, released code",
-    ),
-    ("kim_mnih", "kim_mnih"): _Entry(
-        lambda key, z, v, s: kim_mnih_presets.score(key, z, v, preset="kim_mnih").score,
-        f"{_KIM_MNIH}; std ≥ 0.05, training votes of 200",
-        "Kim & Mnih 2018",
-    ),
-    ("higgins", "locatello"): _Entry(
-        lambda key, z, v, s: higgins.score(key, z, v).score,
-        "accuracy of a linear classifier of f from abs(z − z') of pairs sharing v_f",
-        "Higgins et al. 2017; Locatello et al. 2019",
-    ),
-    ("mig", "locatello"): _Entry(
-        lambda key, z, v, s: mig.score(z, v, sizes=s).score,
-        _MIG.format("20 bins"),
-        "Chen et al. 2018; Locatello et al. 2019",
-    ),
-    ("mig", "50 bins"): _Entry(
-        lambda key, z, v, s: mig.score(z, v, sizes=s, bins=50).score,
-        _MIG.format("50 bins"),
-        "Chen et al. 2018",
-    ),
-    ("mig", "binned factors"): _Entry(
-        lambda key, z, v, s: mig.score(z, v, sizes=s, preset="binned_factors").score,
-        _MIG.format("20 bins") + "; factors in 20 bins too (a known defect)",
-        "for comparison only",
-    ),
-    ("modularity", "locatello"): _Entry(
-        lambda key, z, v, s: modularity.score(z, v, sizes=s).score,
-        "mean_d 1 − Σ_{f≠best} I(z_d; v_f)²/(I(z_d; v_best)² (F − 1)), 20 bins",
-        "Ridgeway & Mozer 2018",
-    ),
-    **{
-        (name, rule): _Entry(
-            lambda key, z, v, s, part=part, rule=rule: getattr(
-                infomec.score(z, v, sizes=s, preset=rule), part
-            ),
-            f"{symbol} of the normalised I(z_d; v_f), 20 bins, pruning rule {rule}",
-            "Hsu et al. 2023",
-        )
-        for name, part, symbol in (
-            ("infom", "score", "InfoM"),
-            ("infoc", "compactness", "InfoC"),
-        )
-        for rule in infomec.PRESETS
-    },
-    ("dci disentanglement", "locatello"): _Entry(
-        lambda key, z, v, s: dci.score(key, z, v).score,
-        _DCI.format("gradient boosting"),
-        "Eastwood & Williams 2018; Locatello et al. 2019",
-    ),
-    ("dci disentanglement", "tripod"): _Entry(
-        lambda key, z, v, s: dci.score(key, z, v, preset="tripod").score,
-        _DCI.format("random forest of depth 10"),
-        "Hsu et al. 2024",
-    ),
-    ("dci disentanglement", "eastwood"): _Entry(
-        lambda key, z, v, s: dci.score(key, z, v, preset="eastwood").score,
-        _DCI.format("lasso"),
-        "Eastwood & Williams 2018",
-    ),
-    ("sap", "locatello"): _Entry(
-        lambda key, z, v, s: sap.score(key, z, v).score,
-        "mean_f gap of the two best linear-SVM accuracies of v_f from one z_d",
-        "Kumar et al. 2018; Locatello et al. 2019",
-    ),
-    ("sap", "r_squared"): _Entry(
-        lambda key, z, v, s: sap.r_squared(z, v).score,
-        "mean_f gap of the two largest R² of v_f and one z_d",
-        "Kumar et al. 2018",
-    ),
-    ("irs", "locatello"): _Entry(
-        lambda key, z, v, s: irs.score(z, v).score,
-        "1 − deviation of z_d as other factors move, 99 % quantile",
-        "Suter et al. 2019; Locatello et al. 2019",
-    ),
-    ("irs", "suter"): _Entry(
-        lambda key, z, v, s: irs.score(z, v, preset="suter").score,
-        "1 − deviation of z_d as other factors move, maximum",
-        "Suter et al. 2019",
-    ),
-    ("hoyer", "scaled"): _Entry(
-        lambda key, z, v, s: hoyer.score(z).score,
-        "mean_n (√D − ‖z‖₁/‖z‖₂)/(√D − 1) of codes over their std",
-        "Mathieu et al. 2019",
-    ),
-    ("active units", "0.01"): _Entry(
-        lambda key, z, v, s: active_units.score(z).score,
-        "number of d with Var z_d > 0.01",
-        "Burda et al. 2016",
-    ),
-    ("gaussian total correlation", "locatello"): _Entry(
-        lambda key, z, v, s: unsupervised.score(z).score,
-        "½ (Σ_d log Cov_dd − log det Cov), nats",
-        _LOCATELLO,
-    ),
-    ("wasserstein correlation", "locatello"): _Entry(
-        lambda key, z, v, s: unsupervised.score(z).wasserstein,
-        "W₂² of N(0, Cov) and N(0, diag Cov)",
-        _LOCATELLO,
-    ),
-    ("pairwise information", "locatello"): _Entry(
-        lambda key, z, v, s: unsupervised.score(z).mutual_information,
-        "mean_{d≠e} I(z_d; z_e), 20 bins, nats",
-        _LOCATELLO,
-    ),
-}
-
-METRICS = tuple(dict.fromkeys(metric for metric, _ in _ENTRIES))
-_FITTED = ("higgins", "dci disentanglement", "sap")
-FAST = tuple(metric for metric in METRICS if metric not in _FITTED)
+METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
+FAST = tuple(
+    metric if metric != "dci disentanglement" else f"{metric}, eastwood"
+    for metric in METRICS
+)
+_EXACT = ("mig", "exact")  # of posteriors
 
 
 def sheet(
@@ -176,6 +39,7 @@ def sheet(
     codes: Any,
     factors: Any,
     *,
+    scales: Any = None,
     metrics: Sequence[str] = METRICS,
     bins: int = 20,
 ) -> list[Line]:
@@ -185,7 +49,9 @@ def sheet(
         key: Consumed.
         codes: One code a data point, such as the posterior means `[N, D]`.
         factors: Factors `[N, F]`, discrete or continuous.
-        metrics: Names from `METRICS`, or `FAST` for those that fit no model.
+        scales: Deviations of Gaussian posteriors around the codes `[N, D]`; with them
+            the exact MIG is a line too.
+        metrics: Names from `METRICS`, or `FAST`; "metric, variant" names one variant.
         bins: Equal-width bins of a factor that is continuous.
 
     Returns:
@@ -194,20 +60,65 @@ def sheet(
     Raises:
         ValueError: For an unknown metric, or arrays that cannot be scored.
     """
-    for name in metrics:
-        if name not in METRICS:
-            raise ValueError(f"unknown metric '{name}'; choices: {', '.join(METRICS)}.")
-    codes = _checked(codes, factors)
+    codes = np.asarray(codes)
+    if codes.dtype.kind in "biuf" and not np.isfinite(codes).all():
+        raise ValueError("expected finite codes [N, D]; some are NaN or infinite.")
+    scales = None if scales is None else np.asarray(scales)[None]
+    return many(key, codes[None], factors, scales=scales, metrics=metrics, bins=bins)[0]
+
+
+def many(
+    key: jax.Array,
+    codes: Any,
+    factors: Any,
+    *,
+    scales: Any = None,
+    metrics: Sequence[str] = METRICS,
+    bins: int = 20,
+    block: int = 64,
+) -> list[list[Line]]:
+    """The sheets of many runs on the same data points, measured with the same draws.
+
+    Runs are shared out among the devices; on CPU cores set `jax_num_cpu_devices` to
+    their number first. A line is the same in company as alone, up to rounding, and does
+    not depend on the other metrics chosen.
+
+    Args:
+        key: Consumed.
+        codes: Codes of each run `[R, N, D]`; a run that is not finite scores NaN.
+        factors: Factors `[N, F]`, discrete or continuous.
+        scales: As in `sheet`, `[R, N, D]`.
+        metrics: As in `sheet`.
+        bins: As in `sheet`.
+        block: Runs on a device at once; memory is about `4 · block · N · D` floats.
+
+    Returns:
+        The lines of each run.
+
+    Raises:
+        ValueError: For an unknown metric, or arrays that cannot be scored.
+    """
+    chosen = _chosen(metrics, exact=scales is not None)
+    codes, factors = _checked(codes, factors)
+    if scales is not None and np.shape(scales) != codes.shape:
+        raise ValueError(
+            f"expected scales of the shape of the codes, {codes.shape[1:]} a run; "
+            f"got {np.shape(scales)[1:]}."
+        )
     classes, sizes = discrete.classes(factors, bins=bins)
     if max(sizes) < 2:
         raise ValueError("expected a factor with two values or more; every one has 1.")
-    lines = []
-    for index, ((metric, variant), entry) in enumerate(_ENTRIES.items()):
-        if metric in metrics:
-            part = jax.random.fold_in(key, index)
-            value = float(entry.measure(part, codes, classes, sizes))
-            lines.append(Line(metric, variant, value, entry.definition, entry.source))
-    return lines
+    plain = [name for name in chosen if name != _EXACT]
+    values = over_runs.measure(key, codes, classes, sizes, plain, block=block)
+    if _EXACT in chosen:
+        posteriors = codes, np.asarray(scales, codes.dtype)
+        values |= over_runs.measure(
+            key, posteriors, classes, sizes, [_EXACT], block=block
+        )
+    return [
+        [Line(*name, float(values[name][run]), *ENTRIES[name][1:]) for name in chosen]
+        for run in range(len(codes))
+    ]
 
 
 def spread(lines: Sequence[Line]) -> dict[str, float]:
@@ -218,19 +129,37 @@ def spread(lines: Sequence[Line]) -> dict[str, float]:
     return {name: max(v) - min(v) for name, v in values.items() if len(v) > 1}
 
 
-def _checked(codes: Any, factors: Any) -> jax.Array:
-    """Codes as float32, if they and the factors can be scored together."""
+def _chosen(metrics: Sequence[str], *, exact: bool) -> list[tuple[str, str]]:
+    """Entries by their names, in the order of the table."""
+    known = {*METRICS, *(", ".join(name) for name in ENTRIES)}
+    for name in metrics:
+        if name not in known:
+            raise ValueError(f"unknown metric '{name}'; choices: {', '.join(METRICS)}.")
+    wanted = set(metrics)
+    return [
+        name
+        for name in ENTRIES
+        if wanted & {name[0], ", ".join(name)} and (exact or name != _EXACT)
+    ]
+
+
+def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Codes as float32 and factors, if they can be scored together."""
     codes, factors = np.asarray(codes), np.asarray(factors)
-    for name, table in (("codes [N, D]", codes), ("factors [N, F]", factors)):
-        if table.ndim != 2 or 0 in table.shape:
-            raise ValueError(f"expected {name}; got shape {table.shape}.")
+    for name, table, rank in (
+        ("codes [N, D]", codes, 3),
+        ("factors [N, F]", factors, 2),
+    ):
+        if table.ndim != rank or 0 in table.shape:
+            raise ValueError(f"expected {name}; got shape {table.shape[rank - 2 :]}.")
         if table.dtype.kind not in "biuf":
             raise ValueError(f"expected numbers in {name}; got {table.dtype}.")
-        if not np.isfinite(table).all():
-            raise ValueError(f"expected finite {name}; some are NaN or infinite.")
-    if len(codes) != len(factors) or len(codes) < 2:
+    if not np.isfinite(factors).all():
+        raise ValueError("expected finite factors [N, F]; some are NaN or infinite.")
+    num_points = codes.shape[1]
+    if num_points != len(factors) or num_points < 2:
         raise ValueError(
             "expected as many codes as factors, 2 or more; got "
-            f"{len(codes)} codes and {len(factors)} rows of factors."
+            f"{num_points} codes and {len(factors)} rows of factors."
         )
-    return jnp.asarray(codes, jnp.float32)
+    return np.asarray(codes, np.float32), factors

@@ -52,8 +52,10 @@ def score(
 ) -> UDR:
     """The scores of all runs; jit-able (the runs are part of the definition).
 
-    Runs that hold a NaN score NaN and are left out of the medians of the others. Runs
-    that all collapsed score 0. The memory is `N · R · D` and `(R · D)²`.
+    Exact on the given points, but for the lasso's coefficients, which `sweeps` of
+    descent leave short of their limit. Runs that hold a NaN score NaN and are left out
+    of the medians of the others. Runs that all collapsed score 0. The memory is
+    `N · R · D` and `(R · D)²`.
 
     Args:
         codes: The posterior means of the same data points by each run `[R, N, D]`.

@@ -39,7 +39,7 @@ def score(
     TC = ½(Σ_d log Σ_dd − log|Σ|), W = W₂²(N(0, Σ), N(0, diag Σ)), Σ = Cov[z], and
     mean_{d≠e} I(z_d; z_e) of bins of equal width (bias about (bins − 1)²/(2N) upwards)
 
-    May be jitted and mapped over runs.
+    Exact on the given points. May be jitted and mapped over runs.
 
     Args:
         codes: One code a data point, such as the posterior means `[N, D]`, N ≥ 2.

@@ -1,4 +1,4 @@
-"""Codes of a known grid of factors, for the tests of the metrics."""
+"""Codes of a known grid of factors, and slow oracles, for the tests of the metrics."""
 
 import itertools
 
@@ -22,8 +22,31 @@ def rotated(factors):
     return np.stack([a + b, a - b], axis=1) / np.sqrt(np.float32(2))
 
 
-def mixed(factors, seed=0, dims=4):
+def mixed(factors, seed=0, dims=4, noise=1.0):
     """Noisy linear mixtures of the factors."""
     rng = np.random.default_rng(seed)
     signal = factors @ rng.normal(size=(factors.shape[1], dims))
-    return np.float32(signal + rng.normal(size=signal.shape))
+    return np.float32(signal + noise * rng.normal(size=signal.shape))
+
+
+def entropy(labels):
+    """H of a column of labels in nats, in float64."""
+    share = np.unique(labels, return_counts=True)[1] / len(labels)
+    return -np.sum(share * np.log(share))
+
+
+def information(a, b):
+    """I(a; b) of two columns of labels in nats, as float64 loops over their table."""
+    total = 0.0
+    for u, v in itertools.product(np.unique(a), np.unique(b)):
+        joint = np.mean((a == u) & (b == v))
+        if joint > 0:
+            total += joint * np.log(joint / (np.mean(a == u) * np.mean(b == v)))
+    return total
+
+
+def binned_information(column, labels, bins):
+    """I of a column of codes in bins of equal width and a column of labels."""
+    column = np.float64(column)
+    edges = np.linspace(column.min(), column.max(), bins + 1)
+    return information(np.digitize(column, edges[1:-1]), labels)

@@ -1,4 +1,3 @@
-import itertools
 from functools import partial
 
 import jax
@@ -7,19 +6,10 @@ import numpy as np
 import pytest
 
 from decomp.metrics import discrete
+from tests.decomp.metrics import cases
 
 information = jax.jit(discrete.mutual_information, static_argnames=("bins", "sizes"))
 equal_width = jax.jit(discrete.equal_width, static_argnames="bins")
-
-
-def _slow_information(a, b):
-    """I(a; b) in nats as float64 loops over the cells of the table."""
-    total = 0.0
-    for u, v in itertools.product(set(a.tolist()), set(b.tolist())):
-        joint = np.mean((a == u) & (b == v))
-        if joint > 0:
-            total += joint * np.log(joint / (np.mean(a == u) * np.mean(b == v)))
-    return total
 
 
 def test_any_discrete_values_become_consecutive_classes():
@@ -95,17 +85,17 @@ def test_information_and_entropy_agree_with_slow_loops():
     codes = (labels @ [[1, 2, 0], [1, 0, 0]] + rng.integers(0, 4, (500, 3))) % 7
     out = information(jnp.array(codes), jnp.array(labels), bins=7, sizes=(3, 6))
     exact = [
-        [_slow_information(codes[:, d], labels[:, f]) for f in range(2)]
+        [cases.information(codes[:, d], labels[:, f]) for f in range(2)]
         for d in range(3)
     ]
     np.testing.assert_allclose(out, exact, atol=1e-6)
     entropies = discrete.entropy(jnp.array(labels), sizes=(3, 6))
-    own = [_slow_information(labels[:, f], labels[:, f]) for f in range(2)]
+    own = [cases.information(labels[:, f], labels[:, f]) for f in range(2)]
     np.testing.assert_allclose(entropies, own, rtol=1e-6)
 
 
 def test_a_code_that_determines_a_factor_has_its_entropy_exactly():
-    factors = np.array(list(itertools.product(range(3), range(7))))
+    factors = cases.grid(3, 7)
     factors = np.concatenate([factors, factors[:5]])  # no full grid
     codes = factors[:, ::-1] * 2 + 1
 

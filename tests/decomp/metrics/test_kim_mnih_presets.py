@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,113 +9,106 @@ from decomp.metrics import kim_mnih, kim_mnih_presets
 from decomp.metrics.preset import resolve
 from tests.decomp.metrics import cases
 
+FACTORS = cases.grid(5, 6, 7)
 FEW = {"votes": 200, "samples": 40, "block": 200}
-STATIC = ("preset", "votes", "held_out", "samples", "block", "threshold")
+STATIC = ("preset", "votes", "held_out", "samples", "block")
 _score = jax.jit(kim_mnih_presets.score, static_argnames=STATIC)
+_many = partial(kim_mnih_presets.score, preset="authors", **FEW)
+_many = jax.jit(jax.vmap(_many, (None, 0, None)))
+_votes = jax.jit(partial(kim_mnih.draw_votes, votes=200, samples=40))
 
 
-def run(codes, factors, **options):
-    return _score(jax.random.key(0), codes, factors, **options)
+def _padded(codes):
+    """With constant dimensions to four."""
+    return np.pad(np.float32(codes), ((0, 0), (0, 4 - codes.shape[1])))
 
 
-def _slow(codes, factors, out, *, held_out):
-    """The score from the same votes, as float64 loops."""
+def locatello(codes):
+    options = {"preset": "locatello", "held_out": 200}
+    return _score(jax.random.key(0), _padded(codes), FACTORS, **options, **FEW)
+
+
+def authors(codes):
+    """In the company of another run, with which it shares the votes."""
+    runs = np.stack([cases.mixed(FACTORS, 7), _padded(codes)])
+    return jax.tree.map(lambda x: x[1], _many(jax.random.key(0), runs, FACTORS))
+
+
+def _slow(codes, active, part):
+    """The score from the same votes, as float64 loops; part 1 are those held out."""
     codes = np.float64(codes)
-    train_key, test_key = jax.random.split(jax.random.key(0))
-    train = kim_mnih.draw_votes(train_key, factors, votes=200, samples=40)
-    test = train
-    if held_out:
-        test = kim_mnih.draw_votes(test_key, factors, votes=held_out, samples=40)
-    dims = [d for d in range(codes.shape[1]) if out.active[d]]
+    dims = np.flatnonzero(active)
 
     def winners(votes):
         for factor, rows in zip(*map(np.asarray, votes), strict=True):
-            ratios = [codes[rows, d].var(ddof=1) / codes[:, d].var() for d in dims]
+            ratios = codes[rows].var(axis=0, ddof=1)[dims] / codes.var(axis=0)[dims]
             yield dims[int(np.argmin(ratios))], factor
 
-    table = np.zeros((codes.shape[1], factors.shape[1]), int)
-    for d, k in winners(train):
+    keys = jax.random.split(jax.random.key(0))
+    votes = [list(winners(_votes(key, FACTORS))) for key in keys]
+    table = np.zeros((4, 3), int)
+    for d, k in votes[0]:
         table[d, k] += 1
-    return np.mean([np.argmax(table[d]) == k for d, k in winners(test)])
+    return np.mean([np.argmax(table[d]) == k for d, k in votes[part]])
 
 
-@pytest.mark.parametrize(("preset", "held_out"), [("locatello", 100), ("authors", 0)])
-def test_a_variant_agrees_with_a_slow_implementation(preset, held_out):
-    factors = cases.grid(5, 6, 7)
-    codes = cases.mixed(factors)
+@pytest.mark.parametrize(("variant", "held_out"), [(locatello, 1), (authors, 0)])
+def test_a_variant_agrees_with_a_slow_implementation(variant, held_out):
+    codes = cases.mixed(FACTORS)
     codes[:, 0] *= 1e-3
-    out = run(codes, factors, preset=preset, held_out=held_out, **FEW)
-    exact = _slow(codes, factors, out, held_out=held_out)
+    out = variant(codes)
+    exact = _slow(codes, out.active, held_out)
     assert 1 / 3 < exact < 1
     np.testing.assert_allclose(out.score, exact, rtol=1e-6)
 
 
-@pytest.mark.parametrize("preset", kim_mnih_presets.PRESETS)
-def test_a_perfect_code_on_scales_of_the_prior_scores_one(preset):
-    factors = cases.grid(5, 6, 7)
-    out = run(-np.float32(factors[:, ::-1]), factors, preset=preset, **FEW)
+@pytest.mark.parametrize("variant", [locatello, authors])
+def test_a_perfect_code_on_scales_of_the_prior_scores_one(variant):
+    out = variant(-FACTORS[:, ::-1])
     assert out.score == 1
-    assert out.variant.startswith(f"{preset}, votes=200, samples=40")
+    assert out.variant.startswith(f"{variant.__name__}, votes=200, ")
+    assert "samples=40" in out.variant
+
+
+def test_pruning_prunes_and_counts_what_is_left():
+    # Released code compares with a threshold of 0 by ≥, which prunes nothing, and
+    # reports D active dimensions whatever it pruned.
+    spread = np.array([1, 0.051, 0.049, 0])
+    codes = np.random.default_rng(0).normal(size=(210, 4))
+    codes = codes / codes.std(axis=0, ddof=1) * spread + 3
+    out = locatello(codes)
+    np.testing.assert_array_equal(out.active, [True, True, False, False])
+    assert out.num_active == 2
+    assert jnp.all(out.vote_matrix[2:] == 0)
+    all_varying = authors(codes)
+    np.testing.assert_array_equal(all_varying.active, [True, True, True, False])
+    assert all_varying.num_active == 3
 
 
 def test_one_representation_has_as_many_scores_as_variants():
     # A collapsed dimension that leaks the third factor wins unless it is pruned.
-    factors = cases.grid(5, 6, 7)
-    codes = np.float32(factors) * np.float32([1, 1, 1e-3])
-    assert run(codes, factors, preset="authors", **FEW).score == 1
-    out = run(codes, factors, preset="kim_mnih", **FEW)
-    votes = kim_mnih.draw_votes(
-        jax.random.split(jax.random.key(0))[0], factors, votes=200, samples=40
-    )
-    np.testing.assert_allclose(out.score, np.mean(votes.factor < 2), rtol=1e-6)
-
-
-def test_pruning_prunes_and_counts_what_is_left():
-    # Released code compares with a threshold of 0 and reports D active dimensions.
-    factors = cases.grid(5, 6, 7)
-    spread = np.array([1, 0.051, 0.049, 0])
-    codes = np.random.default_rng(0).normal(size=(210, 4))
-    codes = np.float32(codes / codes.std(axis=0, ddof=1) * spread + 3)
-    out = run(codes, factors, **FEW)
-    np.testing.assert_array_equal(out.active, [True, True, False, False])
-    assert out.num_active == 2
-    assert jnp.all(out.vote_matrix[2:] == 0)
-    all_varying = run(codes, factors, threshold=0.0, **FEW)
-    np.testing.assert_array_equal(all_varying.active, [True, True, True, False])
+    codes = FACTORS * [1, 1, 1e-3]
+    assert authors(codes).score == 1
+    held_out = _votes(jax.random.split(jax.random.key(0))[1], FACTORS)
+    known = np.mean(np.asarray(held_out.factor) < 2)
+    np.testing.assert_allclose(locatello(codes).score, known, rtol=1e-6)
 
 
 def test_a_mask_replaces_the_threshold_and_is_recorded():
-    factors = cases.grid(5, 6, 7)
-    mask = jnp.array([True, False, True])
-    out = run(np.float32(factors), factors, active=mask, **FEW)
-    np.testing.assert_array_equal(out.active, mask)
-    assert out.variant == "locatello, votes=200, samples=40, active=given"
+    mask = np.array([True, False, True, True])
+    options = {"preset": "kim_mnih", "active": mask}
+    out = _score(jax.random.key(0), _padded(FACTORS), FACTORS, **options, **FEW)
+    np.testing.assert_array_equal(out.active, [True, False, True, False])
+    assert out.variant == "kim_mnih, votes=200, samples=40, active=given"
 
 
 def test_collapsed_codes_score_zero_and_diverged_ones_nan():
-    factors = cases.grid(5, 6, 7)
-    out = run(np.full((210, 4), 0.3, np.float32), factors, **FEW)
+    out = locatello(np.full((210, 4), 0.3))
     assert out.score == 0
     assert out.num_active == 0
-    bad = np.ones((210, 4), np.float32)
+    bad = np.ones((210, 4))
     bad[3, 1] = np.inf
-    assert jnp.isnan(run(bad, factors, **FEW).score)
-
-
-def test_many_runs_share_the_votes_and_equal_each_run_alone():
-    factors = cases.grid(5, 6, 7)
-    codes = np.stack([cases.mixed(factors, seed) for seed in range(2)])
-
-    def score(key, codes, factors):
-        return kim_mnih_presets.score(key, codes, factors, held_out=100, **FEW)
-
-    together = jax.jit(jax.vmap(score, (None, 0, None)))(
-        jax.random.key(0), codes, factors
-    )
-    for r in range(2):
-        alone = run(codes[r], factors, held_out=100, **FEW)
-        assert together.score[r] == alone.score
-        np.testing.assert_array_equal(together.vote_matrix[r], alone.vote_matrix)
+    assert jnp.isnan(locatello(bad).score)
 
 
 def test_settings_replace_those_of_a_preset_and_are_recorded():

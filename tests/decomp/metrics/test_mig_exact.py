@@ -4,31 +4,27 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import discrete, mig
+from decomp.metrics import mig
+from tests.decomp.metrics import cases
 
-SIZES = (5, 6, 7)
-exact = jax.jit(mig.exact, static_argnames=("sizes", "num_samples", "counted", "block"))
-
-
-def _grid(sizes=SIZES):
-    return np.array(list(itertools.product(*map(range, sizes))), np.int32)
+SIZES = (3, 4)
+FACTORS = cases.grid(*SIZES)
 
 
 def _posteriors():
     """Two factors of 3 and 4 values in three dimensions, one of them without either."""
-    factors = _grid((3, 4))
-    loc = factors @ np.array([[1.0, 0.4, 0.0], [0.0, 1.0, 0.0]])
-    scale = 0.3 + 0.1 * factors[:, :1] * np.ones(3)
-    return factors, loc, scale
+    loc = FACTORS @ np.array([[1.0, 0.4, 0.0], [0.0, 1.0, 0.0]])
+    return loc, 0.3 + 0.1 * FACTORS[:, :1] * np.ones(3)
 
 
-def _quadrature(factors, loc, scale):
+def _quadrature(loc, scale):
     """I(z_d; v_f) by loops and the trapezoidal rule in float64, `[D, F]`."""
-    z = np.linspace(-6, 10, 8001)
-    out = np.zeros((loc.shape[1], factors.shape[1]))
-    for d, f in itertools.product(range(loc.shape[1]), range(factors.shape[1])):
+    z = np.linspace(-6, 14, 8001)
+    out = np.zeros((loc.shape[1], len(SIZES)))
+    for d, f in itertools.product(range(loc.shape[1]), range(len(SIZES))):
         density = np.array(
             [
                 np.exp(-0.5 * ((z - m) / s) ** 2) / (s * np.sqrt(2 * np.pi))
@@ -37,67 +33,64 @@ def _quadrature(factors, loc, scale):
         )
         density = np.maximum(density, 1e-300)
         qz = density.mean(axis=0)
-        for v in np.unique(factors[:, f]):
-            rows = factors[:, f] == v
+        for v in np.unique(FACTORS[:, f]):
+            rows = FACTORS[:, f] == v
             qz_v = density[rows].mean(axis=0)
             terms = qz_v * np.log(qz_v / qz)
             out[d, f] += rows.mean() * np.trapezoid(terms, z)
     return out
 
 
-def test_the_exact_information_agrees_with_quadrature_and_so_does_the_gap():
-    factors, loc, scale = _posteriors()
-    q = Gaussian(jnp.float32(loc), jnp.float32(scale))
-    out = exact(
-        jax.random.key(0), q, factors, sizes=(3, 4), num_samples=20_000, block=1000
-    )
-    truth = _quadrature(factors, loc, scale)
+@pytest.fixture(scope="module")
+def runs():
+    """Two runs and what is found of them, in tiles of 5 points: 3 places stay empty."""
+    loc, scale = _posteriors()
+    q = Gaussian(jnp.float32([loc, 2 * loc]), jnp.float32([scale, scale]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mig, "TILE", 5)
+        exact = partial(_exact, block=1000)
+        return q, jax.jit(jax.vmap(exact))(jnp.arange(2), q)
+
+
+def _exact(seed, q, block):
+    options = {"sizes": SIZES, "num_samples": 20_000, "block": block}
+    return mig.exact(jax.random.key(seed), q, FACTORS, **options)
+
+
+@pytest.mark.parametrize("r", range(2))
+def test_the_information_agrees_with_quadrature_and_so_does_the_gap(runs, r):
+    loc, scale = _posteriors()
+    truth = _quadrature(loc * (1 + r), scale)
+    out = mig.Exact(*(leaf[r] for leaf in runs[1]))
     error = np.abs(out.information - truth)
     assert np.all(error <= 4 * out.information_stderr + 1e-6)
     gaps = np.sort(truth, axis=0)[-1] - np.sort(truth, axis=0)[-2]
-    value = np.mean(gaps / np.log([3, 4]))
+    value = np.mean(gaps / np.log(SIZES))
     assert 0.1 < value < 0.9
     assert abs(out.score - value) < 4 * out.stderr
     assert out.stderr < 0.01
+    np.testing.assert_allclose(out.entropy, np.log(SIZES), rtol=1e-6)
 
 
-def test_the_latents_are_not_mixed_up_with_the_samples():
-    # D4: `.view(D, S)` in place of a transpose; the gap fell to about 0.001.
-    factors = _grid((6, 6))
-    loc = np.concatenate([factors, np.zeros((36, 8))], axis=1)
-    q = Gaussian(jnp.float32(loc), jnp.full((36, 10), 0.05))
-    out = exact(jax.random.key(0), q, factors, sizes=(6, 6), num_samples=500, block=100)
-    np.testing.assert_allclose(out.score, 1, atol=1e-3)
-    np.testing.assert_array_equal(out.best, [0, 1])
-    np.testing.assert_allclose(out.information[2:], 0, atol=1e-5)
-
-
-def test_narrow_posteriors_at_the_factors_reach_one():
-    for scale in (1e-2, 1e-6):
-        q = Gaussian(jnp.float32(_grid()), jnp.full((210, 3), scale))
-        out = exact(
-            jax.random.key(1), q, _grid(), sizes=SIZES, num_samples=300, block=100
-        )
-        # What the others seem to hold is chance: within 4 errors of 0 on 300 samples.
-        np.testing.assert_allclose(out.score, 1, atol=4 * out.stderr + 1e-6)
-        assert out.stderr < 1e-2
-
-
-def test_equal_posteriors_have_no_gap_and_broken_ones_no_number():
-    q = Gaussian(jnp.full((210, 3), 0.3), jnp.full((210, 3), 0.7))
-    one = partial(exact, sizes=SIZES, num_samples=300, block=100)
-    np.testing.assert_allclose(one(jax.random.key(0), q, _grid()).score, 0, atol=1e-5)
-    bad = q._replace(loc=q.loc.at[4, 1].set(jnp.nan))
-    assert jnp.isnan(one(jax.random.key(0), bad, _grid()).score)
-
-
-def test_the_block_changes_the_memory_and_runs_may_be_mapped():
-    factors, loc, scale = _posteriors()
-    q = Gaussian(jnp.float32([loc, 2 * loc]), jnp.float32([scale, scale]))
-    keys = jax.random.split(jax.random.key(0), 2)
-    labels, sizes = discrete.classes(factors)
-    one = partial(exact, factors=labels, sizes=sizes, num_samples=60)
-    together = jax.vmap(partial(one, block=30))(keys, q)
+def test_blocks_and_tiles_change_the_memory_and_runs_may_be_mapped(runs):
+    q, together = runs
+    alone = jax.jit(partial(_exact, block=2000))
     for r in range(2):
-        alone = one(keys[r], Gaussian(q.loc[r], q.scale[r]), block=7)
-        np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-4)
+        out = alone(r, Gaussian(q.loc[r], q.scale[r]))
+        np.testing.assert_allclose(together.score[r], out.score, rtol=1e-4)
+        np.testing.assert_allclose(together.stderr[r], out.stderr, rtol=1e-4)
+
+
+def test_scales_of_any_size_and_points_of_unequal_classes_are_weighted_right():
+    # Ten points of value 0 and two of value 1, far apart: I = H(v), sample by sample
+    # log(12/10) or log(12/2), and by the code without the factor 0.
+    label = np.repeat([0, 1], [10, 2])
+    loc = np.stack([label * 1e-3, 0 * label], axis=1)
+    q = Gaussian(jnp.float32(loc), jnp.full((12, 2), jnp.float32([[1e-6, 1e4]])))
+    exact = jax.jit(partial(mig.exact, sizes=(2,), num_samples=2000, block=500))
+    out = exact(jax.random.key(0), q, label[:, None])
+    entropy = cases.entropy(label)
+    np.testing.assert_allclose(out.entropy, entropy, rtol=1e-5)
+    error = 4 * out.information_stderr[0, 0] + 1e-5
+    np.testing.assert_allclose(out.information[0, 0], entropy, atol=error)
+    np.testing.assert_allclose(out.information[1], 0, atol=1e-5)

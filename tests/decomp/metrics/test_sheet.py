@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from decomp.metrics import sheet
+from decomp.metrics import definitions, sheet
 
 GRID = np.stack(np.meshgrid(range(3), range(4), range(5), indexing="ij"), -1)
 FACTORS = np.tile(GRID.reshape(-1, 3), (4, 1))
@@ -21,7 +21,7 @@ def test_a_perfect_code_has_the_values_known_by_hand():
 
 
 def test_every_line_has_a_definition_and_a_source():
-    for (metric, variant), entry in sheet._ENTRIES.items():
+    for (metric, variant), entry in definitions.ENTRIES.items():
         assert entry.definition, (metric, variant)
         assert entry.source, (metric, variant)
 

@@ -1,0 +1,161 @@
+"""Linear classifiers of one class against the rest, at the minima of their objectives.
+
+Every class of every factor has its own, and Newton's method fits all of them together.
+Scikit-learn fits the same objectives and stops at a tolerance, close to the minimum.
+"""
+
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from decomp.metrics import moments, newton
+from decomp.metrics.newton import Local
+
+
+class Linear(NamedTuple):
+    """Scores ⟨w_v, x⟩ + b_v of P classes, and how the fit went."""
+
+    slope: jax.Array  # [P, D]
+    offset: jax.Array  # [P]
+    converged: jax.Array  # [P] bool
+
+
+def scores(model: Linear, x: jax.Array) -> jax.Array:
+    """The scores `[P, N]` of data points `x [N, D]`."""
+    product = jnp.matmul(model.slope, x.T, precision="highest")
+    return product + model.offset[:, None]
+
+
+@jax.jit
+def machines(
+    code: jax.Array, target: jax.Array, costs: jax.Array, *, steps: int = 60
+) -> Linear:
+    """Linear support vector machines on one code, each for one class.
+
+    min ½(w² + b²) + Σ_n C_n max(0, 1 − y_n(w z_n + b))²,   y_n = ±1
+
+    The offset is penalised too, as in liblinear.
+
+    Args:
+        code: z `[N]`.
+        target: Whether y = 1 `[P, N]` bool.
+        costs: C of the points with y = −1 and with y = 1 `[P, 2]`.
+        steps: At most this many.
+
+    Returns:
+        Linear, with D = 1.
+    """
+    chex.assert_rank([code, target, costs], [1, 2, 2])
+    shifted = code - code[0]  # exactly 0 if constant
+    middle = jnp.mean(shifted)
+    scale = jnp.maximum(jnp.std(shifted), 1)
+    x = (shifted - middle) / scale
+    # w z + b = α x + γ with w = α/scale and b = γ − ratio · α.
+    ratio = jnp.clip((code[0] + middle) / scale, -1e9, 1e9)
+    penalty = jnp.array([[1 / scale**2 + ratio**2, -ratio], [-ratio, 1]])
+    sign = jnp.where(target, 1, -1).astype(code.dtype)
+    cost = jnp.where(target, costs[:, 1:], costs[:, :1])
+    powers = jnp.stack([x**2, x, jnp.ones_like(x)], axis=1)  # [N, 3]
+
+    def local(weights: jax.Array) -> Local:
+        slack = 1 - sign * (weights[:, :1] * x[None, :] + weights[:, 1:])
+        slack = jnp.maximum(slack, 0)
+        pull = jnp.matmul(cost * sign * slack, powers[:, 1:], precision="highest")
+        curve = jnp.matmul(cost * (slack > 0), powers, precision="highest")
+        penalised = jnp.matmul(weights, penalty, precision="highest")
+        value = 0.5 * jnp.sum(weights * penalised, axis=1)
+        hessian = jnp.stack([curve[:, :2], curve[:, 1:]], axis=1)  # [P, 2, 2]
+        return Local(
+            value + jnp.sum(cost * slack**2, axis=1),
+            penalised - 2 * pull,
+            penalty[None] + 2 * hessian,
+        )
+
+    start = jnp.zeros((len(target), 2), code.dtype)
+    tolerance = 1e-9 * jnp.sum(cost, axis=1)
+    found = newton.minimise(local, start, tolerance=tolerance, steps=steps)
+    slope, offset = found.weights.T
+    return Linear(
+        slope[:, None] / scale,
+        offset - slope * ratio,
+        found.converged,
+    )
+
+
+@jax.jit
+def logistic(
+    x: jax.Array, target: jax.Array, *, inverse_penalty: float, steps: int = 60
+) -> Linear:
+    """Logistic regressions on all codes, each of one class against the rest.
+
+    min ‖w‖²/(2C) + Σ_n log(1 + exp(−y_n(⟨w, x_n⟩ + b))),   y_n = ±1
+
+    Args:
+        x: `[N, D]`.
+        target: Whether y = 1 `[P, N]` bool.
+        inverse_penalty: C.
+        steps: At most this many.
+
+    Returns:
+        Linear.
+    """
+    chex.assert_equal_shape_suffix([x.T, target], 1)
+    size, dims = x.shape
+    design = jnp.concatenate([x, jnp.ones_like(x[:, :1])], axis=1)
+    products = moments.products(design)
+    label = target.astype(x.dtype)
+    sign = jnp.where(target, 1, -1).astype(x.dtype)
+    ridge = jnp.pad(jnp.full(dims, 1 / (inverse_penalty * size), x.dtype), (0, 1))
+
+    def local(weights: jax.Array) -> Local:
+        logit = jnp.matmul(weights, design.T, precision="highest")  # [P, N]
+        share = jax.nn.sigmoid(logit)
+        gradient = jnp.matmul(share - label, design, precision="highest") / size
+        curve = moments.weighted(share * (1 - share) / size, products)
+        loss = jnp.mean(jax.nn.softplus(-sign * logit), axis=1)
+        return Local(
+            loss + 0.5 * jnp.sum(ridge[None, :] * weights**2, axis=1),
+            gradient + ridge[None, :] * weights,
+            curve + jnp.diag(ridge)[None],
+        )
+
+    start = jnp.zeros((len(target), dims + 1), x.dtype)
+    found = newton.minimise(local, start, tolerance=1e-7, steps=steps)
+    return Linear(found.weights[:, :-1], found.weights[:, -1], found.converged)
+
+
+def indicators(labels: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
+    """Whether a point has a class, for every class of every factor in turn `[P, N]`."""
+    columns = zip(labels.T, sizes, strict=True)
+    return jnp.concatenate([y[None, :] == jnp.arange(v)[:, None] for y, v in columns])
+
+
+@jax.jit
+def areas(scores: jax.Array, target: jax.Array) -> jax.Array:
+    """Area under the curve: P(score of the class > score of the rest) + ½ P(equal).
+
+    Scores that differ by less than 2⁻¹⁶ of the largest are taken as equal, so that
+    rounding does not decide between points of equal codes.
+
+    Args:
+        scores: `[P, N]`.
+        target: Whether a point is of the class `[P, N]` bool.
+
+    Returns:
+        `[P]`; NaN for a class of no points or of all.
+    """
+    unit = jnp.max(jnp.abs(scores), axis=1, keepdims=True) / 2**16
+    rounded = jnp.round(scores / jnp.where(unit > 0, unit, 1)).astype(jnp.int32)
+    keys = jnp.sort(2 * rounded + target, axis=1)  # the class behind its equals
+    inside = keys % 2
+    below = jnp.cumsum(1 - inside, axis=1)  # points of the rest up to each
+    left = ((0, 0), (1, 0))
+    first = jnp.diff(keys // 2, axis=1, prepend=-(2**20)) != 0
+    before = jnp.where(first, jnp.pad(below[:, :-1], left), 0)
+    under = jax.lax.cummax(before, axis=1)  # points of the rest that score less
+    wins = jnp.mean(inside * (under + below), axis=1, dtype=scores.dtype) / 2
+    share = jnp.mean(target, axis=1, dtype=scores.dtype)
+    pairs = share * (1 - share) * scores.shape[1]
+    return jnp.where(pairs > 0, wins / jnp.where(pairs > 0, pairs, 1), jnp.nan)

@@ -1,0 +1,148 @@
+"""Entries of the sheet for many runs: compiled, and shared out among the devices.
+
+On a device the runs go one after another, which keeps the memory of one; but metrics
+that draw much draw it once and are mapped over the runs, see `TOGETHER`.
+"""
+
+import functools
+import os
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, PartitionSpec
+
+from decomp.metrics.definitions import ENTRIES
+
+Name = tuple[str, str]  # metric, variant
+
+TOGETHER = ("kim_mnih", "higgins")
+HOST = ("dci disentanglement",)  # scikit-learn fits it
+
+
+def measure(
+    key: jax.Array,
+    codes: Any,
+    classes: jax.Array,
+    sizes: tuple[int, ...],
+    names: Sequence[Name],
+    *,
+    block: int,
+) -> dict[Name, np.ndarray]:
+    """The values of some entries.
+
+    Args:
+        key: Every entry folds its name into it, so none depends on the others.
+        codes: Codes of each run, or what else the entries take; leaves `[R, N, D]`.
+        classes: `[N, F]`.
+        sizes: Number of classes of each factor.
+        names: Of the entries.
+        block: Runs on a device at once.
+
+    Returns:
+        Values `[R]` by name.
+    """
+    values: dict[Name, np.ndarray] = {}
+    for metric in dict.fromkeys(metric for metric, _ in names):
+        variants = tuple(name for name in names if name[0] == metric)
+        if metric in HOST:
+            values |= _on_host(key, codes, classes, sizes, variants)
+        else:  # the variants of a metric share most of what is computed
+            values |= _on_devices(key, codes, classes, sizes, variants, block)
+    return values
+
+
+def _on_devices(
+    key: jax.Array,
+    codes: Any,
+    classes: jax.Array,
+    sizes: tuple[int, ...],
+    names: tuple[Name, ...],
+    block: int,
+) -> dict[Name, np.ndarray]:
+    """Values `[R]` of the variants of one compiled metric."""
+    count = len(jax.tree.leaves(codes)[0])
+    devices = min(len(jax.local_devices()), count)
+    parts = []
+    for start in range(0, count, block * devices):
+        stop = min(start + block * devices, count)
+        filled = start + -(-(stop - start) // devices) * devices
+        rows = np.minimum(np.arange(start, filled), count - 1)
+        part = jax.tree.map(lambda leaf, rows=rows: leaf[rows], codes)
+        out = _compiled(key, part, classes, sizes, names, devices)
+        parts.append(
+            {name: v[: stop - start] for name, v in zip(names, out, strict=True)}
+        )
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4, 5))
+def _compiled(
+    key: jax.Array,
+    codes: Any,
+    classes: jax.Array,
+    sizes: tuple[int, ...],
+    names: tuple[Name, ...],
+    devices: int,
+) -> tuple[jax.Array, ...]:
+    """The values of some entries `[R]`, on so many devices."""
+
+    def on_device(key: jax.Array, codes: Any, classes: jax.Array) -> Any:
+        def of_run(codes: Any) -> tuple[jax.Array, ...]:
+            return tuple(
+                jnp.asarray(
+                    ENTRIES[name].measure(_stream(key, name), codes, classes, sizes),
+                    jnp.float32,
+                )
+                for name in names
+            )
+
+        if names[0][0] in TOGETHER:
+            return jax.vmap(of_run)(codes)
+        return jax.lax.map(of_run, codes)
+
+    mesh = jax.make_mesh(
+        (devices,),
+        ("run",),
+        axis_types=(AxisType.Auto,),
+        devices=jax.local_devices()[:devices],
+    )
+    runs, shared = PartitionSpec("run"), PartitionSpec()
+    return jax.shard_map(
+        on_device,
+        mesh=mesh,
+        in_specs=(shared, runs, shared),
+        out_specs=runs,
+        check_vma=False,
+    )(key, codes, classes)
+
+
+def _on_host(
+    key: jax.Array,
+    codes: np.ndarray,
+    classes: jax.Array,
+    sizes: tuple[int, ...],
+    names: tuple[Name, ...],
+) -> dict[Name, np.ndarray]:
+    """Values `[R]` of entries that scikit-learn fits, a run on each core."""
+
+    def measure(name: Name, run: int) -> float:
+        part = _stream(key, name)
+        return float(ENTRIES[name].measure(part, codes[run], classes, sizes))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return {
+            name: np.array(
+                list(pool.map(functools.partial(measure, name), range(len(codes))))
+            )
+            for name in names
+        }
+
+
+def _stream(key: jax.Array, name: Name) -> jax.Array:
+    """The key of an entry, by its name: the same whatever else is measured."""
+    return jax.random.fold_in(key, zlib.crc32(", ".join(name).encode()))

@@ -1,0 +1,94 @@
+"""Against scikit-learn run to a tolerance far below its own default."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.svm import LinearSVC
+
+from decomp.metrics import classifiers
+
+RNG = np.random.default_rng(0)
+LABEL = RNG.choice(4, 300, p=[0.5, 0.3, 0.15, 0.05])
+KNOWN = LABEL == np.arange(4)[:, None]
+CODES = {
+    "mixed": LABEL + RNG.normal(size=300),
+    "ties": np.round(RNG.normal(size=300) + LABEL / 3),
+    "large and far": 1e3 * RNG.normal(size=300) + 3e3 * LABEL + 1e4,
+    "small": 1e-3 * (LABEL == 1) + 1e-4 * RNG.normal(size=300) + 2,
+    "constant": np.full(300, 0.7),
+}
+COSTS = 0.01 * np.stack([np.ones(4), 300 / (4 * KNOWN.sum(axis=1))], axis=1)
+
+
+def _machine(code, label, weight):
+    """Slope, offset and value of liblinear's minimum."""
+    model = LinearSVC(C=0.01, class_weight=weight, tol=1e-10, max_iter=10**6)
+    model.fit(code[:, None], label)
+    return model.coef_[:, 0], model.intercept_
+
+
+def test_machines_are_those_of_liblinear():
+    for name, code in CODES.items():
+        code = np.float32(code)
+        out = classifiers.machines(code, KNOWN, jnp.float32(COSTS))
+        slope, offset = _machine(np.float64(code), LABEL, "balanced")
+        found = classifiers.scores(out, code[:, None])
+        exact = slope[:, None] * np.float64(code) + offset[:, None]
+        np.testing.assert_allclose(found, exact, atol=2e-5, err_msg=name)
+        assert out.converged.all(), name
+
+
+def test_logistic_regressions_are_those_of_scikit_learn():
+    x = np.float32(np.stack([CODES["mixed"], CODES["ties"], RNG.normal(size=300)], 1))
+    for inverse_penalty in (1.0, 1e-2):
+        out = classifiers.logistic(x, KNOWN, inverse_penalty=inverse_penalty)
+        assert out.converged.all()
+        for v in range(4):
+            exact = LogisticRegression(C=inverse_penalty, tol=1e-10, max_iter=10**4)
+            exact.fit(np.float64(x), KNOWN[v])
+            np.testing.assert_allclose(out.slope[v], exact.coef_[0], atol=2e-4)
+            np.testing.assert_allclose(out.offset[v], exact.intercept_[0], atol=2e-4)
+
+
+def test_separable_classes_have_a_minimum_under_the_penalty():
+    x = np.float32(LABEL[:, None] == np.arange(3))
+    out = classifiers.logistic(x, KNOWN, inverse_penalty=1.0)
+    assert out.converged.all()
+    exact = LogisticRegression(C=1.0, tol=1e-10, max_iter=10**4).fit(x, KNOWN[0])
+    np.testing.assert_allclose(out.slope[0], exact.coef_[0], atol=1e-3)
+
+
+def test_areas_are_those_of_scikit_learn_ties_included():
+    scores = np.stack([CODES["mixed"], CODES["ties"], CODES["constant"]])
+    target = KNOWN[:3]
+    exact = [roc_auc_score(t, s) for t, s in zip(target, scores, strict=True)]
+    found = classifiers.areas(jnp.float32(scores), target)
+    np.testing.assert_allclose(found, exact, atol=2e-5)
+    np.testing.assert_allclose(found[2], 0.5, rtol=1e-6)
+
+
+def test_rounding_does_not_decide_between_equal_scores():
+    noise = np.float32(1 + 1e-7 * RNG.normal(size=(1, 300)))
+    np.testing.assert_allclose(classifiers.areas(noise, KNOWN[:1]), 0.5, rtol=1e-6)
+
+
+def test_a_class_of_all_points_or_none_has_no_area():
+    target = np.stack([np.ones(300, bool), np.zeros(300, bool)])
+    scores = jnp.float32(np.stack([CODES["mixed"]] * 2))
+    assert jnp.isnan(classifiers.areas(scores, target)).all()
+
+
+def test_indicators_list_the_classes_of_all_factors():
+    labels = jnp.array([[0, 1], [2, 0]])
+    exact = [[1, 0], [0, 0], [0, 1], [0, 1], [1, 0]]
+    np.testing.assert_array_equal(classifiers.indicators(labels, (3, 2)), exact)
+
+
+def test_many_runs_equal_each_run_alone():
+    codes = jnp.float32(np.stack([CODES["mixed"], CODES["ties"]]))
+    fit = lambda code: classifiers.machines(code, KNOWN, jnp.float32(COSTS))  # noqa: E731
+    together = jax.vmap(fit)(codes)
+    for r in range(2):
+        np.testing.assert_allclose(together.slope[r], fit(codes[r]).slope, atol=1e-5)

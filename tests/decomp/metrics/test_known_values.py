@@ -1,0 +1,196 @@
+"""The metrics on representations whose score is known by hand.
+
+The factors a, b, c are −1, 0 or 1. Three more that no metric is told of stand for
+noise: independent of the factors point by point, which makes its scores exact. What is
+sampled or fitted has the same cases in test_kim_mnih, test_higgins, test_dci, test_sap.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from decomp.distributions.gaussian import Gaussian
+from decomp.metrics import (
+    active_units,
+    discrete,
+    hoyer,
+    infoe,
+    infomec,
+    irs,
+    kim_mnih,
+    kim_mnih_presets,
+    mig,
+    modularity,
+    sap,
+    udr,
+    unsupervised,
+)
+from tests.decomp.metrics import cases
+
+FACTORS = cases.grid(3, 3, 3, 3, 3, 3)
+A, B, C, *NOISE = np.float32(FACTORS.T - 1)
+ONE = np.full_like(A, 0.3)
+ROOT = np.float32(np.sqrt(2))
+CASES = {
+    "permuted, scaled and flipped": (-3 * C, A / 2, 8 * B),
+    "c missing": (A, B, ONE),
+    "a and b in one dimension": (A + B, C, ONE),
+    "a and b rotated by 45°": ((A + B) / ROOT, (A - B) / ROOT, C),
+    "noise": NOISE,
+    "collapsed": (ONE, ONE, ONE),
+}
+CASES = {name: np.stack(columns, axis=1) for name, columns in CASES.items()}
+CLASSES, NUMBERS = FACTORS[:, :3], np.stack([A, B, C], axis=1)
+SIZES = (5, 5, 5)  # the test of continuous factors has so many
+
+
+@jax.jit
+def jitted(z, y):
+    """The metrics of codes and classes that may be jitted: compiled once, together."""
+    info, alone = infomec.score(z, y, sizes=SIZES), unsupervised.score(z)
+    runs = jnp.stack([z, y.astype(z.dtype)])
+    return {
+        "mig": mig.score(z, y, sizes=SIZES).score,
+        "modularity": modularity.score(z, y, sizes=SIZES).score,
+        "infom": info.score,
+        "infoc": info.compactness,
+        "irs": irs.score(z, y).score,
+        "kim_mnih, enumerated": kim_mnih_presets.enumerated(z, y, sizes=SIZES).score,
+        "hoyer": hoyer.score(z).score,
+        "active units": active_units.score(z).score,
+        "gaussian total correlation": alone.score,
+        "wasserstein correlation": alone.wasserstein,
+        "pairwise information": alone.mutual_information,
+        "udr with the factors": udr.score(runs, preset="spearman").score[0],
+    }
+
+
+def on_the_host(z, y, numbers):
+    """The other exact ones."""
+    return {
+        "explicitness": modularity.explicitness(z, y, z, y).score,
+        "sap, r_squared": r_squared(z, numbers).score,
+        "infoe, r²": infoe.score(z, numbers, continuous=(0, 1, 2)).score,
+    }
+
+
+@jax.jit
+def exact_mig(z, y):
+    q, few = Gaussian(z, jnp.full_like(z, 1e-3)), {"num_samples": 400, "block": 100}
+    return mig.exact(jax.random.key(0), q, y, sizes=SIZES, **few)
+
+
+r_squared = jax.jit(sap.r_squared)
+
+
+@functools.cache
+def scores(name):
+    """The exact metrics of a case."""
+    return jitted(CASES[name], CLASSES) | on_the_host(CASES[name], CLASSES, NUMBERS)
+
+
+def _sparsity(*y):
+    """Hoyer's, of the entries given."""
+    norms = np.sum(np.abs(y)) / np.sqrt(np.sum(np.square(y)))
+    return (np.sqrt(len(y)) - norms) / (np.sqrt(len(y)) - 1)
+
+
+# a + b is −2 … 2 in 1, 2, 3, 2, 1 of 9 points.
+SHARES = np.array([1, 2, 3, 2, 1]) / 9
+BOTH = -np.sum(SHARES * np.log(SHARES)) - np.log(3)  # I(a + b; a)
+PART = BOTH / np.log(3)
+RHO = 13 / 9 / np.sqrt(2 / 3 * 57 / 9)  # Spearman's, of a + b and a
+# The area under the curve for a = ±1, given a + b, and 1/2 for a = 0.
+AREA = (2 * (7 / 9 + 17 / 18) / 2 + 1 / 2) / 3
+# Of 27 points 6 have one entry, 12 two equal ones and 8 three.
+LATTICE = (6 + 12 * _sparsity(1, 1, 0)) / 27
+TURNED = (4 * _sparsity(1, 1, 0) + 4 + 2 * 1) / 27  # c = 0; a = b = 0
+TURNED += 8 * (_sparsity(1, 1, ROOT) + _sparsity(ROOT, 0, 1)) / 27
+
+KNOWN = {  # in the order of CASES
+    "mig": [1, 2 / 3, (2 * PART + 1) / 3, 1 / 3, 0, 0],
+    "modularity": [1, 2 / 3, 1 / 2, 2 / 3, 0, 0],  # a constant dimension counts as 0
+    "infom": [1, 1, 5 / 8, 1 / 2, 0, 0],
+    "infoc": [1, 2 / 3, 1, 1 / 2, 0, 0],
+    "irs": [1, 1, 2 / 3, (ROOT + 1) / (2 * ROOT + 1), 0, 0],
+    "kim_mnih, enumerated": [1, 2 / 3, 2 / 3, 2 / 3, 1 / 3, 0],  # ties name the first
+    "hoyer": [LATTICE, 4 / 9, (4 + 4 * _sparsity(ROOT, 1)) / 9, TURNED, LATTICE, 0],
+    "active units": [3, 2, 2, 3, 3, 0],
+    "gaussian total correlation": [0, 0, 0, 0, 0, 0],
+    "wasserstein correlation": [0, 0, 0, 0, 0, 0],
+    # I(a + b; a − b) = 2 H(a + b) − log 9, of one pair in three.
+    "pairwise information": [0, 0, 0, 2 * BOTH / 3, 0, 0],
+    "udr with the factors": [
+        *(1, 5 / 6, (RHO / 4 + 1 / 2 + (2 * RHO + 1) / 3) / 2, (RHO + 1) / 3, 0, 0)
+    ],
+    "explicitness": [
+        *(5 / 6, (5 / 6 * 2 + 1 / 2) / 3, (2 * AREA + 5 / 6) / 3, 5 / 6, 1 / 2, 1 / 2)
+    ],
+    "sap, r_squared": [1, 2 / 3, 2 / 3, 1 / 3, 0, 0],
+    "infoe, r²": [1, 2 / 3, 2 / 3, 1, 0, 0],
+}
+
+
+@pytest.mark.parametrize("metric", KNOWN)
+def test_the_score_is_the_one_known_by_hand(metric):
+    for name, known in zip(CASES, KNOWN[metric], strict=True):
+        np.testing.assert_allclose(scores(name)[metric], known, atol=2e-6, err_msg=name)
+
+
+def test_the_gap_under_the_aggregate_posterior_is_that_of_narrow_posteriors():
+    for (name, codes), known in zip(CASES.items(), KNOWN["mig"], strict=True):
+        out = exact_mig(codes, CLASSES)
+        error = 4 * out.stderr + 1e-6
+        np.testing.assert_allclose(out.score, known, atol=error, err_msg=name)
+
+
+def test_the_latents_are_not_mixed_up_with_the_samples():
+    # A released defect, `.view(D, S)` in place of a transpose: a gap of 0.001.
+    out = exact_mig(CASES["permuted, scaled and flipped"], CLASSES)
+    np.testing.assert_array_equal(out.best, [1, 2, 0])
+    np.testing.assert_allclose(out.information[0, :2], 0, atol=1e-5)
+
+
+def test_codes_that_diverged_score_nan():
+    codes = CASES["c missing"].copy()
+    codes[5, 1] = np.nan
+    found = jitted(codes, CLASSES) | on_the_host(codes, CLASSES, NUMBERS)
+    found["mig, exact"] = exact_mig(codes, CLASSES).score
+    assert [name for name, value in found.items() if not np.isnan(value)] == []
+
+
+def test_continuous_factors_are_cut_into_classes_and_score_as_they_should():
+    # No grid, and codes that are the factors: 20 bins of the codes fit 5 classes, so
+    # I(z; v) = H(v), and for other factors at most twice the bias of counting.
+    factors = np.random.default_rng(0).uniform(size=(729, 3))
+    codes = np.float32(factors[:, ::-1] * [-3, 0.5, 8])
+    classes = discrete.classes(factors, bins=5)[0]
+    found = jitted(codes, classes)
+    found["sap, r_squared"] = r_squared(codes, factors).score
+    bias = 19 * 4 / (2 * 729) / np.log(5)
+    concentration = (1 / (1 + 4 * bias) - 1 / 3) / (1 - 1 / 3)
+    known = {
+        "mig": (1 - 2 * bias, 1),
+        "modularity": (1 - (2 * bias) ** 2, 1),
+        "infom": (concentration, 1),
+        "infoc": (concentration, 1),
+        "irs": (0.8, 0.81),  # 1 − 0.99/5; the mean is off by 0.6 % of the range
+        "kim_mnih, enumerated": (1, 1),
+        "sap, r_squared": (1 - 16 / 729, 1),  # correlations of 4 standard errors
+        "active units": (3, 3),
+    }
+    for metric, (low, high) in known.items():
+        assert low - 1e-6 <= found[metric] <= high + 1e-6, (metric, found[metric])
+    assert np.isfinite(list(found.values())).all()
+
+
+def test_continuous_factors_are_refused_where_they_would_be_taken_for_classes():
+    factors = np.random.default_rng(0).uniform(size=(729, 3))
+    for score in (mig.score, infomec.score, kim_mnih_presets.enumerated):
+        with pytest.raises(ValueError, match=r"cut it by discrete\.classes"):
+            score(CASES["noise"], factors)
+    with pytest.raises(ValueError, match=r"expected classes, .* got float64"):
+        kim_mnih.draw_votes(jax.random.key(0), factors, votes=2, samples=2)
