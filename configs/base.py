@@ -21,10 +21,10 @@ def get_config() -> ConfigDict:
     config.first_seed = 0  # seeds first_seed … first_seed + seeds − 1
 
     config.data = ConfigDict()
-    config.data.name = "dsprites"  # dsprites | pinwheel
-    config.data.source = "rendered"  # dsprites: rendered | file | tfds
-    config.data.path = ""  # the .npz or .hdf5, for source = "file"
-    config.data.side = 64  # pixels; below 64 the images are averaged down
+    config.data.name = "dsprites"  # dsprites | pinwheel | fashion_mnist
+    config.data.source = "rendered"  # images: rendered | file | tfds
+    config.data.path = ""  # of source = "file": the .npz, .hdf5 or IDX files
+    config.data.side = 64  # dsprites: pixels; below 64 the images are averaged down
     config.data.points = 0  # images used, a random subset; 0 = all. pinwheel: 400
     config.data.radial_std = 0.3  # pinwheel; the paper swaps the two names
     config.data.tangential_std = 0.1
@@ -42,7 +42,8 @@ def get_config() -> ConfigDict:
     config.model.init = "torch"  # torch (the authors' framework) | flax
 
     config.prior = ConfigDict()
-    # isotropic | pca | learned (swept together), or student_t, or clusters
+    # isotropic | pca | learned (swept together), or one of full_covariance, student_t,
+    # laplace, spike_slab, subspaces, hierarchical, clusters, mixture, vamp
     config.prior.name = ("isotropic",)
     config.prior.df = (float("inf"),)  # ν of student_t; inf is the Gaussian limit
     config.prior.pca_ranks = "top"  # top (centred) | released_code
@@ -50,12 +51,45 @@ def get_config() -> ConfigDict:
         "axes"  # of clusters: axes (the authors' code) | square (text)
     )
     config.prior.variance = 0.03  # of a cluster
+    config.prior.spike = (0.8,)  # of spike_slab: probability that a latent is off
+    config.prior.spike_scale = 0.05  # as released by the authors
+    config.prior.slab_scale = 1.0
+    config.prior.groups = ()  # of subspaces: sizes that add up to the latents
+    config.prior.top = 2  # of hierarchical: latents of the upper level
+    config.prior.components = 16  # of mixture, and pseudo-inputs of vamp
 
     config.objective = ConfigDict()
+    # alpha_beta (Eq. 3) holds the β-VAE; experiments/algebra.py has every name, the
+    # weights it reads and what they multiply
+    config.objective.name = ("alpha_beta",)
     config.objective.beta = (1.0,)  # weight of KL(q(z|x) ‖ p(z))
-    config.objective.alpha = (0.0,)  # weight of D = KL(p(z) ‖ q(z))
+    config.objective.alpha = (0.0,)  # weight of D(q(z), p(z))
+    config.objective.gamma = (1.0,)
+    # D of alpha_beta and info_vae: kl_prior_aggregate | kl_aggregate_prior | mmd_rbf |
+    # mmd_imq | mmd_rbf_dims | mmd_imq_dims | sliced_wasserstein | moments |
+    # jensen_shannon
+    config.objective.divergence = ("kl_prior_aggregate",)
+    # Of q(z) in a minibatch: batch_mean | weighted | stratified | symmetrised (Eq. 10b)
+    config.objective.estimator = "symmetrised"
+    config.objective.groups = ()  # of hfvae: sizes that add up to the latents
+    config.objective.samples = 5  # of iwae, per example
+    config.objective.capacity = 25.0  # nats, where its schedule ends
+    config.objective.schedule = ConfigDict()  # constant | linear | cyclic, by weight
+    config.objective.schedule.alpha = "constant"
+    config.objective.schedule.beta = "constant"
+    config.objective.schedule.gamma = "constant"
+    config.objective.schedule.capacity = "linear"
+    config.objective.warm_up = 0.5  # share of the training, or of a cycle, to rise in
+    config.objective.cycles = 4  # of cyclic
+    config.objective.matched = False  # entropy_regularised from codes × √β (Cor. 2)
     config.objective.sweep = "product"  # product | zip: how the axes combine
     config.objective.prior_count = 1.0  # times log p(z) enters the KL of clusters
+
+    config.critic = ConfigDict()  # of factor_vae, wae_gan, jensen_shannon
+    config.critic.hidden = (1000,) * 5  # Kim & Mnih 2018; so are the next three
+    config.critic.learning_rate = 1e-4
+    config.critic.b1 = 0.5
+    config.critic.b2 = 0.9
 
     config.train = ConfigDict()
     config.train.batch_size = 64
@@ -76,6 +110,7 @@ def get_config() -> ConfigDict:
     config.evaluate.train_votes = 10_000  # of the pruned score (Locatello et al. 2019)
     config.evaluate.held_out_votes = 5_000
     config.evaluate.active_threshold = 0.05  # std of means / std of q(z): below, pruned
+    config.evaluate.overlap_points = 1024  # a random subset: overlap costs its square
     config.evaluate.metrics = ("mig", "modularity", "infom", "infoc", "sap")
     config.evaluate.grid_points = 200  # pinwheel: quadrature points per axis
     config.evaluate.samples_per_point = 16  # pinwheel: of the mutual information
@@ -88,6 +123,7 @@ def get_config() -> ConfigDict:
     config.figures = ("reconstruction_vs_score", "traversals", "reconstructions")
     config.figure_line = "prior"  # a line of Figure 1 per value of this column
     config.figure_label = "beta"  # its points are labelled by this one
+    config.figure_sweeps = ("beta",)  # columns of the ablation
     config.figure_score = ("kim_mnih_pruned", "kim_mnih_authors")
     return config
 

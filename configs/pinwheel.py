@@ -15,8 +15,20 @@ from configs import base
 
 
 def get_config(arg: str = "") -> ConfigDict:
-    config = base.get_config()
+    config = plane()
     config.title = "Pinwheel with a prior of four clusters"
+    config.objective.sweep = "zip"
+    config.objective.beta = (0.01, 0.3, 0.5, 1.0, 1.2, 0.0, 0.0, 0.0, 0.0, 0.0)
+    config.objective.alpha = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+    config.figures = ("aggregate_posterior", "prior_density", "scores_by_setting")
+    return base.finish(
+        config, arg, {"laptop": laptop, "authors": authors, "smoke": smoke}
+    )
+
+
+def plane() -> ConfigDict:
+    """Data, networks, prior and training of App. B.2."""
+    config = base.get_config()
     config.data.name = "pinwheel"
     config.data.points = 400
     config.model.network = "dense"
@@ -25,16 +37,10 @@ def get_config(arg: str = "") -> ConfigDict:
     config.model.likelihood = "gaussian"
     config.model.scale = "softplus"
     config.prior.name = ("clusters",)
-    config.objective.sweep = "zip"
-    config.objective.beta = (0.01, 0.3, 0.5, 1.0, 1.2, 0.0, 0.0, 0.0, 0.0, 0.0)
-    config.objective.alpha = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 5.0, 8.0)
     config.train.batch_size = 400
     config.train.epochs = 500.0
     config.train.learning_rate = 1e-3
-    config.figures = ("aggregate_posterior", "prior_density", "scores_by_setting")
-    return base.finish(
-        config, arg, {"laptop": laptop, "authors": authors, "smoke": smoke}
-    )
+    return config
 
 
 def authors(config: ConfigDict) -> None:

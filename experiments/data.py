@@ -8,9 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from decomp.datasets import cache, dsprites, pinwheel, principal
+from decomp.datasets import (
+    cache,
+    dsprites,
+    fashion_mnist,
+    garments,
+    pinwheel,
+    principal,
+)
 from experiments import files
 from experiments.progress import say
+
+CLOTHES = 28  # pixels a side of Fashion-MNIST, whose levels are 0 … 255
 
 
 class Data(NamedTuple):
@@ -38,6 +47,8 @@ def load(config: ConfigDict) -> Data:
             rate=config.data.rate,
         )
         return Data(np.asarray(points), np.asarray(arms)[:, None], 1, 0)
+    if config.data.name == "fashion_mnist":
+        return _clothes(data_key, config)
     packed, factors = _images(data_key, config)
     side = config.data.side
     if side == 64:
@@ -56,16 +67,20 @@ def values(points: jax.Array, side: int) -> jax.Array:
         return points
     if side == 64:
         return dsprites.unpack(points)
+    if side == CLOTHES:
+        return points.astype(jnp.float32) / 255
     return points.astype(jnp.float32) / (64 // side) ** 2
 
 
-def subset(data: Data, key: jax.Array, count: int) -> Data:
+def subset(
+    data: Data, key: jax.Array, count: int, *, field: str = "evaluate.points"
+) -> Data:
     """A random subset of `count` points, or all of them for a count of 0."""
     size = len(data.points)
     if count == 0 or count == size:
         return data
     if count > size:
-        raise ValueError(f"evaluate.points expects at most {size}; got {count}.")
+        raise ValueError(f"{field} expects at most {size}; got {count}.")
     chosen = np.sort(np.asarray(jax.random.permutation(key, size)[:count]))
     return data._replace(points=data.points[chosen], factors=data.factors[chosen])
 
@@ -99,6 +114,18 @@ def principal_variances(data: Data, config: ConfigDict) -> np.ndarray:
     return variances
 
 
+def _clothes(key: jax.Array, config: ConfigDict) -> Data:
+    """Fashion-MNIST or its rendered stand-in; the one factor is the class."""
+    source = config.data.source
+    if source == "rendered":
+        count = config.data.points or 60_000
+        images = garments.sample(config.rng, num_images=count)
+    else:
+        images = fashion_mnist.load(config.data.path, source=source)
+    whole = Data(images.pixels, images.labels[:, None], 1, CLOTHES)
+    return subset(whole, key, config.data.points, field="data.points")
+
+
 def _images(key: jax.Array, config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
     """Packed dSprites images and their classes: the whole set or a random subset."""
     if config.data.source == "rendered" and config.data.points:
@@ -113,5 +140,5 @@ def _images(key: jax.Array, config: ConfigDict) -> tuple[np.ndarray, np.ndarray]
         return dsprites.render(classes), classes
     images = dsprites.load(config.data.path, source=config.data.source)
     whole = Data(images.packed, images.factors, 1, 64)
-    chosen = subset(whole, key, config.data.points)
+    chosen = subset(whole, key, config.data.points, field="data.points")
     return chosen.points, images.factors if chosen is whole else chosen.factors

@@ -1,4 +1,4 @@
-"""Scores of one trained run; definitions and units are in the columns of `COLUMNS`."""
+"""Scores of one trained run; definitions and units stand in `columns.py`."""
 
 import math
 from collections.abc import Callable
@@ -8,35 +8,19 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from decomp import decomposition, overlap
-from decomp.distributions import student_t
+from decomp import decomposition, minibatch, overlap
+from decomp.datasets import shuffle
+from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import inclusive
-from decomp.metrics import infomec, kim_mnih, mig, modularity, sap
+from decomp.metrics import hoyer, infomec, kim_mnih, mig, modularity, sap
+from experiments import algebra, columns, objective, runs
+from experiments import prior as priors
 from experiments import problem as problems
-from experiments import runs
-from experiments.problem import FAMILIES, Params, Problem, Setting
+from experiments.problem import Params, Problem, Setting
 
+COLUMNS = columns.COLUMNS
 Scores = dict[str, jax.Array]
-
-COLUMNS = {
-    "loss": "reconstruction + β KL + α KL(p(z) ‖ q(z)), nats per image or point",
-    "reconstruction": "−log p(x|z) at one z ~ q(z|x), nats",
-    "kl": "KL(q(z|x) ‖ p(z)), nats; one-sample where no closed form exists",
-    "log_det": "log|S(x)| of the posterior covariance, nats",
-    "active": "latents whose means spread over 0.05 of the std of q(z_d)",
-    "kim_mnih_pruned": "Kim & Mnih, active latents, held-out votes (Locatello et al.)",
-    "kim_mnih_authors": "Kim & Mnih, all latents, training votes (Mathieu et al.)",
-    "kim_mnih_pruned_transport": "the same of the means mapped to a Gaussian",
-    "kim_mnih_authors_transport": "the same of the means mapped to a Gaussian",
-    "mig": "mutual information gap of the means, 20 bins (Chen et al.; Locatello)",
-    "modularity": "modularity of the means, 20 bins (Ridgeway & Mozer)",
-    "infom": "InfoM of the means, 20 bins, range above 1/20 (Hsu et al. 2023)",
-    "infoc": "InfoC of the means, 20 bins, range above 1/20 (Hsu et al. 2023)",
-    "sap": "gap of the two largest R² of a factor (Kumar et al.)",
-    "kl_prior_aggregate": "KL(p(z) ‖ q(z)), exact q(z), by quadrature, nats",
-    "mutual_information": "I_q(z; n), exact q(z), samples of z, nats; ≤ log N",
-}
 
 # `config.evaluate.metrics`: of codes [N, D], classes [N, F] and how many there are.
 METRICS: dict[str, Callable[..., jax.Array]] = {
@@ -50,6 +34,7 @@ METRICS: dict[str, Callable[..., jax.Array]] = {
     "infoc": lambda codes, classes, sizes: (
         infomec.score(codes, classes, sizes=sizes).compactness
     ),
+    "hoyer": lambda codes, classes, sizes: hoyer.score(codes).score,
     "sap": lambda codes, classes, sizes: sap.r_squared(codes, classes).score,
 }
 
@@ -66,6 +51,7 @@ class Options(NamedTuple):
     active_threshold: float
     grid_points: int
     samples_per_point: int
+    overlap_points: int
     metrics: tuple[str, ...]
 
 
@@ -85,19 +71,17 @@ def make(problem: Problem, config: ConfigDict) -> Callable[..., Scores]:
         points: jax.Array,
         factors: jax.Array,
     ) -> Scores:
-        terms_key, score_key = jax.random.split(jax.random.fold_in(key, runs.SCORES))
+        key = jax.random.fold_in(key, runs.SCORES)
+        terms_key, score_key, overlap_key = jax.random.split(key, 3)
         result, posteriors = _objective(
             terms_key, problem, params, setting, points, options.batch_size
         )
-        result["log_det"] = overlap.mean_log_det(posteriors)
+        result |= _overlap(overlap_key, problem, posteriors, options)
         special = _disentanglement if problem.side else _match
         extra = special(
             score_key, problem, params, setting, posteriors, factors, options
         )
-        exact = extra.get("kl_prior_aggregate", jnp.zeros(()))
-        mismatch = jnp.where(setting.alpha > 0, setting.alpha * exact, 0.0)
-        loss = result["reconstruction"] + setting.beta * result["kl"] + mismatch
-        return {"loss": loss} | result | extra
+        return result | extra
 
     return scores
 
@@ -117,14 +101,19 @@ def _objective(
     size = points.shape[0]
     batch_size = min(batch_size, size)
     num_batches = -(-size // batch_size)
+    weights = objective.weights(problem, setting, jnp.ones(()))
     starts = jnp.minimum(jnp.arange(num_batches) * batch_size, size - batch_size)
 
     def batch(i: jax.Array) -> tuple[jax.Array, Gaussian]:
         rows = jax.lax.dynamic_slice_in_dim(points, starts[i], batch_size)
         x = problems.data_values(problem, rows)
-        terms = problems.terms(jax.random.fold_in(key, i), problem, params, setting, x)
+        values, terms = objective.value(
+            jax.random.fold_in(key, i), problem, params, setting, x, weights
+        )
         new = (starts[i] + jnp.arange(batch_size)) >= i * batch_size
-        sums = jnp.stack([jnp.sum(terms.log_px_z * new), jnp.sum(terms.kl * new)])
+        mismatch = jnp.broadcast_to(terms.divergence, terms.kl.shape)
+        measures = jnp.stack([-values, -terms.log_px_z, terms.kl, mismatch])
+        sums = jnp.sum(measures * new[None, :], axis=1)
         return sums / size, problems.encode(problem, params, x)
 
     sums, posteriors = jax.lax.map(batch, jnp.arange(num_batches))
@@ -137,8 +126,48 @@ def _objective(
         ),
         posteriors,
     )
-    log_px_z, kl = jnp.sum(sums, axis=0)
-    return {"reconstruction": -log_px_z, "kl": kl}, posteriors
+    loss, reconstruction, kl, mismatch = jnp.sum(sums, axis=0)
+    result = {"loss": loss, "reconstruction": reconstruction, "kl": kl}
+    if problem.divergences != (algebra.NONE,):
+        result["mismatch"] = mismatch
+    return result, posteriors
+
+
+def _overlap(
+    key: jax.Array, problem: Problem, posteriors: Gaussian, options: Options
+) -> Scores:
+    """How much the encodings overlap, the paper's factor (a), on a random subset."""
+    size = posteriors.loc.shape[0]
+    count = min(size, options.overlap_points)
+    subset_key, information_key, neighbour_key, group_key = jax.random.split(key, 4)
+    chosen = shuffle.permuted_index(subset_key, jnp.arange(count), size)
+    q = jax.tree.map(lambda leaf: leaf[chosen], posteriors)
+    information = decomposition.mutual_information(
+        information_key, q, samples_per_point=2
+    )
+    ratio = overlap.relative_information(information, num_points=count)
+    neighbours = overlap.effective_neighbours(neighbour_key, q, num_samples=count)
+    result = {
+        "log_det": overlap.mean_log_det(posteriors),
+        "information_ratio": ratio.value,
+        "bhattacharyya": overlap.mean_bhattacharyya(q),
+        "neighbours": neighbours.value,
+    }
+    if problem.prior.family == "subspaces":
+        result |= _dependence(group_key, q, problem.prior.groups)
+    return result
+
+
+def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:
+    """Total correlation between and inside groups, q(z) exact in the points given."""
+    count = q.loc.shape[0]
+    z = jax.vmap(gaussian.sample)(jax.random.split(key, count), q)
+    weights = minibatch.batch_mean(count, count)
+    found = minibatch.log_densities(q, z, weights, groups=groups)
+    return {
+        "tc_between": jnp.mean(found.log_qz - found.log_prod_qz_groups),
+        "tc_within": jnp.mean(found.log_prod_qz_groups - found.log_prod_qz),
+    }
 
 
 def _disentanglement(
@@ -176,8 +205,10 @@ def _disentanglement(
     result = {"active": jnp.sum(active.astype(jnp.float32))}
     for name in options.metrics:
         result[name] = METRICS[name](posteriors.loc, factors, problem.factor_sizes)
+    if num_factors == 1:  # a class, which no score of factors can be asked of
+        return result
     result |= both(posteriors.loc, "")
-    if problem.family == "student_t":
+    if problem.prior.family == "student_t":
         p = problems.prior(problem, {}, setting)
         codes = jax.vmap(lambda z: student_t.transport_to_normal(p, z))(posteriors.loc)
         result |= both(codes, "_transport")
@@ -196,9 +227,11 @@ def _match(
     """How q(z) matches the clustered prior, and what z still tells about x."""
     del factors
     p = problems.prior(problem, params, setting)
-    reach = 1 + 6 * math.sqrt(problem.variance)  # all but 1e-8 of the prior's mass
+    # All but 1e-8 of the mass of clusters; `prior_mass` tells of other priors.
+    clusters = problem.prior.family == "clusters"
+    reach = 1 + 6 * math.sqrt(problem.prior.variance) if clusters else 6.0
     match = inclusive.kl_prior_aggregate_quadrature(
-        lambda z: FAMILIES[problem.family].log_prob(p, z),
+        priors.log_prob(problem.prior, p),
         posteriors,
         low=-reach,
         high=reach,
@@ -209,5 +242,6 @@ def _match(
     )
     return {
         "kl_prior_aggregate": match.value,
+        "prior_mass": match.prior_mass,
         "mutual_information": information.value,
     }

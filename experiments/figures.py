@@ -12,7 +12,17 @@ from collections.abc import Sequence
 
 import matplotlib.style
 
-from experiments.drawing import curves, density, files, plane, style, tiles
+from experiments.drawing import (
+    ablation,
+    curves,
+    density,
+    equivalence,
+    files,
+    plane,
+    sparsity,
+    style,
+    tiles,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,6 +33,9 @@ FIGURES = {
     "traversals": tiles.traversals,
     "reconstructions": tiles.reconstructions,
     "scores_by_setting": curves.scores_by_setting,
+    "ablation": ablation.ablation,
+    "equivalence": equivalence.equivalence,
+    "sparsity": sparsity.sparsity,
 }
 
 

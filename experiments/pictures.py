@@ -1,5 +1,6 @@
 """What the figures show of one run per setting, as arrays."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import aggregate
+from decomp.datasets import fashion_mnist
 from decomp.distributions import bernoulli
 from decomp.metrics import kim_mnih
+from experiments import data as data_lib
+from experiments import prior as priors
 from experiments import problem as problems
 from experiments import results
-from experiments.problem import FAMILIES, Params, Problem
+from experiments.problem import Params, Problem, Setting
 from experiments.sweep import Sweep
 
 _GRID = np.linspace(-2, 2, 300, dtype=np.float32)  # as the authors draw Figure 2
@@ -49,55 +53,83 @@ def draw(sweep: Sweep) -> dict[str, np.ndarray]:
     tables = results.finished(sweep.workdir)
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
     chosen = median_runs(
-        tables["setting"], tables["scores/loss"], ok, len(sweep.settings.beta)
+        tables["setting"], tables["scores/loss"], ok, len(sweep.settings.weights.beta)
     )
-    points = sweep.scored.points
-    spaced = np.linspace(0, len(points) - 1, min(len(points), _POINTS)).round()
-    points = jnp.asarray(points[spaced.astype(int)])
+    scored = sweep.scored
+    spaced = np.linspace(0, len(scored.points) - 1, min(len(scored.points), _POINTS))
+    points, factors = (
+        jnp.asarray(table[spaced.round().astype(int)])
+        for table in (scored.points, scored.factors.astype(np.int32))
+    )
     picture = of_run(sweep.problem)
     stacked, numbers = [], []
-    for position in np.maximum(chosen, 0):
+    for row, position in enumerate(np.maximum(chosen, 0)):
         place = int(tables["block"][position]), int(tables["index"][position])
         params = results.read_params(sweep.workdir, *place)
-        stacked.append(jax.device_get(picture(params, points)))
-        numbers.append(tables["number"][position])
+        setting = jax.tree.map(lambda leaf, row=row: leaf[row], sweep.settings)
+        arrays = jax.device_get(picture(params, setting, points, factors))
+        lost = chosen[row] < 0
+        stacked.append(jax.tree.map(_blank, arrays) if lost else arrays)
+        numbers.append(-1 if lost else tables["number"][position])
     arrays = jax.tree.map(lambda *leaves: np.stack(leaves), *stacked)
     arrays |= shared(sweep.problem, sweep.data.points)
     name = "picture_run" if sweep.problem.side else "density_run"
     return arrays | {name: np.asarray(numbers)}
 
 
+def _blank(leaf: np.ndarray) -> np.ndarray:
+    """In place of a picture where every run of a setting diverged."""
+    return np.full_like(leaf, np.nan if leaf.dtype.kind == "f" else 0)
+
+
 def of_run(problem: Problem) -> Callable[..., dict[str, jax.Array]]:
-    """Returns `pictures(params, points)` of one run, to be stacked over settings."""
+    """Returns `pictures(params, setting, points, factors)` of one run."""
     draw = _images if problem.side else _plane
-    return jax.jit(lambda params, points: draw(problem, params, points))
+    return jax.jit(functools.partial(draw, problem))
 
 
 def shared(problem: Problem, points: np.ndarray) -> dict[str, Any]:
     """What the pictures of all settings have in common."""
     if problem.side:
-        return {"side": problem.side, "traversal_values": _STEPS}
-    p = problems.prior(problem, {}, None)
-    cells = _cells()
-    log_pz = jax.vmap(lambda z: FAMILIES[problem.family].log_prob(p, z))(cells)
-    density = jnp.exp(log_pz).reshape(len(_GRID), len(_GRID))
-    return {"density_grid": _GRID, "prior_density": density, "points": points}
+        images = {"side": problem.side, "traversal_values": _STEPS}
+        clothes = problem.side == data_lib.CLOTHES
+        names = {"class_names": np.asarray(fashion_mnist.CLASS_NAMES)}
+        return images | names if clothes else images
+    return {"density_grid": _GRID, "points": points}
 
 
-def _plane(problem: Problem, params: Params, points: jax.Array) -> dict[str, jax.Array]:
-    """The density of q(z) on the grid, `[y, x]`."""
+def _plane(
+    problem: Problem,
+    params: Params,
+    setting: Setting,
+    points: jax.Array,
+    factors: jax.Array,
+) -> dict[str, jax.Array]:
+    """The densities of q(z) and p(z) on the grid, `[y, x]`."""
+    del factors
     q = problems.encode(problem, params, problems.data_values(problem, points))
-    log_qz = aggregate.log_prob_many(q, _cells())
-    return {"density": jnp.exp(log_qz).reshape(len(_GRID), len(_GRID))}
+    cells, shape = _cells(), (len(_GRID), len(_GRID))
+    p = problems.prior(problem, params, setting)
+    log_pz = jax.vmap(priors.log_prob(problem.prior, p))(cells)
+    log_qz = aggregate.log_prob_many(q, cells)
+    return {
+        "density": jnp.exp(log_qz).reshape(shape),
+        "prior_density": jnp.exp(log_pz).reshape(shape),
+    }
 
 
 def _images(
-    problem: Problem, params: Params, points: jax.Array
+    problem: Problem,
+    params: Params,
+    setting: Setting,
+    points: jax.Array,
+    factors: jax.Array,
 ) -> dict[str, jax.Array]:
     """Reconstructions of a few images, and traversals of each latent from one of them.
 
     Steps are in standard deviations of the aggregate posterior q(z_d).
     """
+    del setting
     x = problems.data_values(problem, points)
     q = problems.encode(problem, params, x)
     spread = jnp.sqrt(jnp.var(q.loc, axis=0) + jnp.mean(q.scale**2, axis=0))
@@ -111,8 +143,12 @@ def _images(
         moved[:, :, None],
         base[None, None],
     )  # [D, T, D]
+    extra = {}
+    if len(problem.factor_sizes) == 1:
+        classes = problem.factor_sizes[0]
+        extra["class_magnitude"] = _class_magnitude(q.loc, factors[:, 0], classes)
     share = jnp.var(q.loc, axis=0) / spread**2
-    return {
+    return extra | {
         "traversals": _gray(problem, params, z.reshape(-1, problem.latents)).reshape(
             problem.latents, len(_STEPS), problem.side, problem.side
         ),
@@ -123,6 +159,13 @@ def _images(
         "active": kim_mnih.active_dimensions(q.loc, q.scale),
         "order": jnp.argsort(-share),
     }
+
+
+def _class_magnitude(codes: jax.Array, labels: jax.Array, classes: int) -> jax.Array:
+    """Mean modulus of each latent over the points of each class, `[C, D]`."""
+    member = jax.nn.one_hot(labels, classes)  # [N, C]
+    counts = jnp.maximum(jnp.sum(member, axis=0), 1)
+    return (member.T @ jnp.abs(codes)) / counts[:, None]
 
 
 def _gray(problem: Problem, params: Params, z: jax.Array) -> jax.Array:

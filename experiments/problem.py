@@ -1,4 +1,4 @@
-"""What one run computes: the networks, prior and objective of a config."""
+"""What one run computes: the networks and prior of a config, and its traced numbers."""
 
 from typing import Any, NamedTuple
 
@@ -8,30 +8,27 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from decomp import losses, priors
-from decomp.distributions import bernoulli, gaussian, mixture, student_t
+from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import inclusive
-from decomp.networks import dense
-from decomp.networks import dsprites as conv
+from experiments import algebra, networks
 from experiments import data as data_lib
-from experiments import settings
+from experiments import prior as priors
+from experiments import settings as settings_lib
+from experiments.algebra import Weights
 from experiments.data import Data
 
 Params = dict[str, Any]
-
-FAMILIES = {"gaussian": gaussian, "student_t": student_t, "clusters": mixture}
 
 
 class Setting(NamedTuple):
     """The traced numbers of one run."""
 
-    beta: jax.Array  # []
-    alpha: jax.Array  # []
-    df: jax.Array  # [] of a Student-t prior
-    log_variances: jax.Array  # [D] of a Gaussian prior, or where its training starts
-    learned: jax.Array  # [] 1 where the prior is trained, else 0
+    weights: Weights
+    prior: priors.Traced
+    objective: jax.Array  # [] place in Problem.objectives
+    divergence: jax.Array  # [] place in Problem.divergences
+    code_scale: jax.Array  # [] factor of the codes at the start, see `matching`
 
 
 class Problem(NamedTuple):
@@ -39,11 +36,19 @@ class Problem(NamedTuple):
 
     encoder: nn.Module
     decoder: nn.Module
-    family: str  # of the prior, a key of FAMILIES
-    layout: str  # of the clusters
-    variance: float  # of a cluster
+    critic: nn.Module | None  # that tells z ~ q(z) from others
+    prior: priors.Options
     prior_count: float  # times log p(z) enters the KL
-    has_divergence: bool  # whether any setting weighs D
+    objectives: tuple[str, ...]  # keys of algebra.OBJECTIVES
+    divergences: tuple[str, ...]  # keys of mismatch.DIVERGENCES
+    estimator: str  # of q(z) in a minibatch, a key of minibatch.ESTIMATORS
+    groups: tuple[int, ...]  # of latents, for hfvae
+    samples: int  # of each example, for iwae
+    schedules: tuple[str, ...]  # of each weight, keys of schedules.SCHEDULES
+    warm_up: float
+    cycles: int
+    matched: bool  # whether some runs start with codes that are scaled
+    size: int  # N
     latents: int
     side: int  # of an image; 0 for points of the plane
     outputs: int  # X
@@ -54,15 +59,29 @@ class Problem(NamedTuple):
 def make(config: ConfigDict, data: Data) -> Problem:
     """Builds the problem of a validated config and the shapes of its data."""
     outputs = data.side**2 if data.side else data.points.shape[1]
-    encoder, decoder = _networks(config.model, outputs)
+    encoder, decoder = networks.make(config.model, outputs)
+    rows = settings_lib.rows(config)
+    divergences = tuple(dict.fromkeys(map(algebra.divergence, rows)))
+    adversarial = set(divergences) & set(algebra.ADVERSARIAL)
+    objective = config.objective
     return Problem(
         encoder=encoder,
         decoder=decoder,
-        family=settings.family(config),
-        layout=config.prior.layout,
-        variance=config.prior.variance,
-        prior_count=config.objective.prior_count,
-        has_divergence=any(config.objective.alpha),
+        critic=networks.critic(config.critic, config.model.init)
+        if adversarial
+        else None,
+        prior=priors.options(config),
+        prior_count=objective.prior_count,
+        objectives=tuple(dict.fromkeys(row["objective"] for row in rows)),
+        divergences=divergences,
+        estimator=objective.estimator,
+        groups=tuple(objective.groups),
+        samples=objective.samples,
+        schedules=tuple(objective.schedule[name] for name in Weights._fields),
+        warm_up=objective.warm_up,
+        cycles=objective.cycles,
+        matched=objective.matched,
+        size=len(data.points),
         latents=config.model.latents,
         side=data.side,
         outputs=outputs,
@@ -72,15 +91,19 @@ def make(config: ConfigDict, data: Data) -> Problem:
 
 
 def init(key: jax.Array, problem: Problem, setting: Setting) -> Params:
-    """Initial parameters: a dict of encoder, decoder and, if it has any, prior."""
+    """Initial parameters: encoder, decoder and, if there are any, prior and critic."""
     encoder_key, decoder_key = jax.random.split(key)
     x, z = jnp.zeros((1, problem.outputs)), jnp.zeros((1, problem.latents))
     params = {
         "encoder": problem.encoder.init(encoder_key, x)["params"],
         "decoder": problem.decoder.init(decoder_key, z)["params"],
     }
-    if problem.family == "gaussian":
-        params["prior"] = {"log_variances": setting.log_variances}
+    prior_key = jax.random.fold_in(key, 1)
+    trained = priors.init(prior_key, problem.prior, setting.prior, problem.outputs)
+    if trained is not None:
+        params["prior"] = trained
+    if problem.critic is not None:
+        params["critic"] = problem.critic.init(jax.random.fold_in(key, 2), z)["params"]
     return params
 
 
@@ -110,57 +133,17 @@ def log_px_z(problem: Problem, params: Params, x: jax.Array, z: jax.Array) -> ja
 
 def prior(problem: Problem, params: Params, setting: Setting) -> Any:
     """p(z), a distribution of the family of the problem over `[D]`."""
-    if problem.family == "gaussian":
-        free = params["prior"]["log_variances"]
-        fixed = jax.lax.stop_gradient(free)
-        return priors.anisotropic(jnp.where(setting.learned > 0, free, fixed))
-    if problem.family == "student_t":
-        return priors.student_t(setting.df, problem.latents)
-    return priors.clusters(layout=problem.layout, variance=problem.variance)
 
+    def pseudo_posteriors(free: jax.Array) -> Gaussian:
+        return encode(problem, params, jax.nn.sigmoid(free) if problem.side else free)
 
-def terms(
-    key: jax.Array,
-    problem: Problem,
-    params: Params,
-    setting: Setting,
-    x: jax.Array,
-) -> losses.Terms:
-    """The terms of the objective on x `[B, X]`."""
-    p = prior(problem, params, setting)
-    log_prob = FAMILIES[problem.family].log_prob
-
-    def divergence(key: jax.Array, q: Gaussian) -> jax.Array:
-        # Mapped over runs, `cond` computes D only for the runs that weigh it.
-        return jax.lax.cond(
-            setting.alpha > 0,
-            lambda key, q: inclusive_kl(key, problem.family, p, q),
-            lambda key, q: jnp.zeros(()),
-            key,
-            q,
-        )
-
-    return losses.terms(
-        key,
-        x,
-        encode=lambda x: encode(problem, params, x),
-        log_px_z=lambda x, z: log_px_z(problem, params, x, z),
-        log_pz=lambda z: problem.prior_count * log_prob(p, z),
-        kl=(lambda q: gaussian.kl(q, p)) if problem.family == "gaussian" else None,
-        divergence=divergence if problem.has_divergence else None,
+    return priors.make(
+        params.get("prior"), problem.prior, setting.prior, pseudo_posteriors
     )
 
 
-def inclusive_kl(key: jax.Array, family: str, p: Any, q: Gaussian) -> jax.Array:
-    """D = KL(p(z) ‖ q(z)) from as many samples of p as there are posteriors `[B]`."""
-    keys = jax.random.split(key, q.loc.shape[0])
-    z = jax.vmap(lambda key: FAMILIES[family].sample(key, p))(keys)
-    log_pz = jax.vmap(lambda z: FAMILIES[family].log_prob(p, z))(z)
-    return inclusive.kl_prior_aggregate(z, log_pz, q).value
-
-
 def setting_arrays(
-    config: ConfigDict, data: Data, rows: list[dict[str, Any]]
+    config: ConfigDict, data: Data, rows: list[dict[str, Any]], problem: Problem
 ) -> Setting:
     """The settings of a sweep as arrays, leaves `[settings]`."""
     latents = config.model.latents
@@ -168,39 +151,35 @@ def setting_arrays(
     if {row["prior"] for row in rows} & {"pca", "learned"}:
         spectrum = np.log(data_lib.principal_variances(data, config))
         logits["pca"] = logits["learned"] = spectrum - spectrum.mean()
-    columns = {name: [row[name] for row in rows] for name in ("beta", "alpha", "df")}
-    columns["learned"] = [row["prior"] == "learned" for row in rows]
-    columns["log_variances"] = [
-        logits.get(row["prior"], np.zeros(latents)) for row in rows
+
+    def column(name: str) -> list[Any]:
+        return [row[name] for row in rows]
+
+    matched = [
+        problem.matched and row["objective"] == "entropy_regularised" for row in rows
     ]
-    return Setting(
-        **{
-            name: jnp.asarray(np.asarray(values, np.float32))
-            for name, values in columns.items()
-        }
+    setting = Setting(
+        weights=Weights(
+            alpha=column("alpha"),
+            beta=column("beta"),
+            gamma=column("gamma"),
+            capacity=[config.objective.capacity] * len(rows),
+        ),
+        prior=priors.Traced(
+            df=column("df"),
+            spike=column("spike"),
+            log_variances=[logits.get(row["prior"], np.zeros(latents)) for row in rows],
+            learned=[row["prior"] == "learned" for row in rows],
+        ),
+        objective=[problem.objectives.index(name) for name in column("objective")],
+        divergence=[problem.divergences.index(algebra.divergence(row)) for row in rows],
+        code_scale=[
+            row["beta"] ** 0.5 if scaled else 1.0
+            for row, scaled in zip(rows, matched, strict=True)
+        ],
     )
-
-
-def _networks(model: ConfigDict, outputs: int) -> tuple[nn.Module, nn.Module]:
-    """Encoder and decoder modules of a config."""
-    encoder_options = {
-        "latents": model.latents,
-        "scale_floor": model.scale_floor,
-        "initialiser": model.init,
-    }
-    if model.network == "conv":
-        channels = conv.CHANNELS[model.channels]
-        encoder = conv.ConvEncoder(channels=channels, **encoder_options)
-        return encoder, conv.ConvDecoder(model.latents, model.init)
-    encoder = dense.DenseEncoder(
-        hidden=model.hidden, scale_link=model.scale, **encoder_options
+    return jax.tree.map(
+        lambda values: jnp.asarray(np.asarray(values, np.float32)),
+        setting,
+        is_leaf=lambda node: isinstance(node, list),
     )
-    if model.likelihood == "bernoulli":
-        return encoder, dense.BernoulliDecoder(outputs, model.hidden, model.init)
-    decoder = dense.GaussianDecoder(
-        outputs,
-        model.hidden,
-        scale_floor=model.likelihood_floor,
-        initialiser=model.init,
-    )
-    return encoder, decoder

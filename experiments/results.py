@@ -108,9 +108,14 @@ def write_block(
 
 def read_params(workdir: pathlib.Path, first_run: int, index: int) -> Any:
     """Final parameters of one run of a block, as the nested dict of the networks."""
+    return jax.tree.map(lambda leaf: leaf[index], read_block(workdir, first_run))
+
+
+def read_block(workdir: pathlib.Path, first_run: int) -> Any:
+    """Final parameters of all runs of a block, leaves `[block, ...]`."""
     with np.load(block_path(workdir, first_run), allow_pickle=False) as block:
         flat = {
-            name.removeprefix("params/"): block[name][index]
+            name.removeprefix("params/"): block[name]
             for name in block.files
             if name.startswith("params/")
         }
@@ -173,7 +178,7 @@ def write_tables(
         for fine, step in zip(ok, tables["diverged"], strict=True)
     ]
     values = np.stack(list(scores.values()), axis=1).astype(float).tolist()
-    columns = ["run", "seed", *settings.COLUMNS]
+    columns = ["run", "seed", *rows[0]]
     files.write_csv(
         workdir / "scores.csv",
         [*columns, "status", "diverged_at", *names],
@@ -187,7 +192,7 @@ def write_tables(
     statistics = summary.summarise(rows, tables["setting"], ok, scores)
     files.write_csv(
         workdir / "summary.csv",
-        [*settings.COLUMNS, *summary.Row._fields[1:]],
+        [*rows[0], *summary.Row._fields[1:]],
         ((*row.setting.values(), *row[1:]) for row in statistics),
     )
     files.write(workdir / "summary.md", (summary.table(statistics) + "\n").encode())

@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 # Streams of the key of a run; `fold_in(key, STREAM)` starts one.
-INIT, ORDER, NOISE, SCORES = range(4)
+INIT, ORDER, NOISE, SCORES, OTHERS = range(5)
 
 _RUNS = PartitionSpec("run")
 _SHARED = PartitionSpec()

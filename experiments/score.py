@@ -5,6 +5,8 @@
 
 Prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as sheet.md,
 sheet.csv and sheet.json, with pictures of the mutual information and the importances.
+With --scales, the deviations of Gaussian posteriors around the codes, the MIG under
+the aggregate posterior is one of its lines.
 """
 
 import argparse
@@ -26,11 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for arrays that cannot be scored."""
     try:
         options = _parser().parse_args(arguments)
-        codes, factors = _load(options)
+        codes, factors, scales = _load(options)
         lines = sheet.sheet(
             jax.random.key(options.seed),
             codes,
             factors,
+            scales=scales,
             metrics=sheet.FAST if options.fast else sheet.METRICS,
         )
         say(table(lines))
@@ -86,8 +89,10 @@ def write(
     return written
 
 
-def _load(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and factors from an .npz, or from a file each; nothing is unpickled."""
+def _load(
+    options: argparse.Namespace,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Codes, factors and scales, if any; nothing is unpickled."""
     if options.arrays:
         with np.load(options.arrays, allow_pickle=False) as archive:
             missing = {"codes", "factors"} - set(getattr(archive, "files", ()))
@@ -96,14 +101,18 @@ def _load(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
                     f"{options.arrays}: expected arrays 'codes' and 'factors'; "
                     f"missing {', '.join(sorted(missing))}."
                 )
-            return archive["codes"], archive["factors"]
+            return archive["codes"], archive["factors"], archive.get("scales")
     if not (options.codes and options.factors):
         raise ValueError("expected --codes and --factors, or --arrays.")
-    arrays = [np.load(p, allow_pickle=False) for p in (options.codes, options.factors)]
-    for path, array in zip((options.codes, options.factors), arrays, strict=True):
-        if not isinstance(array, np.ndarray):
-            raise ValueError(f"{path}: expected one array; got an archive.")
-    return arrays[0], arrays[1]
+    scales = _array(options.scales) if options.scales else None
+    return _array(options.codes), _array(options.factors), scales
+
+
+def _array(path: str) -> np.ndarray:
+    array = np.load(path, allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path}: expected one array; got an archive.")
+    return array
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,9 +123,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--codes", help=".npy of codes [N, D]")
     parser.add_argument("--factors", help=".npy of factors [N, F]")
-    parser.add_argument("--arrays", help=".npz with both, as 'codes' and 'factors'")
+    parser.add_argument("--scales", help=".npy of deviations [N, D], or none")
+    parser.add_argument(
+        "--arrays", help=".npz with 'codes', 'factors' and any 'scales'"
+    )
     parser.add_argument("--out", help="folder for the tables and pictures")
-    parser.add_argument("--fast", action="store_true", help="leave fitted models out")
+    parser.add_argument(
+        "--fast", action="store_true", help="leave the trees of DCI out"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the random votes")
     return parser
 

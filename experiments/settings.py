@@ -7,11 +7,24 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-COLUMNS = ("prior", "df", "beta", "alpha")
+from experiments import algebra, checks, schedules
 
-_GAUSSIAN = ("isotropic", "pca", "learned")
+# Columns of a setting, and the fields that are swept for them.
+_AXES = {
+    "prior": "prior.name",
+    "df": "prior.df",
+    "spike": "prior.spike",
+    "objective": "objective.name",
+    "divergence": "objective.divergence",
+    "beta": "objective.beta",
+    "alpha": "objective.alpha",
+    "gamma": "objective.gamma",
+}
+COLUMNS = tuple(_AXES)
+_NEUTRAL = {"alpha": 0.0, "beta": 1.0, "gamma": 1.0}  # of a weight that is not read
+
 _CHOICES = {
-    "data.name": ("dsprites", "pinwheel"),
+    "data.name": ("dsprites", "pinwheel", "fashion_mnist"),
     "data.source": ("rendered", "file", "tfds"),
     "data.side": (8, 16, 32, 64),
     "model.network": ("conv", "dense"),
@@ -22,11 +35,18 @@ _CHOICES = {
     "prior.pca_ranks": ("top", "released_code"),
     "prior.layout": ("axes", "square"),
     "objective.sweep": ("product", "zip"),
+    "objective.estimator": ("batch_mean", "weighted", "stratified", "symmetrised"),
+    **{
+        f"objective.schedule.{name}": tuple(schedules.SCHEDULES)
+        for name in algebra.Weights._fields
+    },
     "train.optimiser": ("adam", "amsgrad_torch"),
 }
 _SOME_OF = {
-    "prior.name": (*_GAUSSIAN, "student_t", "clusters"),
-    "evaluate.metrics": ("mig", "modularity", "infom", "infoc", "sap"),
+    "prior.name": algebra.PRIORS,
+    "objective.name": tuple(algebra.OBJECTIVES),
+    "objective.divergence": algebra.DIVERGENCES,
+    "evaluate.metrics": ("mig", "modularity", "infom", "infoc", "sap", "hoyer"),
 }
 _POSITIVE = (
     "seeds",
@@ -42,6 +62,13 @@ _POSITIVE = (
     "evaluate.held_out_votes",
     "evaluate.grid_points",
     "objective.prior_count",
+    "objective.samples",
+    "objective.warm_up",
+    "objective.cycles",
+    "prior.components",
+    "prior.spike_scale",
+    "prior.slab_scale",
+    "critic.learning_rate",
 )
 _NOT_NEGATIVE = (
     "rng",
@@ -59,9 +86,31 @@ _NOT_NEGATIVE = (
     "runs.devices",
     "runs.checkpoint_minutes",
     "evaluate.active_threshold",
+    "objective.capacity",
+    "prior.top",
 )
-_AT_LEAST_TWO = ("evaluate.samples_per_vote", "evaluate.samples_per_point")
-_DECAYS = ("train.b1", "train.b2")
+_TUPLES = {
+    "prior.name": str,
+    "prior.df": float,
+    "prior.spike": float,
+    "prior.groups": int,
+    "objective.name": str,
+    "objective.divergence": str,
+    "objective.beta": float,
+    "objective.alpha": float,
+    "objective.gamma": float,
+    "objective.groups": int,
+    "model.hidden": int,
+    "critic.hidden": int,
+    "evaluate.metrics": str,
+}
+_MAY_BE_EMPTY = ("prior.groups", "objective.groups")
+_AT_LEAST_TWO = (
+    "evaluate.overlap_points",
+    "evaluate.samples_per_vote",
+    "evaluate.samples_per_point",
+)
+_DECAYS = ("train.b1", "train.b2", "critic.b1", "critic.b2")
 
 
 def validate(config: ConfigDict) -> ConfigDict:
@@ -72,14 +121,7 @@ def validate(config: ConfigDict) -> ConfigDict:
     """
     config = config.copy_and_resolve_references()
     with config.unlocked():
-        for field, cast in (
-            ("prior.name", str),
-            ("prior.df", float),
-            ("objective.beta", float),
-            ("objective.alpha", float),
-            ("model.hidden", int),
-            ("evaluate.metrics", str),
-        ):
+        for field, cast in _TUPLES.items():
             section, name = field.split(".")
             config[section][name] = _elements(field, config[section][name], cast)
     for field, choices in _CHOICES.items():
@@ -96,19 +138,13 @@ def validate(config: ConfigDict) -> ConfigDict:
         _require(config, field, lambda v: v >= 2, "at least 2, for a variance")
     for field in _DECAYS:
         _require(config, field, lambda v: 0 <= v < 1, "a number in [0, 1)")
-    _check_axes(config)
-    _check_combinations(config)
+    checks.combinations(config, rows(config))
     return config
 
 
 def rows(config: ConfigDict) -> list[dict[str, Any]]:
     """The settings of a validated config, a dict over `COLUMNS` each."""
-    axes = (
-        config.prior.name,
-        config.prior.df,
-        config.objective.beta,
-        config.objective.alpha,
-    )
+    axes = [_field(config, field) for field in _AXES.values()]
     if config.objective.sweep == "product":
         combinations = list(itertools.product(*axes))
     else:
@@ -121,14 +157,34 @@ def rows(config: ConfigDict) -> list[dict[str, Any]]:
             )
         stretched = [axis * length if len(axis) == 1 else axis for axis in axes]
         combinations = list(zip(*stretched, strict=True))
-    unique = dict.fromkeys(combinations)
-    return [dict(zip(COLUMNS, values, strict=True)) for values in unique]
+    settings = [
+        _canonical(dict(zip(COLUMNS, values, strict=True)), config)
+        for values in combinations
+    ]
+    return list({tuple(row.values()): row for row in settings}.values())
+
+
+def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
+    """The setting with neutral values of what its objective and prior do not read."""
+    objective = algebra.OBJECTIVES[row["objective"]]
+    for name, neutral in _NEUTRAL.items():
+        if name not in objective.weights:
+            row[name] = neutral
+    if objective.divergence != algebra.FREE:
+        row["divergence"] = objective.divergence or algebra.NONE
+    elif algebra.divergence(row) == algebra.NONE:
+        row["divergence"] = config.objective.divergence[0]
+    if row["prior"] not in algebra.SWEPT_BY["df"]:
+        row["df"] = math.inf
+    if row["prior"] not in algebra.SWEPT_BY["spike"]:
+        row["spike"] = 0.0
+    return row
 
 
 def family(config: ConfigDict) -> str:
-    """The family of distributions of the prior: gaussian | student_t | clusters."""
+    """The family of distributions of the prior: gaussian, or the prior's own name."""
     name = config.prior.name[0]
-    return "gaussian" if name in _GAUSSIAN else name
+    return "gaussian" if name in algebra.GAUSSIANS else name
 
 
 def differences(
@@ -158,56 +214,21 @@ def _elements(field: str, value: tuple, cast: Callable[[str], Any]) -> tuple:
         raise ValueError(
             f"{field} expects {cast.__name__} values with commas between; got {value}."
         ) from None
-    if not elements:
+    if not elements and field not in _MAY_BE_EMPTY:
         raise ValueError(f"{field} expects at least one value; got none.")
     return elements
+
+
+def _field(config: ConfigDict, field: str) -> Any:
+    """The value of a field such as `objective.schedule.beta`."""
+    for name in field.split("."):
+        config = config[name]
+    return config
 
 
 def _require(
     config: ConfigDict, field: str, accepts: Callable[[Any], bool], expected: str
 ) -> None:
-    value = config
-    for name in field.split("."):
-        value = value[name]
+    value = _field(config, field)
     if not accepts(value):
         raise ValueError(f"{field} expects {expected}; got {value}.")
-
-
-def _check_axes(config: ConfigDict) -> None:
-    if len(config.prior.name) > 1 and not set(config.prior.name) <= set(_GAUSSIAN):
-        raise ValueError(
-            f"prior.name sweeps over {_GAUSSIAN} only, as other priors are other "
-            f"programs; got {config.prior.name}."
-        )
-    for field, values in (
-        ("objective.beta", config.objective.beta),
-        ("objective.alpha", config.objective.alpha),
-    ):
-        if not all(0 <= value < math.inf for value in values):
-            raise ValueError(f"{field} expects finite values ≥ 0; got {values}.")
-    if not all(value > 0 for value in config.prior.df):
-        raise ValueError(f"prior.df expects values above 0; got {config.prior.df}.")
-
-
-def _check_combinations(config: ConfigDict) -> None:
-    pinwheel = config.data.name == "pinwheel"
-    if pinwheel and (config.model.latents != 2 or family(config) != "clusters"):
-        raise ValueError(
-            "data.name = pinwheel is scored against a clusters prior of 2 latents; got "
-            f"prior.name = {config.prior.name}, model.latents = {config.model.latents}."
-        )
-    if not pinwheel and family(config) == "clusters":
-        raise ValueError("prior.name = clusters expects data.name = pinwheel.")
-    expected = "gaussian" if pinwheel else "bernoulli"
-    if config.model.likelihood != expected:
-        raise ValueError(
-            f"data.name = {config.data.name} expects model.likelihood = {expected}; "
-            f"got {config.model.likelihood}."
-        )
-    if config.model.network == "conv" and (pinwheel or config.data.side != 64):
-        raise ValueError(
-            "model.network = conv expects dsprites of data.side = 64; got "
-            f"{config.data.name} of {config.data.side}."
-        )
-    if config.data.source == "file" and not config.data.path:
-        raise ValueError("data.source = file expects data.path; got an empty path.")

@@ -48,10 +48,11 @@ def make(
             f"got {config.train.epochs}."
         )
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
+    problem = problems.make(config, data)
     return Sweep(
         config=config,
-        problem=problems.make(config, data),
-        settings=problems.setting_arrays(config, data, rows),
+        problem=problem,
+        settings=problems.setting_arrays(config, data, rows, problem),
         steps=steps,
         data=data,
         scored=data_lib.subset(data, subset_key, config.evaluate.points),
@@ -74,11 +75,22 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
         b2=options.b2,
         eps=options.eps,
     )
+    if sweep.problem.critic is not None:
+        options_of_critic = sweep.config.critic
+        critic = optimisers.make(
+            "adam",
+            learning_rate=options_of_critic.learning_rate,
+            b1=options_of_critic.b1,
+            b2=options_of_critic.b2,
+            eps=options.eps,
+        )
+        optimiser = optimisers.with_critic(optimiser, critic)
     init, advance = train.make(
         sweep.problem,
         optimiser,
         batch_size=options.batch_size,
         record_every=record_every(sweep),
+        total_steps=sweep.steps,
     )
     return init, advance, evaluate.make(sweep.problem, sweep.config)
 
@@ -117,7 +129,7 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
     """What a sweep is about to do, a line per fact."""
     config = sweep.config
     total, left = len(everything.number), len(pending.number)
-    settings = len(sweep.settings.beta)
+    settings = len(sweep.settings.weights.beta)
     size, batch = len(sweep.data.points), config.train.batch_size
     device = plan.mesh.devices.flat[0]
     start = f"; {total - left} are finished, {left} left" if left < total else ""

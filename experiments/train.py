@@ -13,13 +13,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from decomp import losses
 from decomp.datasets import shuffle
+from experiments import matching, objective, runs
 from experiments import problem as problems
-from experiments import runs
 from experiments.problem import Params, Problem, Setting
 
-MEASURES = ("loss", "reconstruction", "kl", "divergence")
+MEASURES = objective.MEASURES
 
 
 class State(NamedTuple):
@@ -38,16 +37,21 @@ def make(
     *,
     batch_size: int,
     record_every: int,
+    total_steps: int,
 ) -> tuple[Callable[..., State], Callable[..., State]]:
     """Returns `init(key, setting)` and `advance(state, key, setting, points, steps)`.
 
     `advance` takes `steps` training steps on minibatches of `points` `[N, P]`; each
-    epoch is a fresh permutation. `steps` is traced: any number compiles once. A run
-    whose loss or gradient is not finite stops there, with the parameters that it had.
+    epoch is a fresh permutation. `steps` is traced: any number compiles once; weights
+    with a schedule follow the share of `total_steps` taken. A run whose loss or
+    gradient is not finite stops there, with the parameters that it had.
     """
+    second = "total_correlation" in problem.divergences
 
     def init(key: jax.Array, setting: Setting) -> State:
         params = problems.init(jax.random.fold_in(key, runs.INIT), problem, setting)
+        if problem.matched:
+            params = matching.start(params, setting.code_scale, latents=problem.latents)
         return State(
             step=jnp.zeros((), jnp.int32),
             params=params,
@@ -56,31 +60,28 @@ def make(
             diverged=-jnp.ones((), jnp.int32),
         )
 
-    def loss(
-        params: Params, key: jax.Array, setting: Setting, x: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        terms = problems.terms(key, problem, params, setting, x)
-        value = -jnp.mean(losses.alpha_beta(terms, setting.alpha, setting.beta))
-        reconstruction, kl = -jnp.mean(terms.log_px_z), jnp.mean(terms.kl)
-        return value, jnp.stack([value, reconstruction, kl, terms.divergence])
-
     def step(
         state: State, key: jax.Array, setting: Setting, points: jax.Array
     ) -> State:
-        batch = _minibatch(
-            jax.random.fold_in(key, runs.ORDER), state.step, points, batch_size
-        )
-        x = problems.data_values(problem, batch)
+        def minibatch(stream: int) -> jax.Array:
+            order_key = jax.random.fold_in(key, stream)
+            rows = _minibatch(order_key, state.step, points, batch_size)
+            return problems.data_values(problem, rows)
+
+        x = minibatch(runs.ORDER)
+        others = minibatch(runs.OTHERS) if second else x
+        progress = state.step / total_steps
         noise_key = jax.random.fold_in(jax.random.fold_in(key, runs.NOISE), state.step)
-        (value, measures), gradient = jax.value_and_grad(loss, has_aux=True)(
-            state.params, noise_key, setting, x
+        (value, measures), gradient = jax.value_and_grad(objective.loss, has_aux=True)(
+            state.params, noise_key, problem, setting, progress, x, others
         )
         finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(gradient))
         alive = (state.diverged < 0) & finite
-        # Gated here, as choosing between two states copies both (8 % slower, measured).
-        gradient = jax.tree.map(lambda g: jnp.where(alive, g, 0), gradient)
-        updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
-        updates = jax.tree.map(lambda u: jnp.where(alive, u, 0), updates)
+        updates, opt_state = _updates(optimiser, state, gradient, alive)
+        if problem.matched:
+            updates = matching.steps(
+                updates, setting.code_scale, latents=problem.latents
+            )
         params = optax.apply_updates(state.params, updates)
         first_bad = jnp.where(state.diverged < 0, state.step, state.diverged)
         fresh = state.step % record_every == 0
@@ -104,6 +105,19 @@ def make(
         )
 
     return init, advance
+
+
+def _updates(
+    optimiser: optax.GradientTransformation,
+    state: State,
+    gradient: Params,
+    alive: jax.Array,
+) -> tuple[Params, optax.OptState]:
+    """What the optimiser adds to the parameters, nothing once a run has diverged."""
+    # Gated here, as choosing between two states copies both (8 % slower, measured).
+    gradient = jax.tree.map(lambda g: jnp.where(alive, g, 0), gradient)
+    updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
+    return jax.tree.map(lambda u: jnp.where(alive, u, 0), updates), opt_state
 
 
 def _minibatch(

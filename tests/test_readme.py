@@ -3,6 +3,9 @@ import re
 
 import numpy as np
 
+from experiments import algebra, settings
+from tests.experiments.test_algebra import config_of
+
 README = pathlib.Path(__file__).parent.parent / "README.md"
 
 
@@ -20,3 +23,39 @@ def test_every_path_in_the_readme_exists():
     assert paths
     for path in paths:
         assert (README.parent / path).exists(), path
+
+
+def cells():
+    """Names of a row, whether they are divergences, priors of a column, what stands."""
+    table = README.read_text().split("## The space of objectives")[1].split("## ")[0]
+    header, _, *rows = [line for line in table.splitlines() if line.startswith("|")]
+    columns = [re.findall(r"`(\w+)`", part) for part in header.split("|")[2:-1]]
+    for row in rows:
+        first, *marks = row.split("|")[1:-1]
+        names = re.findall(r"`(\w+)`", first)
+        for priors, mark in zip(columns, marks, strict=True):
+            yield names, "D:" in first, priors, mark.strip()
+
+
+def test_the_table_of_objectives_is_what_configs_accept():
+    objectives, divergences, priors = set(), set(), set()
+    for names, is_divergence, column, mark in cells():
+        priors.update(column)
+        (divergences if is_divergence else objectives).update(names)
+        for name in names:
+            for prior in column:
+                objective = "alpha_beta" if is_divergence else name
+                divergence = name if is_divergence else "kl_prior_aggregate"
+                config = config_of(prior, objective, divergence)
+                if "own groups" in mark:
+                    with config.unlocked():
+                        config.objective.groups, config.objective.gamma = (2,), (1.0,)
+                try:
+                    settings.validate(config)
+                    works = True
+                except ValueError:
+                    works = False
+                assert works == mark.startswith("✓"), (name, prior)
+    assert objectives == set(algebra.OBJECTIVES)
+    assert divergences == set(algebra.DIVERGENCES)
+    assert priors == set(algebra.PRIORS)

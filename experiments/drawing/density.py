@@ -26,6 +26,7 @@ class Panel(NamedTuple):
 
     title: str
     values: np.ndarray  # [G, G], indexed [y, x]
+    prior: np.ndarray  # [G, G]
     small: str
 
 
@@ -44,12 +45,19 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
     """
     settings = files.settings(results)
     grid = _grid(results)
-    prior = files.array(results, "prior_density", len(grid), len(grid))
-    density = files.array(results, "density", len(settings), len(grid), len(grid))
+    shape = (len(settings), len(grid), len(grid))
+    prior = files.array(results, "prior_density", *shape)
+    density = files.array(results, "density", *shape)
     smalls = [_small(results, i, grid, q) for i, q in enumerate(density)]
     groups = _groups(settings)
     lines = [
-        (heading, [Panel(titles[i], density[i], smalls[i]) for i in members[k : k + 6]])
+        (
+            heading,
+            [
+                Panel(titles[i], density[i], prior[i], smalls[i])
+                for i in members[k : k + _COLUMNS]
+            ],
+        )
         for heading, members, titles in groups
         for k in range(0, len(members), _COLUMNS)
     ]
@@ -70,7 +78,7 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
             axes.remove()
         for axes, panel in zip(row, panels, strict=False):
             _heat(axes, grid, panel.values, top)
-            _contours(axes, grid, prior)
+            _contours(axes, grid, panel.prior)
             _title(axes, panel)
         row[0].set_ylabel(f"{heading}\n$z_2$" if heading else "$z_2$")
     for axes in axes_grid[-1, : len(lines[-1][1])]:
@@ -88,7 +96,7 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
 
 
 def prior_density(results: files.Results) -> dict[str, Figure]:
-    """Draws p(z), beside the data where they are recorded.
+    """Draws every p(z) that differs, beside the data where they are recorded.
 
     Args:
         results: Needs density_grid and prior_density in pictures.npz; takes points.
@@ -97,11 +105,14 @@ def prior_density(results: files.Results) -> dict[str, Figure]:
         One figure by name.
     """
     grid = _grid(results)
-    prior = files.array(results, "prior_density", len(grid), len(grid))
+    every = files.array(results, "prior_density", None, len(grid), len(grid))
+    _, first = np.unique(every.reshape(len(every), -1), axis=0, return_index=True)
+    priors = every[np.sort(first)[:_COLUMNS]]
     points = (results.pictures or {}).get("points")
-    note = f"{_contour_note(prior)}; square-root colour scale"
-    figure = style.new(4.6 if points is None else 8.0, 3.95, note=note)
-    panels = figure.subplots(1, 1 if points is None else 2, squeeze=False)[0]
+    note = f"{_contour_note(priors)}; square-root colour scale"
+    count = len(priors) + (points is not None)
+    figure = style.new(1.2 + 3.4 * count, 3.95, note=note)
+    panels = figure.subplots(1, count, squeeze=False)[0]
     if points is not None:
         points = files.array(results, "points", None, 2)
         panels[0].scatter(*points.T, s=5, color="0.2", linewidths=0)
@@ -110,11 +121,11 @@ def prior_density(results: files.Results) -> dict[str, Figure]:
         panels[0].set(xlabel="$x_1$", ylabel="$x_2$")
         panels[0].set_title(f"data, n = {len(points)}")
         panels[0].spines[["top", "right"]].set_visible(True)
-    axes = panels[-1]
-    image = _heat(axes, grid, prior, prior.max())
-    axes.set(xlabel="$z_1$", ylabel="$z_2$")
-    axes.set_title("prior")
-    _contours(axes, grid, prior)
+    for axes, prior in zip(panels[-len(priors) :], priors, strict=True):
+        image = _heat(axes, grid, prior, priors.max())
+        axes.set(xlabel="$z_1$", ylabel="$z_2$")
+        axes.set_title("prior")
+        _contours(axes, grid, prior)
     figure.colorbar(image, ax=panels, label="p(z)", shrink=0.8)
     return {"prior_density": figure}
 

@@ -48,13 +48,17 @@ _PRIORS = {
     "learned": "anisotropic Gaussian, learned",
     "student_t": "Student-t",
 }
-_SYMBOLS = {"beta": "β", "alpha": "α", "df": "ν"}
+_SYMBOLS = {"beta": "β", "alpha": "α", "gamma": "γ", "df": "ν", "spike": "spike"}
 _SCORES = {
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
     "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))  (nats)",
     "mutual_information": "I(z; n)  (nats)",
     "log_det": "mean of log |S(x)|  (nats)",
+    "mig": "mutual information gap",
+    "tc_between": "dependence between groups  (nats)",
+    "tc_within": "dependence inside groups  (nats)",
+    "hoyer": "Hoyer sparsity",
     "kl": "KL(q(z|x) ‖ p(z))  (nats)",
 }
 

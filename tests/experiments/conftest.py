@@ -38,10 +38,11 @@ class Small(NamedTuple):
         )
 
     def train(self, functions, members, *, calls=(STEPS,), root=3, **changes):
-        """Trains some of the runs; `changes` are settings of other values."""
+        """Trains some of the runs; `changes` are other weights."""
         init, advance = functions
         members = np.asarray(members)
-        setting = self.settings._replace(**changes)
+        setting = self.settings
+        setting = setting._replace(weights=setting.weights._replace(**changes))
         setting = jax.tree.map(lambda leaf: leaf[members], setting)
         keys, points = (
             self.keys(members, root=root),
@@ -66,10 +67,9 @@ def small():
     points = rng.integers(0, 65, (POINTS, 64), np.uint8)
     data = Data(points, rng.integers(0, 3, (POINTS, 5), np.uint8), 64, 8)
     rows = settings.rows(config)
-    table = problems.setting_arrays(config, data, rows)
-    sweep = Sweep(
-        config, problems.make(config, data), table, STEPS, data, data, pathlib.Path()
-    )
+    problem = problems.make(config, data)
+    table = problems.setting_arrays(config, data, rows, problem)
+    sweep = Sweep(config, problem, table, STEPS, data, data, pathlib.Path())
     return Small(sweep, table)
 
 

@@ -11,7 +11,9 @@ from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from experiments import problem as problems
 from experiments import settings
 from experiments import sweep as sweeps
+from experiments.algebra import Weights
 from experiments.data import Data
+from experiments.prior import Traced
 from experiments.problem import Setting
 from experiments.sweep import Sweep
 
@@ -130,8 +132,9 @@ def fake(config):
 
 
 def setting(config):
-    number = jnp.zeros(())
-    return Setting(number, number, number, jnp.zeros(config.model.latents), number)
+    zero = jnp.zeros(())
+    prior = Traced(zero, zero, jnp.zeros(config.model.latents), zero)
+    return Setting(Weights(zero, zero, zero, zero), prior, zero, zero, zero)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -50,11 +50,11 @@ def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     q = problems.encode(problem, params, x)
     logits = problems.decode(problem, params, jnp.zeros((SIZE, 3))).logits
     log_px = 64 * jax.vmap(bernoulli.log_prob)(Bernoulli(logits), x)
-    p = priors.anisotropic(setting.log_variances)
+    p = priors.anisotropic(setting.prior.log_variances)
     kl = jax.vmap(lambda q: gaussian.kl(q, p))(q)
     np.testing.assert_allclose(found["reconstruction"], -jnp.mean(log_px), rtol=1e-5)
     np.testing.assert_allclose(found["kl"], jnp.mean(kl), rtol=1e-5)
-    loss = found["reconstruction"] + float(setting.beta) * found["kl"]
+    loss = found["reconstruction"] + float(setting.weights.beta) * found["kl"]
     np.testing.assert_allclose(found["loss"], loss, rtol=1e-6)
     log_det = 2 * jnp.mean(jnp.sum(jnp.log(q.scale), axis=1))
     np.testing.assert_allclose(found["log_det"], log_det, rtol=1e-4)
@@ -76,7 +76,7 @@ def plane():
     config = settings.validate(config)
     data = Data(CENTRES, np.zeros((4, 1), int), 1, 0)
     problem = problems.make(config, data)
-    setting = problems.setting_arrays(config, data, settings.rows(config))
+    setting = problems.setting_arrays(config, data, settings.rows(config), problem)
     setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0
     start = problems.init(jax.random.key(0), problem, setting)
     scores = jax.jit(evaluate.make(problem, config))

@@ -91,7 +91,7 @@ def pinwheel(tmp_path):
         "density_grid": axis,
         "density": np.stack([0.5 * prior, prior, prior, 3.0 * prior]),
         "density_run": np.arange(4),
-        "prior_density": prior,
+        "prior_density": np.stack([prior] * 4),
         "points": np.random.default_rng(0).normal(size=(40, 2)),
     }
     return write(tmp_path / "pinwheel", config, PINWHEEL, scores, pictures)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import evaluate, main, results, train
+from experiments import evaluate, main, results, settings, train
 
 FILES = (
     *("config.json", "env.json", "settings.json", "metrics.csv", "scores.csv"),
@@ -59,10 +59,10 @@ def check_files(workdir, *, num_settings, figures):
 def check_summary(workdir):
     """Means and intervals, again from scores.csv."""
     scores, summary = table(workdir / "scores.csv"), table(workdir / "summary.csv")
-    columns = ("prior", "df", "beta", "alpha")
+    columns = settings.COLUMNS
     names = [name for name in evaluate.COLUMNS if name in scores[0]]
-    settings = {tuple(row[c] for c in columns) for row in scores}
-    assert len(summary) == len(names) * len(settings)
+    combinations = {tuple(row[c] for c in columns) for row in scores}
+    assert len(summary) == len(names) * len(combinations)
     for row in summary:
         values = [
             float(run[row["score"]])
@@ -95,11 +95,10 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(plane, shapes):
         value = {
             name: float(entry or 0)
             for name, entry in row.items()
-            if name
-            in ("loss", "reconstruction", "kl", "beta", "alpha", "kl_prior_aggregate")
+            if name in ("loss", "reconstruction", "kl", "beta", "alpha", "mismatch")
         }
         expected = value["reconstruction"] + value["beta"] * value["kl"]
-        expected += value["alpha"] * value.get("kl_prior_aggregate", 0.0)
+        expected += value["alpha"] * value.get("mismatch", 0.0)
         assert value["loss"] == pytest.approx(expected, rel=1e-5, abs=1e-4)
 
 

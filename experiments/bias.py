@@ -1,0 +1,250 @@
+"""How far minibatch estimates of the aggregate posterior are from the exact values.
+
+    python -m experiments.bias --synthetic
+    python -m experiments.bias --workdir=results/pinwheel_beta --run=3
+
+For each batch size B and each estimator of `decomp.minibatch`: the entropy of q(z), the
+index-code mutual information, the total correlation and KL(q(z)‖p(z)) over repeated
+minibatches, beside the values of all N posteriors. Prints a table and writes it as
+bias.md, bias.csv and bias.json, with a figure.
+
+Source: Mathieu et al. 2018, App. C.
+"""
+
+import argparse
+import functools
+import itertools
+import math
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import matplotlib.style
+import numpy as np
+from tqdm import tqdm
+
+from decomp import decomposition, minibatch
+from decomp.distributions import gaussian
+from decomp.distributions.gaussian import Gaussian
+from experiments import files, posteriors
+from experiments.drawing import bias as drawing
+from experiments.drawing import style
+from experiments.drawing.bias import QUANTITIES, Cell, Regime
+from experiments.posteriors import Posteriors
+from experiments.progress import say
+
+_BATCHES = (16, 32, 64, 256, 1024)
+_LEAST = 16  # minibatches of a mean, for its standard error
+_AT_ONCE = 256  # draws of q(z) between two marks of progress
+_ROUNDING = 1e-3  # nats
+
+_sampled = jax.jit(
+    functools.partial(decomposition.sampled, num_samples=_AT_ONCE), static_argnums=2
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0, or 2 after one line for what cannot be used."""
+    try:
+        options = _parser().parse_args(arguments)
+        if options.workdir:
+            sets = iter([posteriors.trained(options.workdir, options.run)])
+        else:
+            sets = posteriors.synthetic(points=options.points, seed=options.seed)
+        regimes = [regime(given, options) for given in sets]
+        folder = options.out or (options.workdir or pathlib.Path("results")) / "bias"
+        folder.mkdir(parents=True, exist_ok=True)
+        say(table(regimes))
+        for path in write(folder, regimes):
+            say(str(path))
+    except (ValueError, OSError) as error:
+        print(f"experiments.bias: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def regime(given: Posteriors, options: argparse.Namespace) -> Regime:
+    """The exact values and the estimates of a set of posteriors."""
+    q, (size, latents) = given.q, given.q.loc.shape
+    batches = _batches(options.batches, size)
+    draws = max(2048, min(options.samples, 2**31 // (size * latents)))
+    key, rng = jax.random.key(options.seed), np.random.default_rng(options.seed)
+    total = draws // _AT_ONCE + len(batches)
+    conditional = float(jnp.mean(jax.vmap(gaussian.entropy)(q)))
+    say(f"{given.name}: {size:,} posteriors, {draws:,} draws of q(z)")
+    with tqdm(total=total, desc=given.name, disable=None, leave=False) as bar:
+        exact = _exact(jax.random.fold_in(key, 0), given, draws, bar)
+        cells = []
+        for batch in batches:
+            count = max(_LEAST, -(-options.samples // batch))
+            chosen = [rng.choice(size, batch, replace=False) for _ in range(count)]
+            values = _estimates(
+                jax.random.fold_in(key, batch), q, np.stack(chosen), given.log_pz
+            )
+            cells += _cells(batch, np.asarray(values, np.float64))
+            bar.update()
+    information, error = exact["mutual_information"]
+    # Of smaller error than the mean of −log q(z), which estimates `conditional` too.
+    exact["entropy"] = information + conditional, error
+    predicted = {
+        "entropy": math.log(size) + conditional,  # Eq. 11
+        "mutual_information": math.log(size),
+        "kl": information + exact["kl"][0] - math.log(size),  # Eq. 12
+    }
+    return Regime(given.name, size, latents, exact, predicted, cells)
+
+
+def table(regimes: Sequence[Regime]) -> str:
+    """A Markdown table per regime."""
+    return "\n\n".join(f"## {r.name}\n\n{_facts(r)}\n\n{_rows(r)}" for r in regimes)
+
+
+def write(folder: pathlib.Path, regimes: Sequence[Regime]) -> list[pathlib.Path]:
+    """Writes the tables and the figure; returns the paths."""
+    paths = [folder / f"bias.{suffix}" for suffix in ("md", "csv", "json")]
+    files.write(paths[0], (table(regimes) + "\n").encode())
+    added = ["exact", "exact_stderr", "bias", "predicted", "exceeds_log_n"]
+    files.write_csv(
+        paths[1],
+        ["regime", "points", "latents", *Cell._fields, *added],
+        ((*r[:3], *cell, *_beside(r, cell)) for r in regimes for cell in r.cells),
+    )
+    plain = [r._asdict() | {"cells": [c._asdict() for c in r.cells]} for r in regimes]
+    files.write_json(paths[2], plain)
+    with matplotlib.style.context(["default", style.RC]):
+        title = "Minibatch estimates of the aggregate posterior, and the exact values"
+        made = drawing.figure(list(regimes), title=title)
+        return paths + style.save(made, folder / "bias")
+
+
+def _exact(
+    key: jax.Array, given: Posteriors, draws: int, bar: tqdm
+) -> dict[str, tuple[float, float]]:
+    """Values and standard errors by quantity, in equal parts."""
+    parts = []
+    for i in range(draws // _AT_ONCE):
+        part = _sampled(jax.random.fold_in(key, i), given.q, given.log_pz)
+        parts.append(jax.device_get(part))
+        bar.update()
+    whole = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)._asdict()
+    means = {name: float(np.mean(whole[name].value)) for name in QUANTITIES}
+    return {
+        name: (mean, float(np.linalg.norm(whole[name].stderr)) / len(parts))
+        for name, mean in means.items()
+    }
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _estimates(
+    key: jax.Array,
+    q: Gaussian,
+    chosen: jax.Array,
+    log_pz: Callable[[jax.Array], jax.Array],
+) -> jax.Array:
+    """Every quantity by every estimator, of minibatches `[M, B]`: `[M, E, 4]`."""
+    size, batch = len(q.loc), chosen.shape[1]
+    weights = jnp.stack([of(batch, size) for of in minibatch.ESTIMATORS.values()])
+
+    def one(i: jax.Array) -> jax.Array:
+        part = jax.tree.map(lambda leaf: leaf[chosen[i]], q)
+        z = gaussian.sample(jax.random.fold_in(key, i), part)
+        log_pz_mean = jnp.mean(jax.vmap(log_pz)(z))
+
+        def by(log_weights: jax.Array) -> jax.Array:
+            terms = minibatch.log_densities(part, z, log_weights)
+            log_qz_x, log_qz, _, log_prod_qz = map(jnp.mean, terms)
+            parts = (log_qz_x - log_qz, log_qz - log_prod_qz, log_qz - log_pz_mean)
+            return jnp.stack([-log_qz, *parts])
+
+        return jax.lax.map(by, weights)
+
+    return jax.lax.map(one, jnp.arange(len(chosen)))
+
+
+def _cells(batch: int, values: np.ndarray) -> list[Cell]:
+    values = values.reshape(len(values), -1)
+    stderr = values.std(axis=0, ddof=1) / math.sqrt(len(values))
+    columns = np.stack([values.mean(axis=0), stderr, (values < 0).mean(axis=0)], axis=1)
+    names = itertools.product(minibatch.ESTIMATORS, QUANTITIES)
+    return [
+        Cell(batch, *name, *row)
+        for name, row in zip(names, columns.tolist(), strict=True)
+    ]
+
+
+def _beside(regime: Regime, cell: Cell) -> tuple[float, float, float, Any, bool]:
+    """The exact value, its error, the bias, what is predicted, whether I > log n."""
+    value, stderr = regime.exact[cell.quantity]
+    predicted = regime.predicted.get(cell.quantity, "")
+    exceeds = cell.mean > math.log(regime.points) + _ROUNDING
+    flag = exceeds and cell.quantity == "mutual_information"
+    return value, stderr, cell.mean - value, predicted, flag
+
+
+def _facts(regime: Regime) -> str:
+    entropy, kl = regime.predicted["entropy"], regime.predicted["kl"]
+    return (
+        f"n = {regime.points:,}, D = {regime.latents}, log n = "
+        f"{math.log(regime.points):.3f}. In nats: mean ± standard error (bias). Where "
+        f"no two posteriors of a minibatch overlap, Eq. 11 expects {entropy:.3f} for "
+        f"H[q(z)] and Eq. 12 {kl:.3f} for KL(q(z) ‖ p(z))."
+    )
+
+
+def _rows(regime: Regime) -> str:
+    head = ["B", "estimator", *QUANTITIES.values(), "KL < 0", "I > log n"]
+    exact = [f"{value:.3f} ± {error:.3f}" for value, error in regime.exact.values()]
+    rows = [head, ["n", "exact", *exact, "", ""]]
+    for (batch, name), group in itertools.groupby(regime.cells, lambda cell: cell[:2]):
+        cells = list(group)
+        *_, biases, _, flags = zip(*(_beside(regime, c) for c in cells), strict=True)
+        shown = [
+            f"{cell.mean:.3f} ± {cell.stderr:.3f} ({bias:+.3f})"
+            for cell, bias in zip(cells, biases, strict=True)
+        ]
+        last = [f"{cells[-1].negative:.0%}", "yes" if any(flags) else ""]
+        rows.append([str(batch), style.number(name), *shown, *last])
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|--:|---|" + "--:|" * (len(head) - 2), *lines[1:]])
+
+
+def _batches(text: str | None, size: int) -> list[int]:
+    """Batch sizes in order; by default those of `_BATCHES` that the data allow."""
+    if text is None:
+        return [batch for batch in _BATCHES if batch <= size] or [size]
+    words = text.split(",")
+    if not all(word.strip().isdecimal() and 1 <= int(word) <= size for word in words):
+        raise ValueError(
+            f"--batches expects whole numbers from 1 to {size}, the number of points, "
+            f"with commas between; got {text}."
+        )
+    return sorted({int(word) for word in words})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="experiments.bias", description=__doc__.splitlines()[0]
+    )
+
+    def refuse(message: str) -> None:
+        raise ValueError(message)
+
+    parser.error = refuse  # one line, as for every other error
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--workdir", type=pathlib.Path, help="of a trained sweep")
+    source.add_argument("--synthetic", action="store_true", help="posteriors instead")
+    add = parser.add_argument
+    add("--run", type=int, help="number of a run in scores.csv; the first by default")
+    add("--points", type=int, default=2000, help="of each synthetic set; 2000")
+    add("--out", type=pathlib.Path, help="folder to write; WORKDIR/bias, results/bias")
+    add("--batches", help="sizes B; 16,32,64,256,1024 as far as the data allow")
+    add("--samples", type=int, default=2**14, help="draws of z behind a number; 16384")
+    add("--seed", type=int, default=0, help="of the draws and the synthetic means; 0")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

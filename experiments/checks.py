@@ -1,0 +1,148 @@
+"""What a config may combine; a refusal is one line with the field and the choices."""
+
+import math
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from experiments import algebra
+
+
+def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
+    """Raises ValueError for a config whose fields do not go together.
+
+    Args:
+        config: With every field valid by itself.
+        rows: Its settings.
+    """
+    _axes(config)
+    _prior(config)
+    _objective(config)
+    for row in rows:
+        reason = algebra.refusal(
+            row,
+            groups=config.objective.groups,
+            prior_groups=config.prior.groups,
+        )
+        if reason:
+            raise ValueError(reason)
+    _data(config)
+
+
+def _axes(config: ConfigDict) -> None:
+    names = config.prior.name
+    if len(names) > 1 and not set(names) <= set(algebra.GAUSSIANS):
+        raise ValueError(
+            f"prior.name sweeps over {algebra.GAUSSIANS} only, as other priors are "
+            f"other programs; got {names}."
+        )
+    for name in ("alpha", "beta", "gamma"):
+        values = config.objective[name]
+        if not all(0 <= value < math.inf for value in values):
+            raise ValueError(
+                f"objective.{name} expects finite values ≥ 0; got {values}."
+            )
+        read = any(name in algebra.OBJECTIVES[o].weights for o in config.objective.name)
+        if len(values) > 1 and not read:
+            raise ValueError(
+                f"objective.{name} is not read by objective.name = "
+                f"{config.objective.name}; expected one value, got {values}."
+            )
+    if not all(value > 0 for value in config.prior.df):
+        raise ValueError(f"prior.df expects values above 0; got {config.prior.df}.")
+    if not all(0 <= value < 1 for value in config.prior.spike):
+        raise ValueError(
+            f"prior.spike expects probabilities in [0, 1); got {config.prior.spike}."
+        )
+
+
+def _prior(config: ConfigDict) -> None:
+    """The size of the latent space against the prior."""
+    name, latents = config.prior.name[0], config.model.latents
+    if name == "clusters" and latents != 2:
+        raise ValueError(
+            "prior.name = clusters lies in the plane and expects model.latents = 2; "
+            f"got {latents}. prior.name = mixture takes any."
+        )
+    for field, groups in (
+        ("prior.groups", config.prior.groups if name == "subspaces" else ()),
+        ("objective.groups", config.objective.groups),
+    ):
+        if groups and (sum(groups) != latents or min(groups) < 1):
+            raise ValueError(
+                f"{field} expects sizes that add up to model.latents = {latents}; "
+                f"got {groups}."
+            )
+    if name == "subspaces" and not config.prior.groups:
+        raise ValueError(
+            "prior.name = subspaces expects prior.groups, such as 5,5 for two "
+            "subspaces of five latents; got none."
+        )
+    if name == "hierarchical" and not 0 < config.prior.top < latents:
+        raise ValueError(
+            "prior.name = hierarchical expects prior.top between 1 and "
+            f"model.latents − 1 = {latents - 1}; got {config.prior.top}."
+        )
+
+
+def _objective(config: ConfigDict) -> None:
+    objective = config.objective
+    if "iwae" in objective.name and len(set(objective.name)) > 1:
+        raise ValueError(
+            "objective.name = iwae is a program of its own and is not swept with "
+            f"others; got {objective.name}."
+        )
+    free = any(
+        algebra.OBJECTIVES[name].divergence == algebra.FREE for name in objective.name
+    )
+    if len(objective.divergence) > 1 and not free:
+        raise ValueError(
+            f"objective.divergence is not chosen by objective.name = {objective.name}; "
+            f"expected one value, got {objective.divergence}."
+        )
+    if "hfvae" in objective.name and not objective.groups:
+        raise ValueError(
+            "objective.name = hfvae expects objective.groups, sizes of groups of "
+            "latents such as 5,5; got none."
+        )
+    if objective.warm_up > 1:
+        raise ValueError(
+            f"objective.warm_up expects a share in (0, 1]; got {objective.warm_up}."
+        )
+    exp = config.model.network == "dense" and config.model.scale == "exp"
+    if objective.matched and not (exp and config.train.optimiser == "adam"):
+        raise ValueError(
+            "objective.matched expects model.network = dense, model.scale = exp and "
+            f"train.optimiser = adam; got {config.model.network}, "
+            f"{config.model.scale} and {config.train.optimiser}."
+        )
+
+
+def _data(config: ConfigDict) -> None:
+    plane = config.data.name == "pinwheel"
+    if plane and config.model.latents != 2:
+        raise ValueError(
+            "data.name = pinwheel is scored by quadrature in the plane and expects "
+            f"model.latents = 2; got {config.model.latents}."
+        )
+    expected = "gaussian" if plane else "bernoulli"
+    if config.model.likelihood != expected:
+        raise ValueError(
+            f"data.name = {config.data.name} expects model.likelihood = {expected}; "
+            f"got {config.model.likelihood}."
+        )
+    sprites = config.data.name == "dsprites"
+    if config.model.network == "conv" and not (sprites and config.data.side == 64):
+        raise ValueError(
+            "model.network = conv expects dsprites of data.side = 64; got "
+            f"{config.data.name} of {config.data.side}."
+        )
+    if config.data.name == "fashion_mnist" and set(config.evaluate.metrics) != {
+        "hoyer"
+    }:
+        raise ValueError(
+            "data.name = fashion_mnist has classes but no factors and expects "
+            f"evaluate.metrics = ('hoyer',); got {config.evaluate.metrics}."
+        )
+    if config.data.source == "file" and not config.data.path:
+        raise ValueError("data.source = file expects data.path; got an empty path.")

@@ -1,0 +1,125 @@
+"""Scores against each swept column, the other columns at their usual value."""
+
+from collections import Counter
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.drawing import files, style
+
+
+def ablation(results: files.Results) -> dict[str, Figure]:
+    """Draws a row of panels per score of `figure_score`, a column per swept column.
+
+    `figure_sweeps` of config.json names the columns. With several of them a panel holds
+    the settings whose other columns have their most frequent value, the baseline; with
+    one it holds every setting.
+
+    Args:
+        results: Needs summary.csv.
+
+    Returns:
+        One figure by name.
+    """
+    rows = files.summary(results)
+    names = results.config.get("figure_sweeps", [])
+    scores = [
+        name
+        for name in results.config.get("figure_score", [])
+        if any(name in row.cells for row in rows)
+    ]
+    if not scores or not names:
+        raise files.Missing("figure_score or figure_sweeps name nothing in summary.csv")
+    for name in names:
+        if name not in rows[0].setting:
+            raise ValueError(f"config.json: figure_sweeps has {name!r}, not a column.")
+    usual = _usual(rows, names)
+    figure = style.new(
+        max(2.9 * len(names), 5.0) + 0.6,
+        1.75 * len(scores) + 1.3,
+        str(results.config.get("title", "")),
+        f"{_baseline(usual, names)}{style.runs(rows, scores)}",
+    )
+    grid = figure.subplots(
+        len(scores), len(names), sharex="col", sharey="row", squeeze=False
+    )
+    for name, column in zip(names, grid.T, strict=True):
+        members = _members(rows, name, usual)
+        for score, axes in zip(scores, column, strict=True):
+            _panel(axes, members, name, score)
+        words = _tick_words([row.setting[name] for row in members])
+        slanted = max(map(len, words)) > 6
+        column[-1].set_xticks(
+            range(len(members)),
+            words,
+            rotation=35 if slanted else 0,
+            ha="right" if slanted else "center",
+            rotation_mode="anchor",
+        )
+        column[-1].set_xlabel(style.symbol(name))
+    for score, axes in zip(scores, grid[:, 0], strict=True):
+        axes.set_ylabel(style.score(score, per="example").replace("  (", "\n("))
+    figure.align_ylabels(grid[:, 0])
+    return {"ablation": figure}
+
+
+def _usual(rows: list[files.Row], names: list[str]) -> dict[str, files.Value]:
+    """The most frequent value of each column, where there are several to tell apart."""
+    if len(names) == 1:
+        return {}
+    counts = {name: Counter(row.setting[name] for row in rows) for name in names}
+    return {name: count.most_common(1)[0][0] for name, count in counts.items()}
+
+
+def _members(
+    rows: list[files.Row], name: str, usual: dict[str, files.Value]
+) -> list[files.Row]:
+    """The settings that differ from the baseline in one column, in its order."""
+    members = [
+        row
+        for row in rows
+        if all(row.setting[k] == v for k, v in usual.items() if k != name)
+    ]
+    numeric = all(isinstance(row.setting[name], float) for row in members)
+    return (
+        sorted(members, key=lambda row: style.rank(row.setting[name]))
+        if numeric
+        else members
+    )
+
+
+def _panel(axes: Axes, members: list[files.Row], name: str, score: str) -> None:
+    cells = [row.cells.get(score) for row in members]
+    places = [i for i, cell in enumerate(cells) if cell is not None]
+    found = [cells[i] for i in places]
+    mean = np.array([cell.mean for cell in found])
+    low = np.array([cell.low for cell in found])
+    high = np.array([cell.high for cell in found])
+    ordered = all(isinstance(row.setting[name], float) for row in members)
+    look = next(iter(style.series([name]).values()))
+    if ordered:
+        axes.fill_between(places, low, high, color=look["color"], alpha=0.18, lw=0)
+    axes.vlines(places, low, high, color=look["color"], linewidth=0.9, alpha=0.8)
+    axes.plot(places, mean, **look, linestyle="-" if ordered else "none")
+    axes.grid(color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.08)
+
+
+def _tick_words(values: list[files.Value]) -> list[str]:
+    """Values as written below the axis; a repeated one is told apart by its place."""
+    words = [style.number(value) for value in values]
+    seen: Counter[str] = Counter()
+    told = []
+    for word in words:
+        seen[word] += 1
+        told.append(word if seen[word] == 1 else f"{word} ({seen[word]})")
+    return told
+
+
+def _baseline(usual: dict[str, files.Value], names: list[str]) -> str:
+    if not usual:
+        return ""
+    words = ", ".join(f"{style.symbol(n)} = {style.number(usual[n])}" for n in names)
+    return f"baseline {words}; "

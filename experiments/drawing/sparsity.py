@@ -1,0 +1,134 @@
+"""Sparse codes: how sparse they are, and which latents each class uses."""
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.drawing import files, style
+
+_SCORE = "hoyer"
+_PANELS = 4  # matrices, at most
+_CURVES = 3.6  # inches, the width of the left panel
+
+
+def sparsity(results: files.Results) -> dict[str, Figure]:
+    """Draws the sparsity of the codes beside matrices of class by latent.
+
+    On the left it stands against `figure_label`, with a line per `figure_line`. A
+    matrix holds the mean |z_d| of every class in one run; its latents are sorted by
+    their total over the classes.
+
+    Args:
+        results: Needs summary.csv with the score hoyer, settings.json and, in
+            pictures.npz, class_magnitude `[settings, C, D]`; takes class_names `[C]`.
+
+    Returns:
+        One figure by name.
+    """
+    rows = [row for row in files.summary(results) if _SCORE in row.cells]
+    if not rows:
+        raise files.Missing(f"summary.csv has no score '{_SCORE}'")
+    settings = files.settings(results)
+    magnitude = files.array(results, "class_magnitude", len(settings), None, None)
+    names = _class_names(results, magnitude.shape[1])
+    key = files.column(results, "figure_line", "prior", settings[0])
+    label = files.column(results, "figure_label", "beta", settings[0])
+    shown = _spread(settings, key, label)
+    words = style.varying([settings[i] for i in shown]) or [label]
+    titles = [style.describe(settings[i], words) for i in shown]
+
+    title = str(results.config.get("title", ""))
+    note = f"{style.runs(rows, [_SCORE])}; matrices: one run each"
+    figure, left, panels = _canvas(magnitude[shown].shape, title, note)
+    _curves(left, rows, key, label)
+    _matrices(panels, magnitude[shown], titles, names)
+    bar = "mean |$z_d$| of a class"
+    figure.colorbar(panels[0].images[0], ax=panels, label=bar, aspect=30, pad=0.02)
+    return {"sparsity": figure}
+
+
+def _class_names(results: files.Results, count: int) -> list[str]:
+    if "class_names" in (results.pictures or {}):
+        return [str(name) for name in files.array(results, "class_names", count)]
+    return [str(i) for i in range(count)]
+
+
+def _spread(settings: list[files.Setting], key: str, label: str) -> list[int]:
+    """At most `_PANELS` settings, evenly spaced in the order of line and label."""
+
+    def rank(i: int) -> tuple:
+        return style.rank(settings[i][key]), style.rank(settings[i][label])
+
+    order = sorted(range(len(settings)), key=rank)
+    places = np.linspace(0, len(order) - 1, min(len(order), _PANELS))
+    return [order[round(place)] for place in places]
+
+
+def _canvas(
+    shape: tuple[int, ...], title: str, note: str
+) -> tuple[Figure, Axes, list[Axes]]:
+    """A figure with room for lines on the left and matrices of `shape` on the right."""
+    count, classes, latents = shape
+    across = 1 if count <= 2 else 2
+    down = math.ceil(count / across)
+    width = max(1.8, 0.07 * latents)
+    height = max(2.6, down * (0.16 * classes + 0.5)) + 1.0
+    figure = style.new(_CURVES + across * width + 1.6, height, title, note)
+    widths = [_CURVES, *[width] * across]
+    grid = figure.add_gridspec(down, 1 + across, width_ratios=widths)
+    left = figure.add_subplot(grid[:, 0])
+    places = [grid[i // across, 1 + i % across] for i in range(count)]
+    return figure, left, [figure.add_subplot(place) for place in places]
+
+
+def _curves(axes: Axes, rows: list[files.Row], key: str, label: str) -> None:
+    """A line per value of `key`; the values of `label` stand at equal steps."""
+    values = sorted({row.setting[label] for row in rows}, key=style.rank)
+    lines = {row.setting[key]: [] for row in rows}
+    for row in sorted(rows, key=lambda row: style.rank(row.setting[label])):
+        lines[row.setting[key]].append(row)
+    looks = style.series(list(lines))
+    for name, members in lines.items():
+        x = [values.index(row.setting[label]) for row in members]
+        cells = [row.cells[_SCORE] for row in members]
+        low, high = [c.low for c in cells], [c.high for c in cells]
+        colour = looks[name]["color"]
+        axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
+        axes.vlines(x, low, high, color=colour, linewidth=0.8, alpha=0.7)
+        words = style.describe(members[0].setting, [key])
+        axes.plot(x, [c.mean for c in cells], **looks[name], label=words)
+    if len(lines) > 1:
+        axes.legend()
+    axes.set_xticks(range(len(values)), [style.number(value) for value in values])
+    axes.set(xlabel=style.symbol(label), ylabel="Hoyer sparsity of the codes")
+    axes.grid(color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _matrices(
+    panels: list[Axes], magnitude: np.ndarray, titles: list[str], names: list[str]
+) -> None:
+    """The matrices `[panels, C, D]`, on one colour scale."""
+    top = np.max(magnitude, initial=1e-12, where=np.isfinite(magnitude))
+    for axes, values, title in zip(panels, magnitude, titles, strict=True):
+        order = np.argsort(-values.sum(axis=0), kind="stable")
+        axes.imshow(
+            values[:, order],
+            cmap="Blues",
+            vmin=0,
+            vmax=top,
+            aspect="auto",
+            extent=(0.5, len(order) + 0.5, len(names) - 0.5, -0.5),
+            interpolation="nearest",
+        )
+        place = axes.get_subplotspec()
+        axes.set_yticks(range(len(names)), names if place.colspan.start == 1 else [])
+        axes.set_xlabel("latents, by total" if place.is_last_row() else "")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.tick_params(length=0)
+        axes.set_title(title if np.isfinite(values).all() else f"{title}: diverged")
+        for spine in axes.spines.values():
+            spine.set_visible(True)

@@ -1,0 +1,185 @@
+"""Sets of posteriors on which estimators are judged: synthetic, or of a trained run."""
+
+import functools
+import json
+import math
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from decomp.distributions import gaussian
+from decomp.distributions.gaussian import Gaussian
+from experiments import data as data_lib
+from experiments import prior as priors
+from experiments import problem as problems
+from experiments import results, settings, sweep
+from experiments.drawing import style
+from experiments.problem import Params, Problem
+from experiments.sweep import Sweep
+
+_SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1
+_LATENTS = 5
+_CORRELATION = 0.7  # of the means of neighbouring dimensions
+
+
+class Posteriors(NamedTuple):
+    """All q(z|x_n), and the prior."""
+
+    name: str
+    q: Gaussian  # leaves [N, D]
+    log_pz: Callable[[jax.Array], jax.Array]  # [D] to []
+
+
+class Runs(NamedTuple):
+    """Some runs of a sweep and what they make of the same points."""
+
+    number: np.ndarray  # [R]
+    seed: np.ndarray  # [R]
+    setting: np.ndarray  # [R] place in `rows`
+    rows: list[dict[str, Any]]  # the settings of the sweep
+    codes: np.ndarray  # [R, N, D] posterior means
+    factors: np.ndarray  # [N, F] classes
+
+
+def synthetic(*, points: int, seed: int) -> Iterator[Posteriors]:
+    """Three degrees of overlap: a common scale around correlated Gaussian means.
+
+    Raises:
+        ValueError: For fewer than two points.
+    """
+    if points < 2:
+        raise ValueError(f"--points expects at least 2; got {points}.")
+    order = np.arange(_LATENTS)
+    covariance = _CORRELATION ** np.abs(order[:, None] - order[None, :])
+    means = np.random.default_rng(seed).normal(size=(points, _LATENTS))
+    means = means @ np.linalg.cholesky(covariance).T
+    prior = Gaussian(jnp.zeros(_LATENTS), jnp.ones(_LATENTS))
+    log_pz = functools.partial(gaussian.log_prob, prior)
+    for name, scale in _SCALES.items():
+        loc = jnp.asarray(math.sqrt(1 - scale**2) * means, jnp.float32)
+        q = Gaussian(loc, jnp.full_like(loc, scale))
+        yield Posteriors(f"{name} overlap, σ = {scale}", q, log_pz)
+
+
+def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
+    """Posteriors of a finished run over all its data; of the first if `run` is None.
+
+    Raises:
+        ValueError: In one line, for a folder or a run that cannot be used.
+    """
+    config = _config(workdir)
+    tables = results.finished(workdir)
+    numbers = tables["number"].tolist() if tables else []
+    if not numbers:
+        raise ValueError(f"{workdir}: no run has finished.")
+    run = numbers[0] if run is None else run
+    if run not in numbers:
+        raise ValueError(
+            f"{workdir}: run {run} has not finished; expected one of the "
+            f"{len(numbers)} from {numbers[0]} to {numbers[-1]}."
+        )
+    place = numbers.index(run)
+    if tables["diverged"][place] >= 0:
+        raise ValueError(f"{workdir}: run {run} diverged; choose another.")
+    rows = settings.rows(config)
+    work = sweep.make(config, rows, workdir)
+    row = int(tables["setting"][place])
+    setting = jax.tree.map(lambda leaf: leaf[row], work.settings)
+    first, index = int(tables["block"][place]), int(tables["index"][place])
+    params = results.read_params(workdir, first, index)
+    p = problems.prior(work.problem, params, setting)
+    names = style.varying(rows) or ["prior", "beta"]
+    return Posteriors(
+        f"run {run}: {style.describe(rows[row], names)}",
+        encode(work, params),
+        priors.log_prob(work.problem.prior, p),
+    )
+
+
+def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
+    """Posterior means of the first finished runs of every setting, of the same points.
+
+    Args:
+        workdir: Of an experiment on data with factors.
+        per_setting: Runs of every setting, at most.
+        points: A random subset of the data, at most all.
+
+    Raises:
+        ValueError: In one line, for a folder that cannot be used.
+    """
+    config = _config(workdir)
+    rows = settings.rows(config)
+    tables = results.finished(workdir)
+    if not tables:
+        raise ValueError(f"{workdir}: no run has finished.")
+    work = sweep.make(config, rows, workdir)
+    if len(work.problem.factor_sizes) < 2:
+        raise ValueError(f"{workdir}: expected data with factors; got a class alone.")
+    key = jax.random.fold_in(jax.random.key(config.rng), 3)
+    data = data_lib.subset(work.data, key, min(points, len(work.data.points)))
+    work = work._replace(data=data)
+    ok = tables["diverged"] < 0
+    chosen = np.concatenate(
+        [
+            np.flatnonzero((tables["setting"] == row) & ok)[:per_setting]
+            for row in range(len(rows))
+        ]
+    )
+    chosen = chosen[np.argsort(tables["block"][chosen], kind="stable")]
+    codes, block = [], None
+    for place in chosen:
+        if block is None or block[0] != tables["block"][place]:
+            first = int(tables["block"][place])
+            block = first, results.read_block(workdir, first)
+        index = tables["index"][place]
+        params = jax.tree.map(lambda leaf, i=index: leaf[i], block[1])
+        codes.append(np.asarray(encode(work, params).loc))
+    columns = (tables[name][chosen] for name in ("number", "seed", "setting"))
+    return Runs(*columns, rows, np.stack(codes), data.factors)
+
+
+def encode(work: Sweep, params: Params) -> Gaussian:
+    """Posteriors of all data, in blocks of one size; leaves `[N, D]`."""
+    points, block_of = work.data.points, _encoder(work.problem)
+    size = len(points)
+    block = min(work.config.evaluate.batch_size, size)
+    starts = np.minimum(np.arange(0, size, block), size - block)
+    found = [np.empty((size, work.problem.latents), np.float32) for _ in range(2)]
+    for start in tqdm(starts, desc="encoding", disable=None, leave=False):
+        part = slice(start, start + block)
+        for whole, values in zip(found, block_of(params, points[part]), strict=True):
+            whole[part] = values
+    return Gaussian(*map(jnp.asarray, found))
+
+
+@functools.cache
+def _encoder(problem: Problem) -> Callable[[Params, jax.Array], Gaussian]:
+    """The compiled encoder, one for all runs of a sweep."""
+
+    def encoder(params: Params, points: jax.Array) -> Gaussian:
+        return problems.encode(problem, params, problems.data_values(problem, points))
+
+    return jax.jit(encoder)
+
+
+def _config(workdir: pathlib.Path) -> ConfigDict:
+    """The config of a workdir, validated."""
+    path = workdir / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{workdir} is no workdir: it holds no config.json.")
+    try:
+        return settings.validate(ConfigDict(_with_tuples(json.loads(path.read_text()))))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is of another version: {error}.") from None
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_tuples(part) for name, part in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

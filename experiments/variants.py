@@ -1,0 +1,143 @@
+"""Every published variant of every metric, of the trained runs of a sweep.
+
+    python -m experiments.variants WORKDIR --metrics=kim_mnih,mig,sap
+
+Encodes the same points with some runs of every setting, scores their posterior means by
+the whole sheet, and UDR between the runs of a setting. Writes variants.csv (a row per
+run and variant), variants.md (mean ± 95 % interval per setting) and a figure of how far
+the variants of one metric lie apart, beside how far the settings do.
+"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import matplotlib.style
+import numpy as np
+
+from decomp.metrics import sheet, udr
+from experiments import files, posteriors, settings, summary
+from experiments.drawing import style
+from experiments.drawing import variants as drawing
+from experiments.progress import say
+
+_UDR_POINTS = 2_000  # of which correlations between runs are taken
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0, or 2 after one line for a workdir that cannot be scored."""
+    try:
+        options = _parser().parse_args(arguments)
+        metrics = _metrics(options)
+        runs = posteriors.runs(
+            options.workdir, per_setting=options.runs, points=options.points
+        )
+        say(f"scoring {len(runs.number)} runs at {runs.codes.shape[1]:,} points")
+        found = score(runs, metrics, options.seed)
+        rows = statistics(runs, found)
+        folder = options.out or options.workdir
+        say(summary.table(rows))
+        for path in write(folder, runs, found, rows):
+            say(str(path))
+    except (ValueError, OSError) as error:
+        print(f"experiments.variants: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def score(
+    runs: posteriors.Runs, metrics: Sequence[str], seed: int
+) -> dict[tuple[str, str], np.ndarray]:
+    """Values by metric and variant, `[R]`; of UDR, that of each run in its setting."""
+    key = jax.random.key(seed)
+    lines = sheet.many(key, runs.codes, runs.factors, metrics=metrics)
+    found = {
+        (line.metric, line.variant): np.array([run[i].value for run in lines])
+        for i, line in enumerate(lines[0])
+    }
+    codes = jnp.asarray(runs.codes[:, :_UDR_POINTS])
+    for preset in ("lasso", "spearman"):
+        values = np.full(len(runs.number), np.nan)
+        for setting in np.unique(runs.setting):
+            members = np.flatnonzero(runs.setting == setting)
+            if len(members) > 1:
+                values[members] = udr.score(codes[members], preset=preset).score
+        found["udr", preset] = values
+    return found
+
+
+def statistics(
+    runs: posteriors.Runs, found: dict[tuple[str, str], np.ndarray]
+) -> list[summary.Row]:
+    """Mean and interval of every variant over the runs of every setting."""
+    values = {
+        f"{metric} {variant}": array for (metric, variant), array in found.items()
+    }
+    used = sorted(set(runs.setting.tolist()))
+    place = np.searchsorted(used, runs.setting)
+    ok = np.ones(len(place), bool)
+    return summary.summarise([runs.rows[i] for i in used], place, ok, values)
+
+
+def write(
+    folder: pathlib.Path,
+    runs: posteriors.Runs,
+    found: dict[tuple[str, str], np.ndarray],
+    rows: list[summary.Row],
+) -> list[pathlib.Path]:
+    """Writes the tables and the figure; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_csv(
+        folder / "variants.csv",
+        ["run", "seed", *settings.COLUMNS, "metric", "variant", "value"],
+        (
+            (number, seed, *runs.rows[row].values(), *name, values[i])
+            for name, values in found.items()
+            for i, (number, seed, row) in enumerate(
+                zip(
+                    runs.number.tolist(),
+                    runs.seed.tolist(),
+                    runs.setting.tolist(),
+                    strict=True,
+                )
+            )
+        ),
+    )
+    files.write(folder / "variants.md", (summary.table(rows) + "\n").encode())
+    (folder / "figures").mkdir(exist_ok=True)
+    with matplotlib.style.context(["default", style.RC]):
+        figure = drawing.variants(rows, list(found))
+        drawn = style.save(figure, folder / "figures" / "variants")
+    return [folder / "variants.csv", folder / "variants.md", *drawn]
+
+
+def _metrics(options: argparse.Namespace) -> tuple[str, ...]:
+    if not options.metrics:
+        return sheet.FAST
+    return tuple(name.strip() for name in options.metrics.split(","))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="experiments.variants",
+        description="Scores the runs of a sweep by every variant of every metric.",
+    )
+
+    def add(name: str, default: Any, words: str, kind: Any = int) -> None:
+        parser.add_argument(name, default=default, type=kind, help=words)
+
+    parser.add_argument("workdir", type=pathlib.Path, help="a finished experiment")
+    add("--runs", 20, "runs of every setting, the first seeds (20)")
+    add("--points", 10_000, "points scored, a random subset (10,000)")
+    add("--metrics", "", "with commas between; default: all but DCI's trees", str)
+    add("--seed", 0, "of metrics that sample")
+    add("--out", None, "folder of the tables and the figure (WORKDIR)", pathlib.Path)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+import matplotlib.style
+import numpy as np
+import pytest
+
+from experiments.drawing import ablation, equivalence, files, style
+from experiments.drawing.files import Cell, Results, Row
+
+# Baseline (β, α) = (4, 1); every mean tells its setting.
+SETTINGS = [(1.0, 1.0), (4.0, 1.0), (8.0, 1.0), (4.0, 0.5), (4.0, 2.0)]
+
+
+def results(rows=(), scores=None, **config):
+    return Results({"figures": []} | config, list(rows), scores, None, None)
+
+
+def row(score="mig", **setting):
+    mean = sum(10**i * v for i, v in enumerate(setting.values()) if v != "word")
+    return Row(setting, {score: Cell(5, 0, mean, mean - 1, mean + 1)})
+
+
+def drawn(figure, found):
+    with matplotlib.style.context(["default", style.RC]):
+        (page,) = figure(found).values()
+        page.draw_without_rendering()
+    return page
+
+
+def test_a_column_holds_what_differs_from_the_baseline_in_it_alone():
+    rows = [row(beta=beta, alpha=alpha) for beta, alpha in SETTINGS]
+    page = drawn(
+        ablation.ablation,
+        results(rows, figure_sweeps=["beta", "alpha"], figure_score=["mig"]),
+    )
+    betas, alphas = page.axes
+    np.testing.assert_allclose(betas.lines[0].get_ydata(), [11, 14, 18])
+    np.testing.assert_allclose(alphas.lines[0].get_ydata(), [9, 14, 24])
+    assert [t.get_text() for t in alphas.get_xticklabels()] == ["0.5", "1", "2"]
+    assert "baseline β = 4, α = 1" in page._supxlabel.get_text()
+
+
+def test_a_single_column_holds_every_setting_and_repeated_words_are_told_apart():
+    rows = [
+        Row({"divergence": name, "alpha": alpha}, {"mig": Cell(5, 0, alpha, 0, 9)})
+        for name, alpha in (("moments", 0.0), ("moments", 3.0), ("mmd_rbf", 5.0))
+    ]
+    page = drawn(
+        ablation.ablation,
+        results(rows, figure_sweeps=["divergence"], figure_score=["mig"]),
+    )
+    words = [label.get_text() for label in page.axes[0].get_xticklabels()]
+    assert words == ["moments", "moments (2)", "mmd rbf"]
+    np.testing.assert_allclose(page.axes[0].lines[0].get_ydata(), [0, 3, 5])
+
+
+def test_a_score_or_column_that_is_not_there_is_named():
+    rows = [row(beta=1.0)]
+    with pytest.raises(files.Missing, match="name nothing"):
+        ablation.ablation(results(rows, figure_sweeps=["beta"], figure_score=["sap"]))
+    with pytest.raises(ValueError, match="figure_sweeps has 'gamma', not a column"):
+        ablation.ablation(results(rows, figure_sweeps=["gamma"], figure_score=["mig"]))
+
+
+def test_runs_of_one_seed_are_compared_and_the_ratio_is_of_standard_deviations():
+    latents, scores = 3, {}
+    for seed in range(4):
+        for name, log_det in (("beta_vae", -2.0), ("entropy_regularised", None)):
+            shifted = -2.0 + latents * np.log(4.0) if log_det is None else log_det
+            scores[len(scores)] = {
+                **{"seed": float(seed), "status": "ok", "objective": name},
+                **{"beta": 4.0, "log_det": shifted, "reconstruction": 50.0 + seed},
+            }
+    scores[0]["status"] = "diverged"  # and its partner has nobody to be compared with
+    found = results(scores=scores, model={"latents": latents})
+    left, right = drawn(equivalence.equivalence, found).axes
+    np.testing.assert_allclose(left.lines[0].get_ydata(), [2.0] * 3)
+    np.testing.assert_allclose(right.lines[0].get_xdata(), [51, 52, 53])
+    np.testing.assert_allclose(right.lines[0].get_ydata(), [51, 52, 53])
+
+
+def test_without_a_pair_there_is_nothing_to_compare():
+    scores = {0: {"seed": 0.0, "status": "ok", "objective": "beta_vae", "beta": 2.0}}
+    scores[0] |= {"log_det": 0.0, "reconstruction": 1.0}
+    with pytest.raises(files.Missing, match="no pair"):
+        equivalence.equivalence(results(scores=scores, model={"latents": 2}))

@@ -1,0 +1,157 @@
+"""Every cell of the table of objectives, divergences and priors."""
+
+import csv
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import algebra, main, mismatch, objective, settings
+from experiments import problem as problems
+from experiments.data import Data
+from tests.experiments.small_plane import POINTS, accepted, config_of
+
+FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
+JOINT = ("full_covariance", "clusters", "mixture", "subspaces", "hierarchical", "vamp")
+# What needs a prior that factorises; all else goes with any.
+OBJECTIVES_OF_FACTORISED = {"beta_tcvae", "hfvae", "factor_vae"}
+DIVERGENCES_OF_FACTORISED = {"mmd_rbf_dims", "mmd_imq_dims"}
+OBJECTIVES = [name for name in algebra.OBJECTIVES if name != "iwae"]
+CELLS = [
+    *((name, "kl_prior_aggregate") for name in OBJECTIVES),
+    *(("alpha_beta", name) for name in algebra.DIVERGENCES[1:]),
+]
+
+
+@functools.cache
+def data():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(POINTS, 2)).astype(np.float32)
+    return Data(points, np.zeros((POINTS, 1), np.uint8), 1, 0)
+
+
+@pytest.mark.parametrize("prior", [*FACTORISED, *JOINT])
+def test_a_cell_is_accepted_or_says_why_it_makes_no_sense(prior):
+    for name, divergence in [*CELLS, ("iwae", "kl_prior_aggregate")]:
+        found = accepted(prior, name, divergence)
+        needs = name in OBJECTIVES_OF_FACTORISED
+        needs |= divergence in DIVERGENCES_OF_FACTORISED
+        if prior in JOINT and needs:
+            assert "needs a prior that factorises over latents" in found
+            assert f"got {prior}" in found
+            assert "\n" not in found
+        else:
+            assert not isinstance(found, str), found
+
+
+@pytest.mark.parametrize("prior", [*FACTORISED, *JOINT])
+def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
+    """One program a prior: objective and divergence are traced, as in a sweep."""
+    valid = [accepted(prior, *cell) for cell in CELLS]
+    valid = [config for config in valid if not isinstance(config, str)]
+    rows = [row for config in valid for row in settings.rows(config)]
+    problem = problems.make(valid[-1], data())._replace(
+        objectives=tuple(OBJECTIVES),
+        divergences=tuple(dict.fromkeys(map(algebra.divergence, rows))),
+    )
+    table = problems.setting_arrays(valid[-1], data(), rows, problem)
+    first = jax.tree.map(lambda leaf: leaf[0], table)
+    assert problem.critic is not None  # the last cell is adversarial
+    params = problems.init(jax.random.key(0), problem, first)
+    points = jnp.asarray(data().points)
+    x, others = points[: POINTS // 2], points[POINTS // 2 :]
+
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    def loss_and_gradient(setting):
+        return jax.value_and_grad(objective.loss, has_aux=True)(
+            params, jax.random.key(1), problem, setting, jnp.ones(()), x, others
+        )
+
+    for index, row in enumerate(rows):
+        setting = jax.tree.map(lambda leaf, i=index: leaf[i], table)
+        (value, measures), gradient = loss_and_gradient(setting)
+        assert np.isfinite(value), row
+        assert np.all(np.isfinite(measures)), row
+        norms = {
+            part: sum(float(jnp.sum(jnp.abs(g))) for g in jax.tree.leaves(leaves))
+            for part, leaves in gradient.items()
+        }
+        assert all(math.isfinite(norm) for norm in norms.values()), row
+        assert norms["encoder"] > 0, row
+        assert norms["decoder"] > 0, row
+        if "prior" in norms and row["objective"] not in ("dip_vae_i", "wae_gan"):
+            is_isotropic = prior == "isotropic"  # not trained: its gradient is stopped
+            assert (norms["prior"] > 0) != is_isotropic, row
+
+
+def critic_problem(divergence):
+    config = settings.validate(config_of("isotropic", *divergence))
+    problem = problems.make(config, data())
+    rows = settings.rows(config)
+    table = problems.setting_arrays(config, data(), rows, problem)
+    setting = jax.tree.map(lambda leaf: leaf[0], table)
+    return problem, setting, problems.init(jax.random.key(0), problem, setting)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ("factor_vae", "kl_prior_aggregate"),
+        ("wae_gan", "kl_prior_aggregate"),
+        ("alpha_beta", "jensen_shannon"),
+    ],
+)
+def test_the_critics_loss_reaches_the_critic_alone_and_the_objective_all_else(cell):
+    problem, setting, params = critic_problem(cell)
+    points = jnp.asarray(data().points)
+    arguments = problem, params, setting, points[:12]
+
+    def critic(params):
+        key = jax.random.key(2)
+        return objective.critic_loss(
+            key, problem, params, setting, points[:12], points[12:]
+        )
+
+    def rest(params):
+        key, weights = jax.random.key(2), setting.weights
+        return jnp.mean(
+            objective.value(key, problem, params, *arguments[2:], weights)[0]
+        )
+
+    for loss, touches in ((critic, lambda part: part == "critic"), (rest, None)):
+        gradient = jax.grad(loss)(params)
+        for part, leaves in gradient.items():
+            total = sum(float(jnp.sum(jnp.abs(g))) for g in jax.tree.leaves(leaves))
+            expected = touches(part) if touches else part in ("encoder", "decoder")
+            assert (total > 0) == expected, (part, total)
+
+
+def test_every_objective_divergence_and_prior_is_in_the_table():
+    divergences = {divergence for _, divergence in CELLS}
+    own = {o.divergence for o in algebra.OBJECTIVES.values()} - {None, algebra.FREE}
+    assert divergences == set(algebra.DIVERGENCES)
+    assert {*FACTORISED, *JOINT} == set(algebra.PRIORS) - {"pca", "learned"}
+    assert set(mismatch.DIVERGENCES) == divergences | own | {algebra.NONE}
+
+
+def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
+    config = config_of("isotropic", "vae", "kl_prior_aggregate")
+    with config.unlocked():
+        config.seeds = 1
+        config.objective.name = tuple(OBJECTIVES)
+        config.objective.divergence = ("mmd_imq", "jensen_shannon")
+        config.objective.schedule.beta = "cyclic"
+        config.evaluate.samples_per_point = 2
+        config.figures = ()
+    main.run(config, tmp_path)
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    pairs = [(row["objective"], row["divergence"]) for row in rows]
+    free = [name for name, o in algebra.OBJECTIVES.items() if o.divergence == "free"]
+    assert len(set(pairs)) == len(pairs) == len(OBJECTIVES) + len(free)
+    assert {row["status"] for row in rows} == {"ok"}
+    losses = [float(row["loss"]) for row in rows]
+    assert len(set(losses)) == len(losses)

@@ -1,0 +1,198 @@
+import argparse
+import csv
+import json
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import pinwheel
+from decomp.distributions import gaussian
+from decomp.distributions.gaussian import Gaussian
+from experiments import bias, posteriors, results, settings, sweep
+from experiments import problem as problems
+from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
+from experiments.posteriors import Posteriors
+from experiments.runs import Runs
+
+OPTIONS = argparse.Namespace(batches="2,8", samples=64, seed=0)
+LOG_PZ = partial(
+    gaussian.log_prob, Gaussian(np.zeros(2, np.float32), np.float32([1, 1]))
+)
+
+
+def _regime(spacing):
+    """Eight posteriors of scale ½, their means on a diagonal line."""
+    loc = jnp.tile(spacing * jnp.arange(8.0)[:, None], 2)
+    q = Gaussian(loc, jnp.full((8, 2), 0.5))
+    return bias.regime(Posteriors("eight", q, LOG_PZ), OPTIONS)
+
+
+def _means(regime, batch, quantity):
+    return {
+        cell.estimator: (cell.mean, cell.stderr)
+        for cell in regime.cells
+        if (cell.batch, cell.quantity) == (batch, quantity)
+    }
+
+
+def test_a_batch_of_all_posteriors_is_exact_but_for_the_constant_of_mws():
+    regime = _regime(0.6)
+    for quantity, shift in zip(QUANTITIES, (1, 1, 1, -1), strict=True):
+        exact, stderr = regime.exact[quantity]
+        found = _means(regime, 8, quantity)
+        for name in ("batch_mean", "stratified", "symmetrised"):
+            mean, error = found[name]
+            assert abs(mean - exact) < 4 * math.hypot(stderr, error), quantity
+        shifted = found["batch_mean"][0] + shift * math.log(8)
+        np.testing.assert_allclose(found["weighted"][0], shifted, atol=1e-4)
+
+
+def test_without_overlap_the_predictions_hold_at_any_batch_size():
+    regime = _regime(100.0)
+    assert regime.predicted["mutual_information"] == math.log(8)
+    for quantity in ("entropy", "mutual_information", "kl"):
+        expected, stderr = regime.predicted[quantity], regime.exact[quantity][1]
+        exact = regime.exact[quantity][0]
+        np.testing.assert_allclose(exact, expected, rtol=1e-5, atol=1e-4)
+        for name in ("stratified", "symmetrised"):
+            mean, error = _means(regime, 2, quantity)[name]
+            assert abs(mean - expected) < 4 * math.hypot(stderr, error) + 1e-4
+    np.testing.assert_allclose(
+        _means(regime, 2, "mutual_information")["batch_mean"][0], math.log(2), rtol=1e-5
+    )
+    lines = bias.table([regime]).splitlines()
+    flagged = {line.split(" | ")[1] for line in lines if line.endswith("| yes |")}
+    assert flagged == {"weighted"}
+
+
+def _check_files(folder, *, regimes):
+    names = {"bias.md", "bias.csv", "bias.json", "bias.png", "bias.pdf"}
+    assert {path.name for path in folder.iterdir()} == names
+    with (folder / "bias.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == regimes * 4 * 4
+    plain = json.loads((folder / "bias.json").read_text())
+    assert [one["cells"][-1]["quantity"] for one in plain] == ["kl"] * regimes
+    first = plain[0]["exact"]["entropy"][0]
+    np.testing.assert_allclose(
+        float(rows[0]["bias"]), float(rows[0]["mean"]) - first, rtol=1e-9
+    )
+    return plain
+
+
+def test_synthetic_posteriors_get_tables_and_a_figure(tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["--synthetic", "--points=30", "--batches=4", "--samples=16"]
+    assert bias.main([*arguments, f"--out={out}"]) == 0
+    plain = _check_files(out, regimes=3)
+    information = [one["exact"]["mutual_information"][0] for one in plain]
+    assert math.log(30) + 1e-5 > information[0] > information[1] > information[2]
+    printed = capsys.readouterr().out
+    assert printed.count("| estimator |") == 3
+    assert str(out / "bias.png") in printed
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    """A pinwheel of 20 points with two runs that were never trained; one diverged."""
+    config = pinwheel.get_config("smoke")
+    with config.unlocked():
+        config.data.points = config.train.batch_size = 20
+        config.model.hidden = (3,)
+    config = settings.validate(config)
+    folder = tmp_path_factory.mktemp("runs")
+    results.open_workdir(folder, config.to_dict())
+    work = sweep.make(config, settings.rows(config), folder)
+    setting = jax.tree.map(lambda leaf: leaf[1:3], work.settings)
+    keys = jax.random.split(jax.random.key(0), 2)
+    params = jax.vmap(lambda key, s: problems.init(key, work.problem, s))(keys, setting)
+    runs = Runs(np.arange(1, 3), np.zeros(2, int), np.arange(1, 3))
+    diverged = np.array([-1, 3])
+    results.write_block(folder, runs, params, diverged, {}, np.zeros((2, 1, 5)))
+    return folder
+
+
+def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
+    given = posteriors.trained(workdir, None)
+    assert given.name == "run 1: β = 0.3, α = 0"
+    params = results.read_params(workdir, 1, 0)
+    config = settings.validate(posteriors._config(workdir))
+    work = sweep.make(config, settings.rows(config), workdir)
+    work.config.evaluate.unlock()
+    work.config.evaluate.batch_size = 8  # does not divide 20
+    whole = problems.encode(work.problem, params, jnp.asarray(work.data.points))
+    for leaves in (given.q, posteriors.encode(work, params)):
+        for one, other in zip(leaves, whole, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5)
+    z = jnp.array([0.0, 1.0])  # the mean of one of four clusters of variance 0.03
+    density = np.exp(np.float64(given.log_pz(z))) * 4 * 2 * np.pi * 0.03
+    np.testing.assert_allclose(density, 1, rtol=1e-5)
+
+
+def test_a_run_gets_its_files_beside_its_results(workdir):
+    assert bias.main([f"--workdir={workdir}", "--samples=16", "--batches=4"]) == 0
+    _check_files(workdir / "bias", regimes=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--workdir --synthetic is required"),
+        (["--synthetic", "--workdir=x"], "not allowed with"),
+        (["--synthetic", "--points=many"], "invalid int value"),
+        (["--synthetic", "--points=1"], "--points expects at least 2; got 1"),
+        (["--synthetic", "--points=50", "--batches=64"], "from 1 to 50"),
+        (["--synthetic", "--points=50", "--batches=8,,16"], "got 8,,16"),
+        (["--workdir=/nowhere"], "holds no config.json"),
+        (["--workdir={}", "--run=9"], "run 9 has not finished"),
+        (["--workdir={}", "--run=2"], "run 2 diverged"),
+        (["--workdir={}", "--batches=21"], "from 1 to 20"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(
+    workdir, tmp_path, capsys, arguments, message
+):
+    given = [argument.format(workdir) for argument in arguments]
+    assert bias.main([*given, f"--out={tmp_path}"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_folder_without_finished_runs_or_of_another_version_is_refused(
+    workdir, tmp_path
+):
+    config = json.loads((workdir / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="no run has finished"):
+        posteriors.trained(tmp_path, None)
+    del config["prior"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="another version"):
+        posteriors.trained(tmp_path, None)
+
+
+def test_batches_are_as_large_as_the_data_allow():
+    assert bias._batches(None, 100) == [16, 32, 64]
+    assert bias._batches(None, 7) == [7]
+    assert bias._batches("8, 4,8", 8) == [4, 8]
+
+
+def test_a_line_far_from_the_others_is_told_by_an_arrow():
+    cells = [
+        Cell(batch, estimator, quantity, mean, 0.01, 0.0)
+        for batch in (16, 64)
+        for estimator, mean in (("weighted", 30.0), ("symmetrised", 1.0))
+        for quantity in QUANTITIES
+    ]
+    exact = dict.fromkeys(QUANTITIES, (0.5, 0.01))
+    made = figure([Regime("r", 64, 5, exact, {"entropy": -9.0}, cells)], title="t")
+    first = made.axes[0]
+    texts = {text.get_text() for text in first.texts}
+    assert {"↑ weighted: 30.0", "↓ Eq. 11: −9.0", "symmetrised", "exact"} == texts
+    low, high = first.get_ylim()
+    assert -1 < low < 0.5 < 1.0 < high < 2

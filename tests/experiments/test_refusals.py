@@ -1,0 +1,85 @@
+"""What the table of objectives, divergences and priors refuses, and leaves out."""
+
+import pytest
+
+from experiments import settings
+from tests.experiments.small_plane import config_of
+
+
+def test_what_an_objective_does_not_read_is_neutral_and_not_swept_twice():
+    config = config_of("isotropic", "vae", "kl_prior_aggregate")
+    with config.unlocked():
+        config.objective.name = ("vae", "beta_vae")
+        config.objective.beta = (1.0, 4.0)
+    rows = settings.rows(settings.validate(config))
+    assert [(row["objective"], row["beta"]) for row in rows] == [
+        *(("vae", 1.0), ("beta_vae", 1.0), ("beta_vae", 4.0))
+    ]
+    assert {(row["alpha"], row["gamma"], row["divergence"]) for row in rows} == {
+        (0.0, 1.0, "none")
+    }
+
+
+def test_a_weight_that_nothing_reads_is_not_swept():
+    config = config_of("isotropic", "vae", "kl_prior_aggregate")
+    with config.unlocked():
+        config.objective.beta = (1.0, 4.0)
+    with pytest.raises(ValueError, match="objective.beta is not read by .*'vae'"):
+        settings.validate(config)
+
+
+@pytest.mark.parametrize(
+    ("cell", "fields", "message"),
+    [
+        (("dip_vae_ii",), {"prior.df": (2.0,)}, "covariance, .* above 2 only; got 2"),
+        (("hfvae",), {"objective.groups": ()}, "hfvae expects objective.groups"),
+        (("hfvae",), {"objective.groups": (1, 2)}, "add up to model.latents = 2"),
+        (("vae",), {"objective.divergence": ("moments",) * 2}, "is not chosen by"),
+        (("vae",), {"objective.name": ("vae", "iwae")}, "a program of its own"),
+        (("vae",), {"objective.warm_up": 1.5}, "a share in"),
+        (("vae",), {"objective.matched": True}, "matched expects model.network"),
+        (("vae",), {"objective.name": ("elbo",)}, "objective.name expects some of"),
+        (("vae",), {"prior.spike": (1.5,)}, "prior.spike expects probabilities"),
+        (("vae",), {"objective.schedule.beta": "cosine"}, "schedule.beta expects one"),
+    ],
+)
+def test_a_combination_that_cannot_be_is_refused_in_one_line(cell, fields, message):
+    config = config_of("student_t", *cell, "kl_prior_aggregate")
+    with config.unlocked():
+        for field, value in fields.items():
+            *sections, name = field.split(".")
+            section = config
+            for part in sections:
+                section = section[part]
+            section[name] = value
+    with pytest.raises(ValueError, match=message) as refusal:
+        settings.validate(config)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("prior", "fields", "message"),
+    [
+        ("subspaces", {"groups": ()}, "subspaces expects prior.groups"),
+        ("subspaces", {"groups": (1, 2)}, "prior.groups expects sizes that add up"),
+        ("hierarchical", {"top": 2}, "prior.top between 1 and model.latents − 1 = 1"),
+    ],
+)
+def test_the_latents_must_fit_the_prior(prior, fields, message):
+    config = config_of(prior, "vae", "kl_prior_aggregate")
+    with config.unlocked():
+        for name, value in fields.items():
+            config.prior[name] = value
+    with pytest.raises(ValueError, match=message):
+        settings.validate(config)
+
+
+def test_hfvae_takes_subspaces_of_its_own_groups_without_splitting_them():
+    config = config_of("subspaces", "hfvae", "kl_prior_aggregate")
+    with config.unlocked():
+        config.objective.groups = (2,)
+    with pytest.raises(ValueError, match=r"with objective\.gamma = 1"):
+        settings.validate(config)
+    with config.unlocked():
+        config.objective.gamma = (1.0,)
+    assert settings.validate(config)
