@@ -3,13 +3,16 @@ PYTHON ?= python3
 CONFIG ?= configs/shapes_anisotropic.py:laptop
 BIN := .venv/bin
 
-.PHONY: run test lint setup
+.PHONY: run test test-all lint setup
 
 run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: setup
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 lint: setup
 	$(BIN)/ruff format --check .

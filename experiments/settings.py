@@ -173,7 +173,8 @@ def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
     if objective.divergence != algebra.FREE:
         row["divergence"] = objective.divergence or algebra.NONE
     elif algebra.divergence(row) == algebra.NONE:
-        row["divergence"] = config.objective.divergence[0]
+        one, *others = config.objective.divergence
+        row["divergence"] = algebra.NONE if others else one  # not weighed
     if row["prior"] not in algebra.SWEPT_BY["df"]:
         row["df"] = math.inf
     if row["prior"] not in algebra.SWEPT_BY["spike"]:

@@ -5,10 +5,12 @@
 Encodes the same points with some runs of every setting, scores their posterior means by
 the whole sheet, and UDR between the runs of a setting. Writes variants.csv (a row per
 run and variant), variants.md (mean ± 95 % interval per setting) and a figure of how far
-the variants of one metric lie apart, beside how far the settings do.
+the variants of one metric lie apart, beside how far the settings do; `--redraw` makes
+the latter two from variants.csv.
 """
 
 import argparse
+import csv
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -32,6 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for a workdir that cannot be scored."""
     try:
         options = _parser().parse_args(arguments)
+        folder = options.out or options.workdir
+        if options.redraw:
+            runs, found = read(folder / "variants.csv")
+            for path in draw(folder, found, statistics(runs, found)):
+                say(str(path))
+            return 0
         metrics = _metrics(options)
         runs = posteriors.runs(
             options.workdir, per_setting=options.runs, points=options.points
@@ -39,9 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"scoring {len(runs.number)} runs at {runs.codes.shape[1]:,} points")
         found = score(runs, metrics, options.seed)
         rows = statistics(runs, found)
-        folder = options.out or options.workdir
         say(summary.table(rows))
-        for path in write(folder, runs, found, rows):
+        for path in [write(folder, runs, found), *draw(folder, found, rows)]:
             say(str(path))
     except (ValueError, OSError) as error:
         print(f"experiments.variants: {' '.join(str(error).split())}", file=sys.stderr)
@@ -87,9 +94,8 @@ def write(
     folder: pathlib.Path,
     runs: posteriors.Runs,
     found: dict[tuple[str, str], np.ndarray],
-    rows: list[summary.Row],
-) -> list[pathlib.Path]:
-    """Writes the tables and the figure; returns the paths."""
+) -> pathlib.Path:
+    """Writes variants.csv, a row per run and variant; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     files.write_csv(
         folder / "variants.csv",
@@ -107,12 +113,54 @@ def write(
             )
         ),
     )
+    return folder / "variants.csv"
+
+
+def read(
+    path: pathlib.Path,
+) -> tuple[posteriors.Runs, dict[tuple[str, str], np.ndarray]]:
+    """The runs, without codes and factors, and the values of a variants.csv."""
+    with path.open(newline="") as file:
+        table = list(csv.DictReader(file))
+    found: dict[tuple[str, str], list[float]] = {}
+    for line in table:
+        values = found.setdefault((line["metric"], line["variant"]), [])
+        values.append(float(line["value"]))
+    lines = table[: len(next(iter(found.values()), []))]  # each run once
+    keys = [tuple(line[name] for name in settings.COLUMNS) for line in lines]
+    rows = list(dict.fromkeys(keys))
+    runs = posteriors.Runs(
+        number=np.array([int(line["run"]) for line in lines]),
+        seed=np.array([int(line["seed"]) for line in lines]),
+        setting=np.array([rows.index(key) for key in keys]),
+        rows=[
+            dict(zip(settings.COLUMNS, map(_value, row), strict=True)) for row in rows
+        ],
+        codes=np.empty((len(lines), 0, 0)),
+        factors=np.empty((0, 0)),
+    )
+    return runs, {name: np.array(values) for name, values in found.items()}
+
+
+def draw(
+    folder: pathlib.Path,
+    found: dict[tuple[str, str], np.ndarray],
+    rows: list[summary.Row],
+) -> list[pathlib.Path]:
+    """Writes variants.md and the figure; returns the paths."""
     files.write(folder / "variants.md", (summary.table(rows) + "\n").encode())
     (folder / "figures").mkdir(exist_ok=True)
     with matplotlib.style.context(["default", style.RC]):
         figure = drawing.variants(rows, list(found))
         drawn = style.save(figure, folder / "figures" / "variants")
-    return [folder / "variants.csv", folder / "variants.md", *drawn]
+    return [folder / "variants.md", *drawn]
+
+
+def _value(entry: str) -> float | str:
+    try:
+        return float(entry)
+    except ValueError:
+        return entry
 
 
 def _metrics(options: argparse.Namespace) -> tuple[str, ...]:
@@ -135,6 +183,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--points", 10_000, "points scored, a random subset (10,000)")
     add("--metrics", "", "with commas between; default: all but DCI's trees", str)
     add("--seed", 0, "of metrics that sample")
+    parser.add_argument(
+        "--redraw", action="store_true", help="from variants.csv, without scoring"
+    )
     add("--out", None, "folder of the tables and the figure (WORKDIR)", pathlib.Path)
     return parser
 

@@ -4,7 +4,7 @@ import re
 import numpy as np
 
 from experiments import algebra, settings
-from tests.experiments.test_algebra import config_of
+from tests.experiments.small_plane import config_of
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 

@@ -11,6 +11,7 @@ images come back in canonical order. They are read and packed block by block, so
 """
 
 import logging
+import lzma
 import tokenize
 import zipfile
 import zlib
@@ -31,6 +32,9 @@ _BAD_FILE = (
     EOFError,
     RuntimeError,
     MemoryError,
+    TypeError,
+    OverflowError,
+    lzma.LZMAError,
     tokenize.TokenError,  # of a garbled .npy header
     zipfile.BadZipFile,
     zlib.error,

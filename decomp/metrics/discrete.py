@@ -48,6 +48,18 @@ def classes(
     return jnp.asarray(np.stack(columns, axis=1), jnp.int32), tuple(sizes)
 
 
+def check_classes(factors: jax.Array) -> None:
+    """Refuses factors that are not integer classes.
+
+    Raises:
+        ValueError: For floats, of which hardly two are equal.
+    """
+    if jnp.issubdtype(factors.dtype, jnp.floating):
+        raise ValueError(
+            f"expected classes, see discrete.classes; got {factors.dtype}."
+        )
+
+
 def resolve(
     factors: Any, sizes: tuple[int, ...] | None, *, bins: int | None = None
 ) -> tuple[jax.Array, tuple[int, ...]]:

@@ -62,7 +62,8 @@ def draw_pairs(
 
     Args:
         key: Consumed.
-        factors: Discrete labels `[N, F]`; they need not be a full grid.
+        factors: Integer classes `[N, F]`, see `discrete.classes`; they need not be a
+            full grid.
         points: M.
         samples: Pairs L of each point.
 
@@ -70,6 +71,7 @@ def draw_pairs(
         Pairs. A row may be paired with itself.
     """
     chex.assert_rank(factors, 2)
+    discrete.check_classes(factors)
     factor_key, first_key, second_key = jax.random.split(key, 3)
     num_points, num_factors = factors.shape
     factor = jax.random.randint(factor_key, (points,), 0, num_factors, jnp.int32)

@@ -18,7 +18,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import subsets
+from decomp.metrics import discrete, subsets
 
 
 class Votes(NamedTuple):
@@ -63,10 +63,7 @@ def draw_votes(
         Votes.
     """
     chex.assert_rank(factors, 2)
-    if jnp.issubdtype(factors.dtype, jnp.floating):
-        raise ValueError(
-            f"expected classes, see discrete.classes; got {factors.dtype}."
-        )
+    discrete.check_classes(factors)
     factor_key, value_key, point_key = jax.random.split(key, 3)
     num_points, num_factors = factors.shape
     factor = jax.random.randint(factor_key, (votes,), 0, num_factors)

@@ -51,24 +51,18 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
     smalls = [_small(results, i, grid, q) for i, q in enumerate(density)]
     groups = _groups(settings)
     lines = [
-        (
-            heading,
-            [
-                Panel(titles[i], density[i], prior[i], smalls[i])
-                for i in members[k : k + _COLUMNS]
-            ],
-        )
+        (heading, [Panel(titles[i], density[i], prior[i], smalls[i]) for i in line])
         for heading, members, titles in groups
-        for k in range(0, len(members), _COLUMNS)
+        for line in _lines(members)
     ]
     count = max(len(panels) for _, panels in lines)
     figure = style.new(
         min(1.95 * count + 1.3, 12.0),
-        2.3 * len(lines) + 1.0,
+        2.45 * len(lines) + 0.9,
         str(results.config.get("title", "")),
         f"{_contour_note(prior)}; {_small_note(results)}; square-root colour scale",
     )
-    figure.get_layout_engine().set(h_pad=0.08)
+    figure.get_layout_engine().set(h_pad=0.12)
     axes_grid = figure.subplots(
         len(lines), count, sharex=True, sharey=True, squeeze=False
     )
@@ -86,7 +80,7 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
     extend = "max" if np.any(density > top) else "neither"
     figure.colorbar(
         axes_grid[0, 0].images[0],
-        ax=axes_grid,
+        ax=figure.axes,
         label="q(z)",
         extend=extend,
         shrink=0.85,
@@ -138,10 +132,17 @@ def _grid(results: files.Results) -> np.ndarray:
 
 
 def _groups(settings: list[files.Setting]) -> list[tuple]:
-    """Heading, members and their titles: settings without alpha, then those with it."""
+    """Heading, members and their titles: settings without alpha, then those with it.
+
+    Settings that differ in more than α and β are one group in their order.
+    """
     for name in ("alpha", "beta"):
         if any(not isinstance(s.get(name), float) for s in settings):
             raise files.Missing(f"settings.json has no number in some '{name}'")
+    every = [*range(len(settings))]
+    if set(differing := style.varying(settings)) - {"alpha", "beta"}:
+        titles = {i: style.describe(settings[i], differing) for i in every}
+        return [("", every, titles)]
     parts = [
         [i for i, s in enumerate(settings) if (s["alpha"] == 0) == plain]
         for plain in (True, False)
@@ -157,6 +158,13 @@ def _groups(settings: list[files.Setting]) -> list[tuple]:
         heading = "" if fixed in differing else style.describe(group[0], [fixed])
         groups.append((heading, members, titles))
     return groups
+
+
+def _lines(members: list[int]) -> list[list[int]]:
+    """The members in rows of about equal length."""
+    count = -(-len(members) // _COLUMNS)
+    length = -(-len(members) // count)
+    return [members[k : k + length] for k in range(0, len(members), length)]
 
 
 def _small(

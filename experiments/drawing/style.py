@@ -48,6 +48,16 @@ _PRIORS = {
     "learned": "anisotropic Gaussian, learned",
     "student_t": "Student-t",
 }
+_DIVERGENCES = {
+    "kl_prior_aggregate": "KL(p‖q)",
+    "kl_aggregate_prior": "KL(q‖p)",
+    "mmd_rbf": "MMD, RBF",
+    "mmd_imq": "MMD, IMQ",
+    "mmd_rbf_dims": "MMD of marginals, RBF",
+    "mmd_imq_dims": "MMD of marginals, IMQ",
+    "sliced_wasserstein": "sliced Wasserstein",
+    "jensen_shannon": "Jensen–Shannon",
+}
 _SYMBOLS = {"beta": "β", "alpha": "α", "gamma": "γ", "df": "ν", "spike": "spike"}
 _SCORES = {
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
@@ -99,7 +109,9 @@ def number(value: Value) -> str:
     """A setting's value as printed: 0.3, 16, ∞; words lose their underscores."""
     if isinstance(value, float | int):
         return "∞" if math.isinf(value) else f"{value:.4g}".replace("-", "−")
-    return "none" if value is None else _PRIORS.get(value, value.replace("_", " "))
+    if value is None:
+        return "none"
+    return (_PRIORS | _DIVERGENCES).get(value, value.replace("_", " "))
 
 
 def rank(value: Value) -> tuple:

@@ -39,8 +39,7 @@ def variants(rows: list[Any], names: list[tuple[str, str]]) -> Figure:
     figure = style.new(
         8.2,
         height + 1.6,
-        "Variants of one metric, of the same codes",
-        f"means over {count} runs a setting; bars: 95 % t-interval",
+        note=f"means over {count} runs a setting; bars: 95 % t-interval",
     )
     axes = figure.subplots()
     places = _places(lines)
@@ -56,7 +55,11 @@ def variants(rows: list[Any], names: list[tuple[str, str]]) -> Figure:
         axes.plot(x, y, **look, label=label)
     _frame(axes, lines, places)
     figure.legend(
-        loc="outside upper center", ncols=min(3, len(labels)), columnspacing=1.4
+        loc="outside upper center",
+        title="Variants of one metric, of the same codes",
+        title_fontsize=12,
+        ncols=min(3, len(labels)),
+        columnspacing=1.4,
     )
     return figure
 
@@ -87,7 +90,9 @@ def _places(lines: list[Line]) -> list[float]:
 
 
 def _frame(axes: Axes, lines: list[Line], places: list[float]) -> None:
-    axes.set_yticks(places, [f"{line.metric}: {line.variant}" for line in lines])
+    axes.set_yticks(
+        places, [f"{line.metric}: {line.variant}".replace("_", " ") for line in lines]
+    )
     for place in places:
         axes.axhline(place, color="0.93", linewidth=7.0, zorder=0)
     axes.set_xlim(-0.01, 1.01)

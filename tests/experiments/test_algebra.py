@@ -15,6 +15,7 @@ from experiments.data import Data
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
+SLOW = ("laplace", "spike_slab", "full_covariance", "clusters", "hierarchical")
 JOINT = ("full_covariance", "clusters", "mixture", "subspaces", "hierarchical", "vamp")
 # What needs a prior that factorises; all else goes with any.
 OBJECTIVES_OF_FACTORISED = {"beta_tcvae", "hfvae", "factor_vae"}
@@ -47,7 +48,13 @@ def test_a_cell_is_accepted_or_says_why_it_makes_no_sense(prior):
             assert not isinstance(found, str), found
 
 
-@pytest.mark.parametrize("prior", [*FACTORISED, *JOINT])
+@pytest.mark.parametrize(
+    "prior",
+    [
+        pytest.param(prior, marks=pytest.mark.slow if prior in SLOW else ())
+        for prior in (*FACTORISED, *JOINT)
+    ],
+)
 def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
     """One program a prior: objective and divergence are traced, as in a sweep."""
     valid = [accepted(prior, *cell) for cell in CELLS]

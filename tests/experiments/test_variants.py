@@ -38,6 +38,12 @@ def test_every_variant_of_every_run_is_written_and_drawn(workdir, tmp_path, caps
     assert set(settings.COLUMNS) <= set(found[0])
     assert all(np.isfinite(float(row["value"])) for row in found)
     assert (tmp_path / "figures" / "variants.png").stat().st_size > 0
+    drawn = (tmp_path / "figures" / "variants.png").read_bytes()
+    table = (tmp_path / "variants.md").read_bytes()
+    (tmp_path / "variants.md").unlink()
+    assert variants.main([str(tmp_path), "--redraw"]) == 0
+    assert (tmp_path / "variants.md").read_bytes() == table
+    assert (tmp_path / "figures" / "variants.png").read_bytes() == drawn
     printed = capsys.readouterr().out
     assert "mig locatello" in printed
     assert "scoring 4 runs at 200 points" in printed

@@ -36,6 +36,11 @@ def test_pairs_share_the_value_of_their_factor_and_are_drawn_as_documented():
         assert _within(np.mean(second[kept, 0] == 2), exact, kept.sum())
 
 
+def test_factors_that_are_not_classes_are_refused_in_one_line():
+    with pytest.raises(ValueError, match=r"^expected classes, see .*; got float32\.$"):
+        _run(np.zeros((6, 2)), np.float32(cases.grid(2, 3)))
+
+
 def test_differences_and_score_agree_with_a_slow_implementation():
     factors = cases.grid(3, 4, 5)
     codes = cases.mixed(factors)

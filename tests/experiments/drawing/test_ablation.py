@@ -48,8 +48,15 @@ def test_a_single_column_holds_every_setting_and_repeated_words_are_told_apart()
         results(rows, figure_sweeps=["divergence"], figure_score=["mig"]),
     )
     words = [label.get_text() for label in page.axes[0].get_xticklabels()]
-    assert words == ["moments", "moments (2)", "mmd rbf"]
+    assert words == ["moments", "moments (2)", "MMD, RBF"]
     np.testing.assert_allclose(page.axes[0].lines[0].get_ydata(), [0, 3, 5])
+
+
+def test_means_over_two_decades_stand_on_a_logarithmic_axis():
+    for largest, scale in ((40.0, "linear"), (400.0, "log")):
+        rows = [row(beta=beta) for beta in (1.0, 4.0, largest)]
+        found = results(rows, figure_sweeps=["beta"], figure_score=["mig"])
+        assert drawn(ablation.ablation, found).axes[0].get_yscale() == scale
 
 
 def test_a_score_or_column_that_is_not_there_is_named():
