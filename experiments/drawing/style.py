@@ -87,7 +87,8 @@ def new(width: float, height: float, title: str = "", note: str = "") -> Figure:
 
 def save(figure: Figure, stem: pathlib.Path) -> list[pathlib.Path]:
     """Writes stem.png and stem.pdf without dates: equal data give equal bytes."""
-    png, pdf = stem.with_suffix(".png"), stem.with_suffix(".pdf")
+    # Not `with_suffix`, which would take the 8 of `spike_0.8` for one.
+    png, pdf = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf"))
     figure.savefig(png, dpi=200, metadata={"Software": None})
     undated = {"CreationDate": None, "Creator": None, "Producer": None}
     figure.savefig(pdf, dpi=200, metadata=undated)

@@ -162,3 +162,17 @@ def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
     assert {row["status"] for row in rows} == {"ok"}
     losses = [float(row["loss"]) for row in rows]
     assert len(set(losses)) == len(losses)
+
+
+def test_the_iwae_trains_in_a_sweep_of_its_own(tmp_path):
+    config = config_of("student_t", "iwae", "kl_prior_aggregate")
+    with config.unlocked():
+        config.seeds = 1
+        config.evaluate.samples_per_point = 2
+        config.figures = ()
+    main.run(config, tmp_path)
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["status"] == "ok"
+    # The bound of five samples is above that of one, by more than their errors here.
+    assert float(row["loss"]) < float(row["reconstruction"]) + float(row["kl"])

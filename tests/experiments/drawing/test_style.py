@@ -26,3 +26,9 @@ def test_the_note_counts_runs_and_those_left_out():
 def test_settings_are_described_by_the_columns_asked_for():
     setting = {"prior": "student_t", "beta": 1.0, "df": float("inf"), "alpha": None}
     assert style.describe(setting, ["prior", "df", "alpha"]) == "Student-t, ν = ∞"
+
+
+def test_a_name_with_a_point_keeps_what_stands_behind_it(tmp_path):
+    paths = style.save(style.new(2, 2), tmp_path / "traversals_0.8")
+    assert [path.name for path in paths] == ["traversals_0.8.png", "traversals_0.8.pdf"]
+    assert all(path.exists() for path in paths)
