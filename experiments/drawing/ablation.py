@@ -59,7 +59,8 @@ def ablation(results: files.Results) -> dict[str, Figure]:
         )
         column[-1].set_xlabel(style.symbol(name))
     for score, axes in zip(scores, grid[:, 0], strict=True):
-        axes.set_ylabel(style.score(score, per="example").replace("  (", "\n("))
+        words = style.score(score, per="example")
+        axes.set_ylabel(words.replace("  (", "\n(").replace(", ", ",\n"))
     figure.align_ylabels(grid[:, 0])
     return {"ablation": figure}
 
