@@ -20,7 +20,7 @@ from configs import base, shapes_anisotropic
 
 def get_config(arg: str = "") -> ConfigDict:
     config = base.get_config()
-    config.title = "Fashion-MNIST, spike-and-slab prior"
+    config.title = "Garments, spike-and-slab prior"
     config.seeds = 10
     config.data.name = "fashion_mnist"
     config.model.network = "dense"

@@ -36,7 +36,7 @@ def sparsity(results: files.Results) -> dict[str, Figure]:
     names = _class_names(results, magnitude.shape[1])
     key = files.column(results, "figure_line", "prior", settings[0])
     label = files.column(results, "figure_label", "beta", settings[0])
-    shown = _spread(settings, key, label)
+    shown = _chosen(settings, key, label)
     words = style.varying([settings[i] for i in shown]) or [label]
     titles = [style.describe(settings[i], words) for i in shown]
 
@@ -56,15 +56,15 @@ def _class_names(results: files.Results, count: int) -> list[str]:
     return [str(i) for i in range(count)]
 
 
-def _spread(settings: list[files.Setting], key: str, label: str) -> list[int]:
-    """At most `_PANELS` settings, evenly spaced in the order of line and label."""
-
-    def rank(i: int) -> tuple:
-        return style.rank(settings[i][key]), style.rank(settings[i][label])
-
-    order = sorted(range(len(settings)), key=rank)
-    places = np.linspace(0, len(order) - 1, min(len(order), _PANELS))
-    return [order[round(place)] for place in places]
+def _chosen(settings: list[files.Setting], key: str, label: str) -> list[int]:
+    """At most `_PANELS` settings: of each line the same labels, from the first on."""
+    lines = sorted({row[key] for row in settings}, key=style.rank)[:_PANELS]
+    labels = sorted({row[label] for row in settings}, key=style.rank)
+    count = min(len(labels), _PANELS // len(lines))
+    columns = [labels[i * len(labels) // count] for i in range(count)]
+    places = {(row[key], row[label]): i for i, row in enumerate(settings)}
+    wanted = [(line, column) for line in lines for column in columns]
+    return [places[pair] for pair in wanted if pair in places]
 
 
 def _canvas(

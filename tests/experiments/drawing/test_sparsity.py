@@ -48,19 +48,27 @@ def test_a_line_per_value_stands_over_equal_steps_of_the_label():
     assert legend == ["α = 10", "α = 0"]
 
 
-def test_matrices_show_the_extremes_with_latents_by_their_total():
+def test_matrices_show_a_line_over_its_labels_with_latents_by_their_total():
     results = finished()
     stored = results.pictures["class_magnitude"]
     _, panels, bar = drawn(results)
     assert [axes.get_title() for axes in panels] == [
-        f"spike = {spike}" for spike in ("0", "0.5", "0.9", "0.95")
+        f"spike = {spike}" for spike in ("0", "0.5", "0.8", "0.9")
     ]
-    for axes, i in zip(panels, [1, 3, 4, 2], strict=True):
+    for axes, i in zip(panels, [1, 3, 0, 4], strict=True):
         order = np.argsort(-stored[i].sum(axis=0))
         np.testing.assert_array_equal(axes.images[0].get_array(), stored[i][:, order])
-    top = stored[[1, 3, 4, 2]].max()
+    top = stored[[1, 3, 0, 4]].max()
     assert {axes.images[0].norm.vmax for axes in panels} == {top}
     assert bar.get_ylim() == (0, top)
+
+
+def test_each_line_shows_the_same_labels():
+    _, panels, _ = drawn(finished(alphas=(10.0, 0.0)))
+    titles = [axes.get_title() for axes in panels]
+    assert titles == [
+        f"spike = {spike}, α = {alpha}" for alpha in (0, 10) for spike in ("0", "0.8")
+    ]
 
 
 def test_classes_have_their_names_or_else_numbers():
