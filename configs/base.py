@@ -18,6 +18,7 @@ def get_config() -> ConfigDict:
     config.deviations = ()  # what the variants changed, each with its source
     config.rng = 0  # root of all randomness; a seed is folded into it
     config.seeds = 100  # runs per setting
+    config.distributed = False  # several processes: SLURM, Kubernetes, Cloud TPU, MPI
     config.first_seed = 0  # seeds first_seed … first_seed + seeds − 1
 
     config.data = ConfigDict()
@@ -119,6 +120,7 @@ def get_config() -> ConfigDict:
     config.runs.block = 0  # runs trained together; 0 = chosen from the memory
     config.runs.checkpoint_minutes = 10.0  # between saves of a block in training
     config.runs.devices = 0  # 0 = all; on a CPU, one per core
+    config.runs.layout = "auto"  # of runs on a device: auto | mapped | vmapped
 
     config.figures = ("reconstruction_vs_score", "traversals", "reconstructions")
     config.figure_line = "prior"  # a line of Figure 1 per value of this column

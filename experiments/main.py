@@ -3,10 +3,12 @@
 python -m experiments.main --config=configs/shapes_anisotropic.py:laptop
 """
 
+import contextlib
 import logging
 import os
 import pathlib
 import sys
+from typing import Any
 
 import jax
 import numpy as np
@@ -39,43 +41,66 @@ _WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the results.")
 def run(config: ConfigDict, workdir: pathlib.Path) -> None:
     """Config → data → runs → scores → files → figures.
 
-    The same config in the same workdir goes on after its last finished block.
+    The same config in the same workdir goes on after its last finished block. Of
+    several processes the first one writes and draws.
 
     Raises:
         ValueError: In one line, for a config, data or workdir that cannot be used.
     """
     config = settings.validate(config)
     rows = settings.rows(config)
-    results.open_workdir(workdir, config.to_dict())
-    files.write_json(workdir / "settings.json", rows)
+    if runs.leads():
+        results.open_workdir(workdir, config.to_dict())
+        files.write_json(workdir / "settings.json", rows)
     say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
     work = sweep.make(config, rows, workdir)
     everything = runs.enumerate_runs(len(rows), config.seeds, config.first_seed)
     plan = sweep.plan(work, len(everything.number))
-    done = results.finished(workdir)
-    pending = runs.take(
-        everything, ~np.isin(everything.number, done.get("number", np.zeros(0)))
-    )
+    done = results.finished(workdir).get("number", np.zeros(0)) if runs.leads() else []
+    left = runs.told(~np.isin(everything.number, done))
+    pending = runs.take(everything, left)
     say(sweep.introduction(work, plan, everything, pending))
-    tables = {"order": list(evaluate.COLUMNS), "measures": train.MEASURES}
     for _ in trainer.run(work, plan, pending):
-        results.write_tables(workdir, rows, **tables)
-    statistics = results.write_tables(workdir, rows, **tables)
-    files.write_npz(workdir / "pictures.npz", pictures.draw(work))
-    say(summary.table(statistics, shown=(*_SHOWN, *config.figure_score)))
-    say(f"every score, with its interval: {workdir / 'summary.md'}")
-    for path in figures.draw(workdir):
-        say(str(path))
+        if runs.leads():
+            _write_tables(workdir, rows)
+    if runs.leads():
+        _finish(config, work, rows)
+    runs.agreed(0)  # none leaves while the first one draws
 
 
 def main(argv: list[str]) -> None:
     """Runs the config of the command line; a bad one ends in one line, exit code 2."""
     try:
         cli.reject_stray(argv)
+        config = _CONFIG.value
         default = cli.default_workdir(cli.config_argument(sys.argv))
-        run(_CONFIG.value, pathlib.Path(_WORKDIR.value or default))
+        workdir = pathlib.Path(_WORKDIR.value or default)
+        if config.distributed:
+            runs.connect()
+        if runs.leads():
+            return run(config, workdir)
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            run(config, workdir)
     except (ValueError, OSError) as error:
         cli.fail(str(error))
+
+
+def _write_tables(
+    workdir: pathlib.Path, rows: list[dict[str, Any]]
+) -> list[summary.Row]:
+    return results.write_tables(
+        workdir, rows, order=list(evaluate.COLUMNS), measures=train.MEASURES
+    )
+
+
+def _finish(config: ConfigDict, work: sweep.Sweep, rows: list[dict[str, Any]]) -> None:
+    """Tables, pictures and figures of all runs."""
+    statistics = _write_tables(work.workdir, rows)
+    files.write_npz(work.workdir / "pictures.npz", pictures.draw(work))
+    say(summary.table(statistics, shown=(*_SHOWN, *config.figure_score)))
+    say(f"every score, with its interval: {work.workdir / 'summary.md'}")
+    for path in figures.draw(work.workdir):
+        say(str(path))
 
 
 if __name__ == "__main__":

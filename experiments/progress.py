@@ -14,16 +14,17 @@ class Progress:
 
     Args:
         total: Run-steps of the whole sweep.
+        shown: Whether there is a bar; of several processes, one has it.
     """
 
-    def __init__(self, total: int):
+    def __init__(self, total: int, *, shown: bool = True):
         self._total, self._done, self._rate = total, 0, 0.0
         self._calls, self._announced = 0, False
         self._extra_per_step = 0.0
         self._last_line = time.monotonic()
         self._bar = tqdm(
             total=total,
-            disable=None,
+            disable=None if shown else True,
             dynamic_ncols=True,
             bar_format="{percentage:3.0f}%|{bar}| {desc}",
         )

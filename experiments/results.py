@@ -25,7 +25,15 @@ from experiments import files, settings, summary
 from experiments.runs import Runs
 
 # May change between a run and its continuation: no number moves beyond rounding.
-_FREE = ("runs", "figures", "figure_line", "figure_label", "figure_score", "title")
+_FREE = (
+    "runs",
+    "distributed",
+    "figures",
+    "figure_line",
+    "figure_label",
+    "figure_score",
+    "title",
+)
 
 
 def open_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:

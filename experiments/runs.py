@@ -1,9 +1,14 @@
 """The runs axis: every seed of every setting, trained as one program.
 
-A run is one (seed, setting) pair. Runs are trained in blocks that fit the memory, a
-block is spread over the devices, and on a device runs are either vmapped (accelerators)
-or mapped one after another (CPU cores, where a network then stays in the cache and no
-product is batched: twice as fast for dense networks of 100 units, measured).
+A run is one (seed, setting) pair. Runs are trained in blocks that fit the memory, and
+a block is spread evenly over all devices of all processes: of R runs on G devices,
+device g trains the runs g·R/G … (g + 1)·R/G − 1 and never hears of the others, as no
+program here communicates. On a device runs are either vmapped (accelerators) or mapped
+one after another (CPU cores, where a network then stays in the cache and no product is
+batched).
+
+With several processes, each calls the same functions in the same order; `scatter` and
+`share` place arrays, `collect` gathers them, and process 0 alone writes.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,10 +16,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 # Streams of the key of a run; `fold_in(key, STREAM)` starts one.
 INIT, ORDER, NOISE, SCORES, OTHERS = range(5)
+
+LAYOUTS = ("auto", "mapped", "vmapped")
 
 _RUNS = PartitionSpec("run")
 _SHARED = PartitionSpec()
@@ -36,6 +44,21 @@ class Plan(NamedTuple):
     vmapped: bool  # on a device: all runs at once, or one after another
 
 
+def connect() -> None:
+    """Joins the processes of a job of SLURM, Kubernetes, Cloud TPU or MPI.
+
+    Raises:
+        ValueError: In one line, if there is no such job or it cannot be joined.
+    """
+    try:
+        jax.distributed.initialize()
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            "distributed=True expects a job of several processes, by SLURM, "
+            f"Kubernetes, Cloud TPU or Open MPI; got: {error}"
+        ) from None
+
+
 def enumerate_runs(num_settings: int, seeds: int, first_seed: int) -> Runs:
     """All runs of a sweep, seed by seed."""
     number = np.arange(seeds * num_settings)
@@ -55,6 +78,7 @@ def plan(
     memory: int,
     block: int = 0,
     devices: int = 0,
+    layout: str = "auto",
 ) -> Plan:
     """Chooses block and layout.
 
@@ -62,19 +86,24 @@ def plan(
         num_runs: Runs R of the sweep.
         bytes_per_run: Memory that one run takes while it trains.
         memory: Memory of one device that runs may fill.
-        block: Runs per block; 0 takes what fits, at most 100 on a CPU, where larger
+        block: Runs per block; 0 takes what fits, at most 100 on CPUs, where larger
             blocks gain nothing and a finished block is saved.
         devices: Devices used; 0 takes all.
+        layout: One of `LAYOUTS`; "auto" maps runs on CPUs and vmaps them elsewhere.
 
     Raises:
-        ValueError: If more devices are asked for than there are.
+        ValueError: If more devices are asked for than there are, or fewer than all of
+            those of several processes.
     """
     available = jax.devices()
-    if devices > len(available):
+    several = jax.process_count() > 1
+    if devices > len(available) or several and devices not in (0, len(available)):
+        most = "exactly" if several else "at most"
         raise ValueError(
-            f"runs.devices expects at most {len(available)} here; got {devices}."
+            f"runs.devices expects {most} {len(available)} here; got {devices}."
         )
-    count = min(devices or len(available), num_runs)
+    # A process without a run would leave the others waiting: there, blocks are padded.
+    count = len(available) if several else min(devices or len(available), num_runs)
     on_cpu = available[0].platform == "cpu"
     if not block:
         fits = max(1, memory // max(bytes_per_run, 1)) * (1 if on_cpu else count)
@@ -83,7 +112,7 @@ def plan(
     mesh = jax.make_mesh(
         (count,), ("run",), axis_types=(AxisType.Auto,), devices=available[:count]
     )
-    return Plan(mesh, block, vmapped=not on_cpu)
+    return Plan(mesh, block, layout == "vmapped" or layout == "auto" and not on_cpu)
 
 
 def blocks(runs: Runs, size: int) -> Iterator[Runs]:
@@ -100,7 +129,55 @@ def padded(runs: Runs, size: int) -> Runs:
 
 def share(plan: Plan, tree: Any) -> Any:
     """Puts arrays that all runs read on every device, once."""
-    return jax.device_put(tree, NamedSharding(plan.mesh, _SHARED))
+    return _place(plan, tree, _SHARED)
+
+
+def scatter(plan: Plan, tree: Any) -> Any:
+    """Puts arrays with a leading axis `[block]` where their runs are trained."""
+    return _place(plan, tree, _RUNS)
+
+
+def collect(tree: Any) -> Any:
+    """Arrays of the runs of all processes, on the host of each."""
+    if jax.process_count() == 1:
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)
+
+
+def agreed(number: float) -> float:
+    """The largest of the numbers that the processes give, so that all act alike."""
+    if jax.process_count() == 1:
+        return number
+    return float(np.max(multihost_utils.process_allgather(np.float32(number))))
+
+
+def told(array: np.ndarray) -> np.ndarray:
+    """The integers or truths of process 0; all processes give an array of its shape."""
+    if jax.process_count() == 1:
+        return array
+    told = multihost_utils.broadcast_one_to_all(array.astype(np.int32))
+    return np.asarray(told).astype(array.dtype)
+
+
+def leads() -> bool:
+    """Whether this process writes the results."""
+    return jax.process_index() == 0
+
+
+def _place(plan: Plan, tree: Any, spec: PartitionSpec) -> Any:
+    sharding = NamedSharding(plan.mesh, spec)
+
+    def put(leaf: Any) -> jax.Array:
+        if isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(
+            leaf.dtype, jax.dtypes.prng_key
+        ):
+            return jax.random.wrap_key_data(put(jax.random.key_data(leaf)))
+        leaf = np.asarray(leaf)
+        return jax.make_array_from_callback(
+            leaf.shape, sharding, lambda index: leaf[index]
+        )
+
+    return jax.tree.map(put, tree)
 
 
 def over_runs(
@@ -141,4 +218,8 @@ def over_runs(
         out_specs=_RUNS,
         check_vma=False,
     )
-    return jax.jit(sharded, donate_argnums=donate)
+    # With a device a core, products that spread over the cores get in each other's way
+    # (a seventh slower, measured), and their sums depend on how many there are.
+    crowded = plan.mesh.size > 1 and plan.mesh.devices.flat[0].platform == "cpu"
+    options = {"xla_cpu_multi_thread_eigen": False} if crowded else None
+    return jax.jit(sharded, donate_argnums=donate, compiler_options=options)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, checks, schedules
+from experiments import algebra, checks, runs, schedules
 
 # Columns of a setting, and the fields that are swept for them.
 _AXES = {
@@ -41,6 +41,7 @@ _CHOICES = {
         for name in algebra.Weights._fields
     },
     "train.optimiser": ("adam", "amsgrad_torch"),
+    "runs.layout": runs.LAYOUTS,
 }
 _SOME_OF = {
     "prior.name": algebra.PRIORS,

@@ -122,6 +122,7 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
         memory=memory,
         block=sweep.config.runs.block,
         devices=sweep.config.runs.devices,
+        layout=sweep.config.runs.layout,
     )
 
 

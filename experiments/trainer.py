@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments import results, runs, train
@@ -21,63 +20,74 @@ _CALL_SECONDS = 5.0  # a call into the compiled program lasts about this long
 _LONG = 6 * 3600  # seconds from which a sweep on a CPU deserves a warning
 
 
-class _Block(NamedTuple):
+class Programs(NamedTuple):
+    """Functions of a block of runs; see `sweep.functions` for those of one run."""
+
+    init: Any
+    advance: Any
+    scores: Any
+
+
+class Block(NamedTuple):
     """A block of runs and what its functions take; leaves `[block, ...]`."""
 
     runs: Runs
     keys: jax.Array
     setting: Setting
-    points: jax.Array  # shared
+
+
+def programs(sweep: Sweep, plan: Plan) -> Programs:
+    """What a sweep compiles; nothing is compiled before its first call."""
+    init, advance, scores = sweeps.functions(sweep)
+    vmapped = plan.vmapped
+    return Programs(
+        runs.over_runs(init, plan, mapped=2, shared=0, vmapped=vmapped),
+        runs.over_runs(advance, plan, mapped=3, shared=2, vmapped=vmapped, donate=(0,)),
+        runs.over_runs(scores, plan, mapped=3, shared=2, vmapped=False),
+    )
 
 
 def run(sweep: Sweep, plan: Plan, pending: Runs) -> Iterator[None]:
     """Trains, scores and saves the pending runs; yields after each finished block."""
-    init, advance, scores = sweeps.functions(sweep)
-    init = runs.over_runs(init, plan, mapped=2, shared=0, vmapped=plan.vmapped)
-    advance = runs.over_runs(
-        advance, plan, mapped=3, shared=2, vmapped=plan.vmapped, donate=(0,)
-    )
-    scores = runs.over_runs(scores, plan, mapped=3, shared=2, vmapped=False)
+    init, advance, scores = programs(sweep, plan)
     points = scored = runs.share(plan, sweep.data.points)
     if sweep.scored is not sweep.data:
         scored = runs.share(plan, sweep.scored.points)
     factors = runs.share(plan, sweep.scored.factors.astype(np.int32))
-    progress = Progress(len(pending.number) * sweep.steps)
+    progress = Progress(len(pending.number) * sweep.steps, shown=runs.leads())
     for members in runs.blocks(pending, plan.block):
-        block = _block(sweep, plan, members, points)
+        one = block(sweep, plan, members)
         checkpoint = Checkpoint(
             sweep.workdir, members.number, sweep.config.runs.checkpoint_minutes
         )
-        state = init(block.keys, block.setting)
-        state, curves = _train(sweep, advance, state, block, checkpoint, progress)
+        state = init(one.keys, one.setting)
+        state, curves = _train(sweep, advance, state, one, points, checkpoint, progress)
         start = time.monotonic()
-        values = scores(state.params, block.keys, block.setting, scored, factors)
-        results.write_block(
-            sweep.workdir,
-            members,
-            *jax.device_get((state.params, state.diverged, values)),
-            curves,
-        )
-        checkpoint.remove()
+        values = scores(state.params, one.keys, one.setting, scored, factors)
+        found = runs.collect((state.params, state.diverged, values))
+        if runs.leads():
+            results.write_block(sweep.workdir, members, *found, curves)
+            checkpoint.remove()
         progress.evaluated(time.monotonic() - start)
         yield
     progress.close()
 
 
-def _block(sweep: Sweep, plan: Plan, members: Runs, points: jax.Array) -> _Block:
+def block(sweep: Sweep, plan: Plan, members: Runs) -> Block:
     """Keys and settings of the runs, filled up to the size of a block."""
     padded = runs.padded(members, plan.block)
     root = jax.random.fold_in(jax.random.key(sweep.config.rng), 2)
     keys = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(padded.seed)
     setting = jax.tree.map(lambda leaf: leaf[padded.setting], sweep.settings)
-    return _Block(members, keys, setting, points)
+    return Block(members, *runs.scatter(plan, (keys, setting)))
 
 
 def _train(
     sweep: Sweep,
     advance: Any,
     state: train.State,
-    block: _Block,
+    block: Block,
+    points: jax.Array,
     checkpoint: Checkpoint,
     progress: Progress,
 ) -> tuple[train.State, np.ndarray]:
@@ -89,9 +99,9 @@ def _train(
         room = min(every - done % every, sweep.steps - done)
         steps = min(room, wanted)
         start = time.monotonic()
-        state = advance(state, *block[1:], jnp.int32(steps))
-        sums = np.asarray(state.sums)
-        seconds = time.monotonic() - start
+        state = advance(state, block.keys, block.setting, points, np.int32(steps))
+        sums = runs.collect(state.sums)
+        seconds = runs.agreed(time.monotonic() - start)
         done += steps
         means = sums / (done % every or min(every, done))
         if done % every == 0 or done == sweep.steps:

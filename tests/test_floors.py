@@ -16,10 +16,11 @@ FLOORS = [
     | {"decomp.metrics.*", "decomp.networks.*", "decomp.datasets.*"},
     {"decomp.decomposition", "decomp.overlap"},
     {"decomp.losses", "decomp.importance", "decomp.theory.*"},
-    {"experiments.algebra", "experiments.schedules", "experiments.columns"},
+    {"experiments.algebra", "experiments.schedules", "experiments.columns"}
+    | {"experiments.runs"},
     {"experiments.checks"},
-    {"experiments.settings", "experiments.files", "experiments.runs"}
-    | {"experiments.summary", "experiments.progress", "experiments.matching"}
+    {"experiments.settings", "experiments.files", "experiments.summary"}
+    | {"experiments.progress", "experiments.matching"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"},
     {"experiments.data", "experiments.results", "experiments.checkpoint"}
     | {"experiments.prior"},

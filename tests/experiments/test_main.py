@@ -1,7 +1,11 @@
 import csv
 import json
 import math
+import os
 import shutil
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -171,3 +175,42 @@ def test_no_training_at_all_is_refused(tmp_path):
         config.train.epochs = 0.1
     with pytest.raises(ValueError, match=r"train\.epochs expects a step or more"):
         main.run(config, tmp_path)
+
+
+def test_two_processes_train_what_one_does(plane, tmp_path):
+    # As SLURM starts them, each with two devices.
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "experiments.main"]
+    command += ["--config=configs/pinwheel.py:smoke", "--config.distributed=True"]
+    job = {
+        "SLURM_JOB_ID": "1",
+        "SLURM_NTASKS": "2",
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_NUM_NODES": "1",
+        "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
+        "JAX_NUM_CPU_DEVICES": "2",
+    }
+    processes = [
+        subprocess.Popen(
+            [*command, f"--workdir={tmp_path}"],
+            env=os.environ | job | {"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for i in range(2)
+    ]
+    first, second = (process.communicate(timeout=300)[0] for process in processes)
+    assert [process.returncode for process in processes] == [0, 0], first + second
+    assert "4 × cpu" in first
+    assert "blocks of 20 runs" in first
+    assert "runs" not in second
+    alone, shared = table(plane / "scores.csv"), table(tmp_path / "scores.csv")
+    assert len(shared) == len(alone) == 20
+    for one, other in zip(alone, shared, strict=True):
+        for name in ("run", "seed", "alpha", "beta", "status"):
+            assert one[name] == other[name]
+        for name in ("loss", "reconstruction", "kl"):
+            assert float(other[name]) == pytest.approx(float(one[name]), rel=1e-4)

@@ -85,3 +85,38 @@ def test_mapped_and_vmapped_runs_agree():
     alone = function(keys[4], weights[4], jax.device_get(shared))
     np.testing.assert_allclose(one["y"][4], alone["y"], rtol=1e-6, atol=1e-6)
     assert one["norm"].sharding.spec == jax.sharding.PartitionSpec("run")
+
+
+def test_a_step_does_not_communicate(small):
+    init, advance = small.compiled(devices=2, block=6)
+    keys, points = small.keys(range(6)), jnp.asarray(small.sweep.data.points)
+    state = init(keys, small.settings)
+    program = advance.lower(state, keys, small.settings, points, jnp.int32(1))
+    text = program.compile().as_text()
+    assert "while" in text
+    collectives = ("all-reduce", "all-gather", "all-to-all", "collective-permute")
+    assert not [name for name in collectives if name in text]
+
+
+def test_runs_are_placed_and_collected_in_order():
+    plan = runs.plan(6, **OPTIONS, block=6)
+    tree = {"x": np.arange(12.0).reshape(6, 2), "n": np.arange(6)}
+    placed = runs.scatter(plan, tree)
+    assert placed["x"].sharding.shard_shape((6, 2)) == (3, 2)
+    jax.tree.map(np.testing.assert_array_equal, runs.collect(placed), tree)
+    keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(1), i))(jnp.arange(6))
+    back = runs.scatter(plan, keys)
+    assert jnp.array_equal(jax.random.key_data(back), jax.random.key_data(keys))
+    assert runs.leads()
+    assert runs.agreed(2.5) == 2.5
+    assert runs.told(np.array([True, False])).tolist() == [True, False]
+
+
+def test_a_layout_may_be_chosen():
+    assert runs.plan(4, **OPTIONS, layout="vmapped").vmapped
+    assert not runs.plan(4, **OPTIONS, layout="mapped").vmapped
+
+
+def test_without_a_job_there_is_nothing_to_join():
+    with pytest.raises(ValueError, match="distributed=True expects a job of several"):
+        runs.connect()

@@ -1,0 +1,208 @@
+"""How fast many runs train, against PyTorch and against the naive form, in one table.
+
+    python -m experiments.benchmarks --peer=torch      # needs the extra `peer`
+    python -m experiments.benchmarks --rows conv dense
+
+Rates are images a second, of all runs together; a ratio is the median over repetitions,
+in each of which both sides are measured in turn. PyTorch trains run after run, in the
+better of two arrangements: one process on all cores, or a process of one thread per
+core. Close everything else: other work on the machine is measured too.
+"""
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments import benchmarks
+from experiments.benchmarks import machine, naive, programs
+from experiments.benchmarks.programs import WORKS, Ours, Program, Torch, Work
+from experiments.progress import say
+
+_HEAD = ("work", "decomp", "against", "ratio (least … largest)", "target")
+
+
+class Options(NamedTuple):
+    """Of the command line."""
+
+    peer: str
+    repetitions: int
+    seconds: float
+    cores: int
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Says each row once it is measured, then the table; returns 0."""
+    chosen = _parser().parse_args(arguments)
+    cores = benchmarks.use_cores()
+    options = Options(chosen.peer, chosen.repetitions, chosen.seconds, cores)
+    if options.peer == "torch" and not importlib.util.find_spec("torch"):
+        say("--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0.")
+        return 2
+    rows = [_HEAD]
+    for name in chosen.rows or ROWS:
+        for row in ROWS[name](options):
+            say("  ".join(row))
+            rows.append(row)
+    say(f"\n{benchmarks.table(rows)}\n\n{machine.description()}")
+    return 0
+
+
+def conv(options: Options) -> Iterator[tuple[str, ...]]:
+    """Table 1a on 64×64 images: 8 runs and 1 run."""
+    work = WORKS["conv"]
+    yield from _against_torch(options, "conv, 8 runs", work, Ours(work, 8), 1.25)
+    yield from _against_torch(options, "conv, 1 run", work, Ours(work, 1), 1.0)
+
+
+def bfloat16(options: Options) -> Iterator[tuple[str, ...]]:
+    """The same with products of bfloat16."""
+    work = WORKS["conv"]
+    ours = Ours(work, 8, change={"model.precision": "bfloat16"})
+    yield from _against_torch(options, "conv, 8 runs, bfloat16", work, ours, 1.75)
+
+
+def naive_conv(options: Options) -> Iterator[tuple[str, ...]]:
+    """The same against `nn.Conv` vmapped over the runs of a device."""
+    work, vmapped = WORKS["conv"], {"runs.layout": "vmapped"}
+    slow = Ours(work, 8, change=vmapped, rebuild=naive.networks)
+    pair = {"ours": Ours(work, 8), "vmapped nn.Conv": slow}
+    yield _compare(options, "conv, 8 runs", work, pair, 8.0)
+
+
+def dense(options: Options) -> Iterator[tuple[str, ...]]:
+    """16×16 images, 100 runs; and its products against one large product."""
+    work, count = WORKS["dense"], 100
+    ours = Ours(work, count)
+    yield from _against_torch(options, f"dense, {count} runs", work, ours, 10.0)
+    pair = {"ours": ours, "one large product": machine.Product(options.cores)}
+    rates = programs.rates(pair, repetitions=options.repetitions, seconds=1.0)
+    achieved = rates["ours"] * work.batch * _flops(work)
+    peak = rates["one large product"] * machine.Product.flops
+    yield (
+        f"dense, {count} runs",
+        f"{np.median(achieved) / 1e9:.0f} GFLOP/s",
+        f"one large product: {np.median(peak) / 1e9:.0f} GFLOP/s",
+        _spread(achieved / peak),
+        "0.50",
+    )
+
+
+def pinwheel(options: Options) -> Iterator[tuple[str, ...]]:
+    """400 points of the plane, full batch, KL(p ‖ q) with the exact q(z)."""
+    work = WORKS["pinwheel"]
+    ours = Ours(work, 1000)
+    yield from _against_torch(options, "pinwheel, 1000 runs", work, ours, 25.0)
+
+
+def growth(options: Options) -> Iterator[tuple[str, ...]]:
+    """Time of a step of a run as runs grow, against the time of one run alone."""
+    for name, counts in (("dense", (1, 2, 4, 10, 30, 100)), ("conv", (1, 2, 4, 8, 16))):
+        work = WORKS[name]
+        ours = {str(count): Ours(work, count) for count in counts}
+        rates = programs.rates(ours, repetitions=3, seconds=options.seconds / 3)
+        medians = {count: np.median(rate) for count, rate in rates.items()}
+        for count in map(str, counts[1:]):
+            yield (
+                f"{name}, {count} runs",
+                f"{medians[count] * work.batch:,.0f} images/s",
+                f"1 run: {medians['1'] * work.batch:,.0f} images/s",
+                _spread(rates[count] / medians["1"]),
+                "1.00",
+            )
+
+
+ROWS: dict[str, Callable[[Options], Iterator[tuple[str, ...]]]] = {
+    "conv": conv,
+    "bfloat16": bfloat16,
+    "naive": naive_conv,
+    "dense": dense,
+    "pinwheel": pinwheel,
+    "growth": growth,
+    "start": machine.start,
+}
+
+
+def _against_torch(
+    options: Options, label: str, work: Work, ours: Program, target: float
+) -> Iterator[tuple[str, ...]]:
+    """A row against the better arrangement of PyTorch; without a peer, our rate."""
+    if options.peer != "torch":
+        alone = {"ours": ours}
+        rate = programs.rates(
+            alone, repetitions=options.repetitions, seconds=options.seconds
+        )["ours"]
+        yield label, _images(rate, work), "no peer", "", f"{target:.2f}"
+        return
+    peers = {
+        f"PyTorch, {options.cores} threads": (1, options.cores),
+        f"PyTorch, {options.cores} processes": (options.cores, 1),
+    }
+    running = {
+        name: Torch(work, processes=processes, threads=threads)
+        for name, (processes, threads) in peers.items()
+    }
+    best = max(running, key=lambda name: _quick(running[name]))
+    yield _compare(options, label, work, {"ours": ours, best: running[best]}, target)
+    for peer in running.values():
+        peer.close()
+
+
+def _compare(
+    options: Options,
+    label: str,
+    work: Work,
+    pair: dict[str, Program],
+    target: float,
+) -> tuple[str, ...]:
+    rates = programs.rates(
+        pair, repetitions=options.repetitions, seconds=options.seconds
+    )
+    peer = next(name for name in pair if name != "ours")
+    achieved = np.median(rates["ours"]) * work.batch * _flops(work) / 1e9
+    return (
+        label,
+        f"{_images(rates['ours'], work)}, {achieved:.0f} GFLOP/s",
+        f"{peer}: {_images(rates[peer], work)}",
+        _spread(rates["ours"] / rates[peer]),
+        f"{target:.2f}",
+    )
+
+
+def _quick(program: Program) -> float:
+    """Run-steps a second, by one measurement of about a second."""
+    steps = max(1, round(2 / program.seconds(2)))
+    return program.runs * steps / program.seconds(steps)
+
+
+def _flops(work: Work) -> float:
+    """Operations of a training step of an example: three products for each forward."""
+    return 3 * 2 * work.multiply_adds
+
+
+def _images(rate: np.ndarray, work: Work) -> str:
+    return f"{np.median(rate) * work.batch:,.0f} images/s"
+
+
+def _spread(ratio: np.ndarray) -> str:
+    return f"{np.median(ratio):.2f} ({ratio.min():.2f} … {ratio.max():.2f})"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="experiments.benchmarks",
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--rows", nargs="*", choices=ROWS, help="all if none")
+    parser.add_argument("--peer", choices=("none", "torch"), default="none")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="a measurement")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

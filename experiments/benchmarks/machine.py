@@ -1,0 +1,91 @@
+"""The machine: what it is, its rate of products, and how long a start takes."""
+
+import importlib.metadata
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from experiments import runs
+
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
+_SIDE = 1024
+
+
+class Product:
+    """Products of two square matrices, one after another on every device at once."""
+
+    flops = 2.0 * _SIDE**3
+
+    def __init__(self, devices: int):
+        self.runs = devices
+        plan = runs.plan(devices, bytes_per_run=1, memory=2**40)
+
+        def repeated(x: jax.Array, steps: jax.Array) -> jax.Array:
+            return jax.lax.fori_loop(0, steps, lambda _, y: (y @ x) / _SIDE, x)
+
+        self._x = runs.scatter(plan, jnp.ones((devices, _SIDE, _SIDE)))
+        self._function = runs.over_runs(
+            repeated, plan, mapped=1, shared=1, vmapped=False
+        )
+
+    def seconds(self, steps: int) -> float:
+        start = time.perf_counter()
+        jax.block_until_ready(self._function(self._x, jnp.int32(steps)))
+        return time.perf_counter() - start
+
+
+def description() -> str:
+    """Processor, devices and versions, in one line."""
+    device = jax.devices()[0]
+    versions = []
+    for name in _PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return (
+        f"{_processor()}, {len(jax.devices())} × {device.device_kind}; Python "
+        f"{platform.python_version()}, {', '.join(versions)}."
+    )
+
+
+def start(options: Any) -> Iterator[tuple[str, ...]]:
+    """From the command to the first training step of dSprites at full size."""
+    del options
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "experiments.main"]
+        command += ["--config=configs/shapes_anisotropic.py", f"--workdir={folder}"]
+        command += ["--config.prior.name=isotropic", "--config.runs.block=2"]
+        begin = time.perf_counter()
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
+        ) as process:
+            for line in process.stdout:
+                if "compiled in" in line:
+                    break
+            seconds = time.perf_counter() - begin
+            status = pathlib.Path(f"/proc/{process.pid}/status")  # Linux only
+            peak = _peak(status.read_text()) if status.exists() else "not known"
+            process.kill()
+    yield "dSprites 64×64, first step", f"{seconds:.0f} s", peak, "", "30 s, 2.5 GB"
+
+
+def _peak(status: str) -> str:
+    lines = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return f"{int(lines['VmHWM'].split()[0]) * 1024 / 1e9:.2f} GB at most"
+
+
+def _processor() -> str:
+    path = pathlib.Path("/proc/cpuinfo")
+    names = path.read_text().splitlines() if path.exists() else []
+    model = [line.split(":")[1].strip() for line in names if "model name" in line]
+    return f"{model[0] if model else platform.processor()}, {os.cpu_count()} cores"

@@ -1,0 +1,45 @@
+"""Table 1a with `nn.Conv`, as one would write it first: channels last, vmapped."""
+
+import jax
+from flax import linen as nn
+
+from decomp.distributions.gaussian import Gaussian
+from decomp.networks.dense import gaussian_head, linear
+from experiments.problem import Problem
+
+_FOUR = {"kernel_size": (4, 4), "strides": (2, 2)}
+
+
+class Encoder(nn.Module):
+    """q(z|x) of images `[B, 4096]`."""
+
+    latents: int = 10
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> Gaussian:
+        hidden = x.reshape(-1, 64, 64, 1)
+        for features in (32, 32, 32, 64):
+            hidden = nn.relu(nn.Conv(features, **_FOUR, padding=1)(hidden))
+        hidden = linear(hidden.reshape(len(x), -1), 128, "torch")
+        return gaussian_head(linear(hidden, 2 * self.latents, "torch"), "exp", 1e-6)
+
+
+class Decoder(nn.Module):
+    """Logits `[B, 4096]` of codes."""
+
+    @nn.compact
+    def __call__(self, z: jax.Array) -> jax.Array:
+        hidden = nn.relu(linear(z, 128, "torch"))
+        hidden = nn.relu(linear(hidden, 1024, "torch")).reshape(-1, 4, 4, 64)
+        for features in (64, 64, 32):
+            hidden = nn.relu(_transposed(features)(hidden))
+        return _transposed(1)(hidden).reshape(len(z), -1)
+
+
+def networks(problem: Problem) -> Problem:
+    """The problem with these networks in place of its own."""
+    return problem._replace(encoder=Encoder(problem.latents), decoder=Decoder())
+
+
+def _transposed(features: int) -> nn.ConvTranspose:
+    return nn.ConvTranspose(features, **_FOUR, padding="SAME", transpose_kernel=True)
