@@ -40,6 +40,8 @@ def get_config() -> ConfigDict:
     config.model.scale = "exp"  # of q(z|x): exp(½·) or softplus(·)
     config.model.scale_floor = 1e-6  # added to the scale of q(z|x)
     config.model.likelihood_floor = 1e-6  # added to the scale of a Gaussian p(x|z)
+    # Of products, on accelerators: float32 | tf32 (NVIDIA) | bfloat16, sums in float32
+    config.model.precision = "float32"
     config.model.init = "torch"  # torch (the authors' framework) | flax
 
     config.prior = ConfigDict()

@@ -1,38 +1,64 @@
 """The networks of a config."""
 
+import jax
 from flax import linen as nn
+from jax.lax import DotAlgorithmPreset, Precision
 from ml_collections import ConfigDict
 
 from decomp.networks import dense
 from decomp.networks import dsprites as conv
 from decomp.networks.discriminator import Discriminator
 
+# Of the products of the networks; parameters, sums and all else are float32.
+PRECISIONS = {
+    "float32": Precision.HIGHEST,  # else accelerators may round to fewer bits
+    "tf32": DotAlgorithmPreset.TF32_TF32_F32,
+    "bfloat16": DotAlgorithmPreset.BF16_BF16_F32,
+}
+
 
 def make(model: ConfigDict, outputs: int) -> tuple[nn.Module, nn.Module]:
-    """Encoder and decoder of `config.model` for x of size X = `outputs`."""
+    """Encoder and decoder of `config.model` for x of size X = `outputs`.
+
+    Raises:
+        ValueError: For a precision that the device has not.
+    """
+    backend = jax.default_backend()
+    if model.precision != "float32" and backend == "cpu":
+        raise ValueError(
+            f"model.precision={model.precision} expects an accelerator: on a CPU XLA "
+            "computes such products in float32. Choose float32."
+        )
+    if model.precision == "tf32" and backend != "gpu":
+        raise ValueError(
+            f"model.precision=tf32 expects an NVIDIA GPU; this is a {backend}, choices "
+            "are float32 and bfloat16."
+        )
+    common = {"initialiser": model.init, "precision": PRECISIONS[model.precision]}
     encoder_options = {
         "latents": model.latents,
         "scale_floor": model.scale_floor,
-        "initialiser": model.init,
+        **common,
     }
     if model.network == "conv":
         channels = conv.CHANNELS[model.channels]
         encoder = conv.ConvEncoder(channels=channels, **encoder_options)
-        return encoder, conv.ConvDecoder(model.latents, model.init)
+        return encoder, conv.ConvDecoder(model.latents, **common)
     encoder = dense.DenseEncoder(
         hidden=model.hidden, scale_link=model.scale, **encoder_options
     )
     if model.likelihood == "bernoulli":
-        return encoder, dense.BernoulliDecoder(outputs, model.hidden, model.init)
+        return encoder, dense.BernoulliDecoder(outputs, model.hidden, **common)
     decoder = dense.GaussianDecoder(
         outputs,
         model.hidden,
         scale_floor=model.likelihood_floor,
-        initialiser=model.init,
+        **common,
     )
     return encoder, decoder
 
 
-def critic(options: ConfigDict, initialiser: str) -> nn.Module:
+def critic(options: ConfigDict, model: ConfigDict) -> nn.Module:
     """The critic of `config.critic`: one logit for each z."""
-    return Discriminator(tuple(options.hidden), initialiser)
+    precision = PRECISIONS[model.precision]
+    return Discriminator(tuple(options.hidden), model.init, precision)

@@ -67,9 +67,7 @@ def make(config: ConfigDict, data: Data) -> Problem:
     return Problem(
         encoder=encoder,
         decoder=decoder,
-        critic=networks.critic(config.critic, config.model.init)
-        if adversarial
-        else None,
+        critic=networks.critic(config.critic, config.model) if adversarial else None,
         prior=priors.options(config),
         prior_count=objective.prior_count,
         objectives=tuple(dict.fromkeys(row["objective"] for row in rows)),

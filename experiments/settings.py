@@ -32,6 +32,7 @@ _CHOICES = {
     "model.likelihood": ("bernoulli", "gaussian"),
     "model.scale": ("exp", "softplus"),
     "model.init": ("torch", "flax"),
+    "model.precision": ("float32", "tf32", "bfloat16"),
     "prior.pca_ranks": ("top", "released_code"),
     "prior.layout": ("axes", "square"),
     "objective.sweep": ("product", "zip"),

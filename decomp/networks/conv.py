@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
+from flax.typing import PrecisionLike
 
 from decomp.networks.initialisers import bias_init, kernel_init
 
@@ -32,13 +33,14 @@ class Conv(nn.Module):
 
     features: int
     initialiser: str = "torch"
+    precision: PrecisionLike = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps `[C, H, W, B]` to `[features, H/2, W/2, B]`."""
         shape = (KERNEL, KERNEL, x.shape[0], self.features)
         x, kernel, bias = _parameters(self, x, shape)
-        return conv(x, kernel) + bias
+        return conv(x, kernel, self.precision) + bias
 
 
 class ConvTranspose(nn.Module):
@@ -50,44 +52,58 @@ class ConvTranspose(nn.Module):
 
     features: int
     initialiser: str = "torch"
+    precision: PrecisionLike = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps `[C, H, W, B]` to `[features, 2H, 2W, B]`."""
         shape = (KERNEL, KERNEL, self.features, x.shape[0])
         x, kernel, bias = _parameters(self, x, shape)
-        return conv_transpose(x, kernel) + bias
+        return conv_transpose(x, kernel, self.precision) + bias
 
 
-@jax.custom_vjp
-def conv(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def conv(x: jax.Array, kernel: jax.Array, precision: PrecisionLike = None) -> jax.Array:
     """y[o, h, w] = Σ_{i, j, c} kernel[i, j, c, o] · x[c, 2h + i − 1, 2w + j − 1].
 
     Args:
         x: `[c, H, W, B]`, H and W even; zero outside.
         kernel: `[4, 4, c, o]`.
+        precision: Of the products, here and in the derivatives; see `jax.lax.dot`.
 
     Returns:
         `[o, H/2, W/2, B]`.
     """
-    chex.assert_shape(kernel, (KERNEL, KERNEL, x.shape[0], None))
-    patches = _patches(x)
-    taps = _taps(kernel).reshape(-1, kernel.shape[3])
-    product = jnp.einsum("kn,km->nm", taps, patches.reshape(len(taps), -1))
-    return product.reshape(-1, *patches.shape[5:])
+    return _conv(x, kernel, precision)
 
 
-@jax.custom_vjp
-def conv_transpose(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def conv_transpose(
+    x: jax.Array, kernel: jax.Array, precision: PrecisionLike = None
+) -> jax.Array:
     """y[c, 2h + i − 1, 2w + j − 1] = Σ kernel[i, j, c, o] · x[o, h, w], over all hits.
 
     Args:
         x: `[o, H, W, B]`.
         kernel: `[4, 4, c, o]`.
+        precision: Of the products, here and in the derivatives; see `jax.lax.dot`.
 
     Returns:
         `[c, 2H, 2W, B]`.
     """
+    return _conv_transpose(x, kernel, precision)
+
+
+def _conv_value(x: jax.Array, kernel: jax.Array, precision: PrecisionLike) -> jax.Array:
+    chex.assert_shape(kernel, (KERNEL, KERNEL, x.shape[0], None))
+    patches = _patches(x)
+    taps = _taps(kernel).reshape(-1, kernel.shape[3])
+    rows = patches.reshape(len(taps), -1)
+    product = jnp.einsum("kn,km->nm", taps, rows, precision=precision)
+    return product.reshape(-1, *patches.shape[5:])
+
+
+def _conv_transpose_value(
+    x: jax.Array, kernel: jax.Array, precision: PrecisionLike
+) -> jax.Array:
     chex.assert_shape(kernel, (KERNEL, KERNEL, None, x.shape[0]))
     taps = _taps(kernel)
     channels, *grid = x.shape
@@ -95,20 +111,25 @@ def conv_transpose(x: jax.Array, kernel: jax.Array) -> jax.Array:
     # The two forms hold 16·narrow or 4·channels rows between slices and product.
     if 4 * narrow < channels:
         rows = jax.lax.optimization_barrier(taps.reshape(-1, channels))
-        product = (rows @ x.reshape(channels, -1)).reshape(2, 2, 2, 2, narrow, *grid)
+        product = jnp.matmul(rows, x.reshape(channels, -1), precision=precision)
+        product = product.reshape(2, 2, 2, 2, narrow, *grid)
         parts = [_shift(product[a, e], a, e) for a in (0, 1) for e in (0, 1)]
         return _interleave(parts[0] + parts[1] + parts[2] + parts[3])
     windows = jnp.stack([_shift(x, a, e) for a in (0, 1) for e in (0, 1)])
     rows = taps.transpose(2, 3, 4, 0, 1, 5).reshape(4 * narrow, -1)
-    product = jax.lax.optimization_barrier(rows) @ windows.reshape(4 * channels, -1)
+    rows = jax.lax.optimization_barrier(rows)
+    product = jnp.matmul(rows, windows.reshape(4 * channels, -1), precision=precision)
     return _interleave(product.reshape(2, 2, narrow, *windows.shape[2:]))
 
 
-def _kernel_gradient(large: jax.Array, small: jax.Array) -> jax.Array:
+def _kernel_gradient(
+    large: jax.Array, small: jax.Array, precision: PrecisionLike
+) -> jax.Array:
     """Σ over positions of `large` `[c, H, W, B]` times `small` `[o, H/2, W/2, B]`."""
     patches, channels = _patches(large), large.shape[0]
     patches = patches.reshape(KERNEL * KERNEL * channels, -1)
-    gradient = jnp.einsum("km,nm->kn", patches, small.reshape(len(small), -1))
+    small = small.reshape(len(small), -1)
+    gradient = jnp.einsum("km,nm->kn", patches, small, precision=precision)
     taps = gradient.reshape(2, 2, 2, 2, channels, -1)
     return taps.swapaxes(1, 2).reshape(KERNEL, KERNEL, channels, -1)
 
@@ -116,20 +137,35 @@ def _kernel_gradient(large: jax.Array, small: jax.Array) -> jax.Array:
 _Pair = tuple[jax.Array, jax.Array]
 
 
-def _conv_backward(residuals: _Pair, dy: jax.Array) -> _Pair:
+def _conv_forward(
+    x: jax.Array, kernel: jax.Array, precision: PrecisionLike
+) -> tuple[jax.Array, _Pair]:
+    return conv(x, kernel, precision), (x, kernel)
+
+
+def _conv_backward(precision: PrecisionLike, residuals: _Pair, dy: jax.Array) -> _Pair:
     x, kernel = residuals
-    return conv_transpose(dy, kernel), _kernel_gradient(x, dy)
+    dx = conv_transpose(dy, kernel, precision)
+    return dx, _kernel_gradient(x, dy, precision)
 
 
-def _conv_transpose_backward(residuals: _Pair, dy: jax.Array) -> _Pair:
+def _conv_transpose_forward(
+    x: jax.Array, kernel: jax.Array, precision: PrecisionLike
+) -> tuple[jax.Array, _Pair]:
+    return conv_transpose(x, kernel, precision), (x, kernel)
+
+
+def _conv_transpose_backward(
+    precision: PrecisionLike, residuals: _Pair, dy: jax.Array
+) -> _Pair:
     x, kernel = residuals
-    return conv(dy, kernel), _kernel_gradient(dy, x)
+    return conv(dy, kernel, precision), _kernel_gradient(dy, x, precision)
 
 
-conv.defvjp(lambda x, kernel: (conv(x, kernel), (x, kernel)), _conv_backward)
-conv_transpose.defvjp(
-    lambda x, kernel: (conv_transpose(x, kernel), (x, kernel)), _conv_transpose_backward
-)
+_conv = jax.custom_vjp(_conv_value, nondiff_argnums=(2,))
+_conv.defvjp(_conv_forward, _conv_backward)
+_conv_transpose = jax.custom_vjp(_conv_transpose_value, nondiff_argnums=(2,))
+_conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
 
 
 def _taps(kernel: jax.Array) -> jax.Array:

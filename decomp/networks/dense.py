@@ -10,6 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax.typing import PrecisionLike
 
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks.initialisers import bias_init, kernel_init
@@ -29,11 +30,14 @@ class DenseEncoder(nn.Module):
     scale_link: str = "softplus"
     scale_floor: float = SCALE_FLOOR
     initialiser: str = "torch"
+    precision: PrecisionLike = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Gaussian:
         """Maps x `[B, X]` to posteriors with leaves `[B, latents]`."""
-        raw = _layers(x, (*self.hidden, 2 * self.latents), self.initialiser)
+        raw = _layers(
+            x, (*self.hidden, 2 * self.latents), self.initialiser, self.precision
+        )
         return gaussian_head(raw, self.scale_link, self.scale_floor)
 
 
@@ -50,11 +54,14 @@ class GaussianDecoder(nn.Module):
     scale_link: str = "softplus"
     scale_floor: float = SCALE_FLOOR
     initialiser: str = "torch"
+    precision: PrecisionLike = None
 
     @nn.compact
     def __call__(self, z: jax.Array) -> Gaussian:
         """Maps z `[B, D]` to likelihoods with leaves `[B, outputs]`."""
-        raw = _layers(z, (*self.hidden, 2 * self.outputs), self.initialiser)
+        raw = _layers(
+            z, (*self.hidden, 2 * self.outputs), self.initialiser, self.precision
+        )
         return gaussian_head(raw, self.scale_link, self.scale_floor)
 
 
@@ -64,19 +71,29 @@ class BernoulliDecoder(nn.Module):
     outputs: int
     hidden: tuple[int, ...]
     initialiser: str = "torch"
+    precision: PrecisionLike = None
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         """Maps z `[B, D]` to logits `[B, outputs]`."""
-        return _layers(z, (*self.hidden, self.outputs), self.initialiser)
+        return _layers(
+            z, (*self.hidden, self.outputs), self.initialiser, self.precision
+        )
 
 
-def linear(x: jax.Array, features: int, initialiser: str) -> jax.Array:
+def linear(
+    x: jax.Array,
+    features: int,
+    initialiser: str,
+    precision: PrecisionLike = None,
+) -> jax.Array:
     """Applies a new `nn.Dense` of the calling module to x `[B, fan_in]`."""
     chex.assert_rank(x, 2)
     bias = bias_init(initialiser, x.shape[-1])
     kernel = kernel_init(initialiser)
-    return nn.Dense(features, kernel_init=kernel, bias_init=bias)(x)
+    return nn.Dense(features, kernel_init=kernel, bias_init=bias, precision=precision)(
+        x
+    )
 
 
 def gaussian_head(raw: jax.Array, link: str, floor: float) -> Gaussian:
@@ -98,8 +115,13 @@ def gaussian_head(raw: jax.Array, link: str, floor: float) -> Gaussian:
     return Gaussian(loc, SCALE_LINKS[link](raw_scale) + floor)
 
 
-def _layers(x: jax.Array, widths: tuple[int, ...], initialiser: str) -> jax.Array:
+def _layers(
+    x: jax.Array,
+    widths: tuple[int, ...],
+    initialiser: str,
+    precision: PrecisionLike,
+) -> jax.Array:
     """Linear layers with ReLU between them and none after the last."""
     for width in widths[:-1]:
-        x = nn.relu(linear(x, width, initialiser))
-    return linear(x, widths[-1], initialiser)
+        x = nn.relu(linear(x, width, initialiser, precision))
+    return linear(x, widths[-1], initialiser, precision)

@@ -2,6 +2,7 @@
 
 import jax
 from flax import linen as nn
+from flax.typing import PrecisionLike
 
 from decomp.networks.dense import linear
 
@@ -19,10 +20,13 @@ class Discriminator(nn.Module):
 
     hidden: tuple[int, ...]
     initialiser: str = "torch"
+    precision: PrecisionLike = None
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         """Maps z `[B, D]` to logits `[B]`."""
         for features in self.hidden:
-            z = jax.nn.leaky_relu(linear(z, features, self.initialiser), LEAK)
-        return linear(z, 1, self.initialiser)[:, 0]
+            z = jax.nn.leaky_relu(
+                linear(z, features, self.initialiser, self.precision), LEAK
+            )
+        return linear(z, 1, self.initialiser, self.precision)[:, 0]

@@ -10,6 +10,7 @@ Source: Mathieu et al. 2018, Table 1a.
 import chex
 import jax
 from flax import linen as nn
+from flax.typing import PrecisionLike
 
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks.conv import Conv, ConvTranspose
@@ -33,6 +34,7 @@ class ConvEncoder(nn.Module):
     channels: tuple[int, ...] = CHANNELS["text"]
     scale_floor: float = SCALE_FLOOR
     initialiser: str = "torch"
+    precision: PrecisionLike = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Gaussian:
@@ -40,10 +42,10 @@ class ConvEncoder(nn.Module):
         chex.assert_shape(x, (None, PIXELS))
         hidden = x.T.reshape(1, SIDE, SIDE, -1)  # [C, H, W, B]
         for features in self.channels:
-            hidden = nn.relu(Conv(features, self.initialiser)(hidden))
+            hidden = nn.relu(Conv(features, self.initialiser, self.precision)(hidden))
         hidden = hidden.reshape(-1, x.shape[0]).T
-        hidden = linear(hidden, 128, self.initialiser)
-        raw = linear(hidden, 2 * self.latents, self.initialiser)
+        hidden = linear(hidden, 128, self.initialiser, self.precision)
+        raw = linear(hidden, 2 * self.latents, self.initialiser, self.precision)
         return gaussian_head(raw, "exp", self.scale_floor)
 
 
@@ -52,15 +54,18 @@ class ConvDecoder(nn.Module):
 
     latents: int = 10
     initialiser: str = "torch"
+    precision: PrecisionLike = None
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         """Maps codes `[B, latents]` to logits `[B, 4096]`."""
         chex.assert_shape(z, (None, self.latents))
-        hidden = nn.relu(linear(z, 128, self.initialiser))
-        hidden = nn.relu(linear(hidden, 64 * 4 * 4, self.initialiser))
+        hidden = nn.relu(linear(z, 128, self.initialiser, self.precision))
+        hidden = nn.relu(linear(hidden, 64 * 4 * 4, self.initialiser, self.precision))
         hidden = hidden.T.reshape(64, 4, 4, -1)  # [C, H, W, B]
         for features in (64, 64, 32):
-            hidden = nn.relu(ConvTranspose(features, self.initialiser)(hidden))
-        logits = ConvTranspose(1, self.initialiser)(hidden)
+            hidden = nn.relu(
+                ConvTranspose(features, self.initialiser, self.precision)(hidden)
+            )
+        logits = ConvTranspose(1, self.initialiser, self.precision)(hidden)
         return logits.reshape(PIXELS, -1).T

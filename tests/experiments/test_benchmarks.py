@@ -1,9 +1,14 @@
 """The benchmarks at sizes of a second: what they print, not how fast they are."""
 
+import importlib.util
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments import benchmarks
-from experiments.benchmarks import kim_mnih, sheet
+from experiments.benchmarks import __main__ as table
+from experiments.benchmarks import kim_mnih, machine, naive, programs, sheet
 
 
 def test_a_table_is_markdown_with_columns_of_equal_width():
@@ -45,3 +50,39 @@ def test_numpy_finds_the_rows_that_it_is_given_otherwise():
         kim_mnih.numpy_finding(codes, variance, factors, cells, ranks),
         kim_mnih.numpy_winners(codes, variance, rows),
     )
+
+
+def test_our_programs_train_all_their_runs_at_a_measured_rate():
+    work = programs.WORKS["pinwheel"]
+    ours = programs.Ours(work, 3, change={"runs.devices": 1})
+    assert (ours.runs, ours.plan.block, ours.plan.mesh.size) == (3, 3, 1)
+    rates = programs.rates({"ours": ours}, repetitions=2, seconds=0.05)
+    assert rates["ours"].shape == (2,)
+    assert np.all(rates["ours"] > 0)
+
+
+def test_the_naive_networks_are_those_of_table_1a():
+    made = programs.make(
+        programs.WORKS["conv"], {"data.points": 64, "evaluate.points": 64}
+    )
+    slow = naive.networks(made.problem)
+
+    def size(module, inputs):
+        key, x = jax.random.key(0), jnp.zeros((1, inputs))
+        shapes = jax.eval_shape(module.init, key, x)
+        return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+    assert size(slow.encoder, 4096) == size(made.problem.encoder, 4096)
+    assert size(slow.decoder, 10) == size(made.problem.decoder, 10)
+
+
+def test_a_peer_that_is_not_installed_is_asked_for(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert table.main(["--peer=torch", "--rows", "conv"]) == 2
+    assert "--peer=torch expects PyTorch" in capsys.readouterr().out
+
+
+def test_the_memory_of_a_process_is_read_from_its_status():
+    status = "Name:\tpython\nVmHWM:\t 1500000 kB\nThreads:\t3\n"
+    assert machine._peak(status) == "1.54 GB at most"
+    assert "cpu" in machine.description()

@@ -5,7 +5,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
-from experiments import settings
+from experiments import networks, settings
 
 SHAPES = shapes_anisotropic.get_config
 T = shapes_student_t.get_config
@@ -220,3 +220,12 @@ def test_differences_name_fields_by_their_path():
         "gone: 5 -> None",
     ]
     assert settings.differences(old, old) == []
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_a_precision_that_cpus_do_not_have_is_refused(precision):
+    with shapes_anisotropic.get_config("laptop").unlocked() as config:
+        config.model.precision = precision
+    model = settings.validate(config).model
+    with pytest.raises(ValueError, match=f"{precision} expects an accelerator"):
+        networks.make(model, 256)
