@@ -35,7 +35,7 @@ class Checkpoint:
             if not same_runs or len(saved["leaf_0"]) != len(leaves[0]):
                 return state, [], 0
             restored = [
-                _placed(saved[f"leaf_{i}"], leaf.sharding)
+                runs.place(saved[f"leaf_{i}"], leaf.sharding)
                 for i, leaf in enumerate(leaves)
             ]
             curves = list(saved["curves"])
@@ -58,7 +58,3 @@ class Checkpoint:
     def remove(self) -> None:
         """Forgets the checkpoint of a block that has finished."""
         self._path.unlink(missing_ok=True)
-
-
-def _placed(whole: np.ndarray, sharding: jax.sharding.Sharding) -> jax.Array:
-    return jax.make_array_from_callback(whole.shape, sharding, lambda i: whole[i])

@@ -10,7 +10,6 @@ import pathlib
 import sys
 from typing import Any
 
-import jax
 import numpy as np
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
@@ -105,9 +104,5 @@ def _finish(config: ConfigDict, work: sweep.Sweep, rows: list[dict[str, Any]]) -
 
 if __name__ == "__main__":
     logging.getLogger("jax").setLevel(logging.WARNING)
-    if not os.environ.get("JAX_NUM_CPU_DEVICES"):
-        # XLA:CPU runs a loop on one core: the cores work in parallel as devices.
-        affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-        cores = len(affinity(0)) if affinity else os.cpu_count()
-        jax.config.update("jax_num_cpu_devices", cores)
+    runs.use_cores()
     app.run(main, flags_parser=cli.parse)

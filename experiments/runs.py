@@ -11,13 +11,14 @@ With several processes, each calls the same functions in the same order; `scatte
 `share` place arrays, `collect` gathers them, and process 0 alone writes.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding
 
 # Streams of the key of a run; `fold_in(key, STREAM)` starts one.
 INIT, ORDER, NOISE, SCORES, OTHERS = range(5)
@@ -42,6 +43,18 @@ class Plan(NamedTuple):
     mesh: Mesh
     block: int  # runs trained together, a multiple of the devices
     vmapped: bool  # on a device: all runs at once, or one after another
+
+
+def use_cores() -> int:
+    """Makes every core of the CPU a device, before JAX starts; returns their number.
+
+    XLA:CPU runs a loop on one core: the cores work in parallel as devices.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    if not os.environ.get("JAX_NUM_CPU_DEVICES"):
+        jax.config.update("jax_num_cpu_devices", cores)
+    return cores
 
 
 def connect() -> None:
@@ -137,6 +150,11 @@ def scatter(plan: Plan, tree: Any) -> Any:
     return _place(plan, tree, _RUNS)
 
 
+def place(whole: np.ndarray, sharding: Sharding) -> jax.Array:
+    """An array over the devices of all processes, each of which has the whole."""
+    return jax.make_array_from_callback(whole.shape, sharding, lambda i: whole[i])
+
+
 def collect(tree: Any) -> Any:
     """Arrays of the runs of all processes, on the host of each."""
     if jax.process_count() == 1:
@@ -172,10 +190,7 @@ def _place(plan: Plan, tree: Any, spec: PartitionSpec) -> Any:
             leaf.dtype, jax.dtypes.prng_key
         ):
             return jax.random.wrap_key_data(put(jax.random.key_data(leaf)))
-        leaf = np.asarray(leaf)
-        return jax.make_array_from_callback(
-            leaf.shape, sharding, lambda index: leaf[index]
-        )
+        return place(np.asarray(leaf), sharding)
 
     return jax.tree.map(put, tree)
 

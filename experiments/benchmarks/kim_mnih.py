@@ -245,5 +245,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    benchmarks.use_cores()
+    runs.use_cores()
     sys.exit(main())

@@ -23,8 +23,8 @@ Loss = Callable[[], torch.Tensor]
 POINTS = 8192  # of the data in memory
 
 
-def conv(*, batch: int, channels_last: bool = True) -> tuple[nn.Module, Loss]:
-    """Table 1a on binary images of 64×64, β-VAE."""
+def conv(*, batch: int) -> tuple[nn.Module, Loss]:
+    """Table 1a on binary images of 64×64, β-VAE; channels last, which is faster."""
     encoder = nn.Sequential(
         *(
             layer
@@ -45,8 +45,8 @@ def conv(*, batch: int, channels_last: bool = True) -> tuple[nn.Module, Loss]:
         ),
         nn.ConvTranspose2d(32, 1, 4, 2, 1),
     )
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    networks = nn.ModuleList([encoder, decoder]).to(memory_format=layout)
+    networks = nn.ModuleList([encoder, decoder])
+    networks = networks.to(memory_format=torch.channels_last)
     images = torch.rand(POINTS, 1, 64, 64) < 0.05
     return networks, lambda: _bernoulli_loss(encoder, decoder, images, batch)
 
