@@ -40,7 +40,7 @@ def get_config() -> ConfigDict:
     config.model.scale = "exp"  # of q(z|x): exp(½·) or softplus(·)
     config.model.scale_floor = 1e-6  # added to the scale of q(z|x)
     config.model.likelihood_floor = 1e-6  # added to the scale of a Gaussian p(x|z)
-    # Of products, on accelerators: float32 | tf32 (NVIDIA) | bfloat16, sums in float32
+    # Of the networks' products: float32 | tf32 (NVIDIA) | bfloat16, sums in float32
     config.model.precision = "float32"
     config.model.init = "torch"  # torch (the authors' framework) | flax
 
@@ -121,6 +121,8 @@ def get_config() -> ConfigDict:
     config.runs = ConfigDict()
     config.runs.block = 0  # runs trained together; 0 = chosen from the memory
     config.runs.checkpoint_minutes = 10.0  # between saves of a block in training
+    # Keep the state of finished runs, thrice the parameters: train.steps may then grow.
+    config.runs.keep_states = False
     config.runs.devices = 0  # 0 = all; on a CPU, one per core
     config.runs.layout = "auto"  # of runs on a device: auto | mapped | vmapped
 

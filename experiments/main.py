@@ -10,6 +10,7 @@ import pathlib
 import sys
 from typing import Any
 
+import jax
 import numpy as np
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
@@ -19,15 +20,19 @@ from experiments import (
     evaluate,
     figures,
     files,
+    lock,
     pictures,
     results,
     runs,
     settings,
+    startup,
+    stop,
     summary,
     sweep,
     train,
     trainer,
 )
+from experiments import workdir as workdirs
 from experiments.progress import say
 
 # Scores of the table that ends a run, beside those of the figures.
@@ -48,11 +53,22 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
     """
     config = settings.validate(config)
     rows = settings.rows(config)
+    with lock.held(workdir) if runs.leads() else contextlib.nullcontext():
+        if runs.leads():
+            workdirs.compare(workdir, config.to_dict())
+        say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
+        _sweep(sweep.make(config, rows, workdir), rows)
+    runs.agreed(0)  # none leaves while the first one draws
+
+
+def _sweep(work: sweep.Sweep, rows: list[dict[str, Any]]) -> None:
+    """Trains what is left of a sweep, and draws."""
+    config, workdir = work.config, work.workdir
     if runs.leads():
-        results.open_workdir(workdir, config.to_dict())
+        training = workdirs.Training(work.steps, sweep.record_every(work))
+        for note in workdirs.start(workdir, config.to_dict(), training):
+            say(f"  {note}")
         files.write_json(workdir / "settings.json", rows)
-    say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
-    work = sweep.make(config, rows, workdir)
     everything = runs.enumerate_runs(len(rows), config.seeds, config.first_seed)
     plan = sweep.plan(work, len(everything.number))
     done = results.finished(workdir).get("number", np.zeros(0)) if runs.leads() else []
@@ -64,7 +80,6 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
             _write_tables(workdir, rows)
     if runs.leads():
         _finish(config, work, rows)
-    runs.agreed(0)  # none leaves while the first one draws
 
 
 def main(argv: list[str]) -> None:
@@ -75,20 +90,51 @@ def main(argv: list[str]) -> None:
         default = cli.default_workdir(cli.config_argument(sys.argv))
         workdir = pathlib.Path(_WORKDIR.value or default)
         if config.distributed:
-            runs.connect()
+            startup.connect()
         if runs.leads():
             return run(config, workdir)
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             run(config, workdir)
+    except stop.Stopped as stopped:
+        say(f"stopped by {stopped}; the same command goes on from here")
+        sys.exit(stopped.exit_code)
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on after what was saved last")
+        sys.exit(130)
     except (ValueError, OSError) as error:
         cli.fail(str(error))
+    except jax.errors.JaxRuntimeError as error:
+        _explain(error)
+        raise
+
+
+def _explain(error: jax.errors.JaxRuntimeError) -> None:
+    """Ends in one line if a lost process or too little memory is what happened."""
+    reason = " ".join(str(error).split())[:300]
+    if jax.process_count() > 1:
+        print(
+            "experiments.main: another process of the job was lost; the same command "
+            f"goes on after what was saved last. {reason}",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)  # to leave in order would be to wait for the lost one
+    if "RESOURCE_EXHAUSTED" in reason:
+        cli.fail(
+            "the device has too little memory for the block; choose a smaller one by "
+            f"--config.runs.block, the same command goes on. {reason}"
+        )
 
 
 def _write_tables(
     workdir: pathlib.Path, rows: list[dict[str, Any]]
 ) -> list[summary.Row]:
     return results.write_tables(
-        workdir, rows, order=list(evaluate.COLUMNS), measures=train.MEASURES
+        workdir,
+        rows,
+        order=list(evaluate.COLUMNS),
+        measures=train.MEASURES,
+        terms=train.TERMS,
     )
 
 
@@ -104,5 +150,6 @@ def _finish(config: ConfigDict, work: sweep.Sweep, rows: list[dict[str, Any]]) -
 
 if __name__ == "__main__":
     logging.getLogger("jax").setLevel(logging.WARNING)
-    runs.use_cores()
+    startup.use_cores()
+    startup.keep_programs()
     app.run(main, flags_parser=cli.parse)

@@ -34,10 +34,12 @@ class Progress:
         """Whether a call was long enough to tell the pace."""
         return self._rate > 0
 
-    def resumed(self, run_steps: int) -> None:
-        """Counts training that an earlier process did."""
-        self._done += run_steps
-        self._bar.update(run_steps)
+    def resumed(self, runs: int, steps: int) -> None:
+        """Counts training that an earlier process did, and says so."""
+        if steps:
+            say(f"  {runs} runs go on after step {steps:,}")
+        self._done += runs * steps
+        self._bar.update(runs * steps)
 
     def trained(self, run_steps: int, seconds: float, loss: float) -> None:
         """Counts training; the time left follows from the pace of the last calls."""
@@ -72,7 +74,10 @@ class Progress:
         left = self._total - self._done
         return left * (self._extra_per_step + (1 / self._rate if self._rate else 0.0))
 
-    def close(self) -> None:
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Ends the bar."""
         self._bar.close()
 

@@ -3,17 +3,12 @@
 config.json    the config, as validated        env.json      versions, devices, revision
 settings.json  columns of each setting         metrics.csv   training curves, long form
 blocks/*.npz   parameters and scores of a block of runs that has finished
+checkpoints/   the block in training, see checkpoint.py
 scores.csv     a row per run                   summary.csv, .md   95 % intervals
 pictures.npz   what the figures show           figures/           drawn from the files
 """
 
-import importlib.metadata
-import json
-import os
 import pathlib
-import platform
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,65 +16,8 @@ import jax
 import numpy as np
 from flax import traverse_util
 
-from experiments import files, settings, summary
+from experiments import files, summary
 from experiments.runs import Runs
-
-# May change between a run and its continuation: no number moves beyond rounding.
-_FREE = (
-    "runs",
-    "distributed",
-    "figures",
-    "figure_line",
-    "figure_label",
-    "figure_score",
-    "title",
-)
-
-
-def open_workdir(workdir: pathlib.Path, config: Mapping[str, Any]) -> None:
-    """Makes the folder, or checks that what it holds belongs to this config.
-
-    A folder without a finished block or a checkpoint may change its config.
-
-    Raises:
-        ValueError: If it holds results of another config, naming what differs, or if
-            it cannot be written.
-    """
-    path = workdir / "config.json"
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        (workdir / "blocks").mkdir(exist_ok=True)
-        started = [*workdir.glob("blocks/*.npz"), *workdir.glob("checkpoint.npz")]
-        if path.exists() and started:
-            old = json.loads(path.read_text())
-            new = json.loads(json.dumps(config))
-            binding = [
-                {k: v for k, v in c.items() if k not in _FREE} for c in (new, old)
-            ]
-            changed = settings.differences(*binding)
-            if changed:
-                raise ValueError(
-                    f"{workdir} holds results of another config; choose another "
-                    f"--workdir. Fields that differ: {'; '.join(changed)}."
-                )
-        files.write_json(path, config)
-        files.write_json(workdir / "env.json", environment())
-    except OSError as error:
-        raise ValueError(f"cannot write to --workdir={workdir}: {error}.") from None
-
-
-def environment() -> dict[str, Any]:
-    """What a result depends on besides its config."""
-    names = ("decomp", "jax", "jaxlib", "flax", "optax", "chex", "numpy")
-    return {
-        "command": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "devices": [device.device_kind for device in jax.devices()],
-        "packages": {name: _version(name) for name in names},
-        "revision": _revision(),
-    }
 
 
 def block_path(workdir: pathlib.Path, first_run: int) -> pathlib.Path:
@@ -91,7 +29,7 @@ def write_block(
     workdir: pathlib.Path,
     runs: Runs,
     params: Any,
-    diverged: np.ndarray,
+    outcome: Mapping[str, np.ndarray],
     scores: Mapping[str, np.ndarray],
     curves: np.ndarray,
 ) -> None:
@@ -101,11 +39,12 @@ def write_block(
         workdir: Folder of the results.
         runs: The runs of the block.
         params: Final parameters, leaves `[block, ...]`, block ≥ R: the rest is padding.
-        diverged: Step at which a run became non-finite, or −1 `[block]`.
+        outcome: `diverged` `[block]`, the step at which a run became non-finite, and
+            `term` `[block]`, what did so first; both −1 where all went well.
         scores: Values by name `[block]`.
         curves: Training curves `[block, records, 1 + measures]`, the step first.
     """
-    arrays = {"diverged": diverged, "curves": curves}
+    arrays = {**outcome, "curves": curves}
     arrays |= {f"scores/{name}": values for name, values in scores.items()}
     flat = traverse_util.flatten_dict(params, sep="/")
     arrays |= {f"params/{name}": leaf for name, leaf in flat.items()}
@@ -134,7 +73,7 @@ def finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
     """The tables of all finished blocks, run after run.
 
     Returns:
-        `number`, `seed`, `setting`, `diverged` and `scores/*` `[R]`, sorted by number;
+        `number`, `seed`, `setting`, `diverged`, `term` and `scores/*` `[R]`, by number;
         `curves` `[R, records, 1 + measures]`; and `block`, `index` `[R]`, where the
         parameters of a run are. Empty if no block has finished.
     """
@@ -158,6 +97,7 @@ def write_tables(
     *,
     order: Sequence[str],
     measures: Sequence[str],
+    terms: Sequence[str],
 ) -> list[summary.Row]:
     """Writes scores.csv, metrics.csv and the summary from the finished blocks.
 
@@ -166,6 +106,7 @@ def write_tables(
         rows: Columns of each setting.
         order: Names of scores in the order of the columns.
         measures: Names of the columns of the training curves.
+        terms: Names of what `term` of a run counts.
 
     Returns:
         The rows of summary.csv.
@@ -173,8 +114,8 @@ def write_tables(
     tables = finished(workdir)
     names = [name for name in order if f"scores/{name}" in tables]
     scores = {name: tables[f"scores/{name}"] for name in names}
-    finite = np.all([np.isfinite(values) for values in scores.values()], axis=0)
-    ok = (tables["diverged"] < 0) & finite
+    finite = np.stack([np.isfinite(values) for values in scores.values()])
+    ok = (tables["diverged"] < 0) & finite.all(axis=0)
     identity = [
         (int(run), int(seed), *rows[setting].values())
         for run, seed, setting in zip(
@@ -182,14 +123,20 @@ def write_tables(
         )
     ]
     status = [
-        ("ok", "") if fine else ("diverged", int(step) if step >= 0 else "evaluation")
-        for fine, step in zip(ok, tables["diverged"], strict=True)
+        ("ok", "", "")
+        if fine
+        else ("diverged", int(step), terms[term])
+        if step >= 0
+        else ("diverged", "evaluation", names[bad])
+        for fine, step, term, bad in zip(
+            ok, tables["diverged"], tables["term"], finite.argmin(axis=0), strict=True
+        )
     ]
     values = np.stack(list(scores.values()), axis=1).astype(float).tolist()
     columns = ["run", "seed", *rows[0]]
     files.write_csv(
         workdir / "scores.csv",
-        [*columns, "status", "diverged_at", *names],
+        [*columns, "status", "diverged_at", "first_bad", *names],
         ((*i, *s, *v) for i, s, v in zip(identity, status, values, strict=True)),
     )
     files.write_csv(
@@ -214,22 +161,3 @@ def _curve_lines(
         for step, *values in curve:
             for name, value in zip(measures, values, strict=True):
                 yield (*run, int(step), name, float(f"{value:.6g}"))
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _revision() -> str:
-    """The git revision, with a mark if the tree has changes; empty outside a clone."""
-    here = pathlib.Path(__file__).parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""

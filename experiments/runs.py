@@ -11,7 +11,6 @@ With several processes, each calls the same functions in the same order; `scatte
 `share` place arrays, `collect` gathers them, and process 0 alone writes.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -43,33 +42,6 @@ class Plan(NamedTuple):
     mesh: Mesh
     block: int  # runs trained together, a multiple of the devices
     vmapped: bool  # on a device: all runs at once, or one after another
-
-
-def use_cores() -> int:
-    """Makes every core of the CPU a device, before JAX starts; returns their number.
-
-    XLA:CPU runs a loop on one core: the cores work in parallel as devices.
-    """
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    if not os.environ.get("JAX_NUM_CPU_DEVICES"):
-        jax.config.update("jax_num_cpu_devices", cores)
-    return cores
-
-
-def connect() -> None:
-    """Joins the processes of a job of SLURM, Kubernetes, Cloud TPU or MPI.
-
-    Raises:
-        ValueError: In one line, if there is no such job or it cannot be joined.
-    """
-    try:
-        jax.distributed.initialize()
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(
-            "distributed=True expects a job of several processes, by SLURM, "
-            f"Kubernetes, Cloud TPU or Open MPI; got: {error}"
-        ) from None
 
 
 def enumerate_runs(num_settings: int, seeds: int, first_seed: int) -> Runs:
@@ -122,10 +94,13 @@ def plan(
         fits = max(1, memory // max(bytes_per_run, 1)) * (1 if on_cpu else count)
         block = min(fits, 100) if on_cpu else fits
     block = max(count, min(block, num_runs) // count * count)
-    mesh = jax.make_mesh(
-        (count,), ("run",), axis_types=(AxisType.Auto,), devices=available[:count]
-    )
-    return Plan(mesh, block, layout == "vmapped" or layout == "auto" and not on_cpu)
+    vmapped = layout == "vmapped" or layout == "auto" and not on_cpu
+    return Plan(_mesh(available[:count]), block, vmapped)
+
+
+def trial(count: int) -> Plan:
+    """A block of runs vmapped on the first device of this process."""
+    return Plan(_mesh(jax.local_devices()[:1]), count, vmapped=True)
 
 
 def blocks(runs: Runs, size: int) -> Iterator[Runs]:
@@ -170,16 +145,23 @@ def agreed(number: float) -> float:
 
 
 def told(array: np.ndarray) -> np.ndarray:
-    """The integers or truths of process 0; all processes give an array of its shape."""
-    if jax.process_count() == 1:
+    """The array of process 0; the others give one of its shape and type."""
+    if jax.process_count() == 1 or not array.size:
         return array
-    told = multihost_utils.broadcast_one_to_all(array.astype(np.int32))
-    return np.asarray(told).astype(array.dtype)
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    told = multihost_utils.broadcast_one_to_all(data)
+    return np.asarray(told).view(array.dtype).reshape(array.shape)
 
 
 def leads() -> bool:
     """Whether this process writes the results."""
     return jax.process_index() == 0
+
+
+def _mesh(devices: list[jax.Device]) -> Mesh:
+    return jax.make_mesh(
+        (len(devices),), ("run",), axis_types=(AxisType.Auto,), devices=devices
+    )
 
 
 def _place(plan: Plan, tree: Any, spec: PartitionSpec) -> Any:

@@ -1,10 +1,12 @@
 """A sweep: its data, networks and settings, and how its runs are laid out."""
 
+import math
 import os
 import pathlib
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import data as data_lib
@@ -13,6 +15,10 @@ from experiments import problem as problems
 from experiments.data import Data
 from experiments.problem import Problem, Setting
 from experiments.runs import Plan, Runs
+
+# Runs of the program whose memory tells that of a block: enough to outweigh what all
+# runs share, few enough to fit anywhere.
+_CALIBRATED = 8
 
 
 class Sweep(NamedTuple):
@@ -103,26 +109,48 @@ def state_bytes(sweep: Sweep) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
 
 
+def vmapped_bytes(sweep: Sweep, count: int) -> float:
+    """Memory in bytes that each of `count` runs vmapped takes while it trains.
+
+    As the compiled program has it: state, activations and all that lies between.
+    """
+    init, advance, _ = functions(sweep)
+    program = runs.over_runs(
+        advance, runs.trial(count), mapped=3, shared=2, vmapped=True
+    )
+    settings = len(sweep.settings.weights.beta)
+    keys, setting = jax.eval_shape(
+        lambda index: (
+            jax.vmap(jax.random.key)(index),
+            jax.tree.map(lambda leaf: leaf[index], sweep.settings),
+        ),
+        np.zeros(count, np.int32) % settings,
+    )
+    state = jax.eval_shape(jax.vmap(init), keys, setting)
+    points = jax.ShapeDtypeStruct(sweep.data.points.shape, sweep.data.points.dtype)
+    compiled = program.lower(state, keys, setting, points, np.int32(1)).compile()
+    memory = compiled.memory_analysis()
+    own = memory.argument_size_in_bytes - sweep.data.points.nbytes
+    return (own + memory.output_size_in_bytes + memory.temp_size_in_bytes) / count
+
+
 def plan(sweep: Sweep, num_runs: int) -> Plan:
     """Lays the runs out over the devices, by the memory that they take."""
-    device = jax.local_devices()[0]
-    if device.platform == "cpu":
+    device, options = jax.local_devices()[0], sweep.config.runs
+    if device.platform == "cpu" or options.block:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
         per_run = 3 * state_bytes(sweep)
     else:
         limit = (device.memory_stats() or {}).get("bytes_limit", 8 << 30)
         memory = int(0.8 * limit) - 2 * sweep.data.points.nbytes
-        # A batch of 64×64 images passes about 60 kB of activations and patches a pixel
-        # row of the network per image; dense networks far less.
-        per_image = 2_000_000 if sweep.config.model.network == "conv" else 20_000
-        per_run = 3 * state_bytes(sweep) + per_image * sweep.config.train.batch_size
+        per_run = math.ceil(vmapped_bytes(sweep, min(num_runs, _CALIBRATED)))
     return runs.plan(
         num_runs,
         bytes_per_run=per_run,
         memory=memory,
-        block=sweep.config.runs.block,
-        devices=sweep.config.runs.devices,
-        layout=sweep.config.runs.layout,
+        block=options.block,
+        devices=options.devices,
+        layout=options.layout,
     )
 
 

@@ -19,6 +19,8 @@ from experiments import problem as problems
 from experiments.problem import Params, Problem, Setting
 
 MEASURES = objective.MEASURES
+# What was not finite first when a run diverged, in the order of the computation.
+TERMS = ("reconstruction", "kl", "divergence", "loss", "gradient")
 
 
 class State(NamedTuple):
@@ -29,6 +31,7 @@ class State(NamedTuple):
     opt_state: optax.OptState
     sums: jax.Array  # [4] of MEASURES over the steps since the last record, nats
     diverged: jax.Array  # [] the step whose loss or gradient was not finite, or −1
+    term: jax.Array  # [] which of TERMS it was, or −1
 
 
 def make(
@@ -58,6 +61,7 @@ def make(
             opt_state=optimiser.init(params),
             sums=jnp.zeros(len(MEASURES)),
             diverged=-jnp.ones((), jnp.int32),
+            term=-jnp.ones((), jnp.int32),
         )
 
     def step(
@@ -75,22 +79,25 @@ def make(
         (value, measures), gradient = jax.value_and_grad(objective.loss, has_aux=True)(
             state.params, noise_key, problem, setting, progress, x, others
         )
-        finite = jnp.isfinite(value) & jnp.isfinite(optax.tree.norm(gradient))
-        alive = (state.diverged < 0) & finite
+        # The critic's loss is part of the value and of no measure.
+        parts = (*measures[1:], value, optax.tree.norm(gradient))
+        bad = ~jnp.isfinite(jnp.stack(parts))
+        alive = (state.diverged < 0) & ~jnp.any(bad)
         updates, opt_state = _updates(optimiser, state, gradient, alive)
         if problem.matched:
             updates = matching.steps(
                 updates, setting.code_scale, latents=problem.latents
             )
         params = optax.apply_updates(state.params, updates)
-        first_bad = jnp.where(state.diverged < 0, state.step, state.diverged)
+        first = state.diverged < 0
         fresh = state.step % record_every == 0
         return State(
             step=state.step + 1,
             params=params,
             opt_state=opt_state,
             sums=jnp.where(fresh, 0.0, state.sums) + measures,
-            diverged=jnp.where(alive, -1, first_bad),
+            diverged=jnp.where(first & ~alive, state.step, state.diverged),
+            term=jnp.where(first & ~alive, jnp.argmax(bad), state.term),
         )
 
     def advance(

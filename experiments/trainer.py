@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import results, runs, train
+from experiments import checkpoint, evaluate, results, runs, stop, train
 from experiments import sweep as sweeps
 from experiments.checkpoint import Checkpoint
 from experiments.problem import Setting
@@ -55,22 +55,47 @@ def run(sweep: Sweep, plan: Plan, pending: Runs) -> Iterator[None]:
         scored = runs.share(plan, sweep.scored.points)
     factors = runs.share(plan, sweep.scored.factors.astype(np.int32))
     progress = Progress(len(pending.number) * sweep.steps, shown=runs.leads())
-    for members in runs.blocks(pending, plan.block):
-        one = block(sweep, plan, members)
-        checkpoint = Checkpoint(
-            sweep.workdir, members.number, sweep.config.runs.checkpoint_minutes
-        )
-        state = init(one.keys, one.setting)
-        state, curves = _train(sweep, advance, state, one, points, checkpoint, progress)
-        start = time.monotonic()
-        values = scores(state.params, one.keys, one.setting, scored, factors)
-        found = runs.collect((state.params, state.diverged, values))
-        if runs.leads():
-            results.write_block(sweep.workdir, members, *found, curves)
-            checkpoint.remove()
-        progress.evaluated(time.monotonic() - start)
-        yield
-    progress.close()
+    finished: list[np.ndarray] = []
+    with stop.listening() as asked, progress:
+        for members in checkpoint.blocks(sweep.workdir, pending, plan.block):
+            one = block(sweep, plan, members)
+            saved = Checkpoint(
+                sweep.workdir, members.number, sweep.config.runs.checkpoint_minutes
+            )
+            state = init(one.keys, one.setting)
+            state, curves = _train(
+                sweep, advance, state, one, points, saved, progress, asked
+            )
+            start = time.monotonic()
+            values = scores(state.params, one.keys, one.setting, scored, factors)
+            finished.append(members.number)
+            _write(sweep, members, state, values, curves, saved)
+            if runs.leads() and not sweep.config.runs.keep_states:
+                checkpoint.forget(sweep.workdir, np.concatenate(finished))
+            progress.evaluated(time.monotonic() - start)
+            yield
+            _stop_if(asked)
+
+
+def _write(
+    sweep: Sweep,
+    members: Runs,
+    state: train.State,
+    scores: evaluate.Scores,
+    curves: np.ndarray,
+    saved: Checkpoint,
+) -> None:
+    """Keeps a finished block."""
+    outcome = {"diverged": state.diverged, "term": state.term}
+    found = runs.collect((state.params, outcome, scores))
+    if runs.leads():
+        saved.wait()
+        results.write_block(sweep.workdir, members, *found, curves)
+
+
+def _stop_if(asked: Callable[[], int]) -> None:
+    if number := int(runs.agreed(asked())):
+        raise stop.Stopped(number)
 
 
 def block(sweep: Sweep, plan: Plan, members: Runs) -> Block:
@@ -88,13 +113,14 @@ def _train(
     state: train.State,
     block: Block,
     points: jax.Array,
-    checkpoint: Checkpoint,
+    saved: Checkpoint,
     progress: Progress,
+    asked: Callable[[], int],
 ) -> tuple[train.State, np.ndarray]:
     """Trains a block to its end; its curves are `[block, records, 1 + measures]`."""
-    state, curves, done = checkpoint.restore(state)
+    state, curves, done = saved.restore(state)
     count, every, wanted = len(block.runs.number), sweeps.record_every(sweep), 1
-    progress.resumed(count * done)
+    progress.resumed(count, done)
     while done < sweep.steps:
         room = min(every - done % every, sweep.steps - done)
         steps = min(room, wanted)
@@ -107,15 +133,23 @@ def _train(
         if done % every == 0 or done == sweep.steps:
             step = np.full((len(sums), 1), done)
             curves.append(np.concatenate([step, means], axis=1))
-        loss = means[:count, 0]
-        finite = loss[np.isfinite(loss)]
-        mean = float(np.mean(finite)) if finite.size else math.nan
-        progress.trained(count * steps, seconds, mean)
+        progress.trained(count * steps, seconds, _mean(means[:count, 0]))
         # The first call compiles and short ones are mostly overhead: grow stepwise.
         wanted = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))
         _announce(progress)
-        checkpoint.save(state, curves, done)
+        stopping = bool(runs.agreed(asked()))
+        last = done == sweep.steps and sweep.config.runs.keep_states
+        saved.save(state, curves, done, now=stopping or last)
+        if stopping:
+            saved.wait()
+            _stop_if(asked)
     return state, np.stack(curves, axis=1)
+
+
+def _mean(loss: np.ndarray) -> float:
+    """Of the runs that have not diverged; NaN if all have."""
+    finite = loss[np.isfinite(loss)]
+    return float(np.mean(finite)) if finite.size else math.nan
 
 
 def _announce(progress: Progress) -> None:

@@ -17,12 +17,14 @@ FLOORS = [
     {"decomp.decomposition", "decomp.overlap"},
     {"decomp.losses", "decomp.importance", "decomp.theory.*"},
     {"experiments.algebra", "experiments.schedules", "experiments.columns"}
-    | {"experiments.runs"},
+    | {"experiments.runs", "experiments.startup", "experiments.stop"}
+    | {"experiments.lock", "experiments.environment", "experiments.progress"},
     {"experiments.checks"},
     {"experiments.settings", "experiments.files", "experiments.summary"}
-    | {"experiments.progress", "experiments.matching"}
+    | {"experiments.matching", "experiments.storage"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"},
     {"experiments.data", "experiments.results", "experiments.checkpoint"}
+    | {"experiments.workdir"}
     | {"experiments.prior"},
     {"experiments.problem", "experiments.mismatch"},
     {"experiments.objective"},
@@ -32,7 +34,8 @@ FLOORS = [
     {"experiments.cli", "experiments.figures", "experiments.score"}
     | {"experiments.bias", "experiments.variants", "experiments.notebooks.*"}
     | {"experiments.benchmarks"},
-    {"experiments.main", "experiments.benchmarks.*"},
+    {"experiments.main", "experiments.benchmarks.*", "experiments.faults"},
+    {"experiments.faults.*"},
 ]
 OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}

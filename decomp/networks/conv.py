@@ -23,6 +23,7 @@ from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from flax.typing import PrecisionLike
 
+from decomp.networks import products
 from decomp.networks.initialisers import bias_init, kernel_init
 
 KERNEL = 4
@@ -68,7 +69,7 @@ def conv(x: jax.Array, kernel: jax.Array, precision: PrecisionLike = None) -> ja
     Args:
         x: `[c, H, W, B]`, H and W even; zero outside.
         kernel: `[4, 4, c, o]`.
-        precision: Of the products, here and in the derivatives; see `jax.lax.dot`.
+        precision: Of the products, here and in the derivatives; see `products`.
 
     Returns:
         `[o, H/2, W/2, B]`.
@@ -84,7 +85,7 @@ def conv_transpose(
     Args:
         x: `[o, H, W, B]`.
         kernel: `[4, 4, c, o]`.
-        precision: Of the products, here and in the derivatives; see `jax.lax.dot`.
+        precision: Of the products, here and in the derivatives; see `products`.
 
     Returns:
         `[c, 2H, 2W, B]`.
@@ -97,7 +98,7 @@ def _conv_value(x: jax.Array, kernel: jax.Array, precision: PrecisionLike) -> ja
     patches = _patches(x)
     taps = _taps(kernel).reshape(-1, kernel.shape[3])
     rows = patches.reshape(len(taps), -1)
-    product = jnp.einsum("kn,km->nm", taps, rows, precision=precision)
+    product = products.einsum("kn,km->nm", taps, rows, precision)
     return product.reshape(-1, *patches.shape[5:])
 
 
@@ -111,14 +112,15 @@ def _conv_transpose_value(
     # The two forms hold 16·narrow or 4·channels rows between slices and product.
     if 4 * narrow < channels:
         rows = jax.lax.optimization_barrier(taps.reshape(-1, channels))
-        product = jnp.matmul(rows, x.reshape(channels, -1), precision=precision)
+        product = products.einsum("mk,kn->mn", rows, x.reshape(channels, -1), precision)
         product = product.reshape(2, 2, 2, 2, narrow, *grid)
         parts = [_shift(product[a, e], a, e) for a in (0, 1) for e in (0, 1)]
         return _interleave(parts[0] + parts[1] + parts[2] + parts[3])
     windows = jnp.stack([_shift(x, a, e) for a in (0, 1) for e in (0, 1)])
     rows = taps.transpose(2, 3, 4, 0, 1, 5).reshape(4 * narrow, -1)
     rows = jax.lax.optimization_barrier(rows)
-    product = jnp.matmul(rows, windows.reshape(4 * channels, -1), precision=precision)
+    windows_in_rows = windows.reshape(4 * channels, -1)
+    product = products.einsum("mk,kn->mn", rows, windows_in_rows, precision)
     return _interleave(product.reshape(2, 2, narrow, *windows.shape[2:]))
 
 
@@ -129,7 +131,7 @@ def _kernel_gradient(
     patches, channels = _patches(large), large.shape[0]
     patches = patches.reshape(KERNEL * KERNEL * channels, -1)
     small = small.reshape(len(small), -1)
-    gradient = jnp.einsum("km,nm->kn", patches, small, precision=precision)
+    gradient = products.einsum("km,nm->kn", patches, small, precision)
     taps = gradient.reshape(2, 2, 2, 2, channels, -1)
     return taps.swapaxes(1, 2).reshape(KERNEL, KERNEL, channels, -1)
 

@@ -13,6 +13,7 @@ from flax import linen as nn
 from flax.typing import PrecisionLike
 
 from decomp.distributions.gaussian import Gaussian
+from decomp.networks import products
 from decomp.networks.initialisers import bias_init, kernel_init
 
 SCALE_FLOOR = 1e-6
@@ -91,9 +92,14 @@ def linear(
     chex.assert_rank(x, 2)
     bias = bias_init(initialiser, x.shape[-1])
     kernel = kernel_init(initialiser)
-    return nn.Dense(features, kernel_init=kernel, bias_init=bias, precision=precision)(
-        x
+    layer = nn.Dense(
+        features,
+        kernel_init=kernel,
+        bias_init=bias,
+        precision=precision,
+        dot_general=products.dot_general,
     )
+    return layer(x)
 
 
 def gaussian_head(raw: jax.Array, link: str, floor: float) -> Gaussian:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from experiments import benchmarks, runs
-from experiments.benchmarks import machine, naive, programs
+from experiments import benchmarks, startup
+from experiments.benchmarks import compiling, machine, naive, programs
 from experiments.benchmarks.programs import WORKS, Ours, Program, Torch, Work
 from experiments.progress import say
 
@@ -38,7 +38,7 @@ class Options(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Says each row once it is measured, then the table; returns 0."""
     chosen = _parser().parse_args(arguments)
-    cores = runs.use_cores()
+    cores = startup.use_cores()
     options = Options(chosen.peer, chosen.repetitions, chosen.seconds, cores)
     if options.peer == "torch" and not importlib.util.find_spec("torch"):
         say("--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0.")
@@ -125,6 +125,7 @@ ROWS: dict[str, Callable[[Options], Iterator[tuple[str, ...]]]] = {
     "dense": dense,
     "pinwheel": pinwheel,
     "growth": growth,
+    "compile": compiling.rows,
     "start": machine.start,
 }
 

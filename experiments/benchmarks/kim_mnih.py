@@ -20,7 +20,7 @@ import numpy as np
 
 from decomp.metrics import kim_mnih
 from decomp.metrics.kim_mnih import Votes
-from experiments import benchmarks, runs
+from experiments import benchmarks, runs, startup
 from experiments.progress import say
 
 SIZES = (3, 6, 40, 32, 32)
@@ -245,5 +245,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    runs.use_cores()
+    startup.use_cores()
     sys.exit(main())

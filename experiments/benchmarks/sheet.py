@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from decomp.metrics import sheet
-from experiments import benchmarks, runs
+from experiments import benchmarks, startup
 from experiments.progress import say
 
 SIZES = (3, 6, 40, 32, 32)
@@ -91,5 +91,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    runs.use_cores()
+    startup.use_cores()
     sys.exit(main())

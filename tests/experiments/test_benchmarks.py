@@ -8,7 +8,15 @@ import numpy as np
 
 from experiments import benchmarks
 from experiments.benchmarks import __main__ as table
-from experiments.benchmarks import kim_mnih, machine, naive, programs, sheet
+from experiments.benchmarks import (
+    compiling,
+    cost,
+    kim_mnih,
+    machine,
+    naive,
+    programs,
+    sheet,
+)
 
 
 def test_a_table_is_markdown_with_columns_of_equal_width():
@@ -86,3 +94,26 @@ def test_the_memory_of_a_process_is_read_from_its_status():
     status = "Name:\tpython\nVmHWM:\t 1500000 kB\nThreads:\t3\n"
     assert machine._peak(status) == "1.54 GB at most"
     assert "cpu" in machine.description()
+
+
+def test_the_cost_is_measured_written_and_drawn(tmp_path, monkeypatch):
+    small = cost.PANELS["batch"]._replace(values={"dense": (8, 16)})
+    monkeypatch.setitem(cost.PANELS, "batch", small)
+    few = cost.PANELS["scored"]._replace(values={"dense": (100,)})
+    monkeypatch.setitem(cost.PANELS, "scored", few)
+    arguments = [f"--out={tmp_path}", "--repetitions=1", "--panels"]
+    assert cost.main([*arguments, "batch"]) == 0
+    assert cost.main([*arguments, "scored"]) == 0
+    points = cost.read(tmp_path)
+    assert [(p.panel, p.network, p.value) for p in points] == [
+        *(("batch", "dense", 8.0), ("batch", "dense", 16.0), ("scored", "dense", 100.0))
+    ]
+    assert all(0 < p.least <= p.seconds <= p.most for p in points)
+    drawn = (tmp_path / "cost.png").read_bytes()
+    assert cost.main([f"--out={tmp_path}", "--draw"]) == 0
+    assert (tmp_path / "cost.png").read_bytes() == drawn
+
+
+def test_what_a_config_compiles_is_timed(capsys):
+    assert compiling.main(["configs/pinwheel.py:smoke"]) == 0
+    assert float(capsys.readouterr().out) > 0

@@ -14,6 +14,7 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments import bias, posteriors, results, settings, sweep
 from experiments import problem as problems
+from experiments import workdir as workdirs
 from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
 from experiments.posteriors import Posteriors
 from experiments.runs import Runs
@@ -105,14 +106,14 @@ def workdir(tmp_path_factory):
         config.model.hidden = (3,)
     config = settings.validate(config)
     folder = tmp_path_factory.mktemp("runs")
-    results.open_workdir(folder, config.to_dict())
+    workdirs.start(folder, config.to_dict(), workdirs.Training(4, 2))
     work = sweep.make(config, settings.rows(config), folder)
     setting = jax.tree.map(lambda leaf: leaf[1:3], work.settings)
     keys = jax.random.split(jax.random.key(0), 2)
     params = jax.vmap(lambda key, s: problems.init(key, work.problem, s))(keys, setting)
     runs = Runs(np.arange(1, 3), np.zeros(2, int), np.arange(1, 3))
-    diverged = np.array([-1, 3])
-    results.write_block(folder, runs, params, diverged, {}, np.zeros((2, 1, 5)))
+    outcome = {"diverged": np.array([-1, 3]), "term": np.array([-1, 0])}
+    results.write_block(folder, runs, params, outcome, {}, np.zeros((2, 1, 5)))
     return folder
 
 

@@ -45,8 +45,8 @@ def check_files(workdir, *, num_settings, figures):
     for name in FILES:
         assert (workdir / name).stat().st_size > 0, name
     assert [path.name for path in (workdir / "blocks").iterdir()] == ["000000.npz"]
-    assert not (workdir / "checkpoint.npz").exists()
-    assert not [path for path in workdir.rglob(".*")]
+    assert not (workdir / "checkpoints").exists()
+    assert [path.name for path in workdir.rglob(".*")] == [".lock"]
     scores = table(workdir / "scores.csv")
     assert [int(row["run"]) for row in scores] == list(range(2 * num_settings))
     assert {row["status"] for row in scores} == {"ok"}
@@ -155,6 +155,26 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(plane, tmp_path):
         assert (workdir / name).read_bytes() == (plane / name).read_bytes(), name
 
 
+def test_seeds_and_steps_may_be_added_and_end_as_if_asked_for_at_once(tmp_path, capsys):
+    def sweep(folder, *, seeds, steps):
+        with pinwheel.get_config("smoke").unlocked() as config:
+            config.figures = ()
+            config.seeds = seeds
+            config.train.steps, config.train.records = steps, steps // 2
+            config.runs.keep_states = True
+        main.run(config, tmp_path / folder)
+        return capsys.readouterr().out
+
+    sweep("grown", seeds=1, steps=4)
+    printed = sweep("grown", seeds=2, steps=6)
+    assert "changed: seeds: 1 -> 2" in printed
+    assert "10 runs go on after step 4" in printed
+    sweep("whole", seeds=2, steps=6)
+    for name in ("scores.csv", "summary.csv", "metrics.csv", "pictures.npz"):
+        grown, whole = (tmp_path / folder / name for folder in ("grown", "whole"))
+        assert grown.read_bytes() == whole.read_bytes(), name
+
+
 def test_a_workdir_of_another_config_is_refused(plane):
     with pinwheel.get_config("smoke").unlocked() as config:
         config.rng = 1
@@ -202,7 +222,11 @@ def test_two_processes_train_what_one_does(plane, tmp_path):
         )
         for i in range(2)
     ]
-    first, second = (process.communicate(timeout=300)[0] for process in processes)
+    try:
+        first, second = (process.communicate(timeout=300)[0] for process in processes)
+    finally:
+        for process in processes:
+            process.kill()
     assert [process.returncode for process in processes] == [0, 0], first + second
     assert "4 × cpu" in first
     assert "blocks of 20 runs" in first

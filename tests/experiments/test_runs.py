@@ -115,8 +115,3 @@ def test_runs_are_placed_and_collected_in_order():
 def test_a_layout_may_be_chosen():
     assert runs.plan(4, **OPTIONS, layout="vmapped").vmapped
     assert not runs.plan(4, **OPTIONS, layout="mapped").vmapped
-
-
-def test_without_a_job_there_is_nothing_to_join():
-    with pytest.raises(ValueError, match="distributed=True expects a job of several"):
-        runs.connect()

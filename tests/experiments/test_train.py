@@ -4,6 +4,7 @@ import numpy as np
 import optax
 
 from decomp import priors
+from experiments import sweep as sweeps
 from experiments import train
 
 ISOTROPIC, PCA, LEARNED = (0, 1), (2, 3), (4, 5)
@@ -90,11 +91,61 @@ def test_a_diverged_run_is_frozen_and_its_neighbours_do_not_notice(
     state = small.train(together, range(6), beta=beta)
     start = small.train(together, range(6), calls=())
     assert state.diverged.tolist() == [-1, -1, -1, 0, -1, -1]
+    # Infinite weight times KL: the terms are finite, the loss is the first that is not.
+    assert train.TERMS[state.term[3]] == "loss"
+    assert np.delete(state.term, 3).tolist() == [-1] * 5
     assert_same(run(state.params, 3), run(start.params, 3))
     for moment in jax.tree.leaves(run(state.opt_state, 3)):
         assert np.isfinite(moment).all()
     for number in (0, 1, 2, 4, 5):
         assert_same(run(state, number), run(company, number))
+
+
+def test_the_first_term_that_is_not_finite_is_named(small, together):
+    init, advance = together
+    keys, points = small.keys(range(6)), jnp.asarray(small.sweep.data.points)
+    state = init(keys, small.settings)
+
+    def planted(part, layer, value, run):
+        """A bias of one run, of the first of its values."""
+        bias = state.params[part][layer]["bias"].at[run, 0].set(value)
+        return state._replace(
+            params=state.params
+            | {
+                part: state.params[part]
+                | {layer: state.params[part][layer] | {"bias": bias}}
+            }
+        )
+
+    state = planted("decoder", "Dense_1", jnp.nan, 1)
+    state = planted("encoder", "Dense_1", 1e20, 2)  # its square overflows in the KL
+    end = advance(state, keys, small.settings, points, jnp.int32(1))
+    names = [train.TERMS[term] if term >= 0 else "" for term in end.term]
+    assert names == ["", "reconstruction", "kl", "", "", ""]
+
+
+def test_a_learning_rate_too_large_for_some_runs_marks_those_alone(small):
+    # Gradients of this run times 1e30: its parameters overflow at the second step.
+    init, _, _ = sweeps.functions(small.sweep)
+    sweep = small.sweep
+
+    def exploding(number):
+        grow = optax.sgd(jnp.where(number == 4, 1e30, 1e-3))
+        return train.make(
+            sweep.problem, grow, batch_size=16, record_every=1, total_steps=4
+        )[1]
+
+    keys, points = small.keys(range(6)), jnp.asarray(sweep.data.points)
+    opt_state = optax.sgd(1.0).init({})
+
+    def trained(number, key, setting):
+        state = init(key, setting)._replace(opt_state=opt_state)
+        return exploding(number)(state, key, setting, points, jnp.int32(4))
+
+    end = jax.jit(jax.vmap(trained))(jnp.arange(6), keys, small.settings)
+    assert end.diverged.tolist() == [-1, -1, -1, -1, 1, -1]
+    for leaf in jax.tree.leaves(end.params):
+        assert np.isfinite(leaf).all()
 
 
 def test_a_run_that_diverges_later_keeps_the_parameters_of_that_step(small, together):
@@ -111,6 +162,7 @@ def test_a_run_that_diverges_later_keeps_the_parameters_of_that_step(small, toge
     # A loss that recovers does not bring the run back.
     end = advance(end, keys, small.settings, points, jnp.int32(1))
     assert end.diverged.tolist() == [2, -1, -1, -1, -1, -1]
+    assert end.term.tolist() == [train.TERMS.index("loss"), -1, -1, -1, -1, -1]
     assert end.step.tolist() == [5] * 6
     assert_same(run(end.params, 0), run(kept, 0))
 
@@ -146,7 +198,7 @@ def test_every_epoch_is_a_permutation_of_the_points(small):
     points = jnp.asarray(64 * np.eye(64, dtype=np.uint8)[:size])
     key = jax.random.key(1)
     state = jax.tree.map(jnp.zeros_like, jax.jit(init)(key, setting))
-    state = state._replace(diverged=jnp.int32(-1))
+    state = state._replace(diverged=jnp.int32(-1), term=jnp.int32(-1))
     advance = jax.jit(advance)
 
     def seen(steps):

@@ -1,0 +1,101 @@
+"""Seconds to compile what a config trains and scores; a second time, from the disk.
+
+    python -m experiments.benchmarks.compiling configs/pinwheel.py
+
+Prints one number, the seconds of this process. The row `compile` of the table calls it
+twice for each config, in processes and with a folder of programs of their own.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments import cli, runs, settings, startup, sweep, trainer
+
+CONFIGS = (
+    "configs/pinwheel.py",
+    "configs/pinwheel_divergences.py",
+    "configs/shapes_anisotropic.py",
+    "configs/shapes_anisotropic.py:laptop",
+    "configs/shapes_student_t.py:laptop",
+    "configs/entropy_equivalence.py:laptop",
+    "configs/subspaces.py:laptop",
+    "configs/tc_ablation.py:laptop",
+    "configs/sparse.py:laptop",
+)
+_LIMITS = "30 s, 10 s"  # of the first and of a later start
+
+
+def rows(options: Any) -> Iterator[tuple[str, ...]]:
+    """A row of the table for each config."""
+    del options
+    for config in CONFIGS:
+        command = [sys.executable, "-m", "experiments.benchmarks.compiling", config]
+        with tempfile.TemporaryDirectory() as folder:
+            environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": folder}
+            first, second = (
+                float(
+                    subprocess.run(
+                        command,
+                        env=environment,
+                        check=True,
+                        stdout=subprocess.PIPE,
+                        text=True,
+                    ).stdout
+                )
+                for _ in range(2)
+            )
+        yield (
+            f"compile {config}",
+            f"{first:.1f} s",
+            f"{second:.1f} s again",
+            "",
+            _LIMITS,
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the seconds; returns 0."""
+    (name,) = sys.argv[1:] if arguments is None else arguments
+    config = settings.validate(cli.load_config(name))
+    print(f"{seconds(sweep.make(config, settings.rows(config), pathlib.Path())):.2f}")
+    return 0
+
+
+def seconds(made: sweep.Sweep) -> float:
+    """Seconds from tracing to machine code of the three functions of a sweep."""
+    everything = runs.enumerate_runs(
+        len(made.settings.weights.beta), made.config.seeds, 0
+    )
+    plan = sweep.plan(made, len(everything.number))
+    _, keys, setting = trainer.block(
+        made, plan, runs.take(everything, np.arange(plan.block))
+    )
+    init, advance, scores = trainer.programs(made, plan)
+    points, scored, factors = (
+        jax.ShapeDtypeStruct(array.shape, dtype or array.dtype)
+        for array, dtype in (
+            (made.data.points, None),
+            (made.scored.points, None),
+            (made.scored.factors, np.int32),
+        )
+    )
+    state = jax.eval_shape(init, keys, setting)
+    start = time.perf_counter()
+    init.lower(keys, setting).compile()
+    advance.lower(state, keys, setting, points, np.int32(1)).compile()
+    scores.lower(state.params, keys, setting, scored, factors).compile()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    startup.use_cores()
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""One process at a time in a workdir.
+
+The lock is the kernel's, on a file that stays: it ends with its process, however that
+ends, so that no lock is ever left behind.
+"""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import platform
+from collections.abc import Iterator
+
+_NAME = ".lock"
+
+
+@contextlib.contextmanager
+def held(workdir: pathlib.Path) -> Iterator[None]:
+    """Holds the lock of a folder, which is made if need be.
+
+    Raises:
+        ValueError: In one line, if another process holds it, naming that process, or if
+            the folder cannot be written.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        file = open(workdir / _NAME, "a+")
+    except OSError as error:
+        raise ValueError(f"cannot write to --workdir={workdir}: {error}.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise ValueError(
+                f"--workdir={workdir} is in use by {holder}; wait for it, or choose "
+                "another folder."
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            if os.listdir(workdir) == [_NAME]:  # nothing came of it
+                (workdir / _NAME).unlink()
+                workdir.rmdir()

@@ -1,0 +1,169 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from experiments import environment, workdir
+
+CONFIG = {
+    "title": "t",
+    "seeds": 3,
+    "train": {"steps": 4, "records": 2, "learning_rate": 1e-3},
+    "objective": {
+        "beta": (1.0, 4.0),
+        "name": ("vae",),
+        "schedule": dict.fromkeys(("alpha", "beta", "gamma"), "constant"),
+    },
+    "prior": {"df": (math.inf,)},
+    "runs": {"block": 0, "keep_states": True},
+    "figures": ["a"],
+}
+
+
+def start(folder, config):
+    train = config["train"]
+    training = workdir.Training(train["steps"], train["steps"] // train["records"])
+    return workdir.start(folder, config, training)
+
+
+def trained(**changes):
+    """The config with another training."""
+    return CONFIG | {"train": CONFIG["train"] | changes}
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A workdir with one finished block."""
+    start(tmp_path, CONFIG)
+    np.savez(tmp_path / "blocks" / "000000.npz", number=np.arange(5))
+    return tmp_path
+
+
+def config_of(folder):
+    return json.loads((folder / "config.json").read_text())
+
+
+def test_a_workdir_holds_its_config_and_what_it_ran_on(tmp_path):
+    assert start(tmp_path, CONFIG) == []
+    assert config_of(tmp_path)["objective"]["beta"] == [1.0, 4.0]
+    assert config_of(tmp_path)["prior"]["df"] == [math.inf]
+    found = json.loads((tmp_path / "env.json").read_text())
+    assert {"python", "devices", "packages", "revision", "command"} <= set(found)
+    assert found["packages"]["jax"].count(".") == 2
+
+
+def test_the_same_config_opens_its_workdir_again(begun):
+    assert start(begun, CONFIG) == []
+
+
+def test_fields_that_change_no_number_may_change_and_are_said(begun):
+    free = {"title": "other", "runs": {"block": 7, "keep_states": True}}
+    assert start(begun, CONFIG | free) == [
+        "changed: runs.block: 0 -> 7",
+        "changed: title: t -> other",
+    ]
+    assert config_of(begun)["title"] == "other"
+
+
+def test_seeds_may_be_added_and_not_taken_away(begun):
+    assert start(begun, CONFIG | {"seeds": 9}) == ["changed: seeds: 3 -> 9"]
+    with pytest.raises(ValueError, match=r"that differ: seeds: 9 -> 3\.$"):
+        start(begun, CONFIG)
+
+
+def test_the_workdir_of_another_config_is_refused_naming_what_differs(begun):
+    other = trained(learning_rate=8.0) | {"rng": 4}
+    with pytest.raises(
+        ValueError, match=r"rng: None -> 4; train\.learning_rate: 0.* 8"
+    ):
+        start(begun, other)
+    assert config_of(begun)["train"]["steps"] == 4
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"seeds": "x"}'])
+def test_a_config_that_cannot_be_read_is_said_in_one_line(begun, content):
+    (begun / "config.json").write_text(content)
+    with pytest.raises(ValueError, match=r"config\.json cannot be read") as refused:
+        start(begun, CONFIG)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_workdir_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot write to --workdir"):
+        start(tmp_path / "file" / "folder", CONFIG)
+
+
+def test_a_workdir_without_results_may_change_its_config(tmp_path):
+    start(tmp_path, CONFIG)
+    assert start(tmp_path, CONFIG | {"rng": 9}) == []
+    assert config_of(tmp_path)["rng"] == 9
+
+
+def test_another_version_since_the_last_start_is_said(begun):
+    other = environment.describe()
+    other["packages"]["jax"] = "0.0.1"
+    (begun / "env.json").write_text(json.dumps(other))
+    (note,) = start(begun, CONFIG)
+    assert note.startswith("since the last start: packages.jax: 0.0.1 -> ")
+
+
+@pytest.mark.parametrize("keep", [0, 10, 200])
+def test_a_truncated_block_is_set_aside_and_said(begun, keep):
+    path = begun / "blocks" / "000000.npz"
+    path.write_bytes(path.read_bytes()[:keep])
+    (note,) = start(begun, CONFIG)
+    assert "000000.npz is damaged" in note
+    assert [p.name for p in (begun / "blocks").iterdir()] == ["000000.damaged"]
+
+
+def test_a_block_with_a_flipped_bit_is_set_aside(begun):
+    path = begun / "blocks" / "000000.npz"
+    content = bytearray(path.read_bytes())
+    content[content.index(np.int64(3).tobytes() + np.int64(4).tobytes())] ^= 1
+    path.write_bytes(content)
+    (note,) = start(begun, CONFIG)
+    assert "is damaged (number.npy)" in note
+
+
+def test_training_may_be_made_longer_where_states_were_kept(begun):
+    assert start(begun, trained(steps=8, records=4)) == [
+        "changed: train.records: 2 -> 4",
+        "changed: train.steps: 4 -> 8",
+        "trained for longer: 4 -> 8 steps",
+    ]
+    assert not any((begun / "blocks").iterdir())
+
+
+def test_a_longer_training_keeps_the_spacing_of_its_curves(begun):
+    with pytest.raises(ValueError, match=r"train\.records expects 4, so that .* got"):
+        start(begun, trained(steps=8))
+    assert any((begun / "blocks").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("runs", {"keep_states": False}),
+        (
+            "objective",
+            {"schedule": dict.fromkeys(("alpha", "beta", "gamma"), "linear")},
+        ),
+        ("objective", {"name": ("vae", "capacity")}),
+    ],
+)
+def test_without_states_or_with_schedules_training_cannot_be_made_longer(
+    tmp_path, part, change
+):
+    config = CONFIG | {part: CONFIG[part] | change}
+    start(tmp_path, config)
+    (tmp_path / "blocks" / "000000.npz").touch()
+    longer = config | {"train": config["train"] | {"steps": 8, "records": 4}}
+    with pytest.raises(ValueError, match="differ: train.records: 2 -> 4; train.steps"):
+        start(tmp_path, longer)
+
+
+def test_training_cannot_be_made_shorter(begun):
+    with pytest.raises(ValueError, match="train.steps: 4 -> 3"):
+        start(begun, trained(steps=3))
