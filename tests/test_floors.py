@@ -17,8 +17,8 @@ FLOORS = [
     {"decomp.decomposition", "decomp.overlap"},
     {"decomp.losses", "decomp.importance", "decomp.theory.*"},
     {"experiments.algebra", "experiments.schedules", "experiments.columns"}
-    | {"experiments.runs"},
-    {"experiments.checks"},
+    | {"experiments.runs", "experiments.kinds", "configs.base"},
+    {"experiments.checks", "experiments.fields", "experiments.sizes"},
     {"experiments.settings", "experiments.files", "experiments.summary"}
     | {"experiments.progress", "experiments.matching"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"},
@@ -33,6 +33,7 @@ FLOORS = [
     | {"experiments.bias", "experiments.variants", "experiments.notebooks.*"}
     | {"experiments.benchmarks"},
     {"experiments.main", "experiments.benchmarks.*"},
+    {"experiments.faults", "experiments.faults.*"},
 ]
 OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}
