@@ -94,12 +94,12 @@ def test_files_that_are_no_archives_are_named(tmp_path, suffix):
     path = tmp_path / f"bad{suffix}"
     assert_refused(path, "expected a dSprites file; got no such file")
     path.write_bytes(b"")
-    assert_refused(path, "expected an intact archive; got the error")
+    assert_refused(path, "expected an intact file; got the error")
     path.write_bytes(b"no archive" * 100)
-    assert_refused(path, "expected an intact archive; got the error")
+    assert_refused(path, "expected an intact file; got the error")
     whole = write(path).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert_refused(path, "expected an intact archive; got the error")
+    assert_refused(path, "expected an intact file; got the error")
 
 
 def test_wrong_names_inside_and_outside_are_named(tmp_path):
@@ -116,9 +116,7 @@ def test_pickled_objects_are_never_loaded(tmp_path, name):
     arrays = {"imgs": IMAGES, "latents_classes": CLASSES}
     arrays[name] = np.array([{}, print], dtype=object)
     np.savez(tmp_path / "bad.npz", **arrays)
-    assert_refused(
-        tmp_path / "bad.npz", "type uint8; got object|Object arrays cannot be loaded"
-    )
+    assert_refused(tmp_path / "bad.npz", "pickled objects, which are never loaded")
 
 
 def test_a_flipped_bit_in_an_archive_is_found(tmp_path):
