@@ -23,13 +23,15 @@ _PARSERS = {
 
 
 def parse(argv: Sequence[str]) -> list[str]:
-    """Parses flags; help or an error is printed and ends the program."""
+    """Parses and checks flags; help or an error is printed and ends the program."""
     try:
         if {"--help", "-help", "-h", "--helpshort", "--helpfull"} & set(argv):
             print(usage(argv))
             sys.exit(0)
         check(argv)
-        return flags.FLAGS(list(argv))
+        rest = flags.FLAGS(list(argv))
+        validate(config_argument(argv), flags.FLAGS.config)
+        return rest
     except (flags.Error, ValueError, AttributeError, TypeError, OSError) as error:
         fail(str(error))
 

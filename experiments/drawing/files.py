@@ -135,8 +135,9 @@ def _optional(path: pathlib.Path, parse: Callable[[pathlib.Path], Any]) -> Any:
 
 def _config(path: pathlib.Path) -> dict[str, Any]:
     config = json.loads(path.read_text())
-    if not isinstance(config, dict) or not isinstance(config.get("figures"), list):
-        raise ValueError("expected an object with a list 'figures'")
+    names = config.get("figures") if isinstance(config, dict) else None
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise ValueError("expected an object with a list of names 'figures'")
     return config
 
 

@@ -23,6 +23,7 @@ class Outcome(NamedTuple):
     refused: bool  # by exit code 2, one line on stderr, and no file written
     traceback: bool  # whether an error came through
     line: str  # on stderr; the end of the traceback, if there is one
+    code: int | None = None  # with which the command ended
     wrote: tuple[str, ...] = ()  # files that are there now and were not before
     seconds: float = 0.0
 
@@ -54,8 +55,8 @@ def attempt(
     wrote = tuple(sorted(_files(folder) - before))
     lines = printed.getvalue().splitlines()
     refused = code == 2 and len(lines) == 1 and not wrote
-    line = problem.strip().splitlines()[-1] if problem else " / ".join(lines)
-    return Outcome(name, refused, bool(problem), line, wrote, seconds)
+    line = problem.strip().splitlines()[-1] if problem else "\n".join(lines)
+    return Outcome(name, refused, bool(problem), line, code, wrote, seconds)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -18,6 +18,17 @@ Change = Callable[[bytes], bytes]
 
 _STEP = 46_080  # every so manieth image of dSprites: 16 of them
 _MEGABYTE = bytes(2**20)
+
+
+class Given(NamedTuple):
+    """A command and the files it is given; `{}` stands for their folder."""
+
+    name: str
+    command: str
+    arguments: tuple[str, ...]
+    files: dict[str, bytes]
+    expects: str
+    late: bool = False  # refused with the data, when the workdir is there
 
 
 def sprites() -> dict[str, np.ndarray]:
@@ -63,7 +74,9 @@ def hdf5(arrays: dict[str, np.ndarray], change: Callable | None = None) -> bytes
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         images = arrays["imgs"]
-        file.create_dataset("imgs", data=images, chunks=(4, 64, 64), compression=4)
+        file.create_dataset(
+            "imgs", data=images, chunks=(4, *images.shape[1:]), compression=4
+        )
         file["latents/classes"] = arrays["latents_classes"]
         if change:
             change(file)
@@ -117,8 +130,8 @@ def gzip_bomb(head: bytes, megabytes: int) -> bytes:
 
 
 def chunk_bomb(file: h5py.File) -> None:
-    """Puts a chunk into `imgs` that expands to 64 MiB in place of 16 kB."""
-    file["imgs"].id.write_direct_chunk((0, 0, 0), zlib.compress(64 * _MEGABYTE, 9))
+    """Puts a chunk into `imgs` that expands to 16 MiB in place of 16 kB."""
+    file["imgs"].id.write_direct_chunk((0, 0, 0), zlib.compress(16 * _MEGABYTE, 9))
 
 
 def outside(target: pathlib.Path) -> Iterator[tuple[str, Callable[[h5py.File], None]]]:
@@ -140,6 +153,11 @@ def outside(target: pathlib.Path) -> Iterator[tuple[str, Callable[[h5py.File], N
         file.create_virtual_dataset("imgs", layout)
 
     yield from (("a link", link), ("raw data", raw), ("a virtual set", virtual))
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    """A file with one bit flipped."""
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
 def corrupted(content: bytes, rng: np.random.Generator) -> bytes:
