@@ -9,6 +9,7 @@ import logging
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import matplotlib.style
 
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("workdir", help="folder of a finished experiment")
 
-    def refuse(message: str) -> None:
+    def refuse(message: str) -> NoReturn:
         raise ValueError(message)
 
     parser.error = refuse  # one line, as for every other error

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 _LARGEST = 2**31 - 1
 
@@ -17,7 +17,7 @@ def parser(name: str, description: str, **options: Any) -> argparse.ArgumentPars
     """
     made = argparse.ArgumentParser(prog=name, description=description, **options)
 
-    def refuse(message: str) -> None:
+    def refuse(message: str) -> NoReturn:
         raise ValueError(message)
 
     made.error = refuse

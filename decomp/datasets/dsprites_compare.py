@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("file", type=Path, help=".npz or .hdf5")
 
-    def refuse(message: str) -> None:
+    def refuse(message: str) -> NoReturn:
         raise ValueError(message)
 
     parser.error = refuse  # one line, as for every other error

@@ -2,6 +2,8 @@
 
 import pytest
 
+from configs import base
+from experiments import fields, figures, kinds, settings
 from experiments.faults import damage, fuzz, inputs
 from tests.experiments.test_cli import command
 
@@ -46,3 +48,18 @@ def test_a_program_of_its_own_ends_the_same(tmp_path):
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "expected the magic number 2051; got 0" in done.stderr
+
+
+def test_the_names_of_figures_are_those_that_can_be_drawn():
+    assert set(fields.FIGURES) == set(figures.FIGURES)
+
+
+def test_every_number_of_a_config_has_a_limit():
+    for name, value in kinds.leaves(base.get_config()):
+        if type(value) is int:
+            config = base.get_config()
+            section, _, field = name.rpartition(".")
+            place = fields.get(config, section) if section else config
+            place[field] = 2**31
+            with pytest.raises(ValueError, match=f"{name} expects"):
+                settings.validate(config)

@@ -1,5 +1,7 @@
 import json
 import socket
+import threading
+import time
 import zipfile
 
 import h5py
@@ -195,3 +197,15 @@ def test_a_file_put_there_by_hand_must_be_the_official_one(tmp_path, monkeypatch
     write(folder / FILE_NAME)
     with pytest.raises(ValueError, match=f"{FILE_NAME}: expected sha256 {SHA256}"):
         dsprites.load(str(tmp_path), source="tfds")
+
+
+def test_a_name_server_that_never_answers_is_given_up(tmp_path, monkeypatch):
+    answered = threading.Event()
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_a, **_o: answered.wait(30) and []
+    )
+    start = time.monotonic()
+    with pytest.raises(ConnectionError, match="no connection to github.com"):
+        dsprites.load(str(tmp_path), source="tfds")
+    answered.set()
+    assert time.monotonic() - start < 10
