@@ -80,7 +80,7 @@ def _steps(config: ConfigDict, points: int) -> None:
     each = points // config.train.batch_size
     if not config.train.steps and not 1 <= round(config.train.epochs * each) < 2**31:
         raise ValueError(
-            f"train.epochs expects 1 to 2,147,483,647 steps, {each:,} make an epoch; "
+            f"train.epochs expects a step or more, up to 2³¹; {each:,} make an epoch; "
             f"got {config.train.epochs} epochs."
         )
 
