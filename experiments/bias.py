@@ -29,7 +29,7 @@ from tqdm import tqdm
 from decomp import decomposition, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import files, posteriors
+from experiments import files, posteriors, shell
 from experiments.drawing import bias as drawing
 from experiments.drawing import style
 from experiments.drawing.bias import QUANTITIES, Cell, Regime
@@ -225,24 +225,17 @@ def _batches(text: str | None, size: int) -> list[int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="experiments.bias", description=__doc__.splitlines()[0]
-    )
-
-    def refuse(message: str) -> None:
-        raise ValueError(message)
-
-    parser.error = refuse  # one line, as for every other error
+    parser = shell.parser("experiments.bias", __doc__.splitlines()[0])
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--workdir", type=pathlib.Path, help="of a trained sweep")
     source.add_argument("--synthetic", action="store_true", help="posteriors instead")
-    add = parser.add_argument
-    add("--run", type=int, help="number of a run in scores.csv; the first by default")
-    add("--points", type=int, default=2000, help="of each synthetic set; 2000")
+    add, whole = parser.add_argument, shell.whole
+    add("--run", type=whole(0), help="number in scores.csv; the first by default")
+    add("--points", type=whole(2), default=2000, help="of each synthetic set; 2000")
     add("--out", type=pathlib.Path, help="folder to write; WORKDIR/bias, results/bias")
     add("--batches", help="sizes B; 16,32,64,256,1024 as far as the data allow")
-    add("--samples", type=int, default=2**14, help="draws of z behind a number; 16384")
-    add("--seed", type=int, default=0, help="of the draws and the synthetic means; 0")
+    add("--samples", type=whole(1), default=2**14, help="draws behind a number; 16384")
+    add("--seed", type=whole(0), default=0, help="of draws and synthetic means; 0")
     return parser
 
 

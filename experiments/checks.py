@@ -144,5 +144,15 @@ def _data(config: ConfigDict) -> None:
             "data.name = fashion_mnist has classes but no factors and expects "
             f"evaluate.metrics = ('hoyer',); got {config.evaluate.metrics}."
         )
-    if config.data.source == "file" and not config.data.path:
+    _source(config)
+
+
+def _source(config: ConfigDict) -> None:
+    source, path = config.data.source, config.data.path
+    if source == "file" and not path:
         raise ValueError("data.source = file expects data.path; got an empty path.")
+    if path and (source == "rendered" or config.data.name == "pinwheel"):
+        raise ValueError(
+            "data.path expects images of data.source = file or tfds; got "
+            f"{config.data.name}, {source} and {path}."
+        )

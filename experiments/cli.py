@@ -3,23 +3,35 @@
 import importlib.util
 import pathlib
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from absl import flags
 from ml_collections import ConfigDict
+from ml_collections.config_flags import tuple_parser
+
+from experiments import kinds, settings
 
 _CONFIGS = pathlib.Path(__file__).parent.parent / "configs"
+_PARSERS = {
+    bool: flags.BooleanParser(),
+    int: flags.IntegerParser(),
+    float: flags.FloatParser(),
+    tuple: tuple_parser.TupleParser(),
+}
 
 
 def parse(argv: Sequence[str]) -> list[str]:
-    """Parses flags; help or an error is printed and ends the program."""
+    """Parses and checks flags; help or an error is printed and ends the program."""
     try:
         if {"--help", "-help", "-h", "--helpshort", "--helpfull"} & set(argv):
             print(usage(argv))
             sys.exit(0)
         check(argv)
-        return flags.FLAGS(list(argv))
+        rest = flags.FLAGS(list(argv))
+        validate(config_argument(argv), flags.FLAGS.config)
+        return rest
     except (flags.Error, ValueError, AttributeError, TypeError, OSError) as error:
         fail(str(error))
 
@@ -34,56 +46,89 @@ def config_argument(argv: Sequence[str]) -> str:
     """The value of --config.
 
     Raises:
-        ValueError: If there is none, naming the choices.
+        ValueError: If there is none, or several, naming the choices.
     """
-    for position, argument in enumerate(argv):
-        name, equals, value = argument.partition("=")
-        if name in ("--config", "-config"):
-            following = argv[position + 1 : position + 2]
-            return value if equals else "".join(following)
-    raise ValueError(f"--config is missing; choices: {', '.join(_config_files())}.")
+    found = [
+        _value(argv, position)
+        for position, argument in enumerate(argv)
+        if argument.partition("=")[0] in ("--config", "-config")
+    ]
+    if not found:
+        raise ValueError(f"--config is missing; choices: {', '.join(_config_files())}.")
+    if len(found) > 1:
+        raise ValueError(f"--config is expected once; got {' and '.join(found)}.")
+    return found[0]
 
 
 def load_config(argument: str) -> ConfigDict:
     """The config of `path.py:variants`.
 
     Raises:
-        ValueError: If there is no such file, or no such variant.
+        ValueError: If there is no such file, or no such variant, or the file fails.
     """
-    path, _, variants = argument.partition(":")
+    path, colon, variants = argument.partition(":")
     if not pathlib.Path(path).is_file() or not path.endswith(".py"):
         raise ValueError(
             f"--config={path} is not a file of Python; choices: "
             f"{', '.join(_config_files())}."
         )
-    spec = importlib.util.spec_from_file_location("config", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config(variants)
+    try:
+        spec = importlib.util.spec_from_file_location("config", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        config = module.get_config(*([variants] if colon else []))
+    except Exception as error:  # the file is a program of the user's own
+        at = [f.lineno for f in traceback.extract_tb(error.__traceback__)][-1]
+        kind = (
+            ""
+            if type(error) is ValueError
+            else f"{type(error).__name__} in line {at}: "
+        )
+        raise ValueError(f"--config={path}: {kind}{error}") from error
+    if not isinstance(config, ConfigDict):
+        raise ValueError(
+            f"--config={path} expects a get_config that returns a ConfigDict; got "
+            f"{type(config).__name__}."
+        )
+    return config
 
 
 def check(argv: Sequence[str]) -> None:
-    """Checks that every --config.FIELD names a field.
+    """Checks that every --config.FIELD names a field and has a value of its type.
 
     Raises:
-        ValueError: For a field that does not exist, naming the choices.
+        ValueError: For a field that does not exist, naming the choices, or a value.
     """
     config = load_config(config_argument(argv))
-    for argument in argv[1:]:
-        name = argument.partition("=")[0].lstrip("-")
-        if not name.startswith("config."):
+    for position, argument in enumerate(argv):
+        name, equals, _ = argument.partition("=")
+        name = name.lstrip("-")
+        if position == 0 or not name.startswith("config."):
             continue
-        section: Any = config
-        for part in name.split(".")[1:]:
-            if not isinstance(section, ConfigDict) or part not in section:
-                known = section if isinstance(section, ConfigDict) else {}
-                raise ValueError(
-                    f"--{name}: there is no field '{part}'; choices: "
-                    f"{', '.join(known) or 'none, this is a value'}."
-                )
-            section = section[part]
-        if isinstance(section, ConfigDict):
-            raise ValueError(f"--{name} is a section; fields: {', '.join(section)}.")
+        default = _default(config, name)
+        parser = _PARSERS.get(type(default))
+        if parser is None or (type(default) is bool and not equals):
+            continue
+        text = _value(argv, position)
+        try:
+            parser.parse(text)
+        except (TypeError, ValueError, MemoryError, RecursionError):
+            raise ValueError(
+                f"--{name} expects {kinds.expected(default)}; got "
+                f"{kinds.short(text) or 'nothing'}."
+            ) from None
+
+
+def validate(argument: str, config: ConfigDict) -> None:
+    """Checks the config of `path.py:variants`, with what was typed.
+
+    Raises:
+        ValueError: Naming the file and the field.
+    """
+    try:
+        settings.validate(config)
+    except ValueError as error:
+        raise ValueError(f"{argument}: {error}") from None
 
 
 def reject_stray(argv: Sequence[str]) -> None:
@@ -121,6 +166,28 @@ def usage(argv: Sequence[str]) -> str:
         lines[-1] = "Fields:"
         lines += _fields(load_config(config_argument(argv)), "--config.")
     return "\n".join(lines)
+
+
+def _default(config: ConfigDict, name: str) -> Any:
+    """The value of a field named `config.section.field`."""
+    section: Any = config
+    for part in name.split(".")[1:]:
+        if not isinstance(section, ConfigDict) or part not in section:
+            known = section if isinstance(section, ConfigDict) else {}
+            raise ValueError(
+                f"--{name}: there is no field '{part}'; choices: "
+                f"{', '.join(known) or 'none, this is a value'}."
+            )
+        section = section[part]
+    if isinstance(section, ConfigDict):
+        raise ValueError(f"--{name} is a section; fields: {', '.join(section)}.")
+    return section
+
+
+def _value(argv: Sequence[str], position: int) -> str:
+    """What stands behind the = of an argument, or else the next argument."""
+    _, equals, value = argv[position].partition("=")
+    return value if equals else "".join(argv[position + 1 : position + 2])
 
 
 def _config_files() -> list[str]:

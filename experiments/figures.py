@@ -9,6 +9,7 @@ import logging
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import matplotlib.style
 
@@ -79,6 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="experiments.figures", description="Draws an experiment's figures."
     )
     parser.add_argument("workdir", help="folder of a finished experiment")
+
+    def refuse(message: str) -> NoReturn:
+        raise ValueError(message)
+
+    parser.error = refuse  # one line, as for every other error
     try:
         written = draw(parser.parse_args(arguments).workdir)
     except (ValueError, OSError) as error:

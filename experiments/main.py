@@ -57,11 +57,12 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
         if runs.leads():
             workdirs.compare(workdir, config.to_dict())
         say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
-        _sweep(sweep.make(config, rows, workdir), rows)
+        work = sweep.make(config, rows, workdir)
+        _sweep(work, sweep.plan(work, len(rows) * config.seeds), rows)
     runs.agreed(0)  # none leaves while the first one draws
 
 
-def _sweep(work: sweep.Sweep, rows: list[dict[str, Any]]) -> None:
+def _sweep(work: sweep.Sweep, plan: runs.Plan, rows: list[dict[str, Any]]) -> None:
     """Trains what is left of a sweep, and draws."""
     config, workdir = work.config, work.workdir
     if runs.leads():
@@ -70,7 +71,6 @@ def _sweep(work: sweep.Sweep, rows: list[dict[str, Any]]) -> None:
             say(f"  {note}")
         files.write_json(workdir / "settings.json", rows)
     everything = runs.enumerate_runs(len(rows), config.seeds, config.first_seed)
-    plan = sweep.plan(work, len(everything.number))
     done = results.finished(workdir).get("number", np.zeros(0)) if runs.leads() else []
     left = runs.told(~np.isin(everything.number, done))
     pending = runs.take(everything, left)

@@ -13,6 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from decomp.datasets import npz
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments import data as data_lib
@@ -25,6 +26,7 @@ from experiments.sweep import Sweep
 
 _SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1
 _LATENTS = 5
+_TABLES = ("number", "seed", "setting", "diverged", "block", "index")
 _CORRELATION = 0.7  # of the means of neighbouring dimensions
 
 
@@ -74,7 +76,7 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
         ValueError: In one line, for a folder or a run that cannot be used.
     """
     config = _config(workdir)
-    tables = results.finished(workdir)
+    tables = _finished(workdir)
     numbers = tables["number"].tolist() if tables else []
     if not numbers:
         raise ValueError(f"{workdir}: no run has finished.")
@@ -92,7 +94,7 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     row = int(tables["setting"][place])
     setting = jax.tree.map(lambda leaf: leaf[row], work.settings)
     first, index = int(tables["block"][place]), int(tables["index"][place])
-    params = results.read_params(workdir, first, index)
+    params = jax.tree.map(lambda leaf: leaf[index], _params(work, first))
     p = problems.prior(work.problem, params, setting)
     names = style.varying(rows) or ["prior", "beta"]
     return Posteriors(
@@ -115,7 +117,7 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
     """
     config = _config(workdir)
     rows = settings.rows(config)
-    tables = results.finished(workdir)
+    tables = _finished(workdir)
     if not tables:
         raise ValueError(f"{workdir}: no run has finished.")
     work = sweep.make(config, rows, workdir)
@@ -136,7 +138,7 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
     for place in chosen:
         if block is None or block[0] != tables["block"][place]:
             first = int(tables["block"][place])
-            block = first, results.read_block(workdir, first)
+            block = first, _params(work, first)
         index = tables["index"][place]
         params = jax.tree.map(lambda leaf, i=index: leaf[i], block[1])
         codes.append(np.asarray(encode(work, params).loc))
@@ -174,9 +176,40 @@ def _config(workdir: pathlib.Path) -> ConfigDict:
     if not path.is_file():
         raise ValueError(f"{workdir} is no workdir: it holds no config.json.")
     try:
-        return settings.validate(ConfigDict(_with_tuples(json.loads(path.read_text()))))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is of another version: {error}.") from None
+        saved = json.loads(path.read_text())
+        return settings.validate(ConfigDict(_with_tuples(saved)))
+    except (*npz.BAD_FILE, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected a config of this version; got: {error}"
+        ) from None
+
+
+def _finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
+    """The tables of all finished blocks, whole and of one length."""
+    try:
+        tables = results.finished(workdir)
+        lengths = {len(tables[name]) for name in _TABLES} if tables else {0}
+    except npz.BAD_FILE as error:
+        raise ValueError(f"{workdir / 'blocks'}: {npz.problem(error)}.") from error
+    if len(lengths) > 1:
+        raise ValueError(f"{workdir / 'blocks'}: expected tables of equal length.")
+    return tables
+
+
+def _params(work: Sweep, first: int) -> Params:
+    """The parameters of a block, which have to fit the networks; leaves `[R, ...]`."""
+    path = results.block_path(work.workdir, first)
+    try:
+        params = results.read_block(work.workdir, first)
+    except npz.BAD_FILE as error:
+        raise ValueError(f"{path}: {npz.problem(error)}.") from error
+    one = jax.tree.map(lambda leaf: leaf[0], work.settings)
+    init = functools.partial(problems.init, problem=work.problem, setting=one)
+    expected = jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0)))
+    found = jax.tree.map(lambda leaf: leaf.shape[1:], params)
+    if found != expected:
+        raise ValueError(f"{path}: expected parameters of the networks of config.json.")
+    return params
 
 
 def _with_tuples(value: Any) -> Any:

@@ -12,16 +12,19 @@ the aggregate posterior is one of its lines.
 import argparse
 import pathlib
 import sys
-import zipfile
 from collections.abc import Sequence
 
 import jax
 import numpy as np
 
+from decomp.datasets import npz
 from decomp.metrics import dci, discrete, mig, sheet
-from experiments import files
+from experiments import files, shell
 from experiments.drawing import matrices
 from experiments.progress import say
+
+_MOST_BYTES = 2**34  # of arrays, expanded
+_LARGEST = 1e30  # of a code, well inside float32
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,20 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         codes, factors, scales = _load(options)
-        lines = sheet.sheet(
-            jax.random.key(options.seed),
-            codes,
-            factors,
-            scales=scales,
-            metrics=sheet.FAST if options.fast else sheet.METRICS,
-        )
+        lines = _lines(options, codes, factors, scales)
         say(table(lines))
         if options.out:
             for path in write(
                 pathlib.Path(options.out), lines, codes, factors, options
             ):
                 say(str(path))
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError) as error:
         print(f"experiments.score: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
@@ -89,36 +86,67 @@ def write(
     return written
 
 
+def _lines(
+    options: argparse.Namespace,
+    codes: np.ndarray,
+    factors: np.ndarray,
+    scales: np.ndarray | None,
+) -> list[sheet.Line]:
+    """The sheet; an error names the files."""
+    named = options.arrays or f"{options.codes} and {options.factors}"
+    try:
+        _check("codes", codes, -_LARGEST)
+        if scales is not None:
+            _check("scales", scales, 1 / _LARGEST)
+        return sheet.sheet(
+            jax.random.key(options.seed),
+            codes,
+            factors,
+            scales=scales,
+            metrics=sheet.FAST if options.fast else sheet.METRICS,
+        )
+    except ValueError as error:
+        raise ValueError(f"{named}: {error}") from error
+
+
+def _check(name: str, table: np.ndarray, low: float) -> None:
+    if table.dtype.kind not in "biuf":
+        raise ValueError(f"expected numbers in {name} [N, D]; got {table.dtype}.")
+    if not ((low <= table) & (table <= _LARGEST)).all():
+        raise ValueError(
+            f"expected finite {name} [N, D] from {low:g} to {_LARGEST:g}; some are not."
+        )
+
+
 def _load(
     options: argparse.Namespace,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Codes, factors and scales, if any; nothing is unpickled."""
-    if options.arrays:
-        with np.load(options.arrays, allow_pickle=False) as archive:
-            missing = {"codes", "factors"} - set(getattr(archive, "files", ()))
-            if missing:
-                raise ValueError(
-                    f"{options.arrays}: expected arrays 'codes' and 'factors'; "
-                    f"missing {', '.join(sorted(missing))}."
-                )
-            return archive["codes"], archive["factors"], archive.get("scales")
-    if not (options.codes and options.factors):
-        raise ValueError("expected --codes and --factors, or --arrays.")
+    if options.arrays and not (options.codes or options.factors or options.scales):
+        path = pathlib.Path(options.arrays)
+        if path.suffix != ".npz":
+            raise ValueError(f"{path}: expected a file .npz; got {path.suffix!r}.")
+        found = npz.read(
+            path, ("codes", "factors"), optional=("scales",), most=_MOST_BYTES
+        )
+        return found["codes"], found["factors"], found.get("scales")
+    if options.arrays or not (options.codes and options.factors):
+        raise ValueError("expected --codes and --factors, or --arrays alone.")
     scales = _array(options.scales) if options.scales else None
     return _array(options.codes), _array(options.factors), scales
 
 
-def _array(path: str) -> np.ndarray:
-    array = np.load(path, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{path}: expected one array; got an archive.")
-    return array
+def _array(name: str) -> np.ndarray:
+    path = pathlib.Path(name)
+    if path.suffix != ".npy":
+        raise ValueError(f"{path}: expected a file .npy; got {path.suffix!r}.")
+    return npz.read(path, most=_MOST_BYTES)[""]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="experiments.score",
-        description=__doc__.splitlines()[0],
+    parser = shell.parser(
+        "experiments.score",
+        __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--codes", help=".npy of codes [N, D]")
@@ -131,7 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fast", action="store_true", help="leave the trees of DCI out"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random votes")
+    parser.add_argument(
+        "--seed", type=shell.whole(0), default=0, help="of the random votes"
+    )
     return parser
 
 

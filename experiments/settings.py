@@ -2,117 +2,15 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, checks, runs, schedules
+from experiments import algebra, checks, fields, sizes
 
-# Columns of a setting, and the fields that are swept for them.
-_AXES = {
-    "prior": "prior.name",
-    "df": "prior.df",
-    "spike": "prior.spike",
-    "objective": "objective.name",
-    "divergence": "objective.divergence",
-    "beta": "objective.beta",
-    "alpha": "objective.alpha",
-    "gamma": "objective.gamma",
-}
-COLUMNS = tuple(_AXES)
+COLUMNS = tuple(fields.AXES)
 _NEUTRAL = {"alpha": 0.0, "beta": 1.0, "gamma": 1.0}  # of a weight that is not read
-
-_CHOICES = {
-    "data.name": ("dsprites", "pinwheel", "fashion_mnist"),
-    "data.source": ("rendered", "file", "tfds"),
-    "data.side": (8, 16, 32, 64),
-    "model.network": ("conv", "dense"),
-    "model.channels": ("text", "kim_mnih"),
-    "model.likelihood": ("bernoulli", "gaussian"),
-    "model.scale": ("exp", "softplus"),
-    "model.init": ("torch", "flax"),
-    "model.precision": ("float32", "tf32", "bfloat16"),
-    "prior.pca_ranks": ("top", "released_code"),
-    "prior.layout": ("axes", "square"),
-    "objective.sweep": ("product", "zip"),
-    "objective.estimator": ("batch_mean", "weighted", "stratified", "symmetrised"),
-    **{
-        f"objective.schedule.{name}": tuple(schedules.SCHEDULES)
-        for name in algebra.Weights._fields
-    },
-    "train.optimiser": ("adam", "amsgrad_torch"),
-    "runs.layout": runs.LAYOUTS,
-}
-_SOME_OF = {
-    "prior.name": algebra.PRIORS,
-    "objective.name": tuple(algebra.OBJECTIVES),
-    "objective.divergence": algebra.DIVERGENCES,
-    "evaluate.metrics": ("mig", "modularity", "infom", "infoc", "sap", "hoyer"),
-}
-_POSITIVE = (
-    "seeds",
-    "model.latents",
-    "prior.variance",
-    "train.batch_size",
-    "train.learning_rate",
-    "train.eps",
-    "train.records",
-    "evaluate.batch_size",
-    "evaluate.votes",
-    "evaluate.train_votes",
-    "evaluate.held_out_votes",
-    "evaluate.grid_points",
-    "objective.prior_count",
-    "objective.samples",
-    "objective.warm_up",
-    "objective.cycles",
-    "prior.components",
-    "prior.spike_scale",
-    "prior.slab_scale",
-    "critic.learning_rate",
-)
-_NOT_NEGATIVE = (
-    "rng",
-    "first_seed",
-    "data.points",
-    "data.rate",
-    "data.radial_std",
-    "data.tangential_std",
-    "model.scale_floor",
-    "model.likelihood_floor",
-    "train.epochs",
-    "train.steps",
-    "evaluate.points",
-    "runs.block",
-    "runs.devices",
-    "runs.checkpoint_minutes",
-    "evaluate.active_threshold",
-    "objective.capacity",
-    "prior.top",
-)
-_TUPLES = {
-    "prior.name": str,
-    "prior.df": float,
-    "prior.spike": float,
-    "prior.groups": int,
-    "objective.name": str,
-    "objective.divergence": str,
-    "objective.beta": float,
-    "objective.alpha": float,
-    "objective.gamma": float,
-    "objective.groups": int,
-    "model.hidden": int,
-    "critic.hidden": int,
-    "evaluate.metrics": str,
-}
-_MAY_BE_EMPTY = ("prior.groups", "objective.groups")
-_AT_LEAST_TWO = (
-    "evaluate.overlap_points",
-    "evaluate.samples_per_vote",
-    "evaluate.samples_per_point",
-)
-_DECAYS = ("train.b1", "train.b2", "critic.b1", "critic.b2")
 
 
 def validate(config: ConfigDict) -> ConfigDict:
@@ -123,30 +21,17 @@ def validate(config: ConfigDict) -> ConfigDict:
     """
     config = config.copy_and_resolve_references()
     with config.unlocked():
-        for field, cast in _TUPLES.items():
-            section, name = field.split(".")
-            config[section][name] = _elements(field, config[section][name], cast)
-    for field, choices in _CHOICES.items():
-        _require(config, field, lambda v, c=choices: v in c, f"one of {choices}")
-    for field, choices in _SOME_OF.items():
-        _require(
-            config, field, lambda v, c=choices: set(v) <= set(c), f"some of {choices}"
-        )
-    for field in _POSITIVE:
-        _require(config, field, lambda v: 0 < v < math.inf, "a finite number above 0")
-    for field in _NOT_NEGATIVE:
-        _require(config, field, lambda v: 0 <= v < math.inf, "0 or a number above")
-    for field in _AT_LEAST_TWO:
-        _require(config, field, lambda v: v >= 2, "at least 2, for a variance")
-    for field in _DECAYS:
-        _require(config, field, lambda v: 0 <= v < 1, "a number in [0, 1)")
-    checks.combinations(config, rows(config))
+        fields.check(config)
+    sizes.number_of_runs(config, [len(axis) for axis in _axes(config)])
+    settings = rows(config)
+    checks.combinations(config, settings)
+    sizes.check(config, settings)
     return config
 
 
 def rows(config: ConfigDict) -> list[dict[str, Any]]:
     """The settings of a validated config, a dict over `COLUMNS` each."""
-    axes = [_field(config, field) for field in _AXES.values()]
+    axes = _axes(config)
     if config.objective.sweep == "product":
         combinations = list(itertools.product(*axes))
     else:
@@ -204,34 +89,5 @@ def differences(
     return lines
 
 
-def _elements(field: str, value: tuple, cast: Callable[[str], Any]) -> tuple:
-    """Casts the elements of a tuple; `3,inf` typed in a shell comes as one string."""
-    parts = [
-        part
-        for element in value
-        for part in (element.split(",") if isinstance(element, str) else [element])
-    ]
-    try:
-        elements = tuple(cast(part) for part in parts)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{field} expects {cast.__name__} values with commas between; got {value}."
-        ) from None
-    if not elements and field not in _MAY_BE_EMPTY:
-        raise ValueError(f"{field} expects at least one value; got none.")
-    return elements
-
-
-def _field(config: ConfigDict, field: str) -> Any:
-    """The value of a field such as `objective.schedule.beta`."""
-    for name in field.split("."):
-        config = config[name]
-    return config
-
-
-def _require(
-    config: ConfigDict, field: str, accepts: Callable[[Any], bool], expected: str
-) -> None:
-    value = _field(config, field)
-    if not accepts(value):
-        raise ValueError(f"{field} expects {expected}; got {value}.")
+def _axes(config: ConfigDict) -> list[tuple]:
+    return [fields.get(config, field) for field in fields.AXES.values()]

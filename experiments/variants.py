@@ -22,7 +22,7 @@ import matplotlib.style
 import numpy as np
 
 from decomp.metrics import sheet, udr
-from experiments import files, posteriors, settings, summary
+from experiments import files, posteriors, settings, shell, summary
 from experiments.drawing import style
 from experiments.drawing import variants as drawing
 from experiments.progress import say
@@ -120,12 +120,26 @@ def read(
     path: pathlib.Path,
 ) -> tuple[posteriors.Runs, dict[tuple[str, str], np.ndarray]]:
     """The runs, without codes and factors, and the values of a variants.csv."""
+    try:
+        return _read(path)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        reason = f"there is no column {error}" if isinstance(error, KeyError) else error
+        raise ValueError(
+            f"{path}: expected a table that experiments.variants wrote; {reason}."
+        ) from None
+
+
+def _read(
+    path: pathlib.Path,
+) -> tuple[posteriors.Runs, dict[tuple[str, str], np.ndarray]]:
     with path.open(newline="") as file:
         table = list(csv.DictReader(file))
     found: dict[tuple[str, str], list[float]] = {}
     for line in table:
         values = found.setdefault((line["metric"], line["variant"]), [])
         values.append(float(line["value"]))
+    if len({len(values) for values in found.values()}) != 1:
+        raise ValueError("it has not as many rows of every variant")
     lines = table[: len(next(iter(found.values()), []))]  # each run once
     keys = [tuple(line[name] for name in settings.COLUMNS) for line in lines]
     rows = list(dict.fromkeys(keys))
@@ -170,19 +184,19 @@ def _metrics(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="experiments.variants",
-        description="Scores the runs of a sweep by every variant of every metric.",
+    parser = shell.parser(
+        "experiments.variants",
+        "Scores the runs of a sweep by every variant of every metric.",
     )
 
-    def add(name: str, default: Any, words: str, kind: Any = int) -> None:
+    def add(name: str, default: Any, words: str, kind: Any) -> None:
         parser.add_argument(name, default=default, type=kind, help=words)
 
     parser.add_argument("workdir", type=pathlib.Path, help="a finished experiment")
-    add("--runs", 20, "runs of every setting, the first seeds (20)")
-    add("--points", 10_000, "points scored, a random subset (10,000)")
+    add("--runs", 20, "runs of every setting, the first seeds (20)", shell.whole(1))
+    add("--points", 10_000, "points scored, a random subset (10,000)", shell.whole(2))
     add("--metrics", "", "with commas between; default: all but DCI's trees", str)
-    add("--seed", 0, "of metrics that sample")
+    add("--seed", 0, "of metrics that sample", shell.whole(0))
     parser.add_argument(
         "--redraw", action="store_true", help="from variants.csv, without scoring"
     )

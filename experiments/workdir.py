@@ -139,6 +139,8 @@ def _set_aside(workdir: pathlib.Path) -> list[str]:
     notes = []
     for path in sorted((workdir / "blocks").glob("*.npz")):
         try:
+            if not path.is_file():
+                raise OSError("not a file")
             with zipfile.ZipFile(path) as archive:
                 damaged = archive.testzip()
         except (zipfile.BadZipFile, OSError) as error:

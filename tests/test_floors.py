@@ -18,10 +18,11 @@ FLOORS = [
     {"decomp.losses", "decomp.importance", "decomp.theory.*"},
     {"experiments.algebra", "experiments.schedules", "experiments.columns"}
     | {"experiments.runs", "experiments.startup", "experiments.stop"}
-    | {"experiments.lock", "experiments.environment", "experiments.progress"},
-    {"experiments.checks"},
+    | {"experiments.lock", "experiments.environment", "experiments.progress"}
+    | {"experiments.kinds", "configs.base"},
+    {"experiments.checks", "experiments.fields", "experiments.sizes"},
     {"experiments.settings", "experiments.files", "experiments.summary"}
-    | {"experiments.matching", "experiments.storage"}
+    | {"experiments.matching", "experiments.storage", "experiments.shell"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"},
     {"experiments.data", "experiments.results", "experiments.checkpoint"}
     | {"experiments.workdir"}
@@ -122,7 +123,10 @@ def test_drawing_reads_files_and_nothing_else():
             continue
         for name in imports(tree):
             drawing = name.startswith("experiments.drawing")
-            assert drawing or name.split(".")[0] in allowed, f"{module} imports {name}"
+            safe = name == "decomp.datasets.npz"  # reads files, and no more
+            assert drawing or safe or name.split(".")[0] in allowed, (
+                f"{module} imports {name}"
+            )
 
 
 def test_configs_import_configs_only():

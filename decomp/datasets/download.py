@@ -6,6 +6,7 @@ checksums and the download folder; reading what arrives is left to the caller.
 
 import os
 import socket
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,18 +79,38 @@ def _get(manager: Any, file: _File) -> Path:
 
 def _downloaded(downloads: Path, url: str) -> bool:
     """Whether a note of a finished download names the address."""
-    return any(url in note.read_text() for note in downloads.rglob("*.INFO"))
+    notes = (note for note in downloads.rglob("*.INFO") if note.is_file())
+    return any(url in note.read_text(errors="replace") for note in notes)
 
 
 def _check_connection(files: list[_File]) -> None:
     url = urlsplit(files[0].url)
-    address = urlsplit(getproxies().get(url.scheme) or files[0].url)
-    host, port = address.hostname or "", address.port
-    port = port or (80 if address.scheme == "http" else 443)
+    proxy = getproxies().get(url.scheme)
+    address = urlsplit(proxy or files[0].url)
     try:
-        socket.create_connection((host, port), timeout=_TIMEOUT).close()
-    except OSError as error:
-        raise _failure(files, f"no connection to {host} ({error})") from error
+        host, port = address.hostname or "", address.port
+    except ValueError as error:
+        raise _failure(files, f"expected a proxy; got {proxy} ({error})") from error
+    problem = _connect(host, port or (80 if address.scheme == "http" else 443))
+    if problem:
+        raise _failure(files, f"no connection to {host} ({problem})")
+
+
+def _connect(host: str, port: int) -> str:
+    """Why there is no connection, or ""; a name is looked up without a timeout."""
+    problems = [f"no answer in {_TIMEOUT} s"]
+
+    def connect() -> None:
+        try:
+            socket.create_connection((host, port), timeout=_TIMEOUT).close()
+            problems.append("")
+        except (OSError, UnicodeError) as error:
+            problems.append(str(error))
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(_TIMEOUT)
+    return problems[-1]
 
 
 def _failure(files: list[_File], problem: str) -> ConnectionError:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -38,8 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Compares an official dSprites file with the images drawn here.",
     )
     parser.add_argument("file", type=Path, help=".npz or .hdf5")
-    path = parser.parse_args(arguments).file
+
+    def refuse(message: str) -> NoReturn:
+        raise ValueError(message)
+
+    parser.error = refuse  # one line, as for every other error
     try:
+        path = parser.parse_args(arguments).file
         packed, factors = dsprites_files.read(path)
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -11,34 +11,19 @@ images come back in canonical order. They are read and packed block by block, so
 """
 
 import logging
-import lzma
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from decomp.datasets import dsprites_render
+from decomp.datasets import dsprites_render, hdf5, npz
 
 _log = logging.getLogger(__name__)
 _BLOCK = 4096  # images
 _Arrays = tuple[np.ndarray, np.ndarray]  # packed [N, 512], classes [N, 6]
-_BAD_FILE = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    MemoryError,
-    TypeError,
-    OverflowError,
-    lzma.LZMAError,
-    tokenize.TokenError,  # of a garbled .npy header
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_CLASS_BYTES = 6 * 8 * dsprites_render.NUM_IMAGES  # of int64
+_HEADER = 1024  # bytes
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -77,11 +62,8 @@ def _checked(path: Path, read_arrays: Callable[[Path], _Arrays]) -> _Arrays:
         if len(repeated):
             twice = factors[order[repeated[0]]].tolist()
             raise ValueError(f"expected every class once; got {twice} more than once")
-    except _BAD_FILE as error:
-        problem = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        if not problem.startswith("expected"):  # it came from a library
-            problem = f"expected an intact archive; got the error {problem!r}"
-        raise ValueError(f"{path}: {problem}.") from error
+    except npz.BAD_FILE as error:
+        raise ValueError(f"{path}: {npz.problem(error)}.") from error
     if (np.diff(order) != 1).any():
         _log.warning("%s: not in canonical order; sorted by its classes.", path)
         packed, factors = packed[order], factors[order]
@@ -126,13 +108,17 @@ def _pack(
 
 def _read_npz(path: Path) -> _Arrays:
     with zipfile.ZipFile(path) as archive:
-        names = sorted(name.removesuffix(".npy") for name in archive.namelist())
-        if not {"imgs", "latents_classes"} <= set(names):
-            raise ValueError(f"expected arrays imgs and latents_classes; got {names}")
-        with archive.open("latents_classes.npy") as file:
-            classes = np.lib.format.read_array(file, allow_pickle=False)
-        with archive.open("imgs.npy") as file:
-            shape, dtype = _npy_header(file)
+        found = npz.members(archive)
+        if not {"imgs", "latents_classes"} <= set(found):
+            raise ValueError(
+                f"expected arrays imgs and latents_classes; got {sorted(found)}"
+            )
+        npz.check_size(found["latents_classes"].file_size, _CLASS_BYTES + _HEADER)
+        classes = npz.member(archive, found["latents_classes"])
+        with archive.open(found["imgs"]) as file:
+            shape, column_major, dtype = npz.header(file)
+            if column_major:
+                raise ValueError("expected imgs in row-major order; got column-major")
             _check_types(dtype, classes.dtype)
             _check_layout(shape, classes.shape)
 
@@ -143,34 +129,27 @@ def _read_npz(path: Path) -> _Arrays:
                 return np.frombuffer(data, np.uint8)
 
             packed = _pack(read_images, count=shape[0])
-            file.read(1)  # at the end of its data zipfile compares the checksum
+            if file.read(1):  # at the end of its data zipfile compares the checksum
+                raise ValueError(f"expected {shape[0]} images; got more bytes")
     return packed, classes
-
-
-def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type of the array that follows; the array itself is not read."""
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        header = np.lib.format.read_array_header_1_0(file)
-    else:
-        header = np.lib.format.read_array_header_2_0(file)
-    shape, column_major, dtype = header
-    if column_major:
-        raise ValueError("expected imgs in row-major order; got column-major")
-    return shape, dtype
 
 
 def _read_hdf5(path: Path) -> _Arrays:
     import h5py
 
     with h5py.File(path, "r") as file:
-        images, table = file.get("imgs"), file.get("latents/classes")
-        if not (isinstance(images, h5py.Dataset) and isinstance(table, h5py.Dataset)):
+        images, table = (
+            hdf5.dataset(file, "imgs"),
+            hdf5.dataset(file, "latents/classes"),
+        )
+        if images is None or table is None:
             raise ValueError(
                 f"expected datasets imgs and latents/classes; got {sorted(file)}"
             )
         _check_types(images.dtype, table.dtype)
         _check_layout(images.shape or (), table.shape or ())
+        hdf5.check_chunks(images)
+        hdf5.check_chunks(table)
         chunk = images.chunks[0] if images.chunks else 1
         block = chunk * max(1, _BLOCK // chunk)  # a chunk is decompressed only once
         packed = _pack(

@@ -14,18 +14,14 @@ Source: Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747.
 
 import contextlib
 import gzip
-import lzma
 import math
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from decomp.datasets import download
+from decomp.datasets import download, npz
 
 CLASS_NAMES = (
     *("t-shirt", "trouser", "pullover", "dress", "coat"),
@@ -34,19 +30,7 @@ CLASS_NAMES = (
 _IMAGES, _LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 _SIDE = 28  # pixels
 _MOST = 70_000  # images, with those to test on
-_BAD_FILE = (
-    OSError,
-    TypeError,  # of a strange .npy header
-    ValueError,
-    EOFError,
-    RuntimeError,
-    MemoryError,
-    OverflowError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
+_MOST_BYTES = _MOST * (_SIDE**2 + 8) + 2048  # with labels of int64 and two headers
 
 
 class Images(NamedTuple):
@@ -78,8 +62,9 @@ def load(path: str = "", *, source: str) -> Images:
 
 def _read(path: Path) -> Images:
     if path.suffix == ".npz":
+        found = npz.read(path, ("images", "labels"), most=_MOST_BYTES)
         with _naming(path):
-            return _checked(*_npz(path))
+            return _checked(found["images"], found["labels"])
     images = path / _IMAGES if path.is_dir() else path
     labels = images.name.replace("images-idx3", "labels-idx1")
     if labels == images.name:
@@ -112,11 +97,8 @@ def _naming(path: Path) -> Iterator[None]:
     """Names the file in every error, in one line."""
     try:
         yield
-    except _BAD_FILE as error:
-        problem = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        if not problem.startswith("expected"):  # it came from a library
-            problem = f"expected an intact file; got the error {problem!r}"
-        raise ValueError(f"{path}: {problem}.") from error
+    except npz.BAD_FILE as error:
+        raise ValueError(f"{path}: {npz.problem(error)}.") from error
 
 
 def _checked(images: np.ndarray, labels: np.ndarray) -> Images:
@@ -160,19 +142,3 @@ def _idx(path: Path, *sides: int) -> np.ndarray:
             found = "fewer" if len(data) < size else "more"
             raise ValueError(f"expected {size} bytes behind the header; got {found}")
     return np.frombuffer(data, np.uint8).reshape(shape)
-
-
-def _npz(path: Path) -> list[np.ndarray]:
-    arrays = []
-    with zipfile.ZipFile(path) as archive:
-        names = sorted(name.removesuffix(".npy") for name in archive.namelist())
-        for name in ("images", "labels"):
-            if name not in names:
-                raise ValueError(f"expected arrays images and labels; got {names}")
-            entry = archive.getinfo(f"{name}.npy")
-            if entry.file_size > _MOST * (_SIDE**2 + 1):
-                raise ValueError(f"expected at most 70000 images; got a larger {name}")
-            with archive.open(entry) as file:
-                arrays.append(np.lib.format.read_array(file, allow_pickle=False))
-                file.read(1)  # at the end of its data zipfile compares the checksum
-    return arrays

@@ -3,11 +3,14 @@
 import csv
 import json
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from decomp.datasets import npz
+
+_MOST_BYTES = 2**32  # of pictures
 
 Value = float | str | None
 Setting = dict[str, Value]
@@ -125,22 +128,16 @@ def _optional(path: pathlib.Path, parse: Callable[[pathlib.Path], Any]) -> Any:
         return None
     try:
         return parse(path)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        csv.Error,
-        zipfile.BadZipFile,
-    ) as error:
+    except (*npz.BAD_FILE, csv.Error) as error:
         reason = f"there is no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path.name} cannot be read: {reason}.") from error
 
 
 def _config(path: pathlib.Path) -> dict[str, Any]:
     config = json.loads(path.read_text())
-    if not isinstance(config, dict) or not isinstance(config.get("figures"), list):
-        raise ValueError("expected an object with a list 'figures'")
+    names = config.get("figures") if isinstance(config, dict) else None
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise ValueError("expected an object with a list of names 'figures'")
     return config
 
 
@@ -188,5 +185,4 @@ def _settings(path: pathlib.Path) -> list[Setting]:
 
 
 def _pictures(path: pathlib.Path) -> dict[str, np.ndarray]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    return npz.read(path, most=_MOST_BYTES)

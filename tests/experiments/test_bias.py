@@ -144,8 +144,11 @@ def test_a_run_gets_its_files_beside_its_results(workdir):
     [
         ([], "--workdir --synthetic is required"),
         (["--synthetic", "--workdir=x"], "not allowed with"),
-        (["--synthetic", "--points=many"], "invalid int value"),
-        (["--synthetic", "--points=1"], "--points expects at least 2; got 1"),
+        (["--synthetic", "--points=many"], "expects a whole number"),
+        (
+            ["--synthetic", "--points=1"],
+            "--points: expects a whole number from 2 to 2147483647; got 1",
+        ),
         (["--synthetic", "--points=50", "--batches=64"], "from 1 to 50"),
         (["--synthetic", "--points=50", "--batches=8,,16"], "got 8,,16"),
         (["--workdir=/nowhere"], "holds no config.json"),
@@ -173,7 +176,9 @@ def test_a_folder_without_finished_runs_or_of_another_version_is_refused(
         posteriors.trained(tmp_path, None)
     del config["prior"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="another version"):
+    with pytest.raises(
+        ValueError, match="config of this version; got: prior expects a section"
+    ):
         posteriors.trained(tmp_path, None)
 
 

@@ -231,7 +231,7 @@ def test_bad_input_is_one_line_and_exit_code_two(images, capsys, case):
 def test_the_command_needs_neither_jax_nor_pyplot_and_names_a_missing_folder(tmp_path):
     code = (
         "import sys; from experiments import figures; "
-        "assert not {'jax', 'flax', 'decomp', 'matplotlib.pyplot'} & {*sys.modules}; "
+        "assert not {'jax', 'flax', 'matplotlib.pyplot'} & {*sys.modules}; "
         f"sys.exit(figures.main([{str(tmp_path / 'absent')!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

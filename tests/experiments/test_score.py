@@ -30,11 +30,14 @@ def test_arrays_never_seen_get_a_sheet_and_its_files(tmp_path, capsys, monkeypat
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"codes": CODES}, "missing factors"),
+        ({"codes": CODES}, "expected arrays codes and factors; got ['codes']"),
         ({"codes": CODES, "factors": FACTORS[:3]}, "300 codes and 3 rows"),
         ({"codes": CODES * np.nan, "factors": FACTORS}, "expected finite codes"),
         ({"codes": CODES.astype(str), "factors": FACTORS}, "expected numbers"),
-        ({"codes": CODES.astype(object), "factors": FACTORS}, "allow_pickle=False"),
+        (
+            {"codes": CODES.astype(object), "factors": FACTORS},
+            "pickled objects, which are never loaded",
+        ),
         ({"codes": CODES[:1], "factors": FACTORS[:1]}, "2 or more"),
         ({"codes": CODES, "factors": 0 * FACTORS}, "two values or more"),
     ],

@@ -143,7 +143,7 @@ RANGES = [
         ("evaluate.votes", 0, "a finite number above 0"),
         ("evaluate.train_votes", 0, "a finite number above 0"),
         ("evaluate.held_out_votes", 0, "a finite number above 0"),
-        ("evaluate.grid_points", 0, "a finite number above 0"),
+        ("evaluate.grid_points", 1, "at least 2"),
         ("rng", -1, "0 or a number above"),
         ("first_seed", -1, "0 or a number above"),
         ("data.points", -1, "0 or a number above"),

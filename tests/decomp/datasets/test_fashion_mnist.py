@@ -148,8 +148,11 @@ BAD_ARRAYS = {
     "words": ({"labels": np.array(["a"] * 7)}, "labels integer; got uint8, <U1"),
     "negative": ({"labels": LABELS - np.int64(1)}, r"labels 0\.\.9; got -1\.\.8"),
     "count": ({"labels": LABELS[:5]}, r"labels \[7\]; got \[5\]"),
-    "pickled": ({"labels": np.array([{}] * 7)}, "Object arrays cannot be loaded"),
-    "large": ({"images": np.zeros(55_000_000, np.uint8)}, "at most 70000 images"),
+    "pickled": (
+        {"labels": np.array([{}] * 7)},
+        "pickled objects, which are never loaded",
+    ),
+    "large": ({"images": np.zeros(56_000_000, np.uint8)}, "at most 55,442,048 bytes"),
 }
 
 
@@ -162,7 +165,7 @@ def test_bad_arrays_are_named(tmp_path, case):
 
 def test_files_that_are_no_archives_and_absent_arrays_are_named(tmp_path):
     path = tmp_path / "bad.npz"
-    assert_refused(path, path, "got the error .*No such file")
+    assert_refused(path, path, "expected a file; got none")
     path.write_bytes(b"no archive")
     assert_refused(path, path, "an intact file; got the error")
     whole = write_npz(path).read_bytes()

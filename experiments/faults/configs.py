@@ -1,0 +1,192 @@
+"""Command lines of `experiments.main` that must be refused, and words of the answer."""
+
+from typing import NamedTuple
+
+_PLANE = "configs/pinwheel.py:smoke"
+_SHAPES = "configs/shapes_anisotropic.py:laptop,smoke"
+_SPARSE = "configs/sparse.py:smoke"
+_T = "configs/shapes_student_t.py:laptop,smoke"
+
+
+class Line(NamedTuple):
+    """A command line."""
+
+    arguments: tuple[str, ...]
+    expects: str  # words of the message
+    late: bool = False  # refused with the data, when the workdir is there
+
+
+def lines() -> list[Line]:
+    """All command lines."""
+    fields = [
+        Line((f"--config={config}", *(f"--config.{f}" for f in text.split())), words)
+        for config, table in _FIELDS.items()
+        for text, words in table
+    ]
+    return [*_WHOLE, *fields, *(line._replace(late=True) for line in _LATE)]
+
+
+_SEVERAL = "+".join(["1"] * 1100).replace("+", ",")
+_WHOLE = [
+    Line((), "--config is missing; choices: configs/"),
+    Line(("--config=",), "is not a file of Python; choices:"),
+    Line(("--config=configs/none.py",), "--config=configs/none.py is not a file"),
+    Line(("--config=configs",), "is not a file of Python"),
+    Line(("--config=README.md",), "is not a file of Python"),
+    Line(("--config=configs/pinwheel.py:big",), "unknown variant 'big'; choices: lap"),
+    Line(("--config=configs/base.py:big",), "takes 0 positional arguments"),
+    Line(("--config=configs/__init__.py",), "has no attribute 'get_config'"),
+    Line((f"--config={_PLANE}", f"--config={_SHAPES}"), "--config is expected once"),
+    Line((f"--config={_PLANE}", "--wokdir=x"), "Unknown command line flag 'wokdir'"),
+    Line((f"--config={_PLANE}", "extra"), "unexpected argument 'extra'"),
+    Line((f"--config={_PLANE}", "--flagfile=/none"), "Unable to open flagfile"),
+    Line((f"--config={_PLANE}", "--workdir=README.md"), "cannot write to --workdir=RE"),
+    Line((f"--config={_PLANE}", "--workdir=/proc/decomp"), "cannot write to --workdir"),
+]
+_LATE = [
+    Line((f"--config={_PLANE}", "--config.runs.devices=999"), "runs.devices expects"),
+    Line(
+        (f"--config={_SPARSE}", "--config.data.source=file", "--config.data.path=/no"),
+        "/no: expected a folder, an .npz or a file named like train-images",
+    ),
+    Line(
+        (f"--config={_SHAPES}", "--config.data.source=file", "--config.data.path=a.b"),
+        "a.b: expected a file .npz, .hdf5 or .h5; got '.b'",
+    ),
+]
+_WHOLE_NUMBER = "--config.seeds expects a whole number; got"
+_FLOATS = "objective.beta expects float values with commas between; got"
+_FINITE = "expects finite values ≥ 0; got"
+_ABOVE = "expects a finite number above 0; got"
+_FIELDS = {
+    _PLANE: [
+        ("seed=1", "there is no field 'seed'; choices: "),
+        ("trian.steps=1", "there is no field 'trian'; choices: "),
+        ("train=1", "is a section; fields: b1, b2, batch_size"),
+        ("seeds.more=1", "none, this is a value"),
+        *(
+            (f"seeds={v}", _WHOLE_NUMBER)
+            for v in ("x", "1.5", "1e3", "nan", "True", "")
+        ),
+        *((f"seeds={v}", f"seeds {_ABOVE}") for v in ("0", "-1")),
+        ("seeds=99999999999999999999999", "seeds expects at most 1,000,000; got 1e+23"),
+        ("seeds=900000", "at most 1,000,000 runs in all; got 900,000 seeds × 10 set"),
+        ("first_seed=-1", "first_seed expects 0 or a number above"),
+        ("first_seed=2147483647", "first_seed + seeds of at most"),
+        ("rng=-1", "rng expects 0 or a number above"),
+        ("rng=4294967296", "rng expects at most 2,147,483,647"),
+        ("distributed=perhaps", "--config.distributed expects True or False; got perh"),
+        *(
+            (f"objective.alpha=0 objective.beta={v}", f"objective.beta {_FINITE}")
+            for v in ("-1", "nan", "inf", "-inf", "1e400", "1,-1", "1,nan")
+        ),
+        *(
+            (f"objective.beta={v}", _FLOATS)
+            for v in ("x", "1,x", "True", "None", "((1,2),)", "1;2", "(1", "1j", "")
+        ),
+        ("objective.beta=1,,2", "objective.beta expects values with commas between"),
+        ("objective.beta=()", "objective.beta expects at least one value; got none"),
+        ("objective.beta=1e39", "objective.beta expects numbers between 1e-30 and"),
+        ("objective.beta=1,2,3", "objective.sweep = zip needs axes of equal length"),
+        ("objective.alpha=-1", f"objective.alpha {_FINITE}"),
+        (
+            f"objective.sweep=product objective.beta={_SEVERAL} "
+            f"objective.alpha={_SEVERAL}",
+            "at most 1,000,000 runs in all",
+        ),
+        *((f"data.points={v}", "data.points expects a multiple of 4") for v in (0, 6)),
+        ("data.points=-4", "data.points expects 0 or a number above"),
+        ("data.points=4", "train.batch_size expects at most 4 points; got 400"),
+        ("data.points=1000004", "data.points expects at most 1,000,000"),
+        ("data.path=a.npz", "data.path expects images of data.source = file or tfds"),
+        ("data.source=file", "data.source = file expects data.path"),
+        ("data.source=web", "data.source expects one of ('rendered', 'file', 'tfds')"),
+        ("data.name=mnist", "data.name expects one of"),
+        ("data.rate=1e60", "data.rate expects numbers between"),
+        ("data.radial_std=nan", "data.radial_std expects 0 or a number above"),
+        (
+            "train.batch_size=401",
+            "train.batch_size expects at most 400 points; got 401",
+        ),
+        ("train.batch_size=0", f"train.batch_size {_ABOVE}"),
+        (
+            "train.batch_size=1",
+            "train.batch_size expects at least 2 for the divergence",
+        ),
+        ("train.steps=0 train.epochs=0", "train.epochs expects a step or more"),
+        ("train.steps=3000000000", "train.steps expects at most 2,147,483,647"),
+        ("train.steps=0 train.epochs=1e300", "train.epochs expects numbers between"),
+        ("train.steps=0 train.epochs=1e20", "train.epochs expects a step or more"),
+        ("train.learning_rate=1e-60", "train.learning_rate expects numbers between"),
+        ("train.learning_rate=fast", "train.learning_rate expects a number; got fast"),
+        ("train.b1=1", "train.b1 expects a number in [0, 1)"),
+        ("train.optimiser=sgd", "train.optimiser expects one of ('adam', 'amsgrad_to"),
+        ("model.latents=3", "clusters lies in the plane and expects model.latents = 2"),
+        ("model.latents=99999999", "model.latents expects at most 10,000"),
+        ("model.hidden=0", "model.hidden expects units of each layer"),
+        ("model.hidden=1.5", "model.hidden expects int values"),
+        ("model.hidden=9999999999", "model.hidden expects at most 100,000"),
+        (
+            "model.network=conv",
+            "model.network = conv expects dsprites of data.side = 64",
+        ),
+        ("model.likelihood=bernoulli", "expects model.likelihood = gaussian"),
+        ("critic.hidden=0", "critic.hidden expects units of each layer"),
+        ("prior.name=normal", "prior.name expects some of ('isotropic',"),
+        (
+            "objective.sweep=product prior.name=isotropic,vamp",
+            "prior.name sweeps over ('isotropic', 'pca',",
+        ),
+        ("prior.variance=0", f"prior.variance {_ABOVE}"),
+        ("evaluate.points=401", "evaluate.points expects at most 400 points; got 401"),
+        ("evaluate.points=1", "evaluate.points expects 0, which is all, or 2 and more"),
+        ("evaluate.grid_points=1", "evaluate.grid_points expects at least 2"),
+        ("evaluate.metrics=mig,fid", "evaluate.metrics expects some of"),
+        ("figures=pie", "figures expects some of ('reconstruction_vs_score',"),
+        ("figure_line=gamma,beta", "figure_line expects one of"),
+        ("figure_score=fid", "figure_score expects some of"),
+        (
+            "runs.layout=round",
+            "runs.layout expects one of ('auto', 'mapped', 'vmapped')",
+        ),
+        ("runs.block=-1", "runs.block expects 0 or a number above"),
+        ("objective.schedule.beta=up", "objective.schedule.beta expects one of"),
+        ("objective.warm_up=2", "objective.warm_up expects a share in (0, 1]"),
+        ("objective.matched=True", "objective.matched expects model.network = dense"),
+    ],
+    _SHAPES: [
+        ("prior.name=clusters", "prior.name = clusters lies in the plane"),
+        ("prior.name=subspaces", "prior.name = subspaces expects prior.groups"),
+        ("prior.name=subspaces prior.groups=3,3", "add up to model.latents = 10"),
+        ("prior.name=subspaces prior.groups=12,-2", "prior.groups expects sizes that"),
+        (
+            "prior.name=hierarchical prior.top=10",
+            "prior.top between 1 and model.latents",
+        ),
+        ("prior.name=vamp objective.name=beta_tcvae", "expected prior.name among"),
+        ("model.latents=300", "at most 256, the principal axes of the data"),
+        (
+            "data.points=8 train.batch_size=4 evaluate.points=4",
+            "at most 7, the princip",
+        ),
+        ("prior.pca_ranks=released_code model.latents=130", "at most 128, the princip"),
+        ("data.points=737281", "data.points expects at most 737,280 points"),
+        ("data.points=1 train.batch_size=1 evaluate.points=0", "data.points expects 0"),
+        ("data.side=12", "data.side expects one of (8, 16, 32, 64); got 12"),
+        ("objective.name=hfvae", "hfvae expects objective.groups"),
+        ("objective.name=vae,iwae objective.beta=1", "iwae is a program of its own"),
+        ("objective.name=vae", "objective.beta is not read by objective.name"),
+        ("objective.groups=1,2", "objective.groups expects sizes that add up"),
+        ("evaluate.samples_per_vote=1", "at least 2, for a variance"),
+        ("model.likelihood=gaussian", "expects model.likelihood = bernoulli"),
+    ],
+    _SPARSE: [
+        ("evaluate.metrics=mig", "has classes but no factors and expects"),
+        ("prior.spike=1", "prior.spike expects probabilities in [0, 1)"),
+        ("train.batch_size=513", "train.batch_size expects at most 512 points"),
+    ],
+    _T: [
+        *((f"prior.df={v}", "prior.df expects values above 0") for v in ("0", "nan")),
+        ("prior.df=three", "prior.df expects float values"),
+    ],
+}

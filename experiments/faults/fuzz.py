@@ -1,0 +1,228 @@
+"""Random configs and randomly damaged files: `python -m experiments.faults.fuzz 600`.
+
+Every try has to end in a result or in one line; anything else is reported with the seed
+and the number of the try, which give it again.
+"""
+
+import contextlib
+import gzip
+import io
+import pathlib
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from absl import flags
+from ml_collections import ConfigDict
+
+from configs import base
+from decomp.datasets import dsprites, fashion_mnist, npz
+from experiments import cli, kinds, settings
+from experiments import sweep as sweeps
+from experiments.faults import damage
+from experiments.faults.attempt import typed
+
+_SLOW = 10.0  # seconds of a try that deserve a report
+_TRACED = 8  # one accepted config among so many is traced
+_CONFIGS = (
+    *("pinwheel", "pinwheel_divergences", "shapes_anisotropic", "shapes_student_t"),
+    *("sparse", "subspaces", "tc_ablation", "entropy_equivalence"),
+)
+_VALUES = (
+    *("0", "1", "2", "3", "-1", "7", "10", "0.5", "1.0", "1e-3", "1e3", "1e30", "-0.0"),
+    *("nan", "inf", "-inf", "1e400", "1e-400", "2147483648", "9" * 40, "0x10", "1_0"),
+    *(
+        "",
+        " ",
+        "x",
+        "None",
+        "True",
+        "False",
+        "true",
+        "()",
+        "(1,)",
+        "[1, 2]",
+        "{}",
+        "1,2",
+    ),
+    *(
+        "1,2,3",
+        "(1,(2,))",
+        "'a'",
+        "a,b",
+        "(" * 300,
+        "-" * 300,
+        "\u00e9",
+        "\udcff",
+    ),
+    *("1;2", "__import__('os')", "../..", "/", "/dev/zero", "%s", "\\", "\n", "1 2"),
+    *(
+        "isotropic",
+        "vamp",
+        "mixture",
+        "hierarchical",
+        "subspaces",
+        "laplace",
+        "clusters",
+    ),
+    *("beta_vae", "hfvae", "iwae", "wae_mmd", "dip_vae_i", "info_vae", "factor_vae"),
+    *("mmd_rbf", "moments", "jensen_shannon", "stratified", "cyclic", "zip", "dense"),
+    *("conv", "file", "tfds", "dsprites", "pinwheel", "fashion_mnist", "softplus"),
+)
+
+
+class Loader(NamedTuple):
+    """A good file and the function that reads it."""
+
+    name: str
+    content: bytes
+    load: Callable[[pathlib.Path], object]
+
+
+class Found(NamedTuple):
+    """What a campaign saw."""
+
+    tries: int
+    refused: int  # in one line
+    accepted: int
+    failures: list[str]  # tracebacks and what took long, each with its try
+
+
+def run(seconds: float, *, seed: int, folder: pathlib.Path) -> Found:
+    """Tries random inputs, configs and files in turn.
+
+    Args:
+        seconds: Of the campaign; the try under way is finished.
+        seed: Of the inputs.
+        folder: Empty; files are written there.
+
+    Returns:
+        Counts, and every failure.
+    """
+    loaders, end = _loaders(folder), time.monotonic() + seconds
+    number, refused, failures = 0, 0, []
+    while time.monotonic() < end:
+        rng, start = np.random.default_rng((seed, number)), time.monotonic()
+        try:
+            if number % 2:
+                found = _config(rng)
+            else:
+                found = _file(rng, loaders, folder)
+            if time.monotonic() - start > _SLOW:
+                raise TimeoutError(f"expected an answer in {_SLOW} s")
+            refused += found is True or (found is not False and _traced(found))
+        except Exception:
+            failures.append(f"seed {seed}, try {number}: {traceback.format_exc()}")
+        number += 1
+    return Found(number, refused, number - refused - len(failures), failures)
+
+
+def _config(rng: np.random.Generator) -> bool | ConfigDict:
+    """Types a random command line; whether it was refused, or a config to trace."""
+    fields = [field for field, _ in kinds.leaves(base.get_config())]
+    chosen = rng.choice(fields, int(rng.integers(1, 5)), replace=False)
+    variants = "laptop,smoke" if rng.integers(2) else "smoke"
+    config = f"--config=configs/{rng.choice(_CONFIGS)}.py:{variants}"
+    words = [config, *(f"--config.{name}={rng.choice(_VALUES)}" for name in chosen)]
+    printed = io.StringIO()
+    with typed(words) as argv, contextlib.redirect_stderr(printed):
+        try:
+            cli.parse(argv)
+            found = settings.validate(flags.FLAGS.config)
+        except SystemExit as end:
+            message = printed.getvalue()
+            if end.code != 2 or message.count("\n") != 1:
+                raise ValueError(f"{words} gave {end.code} and {message!r}") from end
+            return True
+    large = found.data.side == 64 and found.data.name == "dsprites"  # minutes of axes
+    if not rng.integers(_TRACED) and 0 < found.data.points <= 2000 and not large:
+        return found
+    return False
+
+
+def _traced(config: ConfigDict) -> bool:
+    """Whether an accepted config is refused with its data; if not, it has to trace."""
+    try:
+        work = sweeps.make(config, settings.rows(config), pathlib.Path())
+    except (ValueError, OSError) as error:
+        if "\n" in str(error):
+            raise
+        return True
+    try:
+        init, advance, scores = sweeps.functions(work)
+        key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
+        state = jax.eval_shape(init, key, one)
+        points, factors = work.scored.points, work.scored.factors.astype(np.int32)
+        state = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
+        jax.eval_shape(scores, state.params, key, one, points, factors)
+    except Exception as error:
+        raise RuntimeError(f"{config} does not trace") from error
+    return False
+
+
+def _file(
+    rng: np.random.Generator, loaders: list[Loader], folder: pathlib.Path
+) -> bool:
+    """Loads a randomly damaged file; returns whether it was refused."""
+    name, content, load = loaders[int(rng.integers(len(loaders)))]
+    path = folder / name
+    path.write_bytes(damage.corrupted(content, rng))
+    try:
+        load(path)
+    except ValueError as error:
+        message = str(error)
+        if not message.startswith(str(folder)) or "\n" in message:
+            raise
+        return True
+    return False
+
+
+def _loaders(folder: pathlib.Path) -> list[Loader]:
+    """Good files, and what reads them."""
+    sprites, clothes, codes = damage.sprites(), damage.clothes(), damage.codes()
+    labels = "train-labels-idx1-ubyte"
+    (folder / labels).write_bytes(damage.idx(clothes["labels"]))
+    images, packed = damage.idx(clothes["images"]), damage.npz(clothes, compressed=True)
+
+    def scored(path: pathlib.Path) -> object:
+        return npz.read(path, most=2**30)
+
+    def drawn(path: pathlib.Path) -> object:
+        return dsprites.load(str(path), source="file")
+
+    def worn(path: pathlib.Path) -> object:
+        return fashion_mnist.load(str(path), source="file")
+
+    return [
+        Loader("a.npz", damage.npz(sprites), drawn),
+        Loader("b.npz", damage.npz(sprites, compressed=True), drawn),
+        Loader("c.hdf5", damage.hdf5(sprites), drawn),
+        Loader("train-images-idx3-ubyte", images, worn),
+        Loader("train-images-idx3-ubyte.gz", gzip.compress(images), worn),
+        Loader("d.npz", packed, worn),
+        Loader("e.npz", damage.npz(codes), scored),
+        Loader("f.npy", damage.npy(codes["codes"]), scored),
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Runs for the seconds given, from the seed given; returns 1 for any failure."""
+    seconds, seed = ([*map(int, arguments)] + [60, 0][len(arguments) :])[:2]
+    with tempfile.TemporaryDirectory() as name:
+        found = run(seconds, seed=seed, folder=pathlib.Path(name))
+    for failure in found.failures:
+        print(failure.encode("ascii", "backslashreplace").decode())
+    print(
+        f"{found.tries} tries: {found.refused} refused in one line, {found.accepted} "
+        f"accepted, {len(found.failures)} failures"
+    )
+    return int(bool(found.failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

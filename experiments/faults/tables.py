@@ -1,0 +1,171 @@
+"""Arrays that cannot be scored and workdirs that cannot be read, with the commands."""
+
+import json
+
+import numpy as np
+
+from experiments.faults import damage
+from experiments.faults.damage import Given, flipped
+
+_CONFIG = {"figures": ["scores_by_setting"], "figure_line": "beta"}
+_COMMANDS = {
+    "figures": ("{}/w",),
+    "variants": ("{}/w",),
+    "bias": ("--workdir={}/w",),
+}
+
+
+def givens() -> list[Given]:
+    """All of them."""
+    return [*_codes(), *_workdirs(), *_options()]
+
+
+def _codes() -> list[Given]:
+    good = damage.codes()
+    codes, factors = good["codes"], good["factors"]
+    whole = damage.npz(good)
+    archives = [
+        ("empty", b"", "expected an intact file; got the error"),
+        ("cut", whole[:-40], "expected an intact file; got the error"),
+        ("flipped", flipped(whole, 300), "Bad CRC-32"),
+        ("absent", damage.npz({"codes": codes}), "expected arrays codes and factors"),
+        (
+            "bomb",
+            damage.bomb("codes.npy", b"", 64, {"factors.npy": b""}),
+            "magic string",
+        ),
+        *(
+            (name, damage.npz(good | change), words)
+            for name, change, words in (
+                ("NaN", {"codes": codes * np.nan}, "expected finite codes [N, D]"),
+                ("large", {"codes": codes * 1e200}, "expected finite codes [N, D]"),
+                ("text", {"codes": codes.astype(str)}, "expected numbers in codes"),
+                ("fewer", {"factors": factors[:9]}, "64 codes and 9 rows of factors"),
+                ("flat", {"codes": codes[:, 0]}, "expected codes [N, D]"),
+                ("constant", {"factors": factors * 0}, "a factor with two values"),
+                ("pickled", {"codes": np.array([{}])}, "pickled objects"),
+                ("scales", {"scales": -(codes**2)}, "expected finite scales [N, D]"),
+            )
+        ),
+    ]
+    headers = [
+        ("object", damage.declaring("(9,)", "'|O'"), "pickled objects"),
+        ("huge", damage.declaring("(9999999999, 99999)"), "bytes behind the header"),
+        ("negative", damage.declaring("(-1,)"), "expected extents of 0 and above"),
+        ("deep", damage.npy_header("(" * 9000), "expected an intact file"),
+        ("long", damage.npy_header("x" * 60000), "expected a header of 10,000 bytes"),
+        ("code", damage.npy_header("__import__('os').abort()"), "expected an intact"),
+        ("version", b"\x93NUMPY\x09\x00", "expected .npy version 1, 2 or 3"),
+        ("folder", None, "expected a file; got a folder"),
+    ]
+    return [
+        *(
+            Given(
+                f"score .npz {name}",
+                "score",
+                ("--arrays={}/a.npz", "--fast", "--out={}/out"),
+                {"a.npz": content},
+                words,
+            )
+            for name, content, words in archives
+        ),
+        *(
+            Given(
+                f"score .npy {name}",
+                "score",
+                ("--codes={}/a.npy", "--factors={}/b.npy", "--out={}/out"),
+                {"a.npy" if content else "a.npy/x": content or b"", "b.npy": b""},
+                words,
+            )
+            for name, content, words in headers
+        ),
+        Given("score no file", "score", ("--arrays={}/a.npz",), {}, "expected a file"),
+        Given("score csv", "score", ("--arrays={}/a.csv",), {}, "expected a file .npz"),
+        Given("score nothing", "score", (), {}, "expected --codes and --factors, or"),
+        Given(
+            "score option", "score", ("--fats",), {}, "unrecognized arguments: --fats"
+        ),
+        Given(
+            "score seed", "score", ("--seed=-1",), {}, "expects a whole number from 0"
+        ),
+    ]
+
+
+def _workdirs() -> list[Given]:
+    config = json.dumps(_CONFIG).encode()
+    stray = {"w/config.json": config}
+    both = [
+        ("absent", {}, ""),
+        ("a file", {"w": b""}, ""),
+        ("empty config", {"w/config.json": b""}, "config.json"),
+        ("no object", {"w/config.json": b"[]"}, "config.json"),
+        ("deep config", {"w/config.json": b"[" * 100_000}, "config.json"),
+        ("binary config", {"w/config.json": bytes(range(256))}, "config.json"),
+    ]
+    named = json.dumps(_CONFIG | {"figures": ["pie"]}).encode()
+    figures = [
+        ("unknown figure", {"w/config.json": named}, "unknown figure 'pie'; available"),
+        (
+            "odd figures",
+            {"w/config.json": b'{"figures": [[1]]}'},
+            "a list of names 'figures'",
+        ),
+        ("settings", stray | {"w/settings.json": b"3"}, "settings.json cannot be read"),
+        (
+            "summary",
+            stray | {"w/summary.csv": b"a,b\n1\n"},
+            "summary.csv cannot be read",
+        ),
+        ("scores", stray | {"w/scores.csv": b"run\nx\n"}, "scores.csv cannot be read"),
+        ("binary", stray | {"w/scores.csv": bytes(range(256))}, "scores.csv cannot"),
+        ("pictures", stray | {"w/pictures.npz": b"PK"}, "pictures.npz cannot be read"),
+        (
+            "pickled",
+            stray | {"w/pictures.npz": damage.npz({"density": np.array([{}])})},
+            "pickled objects",
+        ),
+    ]
+    old = [("old config", stray, "expected a config of this version")]
+    return [
+        Given(f"{command} {name}", command, arguments, files, words)
+        for command, arguments in _COMMANDS.items()
+        for name, files, words in both + (figures if command == "figures" else old)
+    ]
+
+
+def _options() -> list[Given]:
+    head = "run,seed,metric,variant,value\n"
+    redraw = ("{}/w", "--redraw")
+    return [
+        Given("variants no table", "variants", redraw, {"w/x": b""}, "variants.csv"),
+        *(
+            Given(
+                f"variants {name}", "variants", redraw, {"w/variants.csv": text}, words
+            )
+            for name, text, words in (
+                ("empty", b"", "variants.csv: expected a table"),
+                ("no column", b"run\n1\n", "there is no column 'metric'"),
+                ("text", f"{head}0,0,mig,a,x\n".encode(), "expected a table"),
+                ("binary", bytes(range(256)), "variants.csv: expected a table"),
+            )
+        ),
+        Given(
+            "variants option", "variants", ("w", "--runs=0"), {}, "whole number from 1"
+        ),
+        Given("variants nothing", "variants", (), {}, "required: workdir"),
+        Given("figures nothing", "figures", (), {}, "required: workdir"),
+        Given("bias nothing", "bias", (), {}, "one of the arguments --workdir --synth"),
+        *(
+            Given(f"bias {text}", "bias", ("--synthetic", text), {}, words)
+            for text, words in (
+                ("--points=1", "--points: expects a whole number from 2"),
+                ("--samples=many", "--samples: expects a whole number from 1"),
+                ("--batches=0", "--batches expects whole numbers from 1"),
+                ("--batches=99999", "--batches expects whole numbers from 1 to 2000"),
+                (
+                    "--seed=99999999999999999999",
+                    "--seed: expects a whole number from 0",
+                ),
+            )
+        ),
+    ]

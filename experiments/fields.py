@@ -1,0 +1,193 @@
+"""What each field of a config may hold by itself; `checks` has what goes together."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from configs import base
+from experiments import algebra, columns, kinds, runs, schedules
+
+FIGURES = (
+    *("reconstruction_vs_score", "aggregate_posterior", "prior_density", "traversals"),
+    *("reconstructions", "scores_by_setting", "ablation", "equivalence", "sparsity"),
+)
+# Columns of a setting, and the fields that are swept for them.
+AXES = {
+    "prior": "prior.name",
+    "df": "prior.df",
+    "spike": "prior.spike",
+    "objective": "objective.name",
+    "divergence": "objective.divergence",
+    "beta": "objective.beta",
+    "alpha": "objective.alpha",
+    "gamma": "objective.gamma",
+}
+_CHOICES = {
+    "data.name": ("dsprites", "pinwheel", "fashion_mnist"),
+    "data.source": ("rendered", "file", "tfds"),
+    "data.side": (8, 16, 32, 64),
+    "model.network": ("conv", "dense"),
+    "model.channels": ("text", "kim_mnih"),
+    "model.likelihood": ("bernoulli", "gaussian"),
+    "model.scale": ("exp", "softplus"),
+    "model.init": ("torch", "flax"),
+    "model.precision": ("float32", "tf32", "bfloat16"),
+    "prior.pca_ranks": ("top", "released_code"),
+    "prior.layout": ("axes", "square"),
+    "objective.sweep": ("product", "zip"),
+    "objective.estimator": ("batch_mean", "weighted", "stratified", "symmetrised"),
+    **{
+        f"objective.schedule.{name}": tuple(schedules.SCHEDULES)
+        for name in algebra.Weights._fields
+    },
+    "train.optimiser": ("adam", "amsgrad_torch"),
+    "runs.layout": runs.LAYOUTS,
+    "figure_line": tuple(AXES),
+    "figure_label": tuple(AXES),
+}
+_SOME_OF = {
+    "prior.name": algebra.PRIORS,
+    "objective.name": tuple(algebra.OBJECTIVES),
+    "objective.divergence": algebra.DIVERGENCES,
+    "evaluate.metrics": ("mig", "modularity", "infom", "infoc", "sap", "hoyer"),
+    "figures": FIGURES,
+    "figure_sweeps": tuple(AXES),
+    "figure_score": tuple(columns.COLUMNS),
+}
+_POSITIVE = (
+    *("seeds", "model.latents", "prior.variance", "train.batch_size"),
+    *("train.learning_rate", "train.eps", "train.records", "evaluate.batch_size"),
+    *("evaluate.votes", "evaluate.train_votes", "evaluate.held_out_votes"),
+    *("objective.prior_count", "objective.samples"),
+    *("objective.warm_up", "objective.cycles", "prior.components"),
+    *("prior.spike_scale", "prior.slab_scale", "critic.learning_rate"),
+)
+_NOT_NEGATIVE = (
+    *("rng", "first_seed", "data.points", "data.rate", "data.radial_std"),
+    *("data.tangential_std", "model.scale_floor", "model.likelihood_floor"),
+    *("train.epochs", "train.steps", "evaluate.points", "runs.block"),
+    *("runs.devices", "runs.checkpoint_minutes", "evaluate.active_threshold"),
+    *("objective.capacity", "prior.top"),
+)
+_AT_LEAST_TWO = (
+    *("evaluate.overlap_points", "evaluate.samples_per_vote"),
+    "evaluate.samples_per_point",
+)
+_DECAYS = ("train.b1", "train.b2", "critic.b1", "critic.b2")
+_RULES = (
+    (_POSITIVE, lambda v: 0 < v < math.inf, "a finite number above 0"),
+    (_NOT_NEGATIVE, lambda v: 0 <= v < math.inf, "0 or a number above"),
+    (_AT_LEAST_TWO, lambda v: v >= 2, "at least 2, for a variance"),
+    (("evaluate.grid_points",), lambda v: v >= 2, "at least 2"),
+    (_DECAYS, lambda v: 0 <= v < 1, "a number in [0, 1)"),
+    (("model.hidden", "critic.hidden"), lambda v: min(v) > 0, "units of each layer"),
+)
+# Sizes of arrays: above these a number is a slip of the hand, not an experiment.
+_AT_MOST = {
+    "seeds": 1_000_000,
+    "data.points": 1_000_000,
+    "model.latents": 10_000,
+    "model.hidden": 100_000,
+    "critic.hidden": 100_000,
+    "prior.components": 100_000,
+    "objective.samples": 10_000,
+    "evaluate.votes": 10_000_000,
+    "evaluate.train_votes": 10_000_000,
+    "evaluate.held_out_votes": 10_000_000,
+    "evaluate.samples_per_vote": 1_000_000,
+    "evaluate.overlap_points": 100_000,
+    "evaluate.grid_points": 10_000,
+    "evaluate.samples_per_point": 10_000,
+}
+_TUPLES = {
+    "prior.name": str,
+    "prior.df": float,
+    "prior.spike": float,
+    "prior.groups": int,
+    "objective.name": str,
+    "objective.divergence": str,
+    "objective.beta": float,
+    "objective.alpha": float,
+    "objective.gamma": float,
+    "objective.groups": int,
+    "model.hidden": int,
+    "critic.hidden": int,
+    "evaluate.metrics": str,
+    "figures": str,
+    "figure_sweeps": str,
+    "figure_score": str,
+}
+_MAY_BE_EMPTY = (
+    *("prior.groups", "objective.groups", "figures", "figure_sweeps", "figure_score"),
+)
+_WHOLE = 2**31 - 1  # the largest that int32 holds
+_SMALL, _LARGE = 1e-30, 1e30  # well inside float32
+
+
+def check(config: ConfigDict) -> None:
+    """Gives the tuples of a config one type each and checks every field by itself.
+
+    Args:
+        config: Unlocked; the tuples are replaced.
+
+    Raises:
+        ValueError: One line naming the field, what was expected and what came.
+    """
+    kinds.same_fields(config, base.get_config())
+    for field, cast in _TUPLES.items():
+        section, name = _place(config, field)
+        section[name] = found = kinds.elements(field, section[name], cast)
+        if not found and field not in _MAY_BE_EMPTY:
+            raise ValueError(f"{field} expects at least one value; got none.")
+    _sizes(config)
+    for field, choices in _CHOICES.items():
+        _require(config, field, choices.__contains__, f"one of {choices}")
+    for field, choices in _SOME_OF.items():
+        _require(config, field, set(choices).issuperset, f"some of {choices}")
+    for names, accepts, expected in _RULES:
+        for field in names:
+            _require(config, field, accepts, expected)
+
+
+def get(config: ConfigDict, field: str) -> Any:
+    """The value of a field such as `objective.schedule.beta`."""
+    section, name = _place(config, field)
+    return section[name]
+
+
+def _place(config: ConfigDict, field: str) -> tuple[ConfigDict, str]:
+    *sections, name = field.split(".")
+    for section in sections:
+        config = config[section]
+    return config, name
+
+
+def _sizes(config: ConfigDict) -> None:
+    """Every number has to fit int32 or float32, and arrays the memory of a machine."""
+    for field, value in kinds.leaves(config):
+        most = _AT_MOST.get(field, _WHOLE)
+        for number in value if isinstance(value, tuple) else [value]:
+            if type(number) is int and number > most:
+                raise ValueError(
+                    f"{field} expects at most {most:,}; got {number:.10g}."
+                )
+            if type(number) is float and not _in_float32(number):
+                raise ValueError(
+                    f"{field} expects numbers between {_SMALL} and {_LARGE}; "
+                    f"got {number}."
+                )
+
+
+def _in_float32(number: float) -> bool:
+    """Whether float32 holds a number; 0, infinity and NaN are for others to judge."""
+    return not math.isfinite(number) or not number or _SMALL <= abs(number) <= _LARGE
+
+
+def _require(
+    config: ConfigDict, field: str, accepts: Callable[[Any], bool], expected: str
+) -> None:
+    value = get(config, field)
+    if not accepts(value):
+        raise ValueError(f"{field} expects {expected}; got {kinds.short(value)}.")

@@ -1,0 +1,109 @@
+"""Sizes of a config against each other: runs, points, batches, latents, steps."""
+
+import math
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from decomp.datasets import dsprites_render
+from experiments import algebra
+
+_MOST_RUNS = 1_000_000
+_ARMS = 4  # of the pinwheel
+_WIDTH = {"pinwheel": 2, "fashion_mnist": 28 * 28}  # values of x; dsprites: side²
+_RENDERED = {"dsprites": dsprites_render.NUM_IMAGES, "fashion_mnist": 60_000}
+
+
+def number_of_runs(config: ConfigDict, axes: list[int]) -> None:
+    """Raises ValueError for a sweep of more runs than tables can hold.
+
+    Args:
+        config: With every field valid by itself.
+        axes: Lengths of the axes of the sweep.
+    """
+    settings = math.prod(axes) if config.objective.sweep == "product" else max(axes)
+    if settings * config.seeds > _MOST_RUNS:
+        raise ValueError(
+            f"seeds expects at most {_MOST_RUNS:,} runs in all; got {config.seeds:,} "
+            f"seeds × {settings:,} settings."
+        )
+    if config.first_seed + config.seeds > 2**31:
+        raise ValueError(
+            "first_seed expects first_seed + seeds of at most 2,147,483,648; got "
+            f"{config.first_seed:,} + {config.seeds:,}."
+        )
+
+
+def check(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
+    """Raises ValueError for sizes that do not fit the data or the objective.
+
+    Args:
+        config: With every field valid by itself.
+        rows: Its settings.
+    """
+    _batches(config, rows)
+    known = _points(config)
+    if known:
+        _steps(config, known)
+        _principal_axes(config, known)
+
+
+def _points(config: ConfigDict) -> int:
+    """The number of points that the config tells, or 0 if only a file does."""
+    name, points = config.data.name, config.data.points
+    if name == "pinwheel" and (points % _ARMS or not points):
+        raise ValueError(
+            f"data.points expects a multiple of {_ARMS}, the arms of a pinwheel; "
+            f"got {points}."
+        )
+    rendered = config.data.source == "rendered"
+    known = points or (_RENDERED[name] if rendered else 0)
+    most = {"data.points": _RENDERED[name] if name == "dsprites" else math.inf}
+    if known:
+        most |= {"train.batch_size": known, "evaluate.points": known}
+    for field, limit in most.items():
+        section, _, field_name = field.partition(".")
+        value = config[section][field_name]
+        if value > limit:
+            raise ValueError(
+                f"{field} expects at most {limit:,} points; got {value:,}."
+            )
+    for section in ("data", "evaluate"):
+        if config[section].points == 1:
+            raise ValueError(
+                f"{section}.points expects 0, which is all, or 2 and more; got 1."
+            )
+    return known
+
+
+def _steps(config: ConfigDict, points: int) -> None:
+    each = points // config.train.batch_size
+    if not config.train.steps and not 1 <= round(config.train.epochs * each) < 2**31:
+        raise ValueError(
+            f"train.epochs expects a step or more, up to 2³¹; {each:,} make an epoch; "
+            f"got {config.train.epochs} epochs."
+        )
+
+
+def _principal_axes(config: ConfigDict, points: int) -> None:
+    """A prior of principal variances needs as many axes as latents."""
+    if not {"pca", "learned"} & set(config.prior.name):
+        return
+    width = min(_WIDTH.get(config.data.name, config.data.side**2), points - 1)
+    most = width // 2 if config.prior.pca_ranks == "released_code" else width
+    if config.model.latents > most:
+        raise ValueError(
+            f"model.latents expects at most {most}, the principal axes of the data "
+            f"for prior.name = pca or learned; got {config.model.latents}."
+        )
+
+
+def _batches(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
+    """Divergences that compare the points of a minibatch need two of them."""
+    pairs = [d for d in map(algebra.divergence, rows) if d.startswith(("kl_", "mmd_"))]
+    for field in ("train", "evaluate"):
+        if pairs and config[field].batch_size < 2:
+            raise ValueError(
+                f"{field}.batch_size expects at least 2 for the divergence {pairs[0]}; "
+                "got 1."
+            )

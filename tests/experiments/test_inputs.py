@@ -1,0 +1,65 @@
+"""Every bad input is refused in one line; random ones never end in a traceback."""
+
+import pytest
+
+from configs import base
+from experiments import fields, figures, kinds, settings
+from experiments.faults import damage, fuzz, inputs
+from tests.experiments.test_cli import command
+
+# ml_collections loads a config with it.
+LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+
+
+@LOADS
+def test_every_bad_input_is_refused_in_one_line_that_says_what_is_expected(tmp_path):
+    cases = list(inputs.cases(tmp_path))
+    assert len({case.name for case in cases}) == len(cases) > 200
+    outcomes = inputs.tried(tmp_path, cases)
+    assert inputs.wrong(outcomes) == []
+    assert not any(outcome.traceback for outcome in outcomes)
+    assert max(outcome.seconds for outcome in outcomes) < 10
+
+
+@LOADS
+def test_random_inputs_end_in_a_result_or_in_one_line(tmp_path):
+    found = fuzz.run(4, seed=0, folder=tmp_path)
+    assert found.failures == []
+    assert found.refused > 10
+
+
+@LOADS
+@pytest.mark.slow
+def test_many_random_inputs_end_in_a_result_or_in_one_line(tmp_path):
+    found = fuzz.run(120, seed=1, folder=tmp_path)
+    assert found.failures == []
+    assert found.refused > 1000
+
+
+def test_a_program_of_its_own_ends_the_same(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(damage.gzip_bomb(b"", 16))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"")
+    done = command(
+        "--config=configs/sparse.py:smoke",
+        "--config.data.source=file",
+        f"--config.data.path={tmp_path}",
+        f"--workdir={tmp_path / 'w'}",
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "expected the magic number 2051; got 0" in done.stderr
+
+
+def test_the_names_of_figures_are_those_that_can_be_drawn():
+    assert set(fields.FIGURES) == set(figures.FIGURES)
+
+
+def test_every_number_of_a_config_has_a_limit():
+    for name, value in kinds.leaves(base.get_config()):
+        if type(value) is int:
+            config = base.get_config()
+            section, _, field = name.rpartition(".")
+            place = fields.get(config, section) if section else config
+            place[field] = 2**31
+            with pytest.raises(ValueError, match=f"{name} expects"):
+                settings.validate(config)
