@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from decomp.distributions.gaussian import Gaussian
 
-EXAMPLES, MANY = 40, 2000
+EXAMPLES, MANY = 40, 500
 PROFILE = settings(
     derandomize=True,
     deadline=None,
