@@ -191,5 +191,5 @@ def _stratified(
     total = count * samples_per_point
     terms = jax.lax.map(draw, jnp.arange(total), batch_size=block)
     terms = terms.reshape(count, samples_per_point, *terms.shape[1:])
-    within = jnp.mean(jnp.var(terms, axis=1, ddof=1), axis=0)
-    return Estimate(jnp.mean(terms, axis=(0, 1)), jnp.sqrt(within / total))
+    within = estimate.root_mean_square(estimate.deviation(terms, axis=1))
+    return Estimate(jnp.mean(terms, axis=(0, 1)), within / jnp.sqrt(total))

@@ -1,5 +1,6 @@
 """A Monte-Carlo estimate and its standard error."""
 
+import math
 from typing import NamedTuple
 
 import chex
@@ -27,4 +28,34 @@ def from_samples(terms: jax.Array) -> Estimate:
     count = terms.shape[0]
     if count < 2:
         raise ValueError(f"a standard error needs at least 2 samples; got {count}.")
-    return Estimate(jnp.mean(terms), jnp.std(terms, ddof=1) / jnp.sqrt(count))
+    return Estimate(jnp.mean(terms), deviation(terms) / jnp.sqrt(count))
+
+
+def deviation(x: jax.Array, axis: int = 0) -> jax.Array:
+    """Standard deviation along an axis, with ddof 1; exactly 0 where all are equal.
+
+    Args:
+        x: Any shape with at least 2 along the axis.
+        axis: The axis that is removed.
+
+    Returns:
+        The unit of `x`; see `root_mean_square` for its range and its derivative at 0.
+    """
+    count = x.shape[axis]
+    shifted = x - jax.lax.index_in_dim(x, 0, axis)
+    centred = shifted - jnp.mean(shifted, axis=axis, keepdims=True)
+    return math.sqrt(count / (count - 1)) * root_mean_square(centred, axis)
+
+
+def root_mean_square(x: jax.Array, axis: int = 0) -> jax.Array:
+    """√(mean x²) along an axis, whose squares stay in range, and derivative 0 at 0.
+
+    A standard error of 0 is nothing unusual: that of a constant, such as I_q(z; n) of
+    one data point. With the infinite derivative of √0 it would make NaN of every
+    gradient that passes by, even of one that takes no interest in it.
+    """
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=axis, keepdims=True))
+    unit = jnp.where(largest == 0, 1, largest)
+    mean = jnp.mean((x / unit) ** 2, axis=axis)
+    root = jnp.sqrt(jnp.where(mean == 0, 1, mean))
+    return jnp.where(mean == 0, 0, jnp.squeeze(unit, axis) * root)

@@ -11,7 +11,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp import numerics
+from decomp import estimate, numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.estimate import Estimate
@@ -86,7 +86,7 @@ def log_likelihood(
         batch_size=block,
     )  # [K, B]
     value = numerics.log_mean_exp(log_weights)
-    relative = jnp.std(jnp.exp(log_weights - value[None]), axis=0, ddof=1)
+    relative = estimate.deviation(jnp.exp(log_weights - value[None]))
     return Estimate(value, relative / jnp.sqrt(num_samples))
 
 

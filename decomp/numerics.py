@@ -10,13 +10,43 @@ def log_mean_exp(x: jax.Array, axis: int = 0) -> jax.Array:
 
 
 def log1p_ratio(u: jax.Array) -> jax.Array:
-    """log(1 + u)/u, smooth through u = 0 (value 1), for u > −1."""
-    small = jnp.abs(u) < 0.25
-    near = jnp.where(small, u, 0.0)
+    """log(1 + u)/u, smooth through u = 0 (value 1), for u > −1.
+
+    Its derivative is 0 in float32 beyond u = 1e19, where u² leaves the range.
+    """
+    return log1p_over(jnp.ones_like(u), u)
+
+
+def log1p_over(u: jax.Array, w: jax.Array) -> jax.Array:
+    """log(1 + w u)/w for w u > −1, smooth through w = 0, where it is u.
+
+    The derivative in u is 1/(1 + w u) far out too; that of u · `log1p_ratio` would be
+    a difference of two terms of which one underflows.
+
+    Args:
+        u: Any shape.
+        w: The same shape or `[]`.
+
+    Returns:
+        Of the shape of `u`.
+    """
+    x = w * u
+    small = jnp.abs(x) < 0.25
+    near = jnp.where(small, x, 0.0)
     t = near / (2.0 + near)
     series = 2.0 / (2.0 + near) * (1.0 + t * t * _atanh_rest(t * t))
-    far = jnp.where(small, 1.0, u)  # the unused branch must not divide by 0
-    return jnp.where(small, series, jnp.log1p(far) / far)
+    far = jnp.where(small, 1.0, x)  # the unused branch must not divide by 0
+    return jnp.where(small, u * series, jnp.log1p(far) / jnp.where(small, 1.0, w))
+
+
+def root_log1p(y: jax.Array, w: jax.Array) -> jax.Array:
+    """sign(y)·√(log(1 + w y²)/w), smooth through w = 0 and y = 0, where it is y."""
+    square = y * y
+    small = w * square < 0.25
+    near = y * jnp.sqrt(log1p_ratio(jnp.where(small, w * square, 0.0)))
+    # √0 would have an infinite derivative
+    far = log1p_over(jnp.where(small, 1.0, square), jnp.where(small, 1.0, w))
+    return jnp.where(small, near, jnp.sign(y) * jnp.sqrt(far))
 
 
 def ratio_excess(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -30,6 +60,16 @@ def ratio_excess(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.where(small, series, ratio - 1.0 - jnp.log(ratio))
 
 
+def exp_excess(x: jax.Array) -> jax.Array:
+    """e⁻ˣ − 1 + x ≥ 0 of x ≥ 0, without cancellation at x ≈ 0."""
+    small = x < 0.5
+    near = jnp.where(small, x, 0.0)
+    rest = jnp.ones_like(near)
+    for k in range(14, 2, -1):
+        rest = 1.0 - near / k * rest
+    return jnp.where(small, 0.5 * near * near * rest, jnp.expm1(-x) + x)
+
+
 def standardise(x: jax.Array) -> jax.Array:
     """Columns of `x [N, D]` with mean 0 and variance 1; 0 for an exactly constant one.
 
@@ -39,8 +79,9 @@ def standardise(x: jax.Array) -> jax.Array:
     span = jnp.ptp(x, axis=0, keepdims=True)
     x = (x - x[:1]) / jnp.where(span == 0, 1, span)
     x = x - jnp.mean(x, axis=0, keepdims=True)
-    scale = jnp.sqrt(jnp.mean(x**2, axis=0, keepdims=True))
-    return jnp.where(span == 0, 0, x / jnp.where(span == 0, 1, scale))
+    square = jnp.mean(x**2, axis=0, keepdims=True)
+    # √0 would have an infinite derivative
+    return jnp.where(span == 0, 0, x / jnp.sqrt(jnp.where(span == 0, 1, square)))
 
 
 def _atanh_rest(q: jax.Array) -> jax.Array:

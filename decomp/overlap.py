@@ -55,9 +55,14 @@ def mean_bhattacharyya(q: Gaussian, *, block: int = 256) -> jax.Array:
 
     Returns:
         `[]` in [0, 1], exact; 0 without overlap.
+
+    Raises:
+        ValueError: For fewer than two points.
     """
     chex.assert_rank(q.loc, 2)
     count = q.loc.shape[0]
+    if count < 2:
+        raise ValueError(f"a mean over pairs needs at least 2 points; got {count}.")
 
     def row(n: jax.Array) -> jax.Array:
         coefficient = jax.vmap(_bhattacharyya, (None, 0))(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from decomp.distributions import spike_slab
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.hierarchical import Hierarchical
@@ -23,6 +24,9 @@ CLUSTER_LAYOUTS = {
     "axes": ((0.0, -1.0), (0.0, 1.0), (1.0, 0.0), (-1.0, 0.0)),
     "square": ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)),
 }
+
+
+LOG_LEAST = math.log(1e-6)  # scale of a learned prior; a density of less leaves float32
 
 
 class MixtureParameters(NamedTuple):
@@ -55,13 +59,13 @@ def anisotropic(log_variances: jax.Array) -> Gaussian:
         log_variances: Unnormalised log variances `[D]`; equal entries give N(0, I).
 
     Returns:
-        Gaussian with leaves `[D]`; trace of the covariance is D.
+        Gaussian with leaves `[D]`, trace of the covariance D, no scale below 1e-6.
 
     Source: Mathieu et al. 2018, App. B.1.
     """
     latents = log_variances.shape[-1]
     half = 0.5 * (jnp.log(latents) + jax.nn.log_softmax(log_variances, axis=-1))
-    return Gaussian(jnp.zeros_like(log_variances), jnp.exp(half))
+    return Gaussian(jnp.zeros_like(half), jnp.exp(jnp.maximum(half, LOG_LEAST)))
 
 
 def full_covariance(factor: jax.Array) -> FullGaussian:
@@ -75,11 +79,12 @@ def full_covariance(factor: jax.Array) -> FullGaussian:
             give N(0, I).
 
     Returns:
-        FullGaussian with leaves `[D]` and `[D, D]`.
+        FullGaussian, leaves `[D]` and `[D, D]`, with e^(f_dd) ≥ 1e-6 of the largest.
     """
     latents = factor.shape[-1]
     log_rows = jnp.diagonal(factor)
-    rows = jnp.exp(log_rows - jax.lax.stop_gradient(jnp.max(log_rows)))
+    log_rows = log_rows - jax.lax.stop_gradient(jnp.max(log_rows))
+    rows = jnp.exp(jnp.maximum(log_rows, LOG_LEAST))
     tril = rows[:, None] * (jnp.eye(latents) + jnp.tril(factor, -1))
     return FullGaussian(jnp.zeros(latents), tril * jnp.sqrt(latents / jnp.sum(tril**2)))
 
@@ -135,7 +140,7 @@ def spike_and_slab(
 
     Source: Mathieu et al. 2019, arXiv:1812.02833, the sparse prior.
     """
-    log_odds = jax.scipy.special.logit(jnp.asarray(spike_probability, float))
+    log_odds = spike_slab.log_odds(jnp.asarray(spike_probability, float))
     return SpikeSlab(
         jnp.full(latents, log_odds),
         jnp.full(latents, spike_scale),
@@ -178,7 +183,7 @@ def free_mixture(
     Args:
         log_weights: Logits of the weights `[K]`.
         loc: Means `[K, D]`.
-        log_scale: Logarithms of the standard deviations `[K, D]`.
+        log_scale: Logarithms of the standard deviations `[K, D]`, within ±80.
     """
     return Mixture(log_weights, Gaussian(loc, jnp.exp(log_scale)))
 

@@ -59,6 +59,7 @@ FACTORS = [
     np.zeros((2, 2)),
     np.array([[10.0, 9.0], [-1e4, -10.0]]),
     np.full((2, 2), 1e3),
+    np.array([[1e4, 0.0], [3.0, -1e4]]),
 ]
 EXTREMES = [np.zeros(2), POINT, np.array([1e4, -1e4])]
 
@@ -132,7 +133,7 @@ CASES = {
         lambda g, z: spike_slab.log_prob(
             priors.spike_and_slab(2, spike_probability=g), z
         ),
-        [(np.float64(g), z) for g in (1e-6, 0.5, 1 - 1e-6) for z in EXTREMES],
+        [(np.float64(g), z) for g in (0, 1e-6, 0.5, 1 - 1e-6, 1) for z in EXTREMES],
     ),
 }
 

@@ -60,7 +60,7 @@ def log_normaliser(
     grid = jnp.stack(jnp.meshgrid(*[ticks] * dims, indexing="ij"), axis=-1)
     points = grid.reshape(-1, dims)
     log_pz = jax.lax.map(log_prob, points, batch_size=points_per_axis)
-    return _integrate(beta * log_pz.reshape(grid.shape[:-1]), high - low)
+    return _integrate(log_pz.reshape(grid.shape[:-1]), beta, high - low)
 
 
 def log_normaliser_dims(
@@ -90,7 +90,7 @@ def log_normaliser_dims(
     """
     ticks = _ticks(low, high, points_per_axis)
     log_pz = jax.vmap(lambda t: log_prob_dims(jnp.full(latents, t)))(ticks)  # [P, D]
-    return jax.vmap(_integrate, (1, None))(beta * log_pz, high - low)
+    return jax.vmap(_integrate, (1, None, None))(log_pz, beta, high - low)
 
 
 def log_density(
@@ -120,9 +120,16 @@ def _ticks(low: float, high: float, count: int) -> jax.Array:
     return jnp.linspace(low, high, count)
 
 
-def _integrate(log_power: jax.Array, length: float) -> Normaliser:
-    """log ∫ exp of values `[P]` or `[P, P]` on a grid that includes the edges."""
-    count, dims = log_power.shape[0], log_power.ndim
+def _integrate(log_pz: jax.Array, beta: jax.Array, length: float) -> Normaliser:
+    """log ∫ p^β of log p `[P]` or `[P, P]` on a grid that includes the edges."""
+    count, dims = log_pz.shape[0], log_pz.ndim
+    # Relative to the peak, where the exponent is then 0 however β log p is rounded: a
+    # fused multiply and add rounds it once here and once there, and of 1e10 nats the
+    # two are further apart than exp can bear.
+    peak = jax.lax.stop_gradient(jnp.max(log_pz))
+    peak = jnp.where(jnp.isfinite(peak), peak, 0)
+    none = log_pz == -jnp.inf  # p^β is 0 there for all β
+    log_power = jnp.where(none, -jnp.inf, beta * jnp.where(none, 0, log_pz - peak))
     log_step = math.log(length / (count - 1))
     every_other = log_power[(slice(None, None, 2),) * dims]
     total = jax.nn.logsumexp(log_power)
@@ -132,4 +139,4 @@ def _integrate(log_power: jax.Array, length: float) -> Normaliser:
     edges += [log_power[:, side] for side in (0, -1)[: 2 * dims - 2]]
     at_edges = jax.nn.logsumexp(jnp.stack(edges))
     beyond = count * jnp.exp(at_edges - total)
-    return Normaliser(fine, jnp.abs(fine - coarse) + beyond)
+    return Normaliser(beta * peak + fine, jnp.abs(fine - coarse) + beyond)

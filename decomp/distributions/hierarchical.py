@@ -43,7 +43,8 @@ def log_prob(p: Hierarchical, z: jax.Array) -> jax.Array:
         z: Point `[D]`, the upper level first.
 
     Returns:
-        Log-density `[]` in nats.
+        Log-density `[]` in nats. Its gradient is NaN where W t or b is so far out that
+        that of p(b|t) by its scale leaves float32, see `gaussian`.
     """
     return jnp.sum(log_prob_levels(p, z))
 

@@ -87,6 +87,11 @@ def kl(q: Laplace, p: Laplace) -> jax.Array:
         Divergence `[]` in nats, never negative.
     """
     chex.assert_equal_shape([q.loc, q.scale, p.loc, p.scale])
-    shift = jnp.abs(q.loc - p.loc) / q.scale
+    distance, ratio = jnp.abs(q.loc - p.loc), q.scale / p.scale
+    shift = distance / q.scale
+    small = shift < 0.5
+    near = ratio * numerics.exp_excess(jnp.where(small, shift, 0.0))
+    # ρm without b_q, whose derivatives would cancel to a small rest
+    far = distance / p.scale + ratio * jnp.expm1(-shift)
     excess = numerics.ratio_excess(q.scale, p.scale)
-    return jnp.sum(excess + q.scale / p.scale * (shift + jnp.expm1(-shift)))
+    return jnp.sum(excess + jnp.where(small, near, far))

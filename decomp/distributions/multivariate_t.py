@@ -42,7 +42,7 @@ def log_prob(p: MultivariateT, z: jax.Array) -> jax.Array:
     dims = p.loc.shape[0]
     y, w = (z - p.loc) / p.scale, inverse_df(p.df)
     square = jnp.sum(y * y)
-    kernel = -0.5 * square * (1.0 + dims * w) * numerics.log1p_ratio(w * square)
+    kernel = -0.5 * (1.0 + dims * w) * numerics.log1p_over(square, w)
     return kernel + log_constant(w, dims) - dims * (jnp.log(p.scale) + HALF_LOG_2PI)
 
 

@@ -89,6 +89,17 @@ def sample(key: jax.Array, p: SpikeSlab) -> jax.Array:
     return scale * jax.random.normal(noise_key, scale.shape, scale.dtype)
 
 
+def log_odds(probability: jax.Array) -> jax.Array:
+    """log γ/(1 − γ) of a probability γ; ∓∞ at 0 and 1, which get no gradient.
+
+    The derivative there is infinite, and NaN where it meets the 0 of a sigmoid.
+    """
+    certain = (probability == 0) | (probability == 1)
+    odds = jax.scipy.special.logit(jnp.where(certain, 0.5, probability))
+    limit = jnp.where(probability == 1, jnp.inf, -jnp.inf)
+    return jnp.where(certain, limit, odds)
+
+
 def mean(p: SpikeSlab) -> jax.Array:
     """E[z] = 0, `[D]`."""
     return jnp.zeros_like(p.log_odds)

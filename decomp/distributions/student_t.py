@@ -63,7 +63,7 @@ def log_prob_dims(p: StudentT, z: jax.Array) -> jax.Array:
         Log-density of each dimension `[*X]` in nats.
     """
     y, w = _standardise(p, z)
-    kernel = -0.5 * y * y * (1.0 + w) * numerics.log1p_ratio(w * y * y)
+    kernel = -0.5 * (1.0 + w) * numerics.log1p_over(y * y, w)
     return kernel + _log_constant(w) - jnp.log(p.scale) - HALF_LOG_2PI
 
 
@@ -170,11 +170,6 @@ def _log_constant(w: jax.Array) -> jax.Array:
     return multivariate_t.log_constant(w, 1)
 
 
-def _gaussian_coordinate(y: jax.Array, w: jax.Array) -> jax.Array:
-    """r = sign(y)·√(ν log(1 + y²/ν)), which is y at w = 0."""
-    return y * jnp.sqrt(numerics.log1p_ratio(w * y * y))
-
-
 def _factor(v: jax.Array) -> jax.Array:
     """h(v) = √(v/(1 − e⁻ᵛ)) for v ≥ 0; h(0) = 1."""
     small = v < 0.5
@@ -203,7 +198,7 @@ def _tail_integral(r: jax.Array, w: jax.Array) -> jax.Array:
 
 def _two_sided_tail(y: jax.Array, w: jax.Array) -> jax.Array:
     """P(|Y| > |y|) of one dimension `[]`."""
-    r = jnp.abs(_gaussian_coordinate(y, w))
+    r = jnp.abs(numerics.root_log1p(y, w))
     constant = _log_constant(w)
     inner, outer = jnp.minimum(r, CENTRE), jnp.maximum(r, CENTRE)
     centre = 1.0 - SQRT_2_OVER_PI * jnp.exp(constant) * _centre_integral(inner, w)
@@ -214,7 +209,7 @@ def _two_sided_tail(y: jax.Array, w: jax.Array) -> jax.Array:
 
 def _transport(y: jax.Array, w: jax.Array) -> jax.Array:
     """Φ⁻¹(F(y)) of one dimension `[]`."""
-    r = _gaussian_coordinate(y, w)
+    r = numerics.root_log1p(y, w)
     constant = _log_constant(w)
     centre = _transport_centre(jnp.clip(r, -CENTRE, CENTRE), w, constant)
     tail = _transport_tail(jnp.maximum(jnp.abs(r), CENTRE), w, constant)

@@ -93,8 +93,8 @@ def kl_aggregate_prior_quadrature(
         points_per_axis: Cells a side P; P² evaluations, P of them held at once.
 
     Returns:
-        The KL in nats, and the integral of q over the box. Infinite where p(z) = 0 and
-        q(z) is not.
+        The KL in nats, and the integral of q over the box. Infinite, with a gradient of
+        NaN, where p(z) = 0 and q(z) is not.
     """
     grid = plane.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis

@@ -97,7 +97,8 @@ def kl_of_moments(
 
     Returns:
         `[]`, nats. NaN where a covariance is not positive definite, as that of fewer
-        than D + 1 means is not.
+        than D + 1 means is not, or is not so after rounding: a correlation within 1e-7
+        of ±1.
     """
     chex.assert_rank([mean, covariance], [1, 2])
     chex.assert_equal_shape([mean, target_mean])

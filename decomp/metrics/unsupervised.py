@@ -48,7 +48,8 @@ def score(
 
     Returns:
         Score; NaN if a code is not finite. A constant dimension adds nothing. All three
-        are 0 for a single dimension.
+        are 0 for a single dimension. The total correlation is +∞ where the codes are
+        linearly dependent, up to float32, as N ≤ D of them are.
     """
     chex.assert_rank(codes, 2)
     chosen, variant = published.resolve(PRESETS, preset, bins=bins)

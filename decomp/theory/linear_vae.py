@@ -106,7 +106,8 @@ def optimum(
         num_latents: D ≤ X.
 
     Returns:
-        The optimal linear VAE; the mean KL of its posteriors is Σ_d ½ log(τ_d/βs²).
+        The optimal linear VAE; the mean KL of its posteriors is Σ_d ½ log(τ_d/βs²). It
+        has no derivative by a covariance of which two eigenvalues are equal: NaN.
     """
     pixels = mean.shape[0]
     chex.assert_shape(covariance, (pixels, pixels))

@@ -26,6 +26,8 @@ from decomp.theory.theorem_1 import Sides
 def rotated(q: FullGaussian, rotation: jax.Array) -> FullGaussian:
     """N(Qμ, QSQᵀ), by an orthogonal factorisation of QL, which squares nothing.
 
+    A scale below 1e-7 of the largest is lost to rounding in float32 where it is turned.
+
     Args:
         q: Leaves `[D]` and `[D, D]`.
         rotation: Orthogonal matrix Q `[D, D]`.
@@ -82,8 +84,10 @@ def diagonal_gap(q: FullGaussian, rotation: jax.Array) -> jax.Array:
 
         ½(Σ_d log (QSQᵀ)_dd − log|S|) = ½ Σ_d log(1 + Σ_{j<d} L_dj²/L_dd²)
 
-    where LLᵀ = QSQᵀ; the second form does not cancel. For a diagonal S it is 0 at every
-    Q if S ∝ I, and at the signed permutations whatever S is.
+    where LLᵀ = QSQᵀ. The second form does not cancel, but its factorisation rounds the
+    small scales of a long and thin S away; a gap above a nat is taken from the first.
+    For a diagonal S it is 0 at every Q if S ∝ I, and at the signed permutations
+    whatever S is.
 
     Args:
         q: Leaves `[D]` and `[D, D]`.
@@ -92,7 +96,12 @@ def diagonal_gap(q: FullGaussian, rotation: jax.Array) -> jax.Array:
     Returns:
         `[]` in nats, never negative.
     """
-    tril = rotated(q, rotation).scale_tril
-    ratios = tril / jnp.diagonal(tril)[:, None]
-    below = jnp.tril(ratios, -1)
-    return 0.5 * jnp.sum(jnp.log1p(jnp.sum(below * below, axis=1)))
+    turned = rotation @ q.scale_tril
+    marginals = 0.5 * jnp.log(jnp.sum(turned * turned, axis=1))
+    large = jnp.sum(marginals - jnp.log(jnp.diagonal(q.scale_tril)))
+    thin = large > 1
+    round_tril = jnp.where(thin, jnp.eye(len(q.loc)), q.scale_tril)
+    tril = rotated(FullGaussian(q.loc, round_tril), rotation).scale_tril
+    below = jnp.tril(tril / jnp.diagonal(tril)[:, None], -1)
+    small = 0.5 * jnp.sum(jnp.log1p(jnp.sum(below * below, axis=1)))
+    return jnp.where(thin, large, small)

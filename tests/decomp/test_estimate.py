@@ -24,3 +24,22 @@ def test_the_standard_error_covers_the_truth_as_often_as_it_should():
 def test_one_sample_has_no_standard_error():
     with pytest.raises(ValueError, match="at least 2 samples; got 1"):
         estimate.from_samples(jnp.zeros(1))
+
+
+def test_the_deviation_is_that_of_numpy_in_any_range():
+    terms = np.random.default_rng(0).normal(size=(5, 3))
+    for scale in (1e-25, 1.0, 1e25):
+        found = estimate.deviation(jnp.asarray(scale * terms, jnp.float32), axis=1)
+        np.testing.assert_allclose(found, scale * terms.std(1, ddof=1), rtol=1e-5)
+
+
+def test_equal_terms_have_a_standard_error_of_0_and_a_gradient_of_0():
+    terms = jnp.full(3, 0.3)
+    stderr, slope = jax.value_and_grad(lambda x: estimate.from_samples(x).stderr)(terms)
+    assert stderr == 0
+    np.testing.assert_array_equal(slope, 0)
+
+
+def test_a_term_that_is_not_finite_is_not_hidden():
+    for bad in (jnp.nan, jnp.inf):
+        assert jnp.isnan(estimate.from_samples(jnp.array([1.0, bad])).stderr)

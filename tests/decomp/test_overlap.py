@@ -117,3 +117,8 @@ def test_effective_neighbours_are_bounded_by_the_information():
     )
     bound = 8 * jnp.exp(-information.value)
     assert e.value > bound - 4 * (e.stderr + bound * information.stderr)
+
+
+def test_one_point_has_no_pairs():
+    with pytest.raises(ValueError, match="at least 2 points; got 1"):
+        overlap.mean_bhattacharyya(Gaussian(jnp.zeros((1, 2)), jnp.ones((1, 2))))

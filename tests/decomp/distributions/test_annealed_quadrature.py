@@ -9,6 +9,7 @@ from scipy import integrate, special, stats
 from decomp.distributions import (
     annealed,
     annealed_quadrature,
+    gaussian,
     hierarchical,
     mixture,
     spike_slab,
@@ -183,3 +184,44 @@ def test_a_grid_that_cannot_state_its_error_is_refused(points, dims, message):
         annealed_quadrature.log_normaliser(
             jnp.sum, 1.0, low=-1.0, high=1.0, points_per_axis=points, dims=dims
         )
+
+
+@pytest.mark.parametrize("beta", [0.3, 1.0, 40.0])
+def test_a_prior_without_mass_in_places_has_a_normaliser_and_a_gradient(beta):
+    def of_beta(beta):
+        return annealed_quadrature.log_normaliser(
+            lambda z: jnp.where(jnp.abs(z[0]) < 1.01, z[0], -jnp.inf),
+            beta,
+            low=-2.0,
+            high=2.0,
+            points_per_axis=401,
+            dims=1,
+        ).value
+
+    z = np.linspace(-1, 1, 201)
+    weights = np.exp(beta * z)
+    value, slope = jax.value_and_grad(of_beta)(jnp.float32(beta))
+    np.testing.assert_allclose(value, np.log(0.01 * weights.sum()), rtol=1e-5)
+    np.testing.assert_allclose(slope, weights @ z / weights.sum(), atol=1e-5)
+
+
+def test_densities_of_1e11_nats_have_a_normaliser_and_a_gradient_when_compiled():
+    p = Gaussian(jnp.float32([1.0, -3.0]), jnp.float32([1e-3, 1.1215e-6]))
+
+    @jax.jit
+    @jax.value_and_grad
+    def of_prior(p):
+        return annealed_quadrature.log_normaliser(
+            lambda z: gaussian.log_prob(p, z),
+            jnp.float32(1.5),
+            low=-5.0,
+            high=5.0,
+            points_per_axis=5,
+            dims=2,
+        ).value
+
+    value, slope = of_prior(p)
+    # of the point next to the mean, (0, -2.5)
+    exact = 1.5 * float(gaussian.log_prob(p, jnp.float32([0.0, -2.5])))
+    np.testing.assert_allclose(value, exact, rtol=1e-5)
+    assert all(np.isfinite(leaf).all() for leaf in slope)

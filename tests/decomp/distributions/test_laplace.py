@@ -89,3 +89,17 @@ def test_moments_are_those_of_scipy():
     np.testing.assert_array_equal(laplace.mean(p), p.loc)
     exact = np.diag(stats.laplace(p.loc, p.scale).var())
     np.testing.assert_allclose(laplace.covariance(p), exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e-6, 1e-3, 1.0, 1e4, 1e6])
+def test_the_derivatives_of_the_kl_do_not_cancel(distance):
+    q = Laplace(jnp.full(1, distance), jnp.full(1, 1e-3))
+    p = Laplace(jnp.zeros(1), jnp.full(1, 2e-3))
+    in_q, in_p = jax.grad(laplace.kl, (0, 1))(q, p)
+    a, b, m = (float(x[0]) for x in (q.scale, p.scale, q.loc / q.scale))
+    # d/dm (m + e⁻ᵐ) = 1 − e⁻ᵐ, and d/da of a (m + e⁻ᵐ − 1) is e⁻ᵐ(1 + m) − 1
+    np.testing.assert_allclose(in_q.loc, -np.expm1(-m) / b, rtol=1e-5)
+    exact = 1 / b - 1 / a + (np.exp(-m) * (1 + m) - 1) / b
+    np.testing.assert_allclose(in_q.scale, exact, rtol=1e-4)
+    excess = m + np.expm1(-m) if m > 0.01 else m**2 / 2 - m**3 / 6
+    np.testing.assert_allclose(in_p.scale, 1 / b - a / b**2 * (1 + excess), rtol=1e-4)

@@ -225,3 +225,15 @@ def test_moments_are_exact_where_they_exist_and_nan_or_infinite_elsewhere(df):
     np.testing.assert_array_equal(student_t.mean(p), np.full(2, mean))
     exact = [[variance, 0], [0, variance]]
     np.testing.assert_allclose(student_t.covariance(p), exact, rtol=1e-5)
+
+
+@pytest.mark.parametrize("df", [0.5, 3.0, 1e6])
+@pytest.mark.parametrize("y", [1e-3, 1.0, 1e6, 1e10, 1e12])
+def test_the_slopes_of_the_density_are_right_far_out(df, y):
+    p = StudentT(jnp.float32(df), jnp.zeros(1), jnp.full(1, 1e-6))
+    z = p.scale * jnp.float32(y)
+    in_p, in_z = jax.grad(student_t.log_prob, (0, 1))(p, z)
+    y = float(z[0]) / float(p.scale[0])
+    pull = (df + 1) * y / (df + y * y)
+    np.testing.assert_allclose(in_z, -pull / 1e-6, rtol=1e-5)
+    np.testing.assert_allclose(in_p.scale, (pull * y - 1) / 1e-6, rtol=1e-4, atol=1)

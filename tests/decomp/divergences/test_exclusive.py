@@ -157,3 +157,16 @@ def test_quadrature_is_infinite_where_only_the_prior_vanishes():
     # The density of a narrow q underflows where p is 0.
     narrow = Gaussian(jnp.zeros((1, 2)), jnp.full((1, 2), 0.05))
     assert np.isfinite(coarse(uniform, narrow).value)
+
+
+def test_a_prior_without_mass_where_q_has_some_is_infinitely_far():
+    q = Gaussian(jnp.zeros((1, 2)), jnp.ones((1, 2)))
+    found = exclusive.kl_aggregate_prior_quadrature(
+        lambda z: jnp.where(z[0] > 0, 0.0, -jnp.inf),
+        q,
+        low=-5.0,
+        high=5.0,
+        points_per_axis=10,
+    )
+    assert found.value == np.inf
+    np.testing.assert_allclose(found.aggregate_mass, 1, rtol=1e-4)

@@ -1,0 +1,50 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from decomp import numerics
+
+
+@pytest.mark.parametrize("w", [0.0, 1e-6, 0.3, 2.0])
+@pytest.mark.parametrize("u", [0.0, 1e-6, 0.7, 1e4, 1e20, 1e24])
+def test_log1p_over_and_its_derivatives_are_exact_at_every_size(u, w):
+    u, w = np.float32([u, w])
+    value, slopes = jax.value_and_grad(numerics.log1p_over, (0, 1))(u, w)
+    u, w = float(u), float(w)
+    x = w * u
+    exact = np.log1p(x) / w if w else u
+    np.testing.assert_allclose(value, exact, rtol=1e-6)
+    np.testing.assert_allclose(slopes[0], 1 / (1 + x), rtol=1e-6)
+    if w and x > 1e-3 and x < 1e30:
+        in_w = (u / (1 + x) - exact) / w
+        np.testing.assert_allclose(slopes[1], in_w, rtol=1e-4)
+
+
+@pytest.mark.parametrize("w", [0.0, 1e-6, 2.0])
+@pytest.mark.parametrize("y", [0.0, -1e-6, 0.7, -1e10, 1e12])
+def test_the_slope_of_root_log1p_is_right_at_zero_and_far_out(y, w):
+    y, w = np.float32([y, w])
+    value, slope = jax.value_and_grad(numerics.root_log1p)(y, w)
+    y, w = float(y), float(w)
+    exact = np.sign(y) * np.sqrt(np.log1p(w * y * y) / w) if w else y
+    ratio = y / exact if y else 1.0
+    np.testing.assert_allclose(value, exact, rtol=1e-6)
+    np.testing.assert_allclose(slope, ratio / (1 + w * y * y), rtol=1e-5)
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-6, 1e-3, 0.49, 0.51, 3.0, 1e10])
+def test_exp_excess_does_not_cancel(x):
+    x = np.float32(x)
+    value, slope = jax.value_and_grad(numerics.exp_excess)(x)
+    x = float(x)
+    exact = x + np.expm1(-x) if x > 0.01 else x**2 / 2 - x**3 / 6 + x**4 / 24
+    np.testing.assert_allclose(value, exact, rtol=1e-6)
+    np.testing.assert_allclose(slope, -np.expm1(-x), rtol=1e-6)
+
+
+def test_a_constant_column_stops_no_gradient():
+    x = jnp.array([[1.0, 3.0], [1.0, 4.0], [1.0, 8.0]])
+    slope = jax.grad(lambda x: jnp.sum(numerics.standardise(x)[0]))(x)
+    np.testing.assert_array_equal(slope[:, 0], 0)
+    assert np.isfinite(slope).all()
