@@ -107,7 +107,6 @@ def _sprites(folder: pathlib.Path) -> list[Given]:
                 (*SHAPES, f"--config.data.path={{}}/a.{kind}"),
                 {f"a.{kind}": b""},
                 "expected an intact file",
-                late=True,
             )
             for kind in ("npz", "hdf5")
         ),
@@ -147,7 +146,6 @@ def _clothes() -> list[Given]:
                 (*SPARSE, path),
                 {name: pack(content), beside: labels},
                 words,
-                late=True,
             )
             for title, pack, content, words in pairs
         ),
@@ -158,7 +156,6 @@ def _clothes() -> list[Given]:
                 (*SPARSE, f"{path}/a.npz"),
                 {"a.npz": damage.npz(table)},
                 words,
-                late=True,
             )
             for title, table, words in arrays
         ),
@@ -168,6 +165,5 @@ def _clothes() -> list[Given]:
             (*SPARSE, f"{path}/a.npz"),
             {"a.npz": damage.bomb("images.npy", b"", 64, {"labels.npy": b""})},
             "expected at most 55,442,048 bytes of arrays; got 67,108,864",
-            late=True,
         ),
     ]

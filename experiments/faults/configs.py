@@ -13,7 +13,6 @@ class Line(NamedTuple):
 
     arguments: tuple[str, ...]
     expects: str  # words of the message
-    late: bool = False  # refused with the data, when the workdir is there
 
 
 def lines() -> list[Line]:
@@ -23,7 +22,7 @@ def lines() -> list[Line]:
         for config, table in _FIELDS.items()
         for text, words in table
     ]
-    return [*_WHOLE, *fields, *(line._replace(late=True) for line in _LATE)]
+    return [*_WHOLE, *fields, *_LATE]
 
 
 _SEVERAL = "+".join(["1"] * 1100).replace("+", ",")

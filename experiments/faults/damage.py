@@ -28,7 +28,6 @@ class Given(NamedTuple):
     arguments: tuple[str, ...]
     files: dict[str, bytes]
     expects: str
-    late: bool = False  # refused with the data, when the workdir is there
 
 
 def sprites() -> dict[str, np.ndarray]:

@@ -19,14 +19,13 @@ class Case(NamedTuple):
     arguments: tuple[str, ...]  # `{}` stands for the folder of the files
     files: dict[str, bytes]
     expects: str  # words of the one line that answers
-    late: bool = False  # refused with the data, when the workdir is there
 
 
 def cases(folder: pathlib.Path) -> Iterator[Case]:
     """All cases, each with a name of its own; `folder` will hold their files."""
     for line in configs.lines():
         name = " ".join(line.arguments)[:200] or "no arguments"
-        yield Case(name, "main", line.arguments, {}, line.expects, line.late)
+        yield Case(name, "main", line.arguments, {}, line.expects)
     for given in [*arrays.givens(folder), *tables.givens()]:
         yield Case(*given)
 
@@ -40,7 +39,7 @@ def tried(folder: pathlib.Path, cases: list[Case]) -> list[Outcome]:
 
     Returns:
         Outcomes in their order. A case is refused if the line has the words expected
-        and no file was written but the workdir of a late one.
+        and no file was written.
     """
     return [_one(folder / f"{i:03d}", case) for i, case in enumerate(cases)]
 
@@ -60,10 +59,10 @@ def _one(folder: pathlib.Path, case: Case) -> Outcome:
     if case.command == "main" and not any("--workdir" in text for text in typed):
         typed.append(f"--workdir={folder / 'workdir'}")
     found = attempt(case.name, case.command, typed, folder)
-    inside = str(folder / "workdir")
-    wrote = [p for p in found.wrote if not (case.late and p.startswith(inside))]
     one_line = found.code == 2 and "\n" not in found.line
-    return found._replace(refused=one_line and case.expects in found.line and not wrote)
+    return found._replace(
+        refused=one_line and case.expects in found.line and not found.wrote
+    )
 
 
 def main() -> int:
