@@ -109,7 +109,7 @@ function runTable(section, data) {
   const box = section.querySelector(".runs"), table = make("table"), count = make("output");
   const columns = [
     ["run", "", data.run], ["seed", "", data.seed],
-    ["setting", "", data.setting.map((place) => data.settings[place] ?? "–")], ["status", "", data.status],
+    ["setting", "", data.setting.map((place) => data.settings[place] ?? "–"), data.setting], ["status", "", data.status],
     ...data.scores.map((score, i) => [score.replaceAll("_", " "), data.units[i], data.values[i]]),
   ];
   let order = data.run.map((_, i) => i), limit = PAGE;
@@ -123,7 +123,7 @@ function runTable(section, data) {
   head.addEventListener("click", (event) => {
     const header = event.target.closest("th");
     if (!header) return;
-    const sign = turn(head, header), values = columns[header.cellIndex][2];
+    const [, , words, values = words] = columns[header.cellIndex], sign = turn(head, header);
     order.sort((a, b) => sign * compare(values[a], values[b]) || a - b);
     show();
   });

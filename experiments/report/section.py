@@ -12,6 +12,7 @@ _DIFFERENCES = (
     "Differences from the reference, paired by seed, with 95 % intervals, each by "
     "itself; bold where the interval leaves out 0, which the upright line marks."
 )
+_SCRIPTED = tag("noscript", tag("p", "This part needs JavaScript."))
 
 
 def section(
@@ -31,7 +32,7 @@ def section(
         "Scores": _scores(results, name),
         "Explorer": _explorer(shown, results, level + 1),
         "Figures": _drawn(folder),
-        "Runs": tag("div", class_="runs") if results.scores and results.summary else "",
+        "Runs": _runs(results),
         "Run it again, or change it": _commands(folder),
     }
     parts = {heading: part for heading, part in parts.items() if part}
@@ -121,9 +122,15 @@ def _explorer(shown: dict[str, Any] | str, results: files.Results, level: int) -
     )
     return join(
         tag("p", words, class_="note"),
-        tag("noscript", tag("p", "The explorer needs JavaScript.")),
+        _SCRIPTED,
         tag("div", class_="explorer", data_level=level),
     )
+
+
+def _runs(results: files.Results) -> Html:
+    if not results.scores or not results.summary:
+        return Html("")
+    return join(_SCRIPTED, tag("div", class_="runs"))
 
 
 def _drawn(folder: Folder) -> Html:

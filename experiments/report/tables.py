@@ -173,7 +173,9 @@ def bar(cell: files.Cell, first: float, last: float) -> Html:
 
 
 def _sortable(value: files.Value) -> str:
-    return repr(value) if isinstance(value, float) else str(value or "")
+    if isinstance(value, float):
+        return repr(value).replace("inf", "Infinity")  # as JavaScript reads it
+    return value or ""
 
 
 def _status(line: dict[str, files.Value]) -> str:
