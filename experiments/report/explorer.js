@@ -71,7 +71,7 @@ function bench(run, { side, steps }, base) {
   const original = make("canvas", { ...square, "aria-label": "the base image" });
   const large = make("canvas", { ...square, class: "large", "aria-label": "the decoded image" });
   const caption = make("figcaption", { "aria-live": "polite" });
-  const list = make("ul", { class: "latents" });
+  const list = make("ul", { class: "latents" }), gap = Math.max(1, Math.round(side / 16));
   list.style.setProperty("--steps", steps);
   const draw = (latent, step) => sheet.then((image) => {
     const moved = latent === null ? "its base" : `${sub(latent)} = ${shown(run.values[latent][step], 3)}`;
@@ -86,7 +86,7 @@ function bench(run, { side, steps }, base) {
   for (const latent of run.order) {
     const values = run.values[latent], start = run.bases[base][latent];
     const output = make("output"), slider = make("input", { type: "range", min: 0, max: steps - 1, step: 1, id: `latent-${groups++}` });
-    const strip = make("canvas", { width: (side + 1) * steps - 1, height: side, "aria-hidden": "true", onclick: (event) => {
+    const strip = make("canvas", { width: (side + gap) * steps - gap, height: side, "aria-hidden": "true", onclick: (event) => {
       slider.value = Math.floor((event.offsetX / strip.clientWidth) * steps);
       move();
     } });
@@ -101,7 +101,8 @@ function bench(run, { side, steps }, base) {
     };
     slider.addEventListener("input", move);
     resets.push(still);
-    sheet.then((image) => { for (let step = 0; step < steps; step++) tile(strip, image, latent, step, side, step * (side + 1)); });
+    sheet.then((image) => { for (let step = 0; step < steps; step++) tile(strip, image, latent, step, side, step * (side + gap)); });
+    if (side > 32) strip.style.imageRendering = "auto";  // they are made smaller
     const inactive = !run.active[latent];
     list.append(make("li", { "data-latent": latent, class: inactive ? "inactive" : null },
       make("label", { for: slider.id }, `${sub(latent)}${inactive ? " off" : ""}`, output), slider, strip));
@@ -148,7 +149,7 @@ function information(run, { factors, points }, level, name) {
   const rows = run.order.map((latent) => make("tr", {}, make("th", { scope: "row" }, sub(latent)), ...run.information[latent].map(cell)));
   return make("section", {}, make(level, {}, "What each latent tells of each factor"),
     make("p", { class: "note" }, `I(z; v)/H(v): mutual information of posterior means, in 20 bins, with a factor, as a part of the factor's entropy; ${points.toLocaleString("en")} points.`),
-    make("div", { class: "scroll fit", tabindex: 0, role: "region", "aria-label": `Mutual information: ${name}` },
+    make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Mutual information: ${name}` },
       make("table", { class: "heat" }, make("thead", {}, head), make("tbody", {}, ...rows))));
 }
 

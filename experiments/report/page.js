@@ -19,6 +19,15 @@ function shown(value, digits = 4) {
   return String(Number(value.toPrecision(digits))).replace("-", "−");
 }
 
+// A column with as many decimals throughout, unless its values are of many sizes.
+function aligned(values) {
+  const sizes = values.filter((value) => typeof value === "number" && value !== 0).map(Math.abs);
+  const most = Math.max(...sizes), least = Math.min(...sizes);
+  if (!sizes.length || most > 1e4 * least || values.every(Number.isInteger)) return (value) => shown(value, 6);
+  const digits = Math.min(8, Math.max(0, 4 - Math.floor(Math.log10(most))));
+  return (value) => (value === null ? "–" : value.toFixed(digits).replace("-", "−"));
+}
+
 // A mean ± the half-width of its interval, to two digits of the latter.
 function meanAndHalf(mean, half) {
   if (!(half > 0)) return shown(mean);
@@ -112,6 +121,7 @@ function runTable(section, data) {
     ["setting", "", data.setting.map((place) => data.settings[place] ?? "–"), data.setting], ["status", "", data.status],
     ...data.scores.map((score, i) => [score.replaceAll("_", " "), data.units[i], data.values[i]]),
   ];
+  const words = columns.map(([, , values]) => aligned(values));
   let order = data.run.map((_, i) => i), limit = PAGE;
   const search = make("input", { type: "search", oninput: show });
   const choose = (...names) => make("select", { onchange: show }, make("option", { value: "" }, "all"), ...names.map((name) => make("option", {}, name)));
@@ -123,7 +133,7 @@ function runTable(section, data) {
   head.addEventListener("click", (event) => {
     const header = event.target.closest("th");
     if (!header) return;
-    const [, , words, values = words] = columns[header.cellIndex], sign = turn(head, header);
+    const [, , cells, values = cells] = columns[header.cellIndex], sign = turn(head, header);
     order.sort((a, b) => sign * compare(values[a], values[b]) || a - b);
     show();
   });
@@ -138,7 +148,7 @@ function runTable(section, data) {
     return make("tr", {}, ...columns.map(([name, , values], place) => {
       const word = typeof values[i] === "string";
       const kind = name === "status" && values[i] !== "ok" ? "word failed" : word ? "word" : null;
-      return make(place ? "td" : "th", { scope: place ? null : "row", class: kind }, word ? values[i] : shown(values[i], 6));
+      return make(place ? "td" : "th", { scope: place ? null : "row", class: kind }, word ? values[i] : words[place](values[i]));
     }));
   }
   function show() {

@@ -8,54 +8,19 @@ import numpy as np
 import pytest
 
 from configs import pinwheel, shapes_anisotropic, sparse, tc_ablation
-from experiments import cli, posteriors, settings, summary
+from experiments import cli, settings, summary
 from experiments.drawing import files
 from experiments.report import __main__ as report
-from experiments.report import about, explorer, markup, tables
+from experiments.report import about, markup, tables
 from tests.experiments import untrained
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='hacked()'>\"&"
 
 
-def shapes_config():
-    config = shapes_anisotropic.get_config("laptop,smoke")
-    with config.unlocked():
-        config.data.side = 8
-        config.data.points = 64
-        config.evaluate.points = 64
-        config.model.hidden = (6,)
-        config.model.latents = 3
-        config.prior.name = ("isotropic",)
-        config.seeds = 4
-    return config
-
-
-def plane_config():
-    config = pinwheel.get_config("smoke")
-    with config.unlocked():
-        config.data.points = 60
-        config.train.batch_size = 60
-        config.model.hidden = (6,)
-        config.objective.beta = (1.0, 0.0)
-        config.objective.alpha = (0.0, 2.0)
-    return config
-
-
 @pytest.fixture(scope="module")
-def shapes(tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("report") / "shapes"
-    return untrained.write(workdir, shapes_config(), diverged=(5,))
-
-
-@pytest.fixture(scope="module")
-def plane(tmp_path_factory):
-    return untrained.write(tmp_path_factory.mktemp("report") / "plane", plane_config())
-
-
-@pytest.fixture(scope="module")
-def page(shapes, plane, tmp_path_factory):
+def page(image_results, plane_results, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "report.html"
-    assert report.main([str(shapes), str(plane), f"--out={path}"]) == 0
+    assert report.main([str(image_results), str(plane_results), f"--out={path}"]) == 0
     return path
 
 
@@ -87,9 +52,9 @@ def data_of(page, place=0):
     raise AssertionError("the page has no such data")
 
 
-def test_equal_files_give_equal_bytes(page, shapes, plane, tmp_path):
+def test_equal_files_give_equal_bytes(page, image_results, plane_results, tmp_path):
     again = tmp_path / "again.html"
-    report.main([str(shapes), str(plane), f"--out={again}"])
+    report.main([str(image_results), str(plane_results), f"--out={again}"])
     assert again.read_bytes() == page.read_bytes()
 
 
@@ -109,9 +74,9 @@ def test_a_page_refers_to_nothing_outside_of_itself(page):
     assert "unsafe" not in policy
 
 
-def test_the_table_of_means_has_every_setting_score_and_unit(page, shapes):
+def test_the_table_of_means_has_every_setting_score_and_unit(page, image_results):
     text = page.read_text()
-    rows = files.read(shapes).summary
+    rows = files.read(image_results).summary
     assert len(rows) == 2
     for row in rows:
         for cell in row.cells.values():
@@ -136,65 +101,9 @@ def test_the_run_table_has_every_run_and_says_which_diverged(page):
     assert np.shape(runs["values"]) == (len(untrained.SCORES), 8)
 
 
-def test_the_explorer_shows_the_runs_of_extreme_and_median_score(page, shapes):
-    shown = data_of(page)["explorer"]
-    assert shown["score"] == "loss"  # no score of config.figure_score was computed
-    tables_ = posteriors.finished(shapes).tables
-    values, ok = tables_["scores/loss"], tables_["diverged"] < 0
-    for setting in (0, 1):
-        members = np.flatnonzero((tables_["setting"] == setting) & ok)
-        order = members[np.argsort(values[members])]
-        found = {r["role"]: r["run"] for r in shown["runs"] if r["setting"] == setting}
-        assert found == {
-            "lowest": order[0],
-            "median": order[(len(order) - 1) // 2],
-            "highest": order[-1],
-        }
-
-
-def test_histograms_and_information_are_those_of_the_run(page, shapes):
-    shown = data_of(page)["explorer"]
-    run = shown["runs"][0]
-    q = posteriors.trained(shapes, run["run"]).q
-    for latent, bars in enumerate(run["means"]):
-        inside = np.mean(np.abs(np.asarray(q.loc[:, latent])) <= run["limit"])
-        assert sum(bars) == pytest.approx(100 * inside, abs=2.5)  # of rounding
-    assert np.allclose(run["sigma"], q.scale.mean(0), atol=1e-3)
-    assert np.allclose(run["spread"], q.loc.std(0), atol=1e-3)
-    assert np.shape(run["information"]) == (3, len(shown["factors"])) == (3, 5)
-    assert sorted(run["order"]) == [0, 1, 2]
-    assert np.shape(run["values"]) == (3, shown["steps"])
-
-
-def test_the_plane_shows_where_every_z_of_a_lattice_leads(page, plane):
-    shown = data_of(page, 1)["explorer"]
-    run = shown["runs"][0]
-    assert shown["side"] == 0
-    assert {run["role"] for run in shown["runs"]} == {"lowest", "highest"}
-    assert np.shape(run["decoded"]) == (shown["steps"] ** 2, 2)
-    assert np.shape(run["codes"]) == np.shape(shown["data"]) == (60, 2)
-    assert len(run["contours"]) == 2
-    assert all(path.startswith("M") for path in run["contours"])
-
-
-@pytest.mark.parametrize(
-    ("room", "runs", "bases"), [(10**7, 6, 3), (22_000, 2, 1), (0, 1, 1)]
-)
-def test_less_room_shows_fewer_runs_and_base_images(shapes, room, runs, bases):
-    found = explorer.build(posteriors.finished(shapes), "mig", room)
-    assert (len(found["runs"]), found["bases"]) == (runs, bases)
-    assert len(found["runs"][0]["sheets"]) == bases
-
-
-def test_an_explorer_of_diverged_runs_alone_is_none(shapes):
-    done = posteriors.finished(shapes)
-    lost = done._replace(tables=done.tables | {"diverged": np.zeros(8, int)})
-    assert explorer.build(lost, "mig", 10**6) is None
-
-
-def test_what_files_say_is_shown_as_text(shapes, tmp_path):
+def test_what_files_say_is_shown_as_text(image_results, tmp_path):
     workdir = tmp_path / "hostile"
-    shutil.copytree(shapes, workdir)
+    shutil.copytree(image_results, workdir)
     config = json.loads((workdir / "config.json").read_text())
     config |= {"title": HOSTILE, "deviations": [HOSTILE]}
     (workdir / "config.json").write_text(json.dumps(config))
@@ -270,9 +179,9 @@ def test_the_question_is_that_of_the_config_file():
     )
 
 
-def test_a_folder_without_runs_is_reported_and_says_so(shapes, tmp_path, capsys):
+def test_a_folder_without_runs_is_reported_and_says_so(image_results, tmp_path, capsys):
     for name in ("config.json", "env.json", "settings.json"):
-        shutil.copy(shapes / name, tmp_path / name)
+        shutil.copy(image_results / name, tmp_path / name)
     assert report.main([str(tmp_path), f"--out={tmp_path}/report.html"]) == 0
     assert "no run has finished" in capsys.readouterr().out
     assert "No run has finished yet" in (tmp_path / "report.html").read_text()
@@ -288,10 +197,10 @@ def test_a_folder_without_runs_is_reported_and_says_so(shapes, tmp_path, capsys)
     ],
 )
 def test_a_bad_folder_is_refused_in_one_line(
-    shapes, tmp_path, capsys, name, content, message
+    image_results, tmp_path, capsys, name, content, message
 ):
     workdir = tmp_path / "bad"
-    shutil.copytree(shapes, workdir)
+    shutil.copytree(image_results, workdir)
     (workdir / name).unlink()
     if content is not None:
         (workdir / name).write_text(content)

@@ -1,12 +1,15 @@
 """The report in a real browser: what moves, sorts and compares, and what it fetches."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from experiments import summary
 from experiments.report import __main__ as report
-from tests.experiments import browser, untrained
-from tests.experiments.test_report import HOSTILE, plane_config, shapes_config
+from tests.experiments import browser
+from tests.experiments.test_report import HOSTILE
 
 pytestmark = pytest.mark.skipif(
     browser.find() is None, reason=f"none of {', '.join(browser.NAMES)} is on the PATH"
@@ -31,13 +34,14 @@ LARGE = "'#folder-0 canvas.large'"
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory):
+def url(image_results, plane_results, tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
-    config = shapes_config()
-    config.title = HOSTILE
-    untrained.write(folder / "shapes", config, diverged=(5,))
-    untrained.write(folder / "plane", plane_config())
-    names = [str(folder / name) for name in ("shapes", "plane")]
+    shutil.copytree(image_results, folder / "images")
+    config = json.loads((folder / "images" / "config.json").read_text())
+    (folder / "images" / "config.json").write_text(
+        json.dumps(config | {"title": HOSTILE})
+    )
+    names = [str(folder / "images"), str(plane_results)]
     assert report.main([*names, f"--out={folder}/report.html"]) == 0
     return (folder / "report.html").as_uri()
 

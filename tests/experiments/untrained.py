@@ -4,9 +4,36 @@ import jax
 import matplotlib.image
 import numpy as np
 
+from configs import pinwheel, shapes_anisotropic
 from experiments import files, results, runs, settings, sweep, train
 
 SCORES = ("loss", "reconstruction", "mig", "kl_prior_aggregate")
+
+
+def shapes_config():
+    """Two settings of four seeds on 64 images of 8×8."""
+    config = shapes_anisotropic.get_config("laptop,smoke")
+    with config.unlocked():
+        config.data.side = 8
+        config.data.points = 64
+        config.evaluate.points = 64
+        config.model.hidden = (6,)
+        config.model.latents = 3
+        config.prior.name = ("isotropic",)
+        config.seeds = 4
+    return config
+
+
+def plane_config():
+    """Two settings of two seeds on 60 points."""
+    config = pinwheel.get_config("smoke")
+    with config.unlocked():
+        config.data.points = 60
+        config.train.batch_size = 60
+        config.model.hidden = (6,)
+        config.objective.beta = (1.0, 0.0)
+        config.objective.alpha = (0.0, 2.0)
+    return config
 
 
 def write(workdir, config, *, diverged=()):
