@@ -14,6 +14,11 @@ from experiments.report.markup import escape, join, tag
 from experiments.report.section import section
 
 _HERE = pathlib.Path(__file__).parent
+# Parts of the script in their order: the first has what the others use, the last runs.
+_SCRIPT = (
+    *("elements", "means", "runs", "explorer", "images", "latents", "plane"),
+    "start",
+)
 _BYTES = 4_800_000  # of a page
 _PER_SCORE = 12  # bytes of a score in the table of runs
 
@@ -68,7 +73,7 @@ def page(folders: Sequence[Folder], explored: Sequence[dict[str, Any] | str]) ->
         tag("main", *sections),
     )
     style = _text("page.css")
-    script = _text("page.js") + _text("explorer.js") + "start();\n"
+    script = "\n".join(_text(f"script/{part}.js") for part in _SCRIPT)
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
         f"script-src '{_digest(script)}'"
