@@ -8,6 +8,7 @@ import logging
 import os
 import pathlib
 import sys
+import time
 from typing import Any
 
 import jax
@@ -75,9 +76,13 @@ def _sweep(work: sweep.Sweep, plan: runs.Plan, rows: list[dict[str, Any]]) -> No
     left = runs.told(~np.isin(everything.number, done))
     pending = runs.take(everything, left)
     say(sweep.introduction(work, plan, everything, pending))
+    begin = time.monotonic()
     for _ in trainer.run(work, plan, pending):
         if runs.leads():
             _write_tables(workdir, rows)
+            now = time.monotonic()
+            workdirs.spend(workdir, now - begin)
+            begin = now
     if runs.leads():
         _finish(config, work, rows)
 

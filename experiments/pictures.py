@@ -11,6 +11,7 @@ import numpy as np
 from decomp import aggregate
 from decomp.datasets import fashion_mnist
 from decomp.distributions import bernoulli
+from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
 from experiments import data as data_lib
 from experiments import prior as priors
@@ -132,33 +133,57 @@ def _images(
     del setting
     x = problems.data_values(problem, points)
     q = problems.encode(problem, params, x)
-    spread = jnp.sqrt(jnp.var(q.loc, axis=0) + jnp.mean(q.scale**2, axis=0))
-    centre = jnp.mean(q.loc, axis=0)
+    _, spread = moments(q)
     shown = jnp.linspace(0, len(x) - 1, _IMAGES).round().astype(jnp.int32)
     base = q.loc[shown[_IMAGES // 2]]
-    latents = jnp.arange(problem.latents)
-    moved = centre[:, None] + jnp.asarray(_STEPS)[None, :] * spread[:, None]  # [D, T]
-    z = jnp.where(
-        (latents[:, None] == latents[None, :])[:, None, :],
-        moved[:, :, None],
-        base[None, None],
-    )  # [D, T, D]
     extra = {}
     if len(problem.factor_sizes) == 1:
         classes = problem.factor_sizes[0]
         extra["class_magnitude"] = _class_magnitude(q.loc, factors[:, 0], classes)
     share = jnp.var(q.loc, axis=0) / spread**2
     return extra | {
-        "traversals": _gray(problem, params, z.reshape(-1, problem.latents)).reshape(
-            problem.latents, len(_STEPS), problem.side, problem.side
-        ),
-        "originals": _bytes(x[shown]).reshape(-1, problem.side, problem.side),
-        "reconstructions": _gray(problem, params, q.loc[shown]).reshape(
-            -1, problem.side, problem.side
-        ),
+        "traversals": traversals(problem, params, positions(q, _STEPS), base),
+        "originals": shades(problem, x[shown]),
+        "reconstructions": decoded(problem, params, q.loc[shown]),
         "active": kim_mnih.active_dimensions(q.loc, q.scale),
         "order": jnp.argsort(-share),
     }
+
+
+def moments(q: Gaussian) -> tuple[jax.Array, jax.Array]:
+    """Mean and standard deviation of each q(z_d), `[D]`; q has leaves `[N, D]`."""
+    variance = jnp.var(q.loc, axis=0) + jnp.mean(q.scale**2, axis=0)
+    return jnp.mean(q.loc, axis=0), jnp.sqrt(variance)
+
+
+def positions(q: Gaussian, steps: jax.Array | np.ndarray) -> jax.Array:
+    """Values of each latent `[D, T]`, `steps` standard deviations from its mean."""
+    centre, spread = moments(q)
+    return centre[:, None] + jnp.asarray(steps)[None, :] * spread[:, None]
+
+
+def traversals(
+    problem: Problem, params: Params, values: jax.Array, base: jax.Array
+) -> jax.Array:
+    """Decodes `base` `[D]` with one latent at a time moved through `values` `[D, T]`.
+
+    Returns:
+        Levels of grey `[D, T, side, side]`, uint8.
+    """
+    own = jnp.eye(problem.latents, dtype=bool)[:, None, :]
+    z = jnp.where(own, values[:, :, None], base[None, None])  # [D, T, D]
+    flat = decoded(problem, params, z.reshape(-1, problem.latents))
+    return flat.reshape(*values.shape, problem.side, problem.side)
+
+
+def decoded(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
+    """Means of p(x|z) of latents `[B, D]`, levels of grey `[B, side, side]`."""
+    return shades(problem, bernoulli.mean(problems.decode(problem, params, z)))
+
+
+def shades(problem: Problem, x: jax.Array) -> jax.Array:
+    """Images x `[B, X]` as levels of grey `[B, side, side]`, uint8."""
+    return jnp.round(255 * x).astype(jnp.uint8).reshape(-1, problem.side, problem.side)
 
 
 def _class_magnitude(codes: jax.Array, labels: jax.Array, classes: int) -> jax.Array:
@@ -166,14 +191,6 @@ def _class_magnitude(codes: jax.Array, labels: jax.Array, classes: int) -> jax.A
     member = jax.nn.one_hot(labels, classes)  # [N, C]
     counts = jnp.maximum(jnp.sum(member, axis=0), 1)
     return (member.T @ jnp.abs(codes)) / counts[:, None]
-
-
-def _gray(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
-    return _bytes(bernoulli.mean(problems.decode(problem, params, z)))
-
-
-def _bytes(x: jax.Array) -> jax.Array:
-    return jnp.round(255 * x).astype(jnp.uint8)
 
 
 def _cells() -> jax.Array:

@@ -1,7 +1,6 @@
 """Sets of posteriors on which estimators are judged: synthetic, or of a trained run."""
 
 import functools
-import json
 import math
 import pathlib
 from collections.abc import Callable, Iterator
@@ -10,7 +9,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from decomp.datasets import npz
@@ -20,8 +18,9 @@ from experiments import data as data_lib
 from experiments import prior as priors
 from experiments import problem as problems
 from experiments import results, settings, sweep
+from experiments import workdir as workdirs
 from experiments.drawing import style
-from experiments.problem import Params, Problem
+from experiments.problem import Params, Problem, Setting
 from experiments.sweep import Sweep
 
 _SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1
@@ -49,6 +48,14 @@ class Runs(NamedTuple):
     factors: np.ndarray  # [N, F] classes
 
 
+class Finished(NamedTuple):
+    """A sweep of which some runs have finished."""
+
+    work: Sweep
+    rows: list[dict[str, Any]]  # its settings
+    tables: dict[str, np.ndarray]  # of its runs, see `results.finished`
+
+
 def synthetic(*, points: int, seed: int) -> Iterator[Posteriors]:
     """Three degrees of overlap: a common scale around correlated Gaussian means.
 
@@ -69,17 +76,39 @@ def synthetic(*, points: int, seed: int) -> Iterator[Posteriors]:
         yield Posteriors(f"{name} overlap, σ = {scale}", q, log_pz)
 
 
+def finished(workdir: pathlib.Path) -> Finished:
+    """The sweep of a folder with finished runs.
+
+    Raises:
+        ValueError: In one line, for a folder that cannot be used.
+    """
+    config = workdirs.config(workdir)
+    rows = settings.rows(config)
+    tables = _finished(workdir)
+    if not tables:
+        raise ValueError(f"{workdir}: no run has finished.")
+    return Finished(sweep.make(config, rows, workdir), rows, tables)
+
+
+def parameters(done: Finished, place: int) -> tuple[Params, Setting]:
+    """Final parameters and setting of the run at a place of the tables."""
+    tables = done.tables
+    first, index = int(tables["block"][place]), int(tables["index"][place])
+    row = int(tables["setting"][place])
+    setting = jax.tree.map(lambda leaf: leaf[row], done.work.settings)
+    params = jax.tree.map(lambda leaf: leaf[index], _params(done.work, first))
+    return params, setting
+
+
 def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     """Posteriors of a finished run over all its data; of the first if `run` is None.
 
     Raises:
         ValueError: In one line, for a folder or a run that cannot be used.
     """
-    config = _config(workdir)
-    tables = _finished(workdir)
-    numbers = tables["number"].tolist() if tables else []
-    if not numbers:
-        raise ValueError(f"{workdir}: no run has finished.")
+    done = finished(workdir)
+    work, rows, tables = done
+    numbers = tables["number"].tolist()
     run = numbers[0] if run is None else run
     if run not in numbers:
         raise ValueError(
@@ -89,16 +118,11 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     place = numbers.index(run)
     if tables["diverged"][place] >= 0:
         raise ValueError(f"{workdir}: run {run} diverged; choose another.")
-    rows = settings.rows(config)
-    work = sweep.make(config, rows, workdir)
-    row = int(tables["setting"][place])
-    setting = jax.tree.map(lambda leaf: leaf[row], work.settings)
-    first, index = int(tables["block"][place]), int(tables["index"][place])
-    params = jax.tree.map(lambda leaf: leaf[index], _params(work, first))
+    params, setting = parameters(done, place)
     p = problems.prior(work.problem, params, setting)
     names = style.varying(rows) or ["prior", "beta"]
     return Posteriors(
-        f"run {run}: {style.describe(rows[row], names)}",
+        f"run {run}: {style.describe(rows[tables['setting'][place]], names)}",
         encode(work, params),
         priors.log_prob(work.problem.prior, p),
     )
@@ -115,17 +139,11 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
     Raises:
         ValueError: In one line, for a folder that cannot be used.
     """
-    config = _config(workdir)
-    rows = settings.rows(config)
-    tables = _finished(workdir)
-    if not tables:
-        raise ValueError(f"{workdir}: no run has finished.")
-    work = sweep.make(config, rows, workdir)
-    if len(work.problem.factor_sizes) < 2:
+    done = finished(workdir)
+    rows, tables = done.rows, done.tables
+    if len(done.work.problem.factor_sizes) < 2:
         raise ValueError(f"{workdir}: expected data with factors; got a class alone.")
-    key = jax.random.fold_in(jax.random.key(config.rng), 3)
-    data = data_lib.subset(work.data, key, min(points, len(work.data.points)))
-    work = work._replace(data=data)
+    work = on_some(done.work, points)
     ok = tables["diverged"] < 0
     chosen = np.concatenate(
         [
@@ -143,7 +161,14 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
         params = jax.tree.map(lambda leaf, i=index: leaf[i], block[1])
         codes.append(np.asarray(encode(work, params).loc))
     columns = (tables[name][chosen] for name in ("number", "seed", "setting"))
-    return Runs(*columns, rows, np.stack(codes), data.factors)
+    return Runs(*columns, rows, np.stack(codes), work.data.factors)
+
+
+def on_some(work: Sweep, points: int) -> Sweep:
+    """The sweep with a random subset of its data, at most all."""
+    key = jax.random.fold_in(jax.random.key(work.config.rng), 3)
+    data = data_lib.subset(work.data, key, min(points, len(work.data.points)))
+    return work._replace(data=data)
 
 
 def encode(work: Sweep, params: Params) -> Gaussian:
@@ -168,20 +193,6 @@ def _encoder(problem: Problem) -> Callable[[Params, jax.Array], Gaussian]:
         return problems.encode(problem, params, problems.data_values(problem, points))
 
     return jax.jit(encoder)
-
-
-def _config(workdir: pathlib.Path) -> ConfigDict:
-    """The config of a workdir, validated."""
-    path = workdir / "config.json"
-    if not path.is_file():
-        raise ValueError(f"{workdir} is no workdir: it holds no config.json.")
-    try:
-        saved = json.loads(path.read_text())
-        return settings.validate(ConfigDict(_with_tuples(saved)))
-    except (*npz.BAD_FILE, AttributeError) as error:
-        raise ValueError(
-            f"{path}: expected a config of this version; got: {error}"
-        ) from None
 
 
 def _finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
@@ -210,9 +221,3 @@ def _params(work: Sweep, first: int) -> Params:
     if found != expected:
         raise ValueError(f"{path}: expected parameters of the networks of config.json.")
     return params
-
-
-def _with_tuples(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _with_tuples(part) for name, part in value.items()}
-    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

@@ -78,7 +78,7 @@ def table(rows: Sequence[Row], shown: Container[str] | None = None) -> str:
         key = tuple(row.setting.values())
         start = [show(row.setting[name]) for name in varying]
         line = lines.setdefault(key, [*start, str(row.n), str(row.failed)])
-        line.append(_mean_and_half(row))
+        line.append(mean_and_half(row))
     cells = [header, *lines.values()]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
     aligned = [
@@ -96,14 +96,12 @@ def show(value: Any) -> str:
     return str(value)
 
 
-def _varying(settings: Sequence[dict[str, Any]]) -> list[str]:
-    """Columns that differ between settings, or the first if none does."""
-    names = list(settings[0])
-    varying = [name for name in names if len({row[name] for row in settings}) > 1]
-    return varying or names[:1]
+def mean_and_half(row: Any) -> str:
+    """A mean ± the half-width of its interval, to two digits of the latter.
 
-
-def _mean_and_half(row: Row) -> str:
+    Args:
+        row: With `mean`, `low` and `high`; a mean of NaN is a dash.
+    """
     if math.isnan(row.mean):
         return "–"
     if math.isnan(row.low):
@@ -111,3 +109,10 @@ def _mean_and_half(row: Row) -> str:
     half = row.high - row.mean
     digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
     return f"{row.mean:.{digits}f} ± {half:.{digits}f}"
+
+
+def _varying(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """Columns that differ between settings, or the first if none does."""
+    names = list(settings[0])
+    varying = [name for name in names if len({row[name] for row in settings}) > 1]
+    return varying or names[:1]

@@ -6,6 +6,10 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ml_collections import ConfigDict
+
+from configs import base
+from decomp.datasets import npz
 from experiments import environment, files, settings
 
 # May change between a run and its continuation: no number moves beyond rounding.
@@ -71,12 +75,13 @@ def start(
     """
     changes = compare(workdir, config)
     notes = [f"changed: {line}" for line in changes]
-    path, now = workdir / "env.json", environment.describe()
+    path = workdir / "env.json"
+    now = environment.describe() | {"seconds": _environment(workdir).get("seconds", 0)}
     try:
         (workdir / "blocks").mkdir(parents=True, exist_ok=True)
         if changes:
             notes += _lengthen(workdir, training)
-        notes += _drift(path, now) + _set_aside(workdir)
+        notes += _drift(workdir, now) + _set_aside(workdir)
         files.write_json(workdir / "config.json", config)
         files.write_json(workdir / "training.json", training._asdict())
         files.write_json(path, now)
@@ -122,11 +127,45 @@ def _lengthen(workdir: pathlib.Path, training: Training) -> list[str]:
     return [f"trained for longer: {old.steps:,} -> {training.steps:,} steps"]
 
 
-def _drift(path: pathlib.Path, now: Mapping[str, Any]) -> list[str]:
-    """How versions and revision differ from those of the last start."""
+def config(workdir: pathlib.Path) -> ConfigDict:
+    """The config of a workdir, validated.
+
+    Raises:
+        ValueError: In one line, for a folder that has none.
+    """
+    path = workdir / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{workdir} is no workdir: it holds no config.json.")
     try:
-        old = json.loads(path.read_text())
+        saved = json.loads(path.read_text())
+        whole = _filled(_with_tuples(saved), base.get_config().to_dict())
+        return settings.validate(ConfigDict(whole))
+    except (*npz.BAD_FILE, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected a config of this version; got: {error}"
+        ) from None
+
+
+def spend(workdir: pathlib.Path, seconds: float) -> None:
+    """Adds to the seconds that the sweep has taken, over all its starts."""
+    found = _environment(workdir)
+    whole = found.get("seconds", 0) + seconds
+    files.write_json(workdir / "env.json", found | {"seconds": round(whole, 1)})
+
+
+def _environment(workdir: pathlib.Path) -> dict[str, Any]:
+    """What env.json holds; nothing if it cannot be read."""
+    try:
+        found = json.loads((workdir / "env.json").read_text())
     except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _drift(workdir: pathlib.Path, now: Mapping[str, Any]) -> list[str]:
+    """How versions and revision differ from those of the last start."""
+    old = _environment(workdir)
+    if not old:
         return []
     differences = settings.differences(
         *({k: e.get(k) for k in ("python", "packages", "revision")} for e in (now, old))
@@ -149,3 +188,19 @@ def _set_aside(workdir: pathlib.Path) -> list[str]:
             path.rename(path.with_suffix(".damaged"))
             notes.append(f"{path} is damaged ({damaged}); its runs are trained again")
     return notes
+
+
+def _filled(saved: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """With the usual values of the fields that are newer than what was saved."""
+    return usual | {
+        name: _filled(value, usual[name])
+        if isinstance(value, dict) and isinstance(usual.get(name), dict)
+        else value
+        for name, value in saved.items()
+    }
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_tuples(part) for name, part in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value

@@ -13,6 +13,7 @@ from experiments import sweep as sweeps
 from experiments.data import Data
 from experiments.problem import Setting
 from experiments.sweep import Sweep
+from tests.experiments import untrained
 
 POINTS, STEPS = 50, 4
 
@@ -83,3 +84,17 @@ def together(small):
 def company(small, together):
     """The six runs trained together; nothing may change what a run gives here."""
     return small.train(together, range(6))
+
+
+@pytest.fixture(scope="session")
+def image_results(tmp_path_factory):
+    """Results of two settings of four seeds on images, without training."""
+    workdir = tmp_path_factory.mktemp("untrained") / "images"
+    return untrained.write(workdir, untrained.shapes_config(), diverged=(5,))
+
+
+@pytest.fixture(scope="session")
+def plane_results(tmp_path_factory):
+    """Results of two settings of two seeds in the plane, without training."""
+    workdir = tmp_path_factory.mktemp("untrained") / "plane"
+    return untrained.write(workdir, untrained.plane_config(), diverged=(1,))

@@ -121,7 +121,7 @@ def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
     given = posteriors.trained(workdir, None)
     assert given.name == "run 1: β = 0.3, α = 0"
     params = results.read_params(workdir, 1, 0)
-    config = settings.validate(posteriors._config(workdir))
+    config = workdirs.config(workdir)
     work = sweep.make(config, settings.rows(config), workdir)
     work.config.evaluate.unlock()
     work.config.evaluate.batch_size = 8  # does not divide 20

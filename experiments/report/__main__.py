@@ -1,0 +1,55 @@
+"""Writes one HTML page from folders of results: no network, no server.
+
+    python -m experiments.report results/shapes --out=report.html
+
+Tables of means and of runs, the figures, and an explorer of some runs of every setting.
+Reads the folders and writes the page alone; equal files give equal bytes.
+"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from experiments import files
+from experiments.progress import say
+from experiments.report import folder, page
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0, or 2 after one line for a folder that cannot be reported."""
+    try:
+        options = _parser().parse_args(arguments)
+        folders = [folder.read(workdir) for workdir in options.workdirs]
+        explored = page.explore(folders)
+        for workdir, shown in zip(options.workdirs, explored, strict=True):
+            if isinstance(shown, str):
+                say(f"no explorer of {workdir}: {shown}")
+        content = page.page(folders, explored).encode()
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        files.write(options.out, content)
+        say(f"{options.out}  {len(content) / 1e6:.1f} MB")
+    except (ValueError, OSError) as error:
+        print(f"experiments.report: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="experiments.report", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "workdirs", nargs="+", metavar="WORKDIR", type=pathlib.Path, help="of results"
+    )
+    parser.add_argument(
+        "--out",
+        default=pathlib.Path("report.html"),
+        type=pathlib.Path,
+        help="the page (report.html)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

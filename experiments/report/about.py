@@ -1,0 +1,209 @@
+"""What was asked and run, in words, and the commands that run it again."""
+
+import ast
+import json
+import pathlib
+import re
+import shlex
+from typing import Any
+
+from experiments.drawing import files, style
+
+_CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
+_FIELDS = {
+    "beta": "objective.beta",
+    "alpha": "objective.alpha",
+    "gamma": "objective.gamma",
+    "df": "prior.df",
+    "spike": "prior.spike",
+}
+
+
+def environment(workdir: pathlib.Path) -> dict[str, Any]:
+    """The contents of env.json, empty if there is none.
+
+    Raises:
+        ValueError: In one line, if it cannot be understood.
+    """
+    path = workdir / "env.json"
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"env.json cannot be read: {error}.") from None
+    if not isinstance(found, dict):
+        raise ValueError("env.json cannot be read: expected an object.")
+    return found
+
+
+def question(env: dict[str, Any]) -> tuple[str, str]:
+    """The first line of the config's file, and what it says is expected."""
+    file = pathlib.Path(_flag(env, "--config").partition(":")[0]).name
+    path = _CONFIGS / file
+    if not file.endswith(".py") or not path.is_file():
+        return "", ""
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    expected = re.search(r"Expected: (.*?)(?:\n\n|\Z)", text, re.DOTALL)
+    words = " ".join(expected[1].split()) if expected else ""
+    return text.partition("\n")[0], words[:1].upper() + words[1:]
+
+
+def facts(results: files.Results, env: dict[str, Any]) -> list[tuple[str, str]]:
+    """Pairs of a name and what was the case; unknown ones are left out."""
+    pairs = [
+        ("Runs", _runs(results)),
+        ("Settings", _settings(results)),
+        *_of_config(results.config),
+        ("Device", _device(env)),
+        ("Wall time", _duration(env.get("seconds"))),
+        ("Versions", _versions(env)),
+        ("Revision", str(env.get("revision") or "")),
+    ]
+    return [(name, words) for name, words in pairs if words]
+
+
+def command(env: dict[str, Any]) -> str:
+    """The command that made the folder, or nothing if it is not known."""
+    arguments = _arguments(env)
+    return (
+        shlex.join(["python", "-m", "experiments.main", *arguments])
+        if arguments
+        else ""
+    )
+
+
+def changed(env: dict[str, Any], results: files.Results) -> list[str]:
+    """The same command with one setting changed, and that of a report of it."""
+    column, value = _other(results)
+    field = f"--config.{_FIELDS.get(column, 'seeds')}"
+    folder = _flag(env, "--workdir") or "results/new"
+    folder = f"{folder.rstrip('/')}-{column}-{value}"
+    kept = [
+        argument
+        for argument in _arguments(env)
+        if argument.partition("=")[0] not in (field, "--workdir")
+    ]
+    words = [*kept, f"{field}={value}", f"--workdir={folder}"]
+    report = [folder, f"--out={folder}.html"]
+    return [
+        shlex.join(["python", "-m", "experiments.main", *words]),
+        shlex.join(["python", "-m", "experiments.report", *report]),
+    ]
+
+
+def _arguments(env: dict[str, Any]) -> list[str]:
+    """Arguments of the command, each `--name=value`."""
+    found = env.get("command")
+    words = [str(word) for word in found[1:]] if isinstance(found, list) else []
+    joined: list[str] = []
+    for word in words:
+        if not word.startswith("-") and joined and "=" not in joined[-1]:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _flag(env: dict[str, Any], name: str) -> str:
+    values = (word.partition("=") for word in _arguments(env))
+    return next((value for key, _, value in values if key == name), "")
+
+
+def _other(results: files.Results) -> tuple[str, str]:
+    """A swept column and a value that it does not have yet; else more seeds."""
+    settings = results.settings or []
+    for name in style.varying(settings) if settings else []:
+        values = [s[name] for s in settings]
+        finite = [v for v in values if isinstance(v, float) and 0 < v < 1e9]
+        if name == "spike" and finite:
+            return name, f"{(1 + max(finite)) / 2:g}"
+        if name in _FIELDS and finite:
+            return name, f"{2 * max(finite):g}"
+    seeds = results.config.get("seeds")
+    return "seeds", str(2 * seeds if isinstance(seeds, int) else 10)
+
+
+def _runs(results: files.Results) -> str:
+    settings, seeds = results.settings or [], results.config.get("seeds")
+    planned = f"{len(settings)} settings × {seeds} seeds"
+    done = list((results.scores or {}).values())
+    failed = sum(run.get("status") != "ok" for run in done)
+    missing = len(settings) * seeds - len(done) if isinstance(seeds, int) else 0
+    words = [f"{len(done):,} finished of {planned}"]
+    words += [f"{missing:,} not yet finished"] if missing > 0 else []
+    return ", ".join([*words, f"{failed:,} diverged"])
+
+
+def _settings(results: files.Results) -> str:
+    settings = results.settings or []
+    words = []
+    for name in style.varying(settings) if settings else []:
+        values = list(dict.fromkeys(s[name] for s in settings))
+        if all(isinstance(value, float) for value in values):
+            values.sort(key=style.rank)
+        words.append(f"{style.symbol(name)}: {' | '.join(map(style.number, values))}")
+    return "; ".join(words)
+
+
+def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
+    data, model, train = (_part(config, name) for name in ("data", "model", "train"))
+    images = data.get("name") == "dsprites"
+    side = f"{data.get('side')}×{data.get('side')} pixels" if images else ""
+    source = str(data.get("source", "")) if data.get("name") != "pinwheel" else ""
+    hidden = model.get("hidden")
+    dense = model.get("network") == "dense" and isinstance(hidden, list)
+    layers = "-".join(map(str, hidden)) if dense else ""
+    length = (
+        f"{train.get('steps'):,} steps"
+        if isinstance(train.get("steps"), int) and train.get("steps")
+        else f"{train.get('epochs')} epochs"
+    )
+    return [
+        ("Data", _list(data.get("name"), side, source)),
+        (
+            "Network",
+            _list(
+                f"{model.get('network')} {layers}".strip(),
+                f"{model.get('latents')} latents",
+            ),
+        ),
+        (
+            "Training",
+            _list(
+                f"{length} of batch {train.get('batch_size')}",
+                train.get("optimiser"),
+                f"learning rate {train.get('learning_rate')}",
+            ),
+        ),
+    ]
+
+
+def _device(env: dict[str, Any]) -> str:
+    devices = env.get("devices")
+    kinds = list(map(str, devices)) if isinstance(devices, list) else []
+    counted = [f"{kinds.count(kind)} × {kind}" for kind in dict.fromkeys(kinds)]
+    cores = f"{env['cores']} cores" if "cores" in env else ""
+    return _list(*counted, cores, env.get("machine"))
+
+
+def _versions(env: dict[str, Any]) -> str:
+    packages = {"Python": env.get("python"), **_part(env, "packages")}
+    return ", ".join(
+        f"{name} {version}" for name, version in packages.items() if version
+    )
+
+
+def _duration(seconds: Any) -> str:
+    if not isinstance(seconds, int | float):
+        return ""
+    return f"{seconds / 3600:.1f} h" if seconds > 5400 else f"{seconds / 60:.1f} min"
+
+
+def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
+    part = whole.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _list(*words: Any) -> str:
+    return ", ".join(str(word) for word in words if word)

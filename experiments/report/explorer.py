@@ -1,0 +1,109 @@
+"""The explorer: which runs it shows, and what is told of each.
+
+A page has no network to decode with: the pictures are made here, a sheet of traversals
+for each run and base image, and as many of them as the page has room for.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from decomp.datasets import dsprites
+from experiments import posteriors
+from experiments.posteriors import Finished
+from experiments.problem import Problem
+from experiments.report import portrait
+
+_POINTS = 10_000  # encoded of each run, as Locatello et al. 2019 score
+# Whether all chosen runs of a setting are shown, and how many base images: best first.
+_LEVELS = ((True, 3), (True, 1), (False, 1))
+
+
+def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
+    """What the page shows of some runs of every setting.
+
+    Args:
+        done: A sweep with finished runs.
+        score: Name of the score whose lowest, median and highest runs are shown.
+        room: Bytes that it may take.
+
+    Returns:
+        Values for JSON; None if every run diverged.
+    """
+    score = score if f"scores/{score}" in done.tables else "loss"
+    chosen = choose(done, score)
+    if not chosen:
+        return None
+    work = posteriors.on_some(done.work, _POINTS)
+    shared = portrait.shared(work)
+    shown = [
+        {"run": int(done.tables["number"][place]), "setting": setting, "role": role}
+        | portrait.of_run(work, *posteriors.parameters(done, place))
+        for setting, role, place in chosen
+    ]
+    runs, bases = _fit(shown, room - _size(shared))
+    return shared | {
+        "score": score,
+        "factors": _factors(work.problem),
+        "active": work.config.evaluate.active_threshold,
+        "points": len(work.data.points),
+        "bases": bases,
+        "runs": runs,
+    }
+
+
+def choose(done: Finished, score: str) -> list[tuple[int, str, int]]:
+    """Setting, role and place in the tables of the runs shown.
+
+    The roles are lowest, median and highest by the score; of two runs there is no
+    median, of one no other. Runs that diverged are left out.
+    """
+    tables = done.tables
+    values = tables[f"scores/{score}"]
+    ok = (tables["diverged"] < 0) & np.isfinite(values)
+    chosen = []
+    for setting in range(len(done.rows)):
+        members = np.flatnonzero((tables["setting"] == setting) & ok)
+        order = members[np.argsort(values[members], kind="stable")]
+        places = {"lowest": 0, "median": (len(order) - 1) // 2, "highest": -1}
+        if len(order) == 1:
+            places = {"only": 0}
+        elif len(order) == 2:
+            places = {"lowest": 0, "highest": 1}
+        if len(order):
+            chosen += [(setting, role, int(order[i])) for role, i in places.items()]
+    return chosen
+
+
+def _fit(shown: list[dict[str, Any]], room: int) -> tuple[list[dict[str, Any]], int]:
+    """The runs that there is room for, and the base images of each."""
+    kept: list[dict[str, Any]] = []
+    for every, bases in _LEVELS:
+        kept = [
+            run | ({"sheets": run["sheets"][:bases]} if "sheets" in run else {})
+            for run in (shown if every else _one_each(shown))
+        ]
+        if sum(map(_size, kept)) <= room:
+            return kept, bases
+    sizes = np.cumsum([_size(run) for run in kept])
+    return kept[: max(1, int(np.sum(sizes <= room)))], bases
+
+
+def _one_each(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The median run of each setting, or its first where there is none."""
+    found: dict[int, dict[str, Any]] = {}
+    for run in shown:
+        if run["setting"] not in found or run["role"] == "median":
+            found[run["setting"]] = run
+    return list(found.values())
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value))
+
+
+def _factors(problem: Problem) -> list[str]:
+    if len(problem.factor_sizes) == len(dsprites.FACTOR_NAMES):
+        return list(dsprites.FACTOR_NAMES)
+    return ["class" if problem.side else "arm"]

@@ -1,0 +1,86 @@
+"""HTML from values: whatever is not marked as HTML is escaped where it enters."""
+
+import base64
+import html
+import io
+import json
+import math
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+
+_VOID = ("img", "input")  # elements without an end
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+
+def escape(value: Any) -> Html:
+    """A value as the text of an element or attribute."""
+    if isinstance(value, Html):
+        return value
+    return Html(html.escape(str(value), quote=True))
+
+
+def tag(name: str, *inside: Any, **attributes: Any) -> Html:
+    """An element.
+
+    Args:
+        name: Of the element.
+        *inside: Text, which is escaped, or `Html`, which is not.
+        **attributes: `class_` stands for class, `data_x` for data-x; True is written
+            without a value, None and False not at all.
+    """
+    words = [name]
+    for key, value in attributes.items():
+        key = key.rstrip("_").replace("_", "-")
+        if value is True:
+            words.append(key)
+        elif value is not None and value is not False:
+            words.append(f'{key}="{html.escape(str(value), quote=True)}"')
+    start = f"<{' '.join(words)}>"
+    if name in _VOID:
+        return Html(start)
+    return Html(f"{start}{join(*inside)}</{name}>")
+
+
+def join(*parts: Any) -> Html:
+    """Parts one after another."""
+    return Html("".join(map(escape, parts)))
+
+
+def data(identifier: str, value: Any) -> Html:
+    """JSON inside a page; no text in it can end the element or begin another."""
+    text = json.dumps(
+        _finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return tag("script", Html(text), type="application/json", id=identifier)
+
+
+def picture(pixels: np.ndarray) -> str:
+    """A data URI of a picture, without loss.
+
+    Args:
+        pixels: Grey `[H, W]`, or red, green, blue and alpha `[H, W, 4]`, uint8.
+    """
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    file = io.BytesIO()
+    options = {"lossless": True, "exact": True, "method": 4}
+    matplotlib.image.imsave(file, pixels, format="webp", pil_kwargs=options)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _finite(value: Any) -> Any:
+    """The value with null for what JSON cannot say."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,97 @@
+"""The page: a section for each folder, in one file that asks nothing of a network."""
+
+import base64
+import hashlib
+import pathlib
+import string
+from collections.abc import Sequence
+from typing import Any
+
+from experiments import posteriors
+from experiments.report import explorer, tables
+from experiments.report.folder import Folder, title
+from experiments.report.markup import escape, join, tag
+from experiments.report.section import section
+
+_HERE = pathlib.Path(__file__).parent
+# Parts of the script in their order: the first has what the others use, the last runs.
+_SCRIPT = (
+    *("elements", "means", "runs", "explorer", "images", "latents", "plane"),
+    "start",
+)
+_BYTES = 4_800_000  # of a page
+_PER_SCORE = 12  # bytes of a score in the table of runs
+
+
+def explore(folders: Sequence[Folder]) -> list[dict[str, Any] | str]:
+    """What the explorer shows of each folder, or why it shows nothing.
+
+    They share the room that figures and run tables leave.
+    """
+    taken = sum(len(uri) for f in folders for uri, _ in f.figures.values())
+    for folder in folders:
+        values = len(tables.scores_of(folder.results)) * len(
+            folder.results.scores or {}
+        )
+        taken += _PER_SCORE * values
+    room = max(0, _BYTES - taken) // len(folders)
+    found: list[dict[str, Any] | str] = []
+    for folder in folders:
+        score = next(iter(tables.scores_of(folder.results)), "loss")
+        try:
+            done = posteriors.finished(folder.workdir)
+        except (ValueError, OSError) as error:
+            found.append(" ".join(str(error).split()))
+            continue
+        found.append(explorer.build(done, score, room) or "Every run diverged.")
+    return found
+
+
+def page(folders: Sequence[Folder], explored: Sequence[dict[str, Any] | str]) -> str:
+    """The HTML of the report.
+
+    Args:
+        folders: At least one.
+        explored: From `explore`, for each folder.
+    """
+    titles = [title(folder) for folder in folders]
+    several = len(folders) > 1
+    name = f"{len(folders)} experiments" if several else titles[0]
+    links = [tag("li", tag("a", t, href=f"#folder-{i}")) for i, t in enumerate(titles)]
+    contents = tag("nav", tag("ul", *links), aria_label="Experiments")
+    sections = [
+        section(f"folder-{i}", folder, shown, 3 if several else 2)
+        for i, (folder, shown) in enumerate(zip(folders, explored, strict=True))
+    ]
+    body = join(
+        tag(
+            "header",
+            tag("p", "decomp: report", class_="brand"),
+            tag("h1", name),
+            contents if several else "",
+        ),
+        tag("main", *sections),
+    )
+    style = _text("page.css")
+    script = "\n".join(_text(f"script/{part}.js") for part in _SCRIPT)
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
+        f"script-src '{_digest(script)}'"
+    )
+    return string.Template(_text("page.html")).substitute(
+        policy=escape(policy),
+        title=escape(name),
+        style=style,
+        script=script,
+        body=body,
+    )
+
+
+def _text(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """What a content security policy calls the text of an element."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"sha256-{digest}"

@@ -1,0 +1,209 @@
+"""What the explorer tells of one run: its latents, what they decode to, and q(z)."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import matplotlib.figure
+import numpy as np
+
+from decomp import aggregate
+from decomp.distributions.gaussian import Gaussian
+from decomp.metrics import kim_mnih, mig
+from experiments import pictures, posteriors
+from experiments import prior as priors
+from experiments import problem as problems
+from experiments.problem import Params, Problem, Setting
+from experiments.report import markup
+from experiments.sweep import Sweep
+
+_STEPS = np.linspace(-2.5, 2.5, 11, dtype=np.float32)  # standard deviations of q(z_d)
+_BASES = (1 / 6, 1 / 2, 5 / 6)  # places in the data: a square, an ellipse and a heart
+_BINS = 48  # of the histograms
+_DRAWS = 100_000  # of the prior, for its marginals
+_TAILS = (0.01, 0.99)  # quantiles of the prior that the axes show at least
+_LATTICE = 33  # positions of each latent of the plane
+_CELLS = 161  # a side of the picture of q(z)
+_LEVELS = (0.05, 0.5)  # contours, as parts of the prior's peak
+_INK = (37, 99, 235)  # of q(z), on light and on dark paper
+
+
+def shared(work: Sweep) -> dict[str, Any]:
+    """What the runs have in common: the base images, or the points of the plane."""
+    problem, points = work.problem, work.data.points
+    if problem.side:
+        x = problems.data_values(problem, jnp.asarray(points[_bases(len(points))]))
+        return {
+            "side": problem.side,
+            "steps": len(_STEPS),
+            "originals": markup.picture(_side_by_side(pictures.shades(problem, x))),
+        }
+    arms = work.data.factors[:, 0].tolist()
+    return {"side": 0, "steps": _LATTICE, "data": rounded(points, 3), "arms": arms}
+
+
+def of_run(work: Sweep, params: Params, setting: Setting) -> dict[str, Any]:
+    """The latents of a run, and its pictures.
+
+    Returns:
+        Values for JSON: `limit` of the axes; `order` of the latents by information; of
+        each latent `active`, `sigma` (mean scale of q(z_d|x)), `spread` (of the means),
+        histograms `means` and `prior` in percent, and `information` `[D, F]` in parts
+        of the factor's entropy; and the pictures of `_images` or `_plane`.
+    """
+    q = posteriors.encode(work, params)
+    numbers, draws = jax.device_get(
+        _numbers(work.problem)(params, setting, q, work.data.factors)
+    )
+    codes = np.asarray(q.loc)
+    ends = [np.quantile(codes, (0.001, 0.999)), np.quantile(draws, _TAILS)]
+    limit = float(f"{1.05 * np.max(np.abs(ends)):.2g}")
+    draw = _images if work.problem.side else _plane
+    return {
+        "limit": limit,
+        **{name: rounded(array, 3) for name, array in numbers.items()},
+        "means": _histograms(codes, limit),
+        "prior": _histograms(draws, limit),
+    } | draw(work, params, setting, q, limit)
+
+
+@functools.cache
+def _numbers(problem: Problem) -> Callable[..., Any]:
+    """Statistics of each latent, and draws of the prior; compiled once a sweep."""
+
+    def numbers(
+        params: Params, setting: Setting, q: Gaussian, factors: jax.Array
+    ) -> tuple[dict[str, jax.Array], jax.Array]:
+        p = problems.prior(problem, params, setting)
+        draws = priors.samples(jax.random.key(0), problem.prior, p, _DRAWS)
+        gap = mig.score(q.loc, factors, sizes=problem.factor_sizes)
+        share = jnp.var(q.loc, axis=0) / pictures.moments(q)[1] ** 2
+        found = {
+            "order": jnp.argsort(-share),
+            "active": kim_mnih.active_dimensions(q.loc, q.scale),
+            "sigma": jnp.mean(q.scale, axis=0),
+            "spread": jnp.std(q.loc, axis=0),
+            "information": gap.information / jnp.maximum(gap.entropy, 1e-12)[None],
+        }
+        return found, draws
+
+    return jax.jit(numbers)
+
+
+def _images(
+    work: Sweep, params: Params, setting: Setting, q: Gaussian, limit: float
+) -> dict[str, Any]:
+    """A sheet for each base image: a row per latent, then the image and decoded."""
+    del setting, limit
+    bases = q.loc[jnp.asarray(_bases(len(q.loc)))]
+    values = pictures.positions(q, _STEPS)
+    x = problems.data_values(
+        work.problem, jnp.asarray(work.data.points[_bases(len(q.loc))])
+    )
+    originals = np.asarray(pictures.shades(work.problem, x))
+    decoded = np.asarray(pictures.decoded(work.problem, params, bases))
+    traverse = _traverse(work.problem)
+    sheets = []
+    for base, *pair in zip(bases, originals, decoded, strict=True):
+        rows = [_side_by_side(row) for row in traverse(params, values, base)]
+        last = np.zeros_like(rows[0])
+        last[:, : 2 * work.problem.side] = _side_by_side(pair)
+        sheets.append(markup.picture(np.concatenate([*rows, last])))
+    return {
+        "values": rounded(values, 2),
+        "bases": rounded(bases, 2),
+        "sheets": sheets,
+    }
+
+
+@functools.cache
+def _traverse(problem: Problem) -> Callable[..., jax.Array]:
+    return jax.jit(functools.partial(pictures.traversals, problem))
+
+
+def _plane(
+    work: Sweep, params: Params, setting: Setting, q: Gaussian, limit: float
+) -> dict[str, Any]:
+    """The density of q(z), contours of p(z), the codes, and p(x|z) over a lattice."""
+    axis = np.linspace(-limit, limit, _CELLS, dtype=np.float32)
+    steps = np.linspace(-limit, limit, _LATTICE, dtype=np.float32)
+    density, prior, px = jax.device_get(
+        _densities(work.problem)(params, setting, q, axis, steps)
+    )
+    shade = np.sqrt(np.clip(density / prior.max(), 0, 1))
+    return {
+        "values": rounded(np.stack([steps, steps]), 3),
+        "density": markup.picture(_tinted(shade[::-1])),  # from the highest z_2 down
+        "contours": _contours(axis, prior),
+        "codes": rounded(q.loc, 3),
+        "decoded": rounded(px.loc, 3),
+        "deviation": rounded(px.scale, 2),
+    }
+
+
+@functools.cache
+def _densities(problem: Problem) -> Callable[..., Any]:
+    """q(z) and p(z) over a grid `[y, x]`, and p(x|z) over a lattice, compiled once."""
+
+    def densities(
+        params: Params, setting: Setting, q: Gaussian, axis: jax.Array, steps: jax.Array
+    ) -> tuple[jax.Array, jax.Array, Gaussian]:
+        cells = _crossings(axis)
+        p = problems.prior(problem, params, setting)
+        log_pz = jax.vmap(priors.log_prob(problem.prior, p))(cells)
+        log_qz = aggregate.log_prob_many(q, cells)
+        shape = (len(axis), len(axis))
+        density, prior = (jnp.exp(log).reshape(shape) for log in (log_qz, log_pz))
+        return density, prior, problems.decode(problem, params, _crossings(steps))
+
+    return jax.jit(densities)
+
+
+def _crossings(axis: jax.Array) -> jax.Array:
+    """Points of the plane `[G², 2]`, row by row from the lowest y."""
+    return jnp.stack(jnp.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+
+
+def rounded(array: Any, digits: int) -> list[Any]:
+    """An array as nested lists, as short as its digits allow."""
+    array = np.asarray(array)
+    if array.dtype.kind != "f":
+        return array.astype(int).tolist()
+    return np.round(array.astype(float), digits).tolist()
+
+
+def _bases(count: int) -> np.ndarray:
+    """Places of the base images among `count` in the order of their factors."""
+    return (np.array(_BASES) * count).astype(int)
+
+
+def _side_by_side(tiles: Any) -> np.ndarray:
+    return np.concatenate([np.asarray(tile) for tile in tiles], axis=1)
+
+
+def _histograms(values: np.ndarray, limit: float) -> list[list[float]]:
+    """Percent of the values `[N, D]` in each bin of [−limit, limit], by latent."""
+    counts = [np.histogram(column, _BINS, (-limit, limit))[0] for column in values.T]
+    return rounded(100 * np.stack(counts) / len(values), 1)
+
+
+def _tinted(shade: np.ndarray) -> np.ndarray:
+    """Ink over transparent paper, as `shade` from 0 to 1 `[H, W]` says."""
+    picture = np.empty((*shade.shape, 4), np.uint8)
+    picture[..., :3] = _INK
+    picture[..., 3] = np.round(225 * shade)
+    return picture
+
+
+def _contours(axis: np.ndarray, prior: np.ndarray) -> list[str]:
+    """Paths around the prior at parts of its peak, in its own coordinates."""
+    axes = matplotlib.figure.Figure().add_subplot()
+    drawn = axes.contour(axis, axis, prior, [part * prior.max() for part in _LEVELS])
+    paths = []
+    for path in drawn.get_paths():
+        lines = path.to_polygons(closed_only=False)
+        corners = (" ".join(f"{x:.3g},{y:.3g}" for x, y in line) for line in lines)
+        paths.append("".join(f"M{line}" for line in corners))
+    return paths

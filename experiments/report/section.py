@@ -1,0 +1,179 @@
+"""The section of a folder: its scores, explorer, figures, runs and commands."""
+
+from typing import Any
+
+from experiments.drawing import files
+from experiments.report import about, tables
+from experiments.report.folder import Folder, title
+from experiments.report.markup import Html, data, join, tag
+
+_MEANS = "Means over runs with 95 % t-intervals; the bars of a column share an axis."
+_DIFFERENCES = (
+    "Differences from the reference, paired by seed, with 95 % intervals, each by "
+    "itself; bold where the interval leaves out 0, which the upright line marks."
+)
+_SCRIPTED = tag("noscript", tag("p", "This part needs JavaScript."))
+
+
+def section(
+    identifier: str, folder: Folder, shown: dict[str, Any] | str, level: int
+) -> Html:
+    """The section.
+
+    Args:
+        identifier: Of its element; those of its parts begin with it.
+        folder: The contents.
+        shown: What the explorer shows, or why there is none.
+        level: Of the headings of its parts; above 2 it has one of its own.
+    """
+    results, env, name = folder.results, folder.env, title(folder)
+    asked, expected = about.question(env)
+    parts = {
+        "Scores": _scores(results, name),
+        "Explorer": _explorer(shown, results, level + 1),
+        "Figures": _drawn(folder),
+        "Runs": _runs(results),
+        "Run it again, or change it": _commands(folder),
+    }
+    parts = {heading: part for heading, part in parts.items() if part}
+    slugs = {h: f"{identifier}-{h.split()[0].lower()}" for h in parts}
+    links = [tag("li", tag("a", h, href=f"#{slug}")) for h, slug in slugs.items()]
+    facts = about.facts(results, env)
+    return tag(
+        "section",
+        tag("h2", name) if level > 2 else "",
+        tag("p", asked, class_="question") if asked else "",
+        tag("p", tag("strong", "Expected: "), expected) if expected else "",
+        tag(
+            "dl", *(join(tag("dt", k), tag("dd", v)) for k, v in facts), class_="facts"
+        ),
+        _deviations(results.config.get("deviations")),
+        tag("nav", tag("ul", *links), aria_label=f"Parts: {name}"),
+        *(
+            join(tag(f"h{level}", heading, id=slugs[heading]), part)
+            for heading, part in parts.items()
+        ),
+        data(
+            f"{identifier}-data",
+            {
+                "runs": tables.runs(results),
+                "explorer": shown if isinstance(shown, dict) else None,
+            },
+        ),
+        class_="folder",
+        id=identifier,
+        data_name=name,
+    )
+
+
+def _deviations(found: Any) -> Html:
+    if not isinstance(found, list) or not found:
+        return Html("")
+    lines = [tag("li", line) for line in found]
+    return tag(
+        "details", tag("summary", "Where it departs from the paper"), tag("ul", *lines)
+    )
+
+
+def _scores(results: files.Results, name: str) -> Html:
+    if not results.summary:
+        return tag("p", "No run has finished yet: there is no summary.csv.")
+    options = [
+        tag("option", name, value=i) for i, name in enumerate(tables.labels(results))
+    ]
+    select = tag(
+        "select",
+        tag("option", "none: means", value=""),
+        *options,
+        class_="reference",
+        autocomplete="off",
+    )
+    reference = tag("div", tag("label", "Differences from", select), class_="controls")
+    return join(
+        reference if results.scores and len(options) > 1 else "",
+        tag(
+            "p",
+            _MEANS,
+            class_="note compared",
+            aria_live="polite",
+            data_means=_MEANS,
+            data_differences=_DIFFERENCES,
+        ),
+        _box(tables.means(results), f"Means: {name}"),
+        tag(
+            "details",
+            tag("summary", "What the scores are"),
+            tables.definitions(tables.scores_of(results)),
+        ),
+    )
+
+
+def _explorer(shown: dict[str, Any] | str, results: files.Results, level: int) -> Html:
+    if isinstance(shown, str):
+        return tag("p", f"Not in this report. {shown}", class_="note")
+    runs, total = len(shown["runs"]), len(results.scores or {})
+    score = shown["score"].replace("_", " ")
+    roles = dict.fromkeys(run["role"] for run in shown["runs"])
+    words = f"{runs} of {total} runs: of each setting, by {score}, {', '.join(roles)}. "
+    words += (
+        "Move a latent: the others stay at the code of the base image."
+        if shown["side"]
+        else "Move z in its plane, with the sliders or a pointer."
+    )
+    return join(
+        tag("p", words, class_="note"),
+        _SCRIPTED,
+        tag("div", class_="explorer", data_level=level),
+    )
+
+
+def _runs(results: files.Results) -> Html:
+    if not results.scores or not results.summary:
+        return Html("")
+    return join(_SCRIPTED, tag("div", class_="runs"))
+
+
+def _drawn(folder: Folder) -> Html:
+    drawn = []
+    for name, (uri, width) in folder.figures.items():
+        words = name.replace("_", " ")
+        image = tag(
+            "img",
+            src=uri,
+            width=width // 2,
+            alt=f"Figure: {words}. Its numbers are in the tables of this report.",
+        )
+        drawn.append(
+            tag(
+                "figure",
+                _box(image, f"{words}: {title(folder)}"),
+                tag("figcaption", words),
+            )
+        )
+    return tag("div", *drawn, class_="figures") if drawn else Html("")
+
+
+def _commands(folder: Folder) -> Html:
+    made = about.command(folder.env)
+    if not made:
+        return Html("")
+    change = "\n".join(about.changed(folder.env, folder.results))
+    return join(
+        tag("p", "This folder was made by"),
+        tag("pre", made, tabindex="0"),
+        tag("p", "With one setting changed, and a report of it:"),
+        tag("pre", change, tabindex="0"),
+        tag(
+            "p",
+            "Every field can be set so; the first command with --help lists them. "
+            "Values with commas between are swept.",
+            class_="note",
+        ),
+    )
+
+
+def _box(inside: Html, label: str) -> Html:
+    """A box in which what is too wide for the page scrolls."""
+    return tag(
+        "div", inside, class_="scroll", tabindex="0", role="region", aria_label=label
+    )

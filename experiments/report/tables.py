@@ -1,0 +1,196 @@
+"""The tables of a report: means with intervals, and what the scores are."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from scipy import stats
+
+from experiments import columns, summary
+from experiments.drawing import files, style
+from experiments.report.markup import Html, join, tag
+
+_DIGITS = 6  # of a run's score, significant
+
+
+def scores_of(results: files.Results) -> list[str]:
+    """Names of the scores: those of the figures first, then as in summary.csv."""
+    rows = results.summary or []
+    names = dict.fromkeys(name for row in rows for name in row.cells)
+    first = results.config.get("figure_score")
+    first = [name for name in first if name in names] if isinstance(first, list) else []
+    return list(dict.fromkeys([*first, *names]))
+
+
+def unit(score: str) -> str:
+    """The unit of a score: nats, or none for a pure number."""
+    return "nats" if re.search(r"\bnats\b", columns.COLUMNS.get(score, "")) else ""
+
+
+def labels(results: files.Results) -> list[str]:
+    """A setting in words, such as "learned, β = 4", for each of summary.csv."""
+    settings = [row.setting for row in results.summary or []]
+    names = _varying(settings)
+    return [style.describe(setting, names) for setting in settings]
+
+
+def means(results: files.Results) -> Html:
+    """A line per setting, a column per score: mean ± half-width, and drawn."""
+    rows, scores = results.summary or [], scores_of(results)
+    names = _varying([row.setting for row in rows])
+    spans = {score: _span([row.cells.get(score) for row in rows]) for score in scores}
+    head = [
+        _head(style.symbol(name), class_=_kind(rows[0].setting[name])) for name in names
+    ]
+    head += [_head("n"), _head("failed")]
+    head += [
+        _head(score.replace("_", " "), unit(score), data_score=score)
+        for score in scores
+    ]
+    body = []
+    for place, row in enumerate(rows):
+        n, failed = _counts(row)
+        cells = [
+            tag(
+                "th" if i == 0 else "td",
+                style.number(row.setting[name]),
+                scope="row" if i == 0 else None,
+                data_value=_sortable(row.setting[name]),
+                class_=_kind(row.setting[name]),
+            )
+            for i, name in enumerate(names)
+        ]
+        cells += [tag("td", n, data_value=n)]
+        cells += [
+            tag("td", failed, data_value=failed, class_="failed" if failed else None)
+        ]
+        cells += [_cell(row.cells.get(score), *spans[score]) for score in scores]
+        body.append(tag("tr", *cells, data_setting=place))
+    return tag(
+        "table",
+        tag("thead", tag("tr", *head)),
+        tag("tbody", *body),
+        class_="means sortable",
+    )
+
+
+def definitions(scores: Sequence[str]) -> Html:
+    """What each score is, with its unit."""
+    pairs = [
+        join(tag("dt", score), tag("dd", columns.COLUMNS.get(score, "not described")))
+        for score in scores
+    ]
+    return tag("dl", *pairs, class_="definitions")
+
+
+def runs(results: files.Results) -> dict[str, Any]:
+    """The run table as columns: the page shows, sorts and filters it."""
+    scores = scores_of(results)
+    lines = list((results.scores or {}).values())
+    places = {
+        tuple(row.setting.items()): place
+        for place, row in enumerate(results.summary or [])
+    }
+    names = list(results.summary[0].setting) if results.summary else []
+    most = max(
+        (row.cells[s].n for row in results.summary or [] for s in row.cells), default=0
+    )
+    return {
+        "scores": scores,
+        "units": [unit(score) for score in scores],
+        "settings": labels(results),
+        "run": [_whole(line.get("run")) for line in lines],
+        "seed": [_whole(line.get("seed")) for line in lines],
+        "setting": [
+            places.get(tuple((n, line.get(n)) for n in names), -1) for line in lines
+        ],
+        "status": [_status(line) for line in lines],
+        "values": [[_rounded(line.get(score)) for line in lines] for score in scores],
+        "quantiles": [round(float(stats.t.ppf(0.975, df)), 5) for df in range(1, most)],
+    }
+
+
+def _varying(settings: list[files.Setting]) -> list[str]:
+    return (style.varying(settings) or list(settings[0])[:1]) if settings else []
+
+
+def _head(name: str, unit: str = "", **attributes: Any) -> Html:
+    small = tag("small", unit) if unit else ""
+    button = tag("button", tag("span", name), small, type="button")
+    return tag("th", button, scope="col", **attributes)
+
+
+def _kind(value: files.Value) -> str | None:
+    """The class of a cell: words stand to the left, numbers to the right."""
+    return None if isinstance(value, float) else "word"
+
+
+def _counts(row: files.Row) -> tuple[int, int]:
+    cells = row.cells.values()
+    return max(c.n for c in cells), max(c.failed for c in cells)
+
+
+def _span(cells: Sequence[files.Cell | None]) -> tuple[float, float]:
+    """Ends of the axis on which the intervals of a column are drawn."""
+    found = [
+        value
+        for cell in cells
+        if cell is not None
+        for value in (cell.low, cell.mean, cell.high)
+        if math.isfinite(value)
+    ]
+    return (min(found), max(found)) if found else (0.0, 0.0)
+
+
+def _cell(cell: files.Cell | None, first: float, last: float) -> Html:
+    if cell is None or not math.isfinite(cell.mean):
+        return tag("td", "–")
+    words = summary.mean_and_half(cell).replace("-", "−")
+    return tag("td", words, bar(cell, first, last), data_value=repr(cell.mean))
+
+
+def bar(cell: files.Cell, first: float, last: float) -> Html:
+    """The interval of a cell on the axis of its column, 100 wide."""
+    if not last > first:
+        return Html("")
+
+    def place(value: float) -> float:
+        return round(100 * (value - first) / (last - first), 1)
+
+    known = math.isfinite(cell.low)
+    low, high = (place(v) if known else place(cell.mean) for v in (cell.low, cell.high))
+    middle = place(cell.mean)
+    return tag(
+        "svg",
+        tag("path", d=f"M{low} 4H{high}"),
+        tag("path", d=f"M{middle} 1V7"),
+        class_="bar",
+        viewBox="-2 0 104 8",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
+
+
+def _sortable(value: files.Value) -> str:
+    if isinstance(value, float):
+        return repr(value).replace("inf", "Infinity")  # as JavaScript reads it
+    return value or ""
+
+
+def _status(line: dict[str, files.Value]) -> str:
+    if line.get("status") == "ok":
+        return "ok"
+    at = line.get("diverged_at")
+    where = (
+        f" at step {at:,.0f}" if isinstance(at, float) else f" at {at}" if at else ""
+    )
+    return f"{line.get('status')}{where}"
+
+
+def _whole(value: files.Value) -> int:
+    return int(value) if isinstance(value, float) else -1
+
+
+def _rounded(value: files.Value) -> float | None:
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else None

@@ -1,0 +1,87 @@
+"""The table of means of a sweep as it stands: `python -m experiments.watch WORKDIR`.
+
+Reads the blocks that have finished, while others train; with --every=30 once more every
+30 seconds, until all runs have finished.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from experiments import results, summary
+from experiments.progress import say
+
+_SHOWN = ("reconstruction", "kl")  # beside the scores of the figures
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0, or 2 after one line for a folder that is no sweep's."""
+    try:
+        options = _parser().parse_args(arguments)
+        if options.every is not None and not options.every > 0:
+            raise ValueError(f"--every expects seconds above 0; got {options.every}.")
+        while True:
+            left, words = state(options.workdir)
+            say(words)
+            if options.every is None or not left:
+                return 0
+            time.sleep(options.every)
+    except KeyboardInterrupt:
+        return 0
+    except (ValueError, OSError) as error:
+        print(f"experiments.watch: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def state(workdir: pathlib.Path) -> tuple[int, str]:
+    """The runs that are left, and a table of those that have finished.
+
+    Raises:
+        ValueError: In one line, for a folder that cannot be used.
+    """
+    try:
+        config = json.loads((workdir / "config.json").read_text())
+        rows = json.loads((workdir / "settings.json").read_text())
+        total = len(rows) * config["seeds"]
+        shown = {*_SHOWN, *config["figure_score"]}
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{workdir} is no workdir: it holds no {pathlib.Path(error.filename).name}."
+        ) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{workdir} is of another version: {error}.") from None
+    tables = results.finished(workdir)
+    if not tables:
+        return total, f"none of {total:,} runs has finished"
+    scores = {
+        name.removeprefix("scores/"): values
+        for name, values in tables.items()
+        if name.startswith("scores/")
+    }
+    finite = np.all([np.isfinite(values) for values in scores.values()], axis=0)
+    ok = (tables["diverged"] < 0) & finite
+    done = len(ok)
+    words = f"{done:,} of {total:,} runs have finished, {np.sum(~ok):,} diverged"
+    table = summary.table(summary.summarise(rows, tables["setting"], ok, scores), shown)
+    return total - done, f"{words}\n\n{table}\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="experiments.watch",
+        description="Prints the table of means of a sweep as it stands.",
+    )
+    parser.add_argument("workdir", type=pathlib.Path, help="folder of the sweep")
+    parser.add_argument(
+        "--every", type=float, metavar="SECONDS", help="again and again (once)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+import html.parser
+import json
+import re
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+
+from configs import pinwheel, shapes_anisotropic, sparse, tc_ablation
+from experiments import cli, settings, summary
+from experiments.drawing import files
+from experiments.report import __main__ as report
+from experiments.report import about, markup, tables
+from tests.experiments import untrained
+
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='hacked()'>\"&"
+
+
+@pytest.fixture(scope="module")
+def page(image_results, plane_results, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    assert report.main([str(image_results), str(plane_results), f"--out={path}"]) == 0
+    return path
+
+
+class Elements(html.parser.HTMLParser):
+    """Every element with its attributes and text, without regard to nesting."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs), []))
+
+    def handle_data(self, data):
+        if self.found:
+            self.found[-1][2].append(data)
+
+    def named(self, name):
+        return [
+            (attrs, "".join(text)) for tag, attrs, text in self.found if tag == name
+        ]
+
+
+def data_of(page, place=0):
+    for attributes, text in Elements(page.read_text()).named("script"):
+        if attributes.get("id") == f"folder-{place}-data":
+            return json.loads(text)
+    raise AssertionError("the page has no such data")
+
+
+def test_equal_files_give_equal_bytes(page, image_results, plane_results, tmp_path):
+    again = tmp_path / "again.html"
+    report.main([str(image_results), str(plane_results), f"--out={again}"])
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_a_page_refers_to_nothing_outside_of_itself(page):
+    elements = Elements(page.read_text())
+    for name, attributes, _ in elements.found:
+        for key in ("src", "href"):
+            assert attributes.get(key, "#").startswith(("#", "data:")), (name, key)
+        assert not [key for key in attributes if key.startswith("on")], name
+        assert "style" not in attributes, name
+    (policy,) = [
+        attributes["content"]
+        for attributes, _ in elements.named("meta")
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe" not in policy
+
+
+def test_the_table_of_means_has_every_setting_score_and_unit(page, image_results):
+    text = page.read_text()
+    rows = files.read(image_results).summary
+    assert len(rows) == 2
+    for row in rows:
+        for cell in row.cells.values():
+            assert summary.mean_and_half(cell).replace("-", "−") in text
+    heads = [
+        attributes.get("data-score") for attributes, _ in Elements(text).named("th")
+    ]
+    assert [name for name in heads if name][:4] == ["loss", "reconstruction", "mig"] + [
+        "kl_prior_aggregate"
+    ]
+    assert tables.unit("loss") == "nats"
+    assert tables.unit("mig") == ""
+
+
+def test_the_run_table_has_every_run_and_says_which_diverged(page):
+    runs = data_of(page)["runs"]
+    assert runs["run"] == list(range(8))
+    assert runs["setting"] == [0, 1] * 4
+    assert runs["settings"] == ["β = 1", "β = 4"]
+    assert [s for s in runs["status"] if s != "ok"] == ["diverged at step 3"]
+    assert runs["status"][5] == "diverged at step 3"
+    assert np.shape(runs["values"]) == (len(untrained.SCORES), 8)
+
+
+def test_what_files_say_is_shown_as_text(image_results, tmp_path):
+    workdir = tmp_path / "hostile"
+    shutil.copytree(image_results, workdir)
+    config = json.loads((workdir / "config.json").read_text())
+    config |= {"title": HOSTILE, "deviations": [HOSTILE]}
+    (workdir / "config.json").write_text(json.dumps(config))
+    env = json.loads((workdir / "env.json").read_text())
+    env |= {"command": ["main.py", f"--config={HOSTILE}"], "revision": HOSTILE}
+    (workdir / "env.json").write_text(json.dumps(env))
+    for name in ("scores.csv", "summary.csv"):
+        text = (
+            (workdir / name).read_text().replace("isotropic", HOSTILE.replace('"', ""))
+        )
+        (workdir / name).write_text(text)
+    path = tmp_path / "report.html"
+    assert report.main([str(workdir), f"--out={path}"]) == 0
+    elements = Elements(path.read_text())
+    scripts = elements.named("script")
+    assert len(scripts) == 2  # the data and the program
+    assert all("src" not in attributes for attributes, _ in scripts)
+    assert all(a["src"].startswith("data:") for a, _ in elements.named("img"))
+    assert elements.named("h1") == [({}, HOSTILE)]
+
+
+def test_json_in_a_page_reads_back_and_ends_nothing():
+    value = {"</script>": ["<!--", "\u2028", 0.5, float("nan"), True]}
+    text = markup.data("x", value)
+    inside = re.fullmatch(
+        r'<script type="application/json" id="x">(.*)</script>', text
+    )[1]
+    assert "<" not in inside
+    assert json.loads(inside) == {"</script>": ["<!--", "\u2028", 0.5, None, True]}
+
+
+@pytest.mark.parametrize(
+    ("file", "module", "variant"),
+    [
+        ("shapes_anisotropic", shapes_anisotropic, "laptop"),
+        ("pinwheel", pinwheel, ""),
+        ("tc_ablation", tc_ablation, "laptop"),
+        ("sparse", sparse, "laptop"),
+    ],
+)
+def test_the_command_with_a_change_is_a_valid_one(file, module, variant):
+    config = settings.validate(module.get_config(variant))
+    env = {
+        "command": [
+            "main.py",
+            "--config",
+            f"configs/{file}.py:{variant}",
+            "--workdir=r",
+        ]
+    }
+    results = files.Results(config.to_dict(), None, None, settings.rows(config), None)
+    run, again = map(shlex.split, about.changed(env, results))
+    assert run[:3] == ["python", "-m", "experiments.main"]
+    cli.check(run[2:])
+    (change,) = [a for a in run[3:] if a.startswith("--config.")]
+    field, _, value = change.removeprefix("--config.").partition("=")
+    section, name = field.split(".")
+    assert float(value) not in config[section][name]
+    config[section][name] = (value,)
+    settings.validate(config)
+    folder = run[-1].removeprefix("--workdir=")
+    assert again[2:] == ["experiments.report", folder, f"--out={folder}.html"]
+
+
+def test_the_question_is_that_of_the_config_file():
+    env = {"command": ["main.py", "--config=configs/shapes_anisotropic.py:laptop"]}
+    asked, expected = about.question(env)
+    assert asked.startswith("Figure 1, left: does an anisotropic prior")
+    assert expected.startswith("Both anisotropic priors score above the isotropic one")
+    assert about.question({"command": ["main.py", "--config=../nowhere.py"]}) == (
+        "",
+        "",
+    )
+
+
+def test_a_folder_without_runs_is_reported_and_says_so(image_results, tmp_path, capsys):
+    for name in ("config.json", "env.json", "settings.json"):
+        shutil.copy(image_results / name, tmp_path / name)
+    assert report.main([str(tmp_path), f"--out={tmp_path}/report.html"]) == 0
+    assert "no run has finished" in capsys.readouterr().out
+    assert "No run has finished yet" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", None, "has no config.json"),
+        ("config.json", "{}", "expected an object with a list 'figures'"),
+        ("env.json", "[]", "expected an object"),
+        ("figures/traversals.png", "not a picture", "traversals.png cannot be read"),
+    ],
+)
+def test_a_bad_folder_is_refused_in_one_line(
+    image_results, tmp_path, capsys, name, content, message
+):
+    workdir = tmp_path / "bad"
+    shutil.copytree(image_results, workdir)
+    (workdir / name).unlink()
+    if content is not None:
+        (workdir / name).write_text(content)
+    assert report.main([str(workdir), f"--out={tmp_path}/report.html"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "report.html").exists()

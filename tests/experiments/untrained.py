@@ -1,0 +1,70 @@
+"""Folders of results without training: networks as they start, scores by chance."""
+
+import jax
+import matplotlib.image
+import numpy as np
+
+from configs import pinwheel, shapes_anisotropic
+from experiments import files, results, runs, settings, sweep, train
+from experiments import workdir as workdirs
+
+SCORES = ("loss", "reconstruction", "mig", "kl_prior_aggregate")
+
+
+def shapes_config():
+    """Two settings of four seeds on 64 images of 8×8."""
+    config = shapes_anisotropic.get_config("laptop,smoke")
+    with config.unlocked():
+        config.data.side = 8
+        config.data.points = 64
+        config.evaluate.points = 64
+        config.model.hidden = (6,)
+        config.model.latents = 3
+        config.prior.name = ("isotropic",)
+        config.seeds = 4
+    return config
+
+
+def plane_config():
+    """Two settings of two seeds on 60 points."""
+    config = pinwheel.get_config("smoke")
+    with config.unlocked():
+        config.data.points = 60
+        config.train.batch_size = 60
+        config.model.hidden = (6,)
+        config.objective.beta = (1.0, 0.0)
+        config.objective.alpha = (0.0, 2.0)
+    return config
+
+
+def write(workdir, config, *, diverged=()):
+    """Writes the files of a finished sweep; the runs in `diverged` did so at step 3."""
+    config = settings.validate(config)
+    rows = settings.rows(config)
+    workdirs.start(workdir, config.to_dict(), workdirs.Training(4, 2))
+    files.write_json(workdir / "settings.json", rows)
+    work = sweep.make(config, rows, workdir)
+    every = runs.enumerate_runs(len(rows), config.seeds, config.first_seed)
+    init, _, _ = sweep.functions(work)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), every.number)
+    chosen = jax.tree.map(lambda leaf: leaf[every.setting], work.settings)
+    params = jax.device_get(jax.jit(jax.vmap(init))(keys, chosen).params)
+    rng, count = np.random.default_rng(0), len(every.number)
+    results.write_block(
+        workdir,
+        every,
+        params,
+        {
+            "diverged": np.where(np.isin(every.number, diverged), 3, -1),
+            "term": np.where(np.isin(every.number, diverged), 1, -1),
+        },
+        {name: rng.normal(size=count) + every.setting for name in SCORES},
+        np.zeros((count, 1, 1 + len(train.MEASURES))),
+    )
+    results.write_tables(
+        workdir, rows, order=SCORES, measures=train.MEASURES, terms=train.TERMS
+    )
+    (workdir / "figures").mkdir()
+    picture = rng.integers(0, 256, (30, 60, 3), np.uint8)
+    matplotlib.image.imsave(workdir / "figures" / "traversals.png", picture)
+    return workdir
