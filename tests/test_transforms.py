@@ -133,7 +133,10 @@ CASES = {
     ),
     "priors.anisotropic": (
         lambda v, z: gaussian.log_prob(priors.anisotropic(v), z),
-        [(np.array(v), POINT) for v in ([0.0, 0.0], [-20.0, 20.0], [1e4, -1e4])],
+        [
+            (np.array(v), POINT)
+            for v in ([0.0, 0.0], [-20.0, 20.0], [1e4, 1e4], [1e4, -1e4])
+        ],
     ),
     "aggregate.log_prob": (aggregate.log_prob, at(SETS)),
     "aggregate.log_prob_dims": (total(aggregate.log_prob_dims), at(SETS)),
