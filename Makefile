@@ -3,7 +3,7 @@ PYTHON ?= python3
 CONFIG ?= configs/shapes_anisotropic.py:laptop
 BIN := .venv/bin
 
-.PHONY: run test test-all lint setup
+.PHONY: run test test-all faults lint setup
 
 run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
@@ -13,6 +13,9 @@ test: setup
 
 test-all: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+
+faults: setup
+	$(BIN)/python -m experiments.faults
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -71,7 +71,7 @@ def second_process(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     first = start(workdir)
     wait(lambda: (workdir / "blocks").exists())
     second = end(start(workdir))
-    problems = _refusal(second, "is in use by process")
+    problems = refusal(second, "is in use by process")
     ended = end(first)
     if ended.code:
         problems.append(ended.printed[-300:])
@@ -82,7 +82,7 @@ def other_config(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     """Another config in a workdir: refused, naming the field."""
     workdir = shutil.copytree(reference, folder / "other")
     ended = end(start(workdir, "--config.rng=5"))
-    problems = _refusal(ended, "rng: 0 -> 5")
+    problems = refusal(ended, "rng: 0 -> 5")
     return Injected("another config", 1, problems + sweeps.problems(workdir, reference))
 
 
@@ -153,7 +153,7 @@ def _continued(workdir: pathlib.Path, reference: pathlib.Path) -> Iterator[str]:
         yield from sweeps.problems(workdir, reference)
 
 
-def _refusal(ended: sweeps.Ended, words: str) -> list[str]:
+def refusal(ended: sweeps.Ended, words: str) -> list[str]:
     """Problems of a refusal, which has code 2 and one line."""
     line = ended.printed.strip()
     if ended.code == 2 and words in line and "Traceback" not in line:

@@ -185,7 +185,8 @@ def _status(line: dict[str, files.Value]) -> str:
     where = (
         f" at step {at:,.0f}" if isinstance(at, float) else f" at {at}" if at else ""
     )
-    return f"{line.get('status')}{where}"
+    term = f", {bad} first" if (bad := line.get("first_bad")) else ""
+    return f"{line.get('status')}{where}{term}"
 
 
 def _whole(value: files.Value) -> int:

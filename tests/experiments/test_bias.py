@@ -174,12 +174,21 @@ def test_a_folder_without_finished_runs_or_of_another_version_is_refused(
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="no run has finished"):
         posteriors.trained(tmp_path, None)
-    del config["prior"]
+    config["prior"] = 3
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(
         ValueError, match="config of this version; got: prior expects a section"
     ):
         posteriors.trained(tmp_path, None)
+
+
+def test_fields_newer_than_a_folder_have_their_usual_values(workdir, tmp_path):
+    config = json.loads((workdir / "config.json").read_text())
+    del config["runs"]["layout"], config["model"]["precision"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = workdirs.config(tmp_path)
+    assert (found.runs.layout, found.model.precision) == ("auto", "float32")
+    assert found == workdirs.config(workdir)
 
 
 def test_batches_are_as_large_as_the_data_allow():

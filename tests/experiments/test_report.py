@@ -96,8 +96,8 @@ def test_the_run_table_has_every_run_and_says_which_diverged(page):
     assert runs["run"] == list(range(8))
     assert runs["setting"] == [0, 1] * 4
     assert runs["settings"] == ["β = 1", "β = 4"]
-    assert [s for s in runs["status"] if s != "ok"] == ["diverged at step 3"]
-    assert runs["status"][5] == "diverged at step 3"
+    assert [s for s in runs["status"] if s != "ok"] == ["diverged at step 3, kl first"]
+    assert runs["status"][5] == "diverged at step 3, kl first"
     assert np.shape(runs["values"]) == (len(untrained.SCORES), 8)
 
 
@@ -191,7 +191,7 @@ def test_a_folder_without_runs_is_reported_and_says_so(image_results, tmp_path, 
     ("name", "content", "message"),
     [
         ("config.json", None, "has no config.json"),
-        ("config.json", "{}", "expected an object with a list 'figures'"),
+        ("config.json", "{}", "expected an object with a list of names 'figures'"),
         ("env.json", "[]", "expected an object"),
         ("figures/traversals.png", "not a picture", "traversals.png cannot be read"),
     ],
