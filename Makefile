@@ -3,7 +3,7 @@ PYTHON ?= python3
 CONFIG ?= configs/shapes_anisotropic.py:laptop
 BIN := .venv/bin
 
-.PHONY: run test test-all faults lint setup
+.PHONY: run test test-all faults audit lint setup
 
 run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
@@ -16,6 +16,11 @@ test-all: setup
 
 faults: setup
 	$(BIN)/python -m experiments.faults
+
+# Known vulnerabilities of the locked packages; asks PyPI.
+audit: setup
+	$(BIN)/uv export --frozen --no-emit-project --quiet --output-file .venv/locked.txt
+	$(BIN)/uv tool run pip-audit --require-hashes --disable-pip -r .venv/locked.txt
 
 lint: setup
 	$(BIN)/ruff format --check .
