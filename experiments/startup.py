@@ -16,12 +16,13 @@ _HEARTBEAT = 30  # seconds after which a process that is silent counts as lost
 def use_cores() -> int:
     """Makes every core of the CPU a device, before JAX starts; returns their number.
 
-    XLA:CPU runs a loop on one core: the cores work in parallel as devices.
+    XLA:CPU runs a loop on one core: the cores work in parallel as devices. There are
+    two at least, as a program for one is compiled by other passes and rounds otherwise.
     """
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     if not os.environ.get("JAX_NUM_CPU_DEVICES"):
-        jax.config.update("jax_num_cpu_devices", cores)
+        jax.config.update("jax_num_cpu_devices", max(2, cores))
     return cores
 
 

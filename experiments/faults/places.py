@@ -11,7 +11,7 @@ from experiments.faults import sweeps
 from experiments.faults.crashes import NOT_LOST, Injected, wait
 from experiments.faults.sweeps import Ended, end, start
 
-# Sums of products are taken in another order on one device than on several.
+# XLA compiles a program for one device, and its sums, by other passes.
 _ROUNDING = 1e-3
 _LOST = 60.0  # seconds in which the others notice that a process is gone
 
@@ -38,9 +38,9 @@ cp -r "$workdir" "$kept"
 
 
 def devices(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
-    """Killed on four devices, continued on one; and the other way round."""
-    problems = []
-    for before, after in ((4, 1), (1, 4)):
+    """Killed on some devices, continued on others: the same bytes from two on."""
+    problems, pairs = [], ((4, 2), (2, 3), (4, 1), (1, 4))
+    for before, after in pairs:
         workdir = folder / f"devices {before} {after}"
         process = start(workdir, devices=before)
         wait(lambda workdir=workdir: any(workdir.glob("checkpoints/*/*/state/d")))
@@ -48,7 +48,9 @@ def devices(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
         end(process)
         ended = end(start(workdir, devices=after))
         problems += _moved(ended, workdir, reference)
-    return Injected("4 devices → 1 → 4", 2, problems)
+        if 1 not in (before, after) and not ended.code:
+            problems += sweeps.problems(workdir, reference)
+    return Injected("devices 4 → 2 → 3, 4 → 1 → 4", len(pairs), problems)
 
 
 def processes(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
