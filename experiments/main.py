@@ -96,6 +96,7 @@ def main(argv: list[str]) -> None:
         workdir = pathlib.Path(_WORKDIR.value or default)
         if config.distributed:
             startup.connect()
+        startup.keep_programs()
         if runs.leads():
             return run(config, workdir)
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
@@ -156,5 +157,4 @@ def _finish(config: ConfigDict, work: sweep.Sweep, rows: list[dict[str, Any]]) -
 if __name__ == "__main__":
     logging.getLogger("jax").setLevel(logging.WARNING)
     startup.use_cores()
-    startup.keep_programs()
     app.run(main, flags_parser=cli.parse)

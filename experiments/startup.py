@@ -1,9 +1,6 @@
-"""What a command sets before JAX starts: its devices, its processes, its programs."""
+"""What a command sets as JAX starts: its devices, its processes, its programs."""
 
-import hashlib
 import os
-import pathlib
-import platform
 
 import jax
 import jaxlib
@@ -27,18 +24,16 @@ def use_cores() -> int:
 
 
 def keep_programs() -> None:
-    """Keeps compiled programs on disk for the next start, before JAX starts.
+    """Keeps what is compiled for accelerators on disk, for the next start.
 
-    They are machine code: of one version of XLA, for processors alike.
-    `$JAX_COMPILATION_CACHE_DIR` names another folder. A damaged entry is compiled anew.
+    Of one version of XLA. `$JAX_COMPILATION_CACHE_DIR` names another folder, and is
+    read on CPUs too; there it is not the default, as loading a program may hang (once
+    in about forty starts, jaxlib 0.10.2).
     """
-    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+    kept = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if kept or jax.default_backend() == "cpu":
         return
-    info = pathlib.Path("/proc/cpuinfo")  # Linux only
-    lines = info.read_text().splitlines() if info.exists() else [platform.processor()]
-    kinds = sorted({line for line in lines if line.startswith(("model name", "flags"))})
-    of = hashlib.sha256("\n".join([jaxlib.__version__, *kinds]).encode()).hexdigest()
-    path = cache.folder() / "programs" / of[:16]
+    path = cache.folder() / "programs" / f"jaxlib-{jaxlib.__version__}"
     jax.config.update("jax_compilation_cache_dir", str(path))
 
 

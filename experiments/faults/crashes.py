@@ -93,9 +93,10 @@ def damaged_files(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
         workdir = folder / f"damaged {name}"
         process = start(workdir)
         wait(
-            lambda workdir=workdir: (
+            lambda workdir=workdir, process=process: (
                 (workdir / "scores.csv").exists()
                 and len([*workdir.glob("checkpoints/*/*/state/d")]) > 1
+                or process.poll() is not None
             )
         )
         process.kill()
