@@ -19,11 +19,14 @@ class Stopped(Exception):
 def listening() -> Iterator[Callable[[], int]]:
     """Within it the first signal is only remembered; the second has its usual effect.
 
+    A signal that is ignored, as by `nohup`, stays ignored.
+
     Yields:
         A function: the number of the signal that came, or 0.
     """
     received = []
-    usual = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    usual = {n: h for n, h in handlers.items() if h is not signal.SIG_IGN}
 
     def remember(number: int, frame: object) -> None:
         del frame
@@ -34,7 +37,7 @@ def listening() -> Iterator[Callable[[], int]]:
         for number, handler in usual.items():
             signal.signal(number, handler)
 
-    for number in _SIGNALS:
+    for number in usual:
         signal.signal(number, remember)
     try:
         yield lambda: received[0] if received else 0

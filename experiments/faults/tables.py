@@ -125,7 +125,8 @@ def _workdirs() -> list[Given]:
             "pickled objects",
         ),
     ]
-    old = [("old config", stray, "expected a config of this version")]
+    other = stray | {"w/config.json": b'{"prior": 3}'}
+    old = [("other config", other, "expected a config of this version")]
     return [
         Given(f"{command} {name}", command, arguments, files, words)
         for command, arguments in _COMMANDS.items()
