@@ -56,7 +56,7 @@ def signals(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     for number in (signal.SIGTERM, signal.SIGINT):
         workdir = folder / number.name
         process = start(workdir)
-        wait(lambda workdir=workdir: any(workdir.glob("checkpoints/*/*")))
+        wait(lambda workdir=workdir: bool(saved(workdir)))
         process.send_signal(number)
         ended = end(process)
         if ended.code != 128 + number or NOT_LOST not in ended.printed:
@@ -95,7 +95,7 @@ def damaged_files(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
         wait(
             lambda workdir=workdir, process=process: (
                 (workdir / "scores.csv").exists()
-                and len([*workdir.glob("checkpoints/*/*/state/d")]) > 1
+                and len(saved(workdir)) > 1
                 or process.poll() is not None
             )
         )
@@ -112,8 +112,7 @@ def damaged_files(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
 
 
 def _last_checkpoint(workdir: pathlib.Path) -> bool:
-    whole = [p for p in workdir.glob("checkpoints/*/*") if p.name.isdecimal()]
-    last = max(whole, key=lambda path: int(path.name))
+    last = max(saved(workdir), key=lambda path: int(path.name))
     for path in last.glob("state/**/d/*"):
         path.write_bytes(path.read_bytes()[:-3])
     return True
@@ -160,6 +159,11 @@ def refusal(ended: sweeps.Ended, words: str) -> list[str]:
     if ended.code == 2 and words in line and "Traceback" not in line:
         return []
     return [f"expected a refusal with {words!r}; got {ended.code} {line[-300:]}"]
+
+
+def saved(workdir: pathlib.Path) -> list[pathlib.Path]:
+    """The checkpoints that are there whole."""
+    return [p for p in workdir.glob("checkpoints/*/*") if p.name.isdecimal()]
 
 
 def wait(happened: Callable[[], bool], *, seconds: float = 300) -> None:

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from experiments.faults import sweeps
-from experiments.faults.crashes import NOT_LOST, Injected, wait
+from experiments.faults.crashes import NOT_LOST, Injected, saved, wait
 from experiments.faults.sweeps import Ended, end, start
 
 # XLA compiles a program for one device, and its sums, by other passes.
@@ -43,7 +43,7 @@ def devices(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     for before, after in pairs:
         workdir = folder / f"devices {before} {after}"
         process = start(workdir, devices=before)
-        wait(lambda workdir=workdir: any(workdir.glob("checkpoints/*/*/state/d")))
+        wait(lambda workdir=workdir: bool(saved(workdir)))
         process.kill()
         end(process)
         ended = end(start(workdir, devices=after))
@@ -58,7 +58,7 @@ def processes(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     problems = []
     workdir = folder / "processes"
     pair = _pair(workdir)
-    wait(lambda: any(workdir.glob("checkpoints/*/*/state/d")))
+    wait(lambda: bool(saved(workdir)))
     pair[1].kill()
     begin = time.monotonic()
     ended = end(pair[0])
@@ -71,7 +71,7 @@ def processes(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
 
     workdir = folder / "process"
     alone = start(workdir)
-    wait(lambda: any(workdir.glob("checkpoints/*/*/state/d")))
+    wait(lambda: bool(saved(workdir)))
     alone.kill()
     end(alone)
     first, _ = [end(process) for process in _pair(workdir)]
