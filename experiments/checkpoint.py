@@ -108,8 +108,13 @@ class Checkpoint:
             raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> OSError:
-        reason = " ".join(str(error).split())[:300]
-        return OSError(f"cannot write a checkpoint to {self._root}: {reason}")
+        reason = " ".join(str(error).split())
+        if "No space left" in reason:  # far behind, in what TensorStore says of it
+            reason = "No space left on device"
+        return OSError(
+            f"cannot write a checkpoint to {self._root}: {reason[:300]}; what was "
+            "saved before is kept, and the same command goes on from there."
+        )
 
 
 def blocks(workdir: pathlib.Path, pending: Runs, size: int) -> Iterator[Runs]:

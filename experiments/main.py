@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 from absl import app, flags
+from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
 from experiments import (
@@ -89,6 +90,8 @@ def _sweep(work: sweep.Sweep, plan: runs.Plan, rows: list[dict[str, Any]]) -> No
 
 def main(argv: list[str]) -> None:
     """Runs the config of the command line; a bad one ends in one line, exit code 2."""
+    # Orbax tells of errors with their traceback; they come here anyway.
+    absl_logging.set_verbosity(absl_logging.FATAL)
     try:
         cli.reject_stray(argv)
         config = _CONFIG.value
