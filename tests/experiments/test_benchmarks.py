@@ -5,6 +5,7 @@ import importlib.util
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from experiments import benchmarks
 from experiments.benchmarks import __main__ as table
@@ -96,6 +97,7 @@ def test_the_memory_of_a_process_is_read_from_its_status():
     assert "cpu" in machine.description()
 
 
+@pytest.mark.slow
 def test_the_cost_is_measured_written_and_drawn(tmp_path, monkeypatch):
     small = cost.PANELS["batch"]._replace(values={"dense": (8, 16)})
     monkeypatch.setitem(cost.PANELS, "batch", small)
@@ -114,6 +116,7 @@ def test_the_cost_is_measured_written_and_drawn(tmp_path, monkeypatch):
     assert (tmp_path / "cost.png").read_bytes() == drawn
 
 
+@pytest.mark.slow
 def test_what_a_config_compiles_is_timed(capsys):
     assert compiling.main(["configs/pinwheel.py:smoke"]) == 0
     assert float(capsys.readouterr().out) > 0
