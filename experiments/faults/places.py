@@ -2,7 +2,6 @@
 
 import pathlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -57,7 +56,7 @@ def processes(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     """One of two processes is lost; the other ends, and one alone goes on; and back."""
     problems = []
     workdir = folder / "processes"
-    pair = _pair(workdir)
+    pair = sweeps.pair(workdir)
     wait(lambda: bool(saved(workdir)))
     pair[1].kill()
     begin = time.monotonic()
@@ -74,7 +73,7 @@ def processes(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     wait(lambda: bool(saved(workdir)))
     alone.kill()
     end(alone)
-    first, _ = [end(process) for process in _pair(workdir)]
+    first, _ = [end(process) for process in sweeps.pair(workdir)]
     problems += _moved(first, workdir, reference)
     return Injected("2 processes → 1 → 2", 2, problems)
 
@@ -117,25 +116,3 @@ def _moved(ended: Ended, workdir: pathlib.Path, reference: pathlib.Path) -> list
     if distance > _ROUNDING:
         problems.append(f"a loss is {distance:.1g} off")
     return problems
-
-
-def _pair(workdir: pathlib.Path) -> list:
-    """Two processes of one job, as SLURM starts them, each with two devices."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    job = {
-        "SLURM_JOB_ID": "1",
-        "SLURM_NTASKS": "2",
-        "SLURM_STEP_NODELIST": "localhost",
-        "SLURM_STEP_NUM_NODES": "1",
-        "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
-    }
-    return [
-        start(
-            workdir,
-            "--config.distributed=True",
-            environment=job | {"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)},
-        )
-        for i in range(2)
-    ]

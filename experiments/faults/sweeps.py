@@ -4,6 +4,7 @@ import csv
 import math
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -55,6 +56,31 @@ def start(
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def pair(
+    workdir: pathlib.Path, *, arguments: Sequence[str] = PINWHEEL
+) -> list[subprocess.Popen[str]]:
+    """Starts two processes of one job, as SLURM does, each with two devices."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    job = {
+        "SLURM_JOB_ID": "1",
+        "SLURM_NTASKS": "2",
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_NUM_NODES": "1",
+        "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
+    }
+    return [
+        start(
+            workdir,
+            "--config.distributed=True",
+            arguments=arguments,
+            environment=job | {"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)},
+        )
+        for i in range(2)
+    ]
 
 
 def end(process: subprocess.Popen[str], *, seconds: float = 600) -> Ended:

@@ -1,11 +1,7 @@
 import csv
 import json
 import math
-import os
 import shutil
-import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +9,7 @@ from scipy import stats
 
 from configs import pinwheel, shapes_anisotropic
 from experiments import evaluate, main, results, settings, train
+from experiments.faults import sweeps
 
 FILES = (
     *("config.json", "env.json", "settings.json", "metrics.csv", "scores.csv"),
@@ -198,30 +195,7 @@ def test_no_training_at_all_is_refused(tmp_path):
 
 
 def test_two_processes_train_what_one_does(plane, tmp_path):
-    # As SLURM starts them, each with two devices.
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "experiments.main"]
-    command += ["--config=configs/pinwheel.py:smoke", "--config.distributed=True"]
-    job = {
-        "SLURM_JOB_ID": "1",
-        "SLURM_NTASKS": "2",
-        "SLURM_STEP_NODELIST": "localhost",
-        "SLURM_STEP_NUM_NODES": "1",
-        "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
-        "JAX_NUM_CPU_DEVICES": "2",
-    }
-    processes = [
-        subprocess.Popen(
-            [*command, f"--workdir={tmp_path}"],
-            env=os.environ | job | {"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for i in range(2)
-    ]
+    processes = sweeps.pair(tmp_path, arguments=["--config=configs/pinwheel.py:smoke"])
     try:
         first, second = (process.communicate(timeout=300)[0] for process in processes)
     finally:
