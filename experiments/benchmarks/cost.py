@@ -55,7 +55,7 @@ class Panel(NamedTuple):
 PANELS = {
     "runs": Panel(
         "",
-        {"dense": (1, 2, 4, 10, 30, 100, 300, 1000), "conv": (1, 2, 4, 8, 16, 32)},
+        {"dense": (1, 2, 4, 10, 30, 100, 200), "conv": (1, 2, 4, 8, 16)},
         "runs",
         "step",
         "a step of all runs  (s)",
