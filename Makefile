@@ -3,7 +3,7 @@ PYTHON ?= python3
 CONFIG ?= configs/shapes_anisotropic.py:laptop
 BIN := .venv/bin
 
-.PHONY: run test test-all faults audit lint setup
+.PHONY: run test test-all faults results audit lint setup
 
 run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
@@ -16,6 +16,10 @@ test-all: setup
 
 faults: setup
 	$(BIN)/python -m experiments.faults
+
+# Tables and figures of experiments/RESULTS.md, from the tables of finished sweeps.
+results: setup
+	$(BIN)/python -m experiments.findings
 
 # Known vulnerabilities of the locked packages; asks PyPI.
 audit: setup

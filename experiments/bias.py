@@ -170,7 +170,7 @@ def _cells(batch: int, values: np.ndarray) -> list[Cell]:
     columns = np.stack([values.mean(axis=0), stderr, (values < 0).mean(axis=0)], axis=1)
     names = itertools.product(minibatch.ESTIMATORS, QUANTITIES)
     return [
-        Cell(batch, *name, *row)
+        Cell(batch, *name, *row, len(values))
         for name, row in zip(names, columns.tolist(), strict=True)
     ]
 

@@ -185,6 +185,7 @@ def over_runs(
     shared: int,
     vmapped: bool,
     donate: tuple[int, ...] = (),
+    brief: bool = False,
 ) -> Any:
     """Compiles a function of one run to one of a block of runs.
 
@@ -196,6 +197,7 @@ def over_runs(
         shared: Number of arguments that stay as they are.
         vmapped: Whether a device computes its runs at once, or one after another.
         donate: Arguments whose memory may be reused.
+        brief: That it takes less time to run than to compile well.
 
     Returns:
         A jitted function; outputs have a leading axis `[block]`.
@@ -217,6 +219,10 @@ def over_runs(
     )
     # With a device a core, products that spread over the cores get in each other's way
     # (a seventh slower, measured), and their sums depend on how many there are.
-    crowded = plan.mesh.size > 1 and plan.mesh.devices.flat[0].platform == "cpu"
-    options = {"xla_cpu_multi_thread_eigen": False} if crowded else None
-    return jax.jit(sharded, donate_argnums=donate, compiler_options=options)
+    cpu = plan.mesh.devices.flat[0].platform == "cpu"
+    options: dict[str, Any] = {}
+    if cpu and plan.mesh.size > 1:
+        options["xla_cpu_multi_thread_eigen"] = False
+    if cpu and brief:
+        options["xla_backend_optimization_level"] = 1  # of 3: the same bits
+    return jax.jit(sharded, donate_argnums=donate, compiler_options=options or None)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from typing import Any, NamedTuple
 
 import jax
@@ -41,7 +42,7 @@ def programs(sweep: Sweep, plan: Plan) -> Programs:
     init, advance, scores = sweeps.functions(sweep)
     vmapped = plan.vmapped
     return Programs(
-        runs.over_runs(init, plan, mapped=2, shared=0, vmapped=vmapped),
+        runs.over_runs(init, plan, mapped=2, shared=0, vmapped=vmapped, brief=True),
         runs.over_runs(advance, plan, mapped=3, shared=2, vmapped=vmapped, donate=(0,)),
         runs.over_runs(scores, plan, mapped=3, shared=2, vmapped=False),
     )
@@ -50,24 +51,26 @@ def programs(sweep: Sweep, plan: Plan) -> Programs:
 def run(sweep: Sweep, plan: Plan, pending: Runs) -> Iterator[None]:
     """Trains, scores and saves the pending runs; yields after each finished block."""
     init, advance, scores = programs(sweep, plan)
-    points = scored = runs.share(plan, sweep.data.points)
-    if sweep.scored is not sweep.data:
-        scored = runs.share(plan, sweep.scored.points)
-    factors = runs.share(plan, sweep.scored.factors.astype(np.int32))
+    points, scored, factors = _shared(sweep, plan)
     progress = Progress(len(pending.number) * sweep.steps, shown=runs.leads())
     finished: list[np.ndarray] = []
-    with stop.listening() as asked, progress:
+    compiled = None
+    with stop.listening() as asked, progress, futures.ThreadPoolExecutor(1) as aside:
         for members in checkpoint.blocks(sweep.workdir, pending, plan.block):
             one = block(sweep, plan, members)
             saved = Checkpoint(
                 sweep.workdir, members.number, sweep.config.runs.checkpoint_minutes
             )
             state = init(one.keys, one.setting)
+            scoring = one.keys, one.setting, scored, factors
+            if compiled is None:  # while the first block trains
+                like = jax.tree.map(_like, (state.params, *scoring))
+                compiled = aside.submit(compiled_for, scores, *like)
             state, curves = _train(
                 sweep, advance, state, one, points, saved, progress, asked
             )
             start = time.monotonic()
-            values = scores(state.params, one.keys, one.setting, scored, factors)
+            values = compiled.result()(state.params, *scoring)
             finished.append(members.number)
             _write(sweep, members, state, values, curves, saved)
             if runs.leads() and not sweep.config.runs.keep_states:
@@ -75,6 +78,24 @@ def run(sweep: Sweep, plan: Plan, pending: Runs) -> Iterator[None]:
             progress.evaluated(time.monotonic() - start)
             yield
             _stop_if(asked)
+
+
+def compiled_for(function: Any, *arguments: Any) -> Any:
+    """Compiles a jitted function for arguments like these, and does not call it."""
+    return function.lower(*arguments).compile()
+
+
+def _like(array: jax.Array) -> jax.ShapeDtypeStruct:
+    """The array without its values, which training may have reused by then."""
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
+
+
+def _shared(sweep: Sweep, plan: Plan) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The points to train on, and those to score with their factors."""
+    points = scored = runs.share(plan, sweep.data.points)
+    if sweep.scored is not sweep.data:
+        scored = runs.share(plan, sweep.scored.points)
+    return points, scored, runs.share(plan, sweep.scored.factors.astype(np.int32))
 
 
 def _write(

@@ -50,6 +50,7 @@ class Panel(NamedTuple):
     label: str
     measure: str  # step or score
     unit: str
+    power: int = 1  # of the value, in the amount of data
 
 
 PANELS = {
@@ -73,6 +74,7 @@ PANELS = {
         "side of the images  (pixels)",
         "step",
         "a step of a run  (s)",
+        2,
     ),
     "points": Panel(
         "data.points",
@@ -151,7 +153,8 @@ def draw(folder: pathlib.Path) -> list[pathlib.Path]:
     """Draws cost.csv, a panel for each thing that varies; paths of the pictures."""
     points = read(folder)
     names = [name for name in PANELS if any(point.panel == name for point in points)]
-    note = f"{(folder / 'machine.txt').read_text().strip()} Dotted: linear growth."
+    known = (folder / "machine.txt").read_text().strip()
+    note = f"{known} Dotted: in proportion to the data."
     with matplotlib.style.context(["default", style.RC]):
         columns = min(_COLUMNS, len(names))
         rows = -(-len(names) // columns)
@@ -173,7 +176,8 @@ def _panel(axes: Axes, panel: Panel, points: list[Point]) -> None:
         low = [p.seconds - p.least for p in line]
         high = [p.most - p.seconds for p in line]
         axes.errorbar(x, y, (low, high), label=network, capsize=2, **looks[network])
-        axes.plot(x, y[-1] * np.array(x) / x[-1], ":", color=style.GREY, linewidth=0.8)
+        linear = y[-1] * (np.array(x) / x[-1]) ** panel.power
+        axes.plot(x, linear, ":", color=style.GREY, linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlabel=panel.label, ylabel=panel.unit)
     axes.set_ylim(min(p.least for p in points) / 2, max(p.most for p in points) * 2)
     values = sorted({p.value for p in points})

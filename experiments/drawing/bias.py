@@ -36,6 +36,7 @@ class Cell(NamedTuple):
     mean: float
     stderr: float
     negative: float  # share of the minibatches below 0
+    count: int  # minibatches
 
 
 class Regime(NamedTuple):

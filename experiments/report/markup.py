@@ -84,3 +84,10 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def box(inside: Html, label: str) -> Html:
+    """A box in which what is too wide for the page scrolls."""
+    return tag(
+        "div", inside, class_="scroll", tabindex="0", role="region", aria_label=label
+    )

@@ -3,9 +3,9 @@
 from typing import Any
 
 from experiments.drawing import files
-from experiments.report import about, tables
+from experiments.report import about, findings, tables
 from experiments.report.folder import Folder, title
-from experiments.report.markup import Html, data, join, tag
+from experiments.report.markup import Html, box, data, join, tag
 
 _MEANS = "Means over runs with 95 % t-intervals; the bars of a column share an axis."
 _DIFFERENCES = (
@@ -29,6 +29,7 @@ def section(
     results, env, name = folder.results, folder.env, title(folder)
     asked, expected = about.question(env)
     parts = {
+        "Findings": findings.table(results, env, name),
         "Scores": _scores(results, name),
         "Explorer": _explorer(shown, results, level + 1),
         "Figures": _drawn(folder),
@@ -99,7 +100,7 @@ def _scores(results: files.Results, name: str) -> Html:
             data_means=_MEANS,
             data_differences=_DIFFERENCES,
         ),
-        _box(tables.means(results), f"Means: {name}"),
+        box(tables.means(results), f"Means: {name}"),
         tag(
             "details",
             tag("summary", "What the scores are"),
@@ -146,7 +147,7 @@ def _drawn(folder: Folder) -> Html:
         drawn.append(
             tag(
                 "figure",
-                _box(image, f"{words}: {title(folder)}"),
+                box(image, f"{words}: {title(folder)}"),
                 tag("figcaption", words),
             )
         )
@@ -169,11 +170,4 @@ def _commands(folder: Folder) -> Html:
             "Values with commas between are swept.",
             class_="note",
         ),
-    )
-
-
-def _box(inside: Html, label: str) -> Html:
-    """A box in which what is too wide for the page scrolls."""
-    return tag(
-        "div", inside, class_="scroll", tabindex="0", role="region", aria_label=label
     )

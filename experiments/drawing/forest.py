@@ -1,0 +1,84 @@
+"""The paper's findings, each with its effects and their intervals."""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.drawing import style
+
+_COLUMNS = 3
+_AGREES, _NOT, _SHOWN = "#0072B2", "#D55E00", style.GREY
+
+
+class Comparison(Protocol):
+    """One effect with its interval, and where it is expected."""
+
+    label: str
+    wanted: str
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the interval is where it is expected."""
+        ...
+
+
+class Finding(Protocol):
+    """A statement with its comparisons."""
+
+    name: str
+    measure: str
+    comparisons: Sequence[Comparison]
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        ...
+
+
+def forest(findings: Sequence[Finding]) -> Figure:
+    """A panel per finding, a line per comparison; blue where it is as expected."""
+    rows = math.ceil(len(findings) / _COLUMNS)
+    lines = [
+        max(len(f.comparisons) for f in findings[start : start + _COLUMNS])
+        for start in range(0, rows * _COLUMNS, _COLUMNS)
+    ]
+    note = (
+        "intervals hold together in each panel with 95 %; blue: as the paper says, "
+        "orange: not so, grey: shown beside"
+    )
+    figure = style.new(13.0, 0.22 * sum(lines) + 1.05 * rows + 0.4, note=note)
+    grid = figure.subplots(
+        rows, _COLUMNS, squeeze=False, height_ratios=[n + 2 for n in lines]
+    )
+    for axes, finding in zip(grid.ravel(), findings, strict=False):
+        _panel(axes, finding)
+    for axes in grid.ravel()[len(findings) :]:
+        axes.remove()
+    return figure
+
+
+def _panel(axes: Axes, finding: Finding) -> None:
+    for place, c in enumerate(finding.comparisons):
+        colour = (_AGREES if c.agrees else _NOT) if c.wanted else _SHOWN
+        axes.hlines(place, c.low, c.high, color=colour, linewidth=1.6)
+        axes.plot(c.mean, place, "o", color=colour, markersize=4)
+        if c.wanted.startswith("within"):
+            margin = float(c.wanted.removeprefix("within "))
+            ends = {"color": style.GREY, "linewidth": 0.8, "linestyle": ":"}
+            axes.vlines([-margin, margin], place - 0.4, place + 0.4, **ends)
+    axes.axvline(0, color=style.GREY, linewidth=0.8)
+    count = len(finding.comparisons)
+    axes.set_yticks(range(count), [c.label for c in finding.comparisons])
+    axes.tick_params(axis="y", length=0, labelsize=8.5)
+    axes.set_ylim(count - 0.4, -0.6)
+    axes.set_title(f"{finding.name} {finding.verdict}", loc="left", fontweight="bold")
+    axes.set_xlabel(finding.measure, fontsize=8.5)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)

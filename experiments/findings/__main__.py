@@ -1,0 +1,102 @@
+"""Decides the paper's findings from finished sweeps, and writes the tables of it.
+
+    python -m experiments.findings                          # make results
+    python -m experiments.findings --keep results/shapes    # of a sweep of your own
+
+Reads `experiments/findings/sweeps/`, writes the tables between the marks of
+experiments/RESULTS.md, and draws the figures of the gallery that tables suffice for.
+`--keep` first copies the small files of finished workdirs there, each under the name of
+its folder: it takes the place of the sweep of that name.
+"""
+
+import pathlib
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import matplotlib.style
+
+from experiments import figures, files, shell
+from experiments.drawing import files as tables_of
+from experiments.drawing import forest, style
+from experiments.findings import claims, effects, sweeps, tables, variants
+from experiments.progress import say
+
+RESULTS = pathlib.Path(__file__).parent.parent / "RESULTS.md"
+GALLERY = pathlib.Path(__file__).parent.parent / "gallery"
+# Picture of the gallery → sweep and figure.
+FIGURES = {
+    "reconstruction_vs_score": ("shapes", "reconstruction_vs_score"),
+    "student_t": ("student", "reconstruction_vs_score"),
+    "pinwheel_scores": ("pinwheel", "scores_by_setting"),
+    "ablation": ("tc", "ablation"),
+    "equivalence": ("entropy", "equivalence"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0, or 2 after one line for what cannot be used."""
+    parser = shell.parser("experiments.findings", __doc__.splitlines()[0])
+    parser.add_argument("--keep", nargs="+", default=[], metavar="WORKDIR")
+    try:
+        for workdir in parser.parse_args(arguments).keep:
+            say(str(sweeps.keep(pathlib.Path(workdir))))
+        found = claims.findings()
+        for path in [write(RESULTS, blocks(found)), *draw(found, GALLERY)]:
+            say(str(path))
+    except (ValueError, OSError) as error:
+        print(f"experiments.findings: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
+    """The tables by the name of their mark in RESULTS.md."""
+    swept = sorted(path.parent.name for path in sweeps.FOLDER.glob("*/scores.csv"))
+    return {
+        "overview": tables.overview(found),
+        "details": tables.details(found),
+        "variants": tables.changes([n for n in variants.VARIANTS if n in swept]),
+        "precision": tables.precision(),
+        "runs": tables.runs(swept),
+        "machine": tables.machine("shapes"),
+    }
+
+
+def write(path: pathlib.Path, made: dict[str, str]) -> pathlib.Path:
+    """Puts each table between `<!-- name -->` and `<!-- end -->` of a file.
+
+    Raises:
+        ValueError: If the file lacks a mark.
+    """
+    text = path.read_text()
+    for name, block in made.items():
+        mark = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        if not mark.search(text):
+            raise ValueError(f"{path} has no mark <!-- {name} --> … <!-- end -->.")
+        text = mark.sub(lambda m, block=block: m[1] + block + m[2], text)
+    files.write(path, text.encode())
+    return path
+
+
+def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib.Path]:
+    """Draws the findings and the figures of their sweeps, as PNG."""
+    made = {}
+    with matplotlib.style.context(["default", style.RC]):
+        made["findings"] = forest.forest(found)
+        for name, (sweep, figure) in FIGURES.items():
+            results = tables_of.read(sweeps.FOLDER / sweep)
+            made[name] = figures.FIGURES[figure](results)[figure]
+        return [_save(made[name], folder / f"{name}.png") for name in made]
+
+
+def _save(figure: style.Figure, path: pathlib.Path) -> pathlib.Path:
+    with tempfile.TemporaryDirectory() as folder:
+        png, _ = style.save(figure, pathlib.Path(folder) / path.stem)
+        files.write(path, png.read_bytes())
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Which of the paper's findings R1–R13 a sweep decides, and all of them together."""
+
+import math
+from collections.abc import Callable
+
+from experiments.findings import estimators, plane, shapes, sweeps
+from experiments.findings.effects import Finding
+from experiments.findings.sweeps import Sweep
+
+_LEAST_SEEDS = 2  # of an interval
+_GAUSSIAN = {"alpha_beta", "beta_vae", "vae"}
+
+
+def findings() -> list[Finding]:
+    """All, from the sweeps that are kept, in the order of their numbers."""
+    gaussian, tails = sweeps.read("shapes"), sweeps.read("student")
+    more = sweeps.read("betas")
+    over_beta = more._replace(runs=gaussian.runs + more.runs, name="betas")
+    found = [shapes.isotropic(over_beta), shapes.cost_of_tails(tails, gaussian)]
+    found[0] = found[0]._replace(sweeps=("shapes", "betas"))
+    for sweep in (gaussian, tails, *map(sweeps.read, ("pinwheel", "entropy", "tc"))):
+        found += [f for f in of(sweep) if f.name != "R1"]
+    found += estimators.findings()
+    return sorted(found, key=lambda finding: int(finding.name[1:]))
+
+
+def of(sweep: Sweep) -> list[Finding]:
+    """Those that the settings of one sweep suffice for; none of a single seed."""
+    if not sweep.runs or len({run["seed"] for run in sweep.runs}) < _LEAST_SEEDS:
+        return []
+    varying = sweeps.varying(sweep)
+    families: list[tuple[set[str], Callable[[Sweep], list[Finding]]]] = [
+        ({"prior", "beta"}, _of_priors),
+        ({"df"}, _of_tails),
+        ({"alpha", "beta"}, _of_the_plane),
+        ({"objective", "beta"}, _of_objectives),
+        ({"alpha", "beta", "gamma"}, _of_weights),
+    ]
+    return [f for axes, made in families if varying <= axes for f in made(sweep)]
+
+
+def _of_priors(sweep: Sweep) -> list[Finding]:
+    priors, betas = sweeps.names(sweep, "prior"), sweeps.levels(sweep, "beta")
+    gaussian = sweeps.names(sweep, "objective") <= _GAUSSIAN
+    if not gaussian or "isotropic" not in priors or "mig" not in sweep.runs[0]:
+        return []
+    found = [shapes.isotropic(sweep)] if len(betas) > 1 else []
+    for name, prior in (("R2", "pca"), ("R3", "learned")):
+        found += [shapes.anisotropic(name, prior, sweep)] if prior in priors else []
+    return found
+
+
+def _of_tails(sweep: Sweep) -> list[Finding]:
+    dfs = sweeps.levels(sweep, "df")
+    scored = "kim_mnih_pruned_transport" in sweep.runs[0]
+    return [shapes.student_t(sweep)] if scored and math.inf in dfs[1:] else []
+
+
+def _of_the_plane(sweep: Sweep) -> list[Finding]:
+    if "kl_prior_aggregate" not in sweep.runs[0]:
+        return []
+    betas, alphas = len(plane.over_beta(sweep)), len(plane.over_alpha(sweep))
+    found = [plane.overlap(sweep)] if betas > 1 else []
+    found += [plane.too_large(sweep)] if betas > 2 else []
+    return found + ([plane.match(sweep), plane.meaning(sweep)] if alphas > 1 else [])
+
+
+def _of_objectives(sweep: Sweep) -> list[Finding]:
+    both = sweeps.names(sweep, "objective") == {"beta_vae", "entropy_regularised"}
+    return [shapes.equivalence(sweep)] if both else []
+
+
+def _of_weights(sweep: Sweep) -> list[Finding]:
+    start = {"alpha": 1.0, "beta": 4.0, "gamma": 1.0}
+    decided = (
+        sweeps.names(sweep, "objective") == {"beta_tcvae"} and "mig" in (sweep.runs[0])
+    )
+    from_there = any(
+        all(run[name] == value for name, value in start.items()) for run in sweep.runs
+    )
+    several = len(sweeps.varying(sweep)) > 0
+    return [shapes.weights(sweep)] if decided and from_there and several else []

@@ -1,0 +1,111 @@
+"""R6–R9: what α and β do to q(z) under a prior of clusters, where q(z) is exact.
+
+Source: Mathieu et al. 2018, Sec. 5.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from experiments.findings import sweeps
+from experiments.findings.effects import ABOVE, BELOW, SHOWN, Finding, compared, gap
+from experiments.findings.sweeps import Sweep
+
+_LEAST = 2.0  # nats of I(z; n): more than log 4, the cluster alone
+Settings = Sequence[dict[str, float]]
+
+
+def over_beta(sweep: Sweep) -> Settings:
+    """The settings with α = 0, as β grows."""
+    betas = sweeps.levels(sweep, "beta", alpha=0.0)
+    return [{"beta": beta, "alpha": 0.0} for beta in betas if beta]
+
+
+def over_alpha(sweep: Sweep) -> Settings:
+    """The settings with β = 0, as α grows."""
+    alphas = sweeps.levels(sweep, "alpha", beta=0.0)
+    return [{"beta": 0.0, "alpha": alpha} for alpha in alphas if alpha]
+
+
+def overlap(sweep: Sweep) -> Finding:
+    """R6."""
+    settings = over_beta(sweep)
+    spread = _steps(sweep, "log_det", ABOVE, settings)
+    known = _steps(sweep, "mutual_information", BELOW, settings)
+    parts = [(f"log|S|, {label}", *rest) for label, *rest in spread]
+    parts += [(f"I(z; n), {label}", *rest) for label, *rest in known]
+    return Finding(
+        "R6",
+        "pinwheel, α = 0: encodings widen and overlap more as β grows",
+        "change of log|S| and of I(z; n), nats",
+        (sweep.name,),
+        compared(parts),
+    )
+
+
+def too_large(sweep: Sweep) -> Finding:
+    """R7, beside the best of the β between, by both directions of the KL."""
+    settings = over_beta(sweep)
+    inclusive = [sweeps.values(sweep, "kl_prior_aggregate", **s) for s in settings]
+    exclusive = []
+    for setting in settings:  # E KL(q(z|x) ‖ p(z)) = I(z; n) + KL(q(z) ‖ p(z))
+        whole = sweeps.values(sweep, "kl", **setting)
+        known = sweeps.values(sweep, "mutual_information", **setting)
+        exclusive.append({seed: whole[seed] - known[seed] for seed in whole})
+    parts = []
+    for label, levels in (("KL(p ‖ q)", inclusive), ("KL(q ‖ p)", exclusive)):
+        means = [np.mean(list(level.values())) for level in levels[1:-1]]
+        least = 1 + int(np.argmin(means))
+        for place in (0, -1):
+            ends = f"{settings[place]['beta']:g} − {settings[least]['beta']:g}"
+            gaps = sweeps.paired(levels[place], levels[least])
+            parts.append((f"{label}, β = {ends}", ABOVE, gaps))
+    return Finding(
+        "R7",
+        "pinwheel, α = 0: too large a β destroys the match with p(z) again",
+        "mismatch of q(z) and p(z), nats, beside the best β between",
+        (sweep.name,),
+        compared(parts),
+    )
+
+
+def match(sweep: Sweep) -> Finding:
+    """R8."""
+    return Finding(
+        "R8",
+        "pinwheel, β = 0: the match with p(z) improves steadily with α",
+        "change of KL(p(z) ‖ q(z)), exact, nats",
+        (sweep.name,),
+        compared(_steps(sweep, "kl_prior_aggregate", BELOW, over_alpha(sweep))),
+    )
+
+
+def meaning(sweep: Sweep) -> Finding:
+    """R9."""
+    settings = over_alpha(sweep)
+    last = sweeps.values(sweep, "mutual_information", **settings[-1])
+    above = np.array(list(last.values())) - _LEAST
+    changes = _steps(sweep, "mutual_information", SHOWN, settings)
+    return Finding(
+        "R9",
+        "pinwheel, β = 0: a large α does not make encodings meaningless",
+        f"I(z; n) beyond {_LEAST:g} nats, and its changes, nats",
+        (sweep.name,),
+        compared([(f"α = {settings[-1]['alpha']:g}", ABOVE, above), *changes]),
+    )
+
+
+def _steps(
+    sweep: Sweep, score: str, wanted: str, settings: Settings
+) -> list[tuple[str, str, np.ndarray]]:
+    """From each setting to the next."""
+    (axis,) = (name for name in settings[0] if settings[0][name] != settings[1][name])
+    letter = {"beta": "β", "alpha": "α"}[axis]
+    return [
+        (
+            f"{letter} = {low[axis]:g} → {high[axis]:g}",
+            wanted,
+            gap(sweep, score, high, low),
+        )
+        for low, high in zip(settings[:-1], settings[1:], strict=True)
+    ]

@@ -1,0 +1,143 @@
+"""The tables of finished sweeps, as far as a finding needs them.
+
+A folder of `experiments/findings/sweeps/` holds config.json, env.json, settings.json,
+scores.csv and summary.csv of a sweep, or bias.csv of `python -m experiments.bias`.
+"""
+
+import csv
+import json
+import pathlib
+import shutil
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.drawing import files
+
+FOLDER = pathlib.Path(__file__).parent / "sweeps"
+KEPT = ("config.json", "env.json", "settings.json", "scores.csv", "summary.csv")
+_BIAS = "bias.csv"
+
+
+class Sweep(NamedTuple):
+    """One sweep: what was run, where, and the scores of the runs that did not fail."""
+
+    name: str
+    config: dict[str, Any]
+    env: dict[str, Any]
+    runs: list[dict[str, files.Value]]
+    failed: int
+    columns: list[str]  # of the settings
+
+
+def read(name: str, folder: pathlib.Path = FOLDER) -> Sweep:
+    """Reads a sweep.
+
+    Raises:
+        ValueError: In one line, for a folder or a file that cannot be used.
+    """
+    results = files.read(folder / name)
+    if not results.scores:
+        raise ValueError(f"{folder / name} has no scores.csv, or it is empty.")
+    return of(results, name, json.loads((folder / name / "env.json").read_text()))
+
+
+def of(results: files.Results, name: str, env: dict[str, Any]) -> Sweep:
+    """The sweep of a folder that has been read."""
+    runs = list((results.scores or {}).values())
+    fine = [run for run in runs if run["status"] == "ok"]
+    columns = list(results.settings[0]) if results.settings else []
+    return Sweep(name, results.config, env, fine, len(runs) - len(fine), columns)
+
+
+def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
+    """Copies the small files of a workdir; returns where to.
+
+    Raises:
+        ValueError: For a workdir that lacks one of them.
+    """
+    names = [_BIAS] if (workdir / _BIAS).is_file() else KEPT
+    missing = [name for name in names if not (workdir / name).is_file()]
+    if missing:
+        raise ValueError(f"{workdir} has no {missing[0]}; expected a finished sweep.")
+    kept = folder / workdir.resolve().name
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copyfile(workdir / name, kept / name)
+    return kept
+
+
+def values(sweep: Sweep, score: str, **setting: files.Value) -> dict[float, float]:
+    """A score by seed, of the runs of one setting.
+
+    Raises:
+        ValueError: If no run has the setting and the score.
+    """
+    found = {
+        run["seed"]: run[score]
+        for run in sweep.runs
+        if all(run[name] == value for name, value in setting.items())
+        and isinstance(run.get(score), float)
+    }
+    if not found:
+        raise ValueError(f"{sweep.name} has no run with {score} and {setting}.")
+    return found
+
+
+def varying(sweep: Sweep) -> set[str]:
+    """The columns in which settings differ."""
+    return {n for n in sweep.columns if len({run[n] for run in sweep.runs}) > 1}
+
+
+def levels(sweep: Sweep, column: str, **setting: files.Value) -> list[float]:
+    """The numbers of a column in order, of the runs of some settings."""
+    found = {
+        run[column]
+        for run in sweep.runs
+        if all(run[name] == value for name, value in setting.items())
+    }
+    return sorted(value for value in found if isinstance(value, float))
+
+
+def names(sweep: Sweep, column: str) -> set[str]:
+    """The words of a column."""
+    return {str(run[column]) for run in sweep.runs}
+
+
+def paired(above: dict[float, float], below: dict[float, float]) -> np.ndarray:
+    """Differences `[n]` of the seeds that both have, in their order."""
+    seeds = sorted(above.keys() & below.keys())
+    return np.array([above[seed] - below[seed] for seed in seeds])
+
+
+def slope(levels: dict[float, dict[float, float]]) -> np.ndarray:
+    """Least-squares slopes `[n]` over the levels, a slope for each seed.
+
+    Args:
+        levels: Scores by seed, for each level.
+    """
+    seeds = sorted(set.intersection(*(set(scores) for scores in levels.values())))
+    x = np.array(list(levels)) - np.mean(list(levels))
+    y = np.array([[scores[seed] for seed in seeds] for scores in levels.values()])
+    return x @ y / (x @ x)
+
+
+def bias(
+    name: str,
+    *,
+    batch: int,
+    estimator: str,
+    quantity: str,
+    folder: pathlib.Path = FOLDER,
+) -> dict[str, str]:
+    """The row of bias.csv of one estimate.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    wanted = {"batch": str(batch), "estimator": estimator, "quantity": quantity}
+    with open(folder / name / _BIAS, newline="") as file:
+        for row in csv.DictReader(file):
+            if wanted.items() <= row.items():
+                return row
+    raise ValueError(f"{folder / name / _BIAS} has no row with {wanted}.")

@@ -1,0 +1,133 @@
+"""The tables of RESULTS.md."""
+
+import math
+from collections.abc import Sequence
+
+from experiments.findings import sweeps, variants
+from experiments.findings.effects import Comparison, Finding
+
+
+def overview(findings: Sequence[Finding]) -> str:
+    """A row per finding: the statement, its first effect, the verdict."""
+    head = ["", "the statement", "of", "first effect", "all effects", "verdict"]
+    rows = []
+    for finding in findings:
+        first = finding.comparisons[0]
+        rows.append(
+            [
+                f"[{finding.name}](#{finding.name.lower()})",
+                finding.statement,
+                finding.measure,
+                f"{first.label}: {effect(first)}",
+                f"[{len(finding.comparisons)}](#{finding.name.lower()})",
+                f"**{finding.verdict}**",
+            ]
+        )
+    return _markdown(head, rows)
+
+
+def details(findings: Sequence[Finding]) -> str:
+    """A section per finding with all its comparisons."""
+    parts = []
+    for finding in findings:
+        head = [finding.measure, "effect, 95 % together", "expected", "", "n"]
+        rows = [
+            [
+                c.label,
+                effect(c),
+                c.wanted or "–",
+                ("yes" if c.agrees else "no") if c.wanted else "",
+                str(c.n),
+            ]
+            for c in finding.comparisons
+        ]
+        statement = finding.statement[0].upper() + finding.statement[1:]
+        parts.append(
+            f"### {finding.name}\n\n{statement}: **{finding.verdict}**. From "
+            f"{', '.join(f'`{name}`' for name in finding.sweeps)}.\n\n"
+            + _markdown(head, rows)
+        )
+    return "\n\n".join(parts)
+
+
+def runs(names: Sequence[str]) -> str:
+    """What was run: command, runs, failed, time, revision."""
+    head = ["sweep", "command", "runs", "failed", "minutes", "revision"]
+    rows = []
+    for name in names:
+        sweep = sweeps.read(name)
+        command = " ".join(
+            word
+            for word in sweep.env["command"]
+            if word.startswith("--") and not word.startswith("--workdir")
+        )
+        seconds = sweep.env.get("seconds")
+        rows.append(
+            [
+                f"`{name}`",
+                f"`{command}`",
+                str(len(sweep.runs) + sweep.failed),
+                str(sweep.failed),
+                f"{seconds / 60:.0f}" if seconds else "–",
+                str(sweep.env["revision"]),
+            ]
+        )
+    return _markdown(head, rows)
+
+
+def machine(name: str) -> str:
+    """Where a sweep ran, in one line."""
+    env = sweeps.read(name).env
+    packages = ", ".join(f"{k} {v}" for k, v in env["packages"].items())
+    devices = f"{len(env['devices'])} × {env['devices'][0]}"
+    return f"{env['machine']}, {devices}; Python {env['python']}, {packages}."
+
+
+def changes(names: list[str]) -> str:
+    """The variants of Figure 1, left, score by score."""
+    head = ["", "seeds", "−log p(x∣z)", "score", *variants.COMPARED]
+    rows, before = [], ""
+    for line in variants.lines(names):
+        new = line.variant != before
+        before = line.variant
+        start = [line.variant, str(line.seeds), _plus_minus(*line.reconstruction, "")]
+        rows.append(
+            [*(start if new else [""] * 3), line.score]
+            + [_plus_minus(*found) for found in line.effects]
+        )
+    return _markdown(head, rows)
+
+
+def precision() -> str:
+    """bfloat16 minus float32, the mean over six settings, paired by seed."""
+    found = variants.precision(sweeps.read("bfloat16"), sweeps.read("shapes"))
+    rows = [
+        [score.replace("_", " "), _plus_minus(mean, half), str(n)]
+        for score, mean, half, n in found
+    ]
+    return _markdown(["bfloat16 − float32", "95 % together", "seeds"], rows)
+
+
+def effect(comparison: Comparison) -> str:
+    """An effect with its interval, to the digits that the interval supports."""
+    if not math.isclose(
+        comparison.high - comparison.mean,
+        comparison.mean - comparison.low,
+        rel_tol=1e-6,
+        abs_tol=1e-9,
+    ):
+        ends = f"{comparison.low:.2f} … {comparison.high:.2f}"
+        return f"{comparison.mean:.2f} ({ends})"
+    return _plus_minus(comparison.mean, comparison.high - comparison.mean)
+
+
+def _plus_minus(mean: float, half: float, sign: str = "+") -> str:
+    digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
+    # Of −0.000 the sign says nothing.
+    rounded = round(mean, digits) + 0.0
+    return f"{rounded:{sign}.{digits}f} ± {half:.{digits}f}".replace("-", "−")
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

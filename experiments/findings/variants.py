@@ -1,0 +1,95 @@
+"""What changes the answer: the same comparisons under other settings."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments import summary
+from experiments.findings import effects, sweeps
+from experiments.findings.sweeps import Sweep
+
+# Sweep → what differs from shapes_anisotropic.py:laptop.
+VARIANTS = {
+    "shapes": "as `:laptop`: learning rate 2e-3, 2,500 steps",
+    "lr5e-4": "learning rate 5e-4 (the authors' code)",
+    "lr1e-4": "learning rate 1e-4 (the text)",
+    "long": "10,000 steps",
+    "ranks": "PCA ranks of the authors' code",
+    "bfloat16": "products in bfloat16",
+}
+_ONE, _FOUR = {"beta": 1.0}, {"beta": 4.0}
+_ISOTROPIC = {"prior": "isotropic"}
+# Heading → the two settings that are compared.
+COMPARED = {
+    "R1: isotropic, β = 4 − 1": (_ISOTROPIC | _FOUR, _ISOTROPIC | _ONE),
+    "R2: PCA, β = 1": ({"prior": "pca"} | _ONE, _ISOTROPIC | _ONE),
+    "R2: PCA, β = 4": ({"prior": "pca"} | _FOUR, _ISOTROPIC | _FOUR),
+    "R3: learned, β = 1": ({"prior": "learned"} | _ONE, _ISOTROPIC | _ONE),
+    "R3: learned, β = 4": ({"prior": "learned"} | _FOUR, _ISOTROPIC | _FOUR),
+}
+SCORES = {
+    "kim_mnih_pruned": "Kim & Mnih, pruned",
+    "kim_mnih_authors": "Kim & Mnih, all latents",
+    "mig": "MIG",
+}
+
+
+class Line(NamedTuple):
+    """One variant and one score: means ± half-widths of the comparisons."""
+
+    variant: str
+    seeds: int
+    reconstruction: tuple[float, float]  # isotropic, β = 1: mean and half-width, nats
+    score: str
+    effects: list[tuple[float, float]]  # in the order of COMPARED
+
+
+def lines(names: list[str]) -> Iterator[Line]:
+    """The variants that were run, each by every score, corrected within a line."""
+    for name in names:
+        sweep = sweeps.read(name)
+        first = sweeps.values(sweep, "reconstruction", **_ISOTROPIC, **_ONE)
+        level = _mean_and_half(np.array(list(first.values())), 1)
+        for score, label in SCORES.items():
+            effects = [
+                _mean_and_half(effects.gap(sweep, score, *sides), len(COMPARED))
+                for sides in COMPARED.values()
+            ]
+            yield Line(VARIANTS[name], len(first), level, label, effects)
+
+
+def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, int]]:
+    """Scores of one sweep minus those of another, the mean over settings by seed.
+
+    Args:
+        sweep: In another precision, of settings that both have.
+        reference: In float32, of the same seeds.
+
+    Returns:
+        Score, mean difference, half-width for all together, and seeds.
+    """
+    names = [name for name in ("loss", "reconstruction", "kl") if name in sweep.runs[0]]
+    names += SCORES
+    rows = []
+    for score in names:
+        ours, theirs = _by_seed(sweep, score), _by_seed(reference, score)
+        gaps = sweeps.paired(ours, theirs)
+        rows.append((score, *_mean_and_half(gaps, len(names)), len(gaps)))
+    return rows
+
+
+def _by_seed(sweep: Sweep, score: str) -> dict[float, float]:
+    """The mean over the settings of each seed."""
+    found: dict[float, list[float]] = {}
+    for run in sweep.runs:
+        seed, value = run["seed"], run[score]
+        assert isinstance(seed, float)
+        assert isinstance(value, float)
+        found.setdefault(seed, []).append(value)
+    return {seed: float(np.mean(values)) for seed, values in found.items()}
+
+
+def _mean_and_half(values: np.ndarray, comparisons: int) -> tuple[float, float]:
+    mean, _, _, high = summary.interval(values, comparisons=comparisons)
+    return mean, high - mean

@@ -1,0 +1,60 @@
+"""Which of the paper's findings hold in a folder of results."""
+
+from typing import Any
+
+from experiments.drawing import files
+from experiments.findings import claims, sweeps, tables
+from experiments.findings.effects import Finding
+from experiments.report.markup import Html, box, join, tag
+
+_NOTE = (
+    "Effects are paired by seed; the intervals of a finding hold together with 95 % "
+    "(Bonferroni). A finding holds if every whole interval is where it is expected."
+)
+
+
+def table(results: files.Results, env: dict[str, Any], name: str) -> Html:
+    """A row per finding, its effects behind it; nothing if the settings decide none."""
+    if not results.scores:
+        return Html("")
+    found = claims.of(sweeps.of(results, name, env))
+    if not found:
+        return Html("")
+    head = [tag("th", words, scope="col") for words in ("", "the paper", "here")]
+    return join(
+        tag("p", _NOTE, class_="note"),
+        box(
+            tag(
+                "table",
+                tag("thead", tag("tr", *head)),
+                tag("tbody", *map(_row, found)),
+                class_="findings",
+            ),
+            f"Findings: {name}",
+        ),
+    )
+
+
+def _row(finding: Finding) -> Html:
+    lines = [
+        tag(
+            "tr",
+            tag("th", c.label, scope="row"),
+            tag("td", tables.effect(c)),
+            tag("td", f"expected {c.wanted}" if c.wanted else ""),
+            tag("td", ("yes" if c.agrees else "no") if c.wanted else ""),
+        )
+        for c in finding.comparisons
+    ]
+    effects = tag(
+        "details",
+        tag("summary", finding.measure),
+        tag("table", tag("tbody", *lines), class_="effects"),
+    )
+    statement = finding.statement[:1].upper() + finding.statement[1:]
+    return tag(
+        "tr",
+        tag("th", finding.name, scope="row"),
+        tag("td", statement, effects, class_="word"),
+        tag("td", tag("strong", finding.verdict), class_="word"),
+    )
