@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import algebra, columns, kinds, runs, schedules
+from experiments import algebra, catalogue, columns, kinds, runs, schedules
 
 FIGURES = (
     *("reconstruction_vs_score", "aggregate_posterior", "prior_density", "traversals"),
@@ -25,10 +25,10 @@ AXES = {
     "gamma": "objective.gamma",
 }
 _CHOICES = {
-    "data.name": ("dsprites", "pinwheel", "fashion_mnist"),
-    "data.source": ("rendered", "file", "tfds"),
-    "data.side": (8, 16, 32, 64),
-    "model.network": ("conv", "dense"),
+    "data.name": catalogue.NAMES,
+    "data.source": ("rendered", "file", "tfds", "auto"),
+    "data.side": (0, *catalogue.SIDES),
+    "model.network": ("conv", "dense", "auto"),
     "model.channels": ("text", "kim_mnih"),
     "model.likelihood": ("bernoulli", "gaussian"),
     "model.scale": ("exp", "softplus"),
@@ -51,7 +51,7 @@ _SOME_OF = {
     "prior.name": algebra.PRIORS,
     "objective.name": tuple(algebra.OBJECTIVES),
     "objective.divergence": algebra.DIVERGENCES,
-    "evaluate.metrics": ("mig", "modularity", "infom", "infoc", "sap", "hoyer"),
+    "evaluate.metrics": columns.METRICS,
     "figures": FIGURES,
     "figure_sweeps": tuple(AXES),
     "figure_score": tuple(columns.COLUMNS),

@@ -5,13 +5,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from decomp.datasets import dsprites_render
-from experiments import algebra
+from experiments import algebra, catalogue
 
 _MOST_RUNS = 1_000_000
 _ARMS = 4  # of the pinwheel
-_WIDTH = {"pinwheel": 2, "fashion_mnist": 28 * 28}  # values of x; dsprites: side²
-_RENDERED = {"dsprites": dsprites_render.NUM_IMAGES, "fashion_mnist": 60_000}
 
 
 def number_of_runs(config: ConfigDict, axes: list[int]) -> None:
@@ -50,15 +47,15 @@ def check(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
 
 def _points(config: ConfigDict) -> int:
     """The number of points that the config tells, or 0 if only a file does."""
-    name, points = config.data.name, config.data.points
-    if name == "pinwheel" and (points % _ARMS or not points):
+    known_of, points = catalogue.SETS[config.data.name], config.data.points
+    if catalogue.is_plane(config.data) and (points % _ARMS or not points):
         raise ValueError(
             f"data.points expects a multiple of {_ARMS}, the arms of a pinwheel; "
             f"got {points}."
         )
-    rendered = config.data.source == "rendered"
-    known = points or (_RENDERED[name] if rendered else 0)
-    most = {"data.points": _RENDERED[name] if name == "dsprites" else math.inf}
+    rendered = catalogue.source(config.data) == "rendered"
+    known = points or (known_of.rendered if rendered else 0)
+    most = {"data.points": known_of.most or math.inf}
     if known:
         most |= {"train.batch_size": known, "evaluate.points": known}
     for field, limit in most.items():
@@ -89,7 +86,9 @@ def _principal_axes(config: ConfigDict, points: int) -> None:
     """A prior of principal variances needs as many axes as latents."""
     if not {"pca", "learned"} & set(config.prior.name):
         return
-    width = min(_WIDTH.get(config.data.name, config.data.side**2), points - 1)
+    plane, shape = catalogue.is_plane(config.data), catalogue.shape(config.data)
+    values = 2 if plane else math.prod(shape) if shape else points
+    width = min(values, points - 1)
     most = width // 2 if config.prior.pca_ranks == "released_code" else width
     if config.model.latents > most:
         raise ValueError(

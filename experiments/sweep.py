@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import data as data_lib
-from experiments import evaluate, optimisers, runs, train
+from experiments import evaluate, loaders, metrics, optimisers, runs, train
 from experiments import problem as problems
 from experiments.data import Data
 from experiments.problem import Problem, Setting
@@ -41,7 +41,7 @@ def make(
     Raises:
         ValueError: For data that do not fit the config.
     """
-    data = data_lib.load(config)
+    data = loaders.load(config)
     size, batch = len(data.points), config.train.batch_size
     if batch > size:
         raise ValueError(
@@ -53,6 +53,8 @@ def make(
             f"train.epochs expects a step or more, {size // batch} make an epoch; "
             f"got {config.train.epochs}."
         )
+    if data.shape:
+        metrics.chosen(config.evaluate.metrics, data.factors.shape[1])
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
     problem = problems.make(config, data)
     return Sweep(

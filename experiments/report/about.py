@@ -148,8 +148,8 @@ def _settings(results: files.Results) -> str:
 
 def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
     data, model, train = (_part(config, name) for name in ("data", "model", "train"))
-    images = data.get("name") == "dsprites"
-    side = f"{data.get('side')}×{data.get('side')} pixels" if images else ""
+    scaled = data.get("name") not in ("pinwheel", "fashion_mnist") and data.get("side")
+    side = f"{data.get('side')}×{data.get('side')} pixels" if scaled else ""
     source = str(data.get("source", "")) if data.get("name") != "pinwheel" else ""
     hidden = model.get("hidden")
     dense = model.get("network") == "dense" and isinstance(hidden, list)
