@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from decomp.datasets import dsprites_render
+from decomp.datasets import dsprites_render, heads
 
 SIDES = (8, 16, 32, 64)  # to which images are averaged down
+LOOKS = ("plain", "colour", "noise")  # of dSprites; all but the first have colours
 PLANE = "plane"  # labels of points that are no images
 
 
@@ -23,6 +24,8 @@ class Known(NamedTuple):
     rendered: int = 0  # images if they are drawn, and data.points is 0
     most: int = 0  # images if there can be no more
     labels: str = "factors"  # factors | class | none | file (it tells) | plane
+    grid: tuple[tuple[str, int], ...] = ()  # factors and classes; once each if rendered
+    looks: tuple[str, ...] = ("plain",)  # of data.look
 
 
 SETS = {
@@ -32,10 +35,22 @@ SETS = {
         scaled=True,
         rendered=dsprites_render.NUM_IMAGES,
         most=dsprites_render.NUM_IMAGES,
+        grid=tuple(
+            zip(dsprites_render.FACTOR_NAMES, dsprites_render.FACTOR_SIZES, strict=True)
+        ),
+        looks=LOOKS,
     ),
     "pinwheel": Known(("rendered",), labels=PLANE),
     "fashion_mnist": Known(
         ("rendered", "file", "tfds"), (28, 28, 1), rendered=60_000, labels="class"
+    ),
+    "heads": Known(
+        ("rendered",),
+        (64, 64, 1),
+        scaled=True,
+        rendered=heads.NUM_IMAGES,
+        most=heads.NUM_IMAGES,
+        grid=tuple(zip(heads.FACTOR_NAMES, heads.FACTOR_SIZES, strict=True)),
     ),
     "shapes3d": Known(("file", "tfds"), (64, 64, 3), scaled=True, most=480_000),
     "small_norb": Known(("file", "tfds"), (64, 64, 1), scaled=True, most=48_600),
@@ -63,9 +78,12 @@ def source(data: ConfigDict) -> str:
 def shape(data: ConfigDict) -> tuple[int, ...]:
     """(H, W, C) of the images; () for points of the plane and where a file tells."""
     known = SETS[data.name]
-    if known.scaled and data.side:
-        return data.side, data.side, known.shape[2]
-    return known.shape
+    if not known.scaled:
+        return known.shape
+    height, width, channels = known.shape
+    if data.side:
+        height = width = data.side
+    return height, width, channels if data.look == LOOKS[0] else 3
 
 
 def is_plane(data: ConfigDict) -> bool:

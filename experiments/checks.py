@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, catalogue, columns
+from experiments import algebra, catalogue, columns, grids
 
 
 def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
@@ -139,8 +139,15 @@ def _data(config: ConfigDict) -> None:
             "model.network = conv expects images of 64×64 pixels; got data.name = "
             f"{config.data.name} of {size}, which dense takes."
         )
+    looks = catalogue.SETS[config.data.name].looks
+    if config.data.look not in looks:
+        raise ValueError(
+            f"data.look expects one of {looks} for data.name = {config.data.name}; got "
+            f"{config.data.look}."
+        )
     _labels(config)
     _source(config)
+    grids.check(config)
 
 
 def _labels(config: ConfigDict) -> None:

@@ -26,6 +26,7 @@ Scores = dict[str, jax.Array]
 class Options(NamedTuple):
     """Static sizes of the evaluation; the fields of `config.evaluate`."""
 
+    images: str
     points: int
     batch_size: int
     votes: int

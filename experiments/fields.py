@@ -26,6 +26,7 @@ AXES = {
 }
 _CHOICES = {
     "data.name": catalogue.NAMES,
+    "data.look": catalogue.LOOKS,
     "data.source": ("rendered", "file", "tfds", "auto"),
     "data.side": (0, *catalogue.SIDES),
     "model.network": ("conv", "dense", "auto"),
@@ -43,6 +44,7 @@ _CHOICES = {
         for name in algebra.Weights._fields
     },
     "train.optimiser": ("adam", "amsgrad_torch"),
+    "evaluate.images": ("trained", "all", "held_out"),
     "runs.layout": runs.LAYOUTS,
     "figure_line": tuple(AXES),
     "figure_label": tuple(AXES),
@@ -63,6 +65,7 @@ _POSITIVE = (
     *("objective.prior_count", "objective.samples"),
     *("objective.warm_up", "objective.cycles", "prior.components"),
     *("prior.spike_scale", "prior.slab_scale", "critic.learning_rate"),
+    "data.correlation",
 )
 _NOT_NEGATIVE = (
     *("rng", "first_seed", "data.points", "data.rate", "data.radial_std"),
@@ -102,6 +105,8 @@ _AT_MOST = {
     "evaluate.samples_per_point": 10_000,
 }
 _TUPLES = {
+    "data.correlated": str,
+    "data.held_out": str,
     "prior.name": str,
     "prior.df": float,
     "prior.spike": float,
@@ -120,6 +125,7 @@ _TUPLES = {
     "figure_score": str,
 }
 _MAY_BE_EMPTY = (
+    *("data.correlated", "data.held_out"),
     *("prior.groups", "objective.groups", "figures", "figure_sweeps", "figure_score"),
 )
 _WHOLE = 2**31 - 1  # the largest that int32 holds

@@ -8,7 +8,6 @@ from ml_collections import ConfigDict
 
 from decomp.datasets import (
     celeb_a,
-    dsprites,
     fashion_mnist,
     garments,
     images,
@@ -17,7 +16,7 @@ from decomp.datasets import (
     shapes3d,
     small_norb,
 )
-from experiments import catalogue
+from experiments import catalogue, grids, rendered
 from experiments import data as data_lib
 from experiments.data import Data
 from experiments.progress import say
@@ -35,27 +34,24 @@ def load(config: ConfigDict) -> Data:
     return LOADERS[config.data.name](data_key, config)
 
 
-def sprites(key: jax.Array, config: ConfigDict) -> Data:
-    """The images of dSprites, packed, or averaged down to a smaller side."""
-    packed, factors = _packed(key, config)
-    side = config.data.side or 64
-    data = Data(
-        packed,
-        factors,
-        (side, side, 1),
-        dsprites.unpack,
-        factor_names=dsprites.FACTOR_NAMES,
-    )
-    if catalogue.source(config.data) == "rendered" and not config.data.points:
-        data = data._replace(kept_as=f"dsprites-{side}")
-    if side == 64:
-        return data
-    pixels = (64 // side) ** 2
-    return data._replace(
-        points=dsprites.pooled(packed, side=side),
-        decode=data_lib.shares(pixels),
-        pixels_per_value=pixels,
-    )
+def scored(key: jax.Array, config: ConfigDict, data: Data) -> Data:
+    """The images to score of a validated config.
+
+    Args:
+        key: Consumed.
+        config: `evaluate.images` and `evaluate.points` choose.
+        data: Those trained on.
+
+    Returns:
+        A part of `data`, or other images of its grid; then without the factors that
+        have one class in all of them, which nothing can be told of.
+    """
+    if config.evaluate.images == "trained":
+        return data_lib.subset(data, key, config.evaluate.points)
+    found = rendered.AT_PLACES[config.data.name](grids.scored(key, config), config)
+    varied = (found.factors != found.factors[:1]).any(axis=0)
+    names = np.asarray(found.factor_names)[varied].tolist()
+    return found._replace(factors=found.factors[:, varied], factor_names=tuple(names))
 
 
 def plane(key: jax.Array, config: ConfigDict) -> Data:
@@ -136,30 +132,11 @@ def _chosen(key: jax.Array, config: ConfigDict) -> raster.Choose:
     return choose
 
 
-def _packed(key: jax.Array, config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
-    """Packed dSprites images and their classes: the whole set or a random subset."""
-    source = catalogue.source(config.data)
-    if source == "rendered" and config.data.points:
-        classes = dsprites.factor_classes()
-        if config.data.points > len(classes):
-            raise ValueError(
-                f"data.points expects at most {len(classes)}; got {config.data.points}."
-            )
-        order = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-        chosen = order.choice(len(classes), config.data.points, replace=False)
-        classes = classes[np.sort(chosen)]
-        return dsprites.render(classes), classes
-    images = dsprites.load(config.data.path, source=source)
-    chosen = data_lib.choose(
-        key, len(images.packed), config.data.points, field="data.points"
-    )
-    return images.packed[chosen], images.factors[chosen]
-
-
 LOADERS: dict[str, Callable[[jax.Array, ConfigDict], Data]] = {
-    "dsprites": sprites,
+    "dsprites": rendered.sprites,
     "pinwheel": plane,
     "fashion_mnist": clothes,
+    "heads": rendered.faces,
     "shapes3d": photographs,
     "small_norb": photographs,
     "celeb_a": photographs,

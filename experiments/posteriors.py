@@ -165,9 +165,14 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
 
 
 def on_some(work: Sweep, points: int) -> Sweep:
-    """The sweep with a random subset of its data, at most all."""
+    """The sweep with a random subset of its data, at most all.
+
+    Where other images are scored than those trained on, a subset of these.
+    """
     key = jax.random.fold_in(jax.random.key(work.config.rng), 3)
-    data = data_lib.subset(work.data, key, min(points, len(work.data.points)))
+    trained = work.config.evaluate.images == "trained"
+    data = work.data if trained else work.scored
+    data = data_lib.subset(data, key, min(points, len(data.points)))
     return work._replace(data=data)
 
 

@@ -86,8 +86,13 @@ def make(config: ConfigDict, data: Data) -> Problem:
         unpack=data.decode,
         outputs=outputs,
         pixels_per_value=data.pixels_per_value,
-        factor_sizes=tuple(int(column.max()) + 1 for column in data.factors.T),
+        factor_sizes=factor_sizes(data),
     )
+
+
+def factor_sizes(data: Data) -> tuple[int, ...]:
+    """The number of classes of each factor."""
+    return tuple(int(column.max()) + 1 for column in data.factors.T)
 
 
 def init(key: jax.Array, problem: Problem, setting: Setting) -> Params:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, catalogue
+from experiments import algebra, catalogue, grids
 
 _MOST_RUNS = 1_000_000
 _ARMS = 4  # of the pinwheel
@@ -47,17 +47,13 @@ def check(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
 
 def _points(config: ConfigDict) -> int:
     """The number of points that the config tells, or 0 if only a file does."""
-    known_of, points = catalogue.SETS[config.data.name], config.data.points
+    points = config.data.points
     if catalogue.is_plane(config.data) and (points % _ARMS or not points):
         raise ValueError(
             f"data.points expects a multiple of {_ARMS}, the arms of a pinwheel; "
             f"got {points}."
         )
-    rendered = catalogue.source(config.data) == "rendered"
-    known = points or (known_of.rendered if rendered else 0)
-    most = {"data.points": known_of.most or math.inf}
-    if known:
-        most |= {"train.batch_size": known, "evaluate.points": known}
+    known, most = _limits(config)
     for field, limit in most.items():
         section, _, field_name = field.partition(".")
         value = config[section][field_name]
@@ -71,6 +67,21 @@ def _points(config: ConfigDict) -> int:
                 f"{section}.points expects 0, which is all, or 2 and more; got 1."
             )
     return known
+
+
+def _limits(config: ConfigDict) -> tuple[int, dict[str, float]]:
+    """The number of points that the config tells, or 0, and the most of each field."""
+    of_set, data = catalogue.SETS[config.data.name], config.data
+    once = data.held_out and not data.correlated  # else some are drawn again
+    trained = grids.images(data) if once else of_set.rendered
+    rendered = catalogue.source(data) == "rendered"
+    known = data.points or (trained if rendered else 0)
+    most = {"data.points": (trained if once else of_set.most) or math.inf}
+    if known:
+        scored = {"all": of_set.rendered, "held_out": grids.held_out(data)}
+        most["train.batch_size"] = known
+        most["evaluate.points"] = scored.get(config.evaluate.images, known)
+    return known, most
 
 
 def _steps(config: ConfigDict, points: int) -> None:

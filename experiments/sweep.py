@@ -9,7 +9,6 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import data as data_lib
 from experiments import evaluate, loaders, metrics, optimisers, runs, train
 from experiments import problem as problems
 from experiments.data import Data
@@ -53,17 +52,20 @@ def make(
             f"train.epochs expects a step or more, {size // batch} make an epoch; "
             f"got {config.train.epochs}."
         )
-    if data.shape:
-        metrics.chosen(config.evaluate.metrics, data.factors.shape[1])
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
+    scored = loaders.scored(subset_key, config, data)
+    if data.shape:
+        metrics.chosen(config.evaluate.metrics, scored.factors.shape[1])
     problem = problems.make(config, data)
+    if config.evaluate.images != "trained":
+        problem = problem._replace(factor_sizes=problems.factor_sizes(scored))
     return Sweep(
         config=config,
         problem=problem,
         settings=problems.setting_arrays(config, data, rows, problem),
         steps=steps,
         data=data,
-        scored=data_lib.subset(data, subset_key, config.evaluate.points),
+        scored=scored,
         workdir=workdir,
     )
 

@@ -20,6 +20,7 @@ FLOORS = [
     | {"experiments.runs", "experiments.startup", "experiments.stop"}
     | {"experiments.lock", "experiments.environment", "experiments.progress"}
     | {"experiments.kinds", "experiments.catalogue", "configs.base"},
+    {"experiments.grids"},
     {"experiments.checks", "experiments.fields", "experiments.sizes"},
     {"experiments.settings", "experiments.files", "experiments.summary"}
     | {"experiments.matching", "experiments.storage", "experiments.shell"}
@@ -28,6 +29,7 @@ FLOORS = [
     {"experiments.data", "experiments.results", "experiments.checkpoint"}
     | {"experiments.workdir"}
     | {"experiments.prior"},
+    {"experiments.rendered"},
     {"experiments.problem", "experiments.mismatch", "experiments.loaders"},
     {"experiments.objective"},
     {"experiments.train", "experiments.evaluate"},

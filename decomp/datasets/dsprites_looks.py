@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-LOOKS = ("plain", "colour", "noise")
 _STEPS = 255  # levels of a channel
 Words = TypeVar("Words", np.ndarray, jax.Array)
 

@@ -12,7 +12,7 @@ every machine draws the same bytes.
 import chex
 import numpy as np
 
-from decomp.datasets import cache, heads_mesh, heads_raster, heads_shape
+from decomp.datasets import cache, heads_mesh, heads_raster, heads_shape, raster
 from decomp.datasets.heads_raster import SIDE
 
 FACTOR_NAMES = ("identity", "azimuth", "elevation", "lighting")
@@ -32,14 +32,22 @@ def factor_classes() -> np.ndarray:
     return np.ascontiguousarray(grid.reshape(len(FACTOR_SIZES), -1).T)
 
 
-def load() -> np.ndarray:
+def load(*, tell: raster.Tell = raster.nothing) -> np.ndarray:
     """The whole set in canonical order, uint8 `[127050, 4096]`.
 
     Drawn once, in about a minute, then kept in `$DECOMP_CACHE` or `~/.cache/decomp`.
+
+    Args:
+        tell: Takes a line before they are drawn.
     """
+
+    def draw() -> np.ndarray:
+        tell(f"  drawing {NUM_IMAGES:,} heads, a minute on a CPU")
+        return render(factor_classes())
+
     return cache.bytes_of(
         cache.folder() / "heads",
-        lambda: render(factor_classes()),
+        draw,
         sha256=SHA256,
         row_bytes=SIDE * SIDE,
     )
@@ -79,27 +87,6 @@ def render(classes: np.ndarray) -> np.ndarray:
         flip = mirrored[members][:, None, None]
         images[members] = np.where(flip, pictures[:, :, ::-1], pictures)
     return images.reshape(len(classes), SIDE * SIDE)
-
-
-def pooled(pixels: np.ndarray, *, side: int) -> np.ndarray:
-    """Means of every square of (64 / side)² pixels, rounded, halves upwards.
-
-    Args:
-        pixels: uint8 `[N, 4096]`.
-        side: Squares along one side: 8, 16, 32 or 64.
-
-    Returns:
-        uint8 `[N, side²]`.
-    """
-    chex.assert_shape(pixels, (None, SIDE * SIDE))
-    width = SIDE // side
-    squares = pixels.reshape(-1, side, width, side, width)
-    sums = np.zeros((len(pixels), side, side), np.uint16)
-    for row in range(width):
-        for column in range(width):
-            sums += squares[:, :, row, :, column]
-    means = (sums + width * width // 2) // (width * width)
-    return means.astype(np.uint8).reshape(len(pixels), side * side)
 
 
 def _lit(

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from experiments.faults import drawn
+
 _PLANE = "configs/pinwheel.py:smoke"
 _SHAPES = "configs/shapes_anisotropic.py:laptop,smoke"
 _SPARSE = "configs/sparse.py:smoke"
@@ -20,7 +22,7 @@ def lines() -> list[Line]:
     """All command lines."""
     fields = [
         Line((f"--config={config}", *(f"--config.{f}" for f in text.split())), words)
-        for config, table in _FIELDS.items()
+        for config, table in (_FIELDS | drawn.TABLES).items()
         for text, words in table
     ]
     return [*_WHOLE, *fields, *_LATE]

@@ -30,6 +30,7 @@ _TRACED = 8  # one accepted config among so many is traced
 _CONFIGS = (
     *("pinwheel", "pinwheel_divergences", "shapes_anisotropic", "shapes_student_t"),
     *("sparse", "subspaces", "tc_ablation", "entropy_equivalence", "images"),
+    *("correlated", "heads"),
 )
 _VALUES = (
     *("0", "1", "2", "3", "-1", "7", "10", "0.5", "1.0", "1e-3", "1e3", "1e30", "-0.0"),
@@ -129,8 +130,9 @@ def _config(rng: np.random.Generator) -> bool | ConfigDict:
             if end.code != 2 or message.count("\n") != 1:
                 raise ValueError(f"{words} gave {end.code} and {message!r}") from end
             return True
-    large = (
-        found.data.side in (0, 64) and found.data.name == "dsprites"
+    large = found.data.side in (0, 64) and found.data.name in (
+        "dsprites",
+        "heads",
     )  # minutes of axes
     if not rng.integers(_TRACED) and 0 < found.data.points <= 2000 and not large:
         return found

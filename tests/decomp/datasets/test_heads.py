@@ -114,15 +114,6 @@ def test_a_sample_is_in_one_triangle_of_two_that_share_an_edge():
     assert not len(heads_raster._covered(corners[0], corners[1], fan[:, ::-1])[0])
 
 
-@pytest.mark.parametrize("side", [8, 16, 32, 64])
-def test_pooled_is_the_rounded_mean(side):
-    drawn = heads.render(SOME[:5])
-    width = 64 // side
-    means = drawn.reshape(5, side, width, side, width).mean(axis=(2, 4))
-    expected = np.floor(means + 0.5).reshape(5, -1)
-    np.testing.assert_array_equal(heads.pooled(drawn, side=side), expected)
-
-
 def test_classes_outside_the_grid_are_refused():
     with pytest.raises(ValueError, match=r"expected classes below \(50, 21, 11, 11\)"):
         heads.render(np.array([[0, 21, 0, 0]]))
