@@ -13,7 +13,7 @@ independent factors. `--config.data.correlated=shape,scale`,
     --config.evaluate.images=held_out
 
 leaves out large sprites on the right instead, and scores these alone. Variants as in
-shapes_anisotropic.py, and `uncorrelated`, from as many images, drawn alike.
+shapes_anisotropic.py, and `uncorrelated`, trained on every image as often.
 """
 
 from ml_collections import ConfigDict
@@ -40,7 +40,7 @@ def laptop(config: ConfigDict) -> None:
 
 
 def uncorrelated(config: ConfigDict) -> None:
-    """Every image as often as any other, for comparison."""
+    """Every combination of factors as often, for comparison."""
     config.data.correlated = ()
     config.title = "dSprites, uncorrelated"
 

@@ -42,9 +42,12 @@ def check(config: ConfigDict) -> None:
         raise ValueError(
             f"data.correlated expects two of {', '.join(grid)}; got {pair}."
         )
-    if config.evaluate.images == "held_out" and not data.held_out:
-        raise ValueError("evaluate.images = held_out expects data.held_out; got none.")
     _held_out(data, grid)
+    if config.evaluate.images == "held_out" and held_out(data) < 2:
+        raise ValueError(
+            "evaluate.images = held_out expects data.held_out of two images or more; "
+            f"got {held_out(data)}."
+        )
 
 
 def images(data: ConfigDict) -> int:

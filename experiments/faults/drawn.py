@@ -29,7 +29,7 @@ TABLES = {
         ("data.held_out=shape=2,light=1", "classes of factors, each once, such as"),
         ("data.held_out=shape=1,shape=2", "classes of factors, each once, such as"),
         ("evaluate.images=others", "evaluate.images expects one of ('trained', 'all'"),
-        ("evaluate.images=held_out", "held_out expects data.held_out; got none"),
+        ("evaluate.images=held_out", "held_out expects data.held_out of two images"),
         ("evaluate.points=737281", "evaluate.points expects at most 737,280 points"),
         (
             "data.held_out=shape=2,x=16..31 evaluate.images=held_out "

@@ -130,10 +130,9 @@ def _config(rng: np.random.Generator) -> bool | ConfigDict:
             if end.code != 2 or message.count("\n") != 1:
                 raise ValueError(f"{words} gave {end.code} and {message!r}") from end
             return True
-    large = found.data.side in (0, 64) and found.data.name in (
-        "dsprites",
-        "heads",
-    )  # minutes of axes
+    # Minutes of principal axes, or of drawing.
+    sprites = found.data.name == "dsprites" and found.data.side in (0, 64)
+    large = sprites or found.data.name == "heads"
     if not rng.integers(_TRACED) and 0 < found.data.points <= 2000 and not large:
         return found
     return False
