@@ -19,7 +19,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import cli, kinds, settings
+from experiments import catalogue, cli, kinds, settings
 from experiments import sweep as sweeps
 from experiments.faults import damage, loaders
 from experiments.faults.attempt import typed
@@ -132,6 +132,8 @@ def _config(rng: np.random.Generator) -> bool | ConfigDict:
     large = (
         found.data.side in (0, 64) and found.data.name == "dsprites"
     )  # minutes of axes
+    if catalogue.source(found.data) == "tfds":
+        return False  # nothing is downloaded
     if not rng.integers(_TRACED) and 0 < found.data.points <= 2000 and not large:
         return found
     return False
