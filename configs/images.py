@@ -6,11 +6,13 @@
     ... --config.data.name=images --config.data.path=FILE.npz with `images`, `factors`
 
 Files are read from `--config.data.path`; without it they are fetched through
-tensorflow-datasets. `--config.data.points=50000` reads a random subset of so many:
-3D Shapes takes 5.9 GB whole. Images of 64×64 pixels get the convolutions of Table 1a in
-one or three colours, others dense networks; `--config.data.side=16` averages the images
-down, 0 leaves those of your own as they are. p(x|z) is Bernoulli over intensities in
-[0, 1], as in Locatello et al. 2019, so −log p(x|z) of a perfect image is not 0.
+tensorflow-datasets, into its own folder or, with `--config.data.source=tfds`, into the
+path. `--config.data.points=50000` reads a random subset of so many: 3D Shapes takes
+5.9 GB whole, here and on each device. Images of 64×64 pixels get the convolutions of
+Table 1a in one or three colours, others dense networks; `--config.data.side=16` makes
+them smaller, 0 leaves those of your own as they are. p(x|z) is Bernoulli over
+intensities in [0, 1], as in Locatello et al. 2019, so −log p(x|z) of a perfect image is
+not 0.
 
 Your own images may bring factors, `factors` in the .npz or `factors.csv` in the folder
 (see decomp/datasets/images.py). Images without factors are scored by what needs none:
@@ -40,7 +42,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.objective.beta = (1.0, 4.0, 8.0)
     config.train.steps = 300_000
     config.evaluate.metrics = ("auto",)
-    config.figure_score = ("kim_mnih_pruned", "mig", "active", "gaussian_tc")
+    config.figure_score = ("kim_mnih_pruned", "mig", "active")
     return base.finish(config, arg, {"laptop": laptop, "smoke": smoke})
 
 

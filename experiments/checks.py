@@ -168,8 +168,7 @@ def _source(config: ConfigDict) -> None:
     source, choices = catalogue.source(config.data), catalogue.SETS[name].sources
     if source not in choices:
         raise ValueError(
-            f"data.name = {name} expects data.source among {choices}; got {source}"
-            f"{'' if path else ', without data.path'}."
+            f"data.name = {name} expects data.source among {choices}; got {source}."
         )
     if source == "file" and not path:
         raise ValueError("data.source = file expects data.path; got an empty path.")

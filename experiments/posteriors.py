@@ -141,8 +141,10 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
     """
     done = finished(workdir)
     rows, tables = done.rows, done.tables
-    if len(done.work.problem.factor_sizes) < 2:
-        raise ValueError(f"{workdir}: expected data with factors; got a class alone.")
+    factors = len(done.work.problem.factor_sizes)
+    if factors < 2:
+        found = "a class alone" if factors else "none"
+        raise ValueError(f"{workdir}: expected data with factors; got {found}.")
     work = on_some(done.work, points)
     ok = tables["diverged"] < 0
     chosen = np.concatenate(

@@ -172,6 +172,7 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
         plan.block * state_bytes(sweep) / 2**20,
     ]
     facts = [
+        ("data", _described(sweep)),
         ("runs", f"{total:,} = {settings} settings × {config.seeds} seeds{start}"),
         (
             "training",
@@ -191,3 +192,17 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
         ("results", str(sweep.workdir)),
     ]
     return "\n".join(f"  {name:<9} {text}" for name, text in facts)
+
+
+def _described(sweep: Sweep) -> str:
+    """The data set, the extents of an image, and its factors with their sizes."""
+    name, shape = sweep.config.data.name, sweep.data.shape
+    size = f", {'×'.join(map(str, shape))} an image" if shape else ""
+    pairs = zip(sweep.scored.factor_names, sweep.problem.factor_sizes, strict=False)
+    factors = ", ".join(f"{factor} {classes}" for factor, classes in pairs)
+    chosen = sweep.config.evaluate.images.replace("_", " ")
+    scored = f"; scored {len(sweep.scored.points):,}, {chosen}"
+    return (
+        f"{name}{size}; {factors or 'no factors: scores of the codes alone'}"
+        f"{'' if chosen == 'trained' else scored}"
+    )

@@ -59,7 +59,9 @@ def load(
         return _of_archive(place, side, choose, tell)
     if not place.is_dir():
         raise ValueError(f"{place}: expected a folder of JPEG files or a .zip.")
-    names = _wanted(place, [file.name for file in place.iterdir()], choose)
+    names = _wanted(
+        place, [file.name for file in place.iterdir() if file.is_file()], choose
+    )
     files = ((str(place / name), photos.read(place / name)) for name in names)
     return _decoded(files, len(names), side, tell)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _MOST_FACTORS = 256
+_LONGEST = 60  # letters of a name
 _MOST_CLASSES = 1_000  # more are a continuous value or a name of each image
 
 
@@ -32,6 +33,12 @@ def ranked(
         raise ValueError(
             f"expected at most {_MOST_FACTORS} factors; got {len(columns):,}"
         )
+    for name in names:
+        if not name.isprintable() or not 0 < len(name) <= _LONGEST:
+            raise ValueError(
+                f"expected names of factors, {_LONGEST} letters at most; got "
+                f"{name[: 2 * _LONGEST]!r}"
+            )
     limits = most or (_MOST_CLASSES,) * len(columns)
     return np.stack(
         [_ranks(*given) for given in zip(columns, names, limits, strict=True)], axis=1

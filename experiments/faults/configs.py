@@ -101,8 +101,11 @@ _FIELDS = {
         ("data.points=4", "train.batch_size expects at most 4 points; got 400"),
         ("data.points=1000004", "data.points expects at most 1,000,000"),
         ("data.path=a.npz", "data.path expects images of data.source = file or tfds"),
-        ("data.source=file", "data.source = file expects data.path"),
-        ("data.source=web", "data.source expects one of ('rendered', 'file', 'tfds')"),
+        ("data.source=file", "pinwheel expects data.source among ('rendered',)"),
+        (
+            "data.source=web",
+            "data.source expects one of ('rendered', 'file', 'tfds', 'auto')",
+        ),
         ("data.name=mnist", "data.name expects one of"),
         ("data.rate=1e60", "data.rate expects numbers between"),
         ("data.radial_std=nan", "data.radial_std expects 0 or a number above"),
@@ -189,7 +192,7 @@ _FIELDS = {
     ],
     _IMAGES: [
         ("data.name=imagenet", "data.name expects one of ('dsprites', 'pinwheel',"),
-        ("data.name=images", "images expects data.path"),
+        ("data.name=images", "data.source = file expects data.path; got an"),
         ("data.name=images data.path=/no", "/no: expected a folder of PNG or JPEG"),
         ("data.source=rendered", "shapes3d expects data.source among ('file', 'tfds')"),
         (

@@ -19,7 +19,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import cli, kinds, settings
+from experiments import catalogue, cli, kinds, settings
 from experiments import sweep as sweeps
 from experiments.faults import damage, loaders
 from experiments.faults.attempt import typed
@@ -133,6 +133,8 @@ def _config(rng: np.random.Generator) -> bool | ConfigDict:
     # Minutes of principal axes, or of drawing.
     sprites = found.data.name == "dsprites" and found.data.side in (0, 64)
     large = sprites or found.data.name == "heads"
+    if catalogue.source(found.data) == "tfds":
+        return False  # nothing is downloaded
     if not rng.integers(_TRACED) and 0 < found.data.points <= 2000 and not large:
         return found
     return False

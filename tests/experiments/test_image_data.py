@@ -12,6 +12,7 @@ from PIL import Image
 
 from configs import images as config_of_images
 from experiments import catalogue, data, loaders, main, settings, sweep
+from experiments import columns as columns_lib
 from experiments import problem as problems
 from experiments.faults import damage, good
 from experiments.report import __main__ as report
@@ -98,15 +99,30 @@ def test_metrics_of_factors_asked_for_by_name_are_refused_without_factors(tmp_pa
         sweep.make(found, settings.rows(found), tmp_path)
 
 
-def test_a_file_may_bring_factors_and_those_are_scored(tmp_path):
-    names = np.array(["place", "height"])
-    path = npz(tmp_path / "a.npz", factors=TWO, factor_names=names)
-    row = run(tmp_path / "w", config(name="images", path=path, side=8))
-    found = {"mig", "modularity", "infom", "infoc", "sap", "kim_mnih_pruned"}
-    assert found <= set(row)
-    page = tmp_path / "report.html"
-    assert report.main([str(tmp_path / "w"), f"--out={page}"]) == 0
-    assert data_of(page)["explorer"]["factors"] == ["place", "height"]
+def scores_of(work):
+    """Names of the scores that a sweep would have."""
+    init, _, scores = sweep.functions(work)
+    key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
+    params = jax.eval_shape(init, key, one).params
+    factors = work.scored.factors.astype(np.int32)
+    return set(jax.eval_shape(scores, params, key, one, work.scored.points, factors))
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_file_may_bring_factors_and_those_are_scored(tmp_path, columns):
+    names = np.array(["place", "height"])[:columns]
+    path = npz(tmp_path / "a.npz", factors=TWO[:, :columns], factor_names=names)
+    found = settings.validate(config(name="images", path=path, side=8))
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    assert work.data.factor_names == tuple(names)
+    assert work.problem.factor_sizes == (4, 3)[:columns]
+    of_factors = {*columns_lib.OF_FACTORS, "kim_mnih_pruned", "kim_mnih_authors"}
+    scores = scores_of(work)
+    if columns == 2:
+        assert of_factors <= scores
+    else:  # a class
+        assert set(columns_lib.OF_CODES) <= scores
+        assert not of_factors & scores
 
 
 @pytest.mark.slow
@@ -151,15 +167,13 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     x = work.data.decode(jnp.asarray(work.data.points))
     assert x.shape == (len(x), math.prod(shape))
     np.testing.assert_allclose(255 * x, work.data.points, atol=1e-4)
-    init, advance, scores = sweep.functions(work)
+    assert ("mig" in scores_of(work)) == (name in ("shapes3d", "small_norb"))
+    init, advance, _ = sweep.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     state = jax.eval_shape(init, key, one)
     layers = set(state.params["encoder"])
     assert ("Conv_0" in layers) == (shape[:2] == (64, 64))
     end = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
-    factors = work.scored.factors.astype(np.int32)
-    told = jax.eval_shape(scores, end.params, key, one, work.scored.points, factors)
-    assert ("mig" in told) == (name in ("shapes3d", "small_norb"))
     z = jax.ShapeDtypeStruct((2, 3), jnp.float32)
     decoded = jax.eval_shape(
         lambda p, z: problems.decode(work.problem, p, z), end.params, z

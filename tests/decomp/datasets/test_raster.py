@@ -76,6 +76,12 @@ def test_what_is_no_factor_is_named(column, message):
         classes.ranked([column], ["hue"])
 
 
+@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "a" * 61])
+def test_names_that_cannot_be_shown_are_refused(name):
+    with pytest.raises(ValueError, match="names of factors, 60 letters at most; got '"):
+        classes.ranked([np.arange(2)], [name])
+
+
 def test_too_many_factors_are_named():
     with pytest.raises(ValueError, match="at most 256 factors; got 257"):
         classes.ranked([np.arange(2)] * 257, ["hue"] * 257)
