@@ -38,7 +38,7 @@ def get_config() -> ConfigDict:
     config.data.correlation = 0.2  # of Träuble et al. 2021, with 0.4 and 0.7
     # Classes of two factors or more, such as shape=2,x=16..31: where an image has them
     # all, it is not trained on
-    config.data.held_out = ()
+    config.data.held_out = ""
     config.data.radial_std = 0.3  # pinwheel; the paper swaps the two names
     config.data.tangential_std = 0.1
     config.data.rate = 0.25

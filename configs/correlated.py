@@ -9,8 +9,8 @@ prior. Trained on what is drawn, scored on all images alike, as the metrics ask 
 independent factors. `--config.data.correlated=shape,scale`,
 `--config.data.correlation=0.4` or `--config.data.look=colour` ask the same of others;
 
-    --config.data.correlated=() --config.data.held_out=scale=4..5,x=16..31
-    --config.evaluate.images=held_out
+    ... --config=configs/correlated.py:laptop,uncorrelated
+        --config.data.held_out=scale=4..5,x=16..31 --config.evaluate.images=held_out
 
 leaves out large sprites on the right instead, and scores these alone. Variants as in
 shapes_anisotropic.py, and `uncorrelated`, trained on every image as often.

@@ -106,7 +106,6 @@ _AT_MOST = {
 }
 _TUPLES = {
     "data.correlated": str,
-    "data.held_out": str,
     "prior.name": str,
     "prior.df": float,
     "prior.spike": float,
@@ -125,8 +124,14 @@ _TUPLES = {
     "figure_score": str,
 }
 _MAY_BE_EMPTY = (
-    *("data.correlated", "data.held_out"),
-    *("prior.groups", "objective.groups", "figures", "figure_sweeps", "figure_score"),
+    *(
+        "data.correlated",
+        "prior.groups",
+        "objective.groups",
+        "figures",
+        "figure_sweeps",
+        "figure_score",
+    ),
 )
 _WHOLE = 2**31 - 1  # the largest that int32 holds
 _SMALL, _LARGE = 1e-30, 1e30  # well inside float32

@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import selection
-from experiments import catalogue
+from experiments import catalogue, kinds
 
 Ranges = dict[str, tuple[int, int]]  # first and last class by factor
 
@@ -67,7 +67,7 @@ def held_out(data: ConfigDict) -> int:
 
 def ranges(data: ConfigDict) -> Ranges:
     """The classes of `data.held_out`, which is checked."""
-    parsed = (entry.partition("=") for entry in data.held_out)
+    parsed = (entry.partition("=") for entry in data.held_out.split(","))
     return {name: _range(text) for name, _, text in parsed}
 
 
@@ -110,7 +110,7 @@ def scored(key: jax.Array, config: ConfigDict) -> np.ndarray:
 def name(data: ConfigDict) -> str:
     """What tells a choice of images from others, for the name of a file."""
     pair = [*data.correlated, data.correlation] if data.correlated else []
-    return "".join(f"-{part}" for part in (*pair, *data.held_out))
+    return "".join(f"-{part}" for part in (*pair, data.held_out) if part)
 
 
 def _some(key: jax.Array, places: np.ndarray, count: int) -> np.ndarray:
@@ -139,7 +139,7 @@ def _held(data: ConfigDict, classes: np.ndarray) -> np.ndarray:
 def _held_out(data: ConfigDict, grid: dict[str, int]) -> None:
     """Raises ValueError unless every class of every factor is left to train on."""
     found: Ranges = {}
-    for entry in data.held_out:
+    for entry in data.held_out.split(",") if data.held_out else []:
         name, _, text = entry.partition("=")
         span = _range(text)
         if (
@@ -149,7 +149,7 @@ def _held_out(data: ConfigDict, grid: dict[str, int]) -> None:
         ):
             raise ValueError(
                 "data.held_out expects classes of factors, each once, such as "
-                f"{_example(grid)}; got {entry}."
+                f"{_example(grid)}; got {kinds.short(entry or data.held_out)}."
             )
         found[name] = span
     partial = [name for name, (a, b) in found.items() if b - a + 1 < grid[name]]

@@ -20,7 +20,7 @@ TABLES = {
             "rendered; got dsprites, data.source = file",
         ),
         ("data.look=red", "data.look expects one of ('plain', 'colour', 'noise'); got"),
-        ("data.held_out=shape=2", "classes, not all, of two factors or more; got ('sh"),
+        ("data.held_out=shape=2", "classes, not all, of two factors or more; got sha"),
         ("data.held_out=shape=2,x=0..31", "some classes, not all, of two factors"),
         ("data.held_out=shape=2,x=16..32", "classes of factors, each once, such as"),
         ("data.held_out=shape=2,x=5..3", "each once, such as shape=0..2, scale=0..5"),
