@@ -22,17 +22,30 @@ def get_config() -> ConfigDict:
     config.first_seed = 0  # seeds first_seed … first_seed + seeds − 1
 
     config.data = ConfigDict()
-    config.data.name = "dsprites"  # dsprites | pinwheel | fashion_mnist
-    config.data.source = "rendered"  # images: rendered | file | tfds
-    config.data.path = ""  # of source = "file": the .npz, .hdf5 or IDX files
-    config.data.side = 64  # dsprites: pixels; below 64 the images are averaged down
+    # dsprites | pinwheel | fashion_mnist | heads | shapes3d | small_norb | celeb_a |
+    # images
+    config.data.name = "dsprites"
+    # Images: rendered | file | tfds, or auto: file if there is a path, else tfds
+    config.data.source = "rendered"
+    config.data.path = ""  # of source = "file": .npz, .hdf5, .zip, or a folder
+    config.data.side = 64  # pixels, images are averaged down to them; 0 = as they are
     config.data.points = 0  # images used, a random subset; 0 = all. pinwheel: 400
+    # Of dsprites: plain | colour (of its own for each sprite) | noise (behind it)
+    config.data.look = "plain"
+    # Two factors of dsprites or heads, such as scale,x: images are drawn, with
+    # replacement, by p ∝ exp(−(f − g)²/2σ²), σ = correlation, classes scaled to [0, 1]
+    config.data.correlated = ()
+    config.data.correlation = 0.2  # of Träuble et al. 2021, with 0.4 and 0.7
+    # Classes of two factors or more, such as shape=2,x=16..31: where an image has them
+    # all, it is not trained on
+    config.data.held_out = ""
     config.data.radial_std = 0.3  # pinwheel; the paper swaps the two names
     config.data.tangential_std = 0.1
     config.data.rate = 0.25
 
     config.model = ConfigDict()
-    config.model.network = "conv"  # conv (Table 1a) | dense
+    # conv (Table 1a) | dense, or auto: conv for 64×64 pixels, else dense
+    config.model.network = "conv"
     config.model.channels = "text"  # of conv: text 32,32,32,64 | kim_mnih 32,32,64,64
     config.model.hidden = (128, 128)  # of dense: units per hidden layer
     config.model.latents = 10
@@ -106,7 +119,9 @@ def get_config() -> ConfigDict:
     config.train.records = 50  # rows of metrics.csv over the training of a run
 
     config.evaluate = ConfigDict()
-    config.evaluate.points = 0  # images scored, a random subset; 0 = all that trained
+    # Images scored: trained (those used), or of the grid of factors all | held_out
+    config.evaluate.images = "trained"
+    config.evaluate.points = 0  # of these, a random subset; 0 = all
     config.evaluate.batch_size = 1024
     config.evaluate.votes = 20_000  # of the authors' score, no pruning
     config.evaluate.samples_per_vote = 1_000
@@ -114,6 +129,9 @@ def get_config() -> ConfigDict:
     config.evaluate.held_out_votes = 5_000
     config.evaluate.active_threshold = 0.05  # std of means / std of q(z): below, pruned
     config.evaluate.overlap_points = 1024  # a random subset: overlap costs its square
+    # Of factors: mig, modularity, infom, infoc, sap. Of codes alone: hoyer,
+    # gaussian_tc, gaussian_wasserstein, pairwise_information. auto: those of factors,
+    # or those of codes for data without
     config.evaluate.metrics = ("mig", "modularity", "infom", "infoc", "sap")
     config.evaluate.grid_points = 200  # pinwheel: quadrature points per axis
     config.evaluate.samples_per_point = 16  # pinwheel: of the mutual information

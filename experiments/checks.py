@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra
+from experiments import algebra, catalogue, columns, grids
 
 
 def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
@@ -119,7 +119,7 @@ def _objective(config: ConfigDict) -> None:
 
 
 def _data(config: ConfigDict) -> None:
-    plane = config.data.name == "pinwheel"
+    plane = catalogue.is_plane(config.data)
     if plane and config.model.latents != 2:
         raise ValueError(
             "data.name = pinwheel is scored by quadrature in the plane and expects "
@@ -131,28 +131,49 @@ def _data(config: ConfigDict) -> None:
             f"data.name = {config.data.name} expects model.likelihood = {expected}; "
             f"got {config.model.likelihood}."
         )
-    sprites = config.data.name == "dsprites"
-    if config.model.network == "conv" and not (sprites and config.data.side == 64):
+    height, width = (*catalogue.shape(config.data), 0, 0)[:2]
+    known = plane or height  # else a file tells
+    if config.model.network == "conv" and known and (height, width) != (64, 64):
+        size = "points of the plane" if plane else f"{height}×{width}"
         raise ValueError(
-            "model.network = conv expects dsprites of data.side = 64; got "
-            f"{config.data.name} of {config.data.side}."
+            "model.network = conv expects images of 64×64 pixels; got data.name = "
+            f"{config.data.name} of {size}, which dense takes."
         )
-    if config.data.name == "fashion_mnist" and set(config.evaluate.metrics) != {
-        "hoyer"
-    }:
+    looks = catalogue.SETS[config.data.name].looks
+    if config.data.look not in looks:
         raise ValueError(
-            "data.name = fashion_mnist has classes but no factors and expects "
-            f"evaluate.metrics = ('hoyer',); got {config.evaluate.metrics}."
+            f"data.look expects one of {looks} for data.name = {config.data.name}; got "
+            f"{config.data.look}."
         )
+    _labels(config)
     _source(config)
+    grids.check(config)
+
+
+def _labels(config: ConfigDict) -> None:
+    """Metrics of factors are asked of data that have factors."""
+    words = {"class": "has classes but no factors", "none": "has no factors"}
+    labels = catalogue.SETS[config.data.name].labels
+    asked = [m for m in config.evaluate.metrics if m in columns.OF_FACTORS]
+    if labels in words and asked:
+        raise ValueError(
+            f"data.name = {config.data.name} {words[labels]} and expects "
+            f"evaluate.metrics among {columns.OF_CODES} or auto; got "
+            f"{config.evaluate.metrics}."
+        )
 
 
 def _source(config: ConfigDict) -> None:
-    source, path = config.data.source, config.data.path
+    name, path = config.data.name, config.data.path
+    source, choices = catalogue.source(config.data), catalogue.SETS[name].sources
+    if source not in choices:
+        raise ValueError(
+            f"data.name = {name} expects data.source among {choices}; got {source}."
+        )
     if source == "file" and not path:
         raise ValueError("data.source = file expects data.path; got an empty path.")
-    if path and (source == "rendered" or config.data.name == "pinwheel"):
+    if path and source == "rendered":
         raise ValueError(
             "data.path expects images of data.source = file or tfds; got "
-            f"{config.data.name}, {source} and {path}."
+            f"{name}, {source} and {path}."
         )

@@ -1,5 +1,11 @@
 """The scores of a run: what each column of scores.csv is, and its unit."""
 
+# `evaluate.metrics`: those that compare codes with factors, and those of codes alone;
+# auto is the default of either, as the data have factors or not.
+OF_FACTORS = ("mig", "modularity", "infom", "infoc", "sap")
+OF_CODES = ("hoyer", "gaussian_tc", "gaussian_wasserstein", "pairwise_information")
+METRICS = (*OF_FACTORS, *OF_CODES, "auto")
+
 COLUMNS = {
     "loss": "minus the objective, in minibatches, nats per image or point",
     "reconstruction": "−log p(x|z) at one z ~ q(z|x), nats",
@@ -23,6 +29,9 @@ COLUMNS = {
     "tc_between": "TC of q(z) between the prior's subspaces, of the same points, nats",
     "tc_within": "TC of q(z) inside them, summed, of the same points, nats",
     "hoyer": "Hoyer sparsity of the means over their std (Mathieu et al. 2019)",
+    "gaussian_tc": "total correlation of a Gaussian fitted to the means, nats",
+    "gaussian_wasserstein": "W₂² of that Gaussian to one without correlations, / tr Σ",
+    "pairwise_information": "I(z_d; z_e) of the means, 20 bins, mean over pairs, nats",
     "prior_mass": "of p(z) in the box of that quadrature",
     "mutual_information": "I_q(z; n), exact q(z), samples of z, nats; ≤ log N",
 }

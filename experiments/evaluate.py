@@ -13,8 +13,8 @@ from decomp.datasets import shuffle
 from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import inclusive
-from decomp.metrics import hoyer, infomec, kim_mnih, mig, modularity, sap
-from experiments import algebra, columns, objective, runs
+from decomp.metrics import kim_mnih
+from experiments import algebra, columns, metrics, objective, runs
 from experiments import prior as priors
 from experiments import problem as problems
 from experiments.problem import Params, Problem, Setting
@@ -22,26 +22,11 @@ from experiments.problem import Params, Problem, Setting
 COLUMNS = columns.COLUMNS
 Scores = dict[str, jax.Array]
 
-# `config.evaluate.metrics`: of codes [N, D], classes [N, F] and how many there are.
-METRICS: dict[str, Callable[..., jax.Array]] = {
-    "mig": lambda codes, classes, sizes: mig.score(codes, classes, sizes=sizes).score,
-    "modularity": lambda codes, classes, sizes: (
-        modularity.score(codes, classes, sizes=sizes).score
-    ),
-    "infom": lambda codes, classes, sizes: (
-        infomec.score(codes, classes, sizes=sizes).score
-    ),
-    "infoc": lambda codes, classes, sizes: (
-        infomec.score(codes, classes, sizes=sizes).compactness
-    ),
-    "hoyer": lambda codes, classes, sizes: hoyer.score(codes).score,
-    "sap": lambda codes, classes, sizes: sap.r_squared(codes, classes).score,
-}
-
 
 class Options(NamedTuple):
     """Static sizes of the evaluation; the fields of `config.evaluate`."""
 
+    images: str
     points: int
     batch_size: int
     votes: int
@@ -77,7 +62,7 @@ def make(problem: Problem, config: ConfigDict) -> Callable[..., Scores]:
             terms_key, problem, params, setting, points, options.batch_size
         )
         result |= _overlap(overlap_key, problem, posteriors, options)
-        special = _disentanglement if problem.side else _match
+        special = _disentanglement if problem.shape else _match
         extra = special(
             score_key, problem, params, setting, posteriors, factors, options
         )
@@ -181,15 +166,22 @@ def _disentanglement(
 ) -> Scores:
     """Kim & Mnih's score of the posterior means, in the variants that people report."""
     del params
+    num_factors = factors.shape[1]
+    active = kim_mnih.active_dimensions(
+        posteriors.loc, posteriors.scale, threshold=options.active_threshold
+    )
+
+    result = {"active": jnp.sum(active.astype(jnp.float32))}
+    for name in metrics.chosen(options.metrics, num_factors):
+        score = metrics.METRICS[name]
+        result[name] = score(posteriors.loc, factors, problem.factor_sizes)
+    if num_factors < 2:  # a class or nothing, which no score of factors can be asked of
+        return result
     keys = jax.random.split(key, 3)
     sizes = (options.votes, options.train_votes, options.held_out_votes)
     votes, train_votes, held_out_votes = (
         kim_mnih.draw_votes(key, factors, votes=count, samples=options.samples_per_vote)
         for key, count in zip(keys, sizes, strict=True)
-    )
-    num_factors = factors.shape[1]
-    active = kim_mnih.active_dimensions(
-        posteriors.loc, posteriors.scale, threshold=options.active_threshold
     )
 
     def both(codes: jax.Array, suffix: str) -> Scores:
@@ -202,11 +194,6 @@ def _disentanglement(
             f"kim_mnih_authors{suffix}": authors.score,
         }
 
-    result = {"active": jnp.sum(active.astype(jnp.float32))}
-    for name in options.metrics:
-        result[name] = METRICS[name](posteriors.loc, factors, problem.factor_sizes)
-    if num_factors == 1:  # a class, which no score of factors can be asked of
-        return result
     result |= both(posteriors.loc, "")
     if problem.prior.family == "student_t":
         p = problems.prior(problem, {}, setting)

@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import algebra, columns, kinds, runs, schedules
+from experiments import algebra, catalogue, columns, kinds, runs, schedules
 
 FIGURES = (
     *("reconstruction_vs_score", "aggregate_posterior", "prior_density", "traversals"),
@@ -25,10 +25,11 @@ AXES = {
     "gamma": "objective.gamma",
 }
 _CHOICES = {
-    "data.name": ("dsprites", "pinwheel", "fashion_mnist"),
-    "data.source": ("rendered", "file", "tfds"),
-    "data.side": (8, 16, 32, 64),
-    "model.network": ("conv", "dense"),
+    "data.name": catalogue.NAMES,
+    "data.look": catalogue.LOOKS,
+    "data.source": ("rendered", "file", "tfds", "auto"),
+    "data.side": (0, *catalogue.SIDES),
+    "model.network": ("conv", "dense", "auto"),
     "model.channels": ("text", "kim_mnih"),
     "model.likelihood": ("bernoulli", "gaussian"),
     "model.scale": ("exp", "softplus"),
@@ -43,6 +44,7 @@ _CHOICES = {
         for name in algebra.Weights._fields
     },
     "train.optimiser": ("adam", "amsgrad_torch"),
+    "evaluate.images": ("trained", "all", "held_out"),
     "runs.layout": runs.LAYOUTS,
     "figure_line": tuple(AXES),
     "figure_label": tuple(AXES),
@@ -51,7 +53,7 @@ _SOME_OF = {
     "prior.name": algebra.PRIORS,
     "objective.name": tuple(algebra.OBJECTIVES),
     "objective.divergence": algebra.DIVERGENCES,
-    "evaluate.metrics": ("mig", "modularity", "infom", "infoc", "sap", "hoyer"),
+    "evaluate.metrics": columns.METRICS,
     "figures": FIGURES,
     "figure_sweeps": tuple(AXES),
     "figure_score": tuple(columns.COLUMNS),
@@ -63,6 +65,7 @@ _POSITIVE = (
     *("objective.prior_count", "objective.samples"),
     *("objective.warm_up", "objective.cycles", "prior.components"),
     *("prior.spike_scale", "prior.slab_scale", "critic.learning_rate"),
+    "data.correlation",
 )
 _NOT_NEGATIVE = (
     *("rng", "first_seed", "data.points", "data.rate", "data.radial_std"),
@@ -102,6 +105,7 @@ _AT_MOST = {
     "evaluate.samples_per_point": 10_000,
 }
 _TUPLES = {
+    "data.correlated": str,
     "prior.name": str,
     "prior.df": float,
     "prior.spike": float,
@@ -120,7 +124,14 @@ _TUPLES = {
     "figure_score": str,
 }
 _MAY_BE_EMPTY = (
-    *("prior.groups", "objective.groups", "figures", "figure_sweeps", "figure_score"),
+    *(
+        "data.correlated",
+        "prior.groups",
+        "objective.groups",
+        "figures",
+        "figure_sweeps",
+        "figure_score",
+    ),
 )
 _WHOLE = 2**31 - 1  # the largest that int32 holds
 _SMALL, _LARGE = 1e-30, 1e30  # well inside float32

@@ -1,5 +1,7 @@
 """The networks of a config."""
 
+import math
+
 import jax
 from flax import linen as nn
 from jax.lax import DotAlgorithmPreset, Precision
@@ -17,11 +19,16 @@ PRECISIONS = {
 }
 
 
-def make(model: ConfigDict, outputs: int) -> tuple[nn.Module, nn.Module]:
-    """Encoder and decoder of `config.model` for x of size X = `outputs`.
+def make(model: ConfigDict, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
+    """Encoder and decoder of `config.model`.
+
+    Args:
+        model: The section of the config.
+        shape: Of an x: (H, W, C) of an image, or (X,).
 
     Raises:
-        ValueError: For a precision that the device has not.
+        ValueError: For a precision that the device has not, or images that the network
+            cannot take.
     """
     backend = jax.default_backend()
     if model.precision == "tf32" and backend != "gpu":
@@ -35,10 +42,19 @@ def make(model: ConfigDict, outputs: int) -> tuple[nn.Module, nn.Module]:
         "scale_floor": model.scale_floor,
         **common,
     }
-    if model.network == "conv":
+    square = shape[:-1] == (conv.SIDE, conv.SIDE)
+    if model.network == "conv" and not square:
+        size = "×".join(map(str, shape[:-1]))
+        raise ValueError(
+            f"model.network = conv expects images of 64×64 pixels; got {size}, which "
+            "dense takes."
+        )
+    if model.network == "conv" or (model.network == "auto" and square):
+        common["colours"] = encoder_options["colours"] = shape[-1]
         channels = conv.CHANNELS[model.channels]
         encoder = conv.ConvEncoder(channels=channels, **encoder_options)
         return encoder, conv.ConvDecoder(model.latents, **common)
+    outputs = math.prod(shape)
     encoder = dense.DenseEncoder(
         hidden=model.hidden, scale_link=model.scale, **encoder_options
     )

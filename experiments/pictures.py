@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import aggregate
-from decomp.datasets import fashion_mnist
 from decomp.distributions import bernoulli
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
-from experiments import data as data_lib
 from experiments import prior as priors
 from experiments import problem as problems
 from experiments import results
+from experiments.data import Data
 from experiments.problem import Params, Problem, Setting
 from experiments.sweep import Sweep
 
@@ -73,8 +72,8 @@ def draw(sweep: Sweep) -> dict[str, np.ndarray]:
         stacked.append(jax.tree.map(_blank, arrays) if lost else arrays)
         numbers.append(-1 if lost else tables["number"][position])
     arrays = jax.tree.map(lambda *leaves: np.stack(leaves), *stacked)
-    arrays |= shared(sweep.problem, sweep.data.points)
-    name = "picture_run" if sweep.problem.side else "density_run"
+    arrays |= shared(sweep.data)
+    name = "picture_run" if sweep.problem.shape else "density_run"
     return arrays | {name: np.asarray(numbers)}
 
 
@@ -85,18 +84,16 @@ def _blank(leaf: np.ndarray) -> np.ndarray:
 
 def of_run(problem: Problem) -> Callable[..., dict[str, jax.Array]]:
     """Returns `pictures(params, setting, points, factors)` of one run."""
-    draw = _images if problem.side else _plane
+    draw = _images if problem.shape else _plane
     return jax.jit(functools.partial(draw, problem))
 
 
-def shared(problem: Problem, points: np.ndarray) -> dict[str, Any]:
+def shared(data: Data) -> dict[str, Any]:
     """What the pictures of all settings have in common."""
-    if problem.side:
-        images = {"side": problem.side, "traversal_values": _STEPS}
-        clothes = problem.side == data_lib.CLOTHES
-        names = {"class_names": np.asarray(fashion_mnist.CLASS_NAMES)}
-        return images | names if clothes else images
-    return {"density_grid": _GRID, "points": points}
+    if not data.shape:
+        return {"density_grid": _GRID, "points": data.points}
+    names = {"class_names": np.asarray(data.class_names)} if data.class_names else {}
+    return {"traversal_values": _STEPS} | names
 
 
 def _plane(
@@ -168,22 +165,25 @@ def traversals(
     """Decodes `base` `[D]` with one latent at a time moved through `values` `[D, T]`.
 
     Returns:
-        Levels of grey `[D, T, side, side]`, uint8.
+        Levels `[D, T, H, W]`, or `[D, T, H, W, 3]` in colour, uint8.
     """
     own = jnp.eye(problem.latents, dtype=bool)[:, None, :]
     z = jnp.where(own, values[:, :, None], base[None, None])  # [D, T, D]
     flat = decoded(problem, params, z.reshape(-1, problem.latents))
-    return flat.reshape(*values.shape, problem.side, problem.side)
+    return flat.reshape(*values.shape, *flat.shape[1:])
 
 
 def decoded(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
-    """Means of p(x|z) of latents `[B, D]`, levels of grey `[B, side, side]`."""
+    """Means of p(x|z) of latents `[B, D]` as levels, see `shades`."""
     return shades(problem, bernoulli.mean(problems.decode(problem, params, z)))
 
 
 def shades(problem: Problem, x: jax.Array) -> jax.Array:
-    """Images x `[B, X]` as levels of grey `[B, side, side]`, uint8."""
-    return jnp.round(255 * x).astype(jnp.uint8).reshape(-1, problem.side, problem.side)
+    """Images x `[B, X]` as levels `[B, H, W]`, or `[B, H, W, 3]` in colour, uint8."""
+    height, width, channels = problem.shape
+    colours = (channels,) if channels > 1 else ()
+    levels = jnp.round(255 * x).astype(jnp.uint8)
+    return levels.reshape(-1, height, width, *colours)
 
 
 def _class_magnitude(codes: jax.Array, labels: jax.Array, classes: int) -> jax.Array:

@@ -141,8 +141,10 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
     """
     done = finished(workdir)
     rows, tables = done.rows, done.tables
-    if len(done.work.problem.factor_sizes) < 2:
-        raise ValueError(f"{workdir}: expected data with factors; got a class alone.")
+    factors = len(done.work.problem.factor_sizes)
+    if factors < 2:
+        found = "a class alone" if factors else "none"
+        raise ValueError(f"{workdir}: expected data with factors; got {found}.")
     work = on_some(done.work, points)
     ok = tables["diverged"] < 0
     chosen = np.concatenate(
@@ -165,9 +167,14 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
 
 
 def on_some(work: Sweep, points: int) -> Sweep:
-    """The sweep with a random subset of its data, at most all."""
+    """The sweep with a random subset of its data, at most all.
+
+    Where other images are scored than those trained on, a subset of these.
+    """
     key = jax.random.fold_in(jax.random.key(work.config.rng), 3)
-    data = data_lib.subset(work.data, key, min(points, len(work.data.points)))
+    trained = work.config.evaluate.images == "trained"
+    data = work.data if trained else work.scored
+    data = data_lib.subset(data, key, min(points, len(data.points)))
     return work._replace(data=data)
 
 

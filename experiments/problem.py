@@ -16,7 +16,7 @@ from experiments import data as data_lib
 from experiments import prior as priors
 from experiments import settings as settings_lib
 from experiments.algebra import Weights
-from experiments.data import Data
+from experiments.data import Data, Decode
 
 Params = dict[str, Any]
 
@@ -50,7 +50,8 @@ class Problem(NamedTuple):
     matched: bool  # whether some runs start with codes that are scaled
     size: int  # N
     latents: int
-    side: int  # of an image; 0 for points of the plane
+    shape: tuple[int, ...]  # (H, W, C) of an image; () for points of the plane
+    unpack: Decode  # rows as stored [B, P] to x [B, X]
     outputs: int  # X
     pixels_per_value: int  # weight of log p of one value of x
     factor_sizes: tuple[int, ...]  # number of classes of each factor
@@ -58,8 +59,8 @@ class Problem(NamedTuple):
 
 def make(config: ConfigDict, data: Data) -> Problem:
     """Builds the problem of a validated config and the shapes of its data."""
-    outputs = data.side**2 if data.side else data.points.shape[1]
-    encoder, decoder = networks.make(config.model, outputs)
+    outputs = data_lib.width(data)
+    encoder, decoder = networks.make(config.model, data.shape or (outputs,))
     rows = settings_lib.rows(config)
     divergences = tuple(dict.fromkeys(map(algebra.divergence, rows)))
     adversarial = set(divergences) & set(algebra.ADVERSARIAL)
@@ -81,11 +82,17 @@ def make(config: ConfigDict, data: Data) -> Problem:
         matched=objective.matched,
         size=len(data.points),
         latents=config.model.latents,
-        side=data.side,
+        shape=data.shape,
+        unpack=data.decode,
         outputs=outputs,
         pixels_per_value=data.pixels_per_value,
-        factor_sizes=tuple(int(column.max()) + 1 for column in data.factors.T),
+        factor_sizes=factor_sizes(data),
     )
+
+
+def factor_sizes(data: Data) -> tuple[int, ...]:
+    """The number of classes of each factor."""
+    return tuple(int(column.max()) + 1 for column in data.factors.T)
 
 
 def init(key: jax.Array, problem: Problem, setting: Setting) -> Params:
@@ -107,7 +114,7 @@ def init(key: jax.Array, problem: Problem, setting: Setting) -> Params:
 
 def data_values(problem: Problem, points: jax.Array) -> jax.Array:
     """Inputs of the encoder `[B, X]` from rows as stored `[B, P]`."""
-    return data_lib.values(points, problem.side)
+    return problem.unpack(points)
 
 
 def encode(problem: Problem, params: Params, x: jax.Array) -> Gaussian:
@@ -133,7 +140,7 @@ def prior(problem: Problem, params: Params, setting: Setting) -> Any:
     """p(z), a distribution of the family of the problem over `[D]`."""
 
     def pseudo_posteriors(free: jax.Array) -> Gaussian:
-        return encode(problem, params, jax.nn.sigmoid(free) if problem.side else free)
+        return encode(problem, params, jax.nn.sigmoid(free) if problem.shape else free)
 
     return priors.make(
         params.get("prior"), problem.prior, setting.prior, pseudo_posteriors

@@ -5,13 +5,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from decomp.datasets import dsprites_render
-from experiments import algebra
+from experiments import algebra, catalogue, grids
 
 _MOST_RUNS = 1_000_000
 _ARMS = 4  # of the pinwheel
-_WIDTH = {"pinwheel": 2, "fashion_mnist": 28 * 28}  # values of x; dsprites: side²
-_RENDERED = {"dsprites": dsprites_render.NUM_IMAGES, "fashion_mnist": 60_000}
 
 
 def number_of_runs(config: ConfigDict, axes: list[int]) -> None:
@@ -50,17 +47,13 @@ def check(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
 
 def _points(config: ConfigDict) -> int:
     """The number of points that the config tells, or 0 if only a file does."""
-    name, points = config.data.name, config.data.points
-    if name == "pinwheel" and (points % _ARMS or not points):
+    points = config.data.points
+    if catalogue.is_plane(config.data) and (points % _ARMS or not points):
         raise ValueError(
             f"data.points expects a multiple of {_ARMS}, the arms of a pinwheel; "
             f"got {points}."
         )
-    rendered = config.data.source == "rendered"
-    known = points or (_RENDERED[name] if rendered else 0)
-    most = {"data.points": _RENDERED[name] if name == "dsprites" else math.inf}
-    if known:
-        most |= {"train.batch_size": known, "evaluate.points": known}
+    known, most = _limits(config)
     for field, limit in most.items():
         section, _, field_name = field.partition(".")
         value = config[section][field_name]
@@ -76,6 +69,21 @@ def _points(config: ConfigDict) -> int:
     return known
 
 
+def _limits(config: ConfigDict) -> tuple[int, dict[str, float]]:
+    """The number of points that the config tells, or 0, and the most of each field."""
+    of_set, data = catalogue.SETS[config.data.name], config.data
+    once = data.held_out and not data.correlated  # else some are drawn again
+    trained = grids.images(data) if once else of_set.rendered
+    rendered = catalogue.source(data) == "rendered"
+    known = data.points or (trained if rendered else 0)
+    most = {"data.points": (trained if once else of_set.most) or math.inf}
+    if known:
+        scored = {"all": of_set.rendered, "held_out": grids.held_out(data)}
+        most["train.batch_size"] = known
+        most["evaluate.points"] = scored.get(config.evaluate.images, known)
+    return known, most
+
+
 def _steps(config: ConfigDict, points: int) -> None:
     each = points // config.train.batch_size
     if not config.train.steps and not 1 <= round(config.train.epochs * each) < 2**31:
@@ -89,7 +97,9 @@ def _principal_axes(config: ConfigDict, points: int) -> None:
     """A prior of principal variances needs as many axes as latents."""
     if not {"pca", "learned"} & set(config.prior.name):
         return
-    width = min(_WIDTH.get(config.data.name, config.data.side**2), points - 1)
+    plane, shape = catalogue.is_plane(config.data), catalogue.shape(config.data)
+    values = 2 if plane else math.prod(shape) if shape else points
+    width = min(values, points - 1)
     most = width // 2 if config.prior.pca_ranks == "released_code" else width
     if config.model.latents > most:
         raise ValueError(

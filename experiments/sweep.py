@@ -9,8 +9,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import data as data_lib
-from experiments import evaluate, optimisers, runs, train
+from experiments import evaluate, loaders, metrics, optimisers, runs, train
 from experiments import problem as problems
 from experiments.data import Data
 from experiments.problem import Problem, Setting
@@ -41,7 +40,7 @@ def make(
     Raises:
         ValueError: For data that do not fit the config.
     """
-    data = data_lib.load(config)
+    data = loaders.load(config)
     size, batch = len(data.points), config.train.batch_size
     if batch > size:
         raise ValueError(
@@ -54,14 +53,19 @@ def make(
             f"got {config.train.epochs}."
         )
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
+    scored = loaders.scored(subset_key, config, data)
+    if data.shape:
+        metrics.chosen(config.evaluate.metrics, scored.factors.shape[1])
     problem = problems.make(config, data)
+    if config.evaluate.images != "trained":
+        problem = problem._replace(factor_sizes=problems.factor_sizes(scored))
     return Sweep(
         config=config,
         problem=problem,
         settings=problems.setting_arrays(config, data, rows, problem),
         steps=steps,
         data=data,
-        scored=data_lib.subset(data, subset_key, config.evaluate.points),
+        scored=scored,
         workdir=workdir,
     )
 
@@ -168,6 +172,7 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
         plan.block * state_bytes(sweep) / 2**20,
     ]
     facts = [
+        ("data", _described(sweep)),
         ("runs", f"{total:,} = {settings} settings × {config.seeds} seeds{start}"),
         (
             "training",
@@ -187,3 +192,17 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
         ("results", str(sweep.workdir)),
     ]
     return "\n".join(f"  {name:<9} {text}" for name, text in facts)
+
+
+def _described(sweep: Sweep) -> str:
+    """The data set, the extents of an image, and its factors with their sizes."""
+    name, shape = sweep.config.data.name, sweep.data.shape
+    size = f", {'×'.join(map(str, shape))} an image" if shape else ""
+    pairs = zip(sweep.scored.factor_names, sweep.problem.factor_sizes, strict=False)
+    factors = ", ".join(f"{factor} {classes}" for factor, classes in pairs)
+    chosen = sweep.config.evaluate.images.replace("_", " ")
+    scored = f"; scored {len(sweep.scored.points):,}, {chosen}"
+    return (
+        f"{name}{size}; {factors or 'no factors: scores of the codes alone'}"
+        f"{'' if chosen == 'trained' else scored}"
+    )

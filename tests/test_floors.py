@@ -19,15 +19,18 @@ FLOORS = [
     {"experiments.algebra", "experiments.schedules", "experiments.columns"}
     | {"experiments.runs", "experiments.startup", "experiments.stop"}
     | {"experiments.lock", "experiments.environment", "experiments.progress"}
-    | {"experiments.kinds", "configs.base"},
+    | {"experiments.kinds", "experiments.catalogue", "configs.base"},
+    {"experiments.grids"},
     {"experiments.checks", "experiments.fields", "experiments.sizes"},
     {"experiments.settings", "experiments.files", "experiments.summary"}
     | {"experiments.matching", "experiments.storage", "experiments.shell"}
-    | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"},
+    | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"}
+    | {"experiments.metrics"},
     {"experiments.data", "experiments.results", "experiments.checkpoint"}
     | {"experiments.workdir"}
     | {"experiments.prior"},
-    {"experiments.problem", "experiments.mismatch"},
+    {"experiments.rendered"},
+    {"experiments.problem", "experiments.mismatch", "experiments.loaders"},
     {"experiments.objective"},
     {"experiments.train", "experiments.evaluate"},
     {"experiments.sweep"},

@@ -6,7 +6,10 @@ chunk expand to any size, whatever the dataset declares. None of that is done he
 
 import math
 import zlib
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 _LARGEST = 2**28  # bytes of a chunk
 _GZIP = 1  # its number among the filters of HDF5
@@ -43,11 +46,37 @@ def dataset(file: Any, name: str) -> Any:
     return place
 
 
-def check_chunks(data: Any) -> None:
+def rows(data: Any, places: np.ndarray, *, block: int = 1024) -> Iterator[np.ndarray]:
+    """Reads some rows, in order, a chunk only once and others not at all.
+
+    Args:
+        data: An `h5py.Dataset` whose chunks have been checked.
+        places: Of the rows along the first axis, increasing.
+        block: Rows at once, about; memory is that of so many rows and a chunk.
+
+    Yields:
+        Arrays `[B, ...]` that make up the rows.
+    """
+    chunk = data.chunks[0] if data.chunks else 1
+    chunks = places // chunk
+    # A part ends where a chunk without any of the rows follows, or it has enough.
+    jumps, begin = np.flatnonzero(np.diff(chunks) > 1) + 1, 0
+    for end in [*jumps.tolist(), len(places)]:
+        while begin < end:
+            most = chunks[begin] + max(1, block // chunk)
+            stop = begin + int(np.searchsorted(chunks[begin:end], most))
+            part = places[begin:stop]
+            yield data[part[0] : part[-1] + 1][part - part[0]]
+            begin = stop
+
+
+def check_chunks(data: Any, rows: np.ndarray | None = None) -> None:
     """Checks that every chunk expands to the size that the dataset declares.
 
     Args:
         data: An `h5py.Dataset`; its shape has been checked.
+        rows: Along the first axis; chunks without any of them are not looked at. By
+            default all.
 
     Raises:
         ValueError: For chunks too large, filters that are not common, or a chunk that
@@ -63,15 +92,18 @@ def check_chunks(data: Any) -> None:
     if not set(filters) <= set(_FILTERS) or filters.count(_GZIP) > 1:
         raise ValueError(f"expected gzip, shuffle or fletcher32; got filters {filters}")
     if _GZIP in filters:
-        _check_gzip(data, filters.index(_GZIP), size + _CHECKSUM)
+        wanted = None if rows is None else set((rows // data.chunks[0]).tolist())
+        _check_gzip(data, filters.index(_GZIP), size + _CHECKSUM, wanted)
 
 
-def _check_gzip(data: Any, place: int, most: int) -> None:
+def _check_gzip(data: Any, place: int, most: int, wanted: set[int] | None) -> None:
     """Expands every chunk as far as allowed; `place` is that of gzip in the filters."""
-    chunks = []
+    chunks, height = [], data.chunks[0]
     data.id.chunk_iter(chunks.append)
     for chunk in chunks:
         if chunk.filter_mask >> place & 1:  # stored as it is
+            continue
+        if wanted is not None and chunk.chunk_offset[0] // height not in wanted:
             continue
         if chunk.size > 2 * most:
             raise ValueError(

@@ -1,8 +1,9 @@
-"""The convolutional networks of the dSprites experiment, for 64×64 binary images.
+"""The convolutional networks of the dSprites experiment, for images of 64×64 pixels.
 
-Images enter and leave as rows of 4096 pixels, row-major. Between convolutions
-and dense layers the features are flattened as (channel, height, width), PyTorch's
-order, so that weights trained there need transposing only.
+Images enter and leave as rows of 4096·C values in the order (height, width, channel):
+C = 1 in grey, as in the paper, or 3 in colour. Between convolutions and dense layers
+the features are flattened as (channel, height, width), PyTorch's order, so that weights
+trained there need transposing only.
 
 Source: Mathieu et al. 2018, Table 1a.
 """
@@ -35,12 +36,14 @@ class ConvEncoder(nn.Module):
     scale_floor: float = SCALE_FLOOR
     initialiser: str = "torch"
     precision: PrecisionLike = None
+    colours: int = 1  # C
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Gaussian:
-        """Maps images `[B, 4096]` to posteriors with leaves `[B, latents]`."""
-        chex.assert_shape(x, (None, PIXELS))
-        hidden = x.T.reshape(1, SIDE, SIDE, -1)  # [C, H, W, B]
+        """Maps images `[B, 4096·C]` to posteriors with leaves `[B, latents]`."""
+        chex.assert_shape(x, (None, PIXELS * self.colours))
+        hidden = x.T.reshape(SIDE, SIDE, self.colours, -1)
+        hidden = hidden.transpose(2, 0, 1, 3)  # [C, H, W, B]
         for features in self.channels:
             hidden = nn.relu(Conv(features, self.initialiser, self.precision)(hidden))
         hidden = hidden.reshape(-1, x.shape[0]).T
@@ -55,10 +58,11 @@ class ConvDecoder(nn.Module):
     latents: int = 10
     initialiser: str = "torch"
     precision: PrecisionLike = None
+    colours: int = 1  # C
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
-        """Maps codes `[B, latents]` to logits `[B, 4096]`."""
+        """Maps codes `[B, latents]` to logits `[B, 4096·C]`."""
         chex.assert_shape(z, (None, self.latents))
         hidden = nn.relu(linear(z, 128, self.initialiser, self.precision))
         hidden = nn.relu(linear(hidden, 64 * 4 * 4, self.initialiser, self.precision))
@@ -67,5 +71,6 @@ class ConvDecoder(nn.Module):
             hidden = nn.relu(
                 ConvTranspose(features, self.initialiser, self.precision)(hidden)
             )
-        logits = ConvTranspose(1, self.initialiser, self.precision)(hidden)
-        return logits.reshape(PIXELS, -1).T
+        colours = self.colours
+        logits = ConvTranspose(colours, self.initialiser, self.precision)(hidden)
+        return logits.transpose(1, 2, 0, 3).reshape(PIXELS * colours, -1).T

@@ -1,7 +1,7 @@
 """Traversals and reconstructions: pages of small pictures."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,16 +23,16 @@ def traversals(results: files.Results) -> dict[str, Figure]:
     Rows are sorted by information, as pictures.npz orders them; latents count from 1.
 
     Args:
-        results: Needs settings.json and, in pictures.npz, side, traversals,
-            traversal_values, active and order.
+        results: Needs settings.json and, in pictures.npz, traversals, traversal_values,
+            active and order.
 
     Returns:
         The pages by name.
     """
     settings = files.settings(results)
-    count, side = len(settings), _side(results)
-    tiles = files.array(results, "traversals", count, None, None, side, side)
-    latents, steps = tiles.shape[1:3]
+    count = len(settings)
+    tiles = _tiles(results, "traversals", count, None, None)
+    latents, steps, *size = tiles.shape[1:5]
     values = files.array(results, "traversal_values", steps)
     active = files.array(results, "active", count, latents).astype(bool)
     order = files.array(results, "order", count, latents).astype(int)
@@ -42,13 +42,16 @@ def traversals(results: files.Results) -> dict[str, Figure]:
         )
 
     def panel(axes: Axes, i: int) -> None:
-        chosen = np.where(active[i][:, None, None, None], tiles[i], _fade(tiles[i]))
+        keep = np.expand_dims(active[i], tuple(range(1, tiles.ndim - 1)))
+        chosen = np.where(keep, tiles[i], _fade(tiles[i]))
         _mosaic(axes, chosen[order[i]])
-        axes.set_yticks(_middles(latents, side), [f"$z_{{{j + 1}}}$" for j in order[i]])
+        axes.set_yticks(
+            _middles(latents, size, 0), [f"$z_{{{j + 1}}}$" for j in order[i]]
+        )
         for text, j in zip(axes.get_yticklabels(), order[i], strict=True):
             text.set_color("black" if active[i, j] else "0.65")
         shown = range(0, steps, max(1, (steps - 1) // 4))
-        middles = _middles(steps, side)
+        middles = _middles(steps, size, 1)
         axes.set_xticks(
             [middles[t] for t in shown], [style.number(float(values[t])) for t in shown]
         )
@@ -57,45 +60,51 @@ def traversals(results: files.Results) -> dict[str, Figure]:
         "each row moves one latent through the values below it; rows by information, "
     )
     note += "most first; grey: inactive"
-    return _pages(results, "traversals", (latents, steps), panel, note)
+    return _pages(results, "traversals", (latents, steps, *size), panel, note)
 
 
 def reconstructions(results: files.Results) -> dict[str, Figure]:
     """Draws, for every setting, images over their reconstructions.
 
     Args:
-        results: Needs settings.json and, in pictures.npz, side, originals and
+        results: Needs settings.json and, in pictures.npz, originals and
             reconstructions.
 
     Returns:
         The pages by name.
     """
-    count, side = len(files.settings(results)), _side(results)
-    originals = files.array(results, "originals", count, None, side, side)
-    shown = originals.shape[1]
-    decoded = files.array(results, "reconstructions", count, shown, side, side)
+    count = len(files.settings(results))
+    originals = _tiles(results, "originals", count, None)
+    shown, *size = originals.shape[1:4]
+    decoded = files.array(results, "reconstructions", *originals.shape)
 
     def panel(axes: Axes, i: int) -> None:
         _mosaic(axes, np.stack([originals[i], decoded[i]]))
-        axes.set_yticks(_middles(2, side), ["$x$", r"$\hat{x}$"])
+        axes.set_yticks(_middles(2, size, 0), ["$x$", r"$\hat{x}$"])
         axes.set_xticks([])
 
     note = "upper rows: data; lower rows: their reconstructions"
-    return _pages(results, "reconstructions", (2, shown), panel, note)
+    return _pages(results, "reconstructions", (2, shown, *size), panel, note)
 
 
-def _side(results: files.Results) -> int:
-    return int(files.array(results, "side"))
+def _tiles(results: files.Results, name: str, *lead: int | None) -> np.ndarray:
+    """Pictures `[*lead, H, W]`, or `[*lead, H, W, 3]` in colour."""
+    found = (results.pictures or {}).get(name)
+    colour = found is not None and found.ndim == len(lead) + 3
+    return files.array(results, name, *lead, None, None, *([3] if colour else []))
 
 
 def _pages(
     results: files.Results,
     name: str,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     panel: Panel,
     note: str,
 ) -> dict[str, Figure]:
-    """One page if all settings fit, otherwise pages for each value of `figure_line`."""
+    """One page if all settings fit, otherwise pages for each value of `figure_line`.
+
+    A panel has `shape`: rows, columns and the (H, W) of a tile.
+    """
     settings = files.settings(results)
     title = str(results.config.get("title", ""))
     everything = list(range(len(settings)))
@@ -120,15 +129,17 @@ def _pages(
 def _page(
     settings: list[files.Setting],
     members: list[int],
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     panel: Panel,
     title: str,
     note: str,
 ) -> Figure:
-    tile, columns = _arrange(len(members), *shape)
+    down, across, *size = shape
+    high, wide = (extent / max(size) for extent in size)  # of a tile in a square
+    tile, columns = _arrange(len(members), down * high, across * wide)
     rows = math.ceil(len(members) / columns)
-    width = columns * (shape[1] * tile + _MARGIN)
-    height = rows * (shape[0] * tile + _MARGIN) + _MARGIN
+    width = columns * (across * wide * tile + _MARGIN)
+    height = rows * (down * high * tile + _MARGIN) + _MARGIN
     figure = style.new(max(width, 3.6), height, title, note)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     names = style.varying([settings[i] for i in members]) or list(settings[0])
@@ -143,8 +154,11 @@ def _page(
     return figure
 
 
-def _arrange(panels: int, rows: int, columns: int) -> tuple[float, int]:
-    """The largest tile, in inches, that fits the page, and the panels side by side."""
+def _arrange(panels: int, rows: float, columns: float) -> tuple[float, int]:
+    """The largest tile, in inches, that fits the page, and the panels side by side.
+
+    A panel is as high as `rows` and as wide as `columns` square tiles.
+    """
 
     def fit(across: int) -> tuple[float, float]:
         down = math.ceil(panels / across)
@@ -157,24 +171,28 @@ def _arrange(panels: int, rows: int, columns: int) -> tuple[float, int]:
     return fit(across)[0], across
 
 
-def _gap(side: int) -> int:
-    return max(1, side // 24)
+def _gap(size: Sequence[int]) -> int:
+    return max(1, max(size) // 24)
 
 
-def _middles(count: int, side: int) -> list[float]:
-    return [(side + _gap(side)) * k + (side - 1) / 2 for k in range(count)]
+def _middles(count: int, size: Sequence[int], axis: int) -> list[float]:
+    extent = size[axis]
+    return [(extent + _gap(size)) * k + (extent - 1) / 2 for k in range(count)]
 
 
 def _mosaic(axes: Axes, tiles: np.ndarray) -> None:
-    """One picture of tiles `[rows, columns, side, side]` with white gaps."""
-    rows, columns, side, _ = tiles.shape
-    step = side + _gap(side)
-    canvas = np.full((rows * step, columns * step), 255.0)
+    """One picture of tiles `[rows, columns, H, W(, 3)]` with white gaps."""
+    rows, columns, height, width, *colours = tiles.shape
+    gap = _gap((height, width))
+    down, across = height + gap, width + gap
+    canvas = np.full((rows * down, columns * across, *colours), 255.0)
     for i in range(rows):
         for j in range(columns):
-            top, left = i * step, j * step
-            canvas[top : top + side, left : left + side] = tiles[i, j]
-    canvas = canvas[: rows * step - _gap(side), : columns * step - _gap(side)]
+            top, left = i * down, j * across
+            canvas[top : top + height, left : left + width] = tiles[i, j]
+    canvas = canvas[: rows * down - gap, : columns * across - gap]
+    if colours:
+        canvas = canvas / 255  # as matplotlib takes colours
     axes.imshow(canvas, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
 
 

@@ -2,9 +2,12 @@
 
 from typing import NamedTuple
 
+from experiments.faults import drawn
+
 _PLANE = "configs/pinwheel.py:smoke"
 _SHAPES = "configs/shapes_anisotropic.py:laptop,smoke"
 _SPARSE = "configs/sparse.py:smoke"
+_IMAGES = "configs/images.py:smoke"
 _T = "configs/shapes_student_t.py:laptop,smoke"
 
 
@@ -19,7 +22,7 @@ def lines() -> list[Line]:
     """All command lines."""
     fields = [
         Line((f"--config={config}", *(f"--config.{f}" for f in text.split())), words)
-        for config, table in _FIELDS.items()
+        for config, table in (_FIELDS | drawn.TABLES).items()
         for text, words in table
     ]
     return [*_WHOLE, *fields, *_LATE]
@@ -98,8 +101,11 @@ _FIELDS = {
         ("data.points=4", "train.batch_size expects at most 4 points; got 400"),
         ("data.points=1000004", "data.points expects at most 1,000,000"),
         ("data.path=a.npz", "data.path expects images of data.source = file or tfds"),
-        ("data.source=file", "data.source = file expects data.path"),
-        ("data.source=web", "data.source expects one of ('rendered', 'file', 'tfds')"),
+        ("data.source=file", "pinwheel expects data.source among ('rendered',)"),
+        (
+            "data.source=web",
+            "data.source expects one of ('rendered', 'file', 'tfds', 'auto')",
+        ),
         ("data.name=mnist", "data.name expects one of"),
         ("data.rate=1e60", "data.rate expects numbers between"),
         ("data.radial_std=nan", "data.radial_std expects 0 or a number above"),
@@ -127,7 +133,7 @@ _FIELDS = {
         ("model.hidden=9999999999", "model.hidden expects at most 100,000"),
         (
             "model.network=conv",
-            "model.network = conv expects dsprites of data.side = 64",
+            "model.network = conv expects images of 64×64 pixels; got data.name = pin",
         ),
         ("model.likelihood=bernoulli", "expects model.likelihood = gaussian"),
         ("critic.hidden=0", "critic.hidden expects units of each layer"),
@@ -171,7 +177,7 @@ _FIELDS = {
         ("prior.pca_ranks=released_code model.latents=130", "at most 128, the princip"),
         ("data.points=737281", "data.points expects at most 737,280 points"),
         ("data.points=1 train.batch_size=1 evaluate.points=0", "data.points expects 0"),
-        ("data.side=12", "data.side expects one of (8, 16, 32, 64); got 12"),
+        ("data.side=12", "data.side expects one of (0, 8, 16, 32, 64); got 12"),
         ("objective.name=hfvae", "hfvae expects objective.groups"),
         ("objective.name=vae,iwae objective.beta=1", "iwae is a program of its own"),
         ("objective.name=vae", "objective.beta is not read by objective.name"),
@@ -183,6 +189,25 @@ _FIELDS = {
         ("evaluate.metrics=mig", "has classes but no factors and expects"),
         ("prior.spike=1", "prior.spike expects probabilities in [0, 1)"),
         ("train.batch_size=513", "train.batch_size expects at most 512 points"),
+    ],
+    _IMAGES: [
+        ("data.name=imagenet", "data.name expects one of ('dsprites', 'pinwheel',"),
+        ("data.name=images", "data.source = file expects data.path; got an"),
+        ("data.name=images data.path=/no", "/no: expected a folder of PNG or JPEG"),
+        ("data.source=rendered", "shapes3d expects data.source among ('file', 'tfds')"),
+        (
+            "data.name=celeb_a evaluate.metrics=mig",
+            "celeb_a has no factors and expects",
+        ),
+        (
+            "data.name=fashion_mnist model.network=conv",
+            "conv expects images of 64×64 pixels; got data.name = fashion_mnist of 28",
+        ),
+        ("data.side=16 model.network=conv", "got data.name = shapes3d of 16×16"),
+        ("data.points=480001", "data.points expects at most 480,000 points; got"),
+        ("data.name=small_norb data.path=/no", "/no: expected a folder with smallnorb"),
+        ("data.path=/no", "/no: expected an HDF5 file of 3D Shapes; got none"),
+        ("data.name=celeb_a data.path=/no", "/no: expected a folder of JPEG files or"),
     ],
     _T: [
         *((f"prior.df={v}", "prior.df expects values above 0") for v in ("0", "nan")),

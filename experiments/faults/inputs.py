@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from experiments.faults import arrays, configs, tables
+from experiments.faults import arrays, configs, photographs, tables
 from experiments.faults.attempt import Outcome, attempt
 
 
@@ -26,7 +26,7 @@ def cases(folder: pathlib.Path) -> Iterator[Case]:
     for line in configs.lines():
         name = " ".join(line.arguments)[:200] or "no arguments"
         yield Case(name, "main", line.arguments, {}, line.expects)
-    for given in [*arrays.givens(folder), *tables.givens()]:
+    for given in [*arrays.givens(folder), *photographs.givens(), *tables.givens()]:
         yield Case(*given)
 
 

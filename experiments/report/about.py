@@ -17,6 +17,7 @@ _FIELDS = {
     "df": "prior.df",
     "spike": "prior.spike",
 }
+_BARE = str.maketrans("", "", "[]'")  # lists without their signs
 
 
 def environment(workdir: pathlib.Path) -> dict[str, Any]:
@@ -148,8 +149,8 @@ def _settings(results: files.Results) -> str:
 
 def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
     data, model, train = (_part(config, name) for name in ("data", "model", "train"))
-    images = data.get("name") == "dsprites"
-    side = f"{data.get('side')}×{data.get('side')} pixels" if images else ""
+    scaled = data.get("name") not in ("pinwheel", "fashion_mnist") and data.get("side")
+    side = f"{data.get('side')}×{data.get('side')} pixels" if scaled else ""
     source = str(data.get("source", "")) if data.get("name") != "pinwheel" else ""
     hidden = model.get("hidden")
     dense = model.get("network") == "dense" and isinstance(hidden, list)
@@ -160,7 +161,7 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
         else f"{train.get('epochs')} epochs"
     )
     return [
-        ("Data", _list(data.get("name"), side, source)),
+        ("Data", _list(data.get("name"), side, source, *_drawn(config))),
         (
             "Network",
             _list(
@@ -177,6 +178,20 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
             ),
         ),
     ]
+
+
+def _drawn(config: dict[str, Any]) -> list[str]:
+    """What is known of images that are drawn on a grid of factors."""
+    data, look = _part(config, "data"), _part(config, "data").get("look", "plain")
+    pair, left_out = data.get("correlated"), data.get("held_out")
+    scored = _part(config, "evaluate").get("images", "trained")
+    words = {
+        f"look {look}": look != "plain",
+        f"{pair} correlated, σ = {data.get('correlation')}": pair,
+        f"without {left_out}": left_out,
+        f"scored on {scored}": scored != "trained",
+    }
+    return [text.translate(_BARE) for text, said in words.items() if said]
 
 
 def _device(env: dict[str, Any]) -> str:

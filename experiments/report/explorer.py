@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from decomp.datasets import dsprites
 from experiments import posteriors
 from experiments.posteriors import Finished
-from experiments.problem import Problem
 from experiments.report import portrait
 
 _POINTS = 10_000  # encoded of each run, as Locatello et al. 2019 score
@@ -45,7 +43,7 @@ def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
     runs, bases = _fit(shown, room - _size(shared))
     return shared | {
         "score": score,
-        "factors": _factors(work.problem),
+        "factors": list(work.data.factor_names),
         "active": work.config.evaluate.active_threshold,
         "points": len(work.data.points),
         "bases": bases,
@@ -101,9 +99,3 @@ def _one_each(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _size(value: Any) -> int:
     return len(json.dumps(value))
-
-
-def _factors(problem: Problem) -> list[str]:
-    if len(problem.factor_sizes) == len(dsprites.FACTOR_NAMES):
-        return list(dsprites.FACTOR_NAMES)
-    return ["class" if problem.side else "arm"]

@@ -65,7 +65,8 @@ def picture(pixels: np.ndarray) -> str:
     """A data URI of a picture, without loss.
 
     Args:
-        pixels: Grey `[H, W]`, or red, green, blue and alpha `[H, W, 4]`, uint8.
+        pixels: Grey `[H, W]`, or red, green, blue `[H, W, 3]` and alpha `[H, W, 4]`,
+            uint8.
     """
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)

@@ -33,15 +33,15 @@ _INK = (37, 99, 235)  # of q(z), on light and on dark paper
 def shared(work: Sweep) -> dict[str, Any]:
     """What the runs have in common: the base images, or the points of the plane."""
     problem, points = work.problem, work.data.points
-    if problem.side:
+    if problem.shape:
         x = problems.data_values(problem, jnp.asarray(points[_bases(len(points))]))
         return {
-            "side": problem.side,
+            "size": problem.shape[:2],
             "steps": len(_STEPS),
             "originals": markup.picture(_side_by_side(pictures.shades(problem, x))),
         }
     arms = work.data.factors[:, 0].tolist()
-    return {"side": 0, "steps": _LATTICE, "data": rounded(points, 3), "arms": arms}
+    return {"size": [], "steps": _LATTICE, "data": rounded(points, 3), "arms": arms}
 
 
 def of_run(work: Sweep, params: Params, setting: Setting) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def of_run(work: Sweep, params: Params, setting: Setting) -> dict[str, Any]:
     codes = np.asarray(q.loc)
     ends = [np.quantile(codes, (0.001, 0.999)), np.quantile(draws, _TAILS)]
     limit = float(f"{1.05 * np.max(np.abs(ends)):.2g}")
-    draw = _images if work.problem.side else _plane
+    draw = _images if work.problem.shape else _plane
     return {
         "limit": limit,
         **{name: rounded(array, 3) for name, array in numbers.items()},
@@ -78,18 +78,27 @@ def _numbers(problem: Problem) -> Callable[..., Any]:
     ) -> tuple[dict[str, jax.Array], jax.Array]:
         p = problems.prior(problem, params, setting)
         draws = priors.samples(jax.random.key(0), problem.prior, p, _DRAWS)
-        gap = mig.score(q.loc, factors, sizes=problem.factor_sizes)
         share = jnp.var(q.loc, axis=0) / pictures.moments(q)[1] ** 2
         found = {
             "order": jnp.argsort(-share),
             "active": kim_mnih.active_dimensions(q.loc, q.scale),
             "sigma": jnp.mean(q.scale, axis=0),
             "spread": jnp.std(q.loc, axis=0),
-            "information": gap.information / jnp.maximum(gap.entropy, 1e-12)[None],
+            "information": _information(q.loc, factors, problem.factor_sizes),
         }
         return found, draws
 
     return jax.jit(numbers)
+
+
+def _information(
+    codes: jax.Array, factors: jax.Array, sizes: tuple[int, ...]
+) -> jax.Array:
+    """I(z_d; v_f) in parts of the entropy of v_f, `[D, F]`; F may be 0."""
+    if not sizes:
+        return jnp.zeros((codes.shape[1], 0))
+    gap = mig.score(codes, factors, sizes=sizes)
+    return gap.information / jnp.maximum(gap.entropy, 1e-12)[None]
 
 
 def _images(
@@ -109,7 +118,7 @@ def _images(
     for base, *pair in zip(bases, originals, decoded, strict=True):
         rows = [_side_by_side(row) for row in traverse(params, values, base)]
         last = np.zeros_like(rows[0])
-        last[:, : 2 * work.problem.side] = _side_by_side(pair)
+        last[:, : 2 * work.problem.shape[1]] = _side_by_side(pair)
         sheets.append(markup.picture(np.concatenate([*rows, last])))
     return {
         "values": rounded(values, 2),

@@ -118,7 +118,7 @@ def _explorer(shown: dict[str, Any] | str, results: files.Results, level: int) -
     words = f"{runs} of {total} runs: of each setting, by {score}, {', '.join(roles)}. "
     words += (
         "Move a latent: the others stay at the code of the base image."
-        if shown["side"]
+        if shown["size"]
         else "Move z in its plane, with the sliders or a pointer."
     )
     return join(

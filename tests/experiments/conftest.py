@@ -10,7 +10,7 @@ from configs import shapes_anisotropic
 from experiments import problem as problems
 from experiments import runs, settings
 from experiments import sweep as sweeps
-from experiments.data import Data
+from experiments.data import Data, shares
 from experiments.problem import Setting
 from experiments.sweep import Sweep
 from tests.experiments import untrained
@@ -66,7 +66,8 @@ def small():
     config = settings.validate(config)
     rng = np.random.default_rng(0)
     points = rng.integers(0, 65, (POINTS, 64), np.uint8)
-    data = Data(points, rng.integers(0, 3, (POINTS, 5), np.uint8), 64, 8)
+    factors = rng.integers(0, 3, (POINTS, 5), np.uint8)
+    data = Data(points, factors, (8, 8, 1), shares(64), 64)
     rows = settings.rows(config)
     problem = problems.make(config, data)
     table = problems.setting_arrays(config, data, rows, problem)

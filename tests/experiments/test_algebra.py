@@ -11,7 +11,7 @@ import pytest
 
 from experiments import algebra, main, mismatch, objective, settings
 from experiments import problem as problems
-from experiments.data import Data
+from experiments.data import Data, coordinates
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
@@ -31,7 +31,7 @@ CELLS = [
 def data():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(POINTS, 2)).astype(np.float32)
-    return Data(points, np.zeros((POINTS, 1), np.uint8), 1, 0)
+    return Data(points, np.zeros((POINTS, 1), np.uint8), (), coordinates)
 
 
 @pytest.mark.parametrize("prior", [*FACTORISED, *JOINT])

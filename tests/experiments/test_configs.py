@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
+from decomp.datasets import dsprites
 from experiments import problem as problems
 from experiments import settings
 from experiments import sweep as sweeps
 from experiments.algebra import Weights
-from experiments.data import Data
+from experiments.data import Data, coordinates, shares
 from experiments.prior import Traced
 from experiments.problem import Setting
 from experiments.sweep import Sweep
@@ -124,11 +125,14 @@ def fake(config):
     """Data of the shapes of a config's, a few hundred points."""
     size = max(300, config.train.batch_size)
     if config.data.name == "pinwheel":
-        return Data(np.zeros((size, 2), np.float32), np.zeros((size, 1), int), 1, 0)
+        points, arms = np.zeros((size, 2), np.float32), np.zeros((size, 1), int)
+        return Data(points, arms, (), coordinates)
     side = config.data.side
-    bytes_per_image = 512 if side == 64 else side**2
-    points = np.zeros((size, bytes_per_image), np.uint8)
-    return Data(points, np.zeros((size, 5), np.uint8), (64 // side) ** 2, side)
+    pixels = (64 // side) ** 2
+    points = np.zeros((size, 512 if side == 64 else side**2), np.uint8)
+    factors = np.zeros((size, 5), np.uint8)
+    decode = dsprites.unpack if side == 64 else shares(pixels)
+    return Data(points, factors, (side, side, 1), decode, pixels)
 
 
 def setting(config):
@@ -196,7 +200,7 @@ def test_the_laptop_variant_keeps_the_seeds_and_the_likelihood_of_a_pixel():
     config = shapes_anisotropic.get_config("laptop")
     data = fake(config)
     assert config.seeds == 100
-    assert data.pixels_per_value * data.side**2 == 64 * 64
+    assert data.pixels_per_value * math.prod(data.shape) == 64 * 64
 
 
 @pytest.mark.parametrize(

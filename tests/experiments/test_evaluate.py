@@ -8,10 +8,9 @@ from configs import pinwheel
 from decomp import priors
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
-from experiments import data as data_lib
 from experiments import evaluate, settings
 from experiments import problem as problems
-from experiments.data import Data
+from experiments.data import Data, coordinates
 
 SIZE, BATCH = 100, 32
 CENTRES = np.array([(0, -1), (0, 1), (1, 0), (-1, 0)], np.float32)
@@ -46,7 +45,7 @@ def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     scores = jax.jit(evaluate.make(problem, config))
     found = scores(params, jax.random.key(5), setting, points, factors)
 
-    x = data_lib.values(points, 8)
+    x = problems.data_values(problem, points)
     q = problems.encode(problem, params, x)
     logits = problems.decode(problem, params, jnp.zeros((SIZE, 3))).logits
     log_px = 64 * jax.vmap(bernoulli.log_prob)(Bernoulli(logits), x)
@@ -74,7 +73,7 @@ def plane():
         config.evaluate.grid_points = 160
         config.evaluate.samples_per_point = 500
     config = settings.validate(config)
-    data = Data(CENTRES, np.zeros((4, 1), int), 1, 0)
+    data = Data(CENTRES, np.zeros((4, 1), int), (), coordinates)
     problem = problems.make(config, data)
     setting = problems.setting_arrays(config, data, settings.rows(config), problem)
     setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0

@@ -65,7 +65,6 @@ def images(tmp_path):
         "kim_mnih_pruned": [0.45, 0.5, 0.49, 0.48, 0.5, 0.53, 0.54, 0.55],
     }
     pictures = {
-        "side": SIDE,
         "traversals": picture(LATENTS, STEPS),
         "traversal_values": np.linspace(-2, 2, STEPS),
         "originals": picture(2),
@@ -209,7 +208,10 @@ BROKEN = {
     "header": (lambda d: (d / "summary.csv").write_text("a,b\n1,2\n"), "summary.csv"),
     "ragged": (lambda d: (d / "scores.csv").write_text("run,seed\n1\n"), "scores.csv"),
     "settings": (lambda d: (d / "settings.json").write_text("[1]"), "settings.json"),
-    "shape": (lambda d: np.savez(d / "pictures.npz", side=[1, 2]), "'side'"),
+    "shape": (
+        lambda d: np.savez(d / "pictures.npz", traversals=[1, 2]),
+        "'traversals'",
+    ),
     "no config": (lambda d: (d / "config.json").unlink(), "no config.json"),
 }
 

@@ -6,7 +6,7 @@ from configs import entropy_equivalence
 from experiments import matching, settings
 from experiments import problem as problems
 from experiments import sweep as sweeps
-from experiments.data import Data
+from experiments.data import Data, shares
 from experiments.sweep import Sweep
 
 BETA = 4.0
@@ -24,7 +24,8 @@ def sweep(tmp_path, *, matched):
     config = settings.validate(config)
     rng = np.random.default_rng(0)
     points = rng.integers(0, 65, (48, 64), np.uint8)
-    data = Data(points, rng.integers(0, 3, (48, 5), np.uint8), 64, 8)
+    factors = rng.integers(0, 3, (48, 5), np.uint8)
+    data = Data(points, factors, (8, 8, 1), shares(64), 64)
     problem = problems.make(config, data)
     table = problems.setting_arrays(config, data, settings.rows(config), problem)
     return Sweep(config, problem, table, 30, data, data, tmp_path)

@@ -91,7 +91,7 @@ def test_the_picture_is_the_tile_of_the_sheet_at_the_slider(tab):
       const {{ explorer }} = dataOf("folder-0-data");
       const run = explorer.runs.find((run) => run.role === "median");
       await change({SLIDER}, 9, "input");
-      const image = new Image(), side = explorer.side;
+      const image = new Image(), [side] = explorer.size;
       image.src = run.sheets[0];
       await image.decode();
       const canvas = document.createElement("canvas");

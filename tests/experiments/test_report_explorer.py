@@ -38,7 +38,7 @@ def test_histograms_and_information_are_those_of_the_run(image_results):
 def test_the_plane_shows_where_every_z_of_a_lattice_leads(plane_results):
     shown = explorer.build(posteriors.finished(plane_results), "mig", 10**7)
     run = shown["runs"][0]
-    assert shown["side"] == 0
+    assert shown["size"] == []
     assert {run["role"] for run in shown["runs"]} == {"lowest", "highest", "only"}
     assert np.shape(run["decoded"]) == (shown["steps"] ** 2, 2)
     assert np.shape(run["codes"]) == np.shape(shown["data"]) == (60, 2)

@@ -180,8 +180,12 @@ REST = [
     ),
     (SHAPES, {"model__likelihood": "gaussian"}, "model.likelihood = bernoulli; got ga"),
     (PINWHEEL, {"model__likelihood": "bernoulli"}, "likelihood = gaussian; got bernou"),
-    (PINWHEEL, {"model__network": "conv"}, "conv expects dsprites of data.side = 64"),
-    (SHAPES, {"data__side": 16}, "model.network = conv expects .* got dsprites of 16"),
+    (
+        PINWHEEL,
+        {"model__network": "conv"},
+        "conv expects images .* got data.name = pinwheel",
+    ),
+    (SHAPES, {"data__side": 16}, "conv expects images of 64×64 .* dsprites of 16×16"),
     (SHAPES, {"data__source": "file"}, "data.source = file expects data.path"),
 ]
 
@@ -229,4 +233,4 @@ def test_a_precision_that_the_device_has_not_is_refused():
         config.model.precision = "tf32"
     model = settings.validate(config).model
     with pytest.raises(ValueError, match="tf32 expects an NVIDIA GPU; this is a cpu"):
-        networks.make(model, 256)
+        networks.make(model, (16, 16, 1))

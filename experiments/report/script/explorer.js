@@ -32,23 +32,25 @@ function explore(box, { runs, explorer }) {
         show();
       },
     );
-    const views = explorer.side
+    const views = explorer.size.length
       ? [bench(run, explorer, chosen.base), marginals(run, level)]
       : [planes(run, explorer)];
-    view.replaceChildren(heading(run, runs), ...views, information(run, explorer, level, name));
+    const told = explorer.factors.length ? [information(run, explorer, level, name)] : [];
+    view.replaceChildren(heading(run, runs), ...views, ...told);
   }
   function showBases() {
     choices(
       bases,
       "Base image",
       Array.from({ length: explorer.bases }, (_, i) => {
+        const [height, width] = explorer.size;
         const canvas = make("canvas", {
-          width: explorer.side,
-          height: explorer.side,
+          width,
+          height,
           role: "img",
           "aria-label": `base image ${i + 1}`,
         });
-        images.then((image) => tile(canvas, image, 0, i, explorer.side));
+        images.then((image) => tile(canvas, image, 0, i, explorer.size));
         return [i, canvas, i === chosen.base];
       }),
       (base) => {
@@ -61,7 +63,7 @@ function explore(box, { runs, explorer }) {
     make("div", { class: "controls" }, make("label", {}, "Setting", select), roles, bases),
     view,
   );
-  if (explorer.side && explorer.bases > 1) showBases();
+  if (explorer.size.length && explorer.bases > 1) showBases();
   show();
 }
 

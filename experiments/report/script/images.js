@@ -9,26 +9,28 @@ function pictureOf(uri) {
 }
 
 // Copies one tile of a sheet.
-function tile(canvas, sheet, row, column, side, left = 0) {
+function tile(canvas, sheet, row, column, [height, width], left = 0) {
+  const corner = [column * width, row * height];
   canvas
     .getContext("2d")
-    .drawImage(sheet, column * side, row * side, side, side, left, 0, side, side);
+    .drawImage(sheet, ...corner, width, height, left, 0, width, height);
 }
 
 // Images: a slider and a strip for each latent beside the image it leads to.
-function bench(run, { side, steps }, base) {
+function bench(run, { size, steps }, base) {
+  const [height, width] = size;
   const sheet = pictureOf(run.sheets[base]);
   const latents = run.order.length; // the row of the sheet below them: base image, decoded
-  const square = { width: side, height: side, role: "img" };
-  const original = make("canvas", { ...square, "aria-label": "the base image" });
+  const frame = { width, height, role: "img" };
+  const original = make("canvas", { ...frame, "aria-label": "the base image" });
   const large = make("canvas", {
-    ...square,
+    ...frame,
     class: "large",
     "aria-label": "the decoded image",
   });
   const caption = make("figcaption", { "aria-live": "polite" });
   const list = make("ul", { class: "latents" });
-  const gap = Math.max(1, Math.round(side / 16));
+  const gap = Math.max(1, Math.round(width / 16));
   list.style.setProperty("--steps", steps);
   const draw = (latent, step) =>
     sheet.then((image) => {
@@ -36,7 +38,7 @@ function bench(run, { side, steps }, base) {
       const words = still
         ? "not moved"
         : `${sub(latent)} = ${shown(run.values[latent][step], 3)}`;
-      tile(large, image, still ? latents : latent, still ? 1 : step, side);
+      tile(large, image, still ? latents : latent, still ? 1 : step, size);
       caption.textContent = `decoded, ${words}`;
       large.setAttribute("aria-label", `the decoded image, ${words}`);
       for (const item of list.children)
@@ -54,18 +56,18 @@ function bench(run, { side, steps }, base) {
       draw(latent, step);
     });
     const strip = item.querySelector("canvas");
-    strip.width = (side + gap) * steps - gap;
-    strip.height = side;
-    if (side > 32) strip.style.imageRendering = "auto"; // they are made smaller
+    strip.width = (width + gap) * steps - gap;
+    strip.height = height;
+    if (width > 32) strip.style.imageRendering = "auto"; // they are made smaller
     sheet.then((image) => {
       for (let step = 0; step < steps; step++) {
-        tile(strip, image, latent, step, side, step * (side + gap));
+        tile(strip, image, latent, step, size, step * (width + gap));
       }
     });
     resets.push(still);
     list.append(item);
   }
-  sheet.then((image) => tile(original, image, latents, 0, side));
+  sheet.then((image) => tile(original, image, latents, 0, size));
   reset();
   return make(
     "div",

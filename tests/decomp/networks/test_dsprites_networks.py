@@ -68,7 +68,7 @@ def test_the_default_encoder_is_the_text_s():
 
 def reference_encoder(params, x):
     """Table 1a with Flax's own layers, in their layout [B, H, W, C]."""
-    hidden = x.reshape(-1, 64, 64, 1)
+    hidden = x.reshape(len(x), 64, 64, -1)
     for i, features in enumerate((32, 32, 32, 64)):
         layer = nn.Conv(features, (4, 4), 2, padding=1)
         hidden = nn.relu(layer.apply({"params": params[f"Conv_{i}"]}, hidden))
@@ -82,16 +82,19 @@ def reference_decoder(params, z):
     hidden = nn.relu(nn.Dense(128).apply({"params": params["Dense_0"]}, z))
     hidden = nn.relu(nn.Dense(1024).apply({"params": params["Dense_1"]}, hidden))
     hidden = hidden.reshape(-1, 64, 4, 4).transpose(0, 2, 3, 1)
-    for i, features in enumerate((64, 64, 32, 1)):
+    colours = params["ConvTranspose_3"]["bias"].size
+    for i, features in enumerate((64, 64, 32, colours)):
         hidden = nn.relu(hidden) if i else hidden
         layer = nn.ConvTranspose(features, (4, 4), (2, 2), transpose_kernel=True)
         hidden = layer.apply({"params": params[f"ConvTranspose_{i}"]}, hidden)
-    return hidden.reshape(-1, 4096)
+    return hidden.reshape(len(hidden), -1)
 
 
 NETWORKS = {
     "encoder": (dsprites.ConvEncoder(), reference_encoder, 4096),
     "decoder": (dsprites.ConvDecoder(), reference_decoder, 10),
+    "encoder, colour": (dsprites.ConvEncoder(colours=3), reference_encoder, 3 * 4096),
+    "decoder, colour": (dsprites.ConvDecoder(colours=3), reference_decoder, 10),
 }
 
 
@@ -102,7 +105,8 @@ def test_the_networks_equal_table_1a_in_flax_s_own_layers(name):
     x = np.random.default_rng(1).normal(size=(2, width)).astype(np.float32)
     got = jax.tree.leaves(jax.jit(module.apply)(params, x))
     expected = jax.tree.leaves(jax.jit(reference)(params["params"], x))
-    assert got[0].shape == ((2, 10) if name == "encoder" else (2, 4096))
+    pixels = 3 * 4096 if "colour" in name else 4096
+    assert got[0].shape == ((2, 10) if "encoder" in name else (2, pixels))
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5 * np.max(np.abs(b)))
 

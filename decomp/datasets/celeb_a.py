@@ -1,0 +1,133 @@
+"""CelebA: 202,599 photographs of faces, without factors.
+
+The aligned images of 218 × 178 pixels; their square in the middle is averaged down to
+64 × 64. The forty attributes are annotations of people, not factors of the pictures,
+and are not read. The images are those of
+
+- a folder of JPEG files,
+- the archive `img_align_celeba.zip`, which is not unpacked, or
+- tensorflow-datasets, which finds that archive in its folder `downloads/manual`; the
+  servers of the data set refuse most downloads.
+
+Source: Liu, Luo, Wang & Tang 2015, arXiv:1411.7766.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from decomp.datasets import download, npz, photos, raster
+from decomp.datasets.raster import Choose, Images, Tell
+
+SIDE = 64
+NUM_IMAGES = 202_599
+_OFFICIAL = "img_align_celeba.zip"
+_SUFFIXES = (".jpg", ".jpeg")
+_MOST_BYTES = 2**24  # of a photograph; the largest has some 40,000
+
+
+def load(
+    path: str = "",
+    *,
+    source: str,
+    side: int = SIDE,
+    choose: Choose = raster.everything,
+    tell: Tell = raster.nothing,
+) -> Images:
+    """Loads the data set or a part of it.
+
+    Args:
+        path: With "file", a folder of JPEG files or a .zip; with "tfds", the data
+            folder, by default that of tensorflow-datasets.
+        source: "file" or "tfds".
+        side: Pixels that the images are averaged down to.
+        choose: Takes how many images there are and returns the places of those wanted.
+        tell: Is told what takes long.
+
+    Returns:
+        Images in the order of their names.
+    """
+    if source == "tfds":
+        (file,) = download.fetch("celeb_a", [_OFFICIAL], path)
+        return _of_archive(file, side, choose, tell)
+    if source != "file":
+        raise ValueError(f"unknown source {source!r}; known: 'file', 'tfds'.")
+    place = Path(path).expanduser()
+    if place.is_file():
+        return _of_archive(place, side, choose, tell)
+    if not place.is_dir():
+        raise ValueError(f"{place}: expected a folder of JPEG files or a .zip.")
+    names = _wanted(
+        place, [file.name for file in place.iterdir() if file.is_file()], choose
+    )
+    files = ((str(place / name), photos.read(place / name)) for name in names)
+    return _decoded(files, len(names), side, tell)
+
+
+def _of_archive(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
+    """Reads a .zip; the names in it say which images there are, and no more."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {
+                entry.filename: entry
+                for entry in npz.members(archive).values()
+                if not entry.is_dir()
+            }
+            names = _wanted(path, list(entries), choose)
+            files = _contents(archive, [entries[name] for name in names], path)
+            return _decoded(files, len(names), side, tell)
+    except npz.BAD_FILE as error:
+        if str(error).startswith(f"{path}"):
+            raise
+        raise ValueError(f"{path}: {npz.problem(error)}.") from error
+
+
+def _contents(
+    archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], path: Path
+) -> Iterator[tuple[str, bytes]]:
+    """Names, with that of the archive, and contents of no more than is allowed."""
+    for entry in entries:
+        if entry.file_size > _MOST_BYTES:
+            raise ValueError(
+                f"expected photographs of {_MOST_BYTES:,} bytes at most; got "
+                f"{entry.file_size:,} of {entry.filename!r}"
+            )
+        with archive.open(entry) as file:
+            yield f"{path}, {entry.filename!r}", file.read(entry.file_size + 1)
+
+
+def _wanted(path: Path, found: list[str], choose: Choose) -> list[str]:
+    """The names of the photographs wanted, in order."""
+    suffixes = (PurePosixPath(name).suffix.lower() for name in found)
+    names = sorted(
+        name
+        for name, suffix in zip(found, suffixes, strict=True)
+        if suffix in _SUFFIXES and not PurePosixPath(name).name.startswith(".")
+    )
+    if not 0 < len(names) <= NUM_IMAGES:
+        raise ValueError(
+            f"{path}: expected 1 to {NUM_IMAGES:,} files .jpg; got {len(names):,}."
+        )
+    return np.asarray(names, object)[choose(len(names))].tolist()
+
+
+def _decoded(
+    files: Iterator[tuple[str, bytes]], count: int, side: int, tell: Tell
+) -> Images:
+    def one(file: tuple[str, bytes]) -> np.ndarray:
+        name, content = file
+        image = photos.decode(content, name, channels=3)
+        try:
+            return raster.smaller(image[None], side=side).reshape(-1)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}.") from error
+
+    pixels = np.empty((count, side * side * 3), np.uint8)
+    read = raster.progress(tell, count)
+    for place, row in enumerate(photos.side_by_side(one, files)):
+        pixels[place] = row
+        read(place)
+    factors = np.zeros((count, 0), np.uint8)
+    return Images(pixels, factors, (side, side, 3), ())

@@ -1,0 +1,124 @@
+"""Fifty heads from every side in every light: grey images with four known factors.
+
+A stand-in for the 3D faces of Paysan et al. 2009, which may not be passed on, on the
+grid that Chen et al. 2018 (arXiv:1802.04942) scored: 50 identities × 21 azimuths × 11
+elevations × 11 lightings are 127,050 images of 64 × 64 pixels. Heads are symmetric, so
+that an image under the opposite azimuth and light is its mirror image.
+
+Sums, products, quotients and square roots draw them, besides sines rounded to 2⁻¹⁶:
+every machine draws the same bytes.
+"""
+
+import chex
+import numpy as np
+
+from decomp.datasets import cache, heads_mesh, heads_raster, heads_shape, raster
+from decomp.datasets.heads_raster import SIDE
+
+FACTOR_NAMES = ("identity", "azimuth", "elevation", "lighting")
+FACTOR_SIZES = (heads_shape.NUM_IDENTITIES, 21, 11, 11)
+NUM_IMAGES = 127_050
+SHA256 = "824eeac348fce6e7532c1efff21780451f8f295be18281e17099a804223b3857"
+
+_AZIMUTH_STEP = 6.0  # degrees; class 10 looks at the viewer, higher ones to the right
+_ELEVATION_STEP = 5.0  # class 5 looks straight ahead, higher ones down
+_LIGHT_STEP = 14.0  # class 5 lights from the front, higher ones from the right
+_LIGHT_HEIGHT = 0.45  # of a light above the viewer, against its distance
+
+
+def factor_classes() -> np.ndarray:
+    """The factors of the whole set in canonical order, light fastest; `[N, 4]`."""
+    grid = np.indices(FACTOR_SIZES, dtype=np.uint8)
+    return np.ascontiguousarray(grid.reshape(len(FACTOR_SIZES), -1).T)
+
+
+def load(*, tell: raster.Tell = raster.nothing) -> np.ndarray:
+    """The whole set in canonical order, uint8 `[127050, 4096]`.
+
+    Drawn once, in about a minute, then kept in `$DECOMP_CACHE` or `~/.cache/decomp`.
+
+    Args:
+        tell: Takes a line before they are drawn.
+    """
+
+    def draw() -> np.ndarray:
+        tell(f"  drawing {NUM_IMAGES:,} heads, a minute on a CPU")
+        return render(factor_classes())
+
+    return cache.bytes_of(
+        cache.folder() / "heads",
+        draw,
+        sha256=SHA256,
+        row_bytes=SIDE * SIDE,
+    )
+
+
+def render(classes: np.ndarray) -> np.ndarray:
+    """Draws the images of the given classes.
+
+    Args:
+        classes: Integer classes `[M, 4]` in the order of `FACTOR_NAMES`.
+
+    Returns:
+        Levels of grey, uint8 `[M, 4096]`, row by row from the top, 0 the background.
+    """
+    chex.assert_shape(classes, (None, len(FACTOR_SIZES)))
+    if ((classes < 0) | (classes >= np.array(FACTOR_SIZES))).any():
+        raise ValueError(
+            f"expected classes below {FACTOR_SIZES} of {FACTOR_NAMES}; got "
+            f"{classes.min(axis=0)} to {classes.max(axis=0)}."
+        )
+    who, azimuth, elevation, light = classes.astype(np.int64).T
+    middle = FACTOR_SIZES[1] // 2
+    mirrored = azimuth < middle
+    turn = abs(azimuth - middle)
+    light = np.where(mirrored, FACTOR_SIZES[3] - 1 - light, light)
+    view = (who * (middle + 1) + turn) * FACTOR_SIZES[2] + elevation
+    images = np.empty((len(classes), SIDE, SIDE), np.uint8)
+    order = np.argsort(view, kind="stable")
+    starts = np.flatnonzero(np.diff(view[order])) + 1
+    mesh, shown = None, -1
+    for members in np.split(order, starts) if len(order) else []:
+        first = members[0]
+        if who[first] != shown:
+            shown = who[first]
+            mesh = heads_mesh.mesh(heads_shape.identity(shown))
+        pictures = _lit(mesh, turn[first], elevation[first], light[members])
+        flip = mirrored[members][:, None, None]
+        images[members] = np.where(flip, pictures[:, :, ::-1], pictures)
+    return images.reshape(len(classes), SIDE * SIDE)
+
+
+def _lit(
+    mesh: heads_mesh.Mesh, turn: int, elevation: int, lights: np.ndarray
+) -> np.ndarray:
+    """Pictures `[L, 64, 64]` of a head that looks ahead or to the right."""
+    rotation = _rotation(turn * _AZIMUTH_STEP, (elevation - 5) * _ELEVATION_STEP)
+    view = heads_raster.see(mesh, rotation)
+    angle = np.radians((lights - 5) * _LIGHT_STEP)
+    across, ahead = heads_mesh.sine(angle), heads_mesh.sine(angle + np.pi / 2)
+    height = np.float32(_LIGHT_HEIGHT)
+    far = np.sqrt(np.float32(1) + height * height)
+    towards = np.stack([across / far, height / far + 0 * across, ahead / far])  # [3, L]
+    eye = np.array([[0], [0], [1]], np.float32)
+    return heads_raster.lit(
+        view, _back(rotation, towards).T, _back(rotation, eye)[:, 0]
+    )
+
+
+def _rotation(azimuth: float, elevation: float) -> np.ndarray:
+    """Turns a head to the right, then nods it down; degrees, float32 `[3, 3]`."""
+    (sa, ca), (se, ce) = (
+        (heads_mesh.sine(angle), heads_mesh.sine(angle + np.pi / 2))
+        for angle in (np.radians(azimuth), np.radians(elevation))
+    )
+    rows = [[ca, 0, sa], [se * sa, ce, -se * ca], [-ce * sa, se, ce * ca]]
+    return np.array(rows, np.float32)
+
+
+def _back(rotation: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Directions `[3, L]` as the turned head sees them."""
+    columns = rotation.T[:, :, None]
+    return (columns[:, 0] * directions[0] + columns[:, 1] * directions[1]) + (
+        columns[:, 2] * directions[2]
+    )

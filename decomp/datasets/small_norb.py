@@ -1,0 +1,197 @@
+"""Small NORB: grey images of toys under 18 directions, 9 heights and 6 lights.
+
+24,300 images to train on and as many to test, of which both are read; of the two
+cameras the left one. The five factors are the category, the elevation, the azimuth,
+the lighting and, fifth, the instance of the toy. A folder, or tensorflow-datasets,
+holds for training, testing or both
+
+| file                    | matrix                                               |
+| ----------------------- | ---------------------------------------------------- |
+| smallnorb-…-dat.mat     | bytes [N, 2, 96, 96]                                 |
+| smallnorb-…-cat.mat     | int32 [N], category                                  |
+| smallnorb-…-info.mat    | int32 [N, 4], instance, elevation, azimuth, lighting |
+
+with .gz or without. A matrix is a magic number that tells the type, the number of axes
+and their extents, three at least, all little-endian int32, and then the values.
+
+Source: LeCun, Huang & Bottou 2004, cs.nyu.edu/~ylclab/data/norb-v1.0-small.
+"""
+
+import contextlib
+import gzip
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+
+from decomp.datasets import download, npz, raster
+from decomp.datasets.raster import Choose, Images, Tell
+
+FACTOR_NAMES = ("category", "elevation", "azimuth", "lighting", "instance")
+FACTOR_SIZES = (5, 9, 18, 6, 10)
+SIDE = 64  # as Locatello et al. 2019 make them; 96 in the files
+_STEMS = (
+    "smallnorb-5x46789x9x18x6x2x96x96-training",
+    "smallnorb-5x01235x9x18x6x2x96x96-testing",
+)
+_KINDS = ("dat", "cat", "info")
+_BYTES, _INTEGERS = 0x1E3D4C55, 0x1E3D4C54  # magic numbers
+_MOST = 24_300  # images of a set
+_CAMERAS = (2, 96, 96)
+_BLOCK = 512  # pairs of images in memory at once
+
+
+class _Set(NamedTuple):
+    images: Path
+    factors: np.ndarray  # [N, 5] uint8
+
+
+def load(
+    path: str = "",
+    *,
+    source: str,
+    side: int = SIDE,
+    choose: Choose = raster.everything,
+    tell: Tell = raster.nothing,
+) -> Images:
+    """Loads the data set or a part of it.
+
+    Args:
+        path: With "file", the folder of the matrices; with "tfds", the data folder, by
+            default that of tensorflow-datasets.
+        source: "file" or "tfds".
+        side: Pixels that the images are averaged down to, at most 96.
+        choose: Takes how many images there are and returns the places of those wanted.
+        tell: Is told what takes long.
+
+    Returns:
+        Images, those to train on first.
+    """
+    sets = [_labelled(files) for files in _files(path, source)]
+    factors = np.concatenate([one.factors for one in sets])
+    places = np.arange(len(factors))[choose(len(factors))]
+    pixels = np.empty((len(places), side * side), np.uint8)
+    read, done, first = raster.progress(tell, len(places)), 0, 0
+    for one in sets:
+        inside = (places >= first) & (places < first + len(one.factors))
+        for part in _left(one.images, len(one.factors), places[inside] - first):
+            found = raster.smaller(part[..., None], side=side)
+            pixels[done : done + len(part)] = found.reshape(len(part), -1)
+            done += len(part)
+            read(done)
+        first += len(one.factors)
+    return Images(pixels, factors[places], (side, side, 1), FACTOR_NAMES)
+
+
+def _files(path: str, source: str) -> list[list[Path]]:
+    """The three files of each set."""
+    names = [[f"{stem}-{kind}.mat" for kind in _KINDS] for stem in _STEMS]
+    if source == "tfds":
+        wanted = [f"{name}.gz" for files in names for name in files]
+        found = download.fetch("smallnorb", wanted, path)
+        return [found[:3], found[3:]]
+    if source != "file":
+        raise ValueError(f"unknown source {source!r}; known: 'file', 'tfds'.")
+    folder = Path(path).expanduser()
+    there = [[_found(folder / name) for name in files] for files in names]
+    begun = [files for files in there if any(file.is_file() for file in files)]
+    if not begun:
+        raise ValueError(
+            f"{folder}: expected a folder with {names[0][0]}.gz and the like; got none."
+        )
+    for file in (file for files in begun for file in files):
+        if not file.is_file():
+            raise ValueError(f"{file}: expected this file or {file.name}.gz; got none.")
+    return begun
+
+
+def _found(path: Path) -> Path:
+    """The file, or the same with .gz if only that is there."""
+    packed = path.with_name(f"{path.name}.gz")
+    return packed if packed.is_file() and not path.is_file() else path
+
+
+def _labelled(files: list[Path]) -> _Set:
+    """A set with its factors; the images are read later."""
+    images, categories, infos = files
+    with _matrix(categories, _INTEGERS) as (file, count):
+        category = _integers(file, count)
+    with _matrix(infos, _INTEGERS, 4) as (file, found):
+        if found != count:
+            raise ValueError(f"expected extents [{count}, 4]; got [{found}, 4]")
+        info = _integers(file, count, 4)
+        instance, elevation, azimuth, lighting = info.T
+        if (azimuth % 2).any():
+            raise ValueError("expected azimuths 0, 2, …, 34; got odd ones")
+        factors = [category, elevation, azimuth // 2, lighting, instance]
+        for name, size, column in zip(FACTOR_NAMES, FACTOR_SIZES, factors, strict=True):
+            if not 0 <= column.min() <= column.max() < size:
+                raise ValueError(
+                    f"expected {name} 0..{size - 1}; got {column.min()}..{column.max()}"
+                )
+    return _Set(images, np.stack(factors, axis=1).astype(np.uint8))
+
+
+def _left(path: Path, count: int, places: np.ndarray) -> Iterator[np.ndarray]:
+    """Images `[B, 96, 96]` of the left camera at some places, increasing."""
+    with _matrix(path, _BYTES, *_CAMERAS) as (file, found):
+        if found != count:
+            raise ValueError(
+                f"expected {count} images, as there are labels; got {found}"
+            )
+        for start in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - start)
+            block = np.frombuffer(_exactly(file, size * math.prod(_CAMERAS)), np.uint8)
+            inside = places[(places >= start) & (places < start + size)]
+            if len(inside):
+                yield block.reshape(size, *_CAMERAS)[inside - start, 0]
+        _end(file)
+
+
+@contextlib.contextmanager
+def _matrix(path: Path, magic: int, *extents: int) -> Iterator[tuple[IO[bytes], int]]:
+    """Opens a matrix `[N, *extents]` behind its header, which gives N.
+
+    No more is read than the header promises, whatever a zipped file expands to. Every
+    error names the file, in one line.
+    """
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+            file = gzip.GzipFile(fileobj=raw) if zipped else raw
+            found, axes = np.frombuffer(_exactly(file, 8), "<u4").tolist()
+            if (found, axes) != (magic, 1 + len(extents)):
+                raise ValueError(
+                    f"expected the magic number {magic:#x} and {1 + len(extents)} axes;"
+                    f" got {found:#x} and {axes}"
+                )
+            written = _exactly(file, 4 * max(3, axes))
+            shape = np.frombuffer(written, "<i4").tolist()[:axes]
+            if shape[1:] != list(extents) or not 0 < shape[0] <= _MOST:
+                wanted = ", ".join([f"N ≤ {_MOST}", *map(str, extents)])
+                raise ValueError(f"expected extents [{wanted}]; got {shape}")
+            yield file, shape[0]
+    except npz.BAD_FILE as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise ValueError(f"{path}: {npz.problem(error)}.") from error
+
+
+def _integers(file: IO[bytes], *shape: int) -> np.ndarray:
+    values = np.frombuffer(_exactly(file, 4 * math.prod(shape)), "<i4")
+    _end(file)
+    return values.reshape(shape)
+
+
+def _exactly(file: IO[bytes], size: int) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise ValueError(f"expected {size:,} bytes more; the data end early")
+    return data
+
+
+def _end(file: IO[bytes]) -> None:
+    if file.read(1):  # at the end gzip compares the checksum
+        raise ValueError("expected the end of the data; got more bytes")

@@ -1,0 +1,93 @@
+"""Good files of every kind and what reads them, for `fuzz` to damage."""
+
+import gzip
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from decomp.datasets import (
+    celeb_a,
+    dsprites,
+    fashion_mnist,
+    images,
+    npz,
+    shapes3d,
+    small_norb,
+)
+from experiments.faults import damage, good
+
+
+class Loader(NamedTuple):
+    """A good file and the function that reads it."""
+
+    name: str
+    content: bytes
+    load: Callable[[pathlib.Path], object]
+
+
+def all_of(folder: pathlib.Path) -> list[Loader]:
+    """Good files, and what reads them."""
+    sprites, clothes, codes = damage.sprites(), damage.clothes(), damage.codes()
+    labels = "train-labels-idx1-ubyte"
+    (folder / labels).write_bytes(damage.idx(clothes["labels"]))
+    images, packed = damage.idx(clothes["images"]), damage.npz(clothes, compressed=True)
+
+    def scored(path: pathlib.Path) -> object:
+        return npz.read(path, most=2**30)
+
+    def drawn(path: pathlib.Path) -> object:
+        return dsprites.load(str(path), source="file")
+
+    def worn(path: pathlib.Path) -> object:
+        return fashion_mnist.load(str(path), source="file")
+
+    return [
+        *_photographs(folder),
+        Loader("a.npz", damage.npz(sprites), drawn),
+        Loader("b.npz", damage.npz(sprites, compressed=True), drawn),
+        Loader("c.hdf5", damage.hdf5(sprites), drawn),
+        Loader("train-images-idx3-ubyte", images, worn),
+        Loader("train-images-idx3-ubyte.gz", gzip.compress(images), worn),
+        Loader("d.npz", packed, worn),
+        Loader("e.npz", damage.npz(codes), scored),
+        Loader("f.npy", damage.npy(codes["codes"]), scored),
+    ]
+
+
+def _photographs(folder: pathlib.Path) -> list[Loader]:
+    """Good files of the image data sets, in folders of their own."""
+    (folder / "norb").mkdir()
+    (folder / "own").mkdir()
+    toys = good.norb_files(training=good.norb(3), testing=None)
+    for name, content in toys.items():
+        (folder / "norb" / name).write_bytes(content)
+    discs = good.discs(4, 24, 20)
+    faces = {"1.jpg": good.photo(discs[0], "JPEG")}
+    table = b"file,hue\n0.png,1\n1.png,2\n"
+    for i in (0, 1):
+        (folder / "own" / f"{i}.png").write_bytes(good.photo(discs[i]))
+    (folder / "own" / "factors.csv").write_bytes(table)
+
+    def shaped(path: pathlib.Path) -> object:
+        return shapes3d.load(str(path), source="file", side=8)
+
+    def toyed(path: pathlib.Path) -> object:
+        return small_norb.load(str(path.parent), source="file", side=8)
+
+    def faced(path: pathlib.Path) -> object:
+        return celeb_a.load(str(path), source="file", side=8)
+
+    def owned(path: pathlib.Path) -> object:
+        return images.load(str(path if path.suffix == ".npz" else path.parent), side=8)
+
+    own = {"images": discs, "factors": np.arange(8).reshape(4, 2)}
+    return [
+        Loader("g.h5", good.shapes_file(good.shapes()), shaped),
+        *(Loader(f"norb/{name}", content, toyed) for name, content in toys.items()),
+        Loader("h.zip", damage.archive(faces), faced),
+        Loader("i.npz", damage.npz(own, compressed=True), owned),
+        Loader("own/0.png", good.photo(discs[0]), owned),
+        Loader("own/factors.csv", table, owned),
+    ]

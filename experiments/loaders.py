@@ -1,0 +1,144 @@
+"""Loads, renders or samples the data set that a config names."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from decomp.datasets import (
+    celeb_a,
+    fashion_mnist,
+    garments,
+    images,
+    pinwheel,
+    raster,
+    shapes3d,
+    small_norb,
+)
+from experiments import catalogue, grids, rendered
+from experiments import data as data_lib
+from experiments.data import Data
+from experiments.progress import say
+
+_FILES = {"shapes3d": shapes3d, "small_norb": small_norb, "celeb_a": celeb_a}
+
+
+def load(config: ConfigDict) -> Data:
+    """Loads the data of a validated config.
+
+    Raises:
+        ValueError: For a file that is not what it should be.
+    """
+    data_key = jax.random.fold_in(jax.random.key(config.rng), 0)
+    return LOADERS[config.data.name](data_key, config)
+
+
+def scored(key: jax.Array, config: ConfigDict, data: Data) -> Data:
+    """The images to score of a validated config.
+
+    Args:
+        key: Consumed.
+        config: `evaluate.images` and `evaluate.points` choose.
+        data: Those trained on.
+
+    Returns:
+        A part of `data`, or other images of its grid; then without the factors that
+        have one class in all of them, which nothing can be told of.
+    """
+    if config.evaluate.images == "trained":
+        return data_lib.subset(data, key, config.evaluate.points)
+    found = rendered.AT_PLACES[config.data.name](grids.scored(key, config), config)
+    varied = (found.factors != found.factors[:1]).any(axis=0)
+    names = np.asarray(found.factor_names)[varied].tolist()
+    return found._replace(factors=found.factors[:, varied], factor_names=tuple(names))
+
+
+def plane(key: jax.Array, config: ConfigDict) -> Data:
+    """The pinwheel; the one factor is the arm."""
+    points, arms = pinwheel.sample(
+        key,
+        num_points=config.data.points,
+        radial_std=config.data.radial_std,
+        tangential_std=config.data.tangential_std,
+        rate=config.data.rate,
+    )
+    labels = np.asarray(arms)[:, None]
+    return Data(
+        np.asarray(points), labels, (), data_lib.coordinates, factor_names=("arm",)
+    )
+
+
+def clothes(key: jax.Array, config: ConfigDict) -> Data:
+    """Fashion-MNIST or its rendered stand-in; the one factor is the class."""
+    source, kept_as = catalogue.source(config.data), ""
+    if source == "rendered":
+        count = config.data.points or 60_000
+        images = garments.sample(config.rng, num_images=count)
+        drawn = f"fashion_mnist-28-{config.rng}" if config.rng else "fashion_mnist-28"
+        kept_as = "" if config.data.points else drawn
+    else:
+        images = fashion_mnist.load(config.data.path, source=source)
+    whole = Data(
+        images.pixels,
+        images.labels[:, None],
+        (28, 28, 1),
+        data_lib.shares(255),
+        factor_names=("class",),
+        class_names=fashion_mnist.CLASS_NAMES,
+        kept_as=kept_as,
+    )
+    return data_lib.subset(whole, key, config.data.points, field="data.points")
+
+
+def photographs(key: jax.Array, config: ConfigDict) -> Data:
+    """Images of 64×64 pixels from files; smaller ones weigh as what they stand for."""
+    module, side = _FILES[config.data.name], config.data.side or 64
+    found = module.load(
+        config.data.path,
+        source=catalogue.source(config.data),
+        side=side,
+        choose=_chosen(key, config),
+        tell=say,
+    )
+    return _of(found)._replace(pixels_per_value=(64 // side) ** 2)
+
+
+def own(key: jax.Array, config: ConfigDict) -> Data:
+    """The user's images, of whatever size."""
+    choose = _chosen(key, config)
+    return _of(
+        images.load(config.data.path, side=config.data.side, choose=choose, tell=say)
+    )
+
+
+def _of(found: raster.Images) -> Data:
+    decode = data_lib.shares(255)
+    return Data(
+        found.pixels,
+        found.factors,
+        found.shape,
+        decode,
+        factor_names=found.factor_names,
+    )
+
+
+def _chosen(key: jax.Array, config: ConfigDict) -> raster.Choose:
+    """Chooses what is read of a file: a random subset, or all."""
+
+    def choose(size: int) -> np.ndarray | slice:
+        return data_lib.choose(key, size, config.data.points, field="data.points")
+
+    return choose
+
+
+LOADERS: dict[str, Callable[[jax.Array, ConfigDict], Data]] = {
+    "dsprites": rendered.sprites,
+    "pinwheel": plane,
+    "fashion_mnist": clothes,
+    "heads": rendered.faces,
+    "shapes3d": photographs,
+    "small_norb": photographs,
+    "celeb_a": photographs,
+    "images": own,
+}

@@ -1,0 +1,117 @@
+"""Data sets that are drawn on a grid of factors: dSprites and heads."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from decomp.datasets import dsprites, dsprites_looks, heads, raster
+from experiments import catalogue, grids
+from experiments import data as data_lib
+from experiments.data import Data
+from experiments.progress import say
+
+_LOOKS = {
+    "colour": dsprites_looks.with_colours,
+    "noise": dsprites_looks.with_noise,
+}
+_FEW_HEADS = 1_000  # are drawn; of more, all are, and kept
+
+
+def sprites(key: jax.Array, config: ConfigDict) -> Data:
+    """The images of dSprites, packed, or averaged down to a smaller side."""
+    source = catalogue.source(config.data)
+    if source == "rendered":
+        return sprites_at(grids.trained(key, config), config)
+    images = dsprites.load(config.data.path, source=source)
+    chosen = data_lib.choose(
+        key, len(images.packed), config.data.points, field="data.points"
+    )
+    return _sprites(images.packed[chosen], images.factors[chosen], config)
+
+
+def faces(key: jax.Array, config: ConfigDict) -> Data:
+    """The drawn heads, on the grid of the 3D faces."""
+    return heads_at(grids.trained(key, config), config)
+
+
+def sprites_at(places: np.ndarray | slice, config: ConfigDict) -> Data:
+    """The drawn sprites at some places of their grid."""
+    if isinstance(places, slice):
+        images = dsprites.load()
+        return _sprites(images.packed, images.factors, config)
+    classes = dsprites.factor_classes()[places]
+    return _sprites(dsprites.render(classes), classes, config)
+
+
+def _sprites(packed: np.ndarray, factors: np.ndarray, config: ConfigDict) -> Data:
+    """dSprites of the side and the look that a config asks for."""
+    shape = catalogue.shape(config.data)
+    side, look = shape[0], config.data.look
+    pixels = (64 // side) ** 2
+    rows = packed if side == 64 else dsprites.pooled(packed, side=side)
+    decode = dsprites.unpack if side == 64 else data_lib.shares(pixels)
+    if look != "plain":
+        add, decode = _LOOKS[look], _looking(look, decode, rows.shape[1])
+        rows = add(rows, dsprites.flat_index(factors), seed=config.rng)
+    return Data(
+        rows,
+        factors,
+        shape,
+        decode,
+        pixels,
+        dsprites.FACTOR_NAMES,
+        kept_as=_kept_as(config, side),
+    )
+
+
+def heads_at(places: np.ndarray | slice, config: ConfigDict) -> Data:
+    """The heads at some places of their grid."""
+    classes, shape = heads.factor_classes()[places], catalogue.shape(config.data)
+    if len(classes) > _FEW_HEADS:
+        pixels = heads.load(tell=say)[places]
+    else:
+        pixels = heads.render(classes)
+    if shape[0] < heads.SIDE:
+        pixels = pixels.reshape(-1, heads.SIDE, heads.SIDE, 1)
+        pixels = raster.smaller(pixels, side=shape[0]).reshape(len(classes), -1)
+    return Data(
+        pixels,
+        classes,
+        shape,
+        data_lib.shares(255),
+        (heads.SIDE // shape[0]) ** 2,
+        heads.FACTOR_NAMES,
+        kept_as=_kept_as(config, shape[0]),
+    )
+
+
+def _kept_as(config: ConfigDict, side: int) -> str:
+    """The name of a choice of images of a grid; "" for a random subset, or a file."""
+    data = config.data
+    if data.points or catalogue.source(data) != "rendered":
+        return ""
+    look = "" if data.look == "plain" else f"-{data.look}"
+    chosen = look + grids.name(data)
+    seed = f"-{config.rng}" if chosen and config.rng else ""
+    return f"{data.name}-{side}{chosen}{seed}"
+
+
+@functools.cache
+def _looking(look: str, shares: data_lib.Decode, stored: int) -> data_lib.Decode:
+    """Returns the `decode` of rows with a look, whose first bytes are a sprite's."""
+    paint = dsprites_looks.coloured if look == "colour" else dsprites_looks.noisy
+
+    def decode(rows: jax.Array) -> jax.Array:
+        return paint(shares(rows[:, :stored]), rows[:, stored:])
+
+    return decode
+
+
+# Images at given places of a grid.
+AT_PLACES: dict[str, Callable[[np.ndarray, ConfigDict], Data]] = {
+    "dsprites": sprites_at,
+    "heads": heads_at,
+}

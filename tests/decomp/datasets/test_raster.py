@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from decomp.datasets import classes, raster
+
+RNG = np.random.default_rng(0)
+
+
+def test_whole_ratios_are_means_of_squares():
+    images = RNG.integers(0, 256, (300, 32, 32, 3), np.uint8)
+    means = images.reshape(300, 8, 4, 8, 4, 3).mean((2, 4))
+    found = raster.smaller(images, side=8)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, np.floor(means + 0.5))
+
+
+def test_other_ratios_weigh_pixels_by_the_area_that_is_covered():
+    image = np.zeros((1, 3, 3, 1), np.uint8)
+    image[0, 1, 1] = 180  # a quarter of it lies in each of four pixels of 1.5 × 1.5
+    np.testing.assert_array_equal(raster.smaller(image, side=2), 20)
+
+
+def test_ninety_six_pixels_become_sixty_four_without_a_change_of_the_mean():
+    images = np.repeat(RNG.integers(0, 256, (4, 32, 32, 1), np.uint8), 3, 1).repeat(
+        3, 2
+    )
+    found = raster.smaller(images, side=64).astype(float)
+    assert abs(found.mean() - images.mean()) < 0.5
+    np.testing.assert_array_equal(found[:, ::2, ::2], images[:, ::3, ::3])
+
+
+def test_the_square_in_the_middle_is_kept():
+    image = np.zeros((1, 4, 8, 1), np.uint8)
+    image[:, :, 2:6] = 7
+    np.testing.assert_array_equal(raster.smaller(image, side=4), 7)
+    np.testing.assert_array_equal(raster.smaller(image, side=2), 7)
+    np.testing.assert_array_equal(raster.smaller(image.swapaxes(1, 2), side=2), 7)
+
+
+def test_images_are_not_made_larger():
+    with pytest.raises(ValueError, match="16×16 pixels or more; got 12×20"):
+        raster.smaller(np.zeros((1, 12, 20, 3), np.uint8), side=16)
+
+
+def test_progress_is_told_now_and_then_and_not_at_the_end(monkeypatch):
+    now, lines = [0.0], []
+    monkeypatch.setattr(raster.time, "monotonic", lambda: now[0])
+    read = raster.progress(lines.append, 10_000)
+    for count in (1, 2, 3000, 10_000):
+        now[0] += 3
+        read(count)
+    assert lines == ["  2 of 10,000 images read"]
+
+
+def test_classes_are_ranks_and_texts_of_numbers_are_numbers():
+    columns = [
+        np.array([0.5, -1.0, 0.5]),
+        np.array(["10", "9", "8"]),
+        np.array(["b", "10", "a"]),
+    ]
+    found = classes.ranked(columns, "abc")
+    np.testing.assert_array_equal(found.T, [[1, 0, 1], [2, 1, 0], [2, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (np.zeros(3), "expected 2 to 1,000 values of hue; got 1"),
+        (np.arange(1001), "expected 2 to 1,000 values of hue; got 1,001"),
+        (np.array([0.0, np.nan, 1.0]), "expected finite values of hue; got nan"),
+        (np.array(["0", "inf"]), "expected finite values of hue; got inf"),
+    ],
+)
+def test_what_is_no_factor_is_named(column, message):
+    with pytest.raises(ValueError, match=message):
+        classes.ranked([column], ["hue"])
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "a" * 61])
+def test_names_that_cannot_be_shown_are_refused(name):
+    with pytest.raises(ValueError, match="names of factors, 60 letters at most; got '"):
+        classes.ranked([np.arange(2)], [name])
+
+
+def test_too_many_factors_are_named():
+    with pytest.raises(ValueError, match="at most 256 factors; got 257"):
+        classes.ranked([np.arange(2)] * 257, ["hue"] * 257)

@@ -1,0 +1,51 @@
+import matplotlib.style
+import numpy as np
+import pytest
+
+from experiments.drawing import files, style, tiles
+
+LATENTS, STEPS = 3, 5
+
+
+def results(*size):
+    """One setting whose tiles have the shape `size`."""
+    rng = np.random.default_rng(0)
+    pictures = {
+        "traversals": rng.integers(0, 256, (1, LATENTS, STEPS, *size), np.uint8),
+        "traversal_values": np.linspace(-2, 2, STEPS),
+        "originals": rng.integers(0, 256, (1, 2, *size), np.uint8),
+        "reconstructions": rng.integers(0, 256, (1, 2, *size), np.uint8),
+        "active": np.array([[True, True, False]]),
+        "order": np.array([[2, 0, 1]]),
+    }
+    setting = {"prior": "isotropic", "beta": 1.0}
+    return files.Results({}, None, None, [setting], pictures)
+
+
+def picture(draw, found):
+    with matplotlib.style.context(["default", style.RC]):
+        (page,) = draw(found).values()
+    return np.asarray(page.axes[0].images[0].get_array(), float)
+
+
+def test_coloured_tiles_of_any_shape_are_drawn_in_their_colours():
+    found = results(4, 6, 3)
+    stored = found.pictures["traversals"][0].astype(float)
+    canvas = picture(tiles.traversals, found)
+    assert canvas.shape == (LATENTS * 5 - 1, STEPS * 7 - 1, 3)
+    np.testing.assert_allclose(255 * canvas[5:9, 7:13], stored[0, 1], atol=1e-3)
+    faded = 255 * canvas[:4, :6]  # latent 3 is inactive, and first
+    np.testing.assert_allclose(faded, 0.2 * stored[2, 0] + 0.8 * 235, atol=1e-3)
+
+
+def test_images_stand_over_their_reconstructions():
+    found = results(6, 4, 3)
+    canvas = picture(tiles.reconstructions, found)
+    np.testing.assert_allclose(
+        255 * canvas[7:13, 5:9], found.pictures["reconstructions"][0, 1], atol=1e-3
+    )
+
+
+def test_tiles_of_neither_one_nor_three_channels_are_refused():
+    with pytest.raises(ValueError, match="expected shape .* for 'originals'"):
+        picture(tiles.reconstructions, results(6, 4, 2))

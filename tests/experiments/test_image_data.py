@@ -1,0 +1,240 @@
+"""Images in colour, of any shape and without factors, from a file to the report."""
+
+import csv
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs import images as config_of_images
+from experiments import catalogue, data, loaders, main, settings, sweep
+from experiments import columns as columns_lib
+from experiments import problem as problems
+from experiments.faults import damage, good
+from experiments.report import __main__ as report
+from tests.experiments.test_report import data_of
+
+PICTURES = good.discs(48, 12, 18)
+TWO = np.stack([np.arange(48) % 4, np.arange(48) // 4 % 3], axis=1)
+
+
+def config(variants="smoke", **fields):
+    found = config_of_images.get_config(variants)
+    with found.unlocked():
+        for name, value in fields.items():
+            found.data[name] = value
+        found.seeds = 1
+        found.data.points = found.evaluate.points = 0
+        found.model.hidden = (8,)
+        found.model.latents = 3
+        found.objective.beta = (1.0,)
+    return found
+
+
+def run(workdir, found):
+    main.run(found, workdir)
+    with (workdir / "scores.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["status"] == "ok"
+    return row
+
+
+def npz(path, **arrays):
+    path.write_bytes(damage.npz({"images": PICTURES} | arrays))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def unlabelled(tmp_path_factory):
+    """A run on coloured images that are not square and have no factors."""
+    workdir = tmp_path_factory.mktemp("unlabelled")
+    path = npz(workdir / "a.npz")
+    return workdir / "results", run(
+        workdir / "results", config(name="images", path=path)
+    )
+
+
+def test_images_without_factors_are_scored_by_what_needs_none(unlabelled):
+    _, row = unlabelled
+    found = {"reconstruction", "kl", "active", "hoyer", "gaussian_tc"} | {
+        *("gaussian_wasserstein", "pairwise_information", "bhattacharyya")
+    }
+    assert found <= set(row)
+    assert not {"mig", "sap", "kim_mnih_pruned"} & set(row)
+    assert all(math.isfinite(float(row[name])) for name in found)
+
+
+def test_pictures_have_the_shape_and_the_colours_of_the_images(unlabelled):
+    workdir, _ = unlabelled
+    pictures = np.load(workdir / "pictures.npz")
+    assert pictures["traversals"].shape == (1, 3, 9, 12, 18, 3)
+    shown = np.linspace(0, 47, 8).round().astype(int)
+    np.testing.assert_array_equal(pictures["originals"][0], PICTURES[shown])
+    for name in ("traversals", "reconstructions"):
+        drawn = np.asarray(Image.open(workdir / "figures" / f"{name}.png"))
+        assert drawn.shape[2] >= 3
+    reds = np.asarray(Image.open(workdir / "figures" / "reconstructions.png"))
+    assert (reds[..., 0].astype(int) - reds[..., 1] > 200).any()
+
+
+def test_the_report_shows_them_and_no_table_of_factors(unlabelled, tmp_path):
+    workdir, _ = unlabelled
+    path = tmp_path / "report.html"
+    assert report.main([str(workdir), f"--out={path}"]) == 0
+    explorer = data_of(path)["explorer"]
+    assert (explorer["size"], explorer["factors"]) == ([12, 18], [])
+    assert np.shape(explorer["runs"][0]["information"]) == (3, 0)
+
+
+def test_metrics_of_factors_asked_for_by_name_are_refused_without_factors(tmp_path):
+    found = config(name="images", path=npz(tmp_path / "a.npz"))
+    with found.unlocked():
+        found.evaluate.metrics = ("hoyer", "mig")
+    found = settings.validate(found)
+    with pytest.raises(ValueError, match="two factors or more; got none, choices: hoy"):
+        sweep.make(found, settings.rows(found), tmp_path)
+
+
+def scores_of(work):
+    """Names of the scores that a sweep would have."""
+    init, _, scores = sweep.functions(work)
+    key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
+    params = jax.eval_shape(init, key, one).params
+    factors = work.scored.factors.astype(np.int32)
+    return set(jax.eval_shape(scores, params, key, one, work.scored.points, factors))
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_file_may_bring_factors_and_those_are_scored(tmp_path, columns):
+    names = np.array(["place", "height"])[:columns]
+    path = npz(tmp_path / "a.npz", factors=TWO[:, :columns], factor_names=names)
+    found = settings.validate(config(name="images", path=path, side=8))
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    assert work.data.factor_names == tuple(names)
+    assert work.problem.factor_sizes == (4, 3)[:columns]
+    of_factors = {*columns_lib.OF_FACTORS, "kim_mnih_pruned", "kim_mnih_authors"}
+    scores = scores_of(work)
+    if columns == 2:
+        assert of_factors <= scores
+    else:  # a class
+        assert set(columns_lib.OF_CODES) <= scores
+        assert not of_factors & scores
+
+
+@pytest.mark.slow
+def test_colours_are_trained_by_convolutions(tmp_path):
+    path = tmp_path / "3dshapes.h5"
+    path.write_bytes(good.shapes_file(good.shapes()))
+    row = run(tmp_path / "w", config(name="shapes3d", path=str(path)))
+    assert math.isfinite(float(row["mig"]))
+    pictures = np.load(tmp_path / "w" / "pictures.npz")
+    assert pictures["traversals"].shape == (1, 3, 9, 64, 64, 3)
+
+
+def files(folder):
+    """A small good file of each data set, by name."""
+    (folder / "a.h5").write_bytes(good.shapes_file(good.shapes()))
+    (folder / "norb").mkdir()
+    for name, content in good.norb_files(training=good.norb(), testing=None).items():
+        (folder / "norb" / name).write_bytes(content)
+    large = {f"{i}.jpg": good.photo(f, "JPEG") for i, f in enumerate(good.discs(3, 80))}
+    (folder / "a.zip").write_bytes(damage.archive(large))
+    (folder / "own").mkdir()
+    for i, picture in enumerate(PICTURES[:3]):
+        (folder / "own" / f"{i}.png").write_bytes(good.photo(picture))
+    names = {"shapes3d": "a.h5", "small_norb": "norb", "celeb_a": "a.zip"}
+    return {name: str(folder / file) for name, file in names.items()} | {
+        "images": str(folder / "own")
+    }
+
+
+@pytest.mark.parametrize("name", ["shapes3d", "small_norb", "celeb_a", "images"])
+@pytest.mark.parametrize("side", [0, 8])
+def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
+    found = config(name=name, path=files(tmp_path)[name], side=side)
+    with found.unlocked():
+        found.train.batch_size = 2
+    found = settings.validate(found)
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    shape = work.data.shape
+    assert shape == (catalogue.shape(found.data) or (side or 12, side or 18, 3))
+    own = 64 * 64 // math.prod(shape[:2]) if name != "images" else 1
+    assert work.data.pixels_per_value == own
+    x = work.data.decode(jnp.asarray(work.data.points))
+    assert x.shape == (len(x), math.prod(shape))
+    np.testing.assert_allclose(255 * x, work.data.points, atol=1e-4)
+    assert ("mig" in scores_of(work)) == (name in ("shapes3d", "small_norb"))
+    init, advance, _ = sweep.functions(work)
+    key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
+    state = jax.eval_shape(init, key, one)
+    layers = set(state.params["encoder"])
+    assert ("Conv_0" in layers) == (shape[:2] == (64, 64))
+    end = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
+    z = jax.ShapeDtypeStruct((2, 3), jnp.float32)
+    decoded = jax.eval_shape(
+        lambda p, z: problems.decode(work.problem, p, z), end.params, z
+    )
+    assert decoded.logits.shape == (2, math.prod(shape))
+
+
+def test_a_subset_is_the_same_whenever_it_is_read(tmp_path):
+    found = config(name="images", path=npz(tmp_path / "a.npz", factors=TWO))
+    with found.unlocked():
+        found.data.points = 20
+    one, other = loaders.load(found), loaders.load(found)
+    np.testing.assert_array_equal(one.points, other.points)
+    assert len({*map(bytes, one.points)}) > 5
+    whole = {bytes(row) for row in PICTURES.reshape(48, -1)}
+    assert {bytes(row) for row in one.points} <= whole
+    assert one.decode == other.decode
+
+
+def test_convolutions_refuse_images_of_other_sizes_that_only_a_file_tells(tmp_path):
+    found = config(name="images", path=npz(tmp_path / "a.npz"))
+    with found.unlocked():
+        found.model.network = "conv"
+    found = settings.validate(found)
+    with pytest.raises(
+        ValueError, match="images of 64×64 pixels; got 12×18, which den"
+    ):
+        sweep.make(found, settings.rows(found), tmp_path)
+
+
+def test_principal_axes_of_images_too_large_for_them_are_refused():
+    points = np.zeros((4, 3 * 80 * 80), np.uint8)
+    large = data.Data(points, np.zeros((4, 0), int), (80, 80, 3), data.shares(255))
+    with pytest.raises(ValueError, match="images of at most 16,384 values; got 19,200"):
+        data.principal_variances(large, config())
+
+
+def test_every_name_of_the_catalogue_can_be_loaded():
+    assert set(loaders.LOADERS) == set(catalogue.NAMES)
+
+
+def test_a_source_is_a_file_where_there_is_a_path():
+    assert catalogue.source(config(name="celeb_a").data) == "tfds"
+    assert catalogue.source(config(name="celeb_a", path="a.zip").data) == "file"
+    assert catalogue.source(config(name="images").data) == "file"
+    assert catalogue.source(config(name="pinwheel").data) == "rendered"
+    assert catalogue.source(config(name="dsprites", source="rendered").data) == (
+        "rendered"
+    )
+
+
+def test_the_variants_of_the_config_are_valid():
+    for variants in ("", "laptop", "smoke", "laptop,smoke"):
+        for name in ("shapes3d", "small_norb", "celeb_a", "fashion_mnist"):
+            found = config_of_images.get_config(variants)
+            with found.unlocked():
+                found.data.name = name
+            assert settings.rows(settings.validate(found))
+
+
+def test_a_config_is_kept_as_it_was_typed(unlabelled):
+    workdir, _ = unlabelled
+    kept = json.loads((workdir / "config.json").read_text())
+    assert (kept["data"]["source"], kept["model"]["network"]) == ("auto", "auto")

@@ -1,0 +1,151 @@
+"""Sets that are drawn on a grid: looks, correlated factors, held-out combinations."""
+
+import csv
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from configs import correlated
+from configs import heads as config_of_heads
+from decomp.datasets import dsprites, heads
+from experiments import grids, loaders, main, rendered, settings, sweep
+
+KEY = jax.random.key(0)
+
+
+def config(module=correlated, variants="laptop,smoke", **fields):
+    """A validated config; `images` is a field of `evaluate`, others are of `data`."""
+    found = module.get_config(variants)
+    with found.unlocked():
+        found.evaluate.images = fields.pop("images", "trained")
+        found.evaluate.points = fields.pop("scored", 0)
+        for name, value in fields.items():
+            found.data[name] = value
+    return settings.validate(found)
+
+
+def test_correlated_factors_are_drawn_together_and_scored_apart():
+    found = config(points=3_000, images="all", scored=2_000)
+    data = loaders.load(found)
+    scored = loaders.scored(KEY, found, data)
+    of_drawn, of_all = (np.corrcoef(d.factors.T.astype(float)) for d in (data, scored))
+    assert of_drawn[1, 3] > 0.6
+    others = ~np.eye(5, dtype=bool)
+    others[[1, 3], [3, 1]] = False
+    assert abs(of_drawn[others]).max() < 4 / math.sqrt(3_000)
+    assert abs(of_all[~np.eye(5, dtype=bool)]).max() < 4 / math.sqrt(2_000)
+    np.testing.assert_array_equal(
+        data.points, dsprites.pooled(dsprites.render(data.factors), side=16)
+    )
+
+
+@pytest.mark.parametrize("pair", [(), ("scale", "x")])
+def test_held_out_combinations_are_never_trained_on_and_scored_alone(pair):
+    found = config(
+        correlated=pair,
+        held_out="shape=2,x=16..31",
+        points=4_000,
+        images="held_out",
+        scored=1_000,
+    )
+    data = loaders.load(found)
+    assert not ((data.factors[:, 0] == 2) & (data.factors[:, 3] >= 16)).any()
+    np.testing.assert_array_equal(data.factors.max(axis=0), [2, 5, 39, 31, 31])
+    if not pair:
+        assert len(np.unique(dsprites.flat_index(data.factors))) == 4_000
+    scored = loaders.scored(KEY, found, data)
+    assert scored.factor_names == ("scale", "orientation", "x", "y")  # one shape only
+    assert scored.factors.shape == (1_000, 4)
+    assert scored.factors[:, 2].min() == 16
+    made = sweep.make(found, settings.rows(found), None)
+    assert made.problem.factor_sizes == (6, 40, 32, 32)
+    assert grids.held_out(found.data) == 737_280 // 6
+    assert grids.images(found.data) == 737_280 * 5 // 6
+
+
+def test_without_a_choice_of_images_the_subset_is_that_of_plain_dsprites():
+    found = config(correlated=(), points=500)
+    classes = loaders.load(found).factors
+    data_key = jax.random.fold_in(jax.random.key(0), 0)
+    order = np.random.default_rng(np.asarray(jax.random.key_data(data_key)))
+    chosen = np.sort(order.choice(737_280, 500, replace=False))
+    np.testing.assert_array_equal(dsprites.flat_index(classes), chosen)
+
+
+@pytest.mark.parametrize("look", ["colour", "noise"])
+@pytest.mark.parametrize("side", [16, 64])
+def test_a_look_has_three_channels_and_stays_with_its_image(look, side):
+    fields = {"look": look, "side": side, "points": 300, "correlated": ()}
+    found = config(**fields)
+    data = loaders.load(found)
+    again = rendered.sprites_at(dsprites.flat_index(data.factors[[7, 3]]), found)
+    assert data.shape == (side, side, 3)
+    assert data.decode is again.decode
+    x = np.asarray(jax.jit(data.decode)(data.points))
+    assert x.shape == (300, side * side * 3)
+    assert 0 <= x.min() < x.max() <= 1
+    np.testing.assert_array_equal(again.decode(again.points), x[[7, 3]])
+    plain = loaders.load(config(**fields | {"look": "plain"}))
+    white = np.asarray(plain.decode(plain.points))
+    assert (x.reshape(300, -1, 3)[white == 1] >= 0.5).all()
+    black = x.reshape(300, -1, 3)[white == 0]
+    assert not black.any() if look == "colour" else abs(black.mean() - 0.5) < 0.01
+
+
+def test_heads_are_averaged_down_and_weigh_as_what_they_stand_for():
+    found = config(config_of_heads, points=20, side=16)
+    data = loaders.load(found)
+    assert (data.shape, data.pixels_per_value) == ((16, 16, 1), 16)
+    assert data.factor_names == heads.FACTOR_NAMES
+    pixels = heads.render(data.factors).reshape(20, 16, 4, 16, 4)
+    means = np.floor(pixels.mean(axis=(2, 4)) + 0.5).reshape(20, 256)
+    np.testing.assert_array_equal(data.points, means)
+
+
+def test_principal_axes_are_kept_under_a_name_that_tells_the_images():
+    names = [
+        rendered._kept_as(config(**fields, points=0), 16)
+        for fields in (
+            {"correlated": ()},
+            {},
+            {"correlation": 0.4},
+            {"look": "noise"},
+            {"correlated": (), "held_out": "shape=2,x=3..9"},
+        )
+    ]
+    assert names == [
+        "dsprites-16",
+        "dsprites-16-scale-x-0.2",
+        "dsprites-16-scale-x-0.4",
+        "dsprites-16-noise-scale-x-0.2",
+        "dsprites-16-shape=2,x=3..9",
+    ]
+    assert rendered._kept_as(config(points=512), 16) == ""
+
+
+def test_a_sweep_in_colour_is_scored_on_what_was_held_out(tmp_path):
+    found = config(
+        correlated=(),
+        held_out="scale=4..5,x=16..31",
+        look="colour",
+        side=8,
+        points=256,
+        images="held_out",
+        scored=128,
+    )
+    with found.unlocked():
+        found.seeds = 1
+        found.prior.name = ("isotropic",)
+        found.objective.beta = (1.0,)
+    main.run(found, tmp_path)
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["status"] == "ok"
+    assert math.isfinite(float(row["mig"]))
+    pictures = np.load(tmp_path / "pictures.npz")
+    assert pictures["originals"].shape == (1, 8, 8, 8, 3)
+    kept = json.loads((tmp_path / "config.json").read_text())
+    assert kept["data"]["held_out"] == "scale=4..5,x=16..31"
