@@ -35,12 +35,11 @@ def laptop(config: ConfigDict) -> None:
     shapes_anisotropic.laptop(config)
     config.seeds = 10
     config.data.side = 32  # each pooled pixel weighs 4 in the likelihood
-    config.model.hidden = (256, 256)
     config.objective.beta = (1.0, 4.0, 8.0)
-    config.train.steps = 5_000
+    config.train.steps = 4_000
     config.train.learning_rate = 1e-3
     config.deviations = (
-        "laptop: 32×32 pixels, dense 256-256 network, 5,000 steps at learning rate "
+        "laptop: 32×32 pixels, dense 128-128 network, 4,000 steps at learning rate "
         "1e-3, flax's initialisers, scores from 20,480 images and 5,000 votes of 200",
     )
 

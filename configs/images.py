@@ -33,16 +33,16 @@ from configs import base, shapes_anisotropic
 
 def get_config(arg: str = "") -> ConfigDict:
     config = base.get_config()
-    config.title = "β-VAE on images"
     config.seeds = 5
     config.data.name = "shapes3d"
+    config.title = "β-VAE on " + config.data.get_oneway_ref("name")
     config.data.source = "auto"
     config.data.side = 0
     config.model.network = "auto"
     config.objective.beta = (1.0, 4.0, 8.0)
     config.train.steps = 300_000
     config.evaluate.metrics = ("auto",)
-    config.figure_score = ("kim_mnih_pruned", "mig", "active")
+    config.figure_score = ("kim_mnih_pruned", "mig", "active", "gaussian_tc")
     return base.finish(config, arg, {"laptop": laptop, "smoke": smoke})
 
 

@@ -124,14 +124,8 @@ _TUPLES = {
     "figure_score": str,
 }
 _MAY_BE_EMPTY = (
-    *(
-        "data.correlated",
-        "prior.groups",
-        "objective.groups",
-        "figures",
-        "figure_sweeps",
-        "figure_score",
-    ),
+    *("data.correlated", "prior.groups", "objective.groups", "figures"),
+    *("figure_sweeps", "figure_score"),
 )
 _WHOLE = 2**31 - 1  # the largest that int32 holds
 _SMALL, _LARGE = 1e-30, 1e30  # well inside float32

@@ -6,7 +6,7 @@ would take 9 GB, so a row stays what it is, packed bits or counts of white pixel
 gains the three bytes of a colour, or four of a number that names the noise; `coloured`
 and `noisy` make the pixels inside the jitted step. Colours and noise are functions of a
 seed and the place of an image in the set, in integers of 32 bits: every backend makes
-the same ones.
+the same levels.
 
 Source: Locatello et al. 2019, arXiv:1811.12359, Color-dSprites and Noisy-dSprites,
 where colours and noise are drawn anew each time; here an image keeps its own.
@@ -60,6 +60,7 @@ def coloured(white: jax.Array, colours: jax.Array) -> jax.Array:
     chex.assert_axis_dimension(colours, -1, 3)
     levels = (colours.astype(jnp.float32) + _STEPS) / (2 * _STEPS)
     pixels = white[..., :, None] * levels[..., None, :]
+    pixels = jnp.minimum(pixels, 1)  # quotients may be rounded upwards
     return pixels.reshape(*white.shape[:-1], 3 * white.shape[-1])
 
 
@@ -84,7 +85,7 @@ def noisy(white: jax.Array, names: jax.Array) -> jax.Array:
     channels = jnp.stack([(words >> shift) & 255 for shift in (0, 8, 16)], axis=-1)
     noise = channels.astype(jnp.float32) / _STEPS  # [..., S, 3]
     white = white[..., None]
-    pixels = white + (1 - white) * noise
+    pixels = jnp.minimum(white + (1 - white) * noise, 1)  # of rounded quotients
     return pixels.reshape(*white.shape[:-2], -1)
 
 

@@ -73,20 +73,24 @@ def render(classes: np.ndarray) -> np.ndarray:
     mirrored = azimuth < middle
     turn = abs(azimuth - middle)
     light = np.where(mirrored, FACTOR_SIZES[3] - 1 - light, light)
-    view = (who * (middle + 1) + turn) * FACTOR_SIZES[2] + elevation
     images = np.empty((len(classes), SIDE, SIDE), np.uint8)
-    order = np.argsort(view, kind="stable")
-    starts = np.flatnonzero(np.diff(view[order])) + 1
-    mesh, shown = None, -1
-    for members in np.split(order, starts) if len(order) else []:
-        first = members[0]
-        if who[first] != shown:
-            shown = who[first]
-            mesh = heads_mesh.mesh(heads_shape.identity(shown))
-        pictures = _lit(mesh, turn[first], elevation[first], light[members])
-        flip = mirrored[members][:, None, None]
-        images[members] = np.where(flip, pictures[:, :, ::-1], pictures)
+    for identity in np.unique(who):
+        mesh = heads_mesh.mesh(heads_shape.identity(identity))
+        own = np.flatnonzero(who == identity)
+        for group in _groups((turn * FACTOR_SIZES[2] + elevation)[own]):
+            members = own[group]
+            pictures = _lit(
+                mesh, turn[members[0]], elevation[members[0]], light[members]
+            )
+            flip = mirrored[members][:, None, None]
+            images[members] = np.where(flip, pictures[:, :, ::-1], pictures)
     return images.reshape(len(classes), SIDE * SIDE)
+
+
+def _groups(values: np.ndarray) -> list[np.ndarray]:
+    """Places of equal values, a group for each."""
+    order = np.argsort(values, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(values[order])) + 1)
 
 
 def _lit(

@@ -37,9 +37,9 @@ def mesh(who: Identity) -> Mesh:
     )
 
 
-def sine(angle: np.ndarray) -> np.ndarray:
+def sine(angle: np.ndarray | np.floating) -> np.ndarray:
     """The sine of radians to 2⁻¹⁶, float32: the same on every machine."""
-    return np.float32(np.rint(np.sin(angle) * 2**16) / 2**16)
+    return (np.rint(np.sin(angle) * 2**16) / 2**16).astype(np.float32)
 
 
 def _head(who: Identity) -> Mesh:

@@ -17,24 +17,24 @@ _SEED = 3
 class Identity(NamedTuple):
     """What heads differ in, each in [0, 1)."""
 
-    width: np.float32
-    depth: np.float32
-    jaw: np.float32  # its width
-    chin: np.float32  # how far it stands out
-    cheeks: np.float32
-    nose_length: np.float32
-    nose_width: np.float32
-    brow: np.float32  # of the bone
-    eyes: np.float32  # how far apart
-    lips: np.float32  # fullness
-    mouth: np.float32  # width
-    ears: np.float32
-    hair: np.float32  # volume
-    length: np.float32  # of the hair, at the sides
-    hairline: np.float32  # how high
-    shade: np.float32  # of the hair
-    skin: np.float32
-    neck: np.float32  # width
+    width: float
+    depth: float
+    jaw: float  # its width
+    chin: float  # how far it stands out
+    cheeks: float
+    nose_length: float
+    nose_width: float
+    brow: float  # of the bone
+    eyes: float  # how far apart
+    lips: float  # fullness
+    mouth: float  # width
+    ears: float
+    hair: float  # volume
+    length: float  # of the hair, at the sides
+    hairline: float  # how high
+    shade: float  # of the hair
+    skin: float
+    neck: float  # width
 
 
 def identity(index: int) -> Identity:
@@ -45,7 +45,7 @@ def identity(index: int) -> Identity:
     return Identity(*uniform.reshape(NUM_IDENTITIES, count)[index])
 
 
-def skin(who: Identity) -> np.float32:
+def skin(who: Identity) -> float:
     """The share of light that bare skin sends back."""
     return 0.36 + 0.5 * who.skin
 
@@ -155,7 +155,7 @@ def ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _mix(
-    below: np.ndarray, above: np.ndarray | np.float32, share: np.ndarray
+    below: np.ndarray, above: np.ndarray | np.float32 | float, share: np.ndarray
 ) -> np.ndarray:
     """From `below` at a share of 0 to `above` at 1."""
     return below + share * (above - below)

@@ -19,10 +19,11 @@ Source: LeCun, Huang & Bottou 2004, cs.nyu.edu/~ylclab/data/norb-v1.0-small.
 
 import contextlib
 import gzip
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -151,7 +152,9 @@ def _left(path: Path, count: int, places: np.ndarray) -> Iterator[np.ndarray]:
 
 
 @contextlib.contextmanager
-def _matrix(path: Path, magic: int, *extents: int) -> Iterator[tuple[IO[bytes], int]]:
+def _matrix(
+    path: Path, magic: int, *extents: int
+) -> Iterator[tuple[io.BufferedIOBase, int]]:
     """Opens a matrix `[N, *extents]` behind its header, which gives N.
 
     No more is read than the header promises, whatever a zipped file expands to. Every
@@ -179,19 +182,19 @@ def _matrix(path: Path, magic: int, *extents: int) -> Iterator[tuple[IO[bytes], 
         raise ValueError(f"{path}: {npz.problem(error)}.") from error
 
 
-def _integers(file: IO[bytes], *shape: int) -> np.ndarray:
+def _integers(file: io.BufferedIOBase, *shape: int) -> np.ndarray:
     values = np.frombuffer(_exactly(file, 4 * math.prod(shape)), "<i4")
     _end(file)
     return values.reshape(shape)
 
 
-def _exactly(file: IO[bytes], size: int) -> bytes:
+def _exactly(file: io.BufferedIOBase, size: int) -> bytes:
     data = file.read(size)
     if len(data) != size:
         raise ValueError(f"expected {size:,} bytes more; the data end early")
     return data
 
 
-def _end(file: IO[bytes]) -> None:
+def _end(file: io.BufferedIOBase) -> None:
     if file.read(1):  # at the end gzip compares the checksum
         raise ValueError("expected the end of the data; got more bytes")

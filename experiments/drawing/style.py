@@ -69,6 +69,10 @@ _SCORES = {
     "tc_between": "dependence between groups  (nats)",
     "tc_within": "dependence inside groups  (nats)",
     "hoyer": "Hoyer sparsity",
+    "active": "active latents",
+    "gaussian_tc": "Gaussian total correlation  (nats)",
+    "gaussian_wasserstein": "Gaussian Wasserstein correlation",
+    "pairwise_information": "mean I(z_d; z_e)  (nats)",
     "kl": "KL(q(z|x) ‖ p(z))  (nats)",
 }
 

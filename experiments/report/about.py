@@ -152,6 +152,9 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
     scaled = data.get("name") not in ("pinwheel", "fashion_mnist") and data.get("side")
     side = f"{data.get('side')}×{data.get('side')} pixels" if scaled else ""
     source = str(data.get("source", "")) if data.get("name") != "pinwheel" else ""
+    file = pathlib.PurePath(str(data.get("path") or "")).name
+    if source == "auto":  # as the catalogue has it
+        source = "file" if file else "tfds"
     hidden = model.get("hidden")
     dense = model.get("network") == "dense" and isinstance(hidden, list)
     layers = "-".join(map(str, hidden)) if dense else ""
@@ -161,7 +164,7 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
         else f"{train.get('epochs')} epochs"
     )
     return [
-        ("Data", _list(data.get("name"), side, source, *_drawn(config))),
+        ("Data", _list(data.get("name"), side, source, file, *_drawn(config))),
         (
             "Network",
             _list(
