@@ -10,7 +10,13 @@ from matplotlib.figure import Figure
 from experiments.drawing import style
 
 _COLUMNS = 3
-_AGREES, _NOT, _SHOWN = "#0072B2", "#D55E00", style.GREY
+# By answer: colour, marker and whether it is filled.
+_LOOKS = {
+    "yes": ("#0072B2", "o", True),
+    "no": ("#D55E00", "s", True),
+    "open": ("#0072B2", "o", False),
+    "": ("0.6", ".", True),
+}
 
 
 class Comparison(Protocol):
@@ -23,8 +29,8 @@ class Comparison(Protocol):
     high: float
 
     @property
-    def agrees(self) -> bool:
-        """Whether the interval is where it is expected."""
+    def answer(self) -> str:
+        """`yes`, `no`, `open`, or nothing if it decides nothing."""
         ...
 
 
@@ -42,15 +48,15 @@ class Finding(Protocol):
 
 
 def forest(findings: Sequence[Finding]) -> Figure:
-    """A panel per finding, a line per comparison; blue where it is as expected."""
+    """A panel per finding, a line per comparison, in the look of its answer."""
     rows = math.ceil(len(findings) / _COLUMNS)
     lines = [
         max(len(f.comparisons) for f in findings[start : start + _COLUMNS])
         for start in range(0, rows * _COLUMNS, _COLUMNS)
     ]
     note = (
-        "intervals hold together in each panel with 95 %; blue: as the paper says, "
-        "orange: not so, grey: shown beside"
+        "intervals hold together in each panel with 95 %; filled circle: as the paper "
+        "says, square: not so, hollow: open, grey: shown beside; dotted: the margin"
     )
     figure = style.new(13.0, 0.22 * sum(lines) + 1.05 * rows + 0.4, note=note)
     grid = figure.subplots(
@@ -65,9 +71,11 @@ def forest(findings: Sequence[Finding]) -> Figure:
 
 def _panel(axes: Axes, finding: Finding) -> None:
     for place, c in enumerate(finding.comparisons):
-        colour = (_AGREES if c.agrees else _NOT) if c.wanted else _SHOWN
-        axes.hlines(place, c.low, c.high, color=colour, linewidth=1.6)
-        axes.plot(c.mean, place, "o", color=colour, markersize=4)
+        colour, marker, filled = _LOOKS[c.answer]
+        axes.hlines(place, c.low, c.high, color=colour, linewidth=1.4)
+        face = colour if filled else "white"
+        look = {"color": colour, "markerfacecolor": face, "markersize": 5}
+        axes.plot(c.mean, place, marker, **look, zorder=3)
         if c.wanted.startswith("within"):
             margin = float(c.wanted.removeprefix("within "))
             ends = {"color": style.GREY, "linewidth": 0.8, "linestyle": ":"}

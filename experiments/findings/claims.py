@@ -1,5 +1,6 @@
 """Which of the paper's findings R1–R13 a sweep decides, and all of them together."""
 
+import contextlib
 import math
 from collections.abc import Callable
 
@@ -7,7 +8,6 @@ from experiments.findings import estimators, plane, shapes, sweeps
 from experiments.findings.effects import Finding
 from experiments.findings.sweeps import Sweep
 
-_LEAST_SEEDS = 2  # of an interval
 _GAUSSIAN = {"alpha_beta", "beta_vae", "vae"}
 
 
@@ -25,8 +25,8 @@ def findings() -> list[Finding]:
 
 
 def of(sweep: Sweep) -> list[Finding]:
-    """Those that the settings of one sweep suffice for; none of a single seed."""
-    if not sweep.runs or len({run["seed"] for run in sweep.runs}) < _LEAST_SEEDS:
+    """Those that the settings and the finished runs of one sweep suffice for."""
+    if not sweep.runs:
         return []
     varying = sweeps.varying(sweep)
     families: list[tuple[set[str], Callable[[Sweep], list[Finding]]]] = [
@@ -36,13 +36,18 @@ def of(sweep: Sweep) -> list[Finding]:
         ({"objective", "beta"}, _of_objectives),
         ({"alpha", "beta", "gamma"}, _of_weights),
     ]
-    return [f for axes, made in families if varying <= axes for f in made(sweep)]
+    found = []
+    for axes, made in families:
+        if varying <= axes:
+            with contextlib.suppress(sweeps.Lacking):
+                found += made(sweep)
+    return found
 
 
 def _of_priors(sweep: Sweep) -> list[Finding]:
     priors, betas = sweeps.names(sweep, "prior"), sweeps.levels(sweep, "beta")
     gaussian = sweeps.names(sweep, "objective") <= _GAUSSIAN
-    if not gaussian or "isotropic" not in priors or "mig" not in sweep.runs[0]:
+    if not gaussian or "isotropic" not in priors:
         return []
     found = [shapes.isotropic(sweep)] if len(betas) > 1 else []
     for name, prior in (("R2", "pca"), ("R3", "learned")):
@@ -52,13 +57,10 @@ def _of_priors(sweep: Sweep) -> list[Finding]:
 
 def _of_tails(sweep: Sweep) -> list[Finding]:
     dfs = sweeps.levels(sweep, "df")
-    scored = "kim_mnih_pruned_transport" in sweep.runs[0]
-    return [shapes.student_t(sweep)] if scored and math.inf in dfs[1:] else []
+    return [shapes.student_t(sweep)] if math.inf in dfs[1:] else []
 
 
 def _of_the_plane(sweep: Sweep) -> list[Finding]:
-    if "kl_prior_aggregate" not in sweep.runs[0]:
-        return []
     betas, alphas = len(plane.over_beta(sweep)), len(plane.over_alpha(sweep))
     found = [plane.overlap(sweep)] if betas > 1 else []
     found += [plane.too_large(sweep)] if betas > 2 else []
@@ -71,12 +73,5 @@ def _of_objectives(sweep: Sweep) -> list[Finding]:
 
 
 def _of_weights(sweep: Sweep) -> list[Finding]:
-    start = {"alpha": 1.0, "beta": 4.0, "gamma": 1.0}
-    decided = (
-        sweeps.names(sweep, "objective") == {"beta_tcvae"} and "mig" in (sweep.runs[0])
-    )
-    from_there = any(
-        all(run[name] == value for name, value in start.items()) for run in sweep.runs
-    )
-    several = len(sweeps.varying(sweep)) > 0
-    return [shapes.weights(sweep)] if decided and from_there and several else []
+    decided = sweeps.names(sweep, "objective") == {"beta_tcvae"}
+    return [shapes.weights(sweep)] if decided and sweeps.varying(sweep) else []

@@ -23,16 +23,20 @@ class Comparison(NamedTuple):
     n: int  # seeds, or minibatches
 
     @property
-    def agrees(self) -> bool:
-        """Whether the interval is where the finding expects it."""
-        if self.wanted == ABOVE:
-            return self.low > 0
-        if self.wanted == BELOW:
-            return self.high < 0
+    def answer(self) -> str:
+        """`yes` or `no` if the whole interval is on one side, else `open`."""
+        if not self.wanted:
+            return ""
         if self.wanted == NOT_ABOVE:
-            return self.low <= 0
+            return "no" if self.low > 0 else "yes"
+        if self.wanted in (ABOVE, BELOW):
+            sign = 1 if self.wanted == ABOVE else -1
+            near, far = sorted((sign * self.low, sign * self.high))
+            return "yes" if near > 0 else "no" if far < 0 else "open"
         margin = float(self.wanted.removeprefix("within "))
-        return -margin < self.low and self.high < margin
+        if -margin < self.low and self.high < margin:
+            return "yes"
+        return "no" if self.low > margin or self.high < -margin else "open"
 
 
 class Finding(NamedTuple):
@@ -46,13 +50,17 @@ class Finding(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """In words: holds, does not hold, or how many of its comparisons do."""
-        deciding = [c.agrees for c in self.comparisons if c.wanted]
-        if all(deciding):
+        """In words: holds, does not hold, or how many of its comparisons say what."""
+        answers = [c.answer for c in self.comparisons if c.wanted]
+        yes, no, undecided = (answers.count(a) for a in ("yes", "no", "open"))
+        if not no and not undecided:
             return "holds"
-        if not any(deciding):
-            return "does not hold"
-        return f"holds in {sum(deciding)} of {len(deciding)}"
+        if not yes:
+            return "does not hold" if no else "open"
+        parts = [f"holds in {yes} of {len(answers)}"]
+        parts += [f"not in {no}"] if no else []
+        parts += [f"open in {undecided}"] if undecided else []
+        return ", ".join(parts)
 
 
 def compared(parts: Sequence[tuple[str, str, np.ndarray]]) -> list[Comparison]:
@@ -60,9 +68,14 @@ def compared(parts: Sequence[tuple[str, str, np.ndarray]]) -> list[Comparison]:
 
     Args:
         parts: Label, what is wanted, and values `[n]` of each comparison.
+
+    Raises:
+        sweeps.Lacking: For a comparison of fewer than two values.
     """
     made = []
     for label, wanted, values in parts:
+        if len(values) < 2:
+            raise sweeps.Lacking(f"{label}: expected 2 seeds or more.")
         mean, _, low, high = summary.interval(values, comparisons=len(parts))
         made.append(Comparison(label, wanted, mean, low, high, len(values)))
     return made

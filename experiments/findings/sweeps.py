@@ -19,6 +19,10 @@ KEPT = ("config.json", "env.json", "settings.json", "scores.csv", "summary.csv")
 _BIAS = "bias.csv"
 
 
+class Lacking(ValueError):
+    """A sweep lacks the runs or the scores that a finding needs."""
+
+
 class Sweep(NamedTuple):
     """One sweep: what was run, where, and the scores of the runs that did not fail."""
 
@@ -71,7 +75,7 @@ def values(sweep: Sweep, score: str, **setting: files.Value) -> dict[float, floa
     """A score by seed, of the runs of one setting.
 
     Raises:
-        ValueError: If no run has the setting and the score.
+        Lacking: If no run has the setting and the score.
     """
     found = {
         run["seed"]: run[score]
@@ -80,7 +84,7 @@ def values(sweep: Sweep, score: str, **setting: files.Value) -> dict[float, floa
         and isinstance(run.get(score), float)
     }
     if not found:
-        raise ValueError(f"{sweep.name} has no run with {score} and {setting}.")
+        raise Lacking(f"{sweep.name} has no run with {score} and {setting}.")
     return found
 
 

@@ -36,14 +36,14 @@ def details(findings: Sequence[Finding]) -> str:
                 c.label,
                 effect(c),
                 c.wanted or "–",
-                ("yes" if c.agrees else "no") if c.wanted else "",
+                c.answer,
                 str(c.n),
             ]
             for c in finding.comparisons
         ]
-        statement = finding.statement[0].upper() + finding.statement[1:]
         parts.append(
-            f"### {finding.name}\n\n{statement}: **{finding.verdict}**. From "
+            f"### {finding.name}\n\n{sentence(finding.statement)}: "
+            f"**{finding.verdict}**. From "
             f"{', '.join(f'`{name}`' for name in finding.sweeps)}.\n\n"
             + _markdown(head, rows)
         )
@@ -121,6 +121,12 @@ def effect(comparison: Comparison) -> str:
     return _plus_minus(comparison.mean, comparison.high - comparison.mean)
 
 
+def sentence(statement: str) -> str:
+    """The statement as a sentence begins; Greek letters stay small."""
+    first = statement[0]
+    return (first.upper() if first.isascii() else first) + statement[1:]
+
+
 def _plus_minus(mean: float, half: float, sign: str = "+") -> str:
     digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
     # Of −0.000 the sign says nothing.
@@ -129,5 +135,6 @@ def _plus_minus(mean: float, half: float, sign: str = "+") -> str:
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in (head, *rows)]
+    lines = [cells[0], ["---"] * len(head), *cells[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

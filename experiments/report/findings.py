@@ -9,7 +9,8 @@ from experiments.report.markup import Html, box, join, tag
 
 _NOTE = (
     "Effects are paired by seed; the intervals of a finding hold together with 95 % "
-    "(Bonferroni). A finding holds if every whole interval is where it is expected."
+    "(Bonferroni). A finding holds if every whole interval is where it is expected; a "
+    "comparison is open if its interval is on both sides."
 )
 
 
@@ -42,7 +43,7 @@ def _row(finding: Finding) -> Html:
             tag("th", c.label, scope="row"),
             tag("td", tables.effect(c)),
             tag("td", f"expected {c.wanted}" if c.wanted else ""),
-            tag("td", ("yes" if c.agrees else "no") if c.wanted else ""),
+            tag("td", c.answer),
         )
         for c in finding.comparisons
     ]
@@ -51,10 +52,9 @@ def _row(finding: Finding) -> Html:
         tag("summary", finding.measure),
         tag("table", tag("tbody", *lines), class_="effects"),
     )
-    statement = finding.statement[:1].upper() + finding.statement[1:]
     return tag(
         "tr",
         tag("th", finding.name, scope="row"),
-        tag("td", statement, effects, class_="word"),
+        tag("td", tables.sentence(finding.statement), effects, class_="word"),
         tag("td", tag("strong", finding.verdict), class_="word"),
     )
