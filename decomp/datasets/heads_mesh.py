@@ -90,7 +90,7 @@ def _down(p: np.ndarray, step: int) -> np.ndarray:
 
 def _occlusion(position: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Less light where the surface is hollow, from 0.35 to 1."""
-    hollow = np.float32(0)
+    hollow = np.zeros_like(normal[0])
     for step in (3, 7):
         for p, n in zip(position, normal, strict=True):
             around = (np.roll(p, step, axis=1) + np.roll(p, -step, axis=1)) + (
