@@ -25,7 +25,7 @@ FLOORS = [
     | {"experiments.matching", "experiments.storage", "experiments.shell"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"},
     {"experiments.data", "experiments.results", "experiments.checkpoint"}
-    | {"experiments.workdir"}
+    | {"experiments.workdir", "experiments.events"}
     | {"experiments.prior"},
     {"experiments.problem", "experiments.mismatch"},
     {"experiments.objective"},
@@ -36,6 +36,7 @@ FLOORS = [
     | {"experiments.bias", "experiments.variants", "experiments.watch"}
     | {"experiments.notebooks.*"}
     | {"experiments.benchmarks"},
+    {"experiments.tensorboard"},
     {"experiments.main", "experiments.benchmarks.*", "experiments.report.*"}
     | {"experiments.faults"},
     {"experiments.faults.*"},
