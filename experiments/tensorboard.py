@@ -11,7 +11,6 @@ what a kill leaves of a last record ends the file.
 """
 
 import contextlib
-import io
 import os
 import pathlib
 import shutil
@@ -19,20 +18,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import matplotlib.style
 import numpy as np
 
-from experiments import events, figures, results, train
-from experiments.drawing import files as drawn
-from experiments.drawing import style
+from experiments import events, panels, results, train
 from experiments.events import Point
 from experiments.runs import Runs
 from experiments.summary import Row
-
-_OF_A_SETTING = ("traversals", "reconstructions", "aggregate_posterior")
-_SHARED = ("side", "traversal_values", "class_names", "density_grid", "points")
-_RUNS = ("picture_run", "density_run")
-_DPI = 100
 
 
 def require() -> None:
@@ -109,7 +100,7 @@ class Board:
         tables = results.finished(self._workdir)
         scores = [v for name, v in tables.items() if name.startswith("scores/")]
         ok = (tables["diverged"] < 0) & np.isfinite(scores).all(axis=0)
-        shown = _pictures(self._workdir) if pictures else [{}] * len(self._rows)
+        shown = panels.draw(self._workdir) if pictures else [{}] * len(self._rows)
         given = events.hyperparameters(self._rows)
         for i, (name, row) in enumerate(zip(self._names, self._rows, strict=True)):
             chosen = tables["curves"][ok & (tables["setting"] == i)]
@@ -148,33 +139,6 @@ class Board:
         """Removes the block in training."""
         self.close()
         shutil.rmtree(self._root / "training", ignore_errors=True)
-
-
-def _pictures(workdir: pathlib.Path) -> list[dict[str, bytes]]:
-    """PNGs by name, for each setting: the figures that have a panel of it, alone."""
-    found = drawn.read(workdir)
-    return [_of_setting(found, i) for i in range(len(drawn.settings(found)))]
-
-
-def _of_setting(found: drawn.Results, index: int) -> dict[str, bytes]:
-    kept = {
-        name: array if name in _SHARED else array[index : index + 1]
-        for name, array in (found.pictures or {}).items()
-    }
-    one = found._replace(settings=[drawn.settings(found)[index]], pictures=kept)
-    pictures = {}
-    if any(kept[run][0] < 0 for run in _RUNS if run in kept):
-        return pictures  # every run of the setting has diverged
-    for name in set(_OF_A_SETTING) & set(found.config["figures"]):
-        with matplotlib.style.context(["default", style.RC]):
-            try:
-                (figure,) = figures.FIGURES[name](one).values()
-            except drawn.Missing:
-                continue
-            png = io.BytesIO()
-            figure.savefig(png, dpi=_DPI, metadata={"Software": None})
-        pictures[name] = png.getvalue()
-    return pictures
 
 
 def _write(folder: pathlib.Path, whole: Iterable[bytes]) -> None:

@@ -36,6 +36,7 @@ FLOORS = [
     | {"experiments.bias", "experiments.variants", "experiments.watch"}
     | {"experiments.notebooks.*"}
     | {"experiments.benchmarks"},
+    {"experiments.panels"},
     {"experiments.tensorboard"},
     {"experiments.main", "experiments.benchmarks.*", "experiments.report.*"}
     | {"experiments.faults"},
