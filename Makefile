@@ -28,7 +28,7 @@ release: setup
 	$(BIN)/uv build --quiet
 	$(BIN)/uv tool run --quiet twine==7.0.0 check --strict dist/*
 	$(BIN)/uv tool run --quiet cffconvert==2.0.0 --validate
-	cd dist && ../$(BIN)/uv run --quiet --isolated --no-project --python ../$(BIN)/python --with ./*.whl python -X importtime -c "import decomp.losses" 2>&1 | tail -1
+	cd dist && ../$(BIN)/uv run --quiet --isolated --no-project --python ../$(BIN)/python --with ./*.whl python -c 'import time; start = time.monotonic(); import decomp.losses; print(f"import decomp.losses: {time.monotonic() - start:.1f} s")'
 	ls -l dist
 
 # Known vulnerabilities of the locked packages; asks PyPI.
