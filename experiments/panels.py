@@ -45,6 +45,8 @@ def _of_setting(results: files.Results, index: int) -> dict[str, bytes]:
                 continue
             figure.set_size_inches(np.maximum(figure.get_size_inches(), _LEAST))
             png = io.BytesIO()
-            figure.savefig(png, dpi=_DPI, metadata={"Software": None})
+            figure.savefig(
+                png, dpi=_DPI, bbox_inches="tight", metadata={"Software": None}
+            )
         found[name] = png.getvalue()
     return found
