@@ -3,7 +3,7 @@ PYTHON ?= python3
 CONFIG ?= configs/shapes_anisotropic.py:laptop
 BIN := .venv/bin
 
-.PHONY: run test test-all faults results audit lint setup
+.PHONY: run test test-all faults results notebooks release audit lint setup
 
 run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
@@ -20,6 +20,20 @@ faults: setup
 # Tables and figures of experiments/RESULTS.md, from the tables of finished sweeps.
 results: setup
 	$(BIN)/python -m experiments.findings
+
+# Runs the notebooks and keeps their outputs; takes Jupyter from PyPI for the occasion.
+notebooks: setup
+	JAX_PLATFORMS=cpu UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv run --frozen --no-sync --with jupytext==1.19.6 --with nbclient==0.11.0 --with ipykernel==7.4.0 python -m experiments.notebooks
+
+# Builds dist/ as it would be released, tries the wheel where nothing else is installed
+# and says what it holds; uploads nothing. Asks PyPI.
+release: setup
+	rm -rf dist
+	$(BIN)/uv build --quiet
+	$(BIN)/uv tool run --quiet twine==7.0.0 check --strict dist/*
+	$(BIN)/uv tool run --quiet cffconvert==2.0.0 --validate
+	cd dist && ../$(BIN)/uv run --quiet --isolated --no-project --python ../$(BIN)/python --with ./*.whl python -c 'import time; start = time.monotonic(); import decomp.losses; print(f"import decomp.losses: {time.monotonic() - start:.1f} s")'
+	ls -l dist
 
 # Known vulnerabilities of the locked packages; asks PyPI.
 audit: setup

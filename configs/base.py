@@ -19,6 +19,7 @@ def get_config() -> ConfigDict:
     config.rng = 0  # root of all randomness; a seed is folded into it
     config.seeds = 100  # runs per setting
     config.distributed = False  # several processes: SLURM, Kubernetes, Cloud TPU, MPI
+    config.tensorboard = False  # a live view in WORKDIR/tensorboard
     config.first_seed = 0  # seeds first_seed … first_seed + seeds − 1
 
     config.data = ConfigDict()

@@ -31,6 +31,7 @@ from experiments import (
     stop,
     summary,
     sweep,
+    tensorboard,
     train,
     trainer,
 )
@@ -54,6 +55,8 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
         ValueError: In one line, for a config, data or workdir that cannot be used.
     """
     config = settings.validate(config)
+    if config.tensorboard:
+        tensorboard.require()
     rows = settings.rows(config)
     with lock.held(workdir) if runs.leads() else contextlib.nullcontext():
         if runs.leads():
@@ -78,14 +81,17 @@ def _sweep(work: sweep.Sweep, plan: runs.Plan, rows: list[dict[str, Any]]) -> No
     pending = runs.take(everything, left)
     say(sweep.introduction(work, plan, everything, pending))
     begin = time.monotonic()
-    for _ in trainer.run(work, plan, pending):
+    on = config.tensorboard and runs.leads()
+    board = tensorboard.Board(workdir, rows, work.steps, on=on)
+    with contextlib.closing(board):
+        for _ in trainer.run(work, plan, pending, board.record):
+            if runs.leads():
+                board.finished(_write_tables(workdir, rows))
+                now = time.monotonic()
+                workdirs.spend(workdir, now - begin)
+                begin = now
         if runs.leads():
-            _write_tables(workdir, rows)
-            now = time.monotonic()
-            workdirs.spend(workdir, now - begin)
-            begin = now
-    if runs.leads():
-        _finish(config, work, rows)
+            _finish(work, rows, board)
 
 
 def main(argv: list[str]) -> None:
@@ -147,14 +153,17 @@ def _write_tables(
     )
 
 
-def _finish(config: ConfigDict, work: sweep.Sweep, rows: list[dict[str, Any]]) -> None:
+def _finish(
+    work: sweep.Sweep, rows: list[dict[str, Any]], board: tensorboard.Board
+) -> None:
     """Tables, pictures and figures of all runs."""
     statistics = _write_tables(work.workdir, rows)
     files.write_npz(work.workdir / "pictures.npz", pictures.draw(work))
-    say(summary.table(statistics, shown=(*_SHOWN, *config.figure_score)))
+    say(summary.table(statistics, shown=(*_SHOWN, *work.config.figure_score)))
     say(f"every score, with its interval: {work.workdir / 'summary.md'}")
     for path in figures.draw(work.workdir):
         say(str(path))
+    board.finished(statistics, pictures=True)
 
 
 if __name__ == "__main__":

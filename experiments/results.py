@@ -6,6 +6,7 @@ blocks/*.npz   parameters and scores of a block of runs that has finished
 checkpoints/   the block in training, see checkpoint.py
 scores.csv     a row per run                   summary.csv, .md   95 % intervals
 pictures.npz   what the figures show           figures/           drawn from the files
+tensorboard/   a live view, if asked for, see tensorboard.py
 """
 
 import pathlib

@@ -191,6 +191,8 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
         ),
         ("results", str(sweep.workdir)),
     ]
+    if config.tensorboard:
+        facts += [("live view", f"tensorboard --logdir={sweep.workdir}/tensorboard")]
     return "\n".join(f"  {name:<9} {text}" for name, text in facts)
 
 

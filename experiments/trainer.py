@@ -17,6 +17,10 @@ from experiments.progress import Progress, duration, say
 from experiments.runs import Plan, Runs
 from experiments.sweep import Sweep
 
+# Called after every record with the runs of the block, its records so far and which
+# runs have not diverged.
+Record = Callable[[Runs, list[np.ndarray], np.ndarray], None]
+
 _CALL_SECONDS = 5.0  # a call into the compiled program lasts about this long
 _LONG = 6 * 3600  # seconds from which a sweep on a CPU deserves a warning
 
@@ -48,7 +52,9 @@ def programs(sweep: Sweep, plan: Plan) -> Programs:
     )
 
 
-def run(sweep: Sweep, plan: Plan, pending: Runs) -> Iterator[None]:
+def run(
+    sweep: Sweep, plan: Plan, pending: Runs, record: Record = lambda *_: None
+) -> Iterator[None]:
     """Trains, scores and saves the pending runs; yields after each finished block."""
     init, advance, scores = programs(sweep, plan)
     points, scored, factors = _shared(sweep, plan)
@@ -67,7 +73,7 @@ def run(sweep: Sweep, plan: Plan, pending: Runs) -> Iterator[None]:
                 like = jax.tree.map(_like, (state.params, *scoring))
                 compiled = aside.submit(compiled_for, scores, *like)
             state, curves = _train(
-                sweep, advance, state, one, points, saved, progress, asked
+                sweep, advance, state, one, points, saved, progress, asked, record
             )
             start = time.monotonic()
             values = compiled.result()(state.params, *scoring)
@@ -137,6 +143,7 @@ def _train(
     saved: Checkpoint,
     progress: Progress,
     asked: Callable[[], int],
+    record: Record,
 ) -> tuple[train.State, np.ndarray]:
     """Trains a block to its end; its curves are `[block, records, 1 + measures]`."""
     state, curves, done = saved.restore(state)
@@ -147,13 +154,15 @@ def _train(
         steps = min(room, wanted)
         start = time.monotonic()
         state = advance(state, block.keys, block.setting, points, np.int32(steps))
-        sums = runs.collect(state.sums)
+        sums, diverged = runs.collect((state.sums, state.diverged))
         seconds = runs.agreed(time.monotonic() - start)
         done += steps
         means = sums / (done % every or min(every, done))
         if done % every == 0 or done == sweep.steps:
-            step = np.full((len(sums), 1), done)
-            curves.append(np.concatenate([step, means], axis=1))
+            curves.append(
+                np.concatenate([np.full_like(means[:, :1], done, int), means], 1)
+            )
+            record(block.runs, curves, diverged < 0)
         progress.trained(count * steps, seconds, _mean(means[:count, 0]))
         # The first call compiles and short ones are mostly overhead: grow stepwise.
         wanted = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))

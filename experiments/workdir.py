@@ -16,6 +16,7 @@ from experiments import environment, files, settings
 _FREE = (
     "runs",
     "distributed",
+    "tensorboard",
     "figures",
     "figure_line",
     "figure_label",

@@ -27,7 +27,7 @@ FLOORS = [
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"}
     | {"experiments.metrics"},
     {"experiments.data", "experiments.results", "experiments.checkpoint"}
-    | {"experiments.workdir"}
+    | {"experiments.workdir", "experiments.events"}
     | {"experiments.prior"},
     {"experiments.rendered"},
     {"experiments.problem", "experiments.mismatch", "experiments.loaders"},
@@ -40,6 +40,8 @@ FLOORS = [
     | {"experiments.notebooks.*"}
     | {"experiments.benchmarks"},
     {"experiments.findings", "experiments.findings.*"},
+    {"experiments.panels"},
+    {"experiments.tensorboard"},
     {"experiments.main", "experiments.benchmarks.*", "experiments.report.*"}
     | {"experiments.faults"},
     {"experiments.faults.*"},

@@ -78,6 +78,7 @@ _FIELDS = {
         ("rng=-1", "rng expects 0 or a number above"),
         ("rng=4294967296", "rng expects at most 2,147,483,647"),
         ("distributed=perhaps", "--config.distributed expects True or False; got perh"),
+        ("tensorboard=6006", "--config.tensorboard expects True or False; got 6006"),
         *(
             (f"objective.alpha=0 objective.beta={v}", f"objective.beta {_FINITE}")
             for v in ("-1", "nan", "inf", "-inf", "1e400", "1,-1", "1,nan")

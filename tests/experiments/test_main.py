@@ -1,4 +1,5 @@
 import csv
+import importlib.util
 import json
 import math
 import shutil
@@ -10,6 +11,7 @@ from scipy import stats
 from configs import pinwheel, shapes_anisotropic
 from experiments import evaluate, main, results, settings, train
 from experiments.faults import sweeps
+from tests.experiments import live_view
 
 FILES = (
     *("config.json", "env.json", "settings.json", "metrics.csv", "scores.csv"),
@@ -24,9 +26,11 @@ def table(path):
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory):
-    """The pinwheel in its smoke variant: 10 settings of 2 seeds."""
+    """The pinwheel in its smoke variant, with a live view: 10 settings of 2 seeds."""
     workdir = tmp_path_factory.mktemp("plane")
-    main.run(pinwheel.get_config("smoke"), workdir)
+    with pinwheel.get_config("smoke").unlocked() as config:
+        config.tensorboard = importlib.util.find_spec("tensorboardX") is not None
+    main.run(config, workdir)
     return workdir
 
 
@@ -83,6 +87,11 @@ def test_the_pinwheel_leaves_all_its_files(plane):
     check_files(plane, num_settings=10, figures=figures)
     assert list((plane / "figures").glob("aggregate_posterior*.png"))
     check_summary(plane)
+
+
+def test_the_live_view_of_the_pinwheel_shows_what_its_tables_hold(plane):
+    pytest.importorskip("tensorboardX")
+    live_view.check(plane)
 
 
 def test_the_shapes_leave_all_their_files(shapes):

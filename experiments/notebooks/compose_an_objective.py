@@ -13,17 +13,18 @@
 # and matches a prior of four clusters by an MMD. It takes twenty lines, and so does
 # training it.
 #
-# Open this file as a notebook with jupytext, or run it: `python
-# experiments/notebooks/losses.py`.
+# First of three notebooks; `score_your_own_representation` and
+# `read_the_aggregate_posterior` follow.
 
 # %%
 from functools import partial
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import optax
 
-from decomp import aggregate, decomposition, losses, minibatch, priors
+from decomp import decomposition, losses, minibatch, priors
 from decomp.datasets import pinwheel
 from decomp.distributions import gaussian, mixture
 from decomp.divergences import inclusive, mmd
@@ -40,8 +41,8 @@ encoder = DenseEncoder(latents=2, hidden=(100,))
 decoder = GaussianDecoder(outputs=2, hidden=(100,))
 prior = priors.clusters()
 params = {
-    "encoder": encoder.init(jax.random.key(1), points)["params"],
-    "decoder": decoder.init(jax.random.key(2), points)["params"],
+    "encoder": jax.jit(encoder.init)(jax.random.key(1), points)["params"],
+    "decoder": jax.jit(decoder.init)(jax.random.key(2), points)["params"],
 }
 
 
@@ -114,28 +115,42 @@ trained, values = jax.jit(jax.vmap(train))(budgets)
 # ## What came of it
 #
 # With q(z) exact: the information that z carries about which point it encodes, and how
-# far q(z) is from the prior.
+# far q(z) is from the prior. Both runs stop at their budget, give or take a tenth of a
+# nat; of at most log N = 5.99 nats.
 
 
 # %%
 def scores(params):
-    """I_q(z; n), KL(p(z) ‖ q(z)) and H[q(z)] in nats."""
+    """I_q(z; n) and KL(p(z) ‖ q(z)) in nats."""
     q = encoder.apply({"params": params["encoder"]}, points)
     information = decomposition.mutual_information(
         jax.random.key(4), q, samples_per_point=16
     )
     mismatch = inclusive.kl_prior_aggregate_quadrature(
-        partial(mixture.log_prob, prior), q, low=-2.1, high=2.1, points_per_axis=200
+        partial(mixture.log_prob, prior), q, low=-2.1, high=2.1, points_per_axis=100
     )
-    entropy = aggregate.entropy(jax.random.key(5), q, num_samples=4_000)
-    return {
-        "information": information.value,
-        "kl_prior_aggregate": mismatch.value,
-        "entropy": entropy.value,
-    }
+    return {"information": information.value, "KL(p ‖ q)": mismatch.value}
 
 
 found = jax.jit(jax.vmap(scores))(trained)
+print(f"at most log N = {jnp.log(len(points)):.2f} nats")
 for index, budget in enumerate(budgets):
     line = ", ".join(f"{name} {value[index]:.2f}" for name, value in found.items())
     print(f"budget {budget:.0f} nats: {line}")
+
+# %% [markdown]
+# Samples of q(z), coloured by the arm of the pinwheel that they encode; rings are the
+# clusters of the prior, at two standard deviations. With two nats, e² = 7 points can be
+# told apart.
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(6, 3), dpi=80, layout="constrained")
+noise = jax.random.normal(jax.random.key(5), points.shape)
+for index, (axes, budget) in enumerate(zip(panels, budgets, strict=True)):
+    one = jax.tree.map(lambda leaf, i=index: leaf[i], trained)
+    q = encoder.apply({"params": one["encoder"]}, points)
+    z = q.loc + q.scale * noise
+    axes.scatter(*z.T, c=arms, cmap="Dark2", s=6)
+    for centre, scale in zip(prior.components.loc, prior.components.scale, strict=True):
+        axes.add_patch(plt.Circle(centre, 2 * scale[0], fill=False, color="0.4"))
+    axes.set(title=f"budget {budget:.0f} nats", aspect="equal")

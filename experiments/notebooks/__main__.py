@@ -1,0 +1,49 @@
+"""Runs the notebooks and keeps them with their outputs: `make notebooks`.
+
+NAME.py is the source, Python in cells; NAME.ipynb is the same with its outputs. Needs
+jupytext, nbclient and ipykernel, which nothing else here does.
+"""
+
+import pathlib
+import sys
+import time
+from typing import Any
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+_HERE = pathlib.Path(__file__).parent
+_LONGEST = 120  # seconds of a cell
+
+
+def main() -> int:
+    """Writes every notebook; an error in one ends in its traceback."""
+    for path in sorted(_HERE.glob("[!_]*.py")):
+        start = time.monotonic()
+        written = path.with_suffix(".ipynb")
+        nbformat.write(executed(path), written)
+        seconds = time.monotonic() - start
+        print(f"{written}  {seconds:.0f} s, {written.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+def executed(path: pathlib.Path) -> Any:
+    """A notebook with its outputs, without what differs from one run to the next."""
+    notebook = jupytext.read(path, fmt="py:percent")
+    client = NotebookClient(
+        notebook,
+        timeout=_LONGEST,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(_HERE.parents[1])}},
+    )
+    client.execute()
+    for number, cell in enumerate(notebook.cells):
+        cell.id, cell.metadata = f"cell-{number:02d}", {}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return notebook
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""A live view of a sweep in TensorBoard, in WORKDIR/tensorboard.
+
+SETTING/            means over the runs that have finished, scores, pictures
+training/SETTING/   means over the runs of the block in training; gone when it has ended
+sweep/              what concerns all settings: figures, the table, charts with bands
+
+All of it follows from the other files of the workdir and may be deleted. Of a setting
+there is one file: it is replaced as a whole when a block ends, and the file of a block
+in training, which grows, is begun anew by each start. So no point is there twice, and
+what a kill leaves of a last record ends the file.
+"""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments import events, panels, results, train
+from experiments.events import Point
+from experiments.runs import Runs
+from experiments.summary import Row
+
+
+def require() -> None:
+    """Raises ValueError, in one line, if the package that writes is not installed."""
+    try:
+        import tensorboardX  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            "tensorboard = True expects the extra `tensorboard`, which is not "
+            f"installed ({error}); install it by: .venv/bin/uv sync --inexact --extra "
+            "tensorboard"
+        ) from None
+
+
+class Board:
+    """Keeps the folder in step with a sweep.
+
+    Args:
+        workdir: Folder of the results.
+        rows: Columns of each setting.
+        steps: Training steps of a run.
+        on: Whether there is such a folder; if not, nothing happens here.
+    """
+
+    def __init__(
+        self,
+        workdir: pathlib.Path,
+        rows: Sequence[dict[str, Any]],
+        steps: int,
+        *,
+        on: bool,
+    ):
+        self._workdir, self._rows, self._steps, self._on = workdir, rows, steps, on
+        self._root, self._names = workdir / "tensorboard", events.names(rows)
+        self._files, self._records = {}, 0
+        if on:
+            self._forget()
+
+    def record(
+        self, members: Runs, curves: Sequence[np.ndarray], alive: np.ndarray
+    ) -> None:
+        """Adds what is new of the block in training.
+
+        Args:
+            members: Its runs `[R]`.
+            curves: Its records so far, each `[≥ R, 1 + measures]`, the step first.
+            alive: Runs that have not diverged `[≥ R]`.
+        """
+        new, count = curves[self._records :], len(members.number)
+        if not self._on or not new:
+            return
+        table = np.stack(new, axis=1)[:count]
+        for setting in np.unique(members.setting):
+            chosen = (members.setting == setting) & alive[:count]
+            if setting not in self._files:
+                folder = self._root / "training" / self._names[setting]
+                folder.mkdir(parents=True, exist_ok=True)
+                self._files[setting] = _begun(folder / _file_name())
+            file = self._files[setting]
+            for event in _points(events.curve(table[chosen], train.MEASURES)):
+                file.write(event)
+            file.flush()
+        self._records = len(curves)
+
+    def finished(self, statistics: Sequence[Row], *, pictures: bool = False) -> None:
+        """Shows all runs that have finished.
+
+        Args:
+            statistics: Rows of summary.csv.
+            pictures: Whether to draw what pictures.npz has of each setting.
+        """
+        if not self._on:
+            return
+        tables = results.finished(self._workdir)
+        scores = [v for name, v in tables.items() if name.startswith("scores/")]
+        ok = (tables["diverged"] < 0) & np.isfinite(scores).all(axis=0)
+        shown = panels.draw(self._workdir) if pictures else [{}] * len(self._rows)
+        given = events.hyperparameters(self._rows)
+        for i, (name, row) in enumerate(zip(self._names, self._rows, strict=True)):
+            chosen = tables["curves"][ok & (tables["setting"] == i)]
+            whole = [
+                *_session(given[i]),
+                *_points(events.curve(chosen, train.MEASURES)),
+                *_points(events.scores(statistics, row, self._steps)),
+                *_images(shown[i], self._steps),
+            ]
+            _write(self._root / name, whole)
+        _write(self._root / "sweep", self._sweep(statistics, given[0]))
+        self._forget()
+
+    def _sweep(
+        self, statistics: Sequence[Row], given: dict[str, Any]
+    ) -> Iterator[bytes]:
+        """What concerns all settings."""
+        from tensorboardX import summary
+
+        tags = dict.fromkeys(f"score/{row.score}" for row in statistics)
+        yield _event(summary=summary.hparams(given, tags)[0])
+        yield _event(summary=summary.custom_scalars(events.charts(train.MEASURES)))
+        table = (self._workdir / "summary.md").read_text()
+        yield _event(summary=summary.text("summary", table), step=self._steps)
+        paths = sorted((self._workdir / "figures").glob("*.png"))
+        whole = {path.stem: path.read_bytes() for path in paths}
+        yield from _images(whole, self._steps)
+
+    def close(self) -> None:
+        """Closes the files of the block in training."""
+        for file in self._files.values():
+            file.close()
+        self._files, self._records = {}, 0
+
+    def _forget(self) -> None:
+        """Removes the block in training."""
+        self.close()
+        shutil.rmtree(self._root / "training", ignore_errors=True)
+
+
+def _write(folder: pathlib.Path, whole: Iterable[bytes]) -> None:
+    """Replaces what a folder shows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    old, temporary = list(folder.glob("events.*")), folder / ".unfinished"
+    try:
+        with contextlib.closing(_begun(temporary)) as file:
+            for event in whole:
+                file.write(event)
+            file.flush()
+        os.replace(temporary, folder / _file_name())
+    finally:
+        temporary.unlink(missing_ok=True)
+    for path in old:
+        path.unlink()
+
+
+def _file_name() -> str:
+    """TensorBoard reads `tfevents`, files of a folder in the order of their names."""
+    return f"events.out.tfevents.{time.time():017.6f}"
+
+
+def _begun(path: pathlib.Path) -> Any:
+    """A file of events; what was shown under its folder's name before is forgotten."""
+    from tensorboardX.proto import event_pb2
+    from tensorboardX.record_writer import RecordWriter
+
+    file = RecordWriter(str(path))
+    file.write(_event(file_version="brain.Event:2"))
+    start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    file.write(_event(session_log=start))
+    return file
+
+
+def _event(step: int = 0, **content: Any) -> bytes:
+    from tensorboardX.proto import event_pb2
+
+    event = event_pb2.Event(wall_time=time.time(), step=step, **content)
+    return event.SerializeToString()
+
+
+def _points(points: Iterable[Point]) -> Iterator[bytes]:
+    from tensorboardX.proto.summary_pb2 import Summary
+
+    for tag, step, value in points:
+        one = Summary.Value(tag=tag, simple_value=value)
+        yield _event(step, summary=Summary(value=[one]))
+
+
+def _images(pictures: dict[str, bytes], step: int) -> Iterator[bytes]:
+    from tensorboardX.proto.summary_pb2 import Summary
+
+    for name, png in sorted(pictures.items()):
+        width, height = events.size(png)
+        image = Summary.Image(
+            width=width, height=height, colorspace=4, encoded_image_string=png
+        )
+        one = Summary.Value(tag=name, image=image)
+        yield _event(step, summary=Summary(value=[one]))
+
+
+def _session(given: dict[str, Any]) -> Iterator[bytes]:
+    """The setting, for the table of hyperparameters."""
+    from tensorboardX import summary
+
+    _, start, end = summary.hparams(given, {})
+    yield _event(summary=start)
+    yield _event(summary=end)

@@ -1,0 +1,20 @@
+import json
+
+import numpy as np
+
+from experiments import events, panels
+
+
+def test_a_setting_has_pictures_of_its_own_unless_all_its_runs_diverged(tmp_path):
+    config = {"title": "", "figures": ["reconstructions", "scores_by_setting"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    settings = [{"beta": 1.0}, {"beta": 4.0}]
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    tiles = np.zeros((2, 3, 4, 4), np.uint8)
+    pictures = {"side": 4, "originals": tiles, "reconstructions": tiles}
+    np.savez(tmp_path / "pictures.npz", **pictures, picture_run=np.array([-1, 1]))
+    first, second = panels.draw(tmp_path)
+    assert first == {}
+    assert set(second) == {"reconstructions"}
+    width, height = events.size(second["reconstructions"])
+    assert max(width, height) > 300

@@ -1,0 +1,22 @@
+"""What a release says of itself is said alike everywhere."""
+
+import pathlib
+import re
+import tomllib
+
+ROOT = pathlib.Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_version_is_the_same_in_the_project_the_citation_and_the_changes():
+    citation = (ROOT / "CITATION.cff").read_text()
+    newest = re.findall(r"^## (\S+?),? ", (ROOT / "CHANGELOG.md").read_text(), re.M)[0]
+    assert re.findall(r"^version: (.+)$", citation, re.M) == [PROJECT["version"]]
+    assert newest == PROJECT["version"]
+    assert f"license: {PROJECT['license']}" in citation
+
+
+def test_an_extra_that_an_error_names_is_there():
+    assert "tensorboard" in PROJECT["optional-dependencies"]
+    text = (ROOT / "experiments" / "tensorboard.py").read_text()
+    assert "extra `tensorboard`" in text
