@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
 from typing import NamedTuple
 
 from experiments import startup
@@ -19,6 +20,7 @@ from experiments.benchmarks import table
 from experiments.faults import crashes, fuzz, inputs, places, sweeps
 from experiments.progress import duration, say
 
+_AT_ONCE = 2  # kinds of fault, as a sweep this small keeps hardly a core busy
 _HEAD = ("fault", "injected", "survived", "what was wrong", "time")
 
 
@@ -28,6 +30,7 @@ class Row(NamedTuple):
     name: str
     injected: int
     problems: list[str]  # one for each that was not survived
+    seconds: float
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,16 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     rows, wrong = [_HEAD], 0
     with tempfile.TemporaryDirectory() as name:
-        start = time.monotonic()
         for row in _rows(pathlib.Path(name), options):
             survived = max(row.injected - len(row.problems), 0)
             words = "; ".join(row.problems)[:200] or "nothing"
-            spent = duration(time.monotonic() - start)
-            cells = (row.name, f"{row.injected:,}", f"{survived:,}", words, spent)
+            counts = f"{row.injected:,}", f"{survived:,}"
+            cells = (row.name, *counts, words, duration(row.seconds))
             say("  ".join(cells))
             rows.append(cells)
             wrong += len(row.problems)
-            start = time.monotonic()
     say(f"\n{table(rows)}")
     return int(wrong > 0)
 
@@ -70,17 +71,27 @@ def _rows(folder: pathlib.Path, options: argparse.Namespace) -> Iterator[Row]:
         injections["disk"] = lambda: places.full_disk(folder, reference)
     else:
         say("a full disk is left out: this user may not mount a file system in memory")
-    for inject in injections.values():
-        yield Row(*inject())
+    with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        started = [pool.submit(_timed, inject) for inject in injections.values()]
+        for ended in futures.as_completed(started):
+            yield ended.result()
+    start = time.monotonic()
     outcomes = inputs.tried(folder / "inputs", list(inputs.cases(folder / "files")))
-    yield Row("bad input", len(outcomes), inputs.wrong(outcomes))
+    spent = time.monotonic() - start
+    yield Row("bad input", len(outcomes), inputs.wrong(outcomes), spent)
     tracebacks = [o.name for o in outcomes if o.traceback]
-    yield Row("of these, no traceback", len(outcomes), tracebacks)
+    yield Row("of these, no traceback", len(outcomes), tracebacks, 0.0)
     if options.fuzz:
         random = folder / "fuzz"
         random.mkdir()
         found = fuzz.run(options.fuzz, seed=options.seed, folder=random)
-        yield Row("random configs and files", found.tries, found.failures)
+        name = "random configs and files"
+        yield Row(name, found.tries, found.failures, options.fuzz)
+
+
+def _timed(inject: Callable[[], crashes.Injected]) -> Row:
+    start = time.monotonic()
+    return Row(*inject(), seconds=time.monotonic() - start)
 
 
 def _parser() -> argparse.ArgumentParser:
