@@ -14,12 +14,9 @@ _GAUSSIAN = {"alpha_beta", "beta_vae", "vae"}
 def findings() -> list[Finding]:
     """All, from the sweeps that are kept, in the order of their numbers."""
     gaussian, tails = sweeps.read("shapes"), sweeps.read("student")
-    more = sweeps.read("betas")
-    over_beta = more._replace(runs=gaussian.runs + more.runs, name="betas")
-    found = [shapes.isotropic(over_beta), shapes.cost_of_tails(tails, gaussian)]
-    found[0] = found[0]._replace(sweeps=("shapes", "betas"))
-    for sweep in (gaussian, tails, *map(sweeps.read, ("pinwheel", "entropy", "tc"))):
-        found += [f for f in of(sweep) if f.name != "R1"]
+    found = [shapes.cost_of_tails(tails, gaussian)]
+    others = map(sweeps.read, ("pinwheel", "entropy", "tc"))
+    found += [finding for sweep in (gaussian, tails, *others) for finding in of(sweep)]
     found += estimators.findings()
     return sorted(found, key=lambda finding: int(finding.name[1:]))
 

@@ -52,11 +52,11 @@ def lines(names: list[str]) -> Iterator[Line]:
         first = sweeps.values(sweep, "reconstruction", **_ISOTROPIC, **_ONE)
         level = _mean_and_half(np.array(list(first.values())), 1)
         for score, label in SCORES.items():
-            effects = [
+            gaps = [
                 _mean_and_half(effects.gap(sweep, score, *sides), len(COMPARED))
                 for sides in COMPARED.values()
             ]
-            yield Line(VARIANTS[name], len(first), level, label, effects)
+            yield Line(VARIANTS[name], len(first), level, label, gaps)
 
 
 def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, int]]:

@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments.findings import __main__ as command
+from experiments.findings import claims, effects, sweeps, tables, variants
+
+
+@pytest.fixture(scope="module")
+def found():
+    return claims.findings()
+
+
+def comparison(wanted, low, high):
+    return effects.Comparison("", wanted, (low + high) / 2, low, high, 5)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "low", "high", "answer"),
+    [
+        ("> 0", 0.1, 0.2, "yes"),
+        ("> 0", -0.1, 0.2, "open"),
+        ("> 0", -0.2, -0.1, "no"),
+        ("< 0", -0.2, -0.1, "yes"),
+        ("< 0", -0.2, 0.1, "open"),
+        ("< 0", 0.1, 0.2, "no"),
+        ("not > 0", -0.1, 0.2, "yes"),
+        ("not > 0", -0.2, -0.1, "yes"),
+        ("not > 0", 0.1, 0.2, "no"),
+        ("within 0.3", -0.2, 0.1, "yes"),
+        ("within 0.3", -0.2, 0.4, "open"),
+        ("within 0.3", -0.4, 0.1, "open"),
+        ("within 0.3", 0.4, 0.5, "no"),
+        ("within 0.3", -0.5, -0.4, "no"),
+        ("", -0.5, -0.4, ""),
+    ],
+)
+def test_an_answer_needs_the_whole_interval(wanted, low, high, answer):
+    assert comparison(wanted, low, high).answer == answer
+
+
+YES, NO, OPEN = (0.1, 0.2), (-0.2, -0.1), (-0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [
+        ((YES, YES), "holds"),
+        ((NO, OPEN), "does not hold"),
+        ((OPEN, OPEN), "open"),
+        ((YES, OPEN, YES), "holds in 2 of 3, open in 1"),
+        ((YES, NO, OPEN), "holds in 1 of 3, not in 1, open in 1"),
+    ],
+)
+def test_a_verdict_counts_the_comparisons_that_decide(ends, verdict):
+    parts = [comparison("> 0", *e) for e in ends] + [comparison("", -1, 1)]
+    assert effects.Finding("R0", "", "", (), parts).verdict == verdict
+
+
+def test_pairs_are_those_of_the_seeds_that_both_have():
+    gaps = sweeps.paired({0: 3.0, 1: 5.0, 2: 9.0}, {2: 1.0, 0: 1.0, 7: 4.0})
+    assert gaps.tolist() == [2.0, 8.0]
+
+
+def test_a_slope_of_each_seed_is_that_of_its_line():
+    levels = {x: {0: 1 + 2 * x, 1: 5 - 3 * x} for x in (0.0, 1.0, 4.0)}
+    np.testing.assert_allclose(sweeps.slope(levels), [2.0, -3.0])
+
+
+def test_intervals_of_several_comparisons_are_bonferronis():
+    values = np.random.default_rng(0).normal(size=(3, 8))
+    made = effects.compared([(str(i), "", row) for i, row in enumerate(values)])
+    for row, c in zip(values, made, strict=True):
+        expected = stats.t.interval(1 - 0.05 / 3, 7, np.mean(row), stats.sem(row))
+        np.testing.assert_allclose((c.low, c.high), expected)
+
+
+def test_results_are_those_of_the_tables(found, tmp_path):
+    copy = tmp_path / "RESULTS.md"
+    copy.write_bytes(command.RESULTS.read_bytes())
+    command.write(copy, command.blocks(found))
+    assert copy.read_text() == command.RESULTS.read_text()
+
+
+def test_every_finding_of_the_paper_has_a_verdict(found):
+    assert [f.name for f in found] == [f"R{i}" for i in range(1, 14)]
+    for finding in found:
+        assert any(c.wanted for c in finding.comparisons)
+        assert all(c.low <= c.mean <= c.high for c in finding.comparisons)
+        assert finding.name in tables.overview(found)
+
+
+def test_the_findings_are_drawn(found, tmp_path):
+    for path in command.draw(found, tmp_path):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_precision_is_compared_seed_by_seed(tmp_path):
+    def sweep(shift):
+        scores = dict.fromkeys(variants.SCORES, 1.0 + shift)
+        runs = [
+            {"seed": float(seed), "loss": seed + level + shift, **scores}
+            for seed in range(3)
+            for level in (10.0, 20.0)
+        ]
+        return sweeps.Sweep("", {}, {}, runs, 0, [])
+
+    rows = variants.precision(sweep(0.5), sweep(0.0))
+    assert [row[0] for row in rows] == ["loss", *variants.SCORES]
+    for _, mean, half, seeds in rows:
+        assert mean == pytest.approx(0.5)
+        assert half == pytest.approx(0.0)
+        assert seeds == 3
+
+
+def test_a_sweep_is_kept_by_its_name(tmp_path):
+    workdir = tmp_path / "mine"
+    workdir.mkdir()
+    for name in sweeps.KEPT:
+        (workdir / name).write_text(name)
+    kept = sweeps.keep(workdir, tmp_path / "kept")
+    assert {path.name for path in kept.iterdir()} == set(sweeps.KEPT)
+    assert kept.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--keep", "nowhere"], "nowhere has no config.json"),
+        (["--kept"], "unrecognized arguments: --kept"),
+    ],
+)
+def test_a_command_that_cannot_be_followed_ends_in_one_line(arguments, said, capsys):
+    assert command.main(arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+def test_a_sweep_decides_what_its_settings_suffice_for():
+    tc, plane = sweeps.read("tc"), sweeps.read("pinwheel")
+    assert [f.name for f in claims.of(tc)] == ["R13"]
+    assert [f.name for f in claims.of(plane)] == ["R6", "R7", "R8", "R9"]
+    by_alpha = [run for run in plane.runs if run["beta"] == 0]
+    assert [f.name for f in claims.of(plane._replace(runs=by_alpha))] == ["R8", "R9"]
+    single = [run for run in plane.runs if run["seed"] == 0]
+    assert claims.of(plane._replace(runs=single)) == []
+    unscored = [{**run, "mig": None} for run in tc.runs]
+    assert claims.of(tc._replace(runs=unscored)) == []
+    assert claims.of(tc._replace(runs=[])) == []
