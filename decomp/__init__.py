@@ -12,6 +12,8 @@ Letters in shapes:
     F  ground-truth factors              V  values of a factor
     M  votes, or pairs of data points    L  data points of each
     R  runs that are compared            G  groups of dimensions
+    H  rows of an image                  W  columns of an image
+    C  channels, 1 in grey or 3
 
 P and T mean what their file says, and so do letters that a single file needs.
 

@@ -15,7 +15,7 @@ from experiments.data import Data, coordinates
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
-SLOW = ("laplace", "spike_slab", "full_covariance", "clusters", "hierarchical")
+SLOW = ("laplace", "spike_slab", "full_covariance", "clusters", "hierarchical", "vamp")
 JOINT = ("full_covariance", "clusters", "mixture", "subspaces", "hierarchical", "vamp")
 # What needs a prior that factorises; all else goes with any.
 OBJECTIVES_OF_FACTORISED = {"beta_tcvae", "hfvae", "factor_vae"}

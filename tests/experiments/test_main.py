@@ -161,6 +161,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(plane, tmp_path):
         assert (workdir / name).read_bytes() == (plane / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_seeds_and_steps_may_be_added_and_end_as_if_asked_for_at_once(tmp_path, capsys):
     def sweep(folder, *, seeds, steps):
         with pinwheel.get_config("smoke").unlocked() as config:
