@@ -15,7 +15,10 @@ from experiments.data import Data, coordinates
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
-SLOW = ("laplace", "spike_slab", "full_covariance", "clusters", "hierarchical", "vamp")
+SLOW = (
+    *("laplace", "spike_slab", "full_covariance"),
+    *("clusters", "hierarchical", "vamp", "mixture"),
+)
 JOINT = ("full_covariance", "clusters", "mixture", "subspaces", "hierarchical", "vamp")
 # What needs a prior that factorises; all else goes with any.
 OBJECTIVES_OF_FACTORISED = {"beta_tcvae", "hfvae", "factor_vae"}
