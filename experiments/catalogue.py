@@ -8,7 +8,13 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from decomp.datasets import dsprites_render, heads
+from decomp.datasets import (
+    celeb_a,
+    dsprites_render,
+    heads,
+    shapes3d,
+    small_norb,
+)
 
 SIDES = (8, 16, 32, 64)  # to which images are averaged down
 LOOKS = ("plain", "colour", "noise")  # of dSprites; all but the first have colours
@@ -52,10 +58,18 @@ SETS = {
         most=heads.NUM_IMAGES,
         grid=tuple(zip(heads.FACTOR_NAMES, heads.FACTOR_SIZES, strict=True)),
     ),
-    "shapes3d": Known(("file", "tfds"), (64, 64, 3), scaled=True, most=480_000),
-    "small_norb": Known(("file", "tfds"), (64, 64, 1), scaled=True, most=48_600),
+    "shapes3d": Known(
+        ("file", "tfds"), (64, 64, 3), scaled=True, most=shapes3d.NUM_IMAGES
+    ),
+    "small_norb": Known(
+        ("file", "tfds"), (64, 64, 1), scaled=True, most=small_norb.NUM_IMAGES
+    ),
     "celeb_a": Known(
-        ("file", "tfds"), (64, 64, 3), scaled=True, most=202_599, labels="none"
+        ("file", "tfds"),
+        (64, 64, 3),
+        scaled=True,
+        most=celeb_a.NUM_IMAGES,
+        labels="none",
     ),
     "images": Known(("file",), labels="file"),
 }

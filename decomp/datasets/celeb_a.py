@@ -49,11 +49,10 @@ def load(
     Returns:
         Images in the order of their names.
     """
+    download.check_source(source, "file", "tfds")
     if source == "tfds":
         (file,) = download.fetch("celeb_a", [_OFFICIAL], path)
         return _of_archive(file, side, choose, tell)
-    if source != "file":
-        raise ValueError(f"unknown source {source!r}; known: 'file', 'tfds'.")
     place = Path(path).expanduser()
     if place.is_file():
         return _of_archive(place, side, choose, tell)

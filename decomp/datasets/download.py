@@ -22,6 +22,14 @@ class _File(NamedTuple):
     by_hand: Path  # where a user may put it
 
 
+def check_source(source: str, *known: str) -> None:
+    """Refuses a source that is not one of those known."""
+    if source not in known:
+        raise ValueError(
+            f"unknown source {source!r}; known: {', '.join(map(repr, known))}."
+        )
+
+
 def fetch(data_set: str, names: Sequence[str], folder: str = "") -> list[Path]:
     """Original files: downloaded before, put there by hand, or downloaded now.
 

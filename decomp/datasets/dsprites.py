@@ -70,6 +70,7 @@ def load(path: str = "", *, source: str = "rendered") -> Dsprites:
     Returns:
         The same arrays from every source, N = 737,280 unless the file holds fewer.
     """
+    download.check_source(source, "rendered", "file", "tfds")
     if source == "rendered":
         if path:
             raise ValueError(
@@ -84,10 +85,8 @@ def load(path: str = "", *, source: str = "rendered") -> Dsprites:
         return Dsprites(packed, factor_classes(), "rendered")
     if source == "file":
         return Dsprites(*dsprites_files.read(Path(path).expanduser()), path)
-    if source == "tfds":
-        (file,) = download.fetch("dsprites", [_OFFICIAL], path)
-        return Dsprites(*dsprites_files.read_hdf5(file), str(file))
-    raise ValueError(f"unknown source {source!r}; known: 'rendered', 'file', 'tfds'.")
+    (file,) = download.fetch("dsprites", [_OFFICIAL], path)
+    return Dsprites(*dsprites_files.read_hdf5(file), str(file))
 
 
 def unpack(packed: jax.Array) -> jax.Array:

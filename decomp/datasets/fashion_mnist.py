@@ -52,12 +52,11 @@ def load(path: str = "", *, source: str) -> Images:
     Returns:
         Images, N = 60,000 unless the file holds others.
     """
+    download.check_source(source, "file", "tfds")
     if source == "tfds":
         names = (f"{_IMAGES}.gz", f"{_LABELS}.gz")
         return _read_pair(*download.fetch("fashion_mnist", names, path))
-    if source == "file":
-        return _read(Path(path).expanduser())
-    raise ValueError(f"unknown source {source!r}; known: 'file', 'tfds'.")
+    return _read(Path(path).expanduser())
 
 
 def _read(path: Path) -> Images:

@@ -51,12 +51,11 @@ def load(
     Returns:
         Images in the order of the file.
     """
+    download.check_source(source, "file", "tfds")
     if source == "tfds":
         (file,) = download.fetch("shapes3d", [_OFFICIAL], path)
-    elif source == "file":
-        file = Path(path).expanduser()
     else:
-        raise ValueError(f"unknown source {source!r}; known: 'file', 'tfds'.")
+        file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f"{file}: expected an HDF5 file of 3D Shapes; got none.")
     try:

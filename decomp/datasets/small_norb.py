@@ -32,6 +32,7 @@ from decomp.datasets.raster import Choose, Images, Tell
 
 FACTOR_NAMES = ("category", "elevation", "azimuth", "lighting", "instance")
 FACTOR_SIZES = (5, 9, 18, 6, 10)
+NUM_IMAGES = 48_600
 SIDE = 64  # as Locatello et al. 2019 make them; 96 in the files
 _STEMS = (
     "smallnorb-5x46789x9x18x6x2x96x96-training",
@@ -39,7 +40,7 @@ _STEMS = (
 )
 _KINDS = ("dat", "cat", "info")
 _BYTES, _INTEGERS = 0x1E3D4C55, 0x1E3D4C54  # magic numbers
-_MOST = 24_300  # images of a set
+_MOST = NUM_IMAGES // 2  # images of a set
 _CAMERAS = (2, 96, 96)
 _BLOCK = 512  # pairs of images in memory at once
 
@@ -88,13 +89,12 @@ def load(
 
 def _files(path: str, source: str) -> list[list[Path]]:
     """The three files of each set."""
+    download.check_source(source, "file", "tfds")
     names = [[f"{stem}-{kind}.mat" for kind in _KINDS] for stem in _STEMS]
     if source == "tfds":
         wanted = [f"{name}.gz" for files in names for name in files]
         found = download.fetch("smallnorb", wanted, path)
         return [found[:3], found[3:]]
-    if source != "file":
-        raise ValueError(f"unknown source {source!r}; known: 'file', 'tfds'.")
     folder = Path(path).expanduser()
     there = [[_found(folder / name) for name in files] for files in names]
     begun = [files for files in there if any(file.is_file() for file in files)]

@@ -8,6 +8,7 @@ that was not: tables, figures, parameters. Each bad input has to be refused in o
 
 import argparse
 import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     rows, wrong = [_HEAD], 0
     with tempfile.TemporaryDirectory() as name:
+        say("a sweep without faults first; then two kinds of fault at a time")
         for row in _rows(pathlib.Path(name), options):
             survived = max(row.injected - len(row.problems), 0)
             words = "; ".join(row.problems)[:200] or "nothing"
@@ -73,8 +75,8 @@ def _rows(folder: pathlib.Path, options: argparse.Namespace) -> Iterator[Row]:
         say("a full disk is left out: this user may not mount a file system in memory")
     with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
         started = [pool.submit(_timed, inject) for inject in injections.values()]
-        for ended in futures.as_completed(started):
-            yield ended.result()
+        for done in futures.as_completed(started):
+            yield done.result()
     start = time.monotonic()
     outcomes = inputs.tried(folder / "inputs", list(inputs.cases(folder / "files")))
     spent = time.monotonic() - start
@@ -108,4 +110,6 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     startup.use_cores()
+    # A shell has what it starts in the background ignore SIGINT, and all that follows.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from experiments.faults import sweeps
 from experiments.faults.sweeps import end, start
+from experiments.progress import say
 
 NOT_LOST = "the same command goes on"
 
@@ -38,6 +39,7 @@ def kills(
             if killed < times and process.poll() is None:
                 process.kill()
                 killed += 1
+                say(f"  kill -9: {killed} of {times}")
             ended = end(process)
             done = ended.code == 0
             if ended.code not in (0, -signal.SIGKILL):
@@ -90,6 +92,7 @@ def damaged_files(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     """Damaged checkpoints, blocks and tables: said, and made anew."""
     problems, times = [], 0
     for name, damage in _DAMAGES.items():
+        say(f"  damaged: {name}")
         workdir = folder / f"damaged {name}"
         process = start(workdir)
         wait(
