@@ -12,7 +12,11 @@ import numpy as np
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
-    """Writes a whole file, or none if it fails."""
+    """Writes a whole file, or none if it fails.
+
+    Raises:
+        OSError: In one line, naming the file.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
@@ -20,6 +24,8 @@ def write(path: pathlib.Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
 

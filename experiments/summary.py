@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 
 class Row(NamedTuple):
@@ -37,7 +37,7 @@ def interval(
     if n < 2:
         return mean, math.nan, math.nan, math.nan
     sd = float(np.std(values, ddof=1))
-    half = float(stats.t.ppf(1 - 0.025 / comparisons, n - 1)) * sd / math.sqrt(n)
+    half = float(special.stdtrit(n - 1, 1 - 0.025 / comparisons)) * sd / math.sqrt(n)
     return mean, sd, mean - half, mean + half
 
 

@@ -1,5 +1,6 @@
 """The look that all figures share: type, colours, names of columns and scores."""
 
+import io
 import math
 import pathlib
 import textwrap
@@ -8,7 +9,13 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from experiments import files
 from experiments.drawing.files import Row, Setting, Value
+
+_UNDATED: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 RC = {
     "font.family": "STIXGeneral",
@@ -90,13 +97,19 @@ def new(width: float, height: float, title: str = "", note: str = "") -> Figure:
 
 
 def save(figure: Figure, stem: pathlib.Path) -> list[pathlib.Path]:
-    """Writes stem.png and stem.pdf without dates: equal data give equal bytes."""
+    """Writes stem.png and stem.pdf."""
     # Not `with_suffix`, which would take the 8 of `spike_0.8` for one.
-    png, pdf = (stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "pdf"))
-    figure.savefig(png, dpi=200, metadata={"Software": None})
-    undated = {"CreationDate": None, "Creator": None, "Producer": None}
-    figure.savefig(pdf, dpi=200, metadata=undated)
-    return [png, pdf]
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in _UNDATED]
+    for path, kind in zip(paths, _UNDATED, strict=True):
+        files.write(path, drawn(figure, kind))
+    return paths
+
+
+def drawn(figure: Figure, kind: str) -> bytes:
+    """The picture as a "png" or a "pdf", without dates: equal data give equal bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=200, metadata=_UNDATED[kind])
+    return buffer.getvalue()
 
 
 def series(names: list[Value]) -> dict[Value, dict[str, Any]]:

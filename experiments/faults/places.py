@@ -80,7 +80,7 @@ def processes(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
 
 def full_disk(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
     """A disk that fills up, at three sizes: said in one line; with room it goes on."""
-    problems, sizes = [], (120, 250, 900)
+    problems, sizes = [], (120, 400, 2_000)
     for size in sizes:
         kept = folder / f"disk {size}"
         ended = end(start(folder / "disk", prefix=(*_DISK, str(size), str(kept))))

@@ -15,6 +15,9 @@ import numpy as np
 # Twenty runs in four blocks: seconds, most of them the start of Python and JAX.
 PINWHEEL = (
     "--config=configs/pinwheel.py:smoke",
+    "--config.objective.beta=0.5,0.0",
+    "--config.objective.alpha=0.0,2.0",
+    "--config.seeds=10",
     "--config.train.steps=400",
     "--config.runs.block=6",
     "--config.runs.checkpoint_minutes=0",

@@ -12,7 +12,6 @@ its folder: it takes the place of the sweep of that name.
 import pathlib
 import re
 import sys
-import tempfile
 from collections.abc import Sequence
 
 import matplotlib.style
@@ -88,14 +87,10 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
         for name, (sweep, figure) in FIGURES.items():
             results = tables_of.read(sweeps.FOLDER / sweep)
             made[name] = figures.FIGURES[figure](results)[figure]
-        return [_save(made[name], folder / f"{name}.png") for name in made]
-
-
-def _save(figure: style.Figure, path: pathlib.Path) -> pathlib.Path:
-    with tempfile.TemporaryDirectory() as folder:
-        png, _ = style.save(figure, pathlib.Path(folder) / path.stem)
-        files.write(path, png.read_bytes())
-    return path
+        paths = [folder / f"{name}.png" for name in made]
+        for path, figure in zip(paths, made.values(), strict=True):
+            files.write(path, style.drawn(figure, "png"))
+    return paths
 
 
 if __name__ == "__main__":

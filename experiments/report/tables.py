@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from scipy import stats
+from scipy import special
 
 from experiments import columns, summary
 from experiments.drawing import files, style
@@ -107,7 +107,9 @@ def runs(results: files.Results) -> dict[str, Any]:
         ],
         "status": [_status(line) for line in lines],
         "values": [[_rounded(line.get(score)) for line in lines] for score in scores],
-        "quantiles": [round(float(stats.t.ppf(0.975, df)), 5) for df in range(1, most)],
+        "quantiles": [
+            round(float(special.stdtrit(df, 0.975)), 5) for df in range(1, most)
+        ],
     }
 
 

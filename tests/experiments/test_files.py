@@ -60,3 +60,11 @@ def test_arrays_are_read_back_unchanged(tmp_path):
         for name, array in arrays.items():
             np.testing.assert_array_equal(found[name], array)
             assert found[name].dtype == np.asarray(array).dtype
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    path = tmp_path / "gone" / "table.csv"
+    with pytest.raises(
+        OSError, match=r"cannot write .*table\.csv: No such file or dir"
+    ):
+        files.write(path, b"")
