@@ -169,4 +169,5 @@ def _finish(
 if __name__ == "__main__":
     logging.getLogger("jax").setLevel(logging.WARNING)
     startup.use_cores()
+    sys.unraisablehook = startup.leave_out_late_writes
     app.run(main, flags_parser=cli.parse)

@@ -1,6 +1,7 @@
 """What a command sets as JAX starts: its devices, its processes, its programs."""
 
 import os
+import sys
 
 import jax
 import jaxlib
@@ -35,6 +36,16 @@ def keep_programs() -> None:
         return
     path = cache.folder() / "programs" / f"jaxlib-{jaxlib.__version__}"
     jax.config.update("jax_compilation_cache_dir", str(path))
+
+
+def leave_out_late_writes(error: "sys.UnraisableHookArgs") -> None:
+    """A `sys.unraisablehook` without the writes that end after Orbax gave up on one.
+
+    On a full disk TensorStore's threads print a traceback for each of them; the error
+    of the first has a line of its own.
+    """
+    if str(error.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(error)
 
 
 def connect() -> None:

@@ -1,3 +1,6 @@
+import sys
+import types
+
 import jax
 import pytest
 
@@ -15,3 +18,15 @@ def test_without_a_job_there_is_nothing_to_join():
     with pytest.raises(ValueError, match="expects a job of several processes") as error:
         startup.connect()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(RuntimeError("Event loop is closed"), False), (ValueError("other"), True)],
+)
+def test_only_late_writes_are_left_out(error, told, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "__unraisablehook__", seen.append)
+    args = types.SimpleNamespace(exc_value=error)
+    startup.leave_out_late_writes(args)
+    assert seen == ([args] if told else [])
