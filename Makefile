@@ -38,7 +38,7 @@ release: setup
 # Known vulnerabilities of the locked packages; asks PyPI.
 audit: setup
 	$(BIN)/uv export --frozen --no-emit-project --quiet --output-file .venv/locked.txt
-	$(BIN)/uv tool run pip-audit --require-hashes --disable-pip -r .venv/locked.txt
+	$(BIN)/uv tool run pip-audit --strict --require-hashes --disable-pip -r .venv/locked.txt
 
 lint: setup
 	$(BIN)/ruff format --check .
