@@ -9,16 +9,18 @@ from experiments.findings.effects import Finding
 from experiments.findings.sweeps import Sweep
 
 _GAUSSIAN = {"alpha_beta", "beta_vae", "vae"}
+# Of two that decide the same finding, the later one does.
+_KEPT = ("shapes", "betas", "student", "pinwheel", "entropy", "tc")
 
 
 def findings() -> list[Finding]:
     """All, from the sweeps that are kept, in the order of their numbers."""
-    gaussian, tails = sweeps.read("shapes"), sweeps.read("student")
-    found = [shapes.cost_of_tails(tails, gaussian)]
-    others = map(sweeps.read, ("pinwheel", "entropy", "tc"))
-    found += [finding for sweep in (gaussian, tails, *others) for finding in of(sweep)]
+    kept = {name: sweeps.read(name) for name in _KEPT}
+    found = [finding for sweep in kept.values() for finding in of(sweep)]
+    found += [shapes.cost_of_tails(kept["student"], kept["shapes"])]
     found += estimators.findings()
-    return sorted(found, key=lambda finding: int(finding.name[1:]))
+    decided = {finding.name: finding for finding in found}
+    return sorted(decided.values(), key=lambda finding: int(finding.name[1:]))
 
 
 def of(sweep: Sweep) -> list[Finding]:

@@ -84,6 +84,7 @@ def test_results_are_those_of_the_tables(found, tmp_path):
 
 def test_every_finding_of_the_paper_has_a_verdict(found):
     assert [f.name for f in found] == [f"R{i}" for i in range(1, 14)]
+    assert found[0].sweeps == ("betas",)  # rather than two β of `shapes`
     for finding in found:
         assert any(c.wanted for c in finding.comparisons)
         assert all(c.low <= c.mean <= c.high for c in finding.comparisons)
@@ -139,6 +140,7 @@ def test_a_command_that_cannot_be_followed_ends_in_one_line(arguments, said, cap
 
 def test_a_sweep_decides_what_its_settings_suffice_for():
     tc, plane = sweeps.read("tc"), sweeps.read("pinwheel")
+    assert [f.name for f in claims.of(sweeps.read("betas"))] == ["R1"]
     assert [f.name for f in claims.of(tc)] == ["R13"]
     assert [f.name for f in claims.of(plane)] == ["R6", "R7", "R8", "R9"]
     by_alpha = [run for run in plane.runs if run["beta"] == 0]
