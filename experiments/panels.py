@@ -1,6 +1,5 @@
 """The figures that have a panel for each setting, of one setting at a time, as PNG."""
 
-import io
 import pathlib
 
 import matplotlib.style
@@ -44,9 +43,5 @@ def _of_setting(results: files.Results, index: int) -> dict[str, bytes]:
             except files.Missing:
                 continue
             figure.set_size_inches(np.maximum(figure.get_size_inches(), _LEAST))
-            png = io.BytesIO()
-            figure.savefig(
-                png, dpi=_DPI, bbox_inches="tight", metadata={"Software": None}
-            )
-        found[name] = png.getvalue()
+            found[name] = style.drawn(figure, "png", dpi=_DPI, bbox_inches="tight")
     return found

@@ -105,10 +105,10 @@ def save(figure: Figure, stem: pathlib.Path) -> list[pathlib.Path]:
     return paths
 
 
-def drawn(figure: Figure, kind: str) -> bytes:
+def drawn(figure: Figure, kind: str, **options: Any) -> bytes:
     """The picture as a "png" or a "pdf", without dates: equal data give equal bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=200, metadata=_UNDATED[kind])
+    buffer, options = io.BytesIO(), {"dpi": 200} | options
+    figure.savefig(buffer, format=kind, metadata=_UNDATED[kind], **options)
     return buffer.getvalue()
 
 

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     rows, wrong = [_HEAD], 0
     with tempfile.TemporaryDirectory() as name:
-        say("a sweep without faults first; then two kinds of fault at a time")
+        say(f"a sweep without faults first; then {_AT_ONCE} kinds of fault at a time")
         for row in _rows(pathlib.Path(name), options):
             survived = max(row.injected - len(row.problems), 0)
             words = "; ".join(row.problems)[:200] or "nothing"
