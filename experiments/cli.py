@@ -94,18 +94,21 @@ def load_config(argument: str) -> ConfigDict:
 
 
 def check(argv: Sequence[str]) -> None:
-    """Checks that every --config.FIELD names a field and has a value of its type.
+    """Checks that every --config.FIELD names a field, once, with a value of its type.
 
     Raises:
         ValueError: For a field that does not exist, naming the choices, or a value.
     """
-    config = load_config(config_argument(argv))
+    config, seen = load_config(config_argument(argv)), set()
     for position, argument in enumerate(argv):
         name, equals, _ = argument.partition("=")
         name = name.lstrip("-")
         if position == 0 or not name.startswith("config."):
             continue
         default = _default(config, name)
+        if name in seen:  # absl would add up tuples, and take the last of all else
+            raise ValueError(f"--{name} is expected once; values are written 1,4.")
+        seen.add(name)
         parser = _PARSERS.get(type(default))
         if parser is None or (type(default) is bool and not equals):
             continue

@@ -7,93 +7,131 @@ that was not: tables, figures, parameters. Each bad input has to be refused in o
 """
 
 import argparse
+import multiprocessing
 import pathlib
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
-from typing import NamedTuple
+from functools import partial
+from typing import TypeVar
 
 from experiments import startup
 from experiments.benchmarks import table
-from experiments.faults import crashes, fuzz, inputs, places, sweeps
+from experiments.faults import crashes, fuzz, inputs, neighbours, places, sweeps
+from experiments.faults.trial import Problem, Row, Trial
 from experiments.progress import duration, say
 
-_AT_ONCE = 2  # kinds of fault, as a sweep this small keeps hardly a core busy
-_HEAD = ("fault", "injected", "survived", "what was wrong", "time")
-
-
-class Row(NamedTuple):
-    """A kind of fault."""
-
-    name: str
-    injected: int
-    problems: list[str]  # one for each that was not survived
-    seconds: float
+_T = TypeVar("_T")
+_HEAD = ("fault", "injected", "survived", "bytes lost", "tracebacks")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Says each row once it is known, then the table; returns 1 if any is wrong."""
-    options = _parser().parse_args(arguments)
-    rows, wrong = [_HEAD], 0
+    """Says what each trial came to, then the table; returns 1 if anything is wrong."""
+    options, begin = _parser().parse_args(arguments), time.monotonic()
+    cores = max(2, startup.use_cores())
     with tempfile.TemporaryDirectory() as name:
-        say(f"a sweep without faults first; then {_AT_ONCE} kinds of fault at a time")
-        for row in _rows(pathlib.Path(name), options):
-            survived = max(row.injected - len(row.problems), 0)
-            words = "; ".join(row.problems)[:200] or "nothing"
-            counts = f"{row.injected:,}", f"{survived:,}"
-            cells = (row.name, *counts, words, duration(row.seconds))
-            say("  ".join(cells))
-            rows.append(cells)
-            wrong += len(row.problems)
-    say(f"\n{table(rows)}")
-    return int(wrong > 0)
+        folder = pathlib.Path(name)
+        say("two sweeps without a fault, at once")
+        seconds = _without_faults(folder / "reference", folder / "again")
+        jobs = list(_jobs(folder, seconds, options))
+        say(f"{len(jobs)} trials, {cores} at a time")
+        rows = _added(_done(jobs, cores))
+    lines = [(row.kind, *(f"{count:,}" for count in row.counts)) for row in rows]
+    wrong = [f"{row.kind}: {p.words}" for row in rows for p in row.problems]
+    say("\n".join(["", table([_HEAD, *lines]), "", *wrong]))
+    say(f"{len(wrong) or 'nothing'} wrong, {duration(time.monotonic() - begin)}")
+    return int(bool(wrong))
 
 
-def _rows(folder: pathlib.Path, options: argparse.Namespace) -> Iterator[Row]:
-    (folder / "files").mkdir()
+def _without_faults(reference: pathlib.Path, again: pathlib.Path) -> float:
+    """Two sweeps that have to agree; returns the seconds that they took."""
+    begin = time.monotonic()
+    started = [sweeps.start(workdir) for workdir in (reference, again)]
+    codes = [process.wait() for process in started]
+    seconds = time.monotonic() - begin
+    if any(codes) or list(sweeps.problems(again, reference)):
+        sys.exit(f"a sweep fails or differs without any fault: {codes}")
+    return seconds
+
+
+def _jobs(
+    folder: pathlib.Path, seconds: float, options: argparse.Namespace
+) -> Iterator[Callable[[], Row]]:
+    """The trials, those that take longest first."""
     reference = folder / "reference"
-    ended = sweeps.end(sweeps.start(reference))
-    if ended.code:
-        raise ValueError(f"the sweep fails without any fault: {ended.printed[-300:]}")
-    injections: dict[str, Callable[[], crashes.Injected]] = {
-        "kills": lambda: crashes.kills(
-            folder, reference, times=options.kills, seed=options.seed
+    trials = [
+        *crashes.trials(
+            reference, kills=options.kills, seconds=seconds, seed=options.seed
         ),
-        "signals": lambda: crashes.signals(folder, reference),
-        "second process": lambda: crashes.second_process(folder, reference),
-        "other config": lambda: crashes.other_config(folder, reference),
-        "damaged": lambda: crashes.damaged_files(folder, reference),
-        "devices": lambda: places.devices(folder, reference),
-        "processes": lambda: places.processes(folder, reference),
-    }
-    if places.can_mount():
-        injections["disk"] = lambda: places.full_disk(folder, reference)
-    else:
+        *neighbours.trials(reference),
+        *places.trials(reference),
+    ]
+    for i, trial in enumerate(trials):
+        yield partial(_tried, trial, folder / f"trial {i}")
+    if not places.can_mount():
         say("a full disk is left out: this user may not mount a file system in memory")
-    with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-        started = [pool.submit(_timed, inject) for inject in injections.values()]
-        for done in futures.as_completed(started):
-            yield done.result()
-    start = time.monotonic()
-    outcomes = inputs.tried(folder / "inputs", list(inputs.cases(folder / "files")))
-    spent = time.monotonic() - start
-    yield Row("bad input", len(outcomes), inputs.wrong(outcomes), spent)
-    tracebacks = [o.name for o in outcomes if o.traceback]
-    yield Row("of these, no traceback", len(outcomes), tracebacks, 0.0)
+    yield partial(_bad_input, folder / "bad input")
     if options.fuzz:
-        random = folder / "fuzz"
-        random.mkdir()
-        found = fuzz.run(options.fuzz, seed=options.seed, folder=random)
-        name = "random configs and files"
-        yield Row(name, found.tries, found.failures, options.fuzz)
+        yield partial(_random, options.fuzz, options.seed, folder / "random")
 
 
-def _timed(inject: Callable[[], crashes.Injected]) -> Row:
-    start = time.monotonic()
-    return Row(*inject(), seconds=time.monotonic() - start)
+def _done(jobs: Sequence[Callable[[], Row]], at_once: int) -> list[Row]:
+    """Runs jobs; says how each ended, and how long the others will take."""
+    begin = time.monotonic()
+    with futures.ThreadPoolExecutor(at_once) as pool:
+        started = [pool.submit(job) for job in jobs]
+        for i, future in enumerate(futures.as_completed(started), 1):
+            row = future.result()
+            left = (time.monotonic() - begin) / i * (len(jobs) - i)
+            words = "; ".join(problem.words for problem in row.problems) or "survived"
+            say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {duration(left)} left)")
+    return [future.result() for future in started]
+
+
+def _added(rows: Sequence[Row]) -> list[Row]:
+    """A row for each kind."""
+    kinds = dict.fromkeys(row.kind for row in rows)
+    same = [[row for row in rows if row.kind == kind] for kind in kinds]
+    return [
+        Row(kind, sum(r.injected for r in of), [p for r in of for p in r.problems])
+        for kind, of in zip(kinds, same, strict=True)
+    ]
+
+
+def _tried(trial: Trial, workdir: pathlib.Path) -> Row:
+    try:
+        problems = list(trial.inject(workdir))
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        problems = [Problem(f"{type(error).__name__}: {error}")]
+    return Row(trial.kind, trial.times, problems)
+
+
+def _bad_input(folder: pathlib.Path) -> Row:
+    outcomes = _apart(inputs.all_tried, folder)
+    wrong = [
+        Problem(line, tracebacks=int(outcome.traceback))
+        for outcome in outcomes
+        if (line := inputs.wrong(outcome))
+    ]
+    return Row("bad input, each refused in one line", len(outcomes), wrong)
+
+
+def _random(seconds: float, seed: int, folder: pathlib.Path) -> Row:
+    folder.mkdir()
+    found = _apart(partial(fuzz.run, seconds, seed=seed, folder=folder))
+    wrong = [Problem(failure, tracebacks=1) for failure in found.failures]
+    return Row(f"random configs and files, {duration(seconds)}", found.tries, wrong)
+
+
+def _apart(function: Callable[..., _T], *arguments: object) -> _T:
+    """Calls a function in a process of its own, as it redirects what is printed."""
+    context = multiprocessing.get_context("spawn")
+    with futures.ProcessPoolExecutor(1, context, startup.use_cores) as process:
+        return process.submit(function, *arguments).result()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,7 +147,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    startup.use_cores()
     # A shell has what it starts in the background ignore SIGINT, and all that follows.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -177,6 +177,10 @@ _FIELDS = {
         ),
         ("prior.pca_ranks=released_code model.latents=130", "at most 128, the princip"),
         ("data.points=737281", "data.points expects at most 737,280 points"),
+        (
+            "objective.beta=1 objective.beta=4",
+            "--config.objective.beta is expected once; values are written 1,4.",
+        ),
         ("data.points=1 train.batch_size=1 evaluate.points=0", "data.points expects 0"),
         ("data.side=12", "data.side expects one of (0, 8, 16, 32, 64); got 12"),
         ("objective.name=hfvae", "hfvae expects objective.groups"),

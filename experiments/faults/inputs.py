@@ -44,9 +44,17 @@ def tried(folder: pathlib.Path, cases: list[Case]) -> list[Outcome]:
     return [_one(folder / f"{i:03d}", case) for i, case in enumerate(cases)]
 
 
-def wrong(outcomes: list[Outcome]) -> list[str]:
-    """A line for each case that was not refused as it should be."""
-    return [f"{o.name}: {o.line or 'accepted'}" for o in outcomes if not o.refused]
+def all_tried(folder: pathlib.Path) -> list[Outcome]:
+    """Runs every case; `folder` is made and holds their files."""
+    (folder / "files").mkdir(parents=True)
+    return tried(folder, list(cases(folder / "files")))
+
+
+def wrong(outcome: Outcome) -> str:
+    """A line for a case that was not refused as it should be; for others nothing."""
+    if outcome.refused:
+        return ""
+    return f"{outcome.name}: {outcome.line or 'accepted'}"
 
 
 def _one(folder: pathlib.Path, case: Case) -> Outcome:
@@ -68,9 +76,8 @@ def _one(folder: pathlib.Path, case: Case) -> Outcome:
 def main() -> int:
     """Prints what is wrong, and a count; returns 1 if anything is."""
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        outcomes = tried(folder, list(cases(folder)))
-    bad = wrong(outcomes)
+        outcomes = all_tried(pathlib.Path(name) / "inputs")
+    bad = [line for line in map(wrong, outcomes) if line]
     print("\n".join([*bad, f"{len(outcomes) - len(bad)} of {len(outcomes)} refused"]))
     return int(bool(bad))
 

@@ -5,14 +5,17 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from functools import partial
 
 from experiments.faults import sweeps
-from experiments.faults.crashes import NOT_LOST, Injected, saved, wait
 from experiments.faults.sweeps import Ended, end, start
+from experiments.faults.trial import Problem, Problems, Trial
 
 # XLA compiles a program for one device, and its sums, by other passes.
 _ROUNDING = 1e-3
 _LOST = 60.0  # seconds in which the others notice that a process is gone
+_SIZES = (120, 400, 1_650)  # of a disk in kB: full in a block, later, in the figures
 
 _NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 _ROOM = "-- there is room now --"
@@ -36,63 +39,70 @@ cp -r "$workdir" "$kept"
 )
 
 
-def devices(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
+def trials(reference: pathlib.Path) -> Iterator[Trial]:
+    """Every trial of this module, against the folder of a sweep without faults."""
+    kind = "one of 2 processes lost, continued by 1; killed alone, continued by 2"
+    yield Trial(kind, 1, partial(_lost_process, reference))
+    yield Trial(kind, 1, partial(_second_joins, reference))
+    kind = "killed on 4 devices, continued on 2; on 2 and 3; 4 and 1; 1 and 4"
+    for before, after in ((4, 2), (2, 3), (4, 1), (1, 4)):
+        yield Trial(kind, 1, partial(_devices, reference, before, after))
+    if can_mount():
+        for size in _SIZES:
+            kind = "a full disk, at three sizes"
+            yield Trial(kind, 1, partial(_full_disk, reference, size))
+
+
+def _devices(
+    reference: pathlib.Path, before: int, after: int, workdir: pathlib.Path
+) -> Problems:
     """Killed on some devices, continued on others: the same bytes from two on."""
-    problems, pairs = [], ((4, 2), (2, 3), (4, 1), (1, 4))
-    for before, after in pairs:
-        workdir = folder / f"devices {before} {after}"
-        process = start(workdir, devices=before)
-        wait(lambda workdir=workdir: bool(saved(workdir)))
-        process.kill()
-        end(process)
-        ended = end(start(workdir, devices=after))
-        problems += _moved(ended, workdir, reference)
-        if 1 not in (before, after) and not ended.code:
-            problems += sweeps.problems(workdir, reference)
-    return Injected("devices 4 → 2 → 3, 4 → 1 → 4", len(pairs), problems)
+    process = start(workdir, devices=before)
+    sweeps.wait(lambda: bool(sweeps.saved(workdir)))
+    process.kill()
+    yield from end(process)
+    ended = yield from end(start(workdir, devices=after))
+    exactly = 1 not in (before, after)
+    yield from _moved(ended, workdir, reference, exactly=exactly)
 
 
-def processes(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
-    """One of two processes is lost; the other ends, and one alone goes on; and back."""
-    problems = []
-    workdir = folder / "processes"
-    pair = sweeps.pair(workdir)
-    wait(lambda: bool(saved(workdir)))
-    pair[1].kill()
+def _lost_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
+    """One of two processes is lost; the other ends, and goes on alone."""
+    first, second = sweeps.pair(workdir)
+    sweeps.wait(lambda: bool(sweeps.saved(workdir)))
+    second.kill()
     begin = time.monotonic()
-    ended = end(pair[0])
+    ended = yield from end(first)
     if time.monotonic() - begin > _LOST or ended.code == 0:
-        problems.append(f"a lost process was noticed late: {ended.printed[-300:]}")
-    if "process" not in ended.printed or NOT_LOST not in ended.printed:
-        problems.append(f"not said: {ended.printed[-600:]}")
-    end(pair[1])
-    problems += _moved(end(start(workdir)), workdir, reference)
+        yield Problem(f"a lost process was noticed late: {ended.printed[-300:]}")
+    if "process" not in ended.printed or sweeps.NOT_LOST not in ended.printed:
+        yield Problem(f"not said: {ended.printed[-600:]}")
+    yield from end(second)
+    ended = yield from end(start(workdir))
+    yield from _moved(ended, workdir, reference)
 
-    workdir = folder / "process"
+
+def _second_joins(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
+    """A process is lost that was alone; two go on."""
     alone = start(workdir)
-    wait(lambda: bool(saved(workdir)))
+    sweeps.wait(lambda: bool(sweeps.saved(workdir)))
     alone.kill()
-    end(alone)
-    first, _ = [end(process) for process in sweeps.pair(workdir)]
-    problems += _moved(first, workdir, reference)
-    return Injected("2 processes → 1 → 2", 2, problems)
+    yield from end(alone)
+    first, second = sweeps.pair(workdir)
+    ended = yield from end(first)
+    yield from end(second)
+    yield from _moved(ended, workdir, reference)
 
 
-def full_disk(folder: pathlib.Path, reference: pathlib.Path) -> Injected:
-    """A disk that fills up, at three sizes: said in one line; with room it goes on."""
-    problems, sizes = [], (120, 400, 2_000)
-    for size in sizes:
-        kept = folder / f"disk {size}"
-        ended = end(start(folder / "disk", prefix=(*_DISK, str(size), str(kept))))
-        full, _, after = ended.printed.partition(_ROOM)
-        line = full.strip().splitlines()[-1:] or [""]
-        if "No space left" not in line[0] or "Traceback" in full:
-            problems.append(f"{size} kB: {full[-300:]}")
-        if ended.code:
-            problems.append(f"{size} kB, with room: {after[-300:]}")
-        else:
-            problems += sweeps.problems(kept, reference)
-    return Injected("full disk", len(sizes), problems)
+def _full_disk(reference: pathlib.Path, size: int, folder: pathlib.Path) -> Problems:
+    """A disk that fills up: said in one line; with room it goes on."""
+    workdir, kept = folder / "disk", folder / "kept"
+    ended = yield from end(start(workdir, prefix=(*_DISK, str(size), str(kept))))
+    full, _, after = ended.printed.partition(_ROOM)
+    line = full.strip().splitlines()[-1:] or [""]
+    if "No space left" not in line[0]:
+        yield Problem(f"{size} kB: {full[-300:]}")
+    yield from sweeps.compared(Ended(ended.code, after), kept, reference)
 
 
 def can_mount() -> bool:
@@ -105,14 +115,18 @@ def can_mount() -> bool:
     return tried.returncode == 0
 
 
-def _moved(ended: Ended, workdir: pathlib.Path, reference: pathlib.Path) -> list[str]:
+def _moved(
+    ended: Ended,
+    workdir: pathlib.Path,
+    reference: pathlib.Path,
+    *,
+    exactly: bool = False,
+) -> Problems:
     """Problems of a sweep that went on from its checkpoint in another place."""
-    if ended.code:
-        return [f"{ended.code} {ended.printed[-300:]}"]
-    problems = []
     if "runs go on after step" not in ended.printed:
-        problems.append("it began anew")
-    distance = sweeps.distance(workdir, reference)
-    if distance > _ROUNDING:
-        problems.append(f"a loss is {distance:.1g} off")
-    return problems
+        yield Problem("it began anew")
+    if exactly or ended.code:
+        yield from sweeps.compared(ended, workdir, reference)
+    elif (distance := sweeps.distance(workdir, reference)) > _ROUNDING:
+        lost = (reference / "scores.csv").stat().st_size
+        yield Problem(f"a loss is {distance:.1g} off", lost=lost)

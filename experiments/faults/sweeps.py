@@ -7,21 +7,34 @@ import pathlib
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-# Twenty runs in four blocks: seconds, most of them the start of Python and JAX.
+from experiments.faults.trial import Problem, Problems
+
+SEEDS = 6  # of a setting
+BETAS = "1.0,4.0"
+NOT_LOST = "the same command goes on"
+
+# Twelve runs in three blocks: seconds, most of them the start of Python and JAX.
 PINWHEEL = (
     "--config=configs/pinwheel.py:smoke",
-    "--config.objective.beta=0.5,0.0",
-    "--config.objective.alpha=0.0,2.0",
-    "--config.seeds=10",
+    "--config.prior.name=isotropic",
+    f"--config.objective.beta={BETAS}",
+    "--config.objective.alpha=0.0",
+    "--config.data.points=100",
+    "--config.train.batch_size=100",
     "--config.train.steps=400",
-    "--config.runs.block=6",
+    f"--config.seeds={SEEDS}",
+    "--config.runs.block=4",
     "--config.runs.checkpoint_minutes=0",
+    "--config.figures=scores_by_setting",
 )
+# Programs are compiled as fast as can be: they hardly run.
+_COMPILED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 _TABLES = ("scores.csv", "metrics.csv", "summary.csv", "summary.md")
 
 
@@ -51,7 +64,7 @@ def start(
         environment: More variables.
     """
     command = [*prefix, sys.executable, "-m", "experiments.main", *arguments, *more]
-    variables = os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)}
+    variables = os.environ | _COMPILED | {"JAX_NUM_CPU_DEVICES": str(devices)}
     return subprocess.Popen(
         [*command, f"--workdir={workdir}"],
         env=variables | (environment or {}),
@@ -86,37 +99,70 @@ def pair(
     ]
 
 
-def end(process: subprocess.Popen[str], *, seconds: float = 600) -> Ended:
-    """Waits until a process has ended."""
+def end(
+    process: subprocess.Popen[str], *, seconds: float = 600
+) -> Generator[Problem, None, Ended]:
+    """Waits until a process has ended; a traceback that it shows is a problem."""
     printed, _ = process.communicate(timeout=seconds)
+    if shown := printed.count("Traceback (most recent call last)"):
+        yield Problem(f"a traceback: {printed[-300:]}", tracebacks=shown)
     return Ended(process.returncode, printed)
 
 
-def problems(workdir: pathlib.Path, reference: pathlib.Path) -> list[str]:
-    """What differs from an uninterrupted sweep, byte by byte; nothing if none does."""
-    found = [
-        f"{name} differs"
-        for name in [*_TABLES, "pictures.npz", *_figures(reference)]
-        if (workdir / name).read_bytes() != (reference / name).read_bytes()
-    ]
-    if _runs(workdir) != _runs(reference):
-        found.append("parameters differ")
-    return found
+def wait(happened: Callable[[], bool], *, seconds: float = 300) -> None:
+    """Returns once something has happened."""
+    limit = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > limit:
+            raise TimeoutError("waited too long for a sweep to begin")
+        time.sleep(0.01)
+
+
+def saved(workdir: pathlib.Path) -> list[pathlib.Path]:
+    """The checkpoints that are there whole."""
+    return [p for p in workdir.glob("checkpoints/*/*") if p.name.isdecimal()]
+
+
+def compared(ended: Ended, workdir: pathlib.Path, reference: pathlib.Path) -> Problems:
+    """Problems of a sweep that had to reach its end, as the reference did."""
+    if ended.code:
+        yield Problem(f"{ended.code} {ended.printed[-300:]}", lost=_size(reference))
+    else:
+        yield from problems(workdir, reference)
+
+
+def problems(workdir: pathlib.Path, reference: pathlib.Path) -> Problems:
+    """What differs from an uninterrupted sweep; bytes of whole files, or of runs."""
+    for name in [*_TABLES, "pictures.npz", *_figures(reference)]:
+        expected, path = (reference / name).read_bytes(), workdir / name
+        if not path.exists() or path.read_bytes() != expected:
+            yield Problem(f"{name} differs", lost=len(expected))
+    ours, theirs = runs(workdir), runs(reference)
+    lost = [run for run in theirs if ours.get(run) != theirs[run]]
+    if lost or ours.keys() != theirs.keys():
+        bytes_lost = sum(len(theirs[run]) for run in lost)
+        yield Problem(f"parameters differ in {len(lost)} runs", lost=bytes_lost)
 
 
 def distance(workdir: pathlib.Path, reference: pathlib.Path) -> float:
     """The largest relative difference of a loss; infinite if runs are missing."""
-    ours, theirs = (
-        {row["run"]: float(row["loss"]) for row in _rows(folder)}
-        for folder in (workdir, reference)
-    )
+    ours, theirs = scores(workdir), scores(reference)
     if ours.keys() != theirs.keys():
         return math.inf
-    return max(abs(ours[run] / theirs[run] - 1) for run in theirs)
+    return max(
+        abs(float(ours[run]["loss"]) / float(row["loss"]) - 1)
+        for run, row in theirs.items()
+    )
 
 
-def _rows(workdir: pathlib.Path) -> list[dict[str, str]]:
-    with (workdir / "scores.csv").open(newline="") as file:
+def scores(workdir: pathlib.Path) -> dict[int, dict[str, str]]:
+    """The rows of scores.csv by run."""
+    return {int(row["run"]): row for row in table(workdir / "scores.csv")}
+
+
+def table(path: pathlib.Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -131,11 +177,7 @@ def rows_twice(workdir: pathlib.Path) -> int:
     return len(rows) - len(whole)
 
 
-def _figures(reference: pathlib.Path) -> list[str]:
-    return [f"figures/{path.name}" for path in (reference / "figures").glob("*.png")]
-
-
-def _runs(workdir: pathlib.Path) -> dict[int, bytes]:
+def runs(workdir: pathlib.Path) -> dict[int, bytes]:
     """The bytes of everything that blocks hold of each run."""
     found: dict[int, bytes] = {}
     for path in sorted((workdir / "blocks").glob("*.npz")):
@@ -146,3 +188,11 @@ def _runs(workdir: pathlib.Path) -> dict[int, bytes]:
             of_run = b"".join(array[place].tobytes() for array in arrays)
             found[number] = found.get(number, b"") + of_run
     return found
+
+
+def _figures(reference: pathlib.Path) -> list[str]:
+    return [f"figures/{path.name}" for path in (reference / "figures").glob("*.png")]
+
+
+def _size(folder: pathlib.Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.faults import crashes, sweeps
+from experiments.faults import neighbours, sweeps
+from experiments.faults.trial import Problem, Row
 
 
 @pytest.fixture
@@ -25,14 +26,14 @@ def copies(image_results, tmp_path):
 
 def test_equal_sweeps_have_no_problems_however_their_blocks_are_cut(copies):
     one, other = copies
-    assert sweeps.problems(one, other) == []
+    assert list(sweeps.problems(one, other)) == []
     path = other / "blocks" / "000000.npz"
     with np.load(path) as block:
         whole = {name: block[name] for name in block.files}
     np.savez(path, **{name: array[:3] for name, array in whole.items()})
     last = {name: array[3:] for name, array in whole.items()}
     np.savez(other / "blocks" / "000003.npz", **last)
-    assert sweeps.problems(one, other) == []
+    assert list(sweeps.problems(one, other)) == []
 
 
 def test_a_bit_of_a_parameter_or_of_a_table_is_noticed(copies):
@@ -43,9 +44,14 @@ def test_a_bit_of_a_parameter_or_of_a_table_is_noticed(copies):
     name = next(name for name in arrays if name.startswith("params/"))
     arrays[name].view(np.uint8).flat[7] ^= 1
     np.savez(path, **arrays)
-    assert sweeps.problems(one, other) == ["parameters differ"]
+    size = len(sweeps.runs(other)[0])
+    found = list(sweeps.problems(one, other))
+    assert found == [Problem("parameters differ in 1 runs", lost=size)]
     (other / "scores.csv").write_text("run\n1\n")
-    assert sweeps.problems(one, other)[0] == "scores.csv differs"
+    (one / "summary.md").unlink()
+    found = list(sweeps.problems(one, other))
+    assert [p.words for p in found[:2]] == ["scores.csv differs", "summary.md differs"]
+    assert found[0].lost == len("run\n1\n")
 
 
 def test_rows_twice_or_cut_short_are_counted(tmp_path):
@@ -67,11 +73,33 @@ def test_runs_that_are_missing_are_far_away(copies):
 
 @pytest.mark.parametrize(
     ("code", "printed"),
-    [(0, "rng: 0 -> 5"), (2, "something else"), (2, "Traceback: rng: 0 -> 5")],
+    [(0, "rng: 0 -> 5"), (2, "something else"), (2, "one line\nrng: 0 -> 5")],
 )
 def test_what_is_no_refusal_is_a_problem(code, printed):
-    assert crashes.refusal(sweeps.Ended(code, printed), "rng: 0 -> 5")
-    assert not crashes.refusal(sweeps.Ended(2, "rng: 0 -> 5"), "rng: 0 -> 5")
+    assert list(neighbours.refusal(sweeps.Ended(code, printed), "rng: 0 -> 5"))
+    refused = sweeps.Ended(2, "rng: 0 -> 5")
+    assert not list(neighbours.refusal(refused, "rng: 0 -> 5"))
+
+
+def test_a_traceback_that_is_printed_is_a_problem():
+    command = [sys.executable, "-c", "print('kept', flush=True); 1 / 0"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    waiting = sweeps.end(process)
+    problem = next(waiting)
+    assert problem.tracebacks == 1
+    assert "ZeroDivisionError" in problem.words
+    with pytest.raises(StopIteration) as ended:
+        next(waiting)
+    assert ended.value.value.code == 1
+    assert ended.value.value.printed.startswith("kept")
+
+
+def test_problems_are_counted_for_the_table():
+    problems = [Problem("a", lost=3), Problem("b", lost=4, tracebacks=1)]
+    assert Row("kind", 5, problems).counts == (5, 3, 7, 1)
+    assert Row("kind", 1, problems).counts == (1, 0, 7, 1)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ def test_every_bad_input_is_refused_in_one_line_that_says_what_is_expected(tmp_p
     cases = list(inputs.cases(tmp_path))
     assert len({case.name for case in cases}) == len(cases) > 200
     outcomes = inputs.tried(tmp_path, cases)
-    assert inputs.wrong(outcomes) == []
+    assert [line for line in map(inputs.wrong, outcomes) if line] == []
     assert not any(outcome.traceback for outcome in outcomes)
     assert max(outcome.seconds for outcome in outcomes) < 10
 

@@ -1,0 +1,73 @@
+"""What shares a workdir or a program with a sweep, and must not touch it."""
+
+import pathlib
+import shutil
+from collections.abc import Iterator
+from functools import partial
+
+from experiments.faults import sweeps
+from experiments.faults.sweeps import end, start
+from experiments.faults.trial import Problem, Problems, Trial
+
+_OVERFLOW = "1e30"  # a weight of the KL with which squared gradients leave float32
+
+
+def trials(reference: pathlib.Path) -> Iterator[Trial]:
+    """Every trial of this module, against the folder of a sweep without faults."""
+    kind = "a second process in the workdir; another config"
+    yield Trial(kind, 1, partial(_second_process, reference))
+    yield Trial(kind, 1, partial(_other_config, reference))
+    kind = "runs that diverge, beside as many that do not"
+    yield Trial(kind, sweeps.SEEDS, partial(_diverging, reference))
+
+
+def _second_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
+    """A second process in the same workdir: refused, and the first goes on."""
+    first = start(workdir)
+    sweeps.wait(lambda: (workdir / "blocks").exists())
+    second = yield from end(start(workdir))
+    yield from refusal(second, "is in use by process")
+    ended = yield from end(first)
+    yield from sweeps.compared(ended, workdir, reference)
+
+
+def _other_config(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
+    """Another config in a workdir: refused, naming the field."""
+    shutil.copytree(reference, workdir)
+    ended = yield from end(start(workdir, "--config.rng=5"))
+    yield from refusal(ended, "rng: 0 -> 5")
+    yield from sweeps.problems(workdir, reference)
+
+
+def _diverging(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
+    """The runs of one weight diverge and are marked; the others have the same bytes."""
+    kept = sweeps.BETAS.split(",")[0]
+    arguments = [
+        argument.replace(sweeps.BETAS, f"{kept},{_OVERFLOW}")
+        for argument in sweeps.PINWHEEL
+    ]
+    ended = yield from end(start(workdir, arguments=arguments))
+    if ended.code:
+        yield Problem(f"{ended.code} {ended.printed[-300:]}")
+        return
+    ours, theirs = sweeps.scores(workdir), sweeps.scores(reference)
+    our_bytes, their_bytes = sweeps.runs(workdir), sweeps.runs(reference)
+    for run, row in theirs.items():
+        if row["beta"] != kept:
+            if ours[run]["status"] != "diverged" or not ours[run]["first_bad"]:
+                yield Problem(f"run {run} is not marked: {ours[run]['status']}")
+        elif our_bytes[run] != their_bytes[run] or ours[run] != row:
+            yield Problem(f"run {run} differs", lost=len(their_bytes[run]))
+    for row in sweeps.table(workdir / "summary.csv"):
+        failed = 0 if row["beta"] == kept else sweeps.SEEDS
+        if (int(row["failed"]), int(row["n"])) != (failed, sweeps.SEEDS - failed):
+            yield Problem(f"{row['score']}: {row['failed']} runs count as diverged")
+
+
+def refusal(ended: sweeps.Ended, words: str) -> Problems:
+    """Problems of a refusal, which has code 2 and one line."""
+    line = ended.printed.strip()
+    if ended.code != 2 or words not in line or "\n" in line:
+        yield Problem(
+            f"expected a refusal with {words!r}; got {ended.code} {line[-300:]}"
+        )
