@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from experiments import startup
 from experiments.benchmarks import table
@@ -27,6 +27,13 @@ from experiments.progress import duration, say
 
 _T = TypeVar("_T")
 _HEAD = ("fault", "injected", "survived", "bytes lost", "tracebacks")
+
+
+class Job(NamedTuple):
+    """What one core does."""
+
+    cost: float  # seconds, about
+    run: Callable[[], Row]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,16 +58,18 @@ def _without_faults(reference: pathlib.Path, again: pathlib.Path) -> float:
     """Two sweeps that have to agree; returns the seconds that they took."""
     begin = time.monotonic()
     started = [sweeps.start(workdir) for workdir in (reference, again)]
-    codes = [process.wait() for process in started]
+    printed = [process.communicate()[0] for process in started]
     seconds = time.monotonic() - begin
-    if any(codes) or list(sweeps.problems(again, reference)):
-        sys.exit(f"a sweep fails or differs without any fault: {codes}")
+    if any(process.returncode for process in started):
+        sys.exit(f"a sweep fails without any fault:\n{max(printed, key=len)}")
+    if differing := list(sweeps.problems(again, reference)):
+        sys.exit(f"two sweeps without a fault are not equal: {differing[0].words}")
     return seconds
 
 
 def _jobs(
     folder: pathlib.Path, seconds: float, options: argparse.Namespace
-) -> Iterator[Callable[[], Row]]:
+) -> Iterator[Job]:
     """The trials, those that take longest first."""
     reference = folder / "reference"
     trials = [
@@ -71,22 +80,25 @@ def _jobs(
         *places.trials(reference),
     ]
     for i, trial in enumerate(trials):
-        yield partial(_tried, trial, folder / f"trial {i}")
+        cost = trial.starts * seconds
+        yield Job(cost, partial(_tried, trial, folder / f"trial {i}"))
     if not places.can_mount():
         say("a full disk is left out: this user may not mount a file system in memory")
-    yield partial(_bad_input, folder / "bad input")
+    yield Job(3 * seconds, partial(_bad_input, folder / "bad input"))
     if options.fuzz:
-        yield partial(_random, options.fuzz, options.seed, folder / "random")
+        inputs_of = options.fuzz, options.seed, folder / "random"
+        yield Job(options.fuzz, partial(_random, *inputs_of))
 
 
-def _done(jobs: Sequence[Callable[[], Row]], at_once: int) -> list[Row]:
+def _done(jobs: Sequence[Job], at_once: int) -> list[Row]:
     """Runs jobs; says how each ended, and how long the others will take."""
-    begin = time.monotonic()
+    begin, total, done = time.monotonic(), sum(job.cost for job in jobs), 0.0
     with futures.ThreadPoolExecutor(at_once) as pool:
-        started = [pool.submit(job) for job in jobs]
+        started = {pool.submit(job.run): job for job in jobs}
         for i, future in enumerate(futures.as_completed(started), 1):
             row = future.result()
-            left = (time.monotonic() - begin) / i * (len(jobs) - i)
+            done += started[future].cost
+            left = (time.monotonic() - begin) * (total / done - 1)
             words = "; ".join(problem.words for problem in row.problems) or "survived"
             say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {duration(left)} left)")
     return [future.result() for future in started]

@@ -30,12 +30,12 @@ def trials(
     for first in range(0, kills, _AT_ONCE):
         count, rng = min(_AT_ONCE, kills - first), random.Random(f"{seed} {first}")
         moment = partial(rng.uniform, 0.3 * seconds, seconds)
-        yield Trial(kind, count, partial(_killed, reference, count, moment))
+        yield Trial(kind, count, count + 1, partial(_killed, reference, count, moment))
     for number in (signal.SIGTERM, signal.SIGINT):
-        yield Trial("SIGTERM, SIGINT", 1, partial(_stopped, reference, number))
+        yield Trial("SIGTERM, SIGINT", 1, 2, partial(_stopped, reference, number))
     for damage in (_last_checkpoint, _every_checkpoint, _block, _tables):
         kind = "checkpoints, blocks and tables damaged"
-        yield Trial(kind, 1, partial(_damaged, reference, damage))
+        yield Trial(kind, 1, 2, partial(_damaged, reference, damage))
 
 
 def _killed(

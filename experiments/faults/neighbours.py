@@ -15,10 +15,10 @@ _OVERFLOW = "1e30"  # a weight of the KL with which squared gradients leave floa
 def trials(reference: pathlib.Path) -> Iterator[Trial]:
     """Every trial of this module, against the folder of a sweep without faults."""
     kind = "a second process in the workdir; another config"
-    yield Trial(kind, 1, partial(_second_process, reference))
-    yield Trial(kind, 1, partial(_other_config, reference))
+    yield Trial(kind, 1, 2, partial(_second_process, reference))
+    yield Trial(kind, 1, 1, partial(_other_config, reference))
     kind = "runs that diverge, beside as many that do not"
-    yield Trial(kind, sweeps.SEEDS, partial(_diverging, reference))
+    yield Trial(kind, sweeps.SEEDS, 1, partial(_diverging, reference))
 
 
 def _second_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:

@@ -42,15 +42,15 @@ cp -r "$workdir" "$kept"
 def trials(reference: pathlib.Path) -> Iterator[Trial]:
     """Every trial of this module, against the folder of a sweep without faults."""
     kind = "one of 2 processes lost, continued by 1; killed alone, continued by 2"
-    yield Trial(kind, 1, partial(_lost_process, reference))
-    yield Trial(kind, 1, partial(_second_joins, reference))
+    yield Trial(kind, 1, 3, partial(_lost_process, reference))
+    yield Trial(kind, 1, 3, partial(_second_joins, reference))
     kind = "killed on 4 devices, continued on 2; on 2 and 3; 4 and 1; 1 and 4"
     for before, after in ((4, 2), (2, 3), (4, 1), (1, 4)):
-        yield Trial(kind, 1, partial(_devices, reference, before, after))
+        yield Trial(kind, 1, 2, partial(_devices, reference, before, after))
     if can_mount():
         for size in _SIZES:
             kind = "a full disk, at three sizes"
-            yield Trial(kind, 1, partial(_full_disk, reference, size))
+            yield Trial(kind, 1, 2, partial(_full_disk, reference, size))
 
 
 def _devices(

@@ -21,6 +21,7 @@ class Trial(NamedTuple):
 
     kind: str
     times: int
+    starts: int  # of a sweep, about: what it costs
     inject: Callable[[pathlib.Path], Problems]  # in a folder that is not there yet
 
 
