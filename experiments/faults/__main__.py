@@ -95,12 +95,15 @@ def _done(jobs: Sequence[Job], at_once: int) -> list[Row]:
     begin, total, done = time.monotonic(), sum(job.cost for job in jobs), 0.0
     with futures.ThreadPoolExecutor(at_once) as pool:
         started = {pool.submit(job.run): job for job in jobs}
-        for i, future in enumerate(futures.as_completed(started), 1):
-            row = future.result()
-            done += started[future].cost
-            left = (time.monotonic() - begin) * (total / done - 1)
-            words = "; ".join(problem.words for problem in row.problems) or "survived"
-            say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {duration(left)} left)")
+        try:
+            for i, future in enumerate(futures.as_completed(started), 1):
+                row = future.result()
+                done += started[future].cost
+                left = duration((time.monotonic() - begin) * (total / done - 1))
+                words = "; ".join(p.words for p in row.problems) or "survived"
+                say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {left} left)")
+        finally:
+            pool.shutdown(cancel_futures=True)  # at Ctrl-C only those under way end
     return [future.result() for future in started]
 
 
@@ -161,4 +164,7 @@ def _parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     # A shell has what it starts in the background ignore SIGINT, and all that follows.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

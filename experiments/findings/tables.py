@@ -93,7 +93,7 @@ def changes(names: list[str]) -> str:
         start = [line.variant, str(line.seeds), _plus_minus(*line.reconstruction, "")]
         rows.append(
             [*(start if new else [""] * 3), line.score]
-            + [_plus_minus(*found) for found in line.effects]
+            + [_plus_minus(*found) if found else "–" for found in line.effects]
         )
     return _markdown(head, rows)
 

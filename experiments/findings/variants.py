@@ -1,7 +1,7 @@
 """What changes the answer: the same comparisons under other settings."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ VARIANTS = {
     "long": "10,000 steps",
     "ranks": "PCA ranks of the authors' code",
     "bfloat16": "products in bfloat16",
+    "correlated": "scale and x correlated (`correlated.py`), scored on all images",
 }
 _ONE, _FOUR = {"beta": 1.0}, {"beta": 4.0}
 _ISOTROPIC = {"prior": "isotropic"}
@@ -42,7 +43,7 @@ class Line(NamedTuple):
     seeds: int
     reconstruction: tuple[float, float]  # isotropic, β = 1: mean and half-width, nats
     score: str
-    effects: list[tuple[float, float]]  # in the order of COMPARED
+    effects: list[tuple[float, float] | None]  # of COMPARED; None: not run
 
 
 def lines(names: list[str]) -> Iterator[Line]:
@@ -52,11 +53,10 @@ def lines(names: list[str]) -> Iterator[Line]:
         first = sweeps.values(sweep, "reconstruction", **_ISOTROPIC, **_ONE)
         level = _mean_and_half(np.array(list(first.values())), 1)
         for score, label in SCORES.items():
-            gaps = [
-                _mean_and_half(effects.gap(sweep, score, *sides), len(COMPARED))
-                for sides in COMPARED.values()
-            ]
-            yield Line(VARIANTS[name], len(first), level, label, gaps)
+            gaps = [_gap(sweep, score, *sides) for sides in COMPARED.values()]
+            count = sum(gap is not None for gap in gaps)
+            found = [None if g is None else _mean_and_half(g, count) for g in gaps]
+            yield Line(VARIANTS[name], len(first), level, label, found)
 
 
 def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, int]]:
@@ -77,6 +77,16 @@ def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, i
         gaps = sweeps.paired(ours, theirs)
         rows.append((score, *_mean_and_half(gaps, len(names)), len(gaps)))
     return rows
+
+
+def _gap(
+    sweep: Sweep, score: str, above: Mapping[str, Any], below: Mapping[str, Any]
+) -> np.ndarray | None:
+    """The differences by seed, or None if the sweep lacks a setting."""
+    try:
+        return effects.gap(sweep, score, above, below)
+    except sweeps.Lacking:
+        return None
 
 
 def _by_seed(sweep: Sweep, score: str) -> dict[float, float]:

@@ -150,3 +150,18 @@ def test_a_sweep_decides_what_its_settings_suffice_for():
     unscored = [{**run, "mig": None} for run in tc.runs]
     assert claims.of(tc._replace(runs=unscored)) == []
     assert claims.of(tc._replace(runs=[])) == []
+
+
+def test_a_variant_without_a_prior_is_corrected_for_what_it_has():
+    lines = list(variants.lines(["correlated"]))
+    assert [line.score for line in lines] == list(variants.SCORES.values())
+    kept = {"R1: isotropic, β = 4 − 1", "R3: learned, β = 1", "R3: learned, β = 4"}
+    for line in lines:
+        shown = zip(variants.COMPARED, line.effects, strict=True)
+        assert {name for name, effect in shown if effect} == kept
+    sweep = sweeps.read("correlated")
+    sides = variants.COMPARED["R3: learned, β = 1"]
+    gaps = effects.gap(sweep, "kim_mnih_pruned", *sides)
+    half = stats.t.ppf(1 - 0.025 / 3, 49) * gaps.std(ddof=1) / 50**0.5
+    found = lines[0].effects[3]
+    np.testing.assert_allclose(found, [gaps.mean(), half], rtol=1e-9)
