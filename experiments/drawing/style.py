@@ -55,6 +55,19 @@ _PRIORS = {
     "learned": "anisotropic Gaussian, learned",
     "student_t": "Student-t",
 }
+_OBJECTIVES = {
+    "vae": "VAE",
+    "beta_vae": "β-VAE",
+    "beta_tcvae": "β-TCVAE",
+    "factor_vae": "FactorVAE",
+    "dip_vae_i": "DIP-VAE-I",
+    "dip_vae_ii": "DIP-VAE-II",
+    "info_vae": "InfoVAE",
+    "wae_mmd": "WAE, MMD",
+    "wae_gan": "WAE, GAN",
+    "iwae": "IWAE",
+    "hfvae": "HFVAE",
+}
 _DIVERGENCES = {
     "kl_prior_aggregate": "KL(p‖q)",
     "kl_aggregate_prior": "KL(q‖p)",
@@ -65,6 +78,7 @@ _DIVERGENCES = {
     "sliced_wasserstein": "sliced Wasserstein",
     "jensen_shannon": "Jensen–Shannon",
 }
+_WORDS = _PRIORS | _OBJECTIVES | _DIVERGENCES
 _SYMBOLS = {"beta": "β", "alpha": "α", "gamma": "γ", "df": "ν", "spike": "spike"}
 _SCORES = {
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
@@ -132,7 +146,7 @@ def number(value: Value) -> str:
         return "∞" if math.isinf(value) else f"{value:.4g}".replace("-", "−")
     if value is None:
         return "none"
-    return (_PRIORS | _DIVERGENCES).get(value, value.replace("_", " "))
+    return _WORDS.get(value, value.replace("_", " "))
 
 
 def rank(value: Value) -> tuple:

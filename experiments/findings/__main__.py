@@ -31,6 +31,7 @@ FIGURES = {
     "pinwheel_scores": ("pinwheel", "scores_by_setting"),
     "ablation": ("tc", "ablation"),
     "equivalence": ("entropy", "equivalence"),
+    "heads_scores": ("heads", "reconstruction_vs_score"),
 }
 
 
@@ -58,6 +59,7 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "details": tables.details(found),
         "variants": tables.changes([n for n in variants.VARIANTS if n in swept]),
         "precision": tables.precision(),
+        "heads": tables.objectives("heads"),
         "runs": tables.runs(swept),
         "machine": tables.machine("shapes"),
     }

@@ -108,6 +108,15 @@ def precision() -> str:
     return _markdown(["bfloat16 − float32", "95 % together", "seeds"], rows)
 
 
+def objectives(name: str) -> str:
+    """The β-TCVAE minus the β-VAE, paired by seed."""
+    found = variants.objectives(sweeps.read(name), "beta_tcvae", "beta_vae")
+    rows = [
+        [f"β = {beta:g}", *(_plus_minus(*gap) for gap in gaps)] for beta, gaps in found
+    ]
+    return _markdown(["β-TCVAE − β-VAE", *variants.SCORES.values()], rows)
+
+
 def effect(comparison: Comparison) -> str:
     """An effect with its interval, to the digits that the interval supports."""
     if not math.isclose(

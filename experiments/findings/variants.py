@@ -59,6 +59,35 @@ def lines(names: list[str]) -> Iterator[Line]:
             yield Line(VARIANTS[name], len(first), level, label, found)
 
 
+def objectives(
+    sweep: Sweep, above: str, below: str
+) -> list[tuple[float, list[tuple[float, float]]]]:
+    """One objective minus another by seed, at each β.
+
+    Returns:
+        β, and the mean and half-width of each of SCORES, all betas of a score together.
+    """
+    betas = sweeps.levels(sweep, "beta")
+    return [
+        (
+            beta,
+            [
+                _mean_and_half(
+                    effects.gap(
+                        sweep,
+                        score,
+                        {"objective": above, "beta": beta},
+                        {"objective": below, "beta": beta},
+                    ),
+                    len(betas),
+                )
+                for score in SCORES
+            ],
+        )
+        for beta in betas
+    ]
+
+
 def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, int]]:
     """Scores of one sweep minus those of another, the mean over settings by seed.
 

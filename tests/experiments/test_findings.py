@@ -165,3 +165,21 @@ def test_a_variant_without_a_prior_is_corrected_for_what_it_has():
     half = stats.t.ppf(1 - 0.025 / 3, 49) * gaps.std(ddof=1) / 50**0.5
     found = lines[0].effects[3]
     np.testing.assert_allclose(found, [gaps.mean(), half], rtol=1e-9)
+
+
+def test_two_objectives_are_compared_by_seed_at_each_beta():
+    sweep = sweeps.read("heads")
+    found = variants.objectives(sweep, "beta_tcvae", "beta_vae")
+    assert [beta for beta, _ in found] == [1.0, 4.0, 8.0]
+    mig = [
+        [
+            run["mig"]
+            for run in sorted(sweep.runs, key=lambda run: run["seed"])
+            if (run["objective"], run["beta"]) == (name, 8.0)
+        ]
+        for name in ("beta_tcvae", "beta_vae")
+    ]
+    gaps = np.subtract(*mig)
+    half = stats.t.ppf(1 - 0.025 / 3, 9) * gaps.std(ddof=1) / 10**0.5
+    place = list(variants.SCORES).index("mig")
+    np.testing.assert_allclose(found[2][1][place], [gaps.mean(), half], rtol=1e-9)
