@@ -102,8 +102,11 @@ def _done(jobs: Sequence[Job], at_once: int) -> list[Row]:
                 left = duration((time.monotonic() - begin) * (total / done - 1))
                 words = "; ".join(p.words for p in row.problems) or "survived"
                 say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {left} left)")
+        except KeyboardInterrupt:
+            say("  stopped, once the trials under way have ended")
+            raise
         finally:
-            pool.shutdown(cancel_futures=True)  # at Ctrl-C only those under way end
+            pool.shutdown(cancel_futures=True)
     return [future.result() for future in started]
 
 
