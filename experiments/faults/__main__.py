@@ -82,8 +82,6 @@ def _jobs(
     for i, trial in enumerate(trials):
         cost = trial.starts * seconds
         yield Job(cost, partial(_tried, trial, folder / f"trial {i}"))
-    if not places.can_mount():
-        say("a full disk is left out: this user may not mount a file system in memory")
     yield Job(3 * seconds, partial(_bad_input, folder / "bad input"))
     if options.fuzz:
         inputs_of = options.fuzz, options.seed, folder / "random"
@@ -121,10 +119,11 @@ def _added(rows: Sequence[Row]) -> list[Row]:
 
 
 def _tried(trial: Trial, workdir: pathlib.Path) -> Row:
+    problems: list[Problem] = []
     try:
-        problems = list(trial.inject(workdir))
+        problems.extend(trial.inject(workdir))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        problems = [Problem(f"{type(error).__name__}: {error}")]
+        problems.append(Problem(f"{type(error).__name__}: {error}"))
     return Row(trial.kind, trial.times, problems)
 
 

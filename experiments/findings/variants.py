@@ -67,25 +67,12 @@ def objectives(
     Returns:
         β, and the mean and half-width of each of SCORES, all betas of a score together.
     """
-    betas = sweeps.levels(sweep, "beta")
-    return [
-        (
-            beta,
-            [
-                _mean_and_half(
-                    effects.gap(
-                        sweep,
-                        score,
-                        {"objective": above, "beta": beta},
-                        {"objective": below, "beta": beta},
-                    ),
-                    len(betas),
-                )
-                for score in SCORES
-            ],
-        )
-        for beta in betas
-    ]
+    betas, found = sweeps.levels(sweep, "beta"), []
+    for beta in betas:
+        sides = [{"objective": name, "beta": beta} for name in (above, below)]
+        gaps = [effects.gap(sweep, score, *sides) for score in SCORES]
+        found.append((beta, [_mean_and_half(gap, len(betas)) for gap in gaps]))
+    return found
 
 
 def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, int]]:
