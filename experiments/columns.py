@@ -35,3 +35,28 @@ COLUMNS = {
     "prior_mass": "of p(z) in the box of that quadrature",
     "mutual_information": "I_q(z; n), exact q(z), samples of z, nats; ≤ log N",
 }
+
+_NAMES = {
+    "kl": "KL",
+    "log_det": "log|S|",
+    "kim_mnih_pruned": "Kim & Mnih, pruned",
+    "kim_mnih_authors": "Kim & Mnih, all latents",
+    "mig": "MIG",
+    "infom": "InfoM",
+    "infoc": "InfoC",
+    "sap": "SAP",
+    "kl_prior_aggregate": "KL(p(z) ‖ q(z))",
+    "tc_between": "TC between subspaces",
+    "tc_within": "TC inside subspaces",
+    "gaussian_tc": "Gaussian TC",
+    "gaussian_wasserstein": "Gaussian W₂²",
+    "pairwise_information": "I(z_d; z_e)",
+    "mutual_information": "I(z; n)",
+}
+
+
+def name(column: str) -> str:
+    """What a score is called at the head of a table, such as "MIG"."""
+    base = column.removesuffix("_transport")
+    short = _NAMES.get(base, base.replace("_", " "))
+    return short if base == column else f"{short}, after transport"

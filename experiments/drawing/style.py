@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from experiments import files
+from experiments import columns, files
 from experiments.drawing.files import Row, Setting, Value
 
 _UNDATED: dict[str, dict[str, Any]] = {
@@ -87,9 +87,6 @@ _SCORES = {
     "mutual_information": "I(z; n)  (nats)",
     "log_det": "mean of log |S(x)|  (nats)",
     "mig": "mutual information gap",
-    "infom": "InfoM",
-    "infoc": "InfoC",
-    "sap": "SAP",
     "tc_between": "dependence between groups  (nats)",
     "tc_within": "dependence inside groups  (nats)",
     "hoyer": "Hoyer sparsity",
@@ -189,7 +186,7 @@ def score(name: str, *, per: str) -> str:
     if name == "reconstruction":
         return f"reconstruction loss  (nats per {per})"
     base = name.removesuffix("_transport")
-    label = _SCORES.get(base, base.replace("_", " "))
+    label = _SCORES.get(base, columns.name(base))
     return label if base == name else f"{label},\nafter transport to N(0, I)"
 
 

@@ -1,6 +1,5 @@
 """Sweeps that are killed, stopped and damaged, and go on."""
 
-import contextlib
 import pathlib
 import random
 import signal
@@ -47,22 +46,28 @@ def _killed(
     """kill -9 after random seconds; in the end all is as if nothing had happened."""
     killed, sweep = 0, 0
     while killed < times:
-        workdir, sweep, code = folder / str(sweep), sweep + 1, -signal.SIGKILL
-        while code == -signal.SIGKILL:
+        workdir, sweep, goes_on = folder / str(sweep), sweep + 1, True
+        while goes_on:
             process = start(workdir)
-            if killed < times:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(moment())
-            if killed < times and process.poll() is None:
+            goes_on = killed < times and _runs_for(process, moment())
+            if goes_on:
                 process.kill()
                 killed += 1
             ended = yield from end(process)
-            code = ended.code
             if sweeps.rows_twice(workdir):
                 yield Problem("scores.csv repeats a run")
         yield from sweeps.compared(ended, workdir, reference)
-        if code:
+        if ended.code:
             return
+
+
+def _runs_for(process: subprocess.Popen[str], seconds: float) -> bool:
+    """Whether a process is still there after so many seconds."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 def _stopped(

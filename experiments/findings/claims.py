@@ -8,6 +8,7 @@ from experiments.findings import estimators, plane, shapes, sweeps
 from experiments.findings.effects import Finding
 from experiments.findings.sweeps import Sweep
 
+_ANISOTROPIC = (("R2", "pca"), ("R3", "learned"))
 _GAUSSIAN = {"alpha_beta", "beta_vae", "vae"}
 # Of two that decide the same finding, the later one does.
 _KEPT = ("shapes", "betas", "student", "pinwheel", "entropy", "tc")
@@ -18,9 +19,22 @@ def findings() -> list[Finding]:
     kept = {name: sweeps.read(name) for name in _KEPT}
     found = [finding for sweep in kept.values() for finding in of(sweep)]
     found += [shapes.cost_of_tails(kept["student"], kept["shapes"])]
+    found += _of_longer(kept)
     found += estimators.findings()
     decided = {finding.name: finding for finding in found}
     return sorted(decided.values(), key=lambda finding: int(finding.name[1:]))
+
+
+def _of_longer(kept: dict[str, Sweep]) -> list[Finding]:
+    """R1 to R3, of training of two lengths."""
+    longer = sweeps.read("long")
+    return [
+        shapes.isotropic(kept["betas"], sweeps.read("betas_long")),
+        *(
+            shapes.anisotropic(name, prior, kept["shapes"], longer)
+            for name, prior in _ANISOTROPIC
+        ),
+    ]
 
 
 def of(sweep: Sweep) -> list[Finding]:
@@ -49,7 +63,7 @@ def _of_priors(sweep: Sweep) -> list[Finding]:
     if not gaussian or "isotropic" not in priors:
         return []
     found = [shapes.isotropic(sweep)] if len(betas) > 1 else []
-    for name, prior in (("R2", "pca"), ("R3", "learned")):
+    for name, prior in _ANISOTROPIC:
         found += [shapes.anisotropic(name, prior, sweep)] if prior in priors else []
     return found
 

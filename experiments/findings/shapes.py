@@ -27,11 +27,11 @@ _LARGE = 100  # ν from which a Student-t is as good as a Gaussian
 _MARGIN = 0.03  # of a score: what the paper's figures call the same
 
 
-def isotropic(sweep: Sweep) -> Finding:
-    """R1, of a sweep over β."""
-    betas = sweeps.levels(sweep, "beta")
+def isotropic(*swept: Sweep) -> Finding:
+    """R1, of sweeps over the same β that differ in their training steps."""
+    betas = sweeps.levels(swept[0], "beta")
 
-    def slopes(score: str) -> np.ndarray:
+    def slopes(sweep: Sweep, score: str) -> np.ndarray:
         return sweeps.slope(
             {
                 math.log2(beta): sweeps.values(sweep, score, **_ISOTROPIC, beta=beta)
@@ -40,27 +40,31 @@ def isotropic(sweep: Sweep) -> Finding:
         )
 
     parts = [
-        ("Kim & Mnih, pruned", NOT_ABOVE, slopes(_SCORE)),
-        ("Kim & Mnih, as the authors", NOT_ABOVE, slopes(_AUTHORS)),
-        ("mutual information gap", SHOWN, slopes("mig")),
-        ("InfoM", SHOWN, slopes("infom")),
+        (f"{label}{steps}", wanted, slopes(sweep, score))
+        for sweep, steps in _steps(swept)
+        for label, wanted, score in (
+            ("Kim & Mnih, pruned", NOT_ABOVE, _SCORE),
+            ("Kim & Mnih, as the authors", NOT_ABOVE, _AUTHORS),
+            ("mutual information gap", SHOWN, "mig"),
+            ("InfoM", SHOWN, "infom"),
+        )
     ]
     return Finding(
         "R1",
         "with an isotropic prior the score does not rise with β",
         "slope of a score over a doubling of β, β = "
         + ", ".join(f"{beta:g}" for beta in betas),
-        (sweep.name,),
+        tuple(sweep.name for sweep in swept),
         compared(parts),
     )
 
 
-def anisotropic(name: str, prior: str, sweep: Sweep) -> Finding:
-    """R2 or R3, of a sweep over priors and β."""
+def anisotropic(name: str, prior: str, *swept: Sweep) -> Finding:
+    """R2 or R3, of sweeps over priors and β that differ in their training steps."""
     how = {"pca": "fixed to principal variances", "learned": "learned"}[prior]
     parts = [
         (
-            f"β = {beta:g}, {label}",
+            f"β = {beta:g}, {label}{steps}",
             ABOVE,
             gap(
                 sweep,
@@ -69,6 +73,7 @@ def anisotropic(name: str, prior: str, sweep: Sweep) -> Finding:
                 {**_ISOTROPIC, "beta": beta},
             ),
         )
+        for sweep, steps in _steps(swept)
         for beta in sweeps.levels(sweep, "beta")
         for score, label in ((_SCORE, "pruned"), (_AUTHORS, "as the authors"))
     ]
@@ -76,7 +81,7 @@ def anisotropic(name: str, prior: str, sweep: Sweep) -> Finding:
         name,
         f"an anisotropic prior, {how}, scores above the isotropic one",
         f"Kim & Mnih's score, {prior} − isotropic",
-        (sweep.name,),
+        tuple(sweep.name for sweep in swept),
         compared(parts),
     )
 
@@ -169,3 +174,10 @@ def weights(sweep: Sweep) -> Finding:
 
 def _finite(sweep: Sweep) -> Sequence[float]:
     return [df for df in sweeps.levels(sweep, "df") if math.isfinite(df)]
+
+
+def _steps(swept: Sequence[Sweep]) -> list[tuple[Sweep, str]]:
+    """Each sweep with the words that tell it from the others, if there are any."""
+    if len(swept) == 1:
+        return [(swept[0], "")]
+    return [(sweep, f", {sweep.config['train']['steps']:,} steps") for sweep in swept]

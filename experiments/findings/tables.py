@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from experiments import columns
 from experiments.findings import sweeps, variants
 from experiments.findings.effects import Comparison, Finding
 
@@ -102,7 +103,7 @@ def precision() -> str:
     """bfloat16 minus float32, the mean over six settings, paired by seed."""
     found = variants.precision(sweeps.read("bfloat16"), sweeps.read("shapes"))
     rows = [
-        [score.replace("_", " "), _plus_minus(mean, half), str(n)]
+        [columns.name(score), _plus_minus(mean, half), str(n)]
         for score, mean, half, n in found
     ]
     return _markdown(["bfloat16 − float32", "95 % together", "seeds"], rows)
@@ -114,7 +115,7 @@ def objectives(name: str) -> str:
     rows = [
         [f"β = {beta:g}", *(_plus_minus(*gap) for gap in gaps)] for beta, gaps in found
     ]
-    return _markdown(["β-TCVAE − β-VAE", *variants.SCORES.values()], rows)
+    return _markdown(["β-TCVAE − β-VAE", *map(columns.name, variants.SCORES)], rows)
 
 
 def effect(comparison: Comparison) -> str:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import summary
+from experiments import columns, summary
 from experiments.findings import effects, sweeps
 from experiments.findings.sweeps import Sweep
 
@@ -29,11 +29,7 @@ COMPARED = {
     "R3: learned, β = 1": ({"prior": "learned"} | _ONE, _ISOTROPIC | _ONE),
     "R3: learned, β = 4": ({"prior": "learned"} | _FOUR, _ISOTROPIC | _FOUR),
 }
-SCORES = {
-    "kim_mnih_pruned": "Kim & Mnih, pruned",
-    "kim_mnih_authors": "Kim & Mnih, all latents",
-    "mig": "MIG",
-}
+SCORES = ("kim_mnih_pruned", "kim_mnih_authors", "mig")
 
 
 class Line(NamedTuple):
@@ -52,11 +48,11 @@ def lines(names: list[str]) -> Iterator[Line]:
         sweep = sweeps.read(name)
         first = sweeps.values(sweep, "reconstruction", **_ISOTROPIC, **_ONE)
         level = _mean_and_half(np.array(list(first.values())), 1)
-        for score, label in SCORES.items():
+        for score in SCORES:
             gaps = [_gap(sweep, score, *sides) for sides in COMPARED.values()]
             count = sum(gap is not None for gap in gaps)
             found = [None if g is None else _mean_and_half(g, count) for g in gaps]
-            yield Line(VARIANTS[name], len(first), level, label, found)
+            yield Line(VARIANTS[name], len(first), level, columns.name(score), found)
 
 
 def objectives(
@@ -86,7 +82,7 @@ def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, i
         Score, mean difference, half-width for all together, and seeds.
     """
     names = [name for name in ("loss", "reconstruction", "kl") if name in sweep.runs[0]]
-    names += SCORES
+    names.extend(SCORES)
     rows = []
     for score in names:
         ours, theirs = _by_seed(sweep, score), _by_seed(reference, score)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import posteriors
+from experiments import columns, posteriors
 from experiments.posteriors import Finished
 from experiments.report import portrait
 
@@ -42,7 +42,7 @@ def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
     ]
     runs, bases = _fit(shown, room - _size(shared))
     return shared | {
-        "score": score,
+        "score": columns.name(score),
         "factors": list(work.data.factor_names),
         "active": work.config.evaluate.active_threshold,
         "points": len(work.data.points),

@@ -113,7 +113,7 @@ def _explorer(shown: dict[str, Any] | str, results: files.Results, level: int) -
     if isinstance(shown, str):
         return tag("p", f"Not in this report. {shown}", class_="note")
     runs, total = len(shown["runs"]), len(results.scores or {})
-    score = shown["score"].replace("_", " ")
+    score = shown["score"]
     roles = dict.fromkeys(run["role"] for run in shown["runs"])
     words = f"{runs} of {total} runs: of each setting, by {score}, {', '.join(roles)}. "
     words += (

@@ -45,8 +45,7 @@ def means(results: files.Results) -> Html:
     ]
     head += [_head("n"), _head("failed")]
     head += [
-        _head(score.replace("_", " "), unit(score), data_score=score)
-        for score in scores
+        _head(columns.name(score), unit(score), data_score=score) for score in scores
     ]
     body = []
     for place, row in enumerate(rows):
@@ -76,9 +75,12 @@ def means(results: files.Results) -> Html:
 
 
 def definitions(scores: Sequence[str]) -> Html:
-    """What each score is, with its unit."""
+    """What each score is, with its unit and the name of its column in files."""
     pairs = [
-        join(tag("dt", score), tag("dd", columns.COLUMNS.get(score, "not described")))
+        join(
+            tag("dt", columns.name(score), " ", tag("code", score)),
+            tag("dd", columns.COLUMNS.get(score, "not described")),
+        )
         for score in scores
     ]
     return tag("dl", *pairs, class_="definitions")
@@ -98,6 +100,7 @@ def runs(results: files.Results) -> dict[str, Any]:
     )
     return {
         "scores": scores,
+        "names": [columns.name(score) for score in scores],
         "units": [unit(score) for score in scores],
         "settings": labels(results),
         "run": [_whole(line.get("run")) for line in lines],

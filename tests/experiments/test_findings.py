@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from experiments import columns
 from experiments.findings import __main__ as command
 from experiments.findings import claims, effects, sweeps, tables, variants
 
@@ -84,7 +85,7 @@ def test_results_are_those_of_the_tables(found, tmp_path):
 
 def test_every_finding_of_the_paper_has_a_verdict(found):
     assert [f.name for f in found] == [f"R{i}" for i in range(1, 14)]
-    assert found[0].sweeps == ("betas",)  # rather than two β of `shapes`
+    assert found[0].sweeps == ("betas", "betas_long")  # not two β of `shapes`
     for finding in found:
         assert any(c.wanted for c in finding.comparisons)
         assert all(c.low <= c.mean <= c.high for c in finding.comparisons)
@@ -154,7 +155,7 @@ def test_a_sweep_decides_what_its_settings_suffice_for():
 
 def test_a_variant_without_a_prior_is_corrected_for_what_it_has():
     lines = list(variants.lines(["correlated"]))
-    assert [line.score for line in lines] == list(variants.SCORES.values())
+    assert [line.score for line in lines] == list(map(columns.name, variants.SCORES))
     kept = {"R1: isotropic, β = 4 − 1", "R3: learned, β = 1", "R3: learned, β = 4"}
     for line in lines:
         shown = zip(variants.COMPARED, line.effects, strict=True)
@@ -181,5 +182,5 @@ def test_two_objectives_are_compared_by_seed_at_each_beta():
     ]
     gaps = np.subtract(*mig)
     half = stats.t.ppf(1 - 0.025 / 3, 9) * gaps.std(ddof=1) / 10**0.5
-    place = list(variants.SCORES).index("mig")
+    place = variants.SCORES.index("mig")
     np.testing.assert_allclose(found[2][1][place], [gaps.mean(), half], rtol=1e-9)

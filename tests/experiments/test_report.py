@@ -99,6 +99,8 @@ def test_the_run_table_has_every_run_and_says_which_diverged(page):
     assert [s for s in runs["status"] if s != "ok"] == ["diverged at step 3, kl first"]
     assert runs["status"][5] == "diverged at step 3, kl first"
     assert np.shape(runs["values"]) == (len(untrained.SCORES), 8)
+    assert runs["scores"] == list(untrained.SCORES)
+    assert runs["names"] == ["loss", "reconstruction", "MIG", "KL(p(z) ‖ q(z))"]
 
 
 def test_what_files_say_is_shown_as_text(image_results, tmp_path):

@@ -25,7 +25,7 @@ function explore(box, { runs, explorer }) {
     const run = members.find((one) => one.role === chosen.role) ?? members[0];
     choices(
       roles,
-      `Run, by ${explorer.score.replaceAll("_", " ")}`,
+      `Run, by ${explorer.score}`,
       members.map((one) => [one.role, make("span", {}, one.role), one === run]),
       (role) => {
         chosen.role = role;
@@ -90,9 +90,9 @@ function choices(fieldset, name, options, choose) {
 // The run in words.
 function heading(run, runs) {
   const place = runs.run.indexOf(run.run);
-  const scores = runs.scores
+  const scores = runs.names
     .slice(0, 4)
-    .map((score, i) => `${score.replaceAll("_", " ")} ${shown(runs.values[i][place])}`);
+    .map((score, i) => `${score} ${shown(runs.values[i][place])}`);
   return make(
     "p",
     { class: "note" },

@@ -9,11 +9,7 @@ function runTable(section, data) {
     ["seed", "", data.seed],
     ["setting", "", data.setting.map((place) => data.settings[place] ?? "–"), data.setting],
     ["status", "", data.status],
-    ...data.scores.map((score, i) => [
-      score.replaceAll("_", " "),
-      data.units[i],
-      data.values[i],
-    ]),
+    ...data.names.map((name, i) => [name, data.units[i], data.values[i]]),
   ];
   const words = columns.map(([, , values]) => aligned(values));
   const order = data.run.map((_, i) => i);
