@@ -115,7 +115,7 @@ def _explorer(shown: dict[str, Any] | str, results: files.Results, level: int) -
     runs, total = len(shown["runs"]), len(results.scores or {})
     score = shown["score"]
     roles = dict.fromkeys(run["role"] for run in shown["runs"])
-    words = f"{runs} of {total} runs: of each setting, by {score}, {', '.join(roles)}. "
+    words = f"{runs} of {total} runs, of each setting the {', '.join(roles)} by {score}. "
     words += (
         "Move a latent: the others stay at the code of the base image."
         if shown["size"]

@@ -96,7 +96,7 @@ function heading(run, runs) {
   return make(
     "p",
     { class: "note" },
-    `Run ${run.run}, seed ${runs.seed[place] ?? "–"}: ${scores.join(", ")}.`,
+    `Run ${run.run}, seed ${runs.seed[place] ?? "–"}: ${scores.join("; ")}.`,
   );
 }
 
