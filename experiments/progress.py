@@ -2,6 +2,7 @@
 
 import sys
 import time
+from concurrent import futures
 
 from tqdm import tqdm
 
@@ -20,6 +21,9 @@ class Progress:
     def __init__(self, total: int, *, shown: bool = True):
         self._total, self._done, self._rate = total, 0, 0.0
         self._calls, self._announced = 0, False
+        self._beside: futures.Future | None = None
+        self._alone = True  # nothing slowed training when the last call ended
+        self._steady = False  # the pace is of calls that nothing slowed
         self._extra_per_step = 0.0
         self._last_line = time.monotonic()
         self._bar = tqdm(
@@ -33,6 +37,10 @@ class Progress:
     def measured(self) -> bool:
         """Whether a call was long enough to tell the pace."""
         return self._rate > 0
+
+    def beside(self, work: futures.Future) -> None:
+        """Says what slows training until done; the first estimate waits for it."""
+        self._beside, self._alone = work, False
 
     def resumed(self, runs: int, steps: int) -> None:
         """Counts training that an earlier process did, and says so."""
@@ -49,7 +57,9 @@ class Progress:
             say(f"  compiled in {duration(seconds)}")
         elif seconds > _TELLING or self._done == self._total:
             pace = run_steps / max(seconds, 1e-9)
-            self._rate = 0.7 * self._rate + 0.3 * pace if self._rate else pace
+            self._rate = 0.7 * self._rate + 0.3 * pace if self._steady else pace
+            self._steady = self._alone
+        self._alone = self._beside is None or self._beside.done()
         text = f"{duration(self.seconds_left())} left, mean loss {loss:.4g} nats"
         self._bar.set_description_str(text, refresh=False)
         self._bar.update(run_steps)
@@ -60,7 +70,7 @@ class Progress:
 
     def first_estimate(self) -> float | None:
         """Seconds left, the first time that they are known; afterwards None."""
-        if self._announced or not self.measured:
+        if self._announced or not self._steady:
             return None
         self._announced = True
         return self.seconds_left()

@@ -72,6 +72,7 @@ def run(
             if compiled is None:  # while the first block trains
                 like = jax.tree.map(_like, (state.params, *scoring))
                 compiled = aside.submit(compiled_for, scores, *like)
+                progress.beside(compiled)
             state, curves = _train(
                 sweep, advance, state, one, points, saved, progress, asked, record
             )

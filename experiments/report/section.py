@@ -114,8 +114,8 @@ def _explorer(shown: dict[str, Any] | str, results: files.Results, level: int) -
         return tag("p", f"Not in this report. {shown}", class_="note")
     runs, total = len(shown["runs"]), len(results.scores or {})
     score = shown["score"]
-    roles = dict.fromkeys(run["role"] for run in shown["runs"])
-    words = f"{runs} of {total} runs, of each setting the {', '.join(roles)} by {score}. "
+    roles = ", ".join(dict.fromkeys(run["role"] for run in shown["runs"]))
+    words = f"{runs} of {total} runs, of each setting the {roles} by {score}. "
     words += (
         "Move a latent: the others stay at the code of the base image."
         if shown["size"]
