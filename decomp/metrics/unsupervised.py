@@ -61,11 +61,12 @@ def score(
     )
     others = jnp.sum(jnp.where(jnp.eye(num_codes, dtype=bool), 0, pairwise))
     mean = others / max(num_codes * (num_codes - 1), 1)
-    scale, correlation = _correlation(codes)
+    scale, unit = _standardised(codes)
+    correlation = jnp.matmul(unit.T, unit, precision="highest")
     normalised = _wasserstein(scale, correlation)
     nan = jnp.where(discrete.broken(codes), jnp.nan, 0).astype(codes.dtype)
     return Score(
-        nan + _total_correlation(correlation),
+        nan + _total_correlation(unit),
         nan + normalised * jnp.sum(scale**2),
         nan + normalised,
         nan + mean,
@@ -75,8 +76,8 @@ def score(
     )
 
 
-def _correlation(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Standard deviations `[D]` (ddof 1) and the correlation matrix `[D, D]`.
+def _standardised(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Standard deviations `[D]` (ddof 1) and U `[N + D, D]`: UᵀU is the correlation.
 
     A constant dimension has deviation 0 and correlates with itself only.
     """
@@ -84,19 +85,23 @@ def _correlation(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
     shifted = codes - codes[:1]  # constants are exactly 0
     shifted = shifted - jnp.mean(shifted, axis=0, keepdims=True)
     shifted = jnp.where(constant[None, :], 0, shifted)
-    scale = jnp.sqrt(jnp.sum(shifted**2, axis=0) / (codes.shape[0] - 1))
-    unit = shifted / jnp.where(constant, 1, scale)[None, :]
-    correlation = jnp.matmul(unit.T, unit, precision="highest") / (codes.shape[0] - 1)
-    return scale, jnp.where(jnp.eye(scale.size, dtype=bool), 1, correlation)
+    norm = jnp.sqrt(jnp.sum(shifted**2, axis=0))
+    unit = shifted / jnp.where(constant, 1, norm)[None, :]
+    alone = jnp.diag(constant.astype(codes.dtype))
+    return norm / (codes.shape[0] - 1) ** 0.5, jnp.concatenate([unit, alone])
 
 
-def _total_correlation(correlation: jax.Array) -> jax.Array:
-    """−½ log|C|; +inf if C is singular up to the precision of its entries."""
-    values = jnp.linalg.eigvalsh(correlation)
+def _total_correlation(unit: jax.Array) -> jax.Array:
+    """−½ log|UᵀU|; +inf if U is singular up to the precision of its entries.
+
+    Of the singular values of U, whose rounding is that of U: the eigenvalues of UᵀU are
+    their squares, of which float32 leaves half the digits.
+    """
+    values = jnp.linalg.svd(jnp.linalg.qr(unit, mode="r"), compute_uv=False)
     least = 8 * values.size * jnp.finfo(values.dtype).eps
-    independent = values[0] > least
+    independent = values[-1] > least
     logs = jnp.log(jnp.where(independent, values, 1))
-    return jnp.where(independent, jnp.maximum(-0.5 * jnp.sum(logs), 0), jnp.inf)
+    return jnp.where(independent, jnp.maximum(-jnp.sum(logs), 0), jnp.inf)
 
 
 def _wasserstein(scale: jax.Array, correlation: jax.Array) -> jax.Array:

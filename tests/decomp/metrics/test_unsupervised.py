@@ -113,12 +113,20 @@ def test_broken_codes_give_nan_and_a_single_dimension_zero():
     assert (single.score, single.wasserstein, single.mutual_information) == (0, 0, 0)
 
 
+def test_float32_keeps_its_digits_where_dimensions_are_nearly_dependent():
+    codes = _codes(2)
+    correlation = np.corrcoef(np.float64(codes).T)
+    assert np.linalg.cond(correlation) > 1e3
+    known = -0.5 * np.linalg.slogdet(correlation)[1]
+    np.testing.assert_allclose(score(codes).score, known, rtol=2e-6)
+
+
 def test_many_runs_equal_each_run_alone():
     codes = np.stack([_codes(seed) for seed in range(3)])
     together = jax.vmap(score)(codes)
     for r in range(3):
         alone = score(codes[r])
-        np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-4)
+        np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-5)
         np.testing.assert_allclose(
             together.mutual_information[r], alone.mutual_information, rtol=1e-5
         )
