@@ -58,7 +58,7 @@ def score(
         iterations: Steps of the fit at most.
 
     Returns:
-        Score; 0 up to the fit if all codes are constant, NaN if one is not finite.
+        Score; 0 up to rounding if all codes are constant, NaN if one is not finite.
     """
     codes = jnp.asarray(codes)
     chex.assert_rank(codes, 2)

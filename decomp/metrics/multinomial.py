@@ -169,10 +169,10 @@ def _advance(data: _Data, state: _State, tolerance: float) -> _State:
     moved = _at(data, point.weights + direction)
     epsilon = jnp.finfo(data.weight.dtype).eps
     slack = 8 * epsilon * jnp.abs(point.value)
-    flat = jnp.max(jnp.abs(point.gradient)) <= epsilon
-    sound = (gain > 0) | flat  # rounding may spoil a step where all is certain
-    better = sound & (moved.value <= point.value + slack)  # False for NaN
-    done = sound & (gain <= tolerance) & (damping == 0)
+    flat = jnp.max(jnp.abs(point.gradient)) <= epsilon  # up to rounding: no step
+    sound = gain > 0
+    better = sound & ~flat & (moved.value <= point.value + slack)  # False for NaN
+    done = flat | sound & (gain <= tolerance) & (damping == 0)
     kept = jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, point)
     less = jnp.where(damping > 1e-4, damping / 10, 0)
     more = jnp.clip(100 * damping, 1e-3, 1)  # with 1 no step can raise the value

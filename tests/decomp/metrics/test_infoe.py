@@ -86,7 +86,7 @@ def test_collapsed_codes_score_zero_broken_ones_nan_and_constants_do_not_count()
     _, factors = _noisy()
     constant = np.full((400, 3), 0.3)
     out = infoe.score(constant, np.pad(factors, ((0, 0), (0, 1))))
-    np.testing.assert_allclose(out.score, 0, atol=2e-4)  # of the fit, as above
+    np.testing.assert_allclose(out.score, 0, atol=1e-5)
     np.testing.assert_array_equal(out.used, [True, True, False])
     constant[2, 1] = np.inf
     assert np.isnan(infoe.score(constant, factors).score)
