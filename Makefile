@@ -1,6 +1,7 @@
 # `make run` and `make test` set up .venv by themselves, as the lock file has it.
 PYTHON ?= python3
 CONFIG ?= configs/shapes_anisotropic.py:laptop
+RELEASE_PYTHONS ?= 3.11 3.13
 BIN := .venv/bin
 
 .PHONY: run test test-all faults results notebooks release audit lint setup
@@ -25,14 +26,19 @@ results: setup
 notebooks: setup
 	JAX_PLATFORMS=cpu UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv run --frozen --no-sync --with jupytext==1.19.6 --with nbclient==0.11.0 --with ipykernel==7.4.0 python -m experiments.notebooks
 
-# Builds dist/ as it would be released, tries the wheel where nothing else is installed
-# and says what it holds; uploads nothing. Asks PyPI.
+# Builds dist/ as it would be released and tries the wheel and the source archive where
+# nothing else is installed; uploads nothing. Asks PyPI.
+TRY = ../$(BIN)/uv run --quiet --isolated --no-project
 release: setup
 	rm -rf dist
 	$(BIN)/uv build --quiet
 	$(BIN)/uv tool run --quiet twine==7.0.0 check --strict dist/*
 	$(BIN)/uv tool run --quiet cffconvert==2.0.0 --validate
-	cd dist && ../$(BIN)/uv run --quiet --isolated --no-project --python ../$(BIN)/python --with ./*.whl python -c 'import time; start = time.monotonic(); import decomp.losses; print(f"import decomp.losses: {time.monotonic() - start:.1f} s")'
+	cd dist && set -e; for python in $(RELEASE_PYTHONS); do for archive in *.whl *.tar.gz; do \
+	  echo "-- $$archive"; \
+	  $(TRY) --python $$python --with ./$$archive python ../tests/wheel.py core; \
+	  $(TRY) --python $$python --with "./$$archive[metrics]" python ../tests/wheel.py metrics; \
+	done; done
 	ls -l dist
 
 # Known vulnerabilities of the locked packages; asks PyPI.
@@ -51,5 +57,5 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"decomp needs Python >= 3.11; $(PYTHON) is {v[0]}.{v[1]}. Try: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
-	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --compile-bytecode
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --inexact --quiet --extra experiments
 	@touch $@

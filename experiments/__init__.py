@@ -1,1 +1,33 @@
 """The harness for the paper: files, configurations, many runs, figures."""
+
+import importlib.util
+import sys
+
+# What the extra `experiments` installs, by the names under which it is imported.
+PACKAGES = ("flax", "orbax", "ml_collections", "absl", "tqdm", "matplotlib", "scipy")
+PACKAGES += ("sklearn", "h5py", "PIL", "tensorflow_datasets")
+
+
+def check_packages() -> None:
+    """Says in one line which packages are missing and what installs them.
+
+    A command, `python -m experiments.NAME`, ends there; while Python looks for the
+    module of a command, `sys.argv[0]` is "-m".
+
+    Raises:
+        ModuleNotFoundError: If a package is missing and this is no command.
+    """
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return
+    line = (
+        f"experiments: {', '.join(missing)} not installed for {sys.executable}; run "
+        "`make setup` and use .venv/bin/python, or pip install '.[experiments]'"
+    )
+    if sys.argv[0] == "-m":
+        print(line, file=sys.stderr)
+        sys.exit(2)
+    raise ModuleNotFoundError(line, name=missing[0])
+
+
+check_packages()

@@ -13,14 +13,15 @@ import jax
 
 def describe() -> dict[str, Any]:
     """Command, machine, versions and revision."""
-    names = ("decomp", "jax", "jaxlib", "flax", "optax", "chex", "numpy")
+    names = ("jax", "jaxlib", "flax", "optax", "chex", "numpy")
     return {
         "command": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
         "devices": [device.device_kind for device in jax.devices()],
-        "packages": {name: _version(name) for name in names},
+        "packages": {"decomp": _version("decomp-vae")}
+        | {name: _version(name) for name in names},
         "revision": _revision(),
     }
 

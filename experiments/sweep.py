@@ -181,7 +181,7 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
         ),
         (
             "devices",
-            f"{plan.mesh.size} × {device.device_kind}, "
+            f"{plan.mesh.size} × {device.device_kind}, jax {jax.__version__}, "
             f"blocks of {plan.block} runs, {layout}",
         ),
         (

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from decomp import extras
+
 _TIMEOUT = 3  # seconds; tensorflow-datasets alone retries for minutes
 
 
@@ -42,6 +44,7 @@ def fetch(data_set: str, names: Sequence[str], folder: str = "") -> list[Path]:
     Returns:
         Paths in the order of the names, their checksums verified when they arrived.
     """
+    extras.require("tensorflow_datasets")
     import tensorflow_datasets as tfds
 
     default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from decomp import extras
 from decomp.datasets import dsprites_render, hdf5, npz
 
 _log = logging.getLogger(__name__)
@@ -135,6 +136,7 @@ def _read_npz(path: Path) -> _Arrays:
 
 
 def _read_hdf5(path: Path) -> _Arrays:
+    extras.require("h5py")
     import h5py
 
     with h5py.File(path, "r") as file:

@@ -16,6 +16,8 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from decomp import extras
+
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _FORMATS = ("PNG", "JPEG")
 _GREY = ("1", "L", "LA")
@@ -95,6 +97,7 @@ def _quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
     """An image whose header has been checked."""
+    extras.require("PIL")
     from PIL import Image
 
     try:

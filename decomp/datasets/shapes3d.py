@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from decomp import extras
 from decomp.datasets import classes, download, hdf5, npz, raster
 from decomp.datasets.raster import Choose, Images, Tell
 
@@ -69,6 +70,7 @@ def _read(
     path: Path, side: int, choose: Choose, tell: Tell
 ) -> tuple[np.ndarray, np.ndarray | slice, np.ndarray]:
     """Classes of all images, the places of those wanted, and their pixels."""
+    extras.require("h5py")
     import h5py
 
     with h5py.File(path, "r") as file:

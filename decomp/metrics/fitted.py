@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from decomp import extras
+
 Fit = tuple[np.ndarray, float, float]
 
 
@@ -94,6 +96,7 @@ def _trees(
     depth: int,
 ) -> Fit:
     """Boosted trees or a random forest, classifying or regressing."""
+    extras.require("sklearn")
     from sklearn import ensemble
 
     shape: dict[str, Any] = {
@@ -127,6 +130,7 @@ def _lasso(
     penalties: tuple[float, ...],
 ) -> Fit:
     """|w| of argmin ‖y − xw‖²/2N + penalty ‖w‖₁, y of variance 1; the best penalty."""
+    extras.require("sklearn")
     from sklearn.linear_model import Lasso
 
     mean, scale = y.mean(), y.std()

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from decomp import extras
 from decomp.metrics import discrete
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
@@ -113,6 +114,7 @@ def score_neighbours(
     Returns:
         Score; see `from_information`. NaN if a code is not finite.
     """
+    extras.require("sklearn")
     from sklearn.feature_selection import mutual_info_classif
 
     chosen, variant = published.resolve(

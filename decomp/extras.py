@@ -1,0 +1,36 @@
+"""Optional packages, each of which one extra of the distribution installs.
+
+The core of `decomp` needs JAX, NumPy, chex and optax. A function that needs another
+package calls `require` before it imports that package, so that a user reads which
+command installs it.
+"""
+
+import importlib.util
+
+EXTRAS = {
+    "flax": "networks",
+    "sklearn": "metrics",
+    "h5py": "datasets",
+    "PIL": "datasets",
+    "tensorflow_datasets": "datasets",
+}
+
+
+def require(package: str) -> None:
+    """Checks that a package of `EXTRAS` is installed, without importing it.
+
+    Args:
+        package: The name under which it is imported, such as "sklearn".
+
+    Raises:
+        ModuleNotFoundError: In one line that names the command which installs it.
+
+    >>> require("flax")
+    """
+    if importlib.util.find_spec(package) is None:
+        extra = EXTRAS[package]
+        raise ModuleNotFoundError(
+            f"{package} is not installed; it belongs to the extra '{extra}': "
+            f"pip install 'decomp-vae[{extra}]'",
+            name=package,
+        )

@@ -1,0 +1,79 @@
+"""Which extra has an optional package, and what is said where it is missing."""
+
+import importlib.util
+import pathlib
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+import experiments
+from decomp import extras
+
+ROOT = pathlib.Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "orbax": "orbax-checkpoint",
+    "absl": "absl-py",
+}
+
+
+def distribution(package):
+    return DISTRIBUTIONS.get(package, package.replace("_", "-"))
+
+
+def names(requirements):
+    return {re.match(r"[\w-]+", line)[0] for line in requirements}
+
+
+@pytest.mark.parametrize("package", extras.EXTRAS)
+def test_the_extra_that_an_error_names_installs_the_package(package):
+    assert distribution(package) in names(EXTRAS[extras.EXTRAS[package]])
+
+
+def test_the_extra_of_the_harness_installs_all_that_it_looks_for():
+    looked_for = {distribution(package) for package in experiments.PACKAGES}
+    of_library = {distribution(package) for package in extras.EXTRAS}
+    installed = names(EXTRAS["experiments"]) | of_library
+    assert "decomp-vae[networks,metrics,datasets]" in EXTRAS["experiments"]
+    assert looked_for <= installed
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_a_missing_package_is_named_with_the_command_that_installs_it():
+    with pytest.raises(ModuleNotFoundError) as caught:
+        extras.require("sklearn")
+    assert str(caught.value) == (
+        "sklearn is not installed; it belongs to the extra 'metrics': "
+        "pip install 'decomp-vae[metrics]'"
+    )
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_a_notebook_without_the_harness_packages_gets_an_import_error():
+    with pytest.raises(ModuleNotFoundError, match="make setup"):
+        experiments.check_packages()
+
+
+def test_a_command_without_the_packages_of_the_harness_ends_in_one_line():
+    found = subprocess.run(
+        [sys.executable, "-S", "-m", "experiments.score", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": ""},
+    )
+    assert found.returncode == 2
+    (line,) = found.stderr.splitlines()
+    assert line.startswith("experiments: flax, orbax, ")
+    assert "run `make setup`" in line
