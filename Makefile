@@ -4,7 +4,7 @@ CONFIG ?= configs/shapes_anisotropic.py:laptop
 RELEASE_PYTHONS ?= 3.11 3.13
 BIN := .venv/bin
 
-.PHONY: run test test-all faults results notebooks release audit lint setup
+.PHONY: run test test-all check versions faults results notebooks release audit lint setup
 
 run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
@@ -14,6 +14,15 @@ test: setup
 
 test-all: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+
+# Lint, types and the tests of what has changed, for the loop of somebody who contributes.
+check: lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile $$($(BIN)/python -m tests.changed)
+
+# Other versions than those of the lock file: the lowest that are declared, or the highest.
+RESOLUTION ?= lowest-direct
+versions: setup
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --upgrade --resolution $(RESOLUTION) --group dev --editable '.[experiments]'
 
 faults: setup
 	$(BIN)/python -m experiments.faults
