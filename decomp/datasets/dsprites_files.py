@@ -35,9 +35,10 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Packed images uint8 `[N, 512]` and factors uint8 `[N, 5]`, in canonical order.
     """
-    if path.suffix == ".npz":
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
         return _checked(path, _read_npz)
-    if path.suffix in (".hdf5", ".h5"):
+    if suffix in (".hdf5", ".h5"):
         return read_hdf5(path)
     raise ValueError(
         f"{path}: expected a file .npz, .hdf5 or .h5; got {path.suffix!r}."
@@ -53,7 +54,7 @@ def _checked(path: Path, read_arrays: Callable[[Path], _Arrays]) -> _Arrays:
     """Reads, puts the images in canonical order, and names the file in every error."""
     if not path.is_file():
         raise ValueError(f"{path}: expected a dSprites file; got no such file.")
-    try:
+    with npz.naming(path):
         packed, classes = read_arrays(path)
         factors = _factors(classes)
         index = dsprites_render.flat_index(factors)
@@ -62,8 +63,6 @@ def _checked(path: Path, read_arrays: Callable[[Path], _Arrays]) -> _Arrays:
         if len(repeated):
             twice = factors[order[repeated[0]]].tolist()
             raise ValueError(f"expected every class once; got {twice} more than once")
-    except npz.BAD_FILE as error:
-        raise ValueError(f"{path}: {npz.problem(error)}.") from error
     if (np.diff(order) != 1).any():
         _log.warning("%s: not in canonical order; sorted by its classes.", path)
         packed, factors = packed[order], factors[order]

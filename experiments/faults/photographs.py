@@ -112,9 +112,9 @@ def _own() -> _Table:
         ("bomb", {"a.npz": large}, "expected an intact file; got the error"),
         ("small", packed(images=discs[:, :8]), "16×16 pixels or more; got 8×16"),
         (
-            "identity",
-            packed(images=discs, factors=np.arange(1024).reshape(512, 2) * 0),
-            "expected 2 to 1,000 values of factor_0; got 1",
+            "continuous",
+            packed(images=good.discs(1001, 16, 16), factors=np.arange(1001)),
+            "expected at most 1,000 values of factor_0; got 1,001",
         ),
         (
             "factors",
@@ -124,6 +124,6 @@ def _own() -> _Table:
         ("table", folder(b"name,hue\n"), "a header of file and names of factors"),
         ("row", folder(b"file,hue\n1.png,3\n"), "a row for each image; got none of 0"),
         ("no text", folder(b"\xff\xfe\n"), "expected an intact file; got the error"),
-        ("other", {"a.bmp": b""}, "a folder of PNG or JPEG images, or an .npz"),
+        ("other", {"a.bmp": b""}, "a folder of PNG or JPEG images, an .npz or an .npy"),
         ("no image", {"0.png": b"no image"}, "data.points expects at most 1"),
     ]

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from configs import images as config_of_images
+from decomp.datasets import images
 from experiments import catalogue, data, loaders, main, settings, sweep
 from experiments import columns as columns_lib
 from experiments import problem as problems
@@ -179,6 +180,58 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
         lambda p, z: problems.decode(work.problem, p, z), end.params, z
     )
     assert decoded.logits.shape == (2, math.prod(shape))
+
+
+def shapes_of_one_kind(path):
+    """3D Shapes whose shape and scale are one."""
+    arrays = good.shapes()
+    labels = arrays["labels"].copy()
+    labels[:, 3:5] = 1.0
+    path.write_bytes(good.shapes_file(arrays | {"labels": labels}))
+    return str(path)
+
+
+def test_a_factor_of_one_class_is_not_scored_and_a_line_says_so(tmp_path, capsys):
+    path = shapes_of_one_kind(tmp_path / "a.h5")
+    found = settings.validate(config(name="shapes3d", path=path, side=8))
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    kept = ("floor_hue", "wall_hue", "object_hue", "orientation")
+    words = "not scored, as all images are of one class of it: scale, shape"
+    assert words in capsys.readouterr().out
+    assert work.scored.factor_names == work.data.factor_names == kept
+    assert work.problem.factor_sizes == (10, 10, 10, 15)
+    assert work.data.factors.shape == work.scored.factors.shape == (48, 4)
+    assert {"mig", "kim_mnih_pruned"} <= scores_of(work)
+
+
+@pytest.mark.parametrize("varied", [0, 1])
+def test_factors_of_one_class_leave_a_class_or_nothing(tmp_path, varied):
+    factors = np.zeros((48, 2), int)
+    factors[:, :varied] = np.arange(48)[:, None] % 3
+    path = npz(tmp_path / "a.npz", factors=factors)
+    found = settings.validate(config(name="images", path=path, side=8))
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    assert work.problem.factor_sizes == (3,) * varied
+    assert set(columns_lib.OF_CODES) <= scores_of(work)
+
+
+def test_sub_folders_are_classes_with_names(tmp_path):
+    for i, picture in enumerate(PICTURES[:6]):
+        folder = tmp_path / ("cat", "dog")[i % 2]
+        folder.mkdir(exist_ok=True)
+        (folder / f"{i}.png").write_bytes(good.photo(picture))
+    loaded = loaders.load(config(name="images", path=str(tmp_path)))
+    assert (loaded.factor_names, loaded.class_names) == (("class",), ("cat", "dog"))
+    np.testing.assert_array_equal(loaded.factors[:, 0], [0, 0, 0, 1, 1, 1])
+
+
+def test_too_little_memory_is_called_that(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise MemoryError("Unable to allocate 12.7 GiB")
+
+    monkeypatch.setattr(images, "load", full)
+    with pytest.raises(ValueError, match="too little memory .*; data.points reads few"):
+        loaders.load(config(name="images", path="a"))
 
 
 def test_a_subset_is_the_same_whenever_it_is_read(tmp_path):
