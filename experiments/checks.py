@@ -171,7 +171,11 @@ def _source(config: ConfigDict) -> None:
             f"data.name = {name} expects data.source among {choices}; got {source}."
         )
     if source == "file" and not path:
-        raise ValueError("data.source = file expects data.path; got an empty path.")
+        published = catalogue.SETS[name].published
+        words = f", to {published}" if published else ""
+        raise ValueError(
+            f"data.source = file expects data.path{words}; got an empty path."
+        )
     if path and source == "rendered":
         raise ValueError(
             "data.path expects images of data.source = file or tfds; got "

@@ -7,10 +7,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import (
+    cars3d,
     celeb_a,
     fashion_mnist,
     garments,
     images,
+    mpi3d,
     pinwheel,
     raster,
     shapes3d,
@@ -21,7 +23,13 @@ from experiments import data as data_lib
 from experiments.data import Data
 from experiments.progress import say
 
-_FILES = {"shapes3d": shapes3d, "small_norb": small_norb, "celeb_a": celeb_a}
+_FILES = {
+    "shapes3d": shapes3d,
+    "small_norb": small_norb,
+    "celeb_a": celeb_a,
+    "mpi3d": mpi3d,
+    "cars3d": cars3d,
+}
 
 
 def load(config: ConfigDict) -> Data:
@@ -154,5 +162,7 @@ LOADERS: dict[str, Callable[[jax.Array, ConfigDict], Data]] = {
     "shapes3d": photographs,
     "small_norb": photographs,
     "celeb_a": photographs,
+    "mpi3d": photographs,
+    "cars3d": photographs,
     "images": own,
 }

@@ -15,6 +15,7 @@ import itertools
 import lzma
 import math
 import os
+import tarfile
 import tokenize
 import zipfile
 import zlib
@@ -35,6 +36,7 @@ BAD_FILE = (
     OverflowError,
     tokenize.TokenError,
     zipfile.BadZipFile,
+    tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
 )
@@ -82,7 +84,7 @@ def is_memory(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
+def naming(path: Path | str) -> Iterator[None]:
     """Names the file, once and in one line, in every error among `BAD_FILE`."""
     try:
         yield

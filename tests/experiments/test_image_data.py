@@ -147,13 +147,20 @@ def files(folder):
     (folder / "own").mkdir()
     for i, picture in enumerate(PICTURES[:3]):
         (folder / "own" / f"{i}.png").write_bytes(good.photo(picture))
+    (folder / "arm.npz").write_bytes(damage.npz(good.mpi3d()))
+    cars = {name: good.car_file(images) for name, images in good.cars().items()}
+    (folder / "a.tar.gz").write_bytes(good.cars_archive(cars))
     names = {"shapes3d": "a.h5", "small_norb": "norb", "celeb_a": "a.zip"}
+    names |= {"mpi3d": "arm.npz", "cars3d": "a.tar.gz"}
     return {name: str(folder / file) for name, file in names.items()} | {
         "images": str(folder / "own")
     }
 
 
-@pytest.mark.parametrize("name", ["shapes3d", "small_norb", "celeb_a", "images"])
+FACTORS = ("shapes3d", "small_norb", "mpi3d", "cars3d")
+
+
+@pytest.mark.parametrize("name", [*FACTORS, "celeb_a", "images"])
 @pytest.mark.parametrize("side", [0, 8])
 def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     found = config(name=name, path=files(tmp_path)[name], side=side)
@@ -168,7 +175,7 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     x = work.data.decode(jnp.asarray(work.data.points))
     assert x.shape == (len(x), math.prod(shape))
     np.testing.assert_allclose(255 * x, work.data.points, atol=1e-4)
-    assert ("mig" in scores_of(work)) == (name in ("shapes3d", "small_norb"))
+    assert ("mig" in scores_of(work)) == (name in FACTORS)
     init, advance, _ = sweep.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     state = jax.eval_shape(init, key, one)
@@ -280,10 +287,11 @@ def test_a_source_is_a_file_where_there_is_a_path():
 
 def test_the_variants_of_the_config_are_valid():
     for variants in ("", "laptop", "smoke", "laptop,smoke"):
-        for name in ("shapes3d", "small_norb", "celeb_a", "fashion_mnist"):
+        for name in (*FACTORS, "celeb_a", "fashion_mnist"):
             found = config_of_images.get_config(variants)
             with found.unlocked():
                 found.data.name = name
+                found.data.path = "a" if name in ("mpi3d", "cars3d") else ""
             assert settings.rows(settings.validate(found))
 
 
