@@ -50,7 +50,8 @@ def get_config() -> ConfigDict:
     config.model.channels = "text"  # of conv: text 32,32,32,64 | kim_mnih 32,32,64,64
     config.model.hidden = (128, 128)  # of dense: units per hidden layer
     config.model.latents = 10
-    config.model.likelihood = "bernoulli"  # bernoulli | gaussian (learned scale)
+    # bernoulli | gaussian, with a learned scale: of images one for all of their pixels
+    config.model.likelihood = "bernoulli"
     config.model.scale = "exp"  # of q(z|x): exp(½·) or softplus(·)
     config.model.scale_floor = 1e-6  # added to the scale of q(z|x)
     config.model.likelihood_floor = 1e-6  # added to the scale of a Gaussian p(x|z)

@@ -15,7 +15,8 @@ device. Images of 64×64 pixels get the convolutions of
 Table 1a in one or three colours, others dense networks; `--config.data.side=16` makes
 them smaller, 0 leaves those of your own as they are. p(x|z) is Bernoulli over
 intensities in [0, 1], as in Locatello et al. 2019, so −log p(x|z) of a perfect image is
-not 0.
+not 0; `--config.model.likelihood=gaussian` makes it N(x; μ(z), σ² I) with one learned
+σ, a density, whose −log may be below 0.
 
 Your own images may bring factors, `factors` in the .npz or `factors.csv` in the folder,
 and where they stand in sub-folders, these are a factor `class` (see

@@ -188,7 +188,7 @@ _FIELDS = {
         ("objective.name=vae", "objective.beta is not read by objective.name"),
         ("objective.groups=1,2", "objective.groups expects sizes that add up"),
         ("evaluate.samples_per_vote=1", "at least 2, for a variance"),
-        ("model.likelihood=gaussian", "expects model.likelihood = bernoulli"),
+        ("model.likelihood=laplace", "expects one of ('bernoulli', 'gaussian'); got l"),
     ],
     _SPARSE: [
         ("evaluate.metrics=mig", "has classes but no factors and expects"),

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 from configs import images as config_of_images
-from decomp.datasets import images
-from experiments import catalogue, data, loaders, main, settings, sweep
+from decomp.datasets import images, raster
+from experiments import catalogue, data, loaders, main, pictures, settings, sweep
 from experiments import columns as columns_lib
 from experiments import problem as problems
 from experiments.faults import damage, good
@@ -239,6 +240,66 @@ def test_too_little_memory_is_called_that(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "load", full)
     with pytest.raises(ValueError, match="too little memory .*; data.points reads few"):
         loaders.load(config(name="images", path="a"))
+
+
+@pytest.mark.parametrize(("name", "side"), [("images", 0), ("shapes3d", 8)])
+def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
+    tmp_path, name, side
+):
+    found = config(name=name, path=files(tmp_path)[name], side=side)
+    with found.unlocked():
+        found.model.likelihood, found.train.batch_size = "gaussian", 2
+    found = settings.validate(found)
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    one = jax.tree.map(lambda leaf: leaf[0], work.settings)
+    params = problems.init(jax.random.key(0), work.problem, one)
+    params["decoder"]["log_scale"] = jnp.float32(-2.5)
+    z = jax.random.normal(jax.random.key(1), (3, 3))
+    x = work.data.points[:3] / 255
+    host = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params["decoder"])
+    first, last = host["Dense_0"], host["Dense_1"]
+    hidden = np.maximum(np.asarray(z) @ first["kernel"] + first["bias"], 0)
+    mean = hidden @ last["kernel"] + last["bias"]
+    exact = stats.norm.logpdf(x, mean, np.exp(-2.5) + 1e-6).sum(1)
+    log_px_z = problems.log_px_z(work.problem, params, jnp.asarray(x, jnp.float32), z)
+    pixels = {0: 1, 8: 64}[side]  # that a value stands for
+    np.testing.assert_allclose(log_px_z, pixels * exact, rtol=1e-4)
+    shown = pictures.decoded(work.problem, params, z)
+    levels = np.round(255 * np.clip(mean, 0, 1)).reshape(shown.shape)
+    assert (mean < 0).any()
+    np.testing.assert_allclose(np.asarray(shown).astype(int), levels, atol=1)
+
+
+def test_a_gaussian_likelihood_goes_with_convolutions(tmp_path):
+    found = config(name="shapes3d", path=files(tmp_path)["shapes3d"], side=0)
+    with found.unlocked():
+        found.model.likelihood, found.train.batch_size = "gaussian", 2
+    found = settings.validate(found)
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    init, advance, _ = sweep.functions(work)
+    key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
+    state = jax.eval_shape(init, key, one)
+    assert {"ConvTranspose_3", "log_scale"} <= set(state.params["decoder"])
+    end = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
+    assert end.params["decoder"]["log_scale"].shape == ()
+
+
+@pytest.mark.slow
+def test_a_gaussian_likelihood_from_the_images_to_the_report(tmp_path):
+    found = config(name="images", path=npz(tmp_path / "a.npz"), side=8)
+    with found.unlocked():
+        found.model.likelihood, found.train.steps = "gaussian", 300
+        found.train.learning_rate = 1e-2
+    row = run(tmp_path / "w", found)
+    pixels = 8 * 8 * 3
+    # Below the density of the best constant scale around the mean image.
+    small = raster.smaller(PICTURES, side=8).reshape(48, -1) / 255
+    spread = np.sqrt(np.mean((small - small.mean(0)) ** 2))
+    blind = pixels * (np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5)
+    assert float(row["reconstruction"]) < blind
+    path = tmp_path / "report.html"
+    assert report.main([str(tmp_path / "w"), f"--out={path}"]) == 0
+    assert "Gaussian p(x|z)" in path.read_text()
 
 
 def test_a_subset_is_the_same_whenever_it_is_read(tmp_path):
