@@ -4,7 +4,7 @@ The aligned images of 218 × 178 pixels; their square in the middle is averaged 
 64 × 64. The forty attributes are annotations of people, not factors of the pictures,
 and are not read. The images are those of
 
-- a folder of JPEG files,
+- a folder of JPEG files, or of sub-folders with them,
 - the archive `img_align_celeba.zip`, which is not unpacked, or
 - tensorflow-datasets, which finds that archive in its folder `downloads/manual`; the
   servers of the data set refuse most downloads.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from decomp.datasets import download, npz, photos, raster
+from decomp.datasets import download, folders, npz, photos, raster
 from decomp.datasets.raster import Choose, Images, Tell
 
 SIDE = 64
@@ -58,7 +58,7 @@ def load(
         return _of_archive(place, side, choose, tell)
     if not place.is_dir():
         raise ValueError(f"{place}: expected a folder of JPEG files or a .zip.")
-    found = _photographs(place, [f.name for f in place.iterdir() if f.is_file()])
+    found = folders.names(place, _SUFFIXES, most=NUM_IMAGES, tell=tell)
     names = [found[i] for i in raster.wanted(choose, len(found))]
     files = ((str(place / name), photos.read(place / name)) for name in names)
     with npz.naming(place):

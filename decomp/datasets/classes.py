@@ -7,6 +7,8 @@ import numpy as np
 
 _MOST_FACTORS = 256
 _LONGEST = 60  # letters of a name
+# Texts that stand for no value, as pandas reads them; None may be the name of a class.
+_MISSING = {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"}
 _MOST_CLASSES = 1_000  # more are a continuous value or a name of each image
 
 
@@ -28,7 +30,8 @@ def ranked(
         Classes from 0, uint16 `[N, F]`; a column of one value has class 0 alone.
 
     Raises:
-        ValueError: For a value that is not finite, too many classes, or a name twice.
+        ValueError: For a value that is missing or not finite, too many classes, or a
+            name twice.
     """
     if len(columns) > _MOST_FACTORS:
         raise ValueError(
@@ -55,6 +58,9 @@ def _ranks(column: np.ndarray, name: str, most: int) -> np.ndarray:
     values, ranks = np.unique(_numbers(column), return_inverse=True)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"expected finite values of {name}; got {values[-1]}")
+    missing = _MISSING.intersection(values.tolist())
+    if missing:
+        raise ValueError(f"expected a value of {name} everywhere; got {min(missing)!r}")
     if len(values) > most:
         raise ValueError(
             f"expected at most {most:,} values of {name}; got {len(values):,}"

@@ -18,13 +18,12 @@ than the images wanted.
 """
 
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from decomp.datasets import classes, npz, photos, raster, tables
+from decomp.datasets import classes, folders, npz, photos, raster, tables
 from decomp.datasets.npz import Stored
 from decomp.datasets.raster import Choose, Images, Tell
 
@@ -146,13 +145,13 @@ def _text(values: np.ndarray) -> np.ndarray:
 
 
 def _of_folder(folder: Path, side: int, choose: Choose, tell: Tell) -> Images:
-    names = _names(folder, tell)
+    names = folders.names(folder, photos.SUFFIXES, most=_MOST_IMAGES, tell=tell)
     table = folder / _TABLE
-    columns = tables.read(table, names) if table.is_file() else {}
-    ranks, folders = _of_folders(names)
-    if folders and _CLASS not in columns:
+    columns = tables.read(table, names) if table.exists() else {}
+    ranks, sub_folders = _of_folders(names)
+    if sub_folders and _CLASS not in columns:
         columns = {_CLASS: ranks} | columns
-    with npz.naming(table if table.is_file() else folder):
+    with npz.naming(table if table.exists() else folder):
         factors = np.zeros((len(names), 0), np.uint8)
         if columns:
             factors = classes.ranked(list(columns.values()), list(columns))
@@ -160,7 +159,7 @@ def _of_folder(folder: Path, side: int, choose: Choose, tell: Tell) -> Images:
     files = [folder / name for name in np.asarray(names, object)[places]]
     shape = _shape(folder, files, side)
     pixels = _pixels(folder, files, shape, side, tell)
-    class_names = folders if list(columns) == [_CLASS] and not table.is_file() else ()
+    class_names = () if table.exists() else sub_folders
     return Images(pixels, factors[places], shape, tuple(columns), class_names)
 
 
@@ -190,21 +189,23 @@ def _shape(folder: Path, files: list[Path], side: int) -> tuple[int, int, int]:
     """(H, W, C) of the images once they are read, from their headers."""
     for file in files:
         if not file.is_file():  # as it was when it was listed, or a link
-            raise ValueError(f"{file}: expected a file; got a link to nothing.")
+            name = photos.shown(file)
+            raise ValueError(f"{name}: expected a file; got a link to nothing.")
     headers = [photos.header(file) for file in files]
     channels = max(header.channels for header in headers)
     first = headers[0]
     for file, header in zip(files, headers, strict=True):
         if side and min(header.height, header.width) < side:
             raise ValueError(
-                f"{file}: expected {side}×{side} pixels or more; got "
+                f"{photos.shown(file)}: expected {side}×{side} pixels or more; got "
                 f"{header.height}×{header.width}."
             )
         if not side and header[:2] != first[:2]:
             raise ValueError(
                 f"{folder}: expected images of one size, or a side that they are "
                 f"averaged down to; got {first.height}×{first.width} of "
-                f"{files[0].name} and {header.height}×{header.width} of {file.name}."
+                f"{photos.shown(files[0].name)} and {header.height}×{header.width} of "
+                f"{photos.shown(file.name)}."
             )
     height, width = (side, side) if side else first[:2]
     with npz.naming(folder):
@@ -212,61 +213,10 @@ def _shape(folder: Path, files: list[Path], side: int) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _names(folder: Path, tell: Tell) -> list[str]:
-    """The images of a folder; if it has none itself, those of its sub-folders."""
-    with npz.naming(folder):
-        top = list(_files(folder, deep=False))
-        names = sorted(filter(photos.is_one, top))
-        below = filter(photos.is_one, _files(folder, deep=True))
-        if names:
-            left_out = next((name for name in below if "/" in name), "")
-            if left_out:
-                tell(f"  images in sub-folders, such as {left_out}, are left out")
-        else:
-            names = sorted(below, key=lambda name: name.split("/"))
-        if not 0 < len(names) <= _MOST_IMAGES:
-            found = f"{len(names):,}" if names else _others(folder)
-            raise ValueError(
-                f"expected 1 to {_MOST_IMAGES:,} files .png or .jpg, in it or in "
-                f"sub-folders; got {found}"
-            )
-        return names
-
-
-def _others(folder: Path) -> str:
-    """What there is in a folder without images, in words."""
-    found = list(_files(folder, deep=True))
-    if found:
-        return f"{len(found):,} others, such as {min(found)}"
-    return "no file that is not hidden" if any(folder.iterdir()) else "an empty folder"
-
-
-def _files(folder: Path, *, deep: bool) -> Iterator[str]:
-    """Names of files that are not hidden, with / between folders, if deep.
-
-    Links are followed, but into no folder twice.
-    """
-    left, seen = [""], {os.path.realpath(folder)}
-    while left:
-        inside = left.pop()
-        with os.scandir(folder / inside) as entries:
-            for entry in entries:
-                name = f"{inside}{entry.name}"
-                if photos.is_hidden(entry.name):
-                    continue
-                if entry.is_dir():
-                    real = os.path.realpath(entry.path)
-                    if deep and real not in seen:
-                        left.append(f"{name}/")
-                    seen.add(real)
-                elif entry.is_file() or entry.is_symlink():
-                    yield name
-
-
 def _of_folders(names: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """The place `[N]` of the sub-folder of each image, and the sub-folders in order."""
     parts = [name.partition("/") for name in names]
-    folders = sorted({first for first, slash, _ in parts if slash})
-    places = {name: place for place, name in enumerate(folders)}
+    order = sorted({first for first, slash, _ in parts if slash})
+    places = {name: place for place, name in enumerate(order)}
     ranks = np.array([places.get(first, 0) for first, _, _ in parts])
-    return ranks, tuple(folders)
+    return ranks, tuple(order)

@@ -255,7 +255,8 @@ def header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
         raise ValueError(f"expected extents of 0 and above; got {shape}")
     if dtype.hasobject:
         raise ValueError(
-            "expected numbers; got pickled objects, which are never loaded"
+            "expected numbers; got pickled objects, which are never loaded; "
+            "astype(float) or astype(str) makes arrays that are"
         )
     return shape, column_major, dtype
 

@@ -85,6 +85,11 @@ def is_hidden(name: str) -> bool:
     return hidden or name.lower() in _SYSTEM
 
 
+def shown(name: str | Path) -> str:
+    """A name as an error shows it, in one line that can be printed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
+
+
 def decode(content: bytes, name: str, *, channels: int) -> np.ndarray:
     """Decodes an image and turns it upright; transparency is left out.
 
@@ -113,7 +118,7 @@ def read(path: Path) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > _MOST_BYTES:
             raise ValueError(
-                f"{path}: expected at most {_MOST_BYTES:,} bytes; got {size:,}."
+                f"{shown(path)}: expected at most {_MOST_BYTES:,} bytes; got {size:,}."
             )
         return file.read(_MOST_BYTES)
 
@@ -140,7 +145,7 @@ def _quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
     """An image whose header has been checked."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file, formats=_FORMATS) as image:
@@ -158,9 +163,11 @@ def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
         text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         if npz.is_memory(error):
             text = npz.problem(error)
+        elif isinstance(error, UnidentifiedImageError):
+            text = "expected a PNG or JPEG image; got a file of another kind"
         elif not text.startswith("expected"):
             text = f"expected a PNG or JPEG image; got the error {text!r}"
-        raise ValueError(f"{name}: {text}.") from error
+        raise ValueError(f"{shown(name)}: {text}.") from error
 
 
 def _turns(image: Any) -> tuple[bool, bool, bool]:

@@ -1,8 +1,9 @@
 r"""The factors of images in a table, `factors.csv`, as people and programs write it.
 
 A column `file` names the image, with / or \ between folders, and each other column is
-a factor. Commas, semicolons or tabs stand between; the text is UTF-8, or UTF-16 that
-says so. Behind semicolons 0,5 is a number, as 0.5 is.
+a factor, but for one without a name, in which pandas writes the rows' numbers. Commas,
+semicolons or tabs stand between; the text is UTF-8, or UTF-16 that says so. Behind
+semicolons 0,5 is a number, as 0.5 is.
 """
 
 import codecs
@@ -17,8 +18,10 @@ import numpy as np
 
 from decomp.datasets import npz
 
+_FILE = "file"
+_NAMELESS = re.compile(r"$|Unnamed: \d+$")  # of a column of pandas, and if read again
 _MOST_BYTES = 2**28
-_FIRST = re.compile(r'\s*"?\s*file\s*"?\s*([,;\t])')
+_BETWEEN = re.compile(r"[^,;\t\r\n]*([,;\t])")  # the first of them that there is
 _MARK = "\ufeff"  # of the order of bytes; Excel puts it before UTF-8 too
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -35,21 +38,14 @@ def read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: In one line that begins with the path, for a table that has not one
-            row for each image, or a value that is missing.
+            row for each image.
     """
     with npz.naming(path):
         npz.check_size(path.stat().st_size, _MOST_BYTES)
-        content = path.read_bytes()
-        text = content.decode("utf-16" if content[:2] in _UTF16 else "utf-8")
-        text = text.removeprefix(_MARK)
-        between = found[1] if (found := _FIRST.match(text)) else ","
-        header, *rows = _rows(text, between)
-        if header[:1] != ["file"] or len(set(header)) < len(header) or len(header) < 2:
-            raise ValueError(
-                "expected a header of file and names of factors, all different; got "
-                f"{','.join(header)[:200]!r}"
-            )
-        table = _by_file(header, rows)
+        text = _text(path.read_bytes())
+        between = found[1] if (found := _BETWEEN.match(text)) else ","
+        header, *rows = _named(_rows(text, between))
+        table = _by_file(rows)
         plain = [_plain(name) for name in names]
         _check_names(table, plain)
         columns = zip(*(table[name] for name in plain), strict=True)
@@ -57,6 +53,34 @@ def read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
             name: np.array(_with_points(column) if between == ";" else column)
             for name, column in zip(header[1:], columns, strict=True)
         }
+
+
+def _text(content: bytes) -> str:
+    try:
+        text = content.decode("utf-16" if content[:2] in _UTF16 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError("expected a text in UTF-8; got other bytes") from error
+    return text.removeprefix(_MARK)
+
+
+def _named(rows: list[list[str]]) -> list[list[str]]:
+    """The rows with the column `file` first, and without columns that have no name."""
+    header = rows[0]
+    kept = [i for i, name in enumerate(header) if not _NAMELESS.match(name)]
+    names = [header[i] for i in kept]
+    if _FILE not in names or len(set(names)) < len(names) or len(names) < 2:
+        raise ValueError(
+            "expected a header of file and names of factors, all different; got "
+            f"{','.join(header)[:200]!r}"
+        )
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise ValueError(
+                f"expected {len(header)} fields in a row; got {len(row)} in row "
+                f"{number}"
+            )
+    kept.sort(key=lambda i: header[i] != _FILE)
+    return [[row[i] for i in kept] for row in rows]
 
 
 def _rows(text: str, between: str) -> list[list[str]]:
@@ -73,18 +97,10 @@ def _rows(text: str, between: str) -> list[list[str]]:
         raise ValueError(str(error)) from error
 
 
-def _by_file(header: list[str], rows: list[list[str]]) -> dict[str, list[str]]:
+def _by_file(rows: list[list[str]]) -> dict[str, list[str]]:
     """Values of the factors by the name of the file."""
     table: dict[str, list[str]] = {}
-    for number, (name, *values) in enumerate(rows, start=2):
-        if len(values) != len(header) - 1:
-            raise ValueError(
-                f"expected {len(header)} fields in a row; got {1 + len(values)} in row "
-                f"{number}"
-            )
-        if "" in values:
-            factor = header[1 + values.index("")]
-            raise ValueError(f"expected a value of {factor} of {name}; got none")
+    for name, *values in rows:
         if _plain(name) in table:
             raise ValueError(f"expected a row for each image; got {name} twice")
         table[_plain(name)] = values

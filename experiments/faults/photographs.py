@@ -164,7 +164,7 @@ def _own() -> _Table:
         ),
         ("table", folder(b"name,hue\n"), "a header of file and names of factors"),
         ("row", folder(b"file,hue\n1.png,3\n"), "a row for each image; got none of 0"),
-        ("no text", folder(b"\xff\xfe\n"), "expected an intact file; got the error"),
+        ("no text", folder(b"\xff\xfe\n"), "expected a text in UTF-8; got other bytes"),
         ("other", {"a.bmp": b""}, "a folder of PNG or JPEG images, an .npz or an .npy"),
         ("no image", {"0.png": b"no image"}, "data.points expects at most 1"),
     ]

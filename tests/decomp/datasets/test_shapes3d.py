@@ -97,6 +97,10 @@ BAD = {
     "NaN": (changed(labels=LABELS * np.nan), "finite values of floor_hue; got nan"),
     "classes": (changed(labels=MANY), "at most 10 values of floor_hue; got 48"),
     "no labels": (edited(lambda f: f.__delitem__("labels")), r"got \['images'\]"),
+    "lzf": (
+        good.shapes_file(ARRAYS, compression="lzf"),
+        "expected gzip, shuffle or fletcher32; got filters",
+    ),
     "bomb": (edited(bomb), "one that expands to more"),
     "cut": (changed()[:5000], "expected an intact file; got the error"),
     "text": (b"no archive" * 100, "expected an intact file; got the error"),
@@ -109,6 +113,26 @@ def test_bad_files_are_named(tmp_path, case):
     path = tmp_path / "bad.h5"
     path.write_bytes(content)
     assert_refused(path, message)
+
+
+def test_a_part_of_one_shape_is_read(tmp_path):
+    labels = LABELS.copy()
+    labels[:, 4] = 2.0
+    path = write(tmp_path / "a.h5", arrays=ARRAYS | {"labels": labels})
+    found = shapes3d.load(str(path), source="file")
+    np.testing.assert_array_equal(found.factors[:, 4], np.zeros(48))
+    others = [0, 1, 2, 3, 5]
+    np.testing.assert_array_equal(
+        found.factors[:, others], ARRAYS["classes"][:, others]
+    )
+
+
+def test_images_come_in_the_order_asked_for(tmp_path):
+    asked = np.array([40, 3, 3, 17])
+    path = write(tmp_path / "a.h5")
+    found = shapes3d.load(str(path), source="file", choose=lambda size: asked)
+    np.testing.assert_array_equal(found.pixels, PIXELS[asked])
+    np.testing.assert_array_equal(found.factors, ARRAYS["classes"][asked])
 
 
 def test_a_chunk_that_is_not_wanted_is_not_expanded(tmp_path):
