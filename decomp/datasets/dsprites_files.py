@@ -151,6 +151,7 @@ def _read_hdf5(path: Path) -> _Arrays:
         hdf5.check_chunks(table)
         chunk = images.chunks[0] if images.chunks else 1
         block = chunk * max(1, _BLOCK // chunk)  # a chunk is decompressed only once
+        block = hdf5.rows_at_once(images, block)  # if it has not too many rows
         packed = _pack(
             lambda start, stop: images[start:stop], count=images.shape[0], block=block
         )

@@ -14,7 +14,7 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -74,9 +74,8 @@ def is_one(name: str) -> bool:
     By its ending, in whatever case; neither the file nor a folder that it lies in may
     be hidden or of an operating system. Folders have / between them.
     """
-    path = PurePosixPath(name)
-    hidden = any(is_hidden(part) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
+    named = name.lower().endswith(SUFFIXES)
+    return named and not any(map(is_hidden, name.split("/")))
 
 
 def is_hidden(name: str) -> bool:

@@ -64,6 +64,29 @@ def test_rows_come_in_blocks_and_each_chunk_once(tmp_path):
     np.testing.assert_array_equal(np.concatenate(parts).reshape(7, -1), PIXELS[places])
 
 
+def test_few_rows_of_tall_chunks_take_little_memory(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.h5", chunks=(48, 8, 64, 3))
+    monkeypatch.setattr(hdf5, "_LARGEST", 10 * 64 * 64 * 3)
+    seen = []
+
+    class Watched:
+        """A dataset that notes how many rows are read at once."""
+
+        def __init__(self, data):
+            self.chunks, self.shape, self.dtype = data.chunks, data.shape, data.dtype
+            self.data = data
+
+        def __getitem__(self, part):
+            seen.append(part.stop - part.start)
+            return self.data[part]
+
+    places = np.array([0, 3, 9, 10, 11, 40, 47])
+    with h5py.File(path, "r") as file:
+        parts = list(hdf5.rows(Watched(file["images"]), places, block=2))
+    assert max(seen) <= 10
+    np.testing.assert_array_equal(np.concatenate(parts).reshape(7, -1), PIXELS[places])
+
+
 def test_smaller_images_are_averages(tmp_path):
     found = shapes3d.load(str(write(tmp_path / "a.h5")), source="file", side=8)
     means = ARRAYS["images"].reshape(48, 8, 8, 8, 8, 3).mean((2, 4)).reshape(48, -1)
