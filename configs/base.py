@@ -24,11 +24,11 @@ def get_config() -> ConfigDict:
 
     config.data = ConfigDict()
     # dsprites | pinwheel | fashion_mnist | heads | shapes3d | small_norb | celeb_a |
-    # images
+    # mpi3d | cars3d | images
     config.data.name = "dsprites"
     # Images: rendered | file | tfds, or auto: file if there is a path, else tfds
     config.data.source = "rendered"
-    config.data.path = ""  # of source = "file": .npz, .hdf5, .zip, or a folder
+    config.data.path = ""  # of source = "file": .npz, .hdf5, .zip, .tar.gz or a folder
     config.data.side = 64  # pixels, images are averaged down to them; 0 = as they are
     config.data.points = 0  # images used, a random subset; 0 = all. pinwheel: 400
     # Of dsprites: plain | colour (of its own for each sprite) | noise (behind it)
@@ -50,7 +50,8 @@ def get_config() -> ConfigDict:
     config.model.channels = "text"  # of conv: text 32,32,32,64 | kim_mnih 32,32,64,64
     config.model.hidden = (128, 128)  # of dense: units per hidden layer
     config.model.latents = 10
-    config.model.likelihood = "bernoulli"  # bernoulli | gaussian (learned scale)
+    # bernoulli | gaussian, with a learned scale: of images one for all of their pixels
+    config.model.likelihood = "bernoulli"
     config.model.scale = "exp"  # of q(z|x): exp(½·) or softplus(·)
     config.model.scale_floor = 1e-6  # added to the scale of q(z|x)
     config.model.likelihood_floor = 1e-6  # added to the scale of a Gaussian p(x|z)

@@ -1,24 +1,30 @@
-"""A β-VAE on other images: 3D Shapes, Small NORB, CelebA, Fashion-MNIST, or your own.
+"""A β-VAE on other images: 3D Shapes, MPI3D, Cars3D, Small NORB, CelebA, or your own.
 
     python -m experiments.main --config=configs/images.py --config.data.name=shapes3d
     ... --config.data.name=small_norb | celeb_a | fashion_mnist
+    ... --config.data.name=mpi3d --config.data.path=mpi3d_real.npz
+    ... --config.data.name=cars3d --config.data.path=nips2015-analogy-data.tar.gz
     ... --config.data.name=images --config.data.path=FOLDER   of PNG or JPEG files
     ... --config.data.name=images --config.data.path=FILE.npz with `images`, `factors`
 
 Files are read from `--config.data.path`; without it they are fetched through
 tensorflow-datasets, into its own folder or, with `--config.data.source=tfds`, into the
-path. `--config.data.points=50000` reads a random subset of so many: 3D Shapes takes
-5.9 GB whole, here and on each device. Images of 64×64 pixels get the convolutions of
+path, but for MPI3D and Cars3D, which it has not. `--config.data.points=50000` reads a
+random subset of so many: 3D Shapes takes 5.9 GB whole and MPI3D 12.7, here and on each
+device. Images of 64×64 pixels get the convolutions of
 Table 1a in one or three colours, others dense networks; `--config.data.side=16` makes
 them smaller, 0 leaves those of your own as they are. p(x|z) is Bernoulli over
 intensities in [0, 1], as in Locatello et al. 2019, so −log p(x|z) of a perfect image is
-not 0.
+not 0; `--config.model.likelihood=gaussian` makes it N(x; μ(z), σ² I) with one learned
+σ, a density, whose −log may be below 0.
 
-Your own images may bring factors, `factors` in the .npz or `factors.csv` in the folder
-(see decomp/datasets/images.py). Images without factors are scored by what needs none:
-reconstruction, KL, active latents, overlap, Hoyer sparsity and how dependent the
-latents are. Of `evaluate.metrics`, auto chooses; a metric of factors that is asked for
-by name is refused where there are none. A single factor counts as a class.
+Your own images may bring factors, `factors` in the .npz or `factors.csv` in the folder,
+and where they stand in sub-folders, these are a factor `class` (see
+decomp/datasets/images.py). A factor of one class is not scored. Images without factors
+are scored by what needs none: reconstruction, KL, active latents, overlap, Hoyer
+sparsity and how dependent the latents are. Of `evaluate.metrics`, auto chooses; a
+metric of factors that is asked for by name is refused where there are none. A single
+factor counts as a class.
 
 Variants: none (300,000 steps, as Locatello et al. 2019), `laptop` (16×16 pixels, dense
 network, 10,000 images, minutes on 2 cores), `smoke` (seconds, 512 images). Fewer images

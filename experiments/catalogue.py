@@ -9,9 +9,11 @@ from typing import NamedTuple
 from ml_collections import ConfigDict
 
 from decomp.datasets import (
+    cars3d,
     celeb_a,
     dsprites_render,
     heads,
+    mpi3d,
     shapes3d,
     small_norb,
 )
@@ -32,6 +34,7 @@ class Known(NamedTuple):
     labels: str = "factors"  # factors | class | none | file (it tells) | plane
     grid: tuple[tuple[str, int], ...] = ()  # factors and classes; once each if rendered
     looks: tuple[str, ...] = ("plain",)  # of data.look
+    published: str = ""  # the file and where it is, if nothing fetches it
 
 
 SETS = {
@@ -70,6 +73,21 @@ SETS = {
         scaled=True,
         most=celeb_a.NUM_IMAGES,
         labels="none",
+    ),
+    "mpi3d": Known(
+        ("file",),
+        (64, 64, 3),
+        scaled=True,
+        most=mpi3d.NUM_IMAGES,
+        published="mpi3d_toy.npz, mpi3d_realistic.npz or mpi3d_real.npz from "
+        "github.com/rr-learning/disentanglement_dataset",
+    ),
+    "cars3d": Known(
+        ("file",),
+        (64, 64, 3),
+        scaled=True,
+        most=cars3d.NUM_IMAGES,
+        published="www.scottreed.info/files/nips2015-analogy-data.tar.gz",
     ),
     "images": Known(("file",), labels="file"),
 }

@@ -125,11 +125,10 @@ def _data(config: ConfigDict) -> None:
             "data.name = pinwheel is scored by quadrature in the plane and expects "
             f"model.latents = 2; got {config.model.latents}."
         )
-    expected = "gaussian" if plane else "bernoulli"
-    if config.model.likelihood != expected:
+    if plane and config.model.likelihood != "gaussian":
         raise ValueError(
-            f"data.name = {config.data.name} expects model.likelihood = {expected}; "
-            f"got {config.model.likelihood}."
+            "data.name = pinwheel expects model.likelihood = gaussian; got "
+            f"{config.model.likelihood}."
         )
     height, width = (*catalogue.shape(config.data), 0, 0)[:2]
     known = plane or height  # else a file tells
@@ -171,7 +170,11 @@ def _source(config: ConfigDict) -> None:
             f"data.name = {name} expects data.source among {choices}; got {source}."
         )
     if source == "file" and not path:
-        raise ValueError("data.source = file expects data.path; got an empty path.")
+        published = catalogue.SETS[name].published
+        words = f", to {published}" if published else ""
+        raise ValueError(
+            f"data.source = file expects data.path{words}; got an empty path."
+        )
     if path and source == "rendered":
         raise ValueError(
             "data.path expects images of data.source = file or tfds; got "

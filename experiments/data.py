@@ -3,7 +3,7 @@
 import functools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -77,6 +77,18 @@ def subset(
         return data
     chosen = choose(key, len(data.points), count, field=field)
     return data._replace(points=data.points[chosen], factors=data.factors[chosen])
+
+
+def with_factors(data: Data, names: Sequence[str]) -> Data:
+    """The data with the factors of some names, in their own order, and no others."""
+    if tuple(names) == data.factor_names:
+        return data
+    kept = [place for place, name in enumerate(data.factor_names) if name in names]
+    return data._replace(
+        factors=data.factors[:, kept],
+        factor_names=tuple(data.factor_names[place] for place in kept),
+        class_names=data.class_names if kept else (),
+    )
 
 
 def principal_variances(data: Data, config: ConfigDict) -> np.ndarray:

@@ -90,7 +90,7 @@ _RULES = (
 # Sizes of arrays: above these a number is a slip of the hand, not an experiment.
 _AT_MOST = {
     "seeds": 1_000_000,
-    "data.points": 1_000_000,
+    "data.points": 2_000_000,
     "model.latents": 10_000,
     "model.hidden": 100_000,
     "critic.hidden": 100_000,

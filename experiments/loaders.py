@@ -7,10 +7,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import (
+    cars3d,
     celeb_a,
     fashion_mnist,
     garments,
     images,
+    mpi3d,
     pinwheel,
     raster,
     shapes3d,
@@ -21,7 +23,13 @@ from experiments import data as data_lib
 from experiments.data import Data
 from experiments.progress import say
 
-_FILES = {"shapes3d": shapes3d, "small_norb": small_norb, "celeb_a": celeb_a}
+_FILES = {
+    "shapes3d": shapes3d,
+    "small_norb": small_norb,
+    "celeb_a": celeb_a,
+    "mpi3d": mpi3d,
+    "cars3d": cars3d,
+}
 
 
 def load(config: ConfigDict) -> Data:
@@ -31,7 +39,13 @@ def load(config: ConfigDict) -> Data:
         ValueError: For a file that is not what it should be.
     """
     data_key = jax.random.fold_in(jax.random.key(config.rng), 0)
-    return LOADERS[config.data.name](data_key, config)
+    try:
+        return LOADERS[config.data.name](data_key, config)
+    except MemoryError as error:
+        raise ValueError(
+            f"data.name = {config.data.name}: too little memory is left for the images "
+            f"({error or 'nothing more is known'}); data.points reads fewer."
+        ) from error
 
 
 def scored(key: jax.Array, config: ConfigDict, data: Data) -> Data:
@@ -44,14 +58,21 @@ def scored(key: jax.Array, config: ConfigDict, data: Data) -> Data:
 
     Returns:
         A part of `data`, or other images of its grid; then without the factors that
-        have one class in all of them, which nothing can be told of.
+        have one class in all of them, of which nothing can be told. A line says which.
     """
     if config.evaluate.images == "trained":
-        return data_lib.subset(data, key, config.evaluate.points)
-    found = rendered.AT_PLACES[config.data.name](grids.scored(key, config), config)
+        found = data_lib.subset(data, key, config.evaluate.points)
+    else:
+        places = grids.scored(key, config)
+        found = rendered.AT_PLACES[config.data.name](places, config)
+    if not found.shape or not found.factor_names:
+        return found
     varied = (found.factors != found.factors[:1]).any(axis=0)
-    names = np.asarray(found.factor_names)[varied].tolist()
-    return found._replace(factors=found.factors[:, varied], factor_names=tuple(names))
+    names = np.asarray(found.factor_names)
+    if not varied.all():
+        left_out = ", ".join(names[~varied])
+        say(f"  not scored, as all images are of one class of it: {left_out}")
+    return data_lib.with_factors(found, names[varied].tolist())
 
 
 def plane(key: jax.Array, config: ConfigDict) -> Data:
@@ -120,6 +141,7 @@ def _of(found: raster.Images) -> Data:
         found.shape,
         decode,
         factor_names=found.factor_names,
+        class_names=found.class_names,
     )
 
 
@@ -140,5 +162,7 @@ LOADERS: dict[str, Callable[[jax.Array, ConfigDict], Data]] = {
     "shapes3d": photographs,
     "small_norb": photographs,
     "celeb_a": photographs,
+    "mpi3d": photographs,
+    "cars3d": photographs,
     "images": own,
 }

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from decomp.networks import dense, products
 from decomp.networks import dsprites as conv
 from decomp.networks.discriminator import Discriminator
+from decomp.networks.shared_scale import SharedScale
 
 # Of the products of the networks; parameters, sums and all else are float32.
 PRECISIONS = {
@@ -49,24 +50,25 @@ def make(model: ConfigDict, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Modul
             f"model.network = conv expects images of 64×64 pixels; got {size}, which "
             "dense takes."
         )
+    outputs, floor = math.prod(shape), model.likelihood_floor
+    decoder: nn.Module
     if model.network == "conv" or (model.network == "auto" and square):
         common["colours"] = encoder_options["colours"] = shape[-1]
         channels = conv.CHANNELS[model.channels]
         encoder = conv.ConvEncoder(channels=channels, **encoder_options)
-        return encoder, conv.ConvDecoder(model.latents, **common)
-    outputs = math.prod(shape)
-    encoder = dense.DenseEncoder(
-        hidden=model.hidden, scale_link=model.scale, **encoder_options
-    )
+        decoder = conv.ConvDecoder(model.latents, **common)
+    else:
+        encoder = dense.DenseEncoder(
+            hidden=model.hidden, scale_link=model.scale, **encoder_options
+        )
+        decoder = dense.BernoulliDecoder(outputs, model.hidden, **common)
     if model.likelihood == "bernoulli":
-        return encoder, dense.BernoulliDecoder(outputs, model.hidden, **common)
-    decoder = dense.GaussianDecoder(
-        outputs,
-        model.hidden,
-        scale_floor=model.likelihood_floor,
-        **common,
+        return encoder, decoder
+    if len(shape) > 1:  # images
+        return encoder, SharedScale(decoder, floor)
+    return encoder, dense.GaussianDecoder(
+        outputs, model.hidden, scale_floor=floor, **common
     )
-    return encoder, decoder
 
 
 def critic(options: ConfigDict, model: ConfigDict) -> nn.Module:

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import aggregate
-from decomp.distributions import bernoulli
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
 from experiments import prior as priors
@@ -175,14 +174,17 @@ def traversals(
 
 def decoded(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
     """Means of p(x|z) of latents `[B, D]` as levels, see `shades`."""
-    return shades(problem, bernoulli.mean(problems.decode(problem, params, z)))
+    return shades(problem, problems.mean(problem, params, z))
 
 
 def shades(problem: Problem, x: jax.Array) -> jax.Array:
-    """Images x `[B, X]` as levels `[B, H, W]`, or `[B, H, W, 3]` in colour, uint8."""
+    """Images x `[B, X]` as levels `[B, H, W]`, or `[B, H, W, 3]` in colour, uint8.
+
+    What leaves [0, 1] is shown as 0 or 1.
+    """
     height, width, channels = problem.shape
     colours = (channels,) if channels > 1 else ()
-    levels = jnp.round(255 * x).astype(jnp.uint8)
+    levels = jnp.round(255 * jnp.clip(x, 0, 1)).astype(jnp.uint8)
     return levels.reshape(-1, height, width, *colours)
 
 

@@ -132,8 +132,18 @@ def log_px_z(problem: Problem, params: Params, x: jax.Array, z: jax.Array) -> ja
     """log p(x|z) in nats `[B]` of x `[B, X]` and z `[B, D]`."""
     likelihood = decode(problem, params, z)
     if isinstance(likelihood, Gaussian):
-        return jax.vmap(gaussian.log_prob)(likelihood, x)
-    return problem.pixels_per_value * jax.vmap(bernoulli.log_prob)(likelihood, x)
+        values = jax.vmap(gaussian.log_prob)(likelihood, x)
+    else:
+        values = jax.vmap(bernoulli.log_prob)(likelihood, x)
+    return problem.pixels_per_value * values
+
+
+def mean(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
+    """The mean `[B, X]` of p(x|z) of latents `[B, D]`; of a Gaussian in no interval."""
+    likelihood = decode(problem, params, z)
+    if isinstance(likelihood, Gaussian):
+        return likelihood.loc
+    return bernoulli.mean(likelihood)
 
 
 def prior(problem: Problem, params: Params, setting: Setting) -> Any:

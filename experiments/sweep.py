@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from experiments import data as data_lib
 from experiments import evaluate, loaders, metrics, optimisers, runs, train
 from experiments import problem as problems
 from experiments.data import Data
@@ -55,6 +56,7 @@ def make(
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
     scored = loaders.scored(subset_key, config, data)
     if data.shape:
+        data = data_lib.with_factors(data, scored.factor_names)
         metrics.chosen(config.evaluate.metrics, scored.factors.shape[1])
     problem = problems.make(config, data)
     if config.evaluate.images != "trained":

@@ -4,7 +4,7 @@ The aligned images of 218 × 178 pixels; their square in the middle is averaged 
 64 × 64. The forty attributes are annotations of people, not factors of the pictures,
 and are not read. The images are those of
 
-- a folder of JPEG files,
+- a folder of JPEG files, or of sub-folders with them,
 - the archive `img_align_celeba.zip`, which is not unpacked, or
 - tensorflow-datasets, which finds that archive in its folder `downloads/manual`; the
   servers of the data set refuse most downloads.
@@ -14,11 +14,11 @@ Source: Liu, Luo, Wang & Tang 2015, arXiv:1411.7766.
 
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from decomp.datasets import download, npz, photos, raster
+from decomp.datasets import download, folders, npz, photos, raster
 from decomp.datasets.raster import Choose, Images, Tell
 
 SIDE = 64
@@ -58,29 +58,26 @@ def load(
         return _of_archive(place, side, choose, tell)
     if not place.is_dir():
         raise ValueError(f"{place}: expected a folder of JPEG files or a .zip.")
-    names = _wanted(
-        place, [file.name for file in place.iterdir() if file.is_file()], choose
-    )
+    found = folders.names(place, _SUFFIXES, most=NUM_IMAGES, tell=tell)
+    names = [found[i] for i in raster.wanted(choose, len(found))]
     files = ((str(place / name), photos.read(place / name)) for name in names)
-    return _decoded(files, len(names), side, tell)
+    with npz.naming(place):
+        return _decoded(files, len(names), side, tell)
 
 
 def _of_archive(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
     """Reads a .zip; the names in it say which images there are, and no more."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {
-                entry.filename: entry
-                for entry in npz.members(archive).values()
-                if not entry.is_dir()
-            }
-            names = _wanted(path, list(entries), choose)
-            files = _contents(archive, [entries[name] for name in names], path)
-            return _decoded(files, len(names), side, tell)
-    except npz.BAD_FILE as error:
-        if str(error).startswith(f"{path}"):
-            raise
-        raise ValueError(f"{path}: {npz.problem(error)}.") from error
+    with npz.naming(path), zipfile.ZipFile(path) as archive:
+        entries = {
+            entry.filename: entry
+            for entry in npz.members(archive).values()
+            if not entry.is_dir()
+        }
+        found = _photographs(path, list(entries))
+    names = [found[i] for i in raster.wanted(choose, len(found))]
+    with npz.naming(path), zipfile.ZipFile(path) as archive:
+        files = _contents(archive, [entries[name] for name in names], path)
+        return _decoded(files, len(names), side, tell)
 
 
 def _contents(
@@ -97,19 +94,18 @@ def _contents(
             yield f"{path}, {entry.filename!r}", file.read(entry.file_size + 1)
 
 
-def _wanted(path: Path, found: list[str], choose: Choose) -> list[str]:
-    """The names of the photographs wanted, in order."""
-    suffixes = (PurePosixPath(name).suffix.lower() for name in found)
+def _photographs(path: Path, found: list[str]) -> list[str]:
+    """The names of the photographs, in order."""
     names = sorted(
         name
-        for name, suffix in zip(found, suffixes, strict=True)
-        if suffix in _SUFFIXES and not PurePosixPath(name).name.startswith(".")
+        for name in found
+        if photos.is_one(name) and name.lower().endswith(_SUFFIXES)
     )
     if not 0 < len(names) <= NUM_IMAGES:
         raise ValueError(
             f"{path}: expected 1 to {NUM_IMAGES:,} files .jpg; got {len(names):,}."
         )
-    return np.asarray(names, object)[choose(len(names))].tolist()
+    return names
 
 
 def _decoded(

@@ -1,11 +1,14 @@
 """Classes of factors from a table of whatever values they have."""
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
 
 _MOST_FACTORS = 256
 _LONGEST = 60  # letters of a name
+# Texts that stand for no value, as pandas reads them; None may be the name of a class.
+_MISSING = {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"}
 _MOST_CLASSES = 1_000  # more are a continuous value or a name of each image
 
 
@@ -24,10 +27,11 @@ def ranked(
         most: Classes that each can have.
 
     Returns:
-        Classes from 0, uint16 `[N, F]`.
+        Classes from 0, uint16 `[N, F]`; a column of one value has class 0 alone.
 
     Raises:
-        ValueError: For a value that is not finite, or one class or too many of them.
+        ValueError: For a value that is missing or not finite, too many classes, or a
+            name twice.
     """
     if len(columns) > _MOST_FACTORS:
         raise ValueError(
@@ -39,6 +43,11 @@ def ranked(
                 f"expected names of factors, {_LONGEST} letters at most; got "
                 f"{name[: 2 * _LONGEST]!r}"
             )
+    repeated = [name for i, name in enumerate(names) if name in names[:i]]
+    if repeated:
+        raise ValueError(
+            f"expected names of factors, all different; got {repeated[0]} twice"
+        )
     limits = most or (_MOST_CLASSES,) * len(columns)
     return np.stack(
         [_ranks(*given) for given in zip(columns, names, limits, strict=True)], axis=1
@@ -49,18 +58,24 @@ def _ranks(column: np.ndarray, name: str, most: int) -> np.ndarray:
     values, ranks = np.unique(_numbers(column), return_inverse=True)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"expected finite values of {name}; got {values[-1]}")
-    if not 1 < len(values) <= most:
+    missing = _MISSING.intersection(values.tolist())
+    if missing:
+        raise ValueError(f"expected a value of {name} everywhere; got {min(missing)!r}")
+    if len(values) > most:
         raise ValueError(
-            f"expected 2 to {most:,} values of {name}; got {len(values):,}"
+            f"expected at most {most:,} values of {name}; got {len(values):,}"
         )
     return ranks.astype(np.uint16)
 
 
 def _numbers(column: np.ndarray) -> np.ndarray:
-    """Texts that are all numbers as numbers, so that 10 comes after 9."""
+    """Texts that are all numbers as numbers, so that 10 comes after 9.
+
+    Whole numbers stay whole, as float64 takes some beyond 2⁵³ for the same.
+    """
     if column.dtype.kind != "U":
         return column
-    try:
-        return column.astype(np.float64)
-    except ValueError:
-        return column
+    for kind in (np.int64, np.float64):
+        with contextlib.suppress(ValueError, OverflowError):
+            return column.astype(kind)
+    return column

@@ -36,9 +36,10 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Packed images uint8 `[N, 512]` and factors uint8 `[N, 5]`, in canonical order.
     """
-    if path.suffix == ".npz":
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
         return _checked(path, _read_npz)
-    if path.suffix in (".hdf5", ".h5"):
+    if suffix in (".hdf5", ".h5"):
         return read_hdf5(path)
     raise ValueError(
         f"{path}: expected a file .npz, .hdf5 or .h5; got {path.suffix!r}."
@@ -54,7 +55,7 @@ def _checked(path: Path, read_arrays: Callable[[Path], _Arrays]) -> _Arrays:
     """Reads, puts the images in canonical order, and names the file in every error."""
     if not path.is_file():
         raise ValueError(f"{path}: expected a dSprites file; got no such file.")
-    try:
+    with npz.naming(path):
         packed, classes = read_arrays(path)
         factors = _factors(classes)
         index = dsprites_render.flat_index(factors)
@@ -63,8 +64,6 @@ def _checked(path: Path, read_arrays: Callable[[Path], _Arrays]) -> _Arrays:
         if len(repeated):
             twice = factors[order[repeated[0]]].tolist()
             raise ValueError(f"expected every class once; got {twice} more than once")
-    except npz.BAD_FILE as error:
-        raise ValueError(f"{path}: {npz.problem(error)}.") from error
     if (np.diff(order) != 1).any():
         _log.warning("%s: not in canonical order; sorted by its classes.", path)
         packed, factors = packed[order], factors[order]
@@ -154,6 +153,7 @@ def _read_hdf5(path: Path) -> _Arrays:
         hdf5.check_chunks(table)
         chunk = images.chunks[0] if images.chunks else 1
         block = chunk * max(1, _BLOCK // chunk)  # a chunk is decompressed only once
+        block = hdf5.rows_at_once(images, block)  # if it has not too many rows
         packed = _pack(
             lambda start, stop: images[start:stop], count=images.shape[0], block=block
         )

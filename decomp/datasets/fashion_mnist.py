@@ -12,10 +12,8 @@
 Source: Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747.
 """
 
-import contextlib
 import gzip
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,9 +58,9 @@ def load(path: str = "", *, source: str) -> Images:
 
 
 def _read(path: Path) -> Images:
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         found = npz.read(path, ("images", "labels"), most=_MOST_BYTES)
-        with _naming(path):
+        with npz.naming(path):
             return _checked(found["images"], found["labels"])
     images = path / _IMAGES if path.is_dir() else path
     labels = images.name.replace("images-idx3", "labels-idx1")
@@ -77,7 +75,7 @@ def _read_pair(images: Path, labels: Path) -> Images:
     """Reads an IDX file of images and that of their labels."""
     pixels = _idx(images, _SIDE, _SIDE)
     classes = _idx(labels)
-    with _naming(labels):
+    with npz.naming(labels):
         return _checked(pixels, classes)
 
 
@@ -89,15 +87,6 @@ def _found(path: Path) -> Path:
         if file.is_file():
             return file
     raise ValueError(f"{path}: expected this file or {other.name}; got neither.")
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Names the file in every error, in one line."""
-    try:
-        yield
-    except npz.BAD_FILE as error:
-        raise ValueError(f"{path}: {npz.problem(error)}.") from error
 
 
 def _checked(images: np.ndarray, labels: np.ndarray) -> Images:
@@ -123,7 +112,7 @@ def _idx(path: Path, *sides: int) -> np.ndarray:
 
     No more is read than the header promises, whatever a zipped file expands to.
     """
-    with _naming(path), path.open("rb") as raw:
+    with npz.naming(path), path.open("rb") as raw:
         zipped = raw.peek(2)[:2] == b"\x1f\x8b"
         file = gzip.GzipFile(fileobj=raw) if zipped else raw
         magic, *shape = (

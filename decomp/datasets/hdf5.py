@@ -52,22 +52,31 @@ def rows(data: Any, places: np.ndarray, *, block: int = 1024) -> Iterator[np.nda
     Args:
         data: An `h5py.Dataset` whose chunks have been checked.
         places: Of the rows along the first axis, increasing.
-        block: Rows at once, about; memory is that of so many rows and a chunk.
+        block: Rows at once, about; memory is that of so many rows and a chunk, or of
+            256 MB where chunks hold many rows, which are then read more than once.
 
     Yields:
         Arrays `[B, ...]` that make up the rows.
     """
     chunk = data.chunks[0] if data.chunks else 1
-    chunks = places // chunk
+    chunks, most_rows = places // chunk, max(block, rows_at_once(data, chunk))
     # A part ends where a chunk without any of the rows follows, or it has enough.
     jumps, begin = np.flatnonzero(np.diff(chunks) > 1) + 1, 0
     for end in [*jumps.tolist(), len(places)]:
         while begin < end:
             most = chunks[begin] + max(1, block // chunk)
             stop = begin + int(np.searchsorted(chunks[begin:end], most))
+            last = places[begin] + most_rows
+            stop = min(stop, begin + int(np.searchsorted(places[begin:end], last)))
             part = places[begin:stop]
             yield data[part[0] : part[-1] + 1][part - part[0]]
             begin = stop
+
+
+def rows_at_once(data: Any, wanted: int) -> int:
+    """At most so many rows, and no more than 256 MB of them; one at least."""
+    size = math.prod(data.shape[1:]) * data.dtype.itemsize
+    return max(1, min(wanted, _LARGEST // max(1, size)))
 
 
 def check_chunks(data: Any, rows: np.ndarray | None = None) -> None:

@@ -1,26 +1,34 @@
-"""Images of one's own: a folder of PNG or JPEG files, or an .npz.
+"""Images of one's own: a folder of PNG or JPEG files, an .npz, or an .npy.
 
 | what   | images                                    | factors, if there are any      |
 | ------ | ----------------------------------------- | ------------------------------ |
 | folder | its files .png, .jpg, .jpeg, in the order | `factors.csv`: a column `file` |
 |        | of their names                            | and one for each factor        |
+| folder | those of its sub-folders, at any depth,   | `class`, the sub-folder, and   |
+|        | if none stands in the folder itself       | `factors.csv`, as above        |
 | .npz   | `images` uint8 [N, H, W] or [N, H, W, C], | `factors` [N, F] of numbers or |
 |        | C 1 or 3                                  | texts, `factor_names` [F]      |
+| .npy   | the same array                            | none                           |
 
-A class is the rank of a value in its column. A folder of grey images alone has one
-channel, any other three.
+A class is the rank of a value in its column; that of a sub-folder is its place among
+the sorted names, as in image folders elsewhere, and a column `class` of the table goes
+before it. A folder of grey images alone has one channel, any other three. Hidden files
+and those of operating systems are no images. Of an .npz or .npy no more is in memory
+than the images wanted.
 """
 
-import csv
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from decomp.datasets import classes, npz, photos, raster
+from decomp.datasets import classes, folders, npz, photos, raster, tables
+from decomp.datasets.npz import Stored
 from decomp.datasets.raster import Choose, Images, Tell
 
 _TABLE = "factors.csv"
+_CLASS = "class"
 _MOST_IMAGES = 1_000_000
 _MOST_BYTES = 2**34  # of pixels
 _MOST_TABLE = 2**28  # bytes of factors
@@ -36,168 +44,179 @@ def load(
     """Loads images, all of one size.
 
     Args:
-        path: A folder or an .npz.
+        path: A folder, an .npz or an .npy.
         side: Pixels that the square in the middle of each is averaged down to; 0 for
             images as they are.
         choose: Takes how many images there are and returns the places of those wanted.
-        tell: Is told what takes long.
+        tell: Is told what takes long, and what is left out.
 
     Returns:
         Images in the order of the file, or of the names in the folder.
+
+    Raises:
+        ValueError: In one line that begins with the path.
     """
     place = Path(path).expanduser()
     if place.is_dir():
         return _of_folder(place, side, choose, tell)
-    if place.suffix == ".npz":
-        return _of_npz(place, side, choose)
-    raise ValueError(f"{place}: expected a folder of PNG or JPEG images, or an .npz.")
-
-
-def _of_npz(path: Path, side: int, choose: Choose) -> Images:
-    optional = ("factors", "factor_names")
-    found = npz.read(
-        path, ("images",), most=_MOST_BYTES + _MOST_TABLE, optional=optional
+    if place.suffix.lower() in (".npz", ".npy"):
+        return _of_array(place, side, choose, tell)
+    raise ValueError(
+        f"{place}: expected a folder of PNG or JPEG images, an .npz or an .npy."
     )
-    try:
-        images = found["images"]
-        _check(images)
-        factors, names = _table(found, len(images))
-        places = choose(len(images))
-        images = images.reshape(*images.shape[:3], -1)[places]
-        images = raster.smaller(images, side=side) if side else images
-    except npz.BAD_FILE as error:
-        raise ValueError(f"{path}: {npz.problem(error)}.") from error
-    shape = images.shape[1:]
-    pixels = np.ascontiguousarray(images).reshape(len(images), -1)
+
+
+def _of_array(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
+    name = "images" if path.suffix.lower() == ".npz" else ""
+    found = npz.look(
+        path, (name,) if name else (), optional=("factors", "factor_names")
+    )
+    with npz.naming(path):
+        height, width, channels = _check(found[name])
+        factors, names = _table(found, found[name].shape[0])
+    places = raster.wanted(choose, len(factors))
+    shape = (side, side, channels) if side else (height, width, channels)
+
+    def read(increasing: np.ndarray) -> Iterator[np.ndarray]:
+        for part in npz.rows(found[name], increasing):
+            yield part.reshape(len(part), height, width, channels)
+
+    with npz.naming(path):
+        if min(height, width) < side:
+            raise ValueError(
+                f"expected images of {side}×{side} pixels or more; got {height}×{width}"
+            )
+        _check_size(len(places), shape)
+        pixels = raster.gathered(
+            read, places, shape=shape, average=bool(side), tell=tell
+        )
     return Images(pixels, factors[places], shape, names)
 
 
-def _check(images: np.ndarray) -> None:
-    channels = images.shape[3] if images.ndim == 4 else 1
-    shape = list(images.shape)
-    if images.ndim not in (3, 4) or channels not in (1, 3) or 0 in shape:
+def _check(images: Stored) -> tuple[int, int, int]:
+    """(H, W, C) of the images, by what their header declares."""
+    shape = images.shape
+    channels = shape[3] if len(shape) == 4 else 1
+    if len(shape) not in (3, 4) or channels not in (1, 3) or 0 in shape:
         raise ValueError(
-            f"expected images [N, H, W] or [N, H, W, C], C 1 or 3; got {shape}"
+            f"expected images [N, H, W] or [N, H, W, C], C 1 or 3; got {list(shape)}"
         )
     if images.dtype != np.uint8:
         raise ValueError(f"expected images of type uint8; got {images.dtype}")
+    return shape[1], shape[2], channels
 
 
-def _table(
-    found: dict[str, np.ndarray], count: int
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _check_size(count: int, shape: tuple[int, ...]) -> None:
+    size = count * math.prod(shape)
+    if size > _MOST_BYTES:
+        raise ValueError(
+            f"expected at most {_MOST_BYTES:,} bytes of pixels; got {size:,}"
+        )
+
+
+def _table(found: dict[str, Stored], count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Classes `[N, F]` and names of the factors of an .npz; F is 0 without any."""
     if "factors" not in found:
         return np.zeros((count, 0), np.uint8), ()
-    factors = found["factors"]
+    factors = npz.whole(found["factors"], most=_MOST_TABLE)
+    shape = list(factors.shape)
+    if factors.ndim == 1:  # one factor
+        factors = factors[:, None]
     if factors.ndim != 2 or len(factors) != count or not factors.shape[1]:
-        raise ValueError(f"expected factors [{count}, F]; got {list(factors.shape)}")
-    if factors.dtype.kind not in "biufU":
+        raise ValueError(f"expected factors [{count}, F]; got {shape}")
+    if factors.dtype.kind not in "biufUS":
         raise ValueError(f"expected factors of numbers or texts; got {factors.dtype}")
     width = factors.shape[1]
-    names = found.get("factor_names", np.array([f"factor_{i}" for i in range(width)]))
-    if names.shape != (width,) or names.dtype.kind != "U":
+    names = np.array([f"factor_{i}" for i in range(width)])
+    if "factor_names" in found:
+        names = npz.whole(found["factor_names"], most=_MOST_TABLE)
+    if names.shape != (width,) or names.dtype.kind not in "US":
         raise ValueError(
             f"expected factor_names, {width} texts; got {names.dtype} "
             f"{list(names.shape)}"
         )
-    named = tuple(names.tolist())
-    return classes.ranked(list(factors.T), named), named
+    named = tuple(_text(names).tolist())
+    return classes.ranked(list(_text(factors).T), named), named
+
+
+def _text(values: np.ndarray) -> np.ndarray:
+    """Texts of bytes as texts, and anything else as it is."""
+    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
 
 
 def _of_folder(folder: Path, side: int, choose: Choose, tell: Tell) -> Images:
-    found = (
-        file for file in folder.iterdir() if file.suffix.lower() in photos.SUFFIXES
-    )
-    names = sorted(file.name for file in found if file.is_file())
-    if not 0 < len(names) <= _MOST_IMAGES:
-        raise ValueError(
-            f"{folder}: expected 1 to {_MOST_IMAGES:,} files .png or .jpg; "
-            f"got {len(names):,}."
-        )
-    factors, factor_names = _read_table(folder / _TABLE, names)
-    places = choose(len(names))
+    names = folders.names(folder, photos.SUFFIXES, most=_MOST_IMAGES, tell=tell)
+    table = folder / _TABLE
+    columns = tables.read(table, names) if table.exists() else {}
+    ranks, sub_folders = _of_folders(names)
+    if sub_folders and _CLASS not in columns:
+        columns = {_CLASS: ranks} | columns
+    with npz.naming(table if table.exists() else folder):
+        factors = np.zeros((len(names), 0), np.uint8)
+        if columns:
+            factors = classes.ranked(list(columns.values()), list(columns))
+    places = raster.wanted(choose, len(names))
     files = [folder / name for name in np.asarray(names, object)[places]]
     shape = _shape(folder, files, side)
-    height, width, channels = shape
+    pixels = _pixels(folder, files, shape, side, tell)
+    class_names = () if table.exists() else sub_folders
+    return Images(pixels, factors[places], shape, tuple(columns), class_names)
 
+
+def _pixels(
+    folder: Path,
+    files: list[Path],
+    shape: tuple[int, int, int],
+    side: int,
+    tell: Tell,
+) -> np.ndarray:
     def one(file: tuple[str, bytes]) -> np.ndarray:
         name, content = file
-        image = photos.decode(content, name, channels=channels)[None]
+        image = photos.decode(content, name, channels=shape[2])[None]
         return (raster.smaller(image, side=side) if side else image).reshape(-1)
 
-    pixels = np.empty((len(files), height * width * channels), np.uint8)
+    with npz.naming(folder):
+        pixels = np.empty((len(files), math.prod(shape)), np.uint8)
     read = raster.progress(tell, len(files))
     contents = ((str(file), photos.read(file)) for file in files)
     for place, row in enumerate(photos.side_by_side(one, contents)):
         pixels[place] = row
         read(place)
-    return Images(pixels, factors[places], shape, factor_names)
+    return pixels
 
 
 def _shape(folder: Path, files: list[Path], side: int) -> tuple[int, int, int]:
     """(H, W, C) of the images once they are read, from their headers."""
+    for file in files:
+        if not file.is_file():  # as it was when it was listed, or a link
+            name = photos.shown(file)
+            raise ValueError(f"{name}: expected a file; got a link to nothing.")
     headers = [photos.header(file) for file in files]
     channels = max(header.channels for header in headers)
     first = headers[0]
     for file, header in zip(files, headers, strict=True):
         if side and min(header.height, header.width) < side:
             raise ValueError(
-                f"{file}: expected {side}×{side} pixels or more; got "
+                f"{photos.shown(file)}: expected {side}×{side} pixels or more; got "
                 f"{header.height}×{header.width}."
             )
         if not side and header[:2] != first[:2]:
             raise ValueError(
                 f"{folder}: expected images of one size, or a side that they are "
                 f"averaged down to; got {first.height}×{first.width} of "
-                f"{files[0].name} and {header.height}×{header.width} of {file.name}."
+                f"{photos.shown(files[0].name)} and {header.height}×{header.width} of "
+                f"{photos.shown(file.name)}."
             )
     height, width = (side, side) if side else first[:2]
-    size = len(files) * height * width * channels
-    if size > _MOST_BYTES:
-        raise ValueError(
-            f"{folder}: expected at most {_MOST_BYTES:,} bytes of pixels; got {size:,}."
-        )
+    with npz.naming(folder):
+        _check_size(len(files), (height, width, channels))
     return height, width, channels
 
 
-def _read_table(path: Path, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Classes `[N, F]` and names of the factors of the images named."""
-    if not path.is_file():
-        return np.zeros((len(names), 0), np.uint8), ()
-    try:
-        npz.check_size(path.stat().st_size, _MOST_TABLE)
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [
-                []
-            ]
-        if header[:1] != ["file"] or len(set(header)) < len(header) or len(header) < 2:
-            raise ValueError(
-                "expected a header of file and names of factors, all different; got "
-                f"{','.join(header)[:200]!r}"
-            )
-        table = _by_file(header, rows)
-        missing = [name for name in names if name not in table]
-        strange = set(table).difference(names)
-        if missing or strange:
-            words = f"none of {missing[0]}" if missing else f"{min(strange)}, not there"
-            raise ValueError(f"expected a row for each image; got {words}")
-        columns = np.array([table[name] for name in names]).T
-        return classes.ranked(list(columns), header[1:]), tuple(header[1:])
-    except (*npz.BAD_FILE, csv.Error) as error:
-        raise ValueError(f"{path}: {npz.problem(error)}.") from error
-
-
-def _by_file(header: list[str], rows: list[list[str]]) -> dict[str, list[str]]:
-    """Values of the factors by the name of the file."""
-    table: dict[str, list[str]] = {}
-    for number, (name, *values) in enumerate(rows, start=2):
-        if len(values) != len(header) - 1:
-            raise ValueError(
-                f"expected {len(header)} fields in a row; got {1 + len(values)} in row "
-                f"{number}"
-            )
-        if name in table:
-            raise ValueError(f"expected a row for each image; got {name} twice")
-        table[name] = values
-    return table
+def _of_folders(names: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The place `[N]` of the sub-folder of each image, and the sub-folders in order."""
+    parts = [name.partition("/") for name in names]
+    order = sorted({first for first, slash, _ in parts if slash})
+    places = {name: place for place, name in enumerate(order)}
+    ranks = np.array([places.get(first, 0) for first, _, _ in parts])
+    return ranks, tuple(order)

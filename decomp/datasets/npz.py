@@ -2,18 +2,26 @@
 
 Nothing is unpickled. The sizes that a file declares are compared with each other and
 with what is allowed before anything is expanded, and no more than that is ever read.
+
+`read` gives whole arrays. `look` reads the headers alone, and `rows` then some rows, so
+that memory is that of these rows: what is stored as it is is read where they stand, and
+what is deflated, or column-major, is read through in blocks.
 """
 
+import contextlib
+import errno
 import io
+import itertools
 import lzma
 import math
 import os
+import tarfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 
@@ -28,6 +36,7 @@ BAD_FILE = (
     OverflowError,
     tokenize.TokenError,
     zipfile.BadZipFile,
+    tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
 )
@@ -39,14 +48,50 @@ _READERS = {
     (3, 0): np.lib.format.read_array_header_2_0,
 }
 _WRITTEN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # by numpy
+_LOCAL = 30  # bytes of the header of a member, without its name and what follows it
+_BLOCK = 2**24  # bytes read at once
+
+
+class Stored(NamedTuple):
+    """An array in a file, of which only the header has been read."""
+
+    path: Path
+    entry: zipfile.ZipInfo | None  # in the .npz; None of an .npy
+    shape: tuple[int, ...]
+    column_major: bool
+    dtype: np.dtype
+    start: int  # bytes before the first value, from the start of the member
 
 
 def problem(error: Exception) -> str:
     """What was expected and what came, in one line, of an error among `BAD_FILE`."""
     text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    if text.startswith("expected"):
+    if text.startswith(("expected", "too little memory")):
         return text
+    if is_memory(error):
+        return f"too little memory is left to read it ({text})"
     return f"expected an intact file; got the error {text!r}"
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether an error tells that there is too little memory, whoever raised it."""
+    told = ("memory allocation failed", "annot allocate memory")  # by HDF5, by mmap
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or any(words in str(error) for words in told)
+    )
+
+
+@contextlib.contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Names the file, once and in one line, in every error among `BAD_FILE`."""
+    try:
+        yield
+    except BAD_FILE as error:
+        if str(error).startswith(f"{path}"):
+            raise
+        raise ValueError(f"{path}: {problem(error)}.") from error
 
 
 def read(
@@ -66,28 +111,85 @@ def read(
     Raises:
         ValueError: In one line that begins with the path.
     """
-    try:
-        if not path.is_file():
-            raise ValueError(
-                f"expected a file; got {'a folder' if path.is_dir() else 'none'}"
-            )
-        if path.suffix != ".npz":
+    with naming(path):
+        _check_file(path)
+        if path.suffix.lower() != ".npz":
             size = os.path.getsize(path)
             check_size(size, most)
             with path.open("rb") as file:
                 return {"": array(file, size)}
         with zipfile.ZipFile(path) as archive:
-            found = members(archive)
-            missing = [name for name in names if name not in found]
-            if missing:
-                raise ValueError(
-                    f"expected arrays {' and '.join(names)}; got {sorted(found)}"
-                )
-            wanted = [*names, *(n for n in optional if n in found)] or list(found)
-            check_size(sum(found[name].file_size for name in wanted), most)
-            return {name: member(archive, found[name]) for name in wanted}
-    except BAD_FILE as error:
-        raise ValueError(f"{path}: {problem(error)}.") from error
+            wanted = _wanted(archive, names, optional)
+            check_size(sum(entry.file_size for entry in wanted.values()), most)
+            return {name: member(archive, entry) for name, entry in wanted.items()}
+
+
+def look(
+    path: Path, names: Sequence[str] = (), *, optional: Sequence[str] = ()
+) -> dict[str, Stored]:
+    """Reads the headers of arrays and compares the sizes that they declare.
+
+    Args:
+        path: An .npz; what does not end in .npz is read as .npy.
+        names: Arrays wanted of an .npz; by default all.
+        optional: Arrays wanted if they are there.
+
+    Returns:
+        Arrays by name; that of an .npy has the name "".
+
+    Raises:
+        ValueError: In one line that begins with the path.
+    """
+    with naming(path):
+        _check_file(path)
+        if path.suffix.lower() != ".npz":
+            with path.open("rb") as file:
+                return {"": _looked(path, None, file, os.path.getsize(path))}
+        found = {}
+        with zipfile.ZipFile(path) as archive:
+            for name, entry in _wanted(archive, names, optional).items():
+                with archive.open(entry) as file:
+                    found[name] = _looked(path, entry, file, entry.file_size)
+        return found
+
+
+def rows(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
+    """Reads some rows of an array, in order, in memory of a block besides.
+
+    The checksum of what is stored as it is is not compared, as the rest is not read.
+
+    Args:
+        found: An array `[N, ...]`.
+        places: Of the rows along the first axis, increasing.
+
+    Yields:
+        Arrays `[B, ...]` that make up the rows.
+
+    Raises:
+        ValueError: In one line that begins with the path.
+    """
+    with naming(found.path):
+        if found.column_major and len(found.shape) > 1:
+            yield _of_columns(found, places)
+        elif found.entry is None or found.entry.compress_type == zipfile.ZIP_STORED:
+            yield from _in_place(found, places)
+        else:
+            yield from _passing(found, places)
+
+
+def whole(found: Stored, *, most: int) -> np.ndarray:
+    """Reads all of an array, of at most so many bytes.
+
+    Raises:
+        ValueError: In one line that begins with the path.
+    """
+    with naming(found.path):
+        check_size(math.prod(found.shape) * found.dtype.itemsize, most)
+        with _opened(found) as file:
+            data = _exactly(file, math.prod(found.shape) * found.dtype.itemsize)
+            file.read(1)  # at the end of its data zipfile compares the checksum
+    order = "F" if found.column_major else "C"
+    return np.frombuffer(data, found.dtype).reshape(found.shape, order=order)
 
 
 def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -126,18 +228,8 @@ def array(file: IO[bytes], size: int) -> np.ndarray:
     Raises:
         ValueError: For pickled objects, or a header that declares another size.
     """
-    start = file.tell()
-    shape, column_major, dtype = header(file)
-    data_size = math.prod(shape) * dtype.itemsize
-    left = size - (file.tell() - start)
-    if data_size != left:
-        raise ValueError(
-            f"expected {data_size:,} bytes behind the header of {list(shape)}; "
-            f"got {left:,}"
-        )
-    data = file.read(data_size)
-    if len(data) != data_size:
-        raise ValueError(f"expected {data_size:,} bytes; the data end early")
+    shape, column_major, dtype, _ = _sized_header(file, size)
+    data = _exactly(file, math.prod(shape) * dtype.itemsize)
     order = "F" if column_major else "C"
     return np.frombuffer(data, dtype).reshape(shape, order=order)
 
@@ -163,6 +255,132 @@ def header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
         raise ValueError(f"expected extents of 0 and above; got {shape}")
     if dtype.hasobject:
         raise ValueError(
-            "expected numbers; got pickled objects, which are never loaded"
+            "expected numbers; got pickled objects, which are never loaded; "
+            "astype(float) or astype(str) makes arrays that are"
         )
     return shape, column_major, dtype
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise ValueError(
+            f"expected a file; got {'a folder' if path.is_dir() else 'none'}"
+        )
+
+
+def _wanted(
+    archive: zipfile.ZipFile, names: Sequence[str], optional: Sequence[str]
+) -> dict[str, zipfile.ZipInfo]:
+    """The members asked for, by the names of the arrays; all if none is named."""
+    found = members(archive)
+    if any(name not in found for name in names):
+        raise ValueError(f"expected arrays {' and '.join(names)}; got {sorted(found)}")
+    wanted = [*names, *(n for n in optional if n in found)] or list(found)
+    return {name: found[name] for name in wanted}
+
+
+def _sized_header(
+    file: IO[bytes], size: int
+) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """The header of an array that takes `size` bytes with it, and its own bytes."""
+    start = file.tell()
+    shape, column_major, dtype = header(file)
+    data_size, length = math.prod(shape) * dtype.itemsize, file.tell() - start
+    if data_size != size - length:
+        raise ValueError(
+            f"expected {data_size:,} bytes behind the header of {list(shape)}; "
+            f"got {size - length:,}"
+        )
+    return shape, column_major, dtype, length
+
+
+def _looked(
+    path: Path, entry: zipfile.ZipInfo | None, file: IO[bytes], size: int
+) -> Stored:
+    return Stored(path, entry, *_sized_header(file, size))
+
+
+@contextlib.contextmanager
+def _opened(found: Stored) -> Iterator[IO[bytes]]:
+    """The file of an array, behind its header."""
+    with contextlib.ExitStack() as stack:
+        if found.entry is None:
+            file = stack.enter_context(found.path.open("rb"))
+        else:
+            archive = stack.enter_context(zipfile.ZipFile(found.path))
+            file = stack.enter_context(archive.open(found.entry))
+        _exactly(file, found.start)
+        yield file
+
+
+def _exactly(file: IO[bytes], size: int) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise ValueError(f"expected {size:,} bytes; the data end early")
+    return data
+
+
+def _in_place(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of what is stored as it is; neighbours are read together."""
+    size = math.prod(found.shape[1:]) * found.dtype.itemsize
+    block = max(1, _BLOCK // max(1, size))
+    with found.path.open("rb") as file:
+        start = found.start + _member_start(found, file)
+        for begin in range(0, len(places), block):
+            part = places[begin : begin + block]
+            data = np.empty((len(part), *found.shape[1:]), found.dtype)
+            into = data.view(np.uint8).reshape(len(part), size)
+            jumps = np.flatnonzero(np.diff(part) != 1) + 1
+            for first, end in itertools.pairwise([0, *jumps.tolist(), len(part)]):
+                file.seek(start + int(part[first]) * size)
+                if file.readinto(into[first:end].data) != (end - first) * size:
+                    raise ValueError(
+                        f"expected {found.shape[0]:,} rows; the data end early"
+                    )
+            yield data
+
+
+def _member_start(found: Stored, file: IO[bytes]) -> int:
+    """Where in the file the member begins that holds an array."""
+    entry = found.entry
+    if entry is None:
+        return 0
+    file.seek(entry.header_offset)
+    local = _exactly(file, _LOCAL)
+    if local[:4] != b"PK\x03\x04" or entry.compress_size != entry.file_size:
+        raise ValueError(f"expected a member {entry.filename!r} stored as it is")
+    name, extra = (int.from_bytes(local[i : i + 2], "little") for i in (26, 28))
+    return entry.header_offset + _LOCAL + name + extra
+
+
+def _passing(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of what is deflated; all of it is read, and no more than a block kept."""
+    count, *rest = found.shape
+    size = math.prod(rest) * found.dtype.itemsize
+    block = max(1, _BLOCK // max(1, size))
+    with _opened(found) as file:
+        for first in range(0, count, block):
+            stop = min(first + block, count)
+            data = _exactly(file, (stop - first) * size)
+            inside = places[slice(*np.searchsorted(places, (first, stop)).tolist())]
+            if len(inside):
+                whole_block = np.frombuffer(data, found.dtype)
+                yield whole_block.reshape(stop - first, *rest)[inside - first]
+        file.read(1)  # at the end of its data zipfile compares the checksum
+
+
+def _of_columns(found: Stored, places: np.ndarray) -> np.ndarray:
+    """Rows `[B, ...]` of an array whose first axis is the fastest in the file."""
+    count, *rest = found.shape
+    values = math.prod(rest)
+    block = max(1, _BLOCK // max(1, count * found.dtype.itemsize))
+    picked = np.empty((len(places), values), found.dtype)
+    with _opened(found) as file:
+        for first in range(0, values, block):
+            stop = min(first + block, values)
+            data = _exactly(file, (stop - first) * count * found.dtype.itemsize)
+            columns = np.frombuffer(data, found.dtype).reshape(stop - first, count)
+            picked[:, first:stop] = columns[:, places].T
+        file.read(1)  # at the end of its data zipfile compares the checksum
+    backwards = picked.reshape(len(places), *rest[::-1])
+    return backwards.transpose(0, *range(len(rest), 0, -1))

@@ -2,6 +2,9 @@
 
 The size that a header declares is looked at before anything is expanded. Names in
 archives are never paths, and nothing is written.
+
+Images stand as their EXIF says that the camera was held. Hidden files, and what
+operating systems keep beside images, are no images.
 """
 
 import concurrent.futures
@@ -17,6 +20,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from decomp import extras
+from decomp.datasets import npz
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _FORMATS = ("PNG", "JPEG")
@@ -25,10 +29,22 @@ _COLOUR = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
 _MOST_BYTES = 2**27  # of a file
 _MOST_PIXELS = 2**26  # of an image
 _AHEAD = 256  # files in memory at once
+_ORIENTATION = 0x0112  # its tag in EXIF
+# By that tag, 1 to 8: whether rows and columns change places, and then whether the rows
+# and the columns are turned around.
+_TURNS = (
+    *((False, False, False), (False, False, True), (False, True, True)),
+    *((False, True, False), (True, False, False), (True, False, True)),
+    *((True, True, True), (True, True, False)),
+)
+_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG that may hold EXIF
+# Folders of the systems of Apple, Microsoft, Synology and Linux.
+_SYSTEM = {"__macosx", "$recycle.bin", "system volume information", "@eadir"}
+_SYSTEM |= {"lost+found"}
 
 
 class Header(NamedTuple):
-    """What an image says of itself."""
+    """What an image says of itself, once it stands upright."""
 
     height: int
     width: int
@@ -41,12 +57,41 @@ def header(path: Path) -> Header:
     Raises:
         ValueError: In one line that begins with the path.
     """
-    with _quiet(), path.open("rb") as file, _opened(file, str(path)) as image:
-        return Header(image.height, image.width, 1 if image.mode in _GREY else 3)
+    with _quiet(), path.open("rb") as file:
+        late = _has_late_notes(file)
+        file.seek(0)
+        with _opened(file, str(path)) as image:
+            if late:
+                image.load()
+            height, width = image.height, image.width
+            if _turns(image)[0]:
+                height, width = width, height
+            return Header(height, width, 1 if image.mode in _GREY else 3)
+
+
+def is_one(name: str) -> bool:
+    """Whether a file or the name of one in an archive may be an image.
+
+    By its ending, in whatever case; neither the file nor a folder that it lies in may
+    be hidden or of an operating system. Folders have / between them.
+    """
+    named = name.lower().endswith(SUFFIXES)
+    return named and not any(map(is_hidden, name.split("/")))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or kept by a system."""
+    hidden = name.startswith(".") and name not in (".", "..")
+    return hidden or name.lower() in _SYSTEM
+
+
+def shown(name: str | Path) -> str:
+    """A name as an error shows it, in one line that can be printed."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
 
 
 def decode(content: bytes, name: str, *, channels: int) -> np.ndarray:
-    """Decodes an image; transparency is left out.
+    """Decodes an image and turns it upright; transparency is left out.
 
     Args:
         content: The bytes of the file.
@@ -61,7 +106,10 @@ def decode(content: bytes, name: str, *, channels: int) -> np.ndarray:
     """
     with _opened(io.BytesIO(content), name) as image:
         array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    return array.reshape(*array.shape[:2], channels)
+        across, rows, columns = _turns(image)
+    array = array.reshape(*array.shape[:2], channels)
+    array = array.swapaxes(0, 1) if across else array
+    return array[:: -1 if rows else 1, :: -1 if columns else 1]
 
 
 def read(path: Path) -> bytes:
@@ -70,7 +118,7 @@ def read(path: Path) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > _MOST_BYTES:
             raise ValueError(
-                f"{path}: expected at most {_MOST_BYTES:,} bytes; got {size:,}."
+                f"{shown(path)}: expected at most {_MOST_BYTES:,} bytes; got {size:,}."
             )
         return file.read(_MOST_BYTES)
 
@@ -98,7 +146,7 @@ def _quiet() -> Iterator[None]:
 def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
     """An image whose header has been checked."""
     extras.require("PIL")
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file, formats=_FORMATS) as image:
@@ -114,6 +162,38 @@ def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
             yield image
     except Exception as error:  # a decoder may raise anything at bytes of a stranger
         text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        if not text.startswith("expected"):
+        if npz.is_memory(error):
+            text = npz.problem(error)
+        elif isinstance(error, UnidentifiedImageError):
+            text = "expected a PNG or JPEG image; got a file of another kind"
+        elif not text.startswith("expected"):
             text = f"expected a PNG or JPEG image; got the error {text!r}"
-        raise ValueError(f"{name}: {text}.") from error
+        raise ValueError(f"{shown(name)}: {text}.") from error
+
+
+def _turns(image: Any) -> tuple[bool, bool, bool]:
+    """What makes an image upright, see `_TURNS`; nothing if its EXIF is damaged."""
+    try:
+        found = image.getexif().get(_ORIENTATION, 1) if _has_notes(image) else 1
+        return _TURNS[int(found) - 1 if 1 <= int(found) <= len(_TURNS) else 0]
+    except Exception:  # as a decoder may raise anything
+        return _TURNS[0]
+
+
+def _has_notes(image: Any) -> bool:
+    """Whether there may be EXIF; else Pillow decodes a whole PNG to look for it."""
+    known = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
+    return bool(known & set(image.info))
+
+
+def _has_late_notes(file: IO[bytes]) -> bool:
+    """Whether a PNG has notes behind its pixels, where few programs put them."""
+    if file.read(8) != b"\x89PNG\r\n\x1a\n":
+        return False
+    pixels = False
+    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+        if pixels and head[4:] in _NOTES:
+            return True
+        pixels |= head[4:] == b"IDAT"
+        file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
+    return False

@@ -1,7 +1,8 @@
 """Images of 256 levels with their factors, and how they are made smaller."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import chex
@@ -9,9 +10,12 @@ import numpy as np
 
 Choose = Callable[[int], np.ndarray | slice]  # of N images, the places wanted
 Tell = Callable[[str], None]  # takes a line about what is under way
+# Takes increasing places and gives their images in blocks, uint8 [B, H, W, C].
+Read = Callable[[np.ndarray], Iterable[np.ndarray]]
 
 _BLOCK = 16  # images averaged at once, so that they stay in the cache
 _PATIENCE = 5.0  # seconds between two lines about progress
+_LARGE = 10**9  # bytes of pixels, from which on a line tells of them
 
 
 class Images(NamedTuple):
@@ -21,6 +25,7 @@ class Images(NamedTuple):
     factors: np.ndarray  # [N, F] classes from 0; F may be 0
     shape: tuple[int, int, int]  # (H, W, C)
     factor_names: tuple[str, ...]  # F
+    class_names: tuple[str, ...] = ()  # of the one factor, where its classes have names
 
 
 def everything(size: int) -> slice:
@@ -32,6 +37,46 @@ def everything(size: int) -> slice:
 def nothing(line: str) -> None:
     """Tells nobody."""
     del line
+
+
+def wanted(choose: Choose, size: int) -> np.ndarray:
+    """Places of the images that `choose` wants of `size`, in its order, from 0."""
+    return np.arange(size)[choose(size)]
+
+
+def gathered(
+    read: Read,
+    places: np.ndarray,
+    *,
+    shape: tuple[int, int, int],
+    average: bool,
+    tell: Tell,
+) -> np.ndarray:
+    """Pixels of the images at some places, whatever their order.
+
+    Args:
+        read: Reads them; it is asked for places in increasing order.
+        places: Integers `[M]`.
+        shape: (H, W, C) of what is kept.
+        average: Whether images are averaged down to H pixels a side.
+        tell: Is told what takes long.
+
+    Returns:
+        uint8 `[M, H·W·C]` in the order of the places.
+    """
+    order = np.argsort(places, kind="stable")
+    width = math.prod(shape)
+    if len(places) * width > _LARGE:
+        size = len(places) * width / 1e9
+        tell(f"  reading {len(places):,} images, {size:.1f} GB in memory")
+    pixels, done = np.empty((len(places), width), np.uint8), 0
+    told = progress(tell, len(places))
+    for part in read(places[order]):
+        found = smaller(part, side=shape[0]) if average else part
+        pixels[order[done : done + len(part)]] = found.reshape(len(part), -1)
+        done += len(part)
+        told(done)
+    return pixels
 
 
 def smaller(images: np.ndarray, *, side: int) -> np.ndarray:

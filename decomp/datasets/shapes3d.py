@@ -12,6 +12,7 @@ All images take 5.9 GB in memory; a subset is all that is read, chunk by chunk.
 Source: Burgess & Kim 2018, github.com/google-deepmind/3d-shapes.
 """
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +60,16 @@ def load(
         file = Path(path).expanduser()
     if not file.is_file():
         raise ValueError(f"{file}: expected an HDF5 file of 3D Shapes; got none.")
-    try:
-        factors, places, pixels = _read(file, side, choose, tell)
-    except npz.BAD_FILE as error:
-        raise ValueError(f"{file}: {npz.problem(error)}.") from error
+    with npz.naming(file):
+        factors = _factors(file)
+    places = raster.wanted(choose, len(factors))
+    with npz.naming(file):
+        pixels = _pixels(file, places, side, tell)
     return Images(pixels, factors[places], (side, side, 3), FACTOR_NAMES)
 
 
-def _read(
-    path: Path, side: int, choose: Choose, tell: Tell
-) -> tuple[np.ndarray, np.ndarray | slice, np.ndarray]:
-    """Classes of all images, the places of those wanted, and their pixels."""
+def _factors(path: Path) -> np.ndarray:
+    """The classes of all images, once types and extents are what they should be."""
     extras.require("h5py")
     import h5py
 
@@ -77,27 +77,28 @@ def _read(
         images, labels = hdf5.dataset(file, "images"), hdf5.dataset(file, "labels")
         if images is None or labels is None:
             raise ValueError(f"expected datasets images and labels; got {sorted(file)}")
-        count = _check(images, labels)
+        _check(images, labels)
         hdf5.check_chunks(labels)
-        factors = classes.ranked(labels[:].T, FACTOR_NAMES, most=FACTOR_SIZES)
-        places = choose(count)
-        wanted = np.arange(count)[places]
-        hdf5.check_chunks(images, rows=wanted)
-        gigabytes = len(wanted) * side**2 * 3 / 1e9
-        if gigabytes > 1:
-            tell(f"  reading {len(wanted):,} images, {gigabytes:.1f} GB in memory")
-        pixels = np.empty((len(wanted), side * side * 3), np.uint8)
-        read, done = raster.progress(tell, len(wanted)), 0
-        for part in hdf5.rows(images, wanted):
-            found = raster.smaller(part, side=side)
-            pixels[done : done + len(part)] = found.reshape(len(part), -1)
-            done += len(part)
-            read(done)
-    return factors.astype(np.uint8), places, pixels
+        ranks = classes.ranked(labels[:].T, FACTOR_NAMES, most=FACTOR_SIZES)
+    return ranks.astype(np.uint8)
 
 
-def _check(images: Any, labels: Any) -> int:
-    """The number of images, once types and extents are what they should be."""
+def _pixels(path: Path, places: np.ndarray, side: int, tell: Tell) -> np.ndarray:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        images = hdf5.dataset(file, "images")
+        hdf5.check_chunks(images, rows=places)
+        return raster.gathered(
+            functools.partial(hdf5.rows, images),
+            places,
+            shape=(side, side, 3),
+            average=True,
+            tell=tell,
+        )
+
+
+def _check(images: Any, labels: Any) -> None:
     shape = images.shape or ()
     count = shape[0] if shape else 0
     if shape[1:] != (SIDE, SIDE, 3) or not 0 < count <= NUM_IMAGES:
@@ -112,4 +113,3 @@ def _check(images: Any, labels: Any) -> int:
             "expected images of type uint8 and labels of numbers; got "
             f"{images.dtype} and {labels.dtype}"
         )
-    return count

@@ -73,18 +73,20 @@ def load(
     """
     sets = [_labelled(files) for files in _files(path, source)]
     factors = np.concatenate([one.factors for one in sets])
-    places = np.arange(len(factors))[choose(len(factors))]
-    pixels = np.empty((len(places), side * side), np.uint8)
-    read, done, first = raster.progress(tell, len(places)), 0, 0
-    for one in sets:
-        inside = (places >= first) & (places < first + len(one.factors))
-        for part in _left(one.images, len(one.factors), places[inside] - first):
-            found = raster.smaller(part[..., None], side=side)
-            pixels[done : done + len(part)] = found.reshape(len(part), -1)
-            done += len(part)
-            read(done)
-        first += len(one.factors)
-    return Images(pixels, factors[places], (side, side, 1), FACTOR_NAMES)
+    places = raster.wanted(choose, len(factors))
+    shape = (side, side, 1)
+
+    def read(increasing: np.ndarray) -> Iterator[np.ndarray]:
+        first = 0
+        for one in sets:
+            end = first + len(one.factors)
+            inside = increasing[(increasing >= first) & (increasing < end)]
+            for part in _left(one.images, len(one.factors), inside - first):
+                yield part[..., None]
+            first = end
+
+    pixels = raster.gathered(read, places, shape=shape, average=True, tell=tell)
+    return Images(pixels, factors[places], shape, FACTOR_NAMES)
 
 
 def _files(path: str, source: str) -> list[list[Path]]:
@@ -160,26 +162,21 @@ def _matrix(
     No more is read than the header promises, whatever a zipped file expands to. Every
     error names the file, in one line.
     """
-    try:
-        with path.open("rb") as raw:
-            zipped = raw.peek(2)[:2] == b"\x1f\x8b"
-            file = gzip.GzipFile(fileobj=raw) if zipped else raw
-            found, axes = np.frombuffer(_exactly(file, 8), "<u4").tolist()
-            if (found, axes) != (magic, 1 + len(extents)):
-                raise ValueError(
-                    f"expected the magic number {magic:#x} and {1 + len(extents)} axes;"
-                    f" got {found:#x} and {axes}"
-                )
-            written = _exactly(file, 4 * max(3, axes))
-            shape = np.frombuffer(written, "<i4").tolist()[:axes]
-            if shape[1:] != list(extents) or not 0 < shape[0] <= _MOST:
-                wanted = ", ".join([f"N ≤ {_MOST}", *map(str, extents)])
-                raise ValueError(f"expected extents [{wanted}]; got {shape}")
-            yield file, shape[0]
-    except npz.BAD_FILE as error:
-        if str(error).startswith(f"{path}: "):
-            raise
-        raise ValueError(f"{path}: {npz.problem(error)}.") from error
+    with npz.naming(path), path.open("rb") as raw:
+        zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+        file = gzip.GzipFile(fileobj=raw) if zipped else raw
+        found, axes = np.frombuffer(_exactly(file, 8), "<u4").tolist()
+        if (found, axes) != (magic, 1 + len(extents)):
+            raise ValueError(
+                f"expected the magic number {magic:#x} and {1 + len(extents)} axes;"
+                f" got {found:#x} and {axes}"
+            )
+        written = _exactly(file, 4 * max(3, axes))
+        shape = np.frombuffer(written, "<i4").tolist()[:axes]
+        if shape[1:] != list(extents) or not 0 < shape[0] <= _MOST:
+            wanted = ", ".join([f"N ≤ {_MOST}", *map(str, extents)])
+            raise ValueError(f"expected extents [{wanted}]; got {shape}")
+        yield file, shape[0]
 
 
 def _integers(file: io.BufferedIOBase, *shape: int) -> np.ndarray:

@@ -100,7 +100,7 @@ _FIELDS = {
         *((f"data.points={v}", "data.points expects a multiple of 4") for v in (0, 6)),
         ("data.points=-4", "data.points expects 0 or a number above"),
         ("data.points=4", "train.batch_size expects at most 4 points; got 400"),
-        ("data.points=1000004", "data.points expects at most 1,000,000"),
+        ("data.points=2000004", "data.points expects at most 2,000,000"),
         ("data.path=a.npz", "data.path expects images of data.source = file or tfds"),
         ("data.source=file", "pinwheel expects data.source among ('rendered',)"),
         (
@@ -188,7 +188,7 @@ _FIELDS = {
         ("objective.name=vae", "objective.beta is not read by objective.name"),
         ("objective.groups=1,2", "objective.groups expects sizes that add up"),
         ("evaluate.samples_per_vote=1", "at least 2, for a variance"),
-        ("model.likelihood=gaussian", "expects model.likelihood = bernoulli"),
+        ("model.likelihood=laplace", "expects one of ('bernoulli', 'gaussian'); got l"),
     ],
     _SPARSE: [
         ("evaluate.metrics=mig", "has classes but no factors and expects"),
@@ -211,6 +211,14 @@ _FIELDS = {
         ("data.side=16 model.network=conv", "got data.name = shapes3d of 16×16"),
         ("data.points=480001", "data.points expects at most 480,000 points; got"),
         ("data.name=small_norb data.path=/no", "/no: expected a folder with smallnorb"),
+        (
+            "data.name=mpi3d",
+            "data.path, to mpi3d_toy.npz, mpi3d_realistic.npz or mpi3d",
+        ),
+        ("data.name=cars3d data.source=tfds", "expects data.source among ('file',)"),
+        ("data.name=mpi3d data.path=/no.npz", "/no.npz: expected a file; got none"),
+        ("data.name=mpi3d data.path=/no.npz data.points=1036801", "most 1,036,800 po"),
+        ("data.name=cars3d data.path=/no", "/no: expected nips2015-analogy-data.tar"),
         ("data.path=/no", "/no: expected an HDF5 file of 3D Shapes; got none"),
         ("data.name=celeb_a data.path=/no", "/no: expected a folder of JPEG files or"),
     ],

@@ -1,12 +1,15 @@
 """Small good files of the image data sets, in the layout of the real ones."""
 
 import io
+import tarfile
 from typing import Any
 
 import h5py
 import numpy as np
+import scipy.io
 from PIL import Image
 
+from decomp.datasets import mpi3d as mpi3d_set
 from decomp.datasets import shapes3d
 
 SHAPES = 48  # images
@@ -78,6 +81,49 @@ def norb_files(*, training: dict | None, testing: dict | None) -> dict[str, byte
         for stem, arrays in sets.items()
         for kind, array in (arrays or {}).items()
     }
+
+
+def mpi3d(count: int = 24) -> dict[str, np.ndarray]:
+    """A part of MPI3D, discs in place of objects, with its classes."""
+    columns = [np.arange(count) % size for size in mpi3d_set.FACTOR_SIZES]
+    return {"images": discs(count), "factors": np.stack(columns, axis=1)}
+
+
+def cars(count: int = 2) -> dict[str, np.ndarray]:
+    """The arrays of Cars3D by the names of their files: a bar for each of the views."""
+    found = {}
+    for i in range(count):
+        images = np.zeros((128, 128, 3, 24, 4), np.uint8)
+        for azimuth, elevation in np.ndindex(24, 4):
+            bar = images[:, :, i % 3, azimuth, elevation]
+            bar[8 * elevation : 8 * elevation + 16, 5 * azimuth : 5 * azimuth + 8] = 255
+        found[f"car_{i + 1:03d}_mesh"] = images
+    return found
+
+
+def car_file(images: np.ndarray, *, compressed: bool = True) -> bytes:
+    """The bytes of the MATLAB file of a car, with its mask in front."""
+    buffer = io.BytesIO()
+    arrays = {"mask": np.zeros((4, 4)), "im": images}
+    scipy.io.savemat(buffer, arrays, do_compression=compressed)
+    return buffer.getvalue()
+
+
+def cars_archive(files: dict[str, bytes]) -> bytes:
+    """The bytes of the archive of Cars3D; other files stand before and behind."""
+    buffer = io.BytesIO()
+    names = {f"data/cars/{name}.mat": content for name, content in files.items()}
+    others = {"data/cars/list.txt": b"\n".join(name.encode() for name in files)}
+    last = {"data/shapes48.mat": bytes(700), "data/cars/._car_001_mesh.mat": b"no"}
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        folder = tarfile.TarInfo("data/cars")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+        for name, content in (others | names | last).items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def photo(image: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from decomp.datasets import (
+    cars3d,
     celeb_a,
     dsprites,
     fashion_mnist,
     images,
+    mpi3d,
     npz,
     shapes3d,
     small_norb,
@@ -45,6 +47,7 @@ def all_of(folder: pathlib.Path) -> list[Loader]:
 
     return [
         *_photographs(folder),
+        *_published(folder),
         Loader("a.npz", damage.npz(sprites), drawn),
         Loader("b.npz", damage.npz(sprites, compressed=True), drawn),
         Loader("c.hdf5", damage.hdf5(sprites), drawn),
@@ -90,4 +93,23 @@ def _photographs(folder: pathlib.Path) -> list[Loader]:
         Loader("i.npz", damage.npz(own, compressed=True), owned),
         Loader("own/0.png", good.photo(discs[0]), owned),
         Loader("own/factors.csv", table, owned),
+    ]
+
+
+def _published(folder: pathlib.Path) -> list[Loader]:
+    """Good files of the data sets that nothing fetches."""
+    (folder / "cars").mkdir()
+    (car,) = map(good.car_file, good.cars(1).values())
+
+    def moved(path: pathlib.Path) -> object:
+        return mpi3d.load(str(path), side=8)
+
+    def driven(path: pathlib.Path) -> object:
+        return cars3d.load(str(path.parent if path.suffix == ".mat" else path), side=8)
+
+    return [
+        Loader("j.npz", damage.npz(good.mpi3d(4)), moved),
+        Loader("k.npz", damage.npz(good.mpi3d(4), compressed=True), moved),
+        Loader("l.tar.gz", good.cars_archive({"a": car, "b": car}), driven),
+        Loader("cars/m.mat", car, driven),
     ]

@@ -16,7 +16,7 @@ _Table = list[tuple[str, dict[str, bytes], str]]
 def givens() -> list[Given]:
     """All files, each with the line that refuses it."""
     tables = {"shapes3d": _shapes(), "small_norb": _norb(), "celeb_a": _faces()}
-    tables["images"] = _own()
+    tables |= {"mpi3d": _arm(), "cars3d": _cars(), "images": _own()}
     return [
         Given(f"{name} {title}", "main", _arguments(name, files), files, words)
         for name, table in tables.items()
@@ -93,6 +93,47 @@ def _faces() -> _Table:
     ]
 
 
+def _arm() -> _Table:
+    part = good.mpi3d()
+
+    def packed(**others: np.ndarray) -> dict[str, bytes]:
+        return {"a.npz": damage.npz(part | others)}
+
+    alone = {"a.npz": damage.npz({"images": part["images"]})}
+    return [
+        ("empty", {"a.npz": b""}, "expected an intact file; got the error"),
+        ("few", packed(), "data.points expects at most 24, or 0 for all; got 5"),
+        ("part", alone, "uint8 [1036800 or 460800, 64, 64, 3]; got uint8 [24, 64, 6"),
+        ("side", packed(images=part["images"][:, :32]), "got uint8 [24, 32, 64, 3]"),
+        ("columns", packed(factors=part["factors"][:, :6]), "got int64 [24, 6]"),
+        ("classes", packed(factors=part["factors"] + 1), "object_color 0..5; got 1..6"),
+    ]
+
+
+def _cars() -> _Table:
+    (name, images), *_ = good.cars(1).items()
+    file = good.car_file(images)
+    whole = good.cars_archive({name: file})
+    bomb = good.car_file(np.zeros((128, 128, 3, 24, 400), np.uint8))
+
+    def fleet(content: bytes) -> dict[str, bytes]:
+        return {f"{i}.mat": content for i in range(6)}
+
+    return [
+        ("empty", {"a.tar.gz": b""}, "expected 1 to 183 files cars/*.mat"),
+        ("cut", {"a.tar.gz": whole[: len(whole) // 2]}, "expected an intact file; got"),
+        ("few", {"a.tar.gz": whole}, "data.points expects at most 96, or 0 for all"),
+        ("text", fleet(b"no file"), "expected a file of MATLAB 5 to 7"),
+        (
+            "grey",
+            fleet(good.car_file(images[:, :, 0])),
+            "got class 9 [128, 128, 24, 4]",
+        ),
+        ("bomb", fleet(bomb), "got class 9 [128, 128, 3, 24, 400]"),
+        ("floats", fleet(good.car_file(images / 255)), "got class 6 [128, 128, 3, 24,"),
+    ]
+
+
 def _own() -> _Table:
     discs = good.discs(512, 16, 16)
     ranks = np.arange(1024).reshape(512, 2) % 7
@@ -112,9 +153,9 @@ def _own() -> _Table:
         ("bomb", {"a.npz": large}, "expected an intact file; got the error"),
         ("small", packed(images=discs[:, :8]), "16×16 pixels or more; got 8×16"),
         (
-            "identity",
-            packed(images=discs, factors=np.arange(1024).reshape(512, 2) * 0),
-            "expected 2 to 1,000 values of factor_0; got 1",
+            "continuous",
+            packed(images=good.discs(1001, 16, 16), factors=np.arange(1001)),
+            "expected at most 1,000 values of factor_0; got 1,001",
         ),
         (
             "factors",
@@ -123,7 +164,7 @@ def _own() -> _Table:
         ),
         ("table", folder(b"name,hue\n"), "a header of file and names of factors"),
         ("row", folder(b"file,hue\n1.png,3\n"), "a row for each image; got none of 0"),
-        ("no text", folder(b"\xff\xfe\n"), "expected an intact file; got the error"),
-        ("other", {"a.bmp": b""}, "a folder of PNG or JPEG images, or an .npz"),
+        ("no text", folder(b"\xff\xfe\n"), "expected a text in UTF-8; got other bytes"),
+        ("other", {"a.bmp": b""}, "a folder of PNG or JPEG images, an .npz or an .npy"),
         ("no image", {"0.png": b"no image"}, "data.points expects at most 1"),
     ]

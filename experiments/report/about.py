@@ -170,6 +170,7 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
             _list(
                 f"{model.get('network')} {layers}".strip(),
                 f"{model.get('latents')} latents",
+                "Gaussian p(x|z)" if model.get("likelihood") == "gaussian" else "",
             ),
         ),
         (

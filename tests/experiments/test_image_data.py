@@ -9,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 from configs import images as config_of_images
-from experiments import catalogue, data, loaders, main, settings, sweep
+from decomp.datasets import images, raster
+from experiments import catalogue, data, loaders, main, pictures, settings, sweep
 from experiments import columns as columns_lib
 from experiments import problem as problems
 from experiments.faults import damage, good
@@ -146,13 +148,20 @@ def files(folder):
     (folder / "own").mkdir()
     for i, picture in enumerate(PICTURES[:3]):
         (folder / "own" / f"{i}.png").write_bytes(good.photo(picture))
+    (folder / "arm.npz").write_bytes(damage.npz(good.mpi3d()))
+    cars = {name: good.car_file(images) for name, images in good.cars().items()}
+    (folder / "a.tar.gz").write_bytes(good.cars_archive(cars))
     names = {"shapes3d": "a.h5", "small_norb": "norb", "celeb_a": "a.zip"}
+    names |= {"mpi3d": "arm.npz", "cars3d": "a.tar.gz"}
     return {name: str(folder / file) for name, file in names.items()} | {
         "images": str(folder / "own")
     }
 
 
-@pytest.mark.parametrize("name", ["shapes3d", "small_norb", "celeb_a", "images"])
+FACTORS = ("shapes3d", "small_norb", "mpi3d", "cars3d")
+
+
+@pytest.mark.parametrize("name", [*FACTORS, "celeb_a", "images"])
 @pytest.mark.parametrize("side", [0, 8])
 def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     found = config(name=name, path=files(tmp_path)[name], side=side)
@@ -167,7 +176,7 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     x = work.data.decode(jnp.asarray(work.data.points))
     assert x.shape == (len(x), math.prod(shape))
     np.testing.assert_allclose(255 * x, work.data.points, atol=1e-4)
-    assert ("mig" in scores_of(work)) == (name in ("shapes3d", "small_norb"))
+    assert ("mig" in scores_of(work)) == (name in FACTORS)
     init, advance, _ = sweep.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     state = jax.eval_shape(init, key, one)
@@ -179,6 +188,118 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
         lambda p, z: problems.decode(work.problem, p, z), end.params, z
     )
     assert decoded.logits.shape == (2, math.prod(shape))
+
+
+def shapes_of_one_kind(path):
+    """3D Shapes whose shape and scale are one."""
+    arrays = good.shapes()
+    labels = arrays["labels"].copy()
+    labels[:, 3:5] = 1.0
+    path.write_bytes(good.shapes_file(arrays | {"labels": labels}))
+    return str(path)
+
+
+def test_a_factor_of_one_class_is_not_scored_and_a_line_says_so(tmp_path, capsys):
+    path = shapes_of_one_kind(tmp_path / "a.h5")
+    found = settings.validate(config(name="shapes3d", path=path, side=8))
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    kept = ("floor_hue", "wall_hue", "object_hue", "orientation")
+    words = "not scored, as all images are of one class of it: scale, shape"
+    assert words in capsys.readouterr().out
+    assert work.scored.factor_names == work.data.factor_names == kept
+    assert work.problem.factor_sizes == (10, 10, 10, 15)
+    assert work.data.factors.shape == work.scored.factors.shape == (48, 4)
+    assert {"mig", "kim_mnih_pruned"} <= scores_of(work)
+
+
+@pytest.mark.parametrize("varied", [0, 1])
+def test_factors_of_one_class_leave_a_class_or_nothing(tmp_path, varied):
+    factors = np.zeros((48, 2), int)
+    factors[:, :varied] = np.arange(48)[:, None] % 3
+    path = npz(tmp_path / "a.npz", factors=factors)
+    found = settings.validate(config(name="images", path=path, side=8))
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    assert work.problem.factor_sizes == (3,) * varied
+    assert set(columns_lib.OF_CODES) <= scores_of(work)
+
+
+def test_sub_folders_are_classes_with_names(tmp_path):
+    for i, picture in enumerate(PICTURES[:6]):
+        folder = tmp_path / ("cat", "dog")[i % 2]
+        folder.mkdir(exist_ok=True)
+        (folder / f"{i}.png").write_bytes(good.photo(picture))
+    loaded = loaders.load(config(name="images", path=str(tmp_path)))
+    assert (loaded.factor_names, loaded.class_names) == (("class",), ("cat", "dog"))
+    np.testing.assert_array_equal(loaded.factors[:, 0], [0, 0, 0, 1, 1, 1])
+
+
+def test_too_little_memory_is_called_that(tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise MemoryError("Unable to allocate 12.7 GiB")
+
+    monkeypatch.setattr(images, "load", full)
+    with pytest.raises(ValueError, match="too little memory .*; data.points reads few"):
+        loaders.load(config(name="images", path="a"))
+
+
+@pytest.mark.parametrize(("name", "side"), [("images", 0), ("shapes3d", 8)])
+def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
+    tmp_path, name, side
+):
+    found = config(name=name, path=files(tmp_path)[name], side=side)
+    with found.unlocked():
+        found.model.likelihood, found.train.batch_size = "gaussian", 2
+    found = settings.validate(found)
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    one = jax.tree.map(lambda leaf: leaf[0], work.settings)
+    params = problems.init(jax.random.key(0), work.problem, one)
+    params["decoder"]["log_scale"] = jnp.float32(-2.5)
+    z = jax.random.normal(jax.random.key(1), (3, 3))
+    x = work.data.points[:3] / 255
+    host = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params["decoder"])
+    first, last = host["Dense_0"], host["Dense_1"]
+    hidden = np.maximum(np.asarray(z) @ first["kernel"] + first["bias"], 0)
+    mean = hidden @ last["kernel"] + last["bias"]
+    exact = stats.norm.logpdf(x, mean, np.exp(-2.5) + 1e-6).sum(1)
+    log_px_z = problems.log_px_z(work.problem, params, jnp.asarray(x, jnp.float32), z)
+    pixels = {0: 1, 8: 64}[side]  # that a value stands for
+    np.testing.assert_allclose(log_px_z, pixels * exact, rtol=1e-4)
+    shown = pictures.decoded(work.problem, params, z)
+    levels = np.round(255 * np.clip(mean, 0, 1)).reshape(shown.shape)
+    assert (mean < 0).any()
+    np.testing.assert_allclose(np.asarray(shown).astype(int), levels, atol=1)
+
+
+def test_a_gaussian_likelihood_goes_with_convolutions(tmp_path):
+    found = config(name="shapes3d", path=files(tmp_path)["shapes3d"], side=0)
+    with found.unlocked():
+        found.model.likelihood, found.train.batch_size = "gaussian", 2
+    found = settings.validate(found)
+    work = sweep.make(found, settings.rows(found), tmp_path)
+    init, advance, _ = sweep.functions(work)
+    key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
+    state = jax.eval_shape(init, key, one)
+    assert {"ConvTranspose_3", "log_scale"} <= set(state.params["decoder"])
+    end = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
+    assert end.params["decoder"]["log_scale"].shape == ()
+
+
+@pytest.mark.slow
+def test_a_gaussian_likelihood_from_the_images_to_the_report(tmp_path):
+    found = config(name="images", path=npz(tmp_path / "a.npz"), side=8)
+    with found.unlocked():
+        found.model.likelihood, found.train.steps = "gaussian", 300
+        found.train.learning_rate = 1e-2
+    row = run(tmp_path / "w", found)
+    pixels = 8 * 8 * 3
+    # Below the density of the best constant scale around the mean image.
+    small = raster.smaller(PICTURES, side=8).reshape(48, -1) / 255
+    spread = np.sqrt(np.mean((small - small.mean(0)) ** 2))
+    blind = pixels * (np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5)
+    assert float(row["reconstruction"]) < blind
+    path = tmp_path / "report.html"
+    assert report.main([str(tmp_path / "w"), f"--out={path}"]) == 0
+    assert "Gaussian p(x|z)" in path.read_text()
 
 
 def test_a_subset_is_the_same_whenever_it_is_read(tmp_path):
@@ -227,10 +348,11 @@ def test_a_source_is_a_file_where_there_is_a_path():
 
 def test_the_variants_of_the_config_are_valid():
     for variants in ("", "laptop", "smoke", "laptop,smoke"):
-        for name in ("shapes3d", "small_norb", "celeb_a", "fashion_mnist"):
+        for name in (*FACTORS, "celeb_a", "fashion_mnist"):
             found = config_of_images.get_config(variants)
             with found.unlocked():
                 found.data.name = name
+                found.data.path = "a" if name in ("mpi3d", "cars3d") else ""
             assert settings.rows(settings.validate(found))
 
 

@@ -178,7 +178,6 @@ REST = [
         {"model__latents": 3, "prior__name": ("isotropic",)},
         "pinwheel is scored by quadrature in the plane and expects .* = 2; got 3",
     ),
-    (SHAPES, {"model__likelihood": "gaussian"}, "model.likelihood = bernoulli; got ga"),
     (PINWHEEL, {"model__likelihood": "bernoulli"}, "likelihood = gaussian; got bernou"),
     (
         PINWHEEL,

@@ -108,7 +108,17 @@ def test_bad_archives_are_named(tmp_path, case):
 
 def test_absent_and_empty_folders_are_named(tmp_path):
     assert_refused(tmp_path / "none", "expected a folder of JPEG files or a .zip")
-    assert_refused(tmp_path, "expected 1 to 202,599 files .jpg; got 0")
+    words = "expected 1 to 202,599 files .jpg or .jpeg, in it or in sub-folders; got an"
+    assert_refused(tmp_path, words)
+
+
+def test_photographs_may_stand_in_a_folder_of_the_archive(tmp_path):
+    inside = tmp_path / "img_align_celeba"
+    inside.mkdir()
+    (inside / "000001.jpg").write_bytes(JPEGS["000001.jpg"])
+    (inside / "._000001.jpg").write_bytes(b"no photograph")
+    found = celeb_a.load(str(tmp_path), source="file")
+    assert np.abs(found.pixels - SMALL[:1].astype(int)).mean() < 4
     with pytest.raises(ValueError, match="unknown source 'web'; known: 'file', 'tfds'"):
         celeb_a.load(source="web")
 

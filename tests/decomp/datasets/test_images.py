@@ -1,13 +1,18 @@
 import numpy as np
 import pytest
-from PIL import Image
 
-from decomp.datasets import images, photos
+from decomp.datasets import images
 from experiments.faults import damage, good
 
 DISCS = good.discs(6, 20, 30)
+
+
 GREY = DISCS.max(-1)
+
+
 ROWS = ["file,hue,place"] + [f"{i}.png,{i % 3},{'ab'[i % 2]}" for i in range(6)]
+
+
 TABLE = "\n".join(ROWS)
 
 
@@ -53,16 +58,6 @@ def test_one_coloured_image_makes_all_of_them_coloured(tmp_path):
     np.testing.assert_array_equal(found.pixels[0], GREY[0].repeat(3))
 
 
-@pytest.mark.parametrize("mode", ["1", "LA", "P", "RGBA", "CMYK"])
-def test_other_kinds_of_pixels_are_converted(tmp_path, mode):
-    kind = "jpg" if mode == "CMYK" else "png"
-    flat = np.full((8, 8, 3), 255, np.uint8)
-    Image.fromarray(flat).convert(mode).save(tmp_path / f"a.{kind}")
-    found = images.load(str(tmp_path))
-    assert found.shape == (8, 8, 1 if mode in ("1", "LA") else 3)
-    assert found.pixels.min() >= 254
-
-
 def test_images_of_many_sizes_are_averaged_down_to_one(tmp_path):
     pictures = [np.full((20, 30), 9, np.uint8), np.full((64, 40), 7, np.uint8)]
     folder_of(tmp_path, pictures)
@@ -91,79 +86,6 @@ def test_a_part_of_a_folder_has_the_classes_of_the_whole(tmp_path):
     np.testing.assert_array_equal(found.factors, [[2, 0], [2, 1]])
 
 
-TABLES = {
-    "empty": ("", None),
-    "header": (TABLE.replace("file", "name"), "a header of file and names of factors"),
-    "no factors": ("file\n0.png", "a header of file and names of factors"),
-    "twice a name": (
-        TABLE.replace("place", "hue"),
-        "all different; got 'file,hue,hue'",
-    ),
-    "row left out": ("\n".join(ROWS[:-1]), "a row for each image; got none of 5.png"),
-    "row too many": (TABLE + "\n9.png,1,a", "for each image; got 9.png, not there"),
-    "path": (TABLE + "\n../0.png,1,a", r"for each image; got \.\./0.png, not there"),
-    "row twice": (TABLE + "\n0.png,1,a", "for each image; got 0.png twice"),
-    "ragged": (TABLE + "\n6.png,1", "expected 3 fields in a row; got 2 in row 8"),
-    "constant": (TABLE.replace(",b", ",a"), "2 to 1,000 values of place; got 1"),
-    "quotes": (TABLE + '\n"', "expected an intact file; got the error"),
-    "NUL": (TABLE.replace("1.png", "1\0.png"), "expected "),
-}
-
-
-@pytest.mark.parametrize("case", TABLES)
-def test_bad_tables_are_named(tmp_path, case):
-    table, message = TABLES[case]
-    folder_of(tmp_path)
-    (tmp_path / "factors.csv").write_text(table)
-    words = message or "a header of file and names of factors"
-    assert_refused(tmp_path, tmp_path / "factors.csv", words)
-
-
-def test_a_table_that_is_no_text_is_named(tmp_path):
-    folder_of(tmp_path)
-    (tmp_path / "factors.csv").write_bytes(b"file,\xff\xfe\n")
-    assert_refused(tmp_path, tmp_path / "factors.csv", "an intact file; got the error")
-
-
-PNG = good.photo(DISCS[0])
-FILES = {
-    "empty": (b"", "a PNG or JPEG image; got the error"),
-    "text": (b"no image", "a PNG or JPEG image; got the error"),
-    "cut": (PNG[: len(PNG) // 2], "a PNG or JPEG image; got the error"),
-    "GIF": (good.photo(GREY[0], "GIF"), "a PNG or JPEG image; got the error"),
-    "16 bits": (
-        good.photo(GREY[0].astype(np.uint16)),
-        "8 bits a channel; got the mode",
-    ),
-    "bomb": (
-        PNG[:16] + (30_000).to_bytes(4, "big") * 2 + PNG[24:],
-        "a PNG or JPEG image; got the error|at most 67,108,864 pixels; got 30000×30000",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", FILES)
-def test_bad_images_are_named(tmp_path, case):
-    content, message = FILES[case]
-    folder_of(tmp_path)
-    (tmp_path / "3.png").write_bytes(content)
-    assert_refused(tmp_path, tmp_path / "3.png", message)
-
-
-def test_an_image_of_too_many_pixels_is_never_expanded(tmp_path):
-    flat = Image.new("1", (8193, 8192))
-    flat.save(tmp_path / "a.png")
-    assert (tmp_path / "a.png").stat().st_size < 20_000
-    words = "at most 67,108,864 pixels; got 8192×8193"
-    assert_refused(tmp_path, tmp_path / "a.png", words)
-
-
-def test_a_file_of_too_many_bytes_is_not_read(tmp_path, monkeypatch):
-    folder_of(tmp_path)
-    monkeypatch.setattr(photos, "_MOST_BYTES", 100)
-    assert_refused(tmp_path, tmp_path / "0.png", "expected at most 100 bytes; got")
-
-
 def test_more_pixels_than_memory_are_refused(tmp_path, monkeypatch):
     folder_of(tmp_path)
     monkeypatch.setattr(images, "_MOST_BYTES", 6 * 20 * 30 * 3 - 1)
@@ -172,9 +94,10 @@ def test_more_pixels_than_memory_are_refused(tmp_path, monkeypatch):
 
 
 def test_absent_empty_and_other_places_are_named(tmp_path):
-    words = "expected a folder of PNG or JPEG images, or an .npz"
+    words = "expected a folder of PNG or JPEG images, an .npz or an .npy"
     assert_refused(tmp_path / "none", tmp_path / "none", words)
-    assert_refused(tmp_path, tmp_path, "1 to 1,000,000 files .png or .jpg; got 0")
+    words = "1 to 1,000,000 files .png or .jpg, in it or in sub-folders; got an empty"
+    assert_refused(tmp_path, tmp_path, words)
     path = tmp_path / "no.npz"
     assert_refused(path, path, "expected a file; got none")
 
@@ -200,6 +123,8 @@ def test_factors_of_an_npz_are_ranks_and_may_have_names(tmp_path):
 
 
 TWO = np.arange(12).reshape(6, 2)
+
+
 ARRAYS = {
     "names": ({"x": DISCS}, r"expected arrays images; got \['x'\]"),
     "flat": ({"images": DISCS.reshape(6, -1)}, r"C 1 or 3; got \[6, 1800\]"),
@@ -210,7 +135,11 @@ ARRAYS = {
     "one row": ({"images": DISCS, "factors": TWO[0]}, r"factors \[6, F\]; got \[2\]"),
     "fewer": ({"images": DISCS, "factors": TWO[:5]}, r"factors \[6, F\]; got \[5, 2\]"),
     "no columns": ({"images": DISCS, "factors": TWO[:, :0]}, r"got \[6, 0\]"),
-    "constant": ({"images": DISCS, "factors": TWO * 0}, "values of factor_0; got 1"),
+    "channels first": ({"images": DISCS.transpose(0, 3, 1, 2)}, r"\[6, 3, 20, 30\]"),
+    "name twice": (
+        {"images": DISCS, "factors": TWO, "factor_names": np.array(["a", "a"])},
+        "all different; got a twice",
+    ),
     "NaN": ({"images": DISCS, "factors": TWO * np.nan}, "finite values of factor_0"),
     "complex": (
         {"images": DISCS, "factors": TWO * 1j},
@@ -233,3 +162,138 @@ def test_bad_arrays_are_named(tmp_path, case):
 def test_an_npz_is_not_made_larger(tmp_path):
     path = npz_of(tmp_path / "a.npz", images=DISCS)
     assert_refused(path, path, "32×32 pixels or more; got 20×30", side=32)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_rows_asked_for_come_in_the_order_asked_for(tmp_path, save, order):
+    path = tmp_path / "A.NPZ"
+    with path.open("wb") as file:
+        save(file, images=np.asarray(DISCS, order=order), factors=TWO)
+    asked = np.array([5, 0, 0, 3])
+    found = images.load(str(path), choose=lambda size: asked)
+    np.testing.assert_array_equal(found.pixels, DISCS[asked].reshape(4, -1))
+    np.testing.assert_array_equal(found.factors, (TWO[asked] - [0, 1]) // 2)
+    folder_of(tmp_path / "own")
+    found = images.load(str(tmp_path / "own"), choose=lambda size: asked)
+    np.testing.assert_array_equal(found.pixels, DISCS[asked].reshape(4, -1))
+
+
+def test_an_npy_has_images_alone(tmp_path):
+    np.save(tmp_path / "a.npy", GREY)
+    found = images.load(str(tmp_path / "a.npy"), choose=lambda size: np.array([4]))
+    np.testing.assert_array_equal(found.pixels, GREY[4].reshape(1, -1))
+    assert found.factors.shape == (1, 0)
+
+
+def test_a_factor_may_have_one_value(tmp_path):
+    factors = np.stack([np.full(6, 3.5), np.arange(6)], axis=1)
+    path = npz_of(tmp_path / "a.npz", images=DISCS, factors=factors)
+    np.testing.assert_array_equal(images.load(str(path)).factors[:, 0], np.zeros(6))
+    folder_of(tmp_path / "own", table=TABLE.replace(",b", ",a"))
+    found = images.load(str(tmp_path / "own"))
+    np.testing.assert_array_equal(found.factors.T, [[0, 1, 2] * 2, [0] * 6])
+
+
+def test_one_factor_may_be_a_row_and_texts_may_be_bytes(tmp_path):
+    names = np.array([b"hue"])
+    texts = np.array([b"b", b"a", b"b", b"c", b"a", b"a"])
+    path = npz_of(tmp_path / "a.npz", images=DISCS, factors=texts, factor_names=names)
+    found = images.load(str(path))
+    np.testing.assert_array_equal(found.factors[:, 0], [1, 0, 1, 2, 0, 0])
+    assert found.factor_names == ("hue",)
+
+
+SYSTEM = (
+    *(".DS_Store", "Thumbs.db", "._0.png", ".hidden.png", "desktop.ini", "README.txt"),
+    *("__MACOSX/0.png", ".ipynb_checkpoints/0-checkpoint.png", "@eaDir/0.png/a.jpg"),
+)
+
+
+@pytest.mark.parametrize("inside", ["", "a/"])
+def test_files_of_systems_and_hidden_ones_are_no_images(tmp_path, inside):
+    (tmp_path / inside).mkdir(exist_ok=True)
+    folder_of(tmp_path / inside)
+    for name in SYSTEM:
+        path = tmp_path / inside / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"no image")
+    found = images.load(str(tmp_path))
+    np.testing.assert_array_equal(found.pixels, DISCS.reshape(6, -1))
+
+
+def classed(place):
+    """Images in sub-folders, at some depth, and one without any."""
+    names = ("dog/x/1.png", "dog/0.JPG", "10/1.png", "9/1.jpeg", "9/a/b/c.PNG", "a.txt")
+    for i, name in enumerate(names):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(good.photo(np.full((8, 8), 40 * i, np.uint8)))
+    (place / "empty").mkdir()
+    return place
+
+
+def test_sub_folders_are_classes_in_the_order_of_their_names(tmp_path):
+    found = images.load(str(classed(tmp_path)))
+    assert (found.factor_names, found.class_names) == (("class",), ("10", "9", "dog"))
+    np.testing.assert_array_equal(found.factors[:, 0], [0, 1, 1, 2, 2])
+    np.testing.assert_allclose(found.pixels[:, 0], [80, 120, 160, 40, 0], atol=1)
+
+
+def test_a_table_adds_factors_to_the_sub_folders_or_replaces_them(tmp_path):
+    rows = [
+        "10/1.png,a",
+        "9\\1.jpeg,b",
+        "./9/a/b/c.PNG,a",
+        "dog/0.JPG,a",
+        "dog/x/1.png,b",
+    ]
+    table = classed(tmp_path) / "factors.csv"
+    table.write_text("\n".join(["file,hue", *rows]))
+    found = images.load(str(tmp_path))
+    assert (found.factor_names, found.class_names) == (("class", "hue"), ())
+    np.testing.assert_array_equal(
+        found.factors, [[0, 0], [1, 1], [1, 0], [2, 0], [2, 1]]
+    )
+    table.write_text("\n".join(["file,class", *rows]))
+    found = images.load(str(tmp_path))
+    assert found.factor_names == ("class",)
+    np.testing.assert_array_equal(found.factors[:, 0], [0, 1, 0, 0, 1])
+
+
+def test_images_beside_sub_folders_are_all_and_the_rest_is_told(tmp_path):
+    folder_of(classed(tmp_path))
+    lines = []
+    found = images.load(str(tmp_path), tell=lines.append)
+    assert found.factors.shape == (6, 0)
+    (line,) = lines
+    assert "images in sub-folders, such as " in line
+    assert line.endswith(" are left out")
+
+
+def test_a_folder_without_images_is_told_by_what_it_has(tmp_path):
+    (tmp_path / "a").mkdir()
+    assert_refused(tmp_path, tmp_path, "got no file that is not hidden")
+    (tmp_path / "a" / "x.gif").write_bytes(b"")
+    (tmp_path / "b.bmp").write_bytes(b"")
+    assert_refused(tmp_path, tmp_path, "sub-folders; got 2 others, such as a/x.gif")
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+    folder_of(tmp_path / "far")
+    (tmp_path / "own" / "a").mkdir(parents=True)
+    (tmp_path / "own" / "b").symlink_to(tmp_path / "far")
+    (tmp_path / "own" / "a" / "up").symlink_to(tmp_path / "own")
+    found = images.load(str(tmp_path / "own"))
+    np.testing.assert_array_equal(found.pixels, DISCS.reshape(6, -1))
+    lost = tmp_path / "far" / "9.png"
+    lost.symlink_to(tmp_path / "nothing")
+    assert_refused(tmp_path / "far", lost, "expected a file; got a link to nothing")
+
+
+def test_pictures_of_other_kinds_are_told(tmp_path):
+    folder_of(tmp_path)
+    for i in range(3):
+        (tmp_path / f"{i}.webp").write_bytes(good.photo(DISCS[i], "WEBP"))
+    lines = []
+    assert len(images.load(str(tmp_path), tell=lines.append).pixels) == 6
+    assert lines == ["  3 pictures of other kinds, such as 0.webp, are left out"]

@@ -62,11 +62,39 @@ def test_classes_are_ranks_and_texts_of_numbers_are_numbers():
     np.testing.assert_array_equal(found.T, [[1, 0, 1], [2, 1, 0], [2, 0, 1]])
 
 
+def test_a_column_of_one_value_has_one_class():
+    found = classes.ranked([np.full(3, 7.5), np.array(["a"] * 3)], "ab")
+    np.testing.assert_array_equal(found, np.zeros((3, 2)))
+
+
+def test_negative_labels_and_labels_with_gaps_are_ranks():
+    found = classes.ranked([np.array([-5, 100, -5, 7])], "a")
+    np.testing.assert_array_equal(found[:, 0], [0, 2, 0, 1])
+
+
+def test_whole_numbers_that_float64_takes_for_the_same_are_two_classes():
+    texts = np.array(["9007199254740993", "9007199254740992"])
+    np.testing.assert_array_equal(classes.ranked([texts], "a")[:, 0], [1, 0])
+
+
+def test_images_are_gathered_in_the_order_asked_for():
+    images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), np.uint8)
+
+    def read(increasing):
+        assert (np.diff(increasing) >= 0).all()
+        yield from np.split(images[increasing], [2, 3])
+
+    places = raster.wanted(lambda size: np.array([7, -9, 3, 3, 8]), 9)
+    np.testing.assert_array_equal(places, [7, 0, 3, 3, 8])
+    options = {"tell": raster.nothing, "shape": (4, 4, 3)}
+    found = raster.gathered(read, places, average=False, **options)
+    np.testing.assert_array_equal(found, images[places].reshape(5, -1))
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (np.zeros(3), "expected 2 to 1,000 values of hue; got 1"),
-        (np.arange(1001), "expected 2 to 1,000 values of hue; got 1,001"),
+        (np.arange(1001), "expected at most 1,000 values of hue; got 1,001"),
         (np.array([0.0, np.nan, 1.0]), "expected finite values of hue; got nan"),
         (np.array(["0", "inf"]), "expected finite values of hue; got inf"),
     ],

@@ -63,10 +63,22 @@ def test_one_set_will_do_and_a_part_of_it(tmp_path):
 def test_a_part_of_both_sets_is_read_across_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(small_norb, "_BLOCK", 8)
     write(tmp_path)
-    places = np.array([1, 7, 8, 29, 30, 36])
-    found = small_norb.load(str(tmp_path), source="file", choose=lambda size: places)
     both = np.concatenate([left(TRAINING), left(TESTING)])
-    np.testing.assert_array_equal(found.pixels, both[places])
+    order = np.array([*range(30), *range(7)])
+    for places in ([1, 7, 8, 29, 30, 36], [36, 2, 30, 2]):
+        found = small_norb.load(
+            str(tmp_path), source="file", choose=lambda _, p=places: np.array(p)
+        )
+        np.testing.assert_array_equal(found.pixels, both[places])
+        np.testing.assert_array_equal(found.factors[:, 0], order[places] % 5)
+
+
+def test_a_part_of_one_lighting_is_read(tmp_path):
+    info = TRAINING["info"].copy()
+    info[:, 3] = 2
+    write(tmp_path, good.norb_files(training=TRAINING | {"info": info}, testing=None))
+    found = small_norb.load(str(tmp_path), source="file")
+    np.testing.assert_array_equal(found.factors[:, 3], np.full(30, 2))
 
 
 def head(*numbers):

@@ -1,0 +1,159 @@
+"""Cars3D: 183 cars, drawn from 24 azimuths and 4 elevations, 17,568 images in colour.
+
+The images of 128 × 128 pixels are averaged down to 64 × 64. They are read from a MATLAB
+file of each car, with an array `im` uint8 [128, 128, 3, 24, 4], in a folder or in the
+archive that is published, `nips2015-analogy-data.tar.gz`, which is not unpacked; what
+else is in it is left out.
+
+Source: Reed, Zhang, Zhang & Lee 2015, "Deep visual analogy-making", NeurIPS 28,
+www.scottreed.info/files/nips2015-analogy-data.tar.gz; as a set with factors, Locatello
+et al. 2019, arXiv:1811.12359, App. H.
+"""
+
+import gzip
+import io
+import math
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from decomp.datasets import download, matlab, npz, photos, raster
+from decomp.datasets.raster import Choose, Images, Tell
+
+FACTOR_NAMES = ("elevation", "azimuth", "object_type")
+FACTOR_SIZES = (4, 24, 183)
+SIDE = 64
+NUM_IMAGES = math.prod(FACTOR_SIZES)
+_SHAPE = (128, 128, 3, 24, 4)  # of the images of a car
+_EACH = 24 * 4  # images of a car, the elevation fastest
+_MOST_BYTES = 2**24  # of a car's file
+_BLOCK = 512  # bytes of a block of an archive
+_SKIPPED = 2**20  # bytes read at once of what is left out
+_EMPTY = (*(tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE), tarfile.FIFOTYPE)
+_PLACES = ("data/cars", "cars", "")  # of the files in a folder, the first that is there
+
+
+def load(
+    path: str,
+    *,
+    source: str = "file",
+    side: int = SIDE,
+    choose: Choose = raster.everything,
+    tell: Tell = raster.nothing,
+) -> Images:
+    """Loads the data set or a part of it.
+
+    Args:
+        path: The archive, or the folder of the MATLAB files.
+        source: "file".
+        side: Pixels that the images are averaged down to, at most 128.
+        choose: Takes how many images there are and returns the places of those wanted.
+        tell: Is told what takes long.
+
+    Returns:
+        Images of the first car, then of the second: the cars in the order of their
+        names, whose place is their class, then azimuths, elevations fastest.
+
+    Raises:
+        ValueError: In one line that begins with the path.
+    """
+    download.check_source(source, "file")
+    place = Path(path).expanduser()
+    cars = _cars(place)
+    places = raster.wanted(choose, len(cars) * _EACH)
+    told, done = raster.progress(tell, len(places)), 0
+    with npz.naming(place):
+        pixels = np.empty((len(places), side * side * 3), np.uint8)
+    for name, content in _contents(place, lambda name: name in cars):
+        inside = np.flatnonzero(places // _EACH == cars[name])
+        if len(inside):
+            with npz.naming(f"{place}, {name!r}"):
+                images = matlab.array(content, "im", shape=_SHAPE)
+                images = images.transpose(3, 4, 0, 1, 2).reshape(_EACH, *_SHAPE[:3])
+                found = raster.smaller(images[places[inside] % _EACH], side=side)
+            pixels[inside] = found.reshape(len(inside), -1)
+            done += len(inside)
+            told(done)
+    car, view = np.divmod(places, _EACH)
+    azimuth, elevation = np.divmod(view, FACTOR_SIZES[0])
+    classes = np.stack([elevation, azimuth, car], axis=1).astype(np.uint8)
+    return Images(pixels, classes, (side, side, 3), FACTOR_NAMES)
+
+
+def _cars(path: Path) -> dict[str, int]:
+    """The files of the cars with their places in the order of their names."""
+    names: list[str] = []
+    for _ in _contents(path, lambda name: bool(names.append(name))):
+        pass
+    cars = sorted(name for name in names if _is_car(name, archive=path.is_file()))
+    most = FACTOR_SIZES[-1]
+    if not 0 < len(cars) <= most or len(set(cars)) < len(cars):
+        raise ValueError(
+            f"{path}: expected 1 to {most} files cars/*.mat, all different; "
+            f"got {len(cars)}."
+        )
+    return {name: place for place, name in enumerate(cars)}
+
+
+def _is_car(name: str, *, archive: bool) -> bool:
+    path = PurePosixPath(name)
+    inside = path.parent.name == "cars" or not archive
+    return inside and path.suffix.lower() == ".mat" and not photos.is_hidden(path.name)
+
+
+def _contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the files of a folder or an archive that are wanted."""
+    with npz.naming(path):
+        if path.is_dir():
+            folder = next(path / name for name in _PLACES if (path / name).is_dir())
+            for file in sorted(folder.iterdir()):
+                if file.is_file() and wanted(file.name):
+                    with file.open("rb") as opened:
+                        yield file.name, _exactly(opened, file.stat().st_size)
+        elif path.is_file():
+            with path.open("rb") as raw:
+                zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+                file = gzip.GzipFile(fileobj=raw) if zipped else raw
+                yield from _of_archive(file, wanted)
+        else:
+            raise ValueError(
+                "expected nips2015-analogy-data.tar.gz or its folder; got none"
+            )
+
+
+def _of_archive(
+    file: io.BufferedIOBase, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, bytes]]:
+    """Reads an archive from end to end; what is not wanted is not kept."""
+    while any(head := file.read(_BLOCK)):
+        entry = tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+        size = 0 if entry.type in _EMPTY else entry.size
+        if size < 0:
+            raise ValueError(f"expected sizes of 0 and above; got {size:,}")
+        padding = -size % _BLOCK
+        if entry.isreg() and wanted(entry.name):
+            yield entry.name, _exactly(file, size)
+            size = 0
+        _skip(file, size + padding)
+    file.read(_SKIPPED)  # at the end gzip compares the checksum
+
+
+def _exactly(file: io.BufferedIOBase, size: int) -> bytes:
+    if size > _MOST_BYTES:
+        raise ValueError(
+            f"expected {_MOST_BYTES:,} bytes of a car at most; got {size:,}"
+        )
+    data = file.read(size)
+    if len(data) != size:
+        raise ValueError(f"expected {size:,} bytes more; the data end early")
+    return data
+
+
+def _skip(file: io.BufferedIOBase, size: int) -> None:
+    while size > 0:
+        found = len(file.read(min(size, _SKIPPED)))
+        if not found:
+            raise ValueError(f"expected {size:,} bytes more; the data end early")
+        size -= found

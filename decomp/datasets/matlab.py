@@ -1,0 +1,90 @@
+"""Arrays of bytes in MATLAB files that nobody vouches for, as MATLAB 5 to 7 write them.
+
+A file is a header of 128 bytes and then elements, each a type, a size and that many
+bytes, padded to eight. A matrix is an element that holds others: its flags, its
+extents, its name and its values, column by column; a compressed one is expanded no
+further than the array that is asked for can need. MATLAB 7.3 writes HDF5 instead.
+
+Source: MAT-File Format, The MathWorks, R2015b, ch. 1.
+"""
+
+import math
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+_HEADER = 128  # bytes
+_ORDERS = {b"IM": "<", b"MI": ">"}  # by the last bytes of the header
+_BYTES, _INTEGERS, _MATRIX, _COMPRESSED = 2, 5, 14, 15  # types of elements
+_CLASS = 9  # of matrices of uint8
+_SPARE = 2**12  # bytes of a matrix besides its values, at most
+
+Element = tuple[int, bytes]  # type and content
+
+
+def array(content: bytes, name: str, *, shape: tuple[int, ...]) -> np.ndarray:
+    """The array of a name.
+
+    Args:
+        content: The bytes of the file.
+        name: Of the variable.
+        shape: That it has to have.
+
+    Returns:
+        uint8 of the shape, in the order of MATLAB, the first axis fastest.
+
+    Raises:
+        ValueError: If there is none, or it is not of bytes or has another shape.
+    """
+    order = _ORDERS.get(content[_HEADER - 2 : _HEADER])
+    if order is None or content.startswith(b"MATLAB 7.3"):
+        raise ValueError("expected a file of MATLAB 5 to 7")
+    most = math.prod(shape) + _SPARE
+    for kind, data in _elements(content[_HEADER:], order):
+        if kind == _COMPRESSED:
+            expanded = zlib.decompressobj().decompress(data, most)
+            kind, data = next(_elements(expanded, order), (0, b""))
+        if kind == _MATRIX:
+            found = _matrix(data, order, name, shape)
+            if found is not None:
+                return found
+    raise ValueError(f"expected an array {name}; got none")
+
+
+def _matrix(
+    data: bytes, order: str, name: str, shape: tuple[int, ...]
+) -> np.ndarray | None:
+    """The values of a matrix, or None for one of another name."""
+    parts = _elements(data, order)
+    try:
+        (_, flags), (kind, extents), (_, text) = (next(parts) for _ in range(3))
+    except StopIteration:
+        return None
+    if text != name.encode():
+        return None
+    found = ()
+    if kind == _INTEGERS and len(extents) % 4 == 0:
+        found = tuple(np.frombuffer(extents, f"{order}i4").tolist())
+    number = int(np.frombuffer(flags[:4], f"{order}u4")[0]) & 0xFF if flags else 0
+    kind, values = next(parts, (0, b""))
+    if found != shape or (number, kind) != (_CLASS, _BYTES):
+        raise ValueError(
+            f"expected {name} uint8 {list(shape)}; got class {number} {list(found)}"
+        )
+    if len(values) != math.prod(shape):
+        raise ValueError(f"expected {math.prod(shape):,} bytes of {name}; got fewer")
+    return np.frombuffer(values, np.uint8).reshape(shape, order="F")
+
+
+def _elements(data: bytes, order: str) -> Iterator[Element]:
+    """The elements of a file or of a matrix; the last may end early."""
+    place, view = 0, memoryview(data)
+    while place + 8 <= len(data):
+        kind, size = np.frombuffer(view[place : place + 8], f"{order}u4").tolist()
+        if kind >> 16:  # a small element has its size beside its type
+            yield kind & 0xFFFF, bytes(view[place + 4 : place + 4 + (kind >> 16)])
+            place += 8
+            continue
+        yield kind, bytes(view[place + 8 : place + 8 + size])
+        place += 8 + size + (0 if kind == _COMPRESSED else -size % 8)
