@@ -10,7 +10,8 @@ FOLDERS = ("decomp", "experiments", "configs", "tests")
 # From the ground up; what stands on one line may not import each other. Files of the
 # packages below a `.*` may.
 FLOORS = [
-    {"decomp.numerics", "decomp.estimate"},
+    {"decomp.numerics"},
+    {"decomp.estimate"},
     {"decomp.distributions.*"},
     {"decomp.aggregate", "decomp.divergences.*", "decomp.priors", "decomp.minibatch"}
     | {"decomp.metrics.*", "decomp.networks.*", "decomp.datasets.*"},
@@ -149,10 +150,10 @@ def test_configs_import_configs_only():
             )
 
 
-def test_no_file_has_more_than_250_lines():
+def test_no_file_has_more_than_500_lines():
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*.py"):
-            assert len(path.read_text().splitlines()) <= 250, path
+            assert len(path.read_text().splitlines()) <= 500, path
 
 
 def public(body):

@@ -19,6 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from decomp import numerics
+
 _STEPS = 255  # levels of a channel
 Words = TypeVar("Words", np.ndarray, jax.Array)
 
@@ -57,8 +59,9 @@ def coloured(white: jax.Array, colours: jax.Array) -> jax.Array:
     Returns:
         float32 `[..., 3 S]`, the channels of a pixel beside each other.
     """
+    white, colours = numerics.floats(white, colours)
     chex.assert_axis_dimension(colours, -1, 3)
-    levels = (colours.astype(jnp.float32) + _STEPS) / (2 * _STEPS)
+    levels = (colours + _STEPS) / (2 * _STEPS)
     pixels = white[..., :, None] * levels[..., None, :]
     pixels = jnp.minimum(pixels, 1)  # quotients may be rounded upwards
     return pixels.reshape(*white.shape[:-1], 3 * white.shape[-1])
@@ -75,6 +78,7 @@ def noisy(white: jax.Array, names: jax.Array) -> jax.Array:
         float32 `[..., 3 S]`, the channels of a pixel beside each other; noise has the
         levels 0, 1/255 … 1.
     """
+    (white,), names = numerics.floats(white), jnp.asarray(names)
     chex.assert_axis_dimension(names, -1, 4)
     low, second, third, high = (
         names[..., i, None].astype(jnp.uint32) for i in range(4)

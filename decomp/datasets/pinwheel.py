@@ -45,7 +45,7 @@ def sample(
     arms = jnp.repeat(
         jnp.arange(num_arms, dtype=jnp.int32), num_points // num_arms
     )  # [N]
-    noise = jax.random.normal(key, (2, num_points))
+    noise = jax.random.normal(key, (2, num_points), jnp.float32)
     radius = 1 + radial_std * noise[0]  # [N]
     across = tangential_std * noise[1]
     angle = 2 * jnp.pi * arms / num_arms + rate * jnp.exp(radius)
