@@ -25,12 +25,23 @@ def use_cores() -> int:
     return cores
 
 
+def use_float32() -> None:
+    """Computes in float32, and says so if `$JAX_ENABLE_X64` asks for something else.
+
+    Published tables are in float32; they do not depend on that variable.
+    """
+    if jax.config.jax_enable_x64:
+        jax.config.update("jax_enable_x64", False)
+        print("JAX_ENABLE_X64 is left aside: computed in float32.", file=sys.stderr)
+
+
 def check_platform() -> None:
-    """Starts JAX on the platform that it is told to take.
+    """Starts JAX in float32 on the platform that it is told to take.
 
     Raises:
         ValueError: In one line, if that is not here, saying what is.
     """
+    use_float32()
     try:
         jax.devices()
         return

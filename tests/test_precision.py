@@ -108,7 +108,7 @@ def test_numpy_lists_and_half_precision_are_computed_in_float32(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_under_x64_float32_stays_float32_and_jit_vmap_and_grad_take_a_mixture(name):
+def test_under_x64_float32_stays_so_and_jit_vmap_and_grad_take_a_mixture(name):
     function, *arguments = CASES[name]
 
     def total(*arguments):
@@ -116,7 +116,8 @@ def test_under_x64_float32_stays_float32_and_jit_vmap_and_grad_take_a_mixture(na
         return sum(jnp.sum(leaf) for leaf in leaves if leaf.dtype.kind == "f")
 
     with jax.enable_x64(True):
-        assert precisions(function, *cast(arguments, float32)) <= {"float32"}
+        with jax.numpy_dtype_promotion("strict"):
+            assert precisions(function, *cast(arguments, float32)) <= {"float32"}
         if not arguments:
             return
         gradient = jax.vmap(jax.grad(total, tuple(range(len(arguments)))))

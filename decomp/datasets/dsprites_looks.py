@@ -78,16 +78,17 @@ def noisy(white: jax.Array, names: jax.Array) -> jax.Array:
         float32 `[..., 3 S]`, the channels of a pixel beside each other; noise has the
         levels 0, 1/255 … 1.
     """
-    (white,), names = numerics.floats(white), jnp.asarray(names)
+    names = jnp.asarray(names)
     chex.assert_axis_dimension(names, -1, 4)
     low, second, third, high = (
         names[..., i, None].astype(jnp.uint32) for i in range(4)
     )
     name = low | (second << 8) | (third << 16) | (high << 24)  # [..., 1]
-    pixel = _mixed(jnp.arange(1, white.shape[-1] + 1, dtype=jnp.uint32))
+    pixel = _mixed(jnp.arange(1, np.shape(white)[-1] + 1, dtype=jnp.uint32))
     words = _mixed(name ^ pixel.reshape((1,) * (name.ndim - 1) + pixel.shape))
     channels = jnp.stack([(words >> shift) & 255 for shift in (0, 8, 16)], axis=-1)
-    noise = channels.astype(jnp.float32) / _STEPS  # [..., S, 3]
+    white, noise = numerics.floats(white, channels)
+    noise = noise / _STEPS  # [..., S, 3]
     white = white[..., None]
     pixels = jnp.minimum(white + (1 - white) * noise, 1)  # of rounded quotients
     return pixels.reshape(*white.shape[:-2], -1)

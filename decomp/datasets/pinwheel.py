@@ -48,7 +48,7 @@ def sample(
     noise = jax.random.normal(key, (2, num_points), jnp.float32)
     radius = 1 + radial_std * noise[0]  # [N]
     across = tangential_std * noise[1]
-    angle = 2 * jnp.pi * arms / num_arms + rate * jnp.exp(radius)
+    angle = 2 * jnp.pi * arms.astype(jnp.float32) / num_arms + rate * jnp.exp(radius)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     points = jnp.stack(
         [radius * cos + across * sin, across * cos - radius * sin], axis=-1

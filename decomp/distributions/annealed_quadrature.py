@@ -133,7 +133,8 @@ def _ticks(
         raise ValueError(f"expected an odd points_per_axis of at least 3; got {count}.")
     (exponent,) = numerics.floats(beta)
     point = jax.ShapeDtypeStruct((dims,), exponent.dtype)
-    dtype = jnp.result_type(exponent, jax.eval_shape(log_prob, point))
+    found = jax.eval_shape(log_prob, point)
+    dtype = max(point.dtype, found.dtype, key=lambda dtype: dtype.itemsize)
     return jnp.linspace(low, high, count, dtype=dtype)
 
 

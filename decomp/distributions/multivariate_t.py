@@ -119,7 +119,7 @@ def log_constant(w: jax.Array, dims: int) -> jax.Array:
     """
     (w,) = numerics.floats(w)
     odd = dims % 2
-    steps = odd + 2 * jnp.arange(dims // 2)
+    steps = odd + 2 * jnp.arange(dims // 2, dtype=w.dtype)
     whole = jnp.sum(jnp.log1p(jnp.multiply.outer(w, steps)), axis=-1)
     return whole + _log_half_step(w) if odd else whole
 
@@ -158,9 +158,10 @@ def _log_half_step(w: jax.Array) -> jax.Array:
     The recurrence carries Γ(a + ½)/Γ(a) from a = ½ν to a + n, where the series in
     v = 1/(2a + 2n) has converged to 1e-13.
     """
-    climb = 1.0 + 2.0 * jnp.multiply.outer(w, jnp.arange(RECURRENCE_STEPS))
-    steps = jnp.sum(jnp.log1p(jnp.expand_dims(w, -1) / climb), axis=-1)
+    steps = jnp.arange(RECURRENCE_STEPS, dtype=w.dtype)
+    climb = 1.0 + 2.0 * jnp.multiply.outer(w, steps)
+    climbed = jnp.sum(jnp.log1p(jnp.expand_dims(w, -1) / climb), axis=-1)
     v = w / (1.0 + 2 * RECURRENCE_STEPS * w)
     s = v * v
     series = -1 / 4 + s * (1 / 24 + s * (-1 / 20 + s * (17 / 112 - s * (31 / 36))))
-    return v * series + 0.5 * jnp.log1p(2 * RECURRENCE_STEPS * w) - steps
+    return v * series + 0.5 * jnp.log1p(2 * RECURRENCE_STEPS * w) - climbed
