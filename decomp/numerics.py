@@ -141,7 +141,7 @@ def _is_leaf(x: Any) -> bool:
 
 def _array(x: Any) -> jax.Array | np.ndarray:
     """As an array of its own dtype, of real numbers."""
-    if isinstance(x, int | float | list | tuple):
+    if isinstance(x, int | float | list | tuple) or hasattr(x, "__jax_array__"):
         x = jnp.asarray(x * 1.0 if isinstance(x, int | float) else x)
     elif np.ma.isMaskedArray(x):
         raise TypeError("expected real numbers; got a masked array.")

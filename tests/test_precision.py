@@ -11,7 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special, stats
 
+from decomp import aggregate
+from decomp.distributions import bernoulli, gaussian
+from decomp.distributions.bernoulli import Bernoulli
+from decomp.distributions.gaussian import Gaussian
 from tests.calls_of_estimates import CASES
 
 ARRAYS_ONLY = {  # of a batch for a network, examples x or a tree of parameters
@@ -151,3 +156,24 @@ def test_values_and_draws_are_the_same_under_x64_and_from_numpy(name):
     for other in others:
         for a, b in zip(*map(jax.tree.leaves, (expected, other)), strict=True):
             np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-6)
+
+
+def test_bytes_do_not_wrap_and_sums_are_not_rounded_to_half_precision():
+    rng = np.random.default_rng(0)
+    loc, z = np.array([3, 200], np.uint8), np.array([1, 100], np.uint8)
+    found = gaussian.log_prob(Gaussian(loc, np.array([1, 2], np.uint8)), z)
+    exact = stats.norm.logpdf([1.0, 100.0], [3.0, 200.0], [1.0, 2.0]).sum()
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    logits = jnp.asarray(rng.normal(size=4096), jnp.bfloat16)
+    x = rng.integers(0, 2, 4096)
+    wide = np.asarray(logits, np.float64)
+    exact = np.sum(x * wide - np.logaddexp(0, wide))
+    for brought in (logits, np.asarray(logits)):
+        found = bernoulli.log_prob(Bernoulli(brought), x)
+        np.testing.assert_allclose(found, exact, rtol=1e-6)
+    means = jnp.asarray(rng.normal(size=(500, 2)), jnp.bfloat16)
+    scales = jnp.full((500, 2), 0.3, jnp.float16)
+    wide = stats.norm.logpdf(0.2, *(np.asarray(x, np.float64) for x in (means, scales)))
+    exact = special.logsumexp(wide.sum(1)) - np.log(500)
+    found = aggregate.log_prob(Gaussian(means, scales), np.full(2, 0.2))
+    np.testing.assert_allclose(found, exact, rtol=1e-6)

@@ -45,6 +45,9 @@ def sample(
     arms = jnp.repeat(
         jnp.arange(num_arms, dtype=jnp.int32), num_points // num_arms
     )  # [N]
+    radial_std, tangential_std, rate = (
+        jnp.asarray(x, jnp.float32) for x in (radial_std, tangential_std, rate)
+    )
     noise = jax.random.normal(key, (2, num_points), jnp.float32)
     radius = 1 + radial_std * noise[0]  # [N]
     across = tangential_std * noise[1]

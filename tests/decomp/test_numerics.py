@@ -94,3 +94,23 @@ def test_what_is_no_real_number_is_refused_in_a_line(wrong):
 def test_a_masked_array_is_refused_and_not_unmasked():
     with pytest.raises(TypeError, match="masked"):
         numerics.floats(np.ma.masked_less([1.0, 2.0], 1.5))
+
+
+def test_arrays_of_other_libraries_are_taken_by_either_protocol():
+    class OfNumpy:
+        def __array__(self, dtype=None, copy=None):
+            return np.array([0.5, 2.0], dtype)
+
+    class OfJax:
+        def __init__(self, value):
+            self.value = value
+
+        def __jax_array__(self):
+            return self.value
+
+    @jax.jit
+    def doubled(x):
+        a, b = numerics.floats(OfJax(x), OfNumpy())
+        return a + b
+
+    np.testing.assert_array_equal(doubled(jnp.array([1, 2])), [1.5, 4.0])
