@@ -37,4 +37,8 @@ Functions take one example, and `jax.vmap` makes it a batch, unless the object i
 as q(z) is. Every logarithm is natural: all values are in nats, summed over an example's
 dimensions and never averaged over them. What is sampled comes with its standard error,
 as `estimate.Estimate`.
+
+Arrays may be NumPy's, or whatever `np.asarray` takes; JAX arrays come back. They are
+computed and returned in float32, those of half precision and whole numbers too, and in
+float64 if one of them is of float64 under `jax_enable_x64`: see `numerics.floats`.
 """

@@ -25,6 +25,7 @@ def log_prob(q: Gaussian, z: jax.Array) -> jax.Array:
         `[]`, nats. Distances are taken as (z − μ_n)/σ_n, not as expanded squares, so
         scales of 1e-6 keep float32 precision.
     """
+    q, z = numerics.floats(q, z)
     return numerics.log_mean_exp(jax.vmap(gaussian.log_prob, (0, None))(q, z))
 
 
@@ -38,6 +39,7 @@ def log_prob_dims(q: Gaussian, z: jax.Array) -> jax.Array:
     Returns:
         `[D]`, nats.
     """
+    q, z = numerics.floats(q, z)
     log_qz_x = jax.vmap(gaussian.log_prob_dims, (0, None))(q, z)  # [N, D]
     return numerics.log_mean_exp(log_qz_x)
 
@@ -53,6 +55,7 @@ def log_prob_many(q: Gaussian, points: jax.Array, *, block: int = 256) -> jax.Ar
     Returns:
         `[S]`, nats.
     """
+    q, points = numerics.floats(q, points)
     return jax.lax.map(lambda z: log_prob(q, z), points, batch_size=block)
 
 
@@ -74,6 +77,7 @@ def log_densities(
     Returns:
         log q(z) `[S]` and log q(z_d) `[S, D]`, nats.
     """
+    q, z = numerics.floats(q, z)
     chex.assert_equal_shape([q.loc, q.scale])
     chex.assert_equal_shape_suffix([q.loc, z], 1)
     (size, dims), count = q.loc.shape, len(z)
@@ -106,8 +110,9 @@ def sample(key: jax.Array, q: Gaussian) -> jax.Array:
     Returns:
         `[D]`, reparameterised in the posterior that was drawn.
     """
+    (q,) = numerics.floats(q)
     index_key, noise_key = jax.random.split(key)
-    n = jax.random.randint(index_key, (), 0, q.loc.shape[0])
+    n = jax.random.randint(index_key, (), 0, q.loc.shape[0], jnp.int32)
     return gaussian.sample(noise_key, jax.tree.map(lambda leaf: leaf[n], q))
 
 
@@ -125,6 +130,7 @@ def entropy(
     Returns:
         Estimate in nats; unbiased, as log q(z) is exact in N.
     """
+    (q,) = numerics.floats(q)
 
     def term(s: jax.Array) -> jax.Array:
         return -log_prob(q, sample(jax.random.fold_in(key, s), q))

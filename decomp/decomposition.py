@@ -27,7 +27,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from decomp import aggregate, estimate
+from decomp import aggregate, estimate, numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.estimate import Estimate
@@ -74,8 +74,9 @@ def sampled(
         its sum with the total correlation has a meaning. `dimensions` is None without
         `log_pz_dims`.
     """
+    (q,) = numerics.floats(q)
     index_key, noise_key = jax.random.split(key)
-    n = jax.random.randint(index_key, (num_samples,), 0, len(q.loc))
+    n = jax.random.randint(index_key, (num_samples,), 0, len(q.loc), jnp.int32)
     drawn = jax.tree.map(lambda leaf: leaf[n], q)
     z = gaussian.sample(noise_key, drawn)  # [S, D]
     log_qz_x, log_prior = jax.vmap(gaussian.log_prob)(drawn, z), jax.vmap(log_pz)(z)
@@ -110,6 +111,7 @@ def mutual_information(
         Estimate in nats; unbiased, as log q(z) is exact in N. Each term, and so the
         estimate too, is at most log N.
     """
+    (q,) = numerics.floats(q)
 
     def term(q_n: Gaussian, z: jax.Array) -> jax.Array:
         return gaussian.log_prob(q_n, z) - aggregate.log_prob(q, z)
@@ -131,6 +133,7 @@ def total_correlation(
     Returns:
         Estimate in nats; unbiased, as q(z) and its marginals are exact in N.
     """
+    (q,) = numerics.floats(q)
 
     def term(q_n: Gaussian, z: jax.Array) -> jax.Array:
         del q_n
@@ -160,6 +163,7 @@ def dimension_wise_kl(
         Estimate in nats with leaves `[D]`; unbiased, as q(z_d) is exact in N. The sum
         of its values is the third part; the errors of the dimensions are dependent.
     """
+    (q,) = numerics.floats(q)
 
     def term(q_n: Gaussian, z: jax.Array) -> jax.Array:
         del q_n

@@ -7,6 +7,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
+
 
 class Estimate(NamedTuple):
     """The mean of independent terms, with the standard error of that mean."""
@@ -24,6 +26,7 @@ def from_samples(terms: jax.Array) -> Estimate:
     Returns:
         Estimate in the unit of `terms`; `value` is unbiased for E[term].
     """
+    (terms,) = numerics.floats(terms)
     chex.assert_rank(terms, 1)
     count = terms.shape[0]
     if count < 2:
@@ -41,6 +44,7 @@ def deviation(x: jax.Array, axis: int = 0) -> jax.Array:
     Returns:
         The unit of `x`; see `root_mean_square` for its range and its derivative at 0.
     """
+    (x,) = numerics.floats(x)
     count = x.shape[axis]
     shifted = x - jax.lax.index_in_dim(x, 0, axis)
     centred = shifted - jnp.mean(shifted, axis=axis, keepdims=True)
@@ -54,6 +58,7 @@ def root_mean_square(x: jax.Array, axis: int = 0) -> jax.Array:
     one data point. With the infinite derivative of √0 it would make NaN of every
     gradient that passes by, even of one that takes no interest in it.
     """
+    (x,) = numerics.floats(x)
     largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=axis, keepdims=True))
     unit = jnp.where(largest == 0, 1, largest)
     mean = jnp.mean((x / unit) ** 2, axis=axis)

@@ -39,7 +39,8 @@ def iwae(
     Returns:
         `[B]`, nats; biased downward for log p(x), less with every sample.
     """
-    posteriors = encode(x)
+    x = jax.tree.map(jnp.asarray, x)
+    (posteriors,) = numerics.floats(encode(x))
     keys = jax.random.split(key, num_samples)
     log_weights = jax.vmap(
         lambda key: _log_weights(key, posteriors, x, log_px_z, log_pz)
@@ -77,7 +78,8 @@ def log_likelihood(
         raise ValueError(
             f"a standard error needs num_samples of at least 2; got {num_samples}."
         )
-    posteriors = encode(x)
+    x = jax.tree.map(jnp.asarray, x)
+    (posteriors,) = numerics.floats(encode(x))
     log_weights = jax.lax.map(
         lambda k: _log_weights(
             jax.random.fold_in(key, k), posteriors, x, log_px_z, log_pz
@@ -102,4 +104,5 @@ def _log_weights(
     log_likelihood = log_px_z(x, z)
     log_qz_x = jax.vmap(gaussian.log_prob)(posteriors, z)
     chex.assert_equal_shape([log_likelihood, log_qz_x])
-    return log_likelihood + jax.vmap(log_pz)(z) - log_qz_x
+    log_likelihood, log_prior = numerics.floats(log_likelihood, jax.vmap(log_pz)(z))
+    return log_likelihood + log_prior - log_qz_x

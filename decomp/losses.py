@@ -34,6 +34,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.minibatch import LogDensities
@@ -100,27 +101,30 @@ def terms(
         Terms in nats.
     """
     sample_key, divergence_key = jax.random.split(key)
-    posteriors = encode(x)
+    x = jax.tree.map(jnp.asarray, x)
+    (posteriors,) = numerics.floats(encode(x))
     chex.assert_equal_shape(posteriors)
     z = gaussian.sample(sample_key, posteriors)
-    log_prior, zero = jax.vmap(log_pz)(z), jnp.zeros(())
+    log_prior, zero = jax.vmap(log_pz)(z), jnp.zeros((), z.dtype)
     if kl is None:
         kl_terms = jax.vmap(gaussian.log_prob)(posteriors, z) - log_prior
     else:
         kl_terms = jax.vmap(kl)(posteriors)
     log_likelihood = log_px_z(x, z)
     chex.assert_equal_shape([log_likelihood, kl_terms])
-    return Terms(
+    computed = Terms(
         log_px_z=log_likelihood,
         kl=kl_terms,
         log_det=jax.vmap(gaussian.log_det)(posteriors),
         divergence=divergence(divergence_key, posteriors, z) if divergence else zero,
         parts=split_kl(aggregate(posteriors, z), log_prior) if aggregate else None,
     )
+    return numerics.floats(computed)[0]
 
 
 def split_kl(densities: LogDensities, log_pz: jax.Array) -> Parts:
     """The parts of the KL, from log-densities at the samples and log p(z) `[B]`."""
+    densities, log_pz = numerics.floats(densities, log_pz)
     return Parts(
         mutual_information=densities.log_qz_x - densities.log_qz,
         between_groups=densities.log_qz - densities.log_prod_qz_groups,
@@ -131,6 +135,7 @@ def split_kl(densities: LogDensities, log_pz: jax.Array) -> Parts:
 
 def elbo(terms: Terms) -> jax.Array:
     """log p(x|z) − KL(q(z|x) ‖ p(z)) per example `[B]`, a lower bound of log p(x)."""
+    (terms,) = numerics.floats(terms)
     return terms.log_px_z - terms.kl
 
 
@@ -139,6 +144,7 @@ def beta_vae(terms: Terms, beta: Weight) -> jax.Array:
 
     Source: Higgins et al. 2017; Mathieu et al. 2018, Eq. 1.
     """
+    terms, beta = numerics.floats(terms, beta)
     return terms.log_px_z - beta * terms.kl
 
 
@@ -149,6 +155,7 @@ def alpha_beta(terms: Terms, alpha: Weight, beta: Weight) -> jax.Array:
 
     Source: Mathieu et al. 2018, Eq. 3.
     """
+    terms, alpha, beta = numerics.floats(terms, alpha, beta)
     return beta_vae(terms, beta) - alpha * terms.divergence
 
 
@@ -160,6 +167,7 @@ def entropy_regularised(terms: Terms, beta: Weight) -> jax.Array:
 
     Source: Mathieu et al. 2018, Eq. 6.
     """
+    terms, beta = numerics.floats(terms, beta)
     return elbo(terms) + 0.5 * (beta - 1) * terms.log_det
 
 
@@ -170,6 +178,7 @@ def capacity(terms: Terms, gamma: Weight, nats: Weight) -> jax.Array:
 
     Source: Burgess et al. 2018, arXiv:1804.03599.
     """
+    terms, gamma, nats = numerics.floats(terms, gamma, nats)
     return terms.log_px_z - gamma * jnp.abs(jnp.mean(terms.kl) - nats)
 
 
@@ -178,6 +187,7 @@ def beta_tcvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.
 
     Source: Chen et al. 2018, arXiv:1802.04942, Eq. 4.
     """
+    terms, alpha, beta, gamma = numerics.floats(terms, alpha, beta, gamma)
     parts = _parts(terms, "beta_tcvae")
     return (
         terms.log_px_z
@@ -195,6 +205,7 @@ def hfvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.Array
 
     Source: Esmaeili et al. 2019, arXiv:1804.02086.
     """
+    terms, alpha, beta, gamma = numerics.floats(terms, alpha, beta, gamma)
     parts = _parts(terms, "hfvae")
     return (
         terms.log_px_z
@@ -210,6 +221,7 @@ def factor_vae(terms: Terms, gamma: Weight) -> jax.Array:
 
     Source: Kim & Mnih 2018, arXiv:1802.05983, Eq. 2.
     """
+    terms, gamma = numerics.floats(terms, gamma)
     return alpha_beta(terms, gamma, 1.0)
 
 
@@ -218,6 +230,7 @@ def info_vae(terms: Terms, alpha: Weight, scale: Weight) -> jax.Array:
 
     Source: Zhao et al. 2019, arXiv:1706.02262.
     """
+    terms, alpha, scale = numerics.floats(terms, alpha, scale)
     return alpha_beta(terms, alpha + scale - 1, 1 - alpha)
 
 
@@ -226,6 +239,7 @@ def wae(terms: Terms, scale: Weight) -> jax.Array:
 
     Source: Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4.
     """
+    terms, scale = numerics.floats(terms, scale)
     return alpha_beta(terms, scale, 0.0)
 
 
@@ -234,6 +248,7 @@ def dip_vae(terms: Terms) -> jax.Array:
 
     Source: Kumar et al. 2018, arXiv:1711.00848, Eq. 6 and 7.
     """
+    (terms,) = numerics.floats(terms)
     return alpha_beta(terms, 1.0, 1.0)
 
 

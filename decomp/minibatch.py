@@ -26,6 +26,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import HALF_LOG_2PI, Gaussian
 
@@ -160,6 +161,8 @@ def log_densities(
     Raises:
         ValueError: If the groups do not add to D.
     """
+    q, z = numerics.floats(q, z)
+    log_weights = jnp.asarray(log_weights, z.dtype)
     batch, dims = z.shape
     chex.assert_equal_shape([q.loc, q.scale, z])
     chex.assert_shape(log_weights, (batch, batch))
@@ -168,7 +171,7 @@ def log_densities(
             f"groups expects positive sizes that add to {dims}; got {groups}."
         )
     spans = _spans((dims,)) + _spans(groups) + _spans((1,) * dims)
-    sums = _log_sums(spans, q, z, log_weights.astype(z.dtype))
+    sums = _log_sums(spans, q, z, log_weights)
     log_prod_qz = jnp.sum(sums[-dims:], axis=0)
     return LogDensities(
         log_qz_x=jax.vmap(gaussian.log_prob)(q, z),

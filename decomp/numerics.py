@@ -1,11 +1,46 @@
-"""Numerical helpers that stay finite in float32."""
+"""Numerical helpers that stay finite in float32, and the precision of all of `decomp`.
+
+Every function of the library that computes with real numbers takes its arguments
+through `floats`. So the rule of the legend is written here and nowhere else, whatever
+library, byte order or setting of JAX the arguments come from.
+"""
+
+from typing import Any, TypeVarTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+Arguments = TypeVarTuple("Arguments")
+
+
+def floats(*arguments: *Arguments) -> tuple[*Arguments]:
+    """The arguments as JAX arrays of one precision, that in which the caller computes.
+
+    It is float64 if an argument is of float64 and `jax_enable_x64` is on, and float32
+    otherwise: integers, booleans and half precision become float32. A Python number,
+    or an array that JAX made of one (weakly typed), has no precision of its own.
+
+    Args:
+        *arguments: Each a number, what `np.asarray` takes, a JAX array, a named tuple
+            of these, a tuple of such named tuples, or None.
+
+    Returns:
+        The arguments in their order, the arrays in them converted.
+
+    Raises:
+        TypeError: For anything but real numbers, such as complex ones, text, keys, or
+            numbers of which some are masked.
+    """
+    found = [jax.tree.map(_array, tree, is_leaf=_is_leaf) for tree in arguments]
+    wide = any(map(_is_wide, jax.tree.leaves(found)))
+    dtype = jnp.result_type(float if wide else jnp.float32)
+    return tuple(jax.tree.map(lambda x: jnp.asarray(x, dtype), tree) for tree in found)
 
 
 def log_mean_exp(x: jax.Array, axis: int = 0) -> jax.Array:
     """log of the mean of exp(x) along an axis: logsumexp(x) − log(size)."""
+    (x,) = floats(x)
     return jax.nn.logsumexp(x, axis=axis) - jnp.log(x.shape[axis])
 
 
@@ -14,6 +49,7 @@ def log1p_ratio(u: jax.Array) -> jax.Array:
 
     Its derivative is 0 in float32 beyond u = 1e19, where u² leaves the range.
     """
+    (u,) = floats(u)
     return log1p_over(jnp.ones_like(u), u)
 
 
@@ -30,6 +66,7 @@ def log1p_over(u: jax.Array, w: jax.Array) -> jax.Array:
     Returns:
         Of the shape of `u`.
     """
+    u, w = floats(u, w)
     x = w * u
     small = jnp.abs(x) < 0.25
     near = jnp.where(small, x, 0.0)
@@ -41,6 +78,7 @@ def log1p_over(u: jax.Array, w: jax.Array) -> jax.Array:
 
 def root_log1p(y: jax.Array, w: jax.Array) -> jax.Array:
     """sign(y)·√(log(1 + w y²)/w), smooth through w = 0 and y = 0, where it is y."""
+    y, w = floats(y, w)
     square = y * y
     small = w * square < 0.25
     near = y * jnp.sqrt(log1p_ratio(jnp.where(small, w * square, 0.0)))
@@ -51,6 +89,7 @@ def root_log1p(y: jax.Array, w: jax.Array) -> jax.Array:
 
 def ratio_excess(a: jax.Array, b: jax.Array) -> jax.Array:
     """a/b − 1 − log(a/b) ≥ 0 of positive a and b, without cancellation at a ≈ b."""
+    a, b = floats(a, b)
     x = (a - b) / b
     small = jnp.abs(x) < 0.25
     near = jnp.where(small, x, 0.0)
@@ -62,6 +101,7 @@ def ratio_excess(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def exp_excess(x: jax.Array) -> jax.Array:
     """e⁻ˣ − 1 + x ≥ 0 of x ≥ 0, without cancellation at x ≈ 0."""
+    (x,) = floats(x)
     small = x < 0.5
     near = jnp.where(small, x, 0.0)
     rest = jnp.ones_like(near)
@@ -76,6 +116,7 @@ def standardise(x: jax.Array) -> jax.Array:
     Columns are shifted by a row and divided by their range first, so that squares of
     very small or very large values stay in range.
     """
+    (x,) = floats(x)
     span = jnp.ptp(x, axis=0, keepdims=True)
     x = (x - x[:1]) / jnp.where(span == 0, 1, span)
     x = x - jnp.mean(x, axis=0, keepdims=True)
@@ -90,3 +131,29 @@ def _atanh_rest(q: jax.Array) -> jax.Array:
     for denominator in (17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         total = total * q + 1.0 / denominator
     return total
+
+
+def _is_leaf(x: Any) -> bool:
+    """Whether it is one array: a list is, a named tuple or a tuple of them is not."""
+    named = [hasattr(each, "_fields") for each in (x, *x)] if type(x) is tuple else []
+    return x is not None and not any(named) and not hasattr(x, "_fields")
+
+
+def _array(x: Any) -> jax.Array | np.ndarray:
+    """As an array of its own dtype, of real numbers."""
+    if isinstance(x, int | float | list | tuple) or hasattr(x, "__jax_array__"):
+        x = jnp.asarray(x * 1.0 if isinstance(x, int | float) else x)
+    elif np.ma.isMaskedArray(x):
+        raise TypeError("expected real numbers; got a masked array.")
+    elif not isinstance(x, jax.Array):
+        x = np.asarray(x)
+    real = (jnp.floating, jnp.integer, jnp.bool_)
+    if not any(jnp.issubdtype(x.dtype, kind) for kind in real):
+        raise TypeError(f"expected real numbers; got {x.dtype}.")
+    return x
+
+
+def _is_wide(x: jax.Array | np.ndarray) -> bool:
+    """Whether its own precision, if it has one, is above float32."""
+    own = jnp.issubdtype(x.dtype, jnp.floating) and not getattr(x, "weak_type", False)
+    return own and x.dtype.itemsize > 4

@@ -10,7 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp import aggregate, estimate
+from decomp import aggregate, estimate, numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.estimate import Estimate
@@ -25,6 +25,7 @@ def mean_log_det(q: Gaussian) -> jax.Array:
     Returns:
         `[]`, nats; it depends on the scale of the latent space.
     """
+    (q,) = numerics.floats(q)
     return jnp.mean(jax.vmap(gaussian.log_det)(q))
 
 
@@ -38,6 +39,7 @@ def relative_information(information: Estimate, *, num_points: int) -> Estimate:
     Returns:
         Estimate without unit, as unbiased as `information`.
     """
+    (information,) = numerics.floats(information)
     if num_points < 2:
         raise ValueError(f"log N needs at least 2 points; got {num_points}.")
     return Estimate(*(leaf / math.log(num_points) for leaf in information))
@@ -59,6 +61,7 @@ def mean_bhattacharyya(q: Gaussian, *, block: int = 256) -> jax.Array:
     Raises:
         ValueError: For fewer than two points.
     """
+    (q,) = numerics.floats(q)
     chex.assert_rank(q.loc, 2)
     count = q.loc.shape[0]
     if count < 2:
@@ -91,6 +94,7 @@ def effective_neighbours(
     Returns:
         Estimate of a number of data points in [1, N]; unbiased.
     """
+    (q,) = numerics.floats(q)
 
     def term(s: jax.Array) -> jax.Array:
         z = aggregate.sample(jax.random.fold_in(key, s), q)

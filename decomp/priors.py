@@ -1,6 +1,7 @@
 """The priors p(z) of the paper, as parameters of `decomp.distributions`.
 
 Structure wanted of the latent space is put here, in p(z), and not in a penalty on q(z).
+What is made of sizes and Python numbers alone is of float32.
 """
 
 import math
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import spike_slab
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
@@ -46,7 +48,7 @@ class HierarchicalParameters(NamedTuple):
 
 def isotropic(latents: int) -> Gaussian:
     """N(0, I) in D = `latents` dimensions."""
-    return Gaussian(jnp.zeros(latents), jnp.ones(latents))
+    return Gaussian(jnp.zeros(latents, jnp.float32), jnp.ones(latents, jnp.float32))
 
 
 def anisotropic(log_variances: jax.Array) -> Gaussian:
@@ -63,6 +65,7 @@ def anisotropic(log_variances: jax.Array) -> Gaussian:
 
     Source: Mathieu et al. 2018, App. B.1.
     """
+    (log_variances,) = numerics.floats(log_variances)
     latents = log_variances.shape[-1]
     half = 0.5 * (jnp.log(latents) + jax.nn.log_softmax(log_variances, axis=-1))
     return Gaussian(jnp.zeros_like(half), jnp.exp(jnp.maximum(half, LOG_LEAST)))
@@ -81,12 +84,14 @@ def full_covariance(factor: jax.Array) -> FullGaussian:
     Returns:
         FullGaussian, leaves `[D]` and `[D, D]`, with e^(f_dd) ≥ 1e-6 of the largest.
     """
+    (factor,) = numerics.floats(factor)
     latents = factor.shape[-1]
     log_rows = jnp.diagonal(factor)
     log_rows = log_rows - jax.lax.stop_gradient(jnp.max(log_rows))
     rows = jnp.exp(jnp.maximum(log_rows, LOG_LEAST))
-    tril = rows[:, None] * (jnp.eye(latents) + jnp.tril(factor, -1))
-    return FullGaussian(jnp.zeros(latents), tril * jnp.sqrt(latents / jnp.sum(tril**2)))
+    tril = rows[:, None] * (jnp.eye(latents, dtype=rows.dtype) + jnp.tril(factor, -1))
+    tril = tril * jnp.sqrt(latents / jnp.sum(tril**2))
+    return FullGaussian(jnp.zeros(latents, tril.dtype), tril)
 
 
 def student_t(df: jax.Array, latents: int, *, scale: float = 1.0) -> StudentT:
@@ -99,12 +104,14 @@ def student_t(df: jax.Array, latents: int, *, scale: float = 1.0) -> StudentT:
 
     Source: Mathieu et al. 2018, §4 and App. B.1.
     """
-    return StudentT(jnp.full(latents, df), jnp.zeros(latents), jnp.full(latents, scale))
+    df, scales = numerics.floats(df, jnp.full(latents, scale))
+    return StudentT(jnp.full(latents, df), jnp.zeros_like(scales), scales)
 
 
 def laplace(latents: int, *, scale: float = math.sqrt(0.5)) -> Laplace:
     """Π_d Laplace(z_d; 0, scale), of variance 2·scale²: 1 by default."""
-    return Laplace(jnp.zeros(latents), jnp.full(latents, scale))
+    (scales,) = numerics.floats(jnp.full(latents, scale))
+    return Laplace(jnp.zeros_like(scales), scales)
 
 
 def subspaces(groups: tuple[int, ...], *, df: float | jax.Array) -> Subspaces:
@@ -119,8 +126,9 @@ def subspaces(groups: tuple[int, ...], *, df: float | jax.Array) -> Subspaces:
     """
     if not groups or min(groups) < 1:
         raise ValueError(f"expected groups of at least 1 dimension each; got {groups}.")
-    df, scale = jnp.asarray(df, float), jnp.ones(())
-    return Subspaces(tuple(MultivariateT(df, jnp.zeros(k), scale) for k in groups))
+    (df,), scale = numerics.floats(jnp.asarray(df)), jnp.ones((), jnp.float32)
+    centres = (jnp.zeros(size, jnp.float32) for size in groups)
+    return Subspaces(tuple(MultivariateT(df, centre, scale) for centre in centres))
 
 
 def spike_and_slab(
@@ -140,12 +148,9 @@ def spike_and_slab(
 
     Source: Mathieu et al. 2019, arXiv:1812.02833, the sparse prior.
     """
-    log_odds = spike_slab.log_odds(jnp.asarray(spike_probability, float))
-    return SpikeSlab(
-        jnp.full(latents, log_odds),
-        jnp.full(latents, spike_scale),
-        jnp.full(latents, slab_scale),
-    )
+    log_odds = spike_slab.log_odds(jnp.asarray(spike_probability))
+    leaves = (jnp.full(latents, x) for x in (log_odds, spike_scale, slab_scale))
+    return SpikeSlab(*numerics.floats(*leaves))
 
 
 def clusters(*, layout: str = "axes", variance: float = 0.03) -> Mixture:
@@ -170,9 +175,10 @@ def clusters(*, layout: str = "axes", variance: float = 0.03) -> Mixture:
         raise ValueError(
             f"unknown layout '{layout}'; choices: {', '.join(CLUSTER_LAYOUTS)}."
         )
-    loc = jnp.asarray(CLUSTER_LAYOUTS[layout])
-    scale = jnp.full_like(loc, jnp.sqrt(variance))
-    return Mixture(jnp.zeros(4), Gaussian(loc, scale))
+    (scale,) = numerics.floats(jnp.sqrt(variance))
+    loc = jnp.asarray(CLUSTER_LAYOUTS[layout], scale.dtype)
+    components = Gaussian(loc, jnp.full_like(loc, scale))
+    return Mixture(jnp.zeros(4, loc.dtype), components)
 
 
 def free_mixture(
@@ -185,6 +191,7 @@ def free_mixture(
         loc: Means `[K, D]`.
         log_scale: Logarithms of the standard deviations `[K, D]`, within ±80.
     """
+    log_weights, loc, log_scale = numerics.floats(log_weights, loc, log_scale)
     return Mixture(log_weights, Gaussian(loc, jnp.exp(log_scale)))
 
 
@@ -199,8 +206,9 @@ def mixture_start(
         latents: D.
         spread: Standard deviation of the means about the origin.
     """
-    loc = spread * jax.random.normal(key, (components, latents))
-    return MixtureParameters(jnp.zeros(components), loc, jnp.zeros_like(loc))
+    loc = spread * jax.random.normal(key, (components, latents), jnp.float32)
+    log_weights = jnp.zeros(components, loc.dtype)
+    return MixtureParameters(log_weights, loc, jnp.zeros_like(loc))
 
 
 def vamp(posteriors: Gaussian, log_weights: jax.Array | None = None) -> Mixture:
@@ -212,8 +220,9 @@ def vamp(posteriors: Gaussian, log_weights: jax.Array | None = None) -> Mixture:
 
     Source: Tomczak & Welling 2018, arXiv:1705.07120, §2.
     """
+    posteriors, log_weights = numerics.floats(posteriors, log_weights)
     if log_weights is None:
-        log_weights = jnp.zeros(posteriors.loc.shape[0])
+        log_weights = jnp.zeros(posteriors.loc.shape[0], posteriors.loc.dtype)
     return Mixture(log_weights, posteriors)
 
 
@@ -227,6 +236,7 @@ def hierarchical(weights: jax.Array, log_scale_weights: jax.Array) -> Hierarchic
         weights: Unconstrained w `[L, T]`; zeros leave the means of the lower level 0.
         log_scale_weights: V `[L, T]`; zeros leave its scales constant.
     """
+    weights, log_scale_weights = numerics.floats(weights, log_scale_weights)
     scale = jax.lax.rsqrt(1.0 + jnp.sum(weights**2, axis=1))
     return Hierarchical(weights * scale[:, None], scale, log_scale_weights)
 
@@ -246,5 +256,5 @@ def hierarchical_start(
     """
     if not 0 < top < latents:
         raise ValueError(f"expected 0 < top < {latents} latents; got {top}.")
-    both = 0.1 * jax.random.normal(key, (2, latents - top, top))
+    both = 0.1 * jax.random.normal(key, (2, latents - top, top), jnp.float32)
     return HierarchicalParameters(both[0], both[1])

@@ -24,10 +24,19 @@ def check_packages() -> None:
         f"experiments: {', '.join(missing)} not installed for {sys.executable}; run "
         "`make setup` and use .venv/bin/python, or pip install '.[experiments]'"
     )
-    if sys.argv[0] == "-m":
+    if sys.argv[:1] == ["-m"]:
         print(line, file=sys.stderr)
         sys.exit(2)
     raise ModuleNotFoundError(line, name=missing[0])
 
+
+if sys.argv[:1] == ["-m"]:  # a command: as Python has it until it finds the module
+    from experiments import stop
+
+    stop.watch()  # before all else that is imported
+
+    from experiments import shell
+
+    shell.use_plain_output()
 
 check_packages()

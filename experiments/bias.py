@@ -29,7 +29,7 @@ from tqdm import tqdm
 from decomp import decomposition, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import files, posteriors, shell
+from experiments import files, posteriors, shell, startup
 from experiments.drawing import bias as drawing
 from experiments.drawing import style
 from experiments.drawing.bias import QUANTITIES, Cell, Regime
@@ -46,23 +46,21 @@ _sampled = jax.jit(
 )
 
 
+@shell.command("experiments.bias")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for what cannot be used."""
-    try:
-        options = _parser().parse_args(arguments)
-        if options.workdir:
-            sets = iter([posteriors.trained(options.workdir, options.run)])
-        else:
-            sets = posteriors.synthetic(points=options.points, seed=options.seed)
-        regimes = [regime(given, options) for given in sets]
-        folder = options.out or (options.workdir or pathlib.Path("results")) / "bias"
-        folder.mkdir(parents=True, exist_ok=True)
-        say(table(regimes))
-        for path in write(folder, regimes):
-            say(str(path))
-    except (ValueError, OSError) as error:
-        print(f"experiments.bias: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    options = _parser().parse_args(arguments)
+    startup.check_platform()
+    if options.workdir:
+        sets = iter([posteriors.trained(options.workdir, options.run)])
+    else:
+        sets = posteriors.synthetic(points=options.points, seed=options.seed)
+    regimes = [regime(given, options) for given in sets]
+    folder = options.out or (options.workdir or pathlib.Path("results")) / "bias"
+    folder.mkdir(parents=True, exist_ok=True)
+    say(table(regimes))
+    for path in write(folder, regimes):
+        say(str(path))
     return 0
 
 
@@ -227,12 +225,12 @@ def _batches(text: str | None, size: int) -> list[int]:
 def _parser() -> argparse.ArgumentParser:
     parser = shell.parser("experiments.bias", __doc__.splitlines()[0])
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--workdir", type=pathlib.Path, help="of a trained sweep")
+    source.add_argument("--workdir", type=shell.path, help="of a trained sweep")
     source.add_argument("--synthetic", action="store_true", help="posteriors instead")
     add, whole = parser.add_argument, shell.whole
     add("--run", type=whole(0), help="number in scores.csv; the first by default")
     add("--points", type=whole(2), default=2000, help="of each synthetic set; 2000")
-    add("--out", type=pathlib.Path, help="folder to write; WORKDIR/bias, results/bias")
+    add("--out", type=shell.path, help="folder to write; WORKDIR/bias, results/bias")
     add("--batches", help="sizes B; 16,32,64,256,1024 as far as the data allow")
     add("--samples", type=whole(1), default=2**14, help="draws behind a number; 16384")
     add("--seed", type=whole(0), default=0, help="of draws and synthetic means; 0")

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, catalogue, columns, grids
+from experiments import algebra, catalogue, columns, grids, paths
 
 
 def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
@@ -175,6 +175,7 @@ def _source(config: ConfigDict) -> None:
         raise ValueError(
             f"data.source = file expects data.path{words}; got an empty path."
         )
+    paths.path(path)
     if path and source == "rendered":
         raise ValueError(
             "data.path expects images of data.source = file or tfds; got "

@@ -11,9 +11,9 @@ from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
-from experiments import kinds, settings
+from experiments import kinds, paths, settings, shell
 
-_CONFIGS = pathlib.Path(__file__).parent.parent / "configs"
+_CONFIGS = paths.CLONE / "configs"
 _PARSERS = {
     bool: flags.BooleanParser(),
     int: flags.IntegerParser(),
@@ -29,7 +29,7 @@ def parse(argv: Sequence[str]) -> list[str]:
             print(usage(argv))
             sys.exit(0)
         check(argv)
-        rest = flags.FLAGS(list(argv))
+        rest = flags.FLAGS(_found(argv))
         validate(config_argument(argv), flags.FLAGS.config)
         return rest
     except (flags.Error, ValueError, AttributeError, TypeError, OSError) as error:
@@ -38,8 +38,7 @@ def parse(argv: Sequence[str]) -> list[str]:
 
 def fail(message: str) -> NoReturn:
     """Prints one line and exits with code 2."""
-    print(f"experiments.main: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(shell.fail("experiments.main", message))
 
 
 def config_argument(argv: Sequence[str]) -> str:
@@ -67,13 +66,14 @@ def load_config(argument: str) -> ConfigDict:
         ValueError: If there is no such file, or no such variant, or the file fails.
     """
     path, colon, variants = argument.partition(":")
-    if not pathlib.Path(path).is_file() or not path.endswith(".py"):
+    file = paths.in_clone(path)
+    if not file.is_file() or file.suffix != ".py":
         raise ValueError(
             f"--config={path} is not a file of Python; choices: "
             f"{', '.join(_config_files())}."
         )
     try:
-        spec = importlib.util.spec_from_file_location("config", path)
+        spec = importlib.util.spec_from_file_location("config", file)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         config = module.get_config(*([variants] if colon else []))
@@ -159,7 +159,8 @@ def usage(argv: Sequence[str]) -> str:
         "",
         f"  FILE     {', '.join(_config_files())}",
         "  VARIANT  laptop, authors, smoke; none is the paper's text",
-        "  FOLDER   default results/FILE-VARIANT; the same command goes on in it",
+        "  FOLDER   default results/FILE-VARIANT in the current folder; the same "
+        "command goes on in it",
         "  VALUE    of a tuple is swept: --config.objective.beta=1,4; whole numbers "
         "are written 1000 or 1_000, not 1e3",
         "",
@@ -194,8 +195,21 @@ def _value(argv: Sequence[str], position: int) -> str:
 
 
 def _config_files() -> list[str]:
-    paths = sorted(_CONFIGS.glob("*.py"))
-    return [f"configs/{p.name}" for p in paths if p.stem not in ("__init__", "base")]
+    """Paths of the configs that lead to them from the current folder."""
+    found = sorted(_CONFIGS.glob("*.py"))
+    return [paths.shown(p) for p in found if p.stem not in ("__init__", "base")]
+
+
+def _found(argv: Sequence[str]) -> list[str]:
+    """The arguments, with --config as a path that leads to its file from here."""
+    argument = config_argument(argv)
+    path, colon, variants = argument.partition(":")
+    whole = f"{paths.in_clone(path)}{colon}{variants}"
+    there = [word.partition("=")[0] in ("--config", "-config") for word in argv]
+    place = there.index(True)
+    if "=" in argv[place]:
+        return [*argv[:place], f"--config={whole}", *argv[place + 1 :]]
+    return [*argv[:place], f"--config={whole}", *argv[place + 2 :]]
 
 
 def _fields(config: ConfigDict, prefix: str) -> list[str]:

@@ -102,7 +102,7 @@ def principal_variances(data: Data, config: ConfigDict) -> np.ndarray:
     latents, ranks = config.model.latents, config.prior.pca_ranks
     path = cache.folder() / f"principal-{data.kept_as}-{latents}-{ranks}.json"
     if data.kept_as and path.exists():
-        return np.asarray(json.loads(path.read_text()))
+        return np.asarray(json.loads(path.read_text(encoding="utf-8")))
     size, values, batch = len(data.points), width(data), 8192
     if values > _MOST_VALUES:
         raise ValueError(

@@ -4,15 +4,14 @@ Reads the files in WORKDIR alone and imports neither training nor networks. Ever
 becomes a PNG and a PDF in WORKDIR/figures; equal files give equal bytes.
 """
 
-import argparse
 import logging
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import matplotlib.style
 
+from experiments import shell
 from experiments.drawing import (
     ablation,
     curves,
@@ -74,24 +73,16 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
     return written
 
 
+@shell.command("experiments.figures")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the path of every figure; returns 2 if none can be drawn, else 0."""
-    parser = argparse.ArgumentParser(
-        prog="experiments.figures", description="Draws an experiment's figures."
+    parser = shell.parser("experiments.figures", "Draws an experiment's figures.")
+    parser.add_argument(
+        "workdir", type=shell.path, help="folder of a finished experiment"
     )
-    parser.add_argument("workdir", help="folder of a finished experiment")
-
-    def refuse(message: str) -> NoReturn:
-        raise ValueError(message)
-
-    parser.error = refuse  # one line, as for every other error
-    try:
-        written = draw(parser.parse_args(arguments).workdir)
-    except (ValueError, OSError) as error:
-        print(f"experiments.figures: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    written = draw(parser.parse_args(arguments).workdir)
     for path in written:
-        print(path)
+        print(path, flush=True)
     return 0 if written else 2
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments import stop
+
 
 def write(path: pathlib.Path, content: bytes) -> None:
     """Writes a whole file, or none if it fails.
@@ -18,16 +20,17 @@ def write(path: pathlib.Path, content: bytes) -> None:
         OSError: In one line, naming the file.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(f"cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with stop.writing():
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise OSError(f"cannot write {path}: {error.strerror or error}.") from error
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:

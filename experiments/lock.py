@@ -11,6 +11,8 @@ import pathlib
 import platform
 from collections.abc import Iterator
 
+from experiments import stop
+
 _NAME = ".lock"
 
 
@@ -24,7 +26,7 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        file = open(workdir / _NAME, "a+")
+        file = open(workdir / _NAME, "a+", encoding="utf-8")
     except OSError as error:
         raise ValueError(f"cannot write to --workdir={workdir}: {error}.") from None
     with file:
@@ -41,8 +43,14 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
         try:
-            yield
+            with stop.cleaning(lambda: _leave(workdir)):
+                yield
         finally:
-            if os.listdir(workdir) == [_NAME]:  # nothing came of it
-                (workdir / _NAME).unlink()
-                workdir.rmdir()
+            _leave(workdir)
+
+
+def _leave(workdir: pathlib.Path) -> None:
+    """Takes the folder away if nothing came of it."""
+    if os.listdir(workdir) == [_NAME]:
+        (workdir / _NAME).unlink()
+        workdir.rmdir()

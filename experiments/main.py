@@ -9,7 +9,7 @@ import os
 import pathlib
 import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ from experiments import (
     figures,
     files,
     lock,
+    paths,
     pictures,
     results,
     runs,
@@ -58,6 +59,7 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
     if config.tensorboard:
         tensorboard.require()
     rows = settings.rows(config)
+    stop.promise("the same command goes on after what was saved last")
     with lock.held(workdir) if runs.leads() else contextlib.nullcontext():
         if runs.leads():
             workdirs.compare(workdir, config.to_dict())
@@ -102,25 +104,40 @@ def main(argv: list[str]) -> None:
         cli.reject_stray(argv)
         config = _CONFIG.value
         default = cli.default_workdir(cli.config_argument(sys.argv))
-        workdir = pathlib.Path(_WORKDIR.value or default)
-        if config.distributed:
-            startup.connect()
-        startup.keep_programs()
+        workdir = paths.path(_WORKDIR.value) if _WORKDIR.value else default
+        _start(config)
         if runs.leads():
             return run(config, workdir)
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        with (
+            open(os.devnull, "w", encoding="utf-8") as nowhere,
+            contextlib.redirect_stdout(nowhere),
+        ):
             run(config, workdir)
     except stop.Stopped as stopped:
-        say(f"stopped by {stopped}; the same command goes on from here")
-        sys.exit(stopped.exit_code)
-    except KeyboardInterrupt:
-        say("interrupted; the same command goes on after what was saved last")
-        sys.exit(130)
+        _leave(stopped)
     except (ValueError, OSError) as error:
         cli.fail(str(error))
+    except MemoryError as error:
+        cli.fail(f"there is too little memory. {error}")
     except jax.errors.JaxRuntimeError as error:
         _explain(error)
         raise
+
+
+def _start(config: ConfigDict) -> None:
+    """Starts JAX, on its own or as a process of a job."""
+    if config.distributed:
+        startup.connect()
+    startup.check_platform()
+    startup.keep_programs()
+
+
+def _leave(stopped: stop.Stopped) -> NoReturn:
+    """Ends a sweep that has saved what it had."""
+    say(f"stopped by {stopped}; the same command goes on from here")
+    if jax.process_count() > 1:
+        sys.exit(stopped.exit_code)  # JAX takes leave of the other processes
+    stop.leave(stopped.exit_code)
 
 
 def _explain(error: jax.errors.JaxRuntimeError) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from decomp.datasets import npz
 from decomp.metrics import dci, discrete, mig, sheet
-from experiments import files, shell
+from experiments import files, shell, startup
 from experiments.drawing import matrices
 from experiments.progress import say
 
@@ -27,21 +27,17 @@ _MOST_BYTES = 2**34  # of arrays, expanded
 _LARGEST = 1e30  # of a code, well inside float32
 
 
+@shell.command("experiments.score")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for arrays that cannot be scored."""
-    try:
-        options = _parser().parse_args(arguments)
-        codes, factors, scales = _load(options)
-        lines = _lines(options, codes, factors, scales)
-        say(table(lines))
-        if options.out:
-            for path in write(
-                pathlib.Path(options.out), lines, codes, factors, options
-            ):
-                say(str(path))
-    except (ValueError, OSError) as error:
-        print(f"experiments.score: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    options = _parser().parse_args(arguments)
+    startup.check_platform()
+    codes, factors, scales = _load(options)
+    lines = _lines(options, codes, factors, scales)
+    say(table(lines))
+    if options.out:
+        for path in write(options.out, lines, codes, factors, options):
+            say(str(path))
     return 0
 
 
@@ -123,7 +119,7 @@ def _load(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Codes, factors and scales, if any; nothing is unpickled."""
     if options.arrays and not (options.codes or options.factors or options.scales):
-        path = pathlib.Path(options.arrays)
+        path = options.arrays
         if path.suffix != ".npz":
             raise ValueError(f"{path}: expected a file .npz; got {path.suffix!r}.")
         found = npz.read(
@@ -136,8 +132,7 @@ def _load(
     return _array(options.codes), _array(options.factors), scales
 
 
-def _array(name: str) -> np.ndarray:
-    path = pathlib.Path(name)
+def _array(path: pathlib.Path) -> np.ndarray:
     if path.suffix != ".npy":
         raise ValueError(f"{path}: expected a file .npy; got {path.suffix!r}.")
     return npz.read(path, most=_MOST_BYTES)[""]
@@ -149,13 +144,14 @@ def _parser() -> argparse.ArgumentParser:
         __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--codes", help=".npy of codes [N, D]")
-    parser.add_argument("--factors", help=".npy of factors [N, F]")
-    parser.add_argument("--scales", help=".npy of deviations [N, D], or none")
-    parser.add_argument(
-        "--arrays", help=".npz with 'codes', 'factors' and any 'scales'"
-    )
-    parser.add_argument("--out", help="folder for the tables and pictures")
+    for name, words in {
+        "--codes": ".npy of codes [N, D]",
+        "--factors": ".npy of factors [N, F]",
+        "--scales": ".npy of deviations [N, D], or none",
+        "--arrays": ".npz with 'codes', 'factors' and any 'scales'",
+        "--out": "folder for the tables and pictures",
+    }.items():
+        parser.add_argument(name, type=shell.path, help=words)
     parser.add_argument(
         "--fast", action="store_true", help="leave the trees of DCI out"
     )

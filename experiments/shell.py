@@ -1,10 +1,96 @@
-"""Command lines of the smaller programs: every error is raised, to end in one line."""
+"""What all commands have in common: how they begin, and how they end in one line."""
 
 import argparse
-from collections.abc import Callable
-from typing import Any, NoReturn
+import errno
+import functools
+import io
+import os
+import pathlib
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, Protocol
+
+from experiments import paths, stop
 
 _LARGEST = 2**31 - 1
+_GONE = (errno.EPIPE, errno.EIO)  # of the reader of a pipe, and of a terminal
+
+
+class Main(Protocol):
+    """The function of a command: what was typed behind its name to an exit code."""
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> int: ...
+
+
+class _Output(io.TextIOWrapper):
+    """Writes what its encoding lacks as its number; ends the command if nobody reads.
+
+    So does `head`, which closes the pipe once it has seen enough.
+    """
+
+    def write(self, text: str, /) -> int:
+        self._written(functools.partial(super().write, text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._written(super().flush)
+
+    def _written(self, function: Callable[[], object]) -> None:
+        try:
+            function()
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            stop.ask(signal.SIGPIPE)
+
+
+def use_plain_output() -> None:
+    """Makes stdout and stderr take any text, and a reader that goes away."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed, as by >&-
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            output = _Output(
+                stream.buffer,
+                encoding=stream.encoding,
+                errors="backslashreplace",
+                line_buffering=stream.line_buffering,
+                write_through=stream.write_through,
+            )
+            setattr(sys, name, output)
+
+
+def command(name: str) -> Callable[[Main], Main]:
+    """Makes errors of what was typed, or of a file, one line and the exit code 2.
+
+    Args:
+        name: Of the program, as its errors begin.
+    """
+
+    def decorate(main: Main) -> Main:
+        @functools.wraps(main)
+        def wrapped(arguments: Sequence[str] | None = None) -> int:
+            try:
+                return main(arguments)
+            except (ValueError, OSError) as error:
+                return fail(name, str(error))
+            except MemoryError as error:
+                return fail(name, f"there is too little memory. {error}")
+
+        return wrapped
+
+    return decorate
+
+
+def fail(name: str, message: str) -> int:
+    """Prints one line on stderr; returns the exit code 2."""
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return 2
 
 
 def parser(name: str, description: str, **options: Any) -> argparse.ArgumentParser:
@@ -22,6 +108,14 @@ def parser(name: str, description: str, **options: Any) -> argparse.ArgumentPars
 
     made.error = refuse
     return made
+
+
+def path(text: str) -> pathlib.Path:
+    """The type of an argument that is a path, which may begin with `~`."""
+    try:
+        return paths.path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def whole(low: int, high: int = _LARGEST) -> Callable[[str], int]:

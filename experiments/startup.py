@@ -7,6 +7,7 @@ import jax
 import jaxlib
 
 from decomp.datasets import cache
+from experiments import stop
 
 _HEARTBEAT = 30  # seconds after which a process that is silent counts as lost
 
@@ -22,6 +23,42 @@ def use_cores() -> int:
     if not os.environ.get("JAX_NUM_CPU_DEVICES"):
         jax.config.update("jax_num_cpu_devices", max(2, cores))
     return cores
+
+
+def use_float32() -> None:
+    """Computes in float32, and says so if `$JAX_ENABLE_X64` asks for something else.
+
+    Published tables are in float32; they do not depend on that variable.
+    """
+    if jax.config.jax_enable_x64:
+        jax.config.update("jax_enable_x64", False)
+        print("JAX_ENABLE_X64 is left aside: computed in float32.", file=sys.stderr)
+
+
+def check_platform() -> None:
+    """Starts JAX in float32 on the platform that it is told to take.
+
+    Raises:
+        ValueError: In one line, if that is not here, saying what is.
+    """
+    use_float32()
+    try:
+        jax.devices()
+        return
+    except (RuntimeError, AssertionError) as error:  # the latter without a GPU
+        reason = " ".join(str(error).split()) or "there is no such processor"
+    told = jax.config.jax_platforms
+    jax.config.update("jax_platforms", "cpu" if not told else None)
+    try:
+        there = ", ".join(sorted({device.platform for device in jax.devices()}))
+    except RuntimeError:
+        there = "cpu"
+    named = f"JAX_PLATFORMS={told} names" if told else "JAX finds"
+    raise ValueError(
+        f"{named} a platform that cannot be used here ({reason}); there is {there}, "
+        f"which JAX_PLATFORMS={there} takes. An accelerator needs the extra cuda12, "
+        "cuda13 or tpu."
+    )
 
 
 def keep_programs() -> None:
@@ -61,3 +98,4 @@ def connect() -> None:
             "distributed=True expects a job of several processes, by SLURM, "
             f"Kubernetes, Cloud TPU or Open MPI; got: {error}"
         ) from None
+    stop.listen()  # it took SIGTERM for itself

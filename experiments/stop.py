@@ -1,10 +1,26 @@
-"""Stopping when asked to: SIGINT (Ctrl-C) and SIGTERM, which schedulers send."""
+"""Stopping when asked to: SIGINT (Ctrl-C), SIGTERM, which schedulers send, and SIGHUP.
 
+In a command (`watch`) a thread hears the signal at once, though the main thread may be
+in a compiler that returns in a minute. It ends the process without unwinding anything:
+every file appears whole or not at all, so that nothing on disk is lost. While a sweep
+has something to save (`listening`), the first signal waits for that, and says so; the
+second one ends the process at once.
+"""
+
+import atexit
 import contextlib
+import math
+import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SECONDS = 1.0  # that a file which is being written may take
+_ONCE = 0.05  # seconds in which a signal that came twice, as by `timeout`, counts once
 
 
 class Stopped(Exception):
@@ -15,22 +31,82 @@ class Stopped(Exception):
         self.exit_code = 128 + number  # as shells have it
 
 
+class Asked:
+    """Called: the number of the signal that came, or 0.
+
+    `waits` is what the first signal waits for, as "the runs in training are saved"; in
+    a command that waits for nothing the first signal ends the process.
+    """
+
+    def __init__(self):
+        self.number, self.waits = 0, ""
+
+    def __call__(self) -> int:
+        return self.number
+
+
+class _Watch:
+    """What the thread of a command has to know."""
+
+    pipe = -1  # into which the numbers of signals are written; −1 without the thread
+    asked: Asked | None = None  # of the innermost `listening`
+    writing = threading.RLock()  # held while a file is written
+    cleaners: tuple[Callable[[], object], ...] = ()
+    promise = "what it had written is whole"
+
+
+def watch() -> None:
+    """From now on a signal ends this process at once, in one line on stderr."""
+    heard, _Watch.pipe = os.pipe()
+    os.set_blocking(_Watch.pipe, False)
+    threading.Thread(target=_wait, args=(heard,), daemon=True).start()
+    atexit.register(_ignore)
+    listen()
+
+
+def listen() -> None:
+    """Sets the handlers of `watch` anew, where another library has set its own."""
+    if _Watch.pipe < 0:
+        return
+    signal.set_wakeup_fd(_Watch.pipe, warn_on_full_buffer=False)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as by `nohup`
+            signal.signal(number, _heard)
+
+
+def ask(number: int) -> bool:
+    """Does what the signal would do; returns whether there is a thread to hear it."""
+    if _Watch.pipe >= 0:
+        with contextlib.suppress(OSError):
+            os.write(_Watch.pipe, bytes([number]))
+    return _Watch.pipe >= 0
+
+
+def promise(words: str) -> None:
+    """Sets what the line says that ends a command: what is left of its work."""
+    _Watch.promise = words
+
+
 @contextlib.contextmanager
-def listening() -> Iterator[Callable[[], int]]:
-    """Within it the first signal is only remembered; the second has its usual effect.
+def listening() -> Iterator[Asked]:
+    """Within it the first signal is remembered; the second has its usual effect.
 
     A signal that is ignored, as by `nohup`, stays ignored.
-
-    Yields:
-        A function: the number of the signal that came, or 0.
     """
-    received = []
+    asked = Asked()
+    if _Watch.pipe >= 0:
+        outer, _Watch.asked = _Watch.asked, asked
+        try:
+            yield asked
+        finally:
+            _Watch.asked = outer
+        return
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     usual = {n: h for n, h in handlers.items() if h is not signal.SIG_IGN}
 
     def remember(number: int, frame: object) -> None:
         del frame
-        received.append(number)
+        asked.number = number
         restore()
 
     def restore() -> None:
@@ -40,6 +116,86 @@ def listening() -> Iterator[Callable[[], int]]:
     for number in usual:
         signal.signal(number, remember)
     try:
-        yield lambda: received[0] if received else 0
+        yield asked
     finally:
         restore()
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Within it a file is written, for which the end of the process waits."""
+    with _Watch.writing:
+        yield
+
+
+@contextlib.contextmanager
+def cleaning(clean: Callable[[], object]) -> Iterator[None]:
+    """Within it, `clean` is called should a signal end the process."""
+    _Watch.cleaners = (*_Watch.cleaners, clean)
+    try:
+        yield
+    finally:
+        _Watch.cleaners = tuple(c for c in _Watch.cleaners if c is not clean)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends a command whose files are on disk, whatever its threads still compute."""
+    if _Watch.pipe < 0:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _ignore() -> None:
+    """At the very end of Python, when no thread hears a signal: all is done."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _heard(number: int, frame: object) -> None:
+    """Passes a signal on where the thread did not hear it: uvloop, while it runs."""
+    del frame
+    other = signal.set_wakeup_fd(_Watch.pipe, warn_on_full_buffer=False)
+    if other != _Watch.pipe:
+        signal.set_wakeup_fd(other, warn_on_full_buffer=False)
+        ask(number)
+
+
+def _wait(heard: int) -> None:
+    first = -math.inf
+    while True:
+        number = os.read(heard, 1)[0]
+        if (
+            number not in (*_SIGNALS, signal.SIGPIPE)
+            or time.monotonic() < first + _ONCE
+        ):
+            continue
+        first = time.monotonic()
+        asked = _Watch.asked
+        if asked is None or asked.number or not asked.waits:
+            _end(number)
+        asked.number = number
+        _tell(number, f"waits until {asked.waits}; a second one ends it at once")
+
+
+def _end(number: int) -> NoReturn:
+    _tell(number, f"stopped; {_Watch.promise}")
+    _Watch.writing.acquire(timeout=_SECONDS)
+    for clean in reversed(_Watch.cleaners):
+        with contextlib.suppress(Exception):
+            clean()
+    os._exit(128 + number)
+
+
+def _tell(number: int, words: str) -> None:
+    """A line on stderr, which nobody reads if the output was closed."""
+    if number == signal.SIGPIPE:
+        return
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    name = spec.name.removesuffix(".__main__") if spec else "experiments"
+    with contextlib.suppress(OSError):
+        start = "\n" if os.isatty(2) else ""  # behind ^C, or the bar
+        line = f"{start}{name}: {signal.Signals(number).name}: {words}\n"
+        os.write(2, line.encode())

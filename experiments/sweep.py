@@ -191,11 +191,17 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
             f"data {megabytes[0]:,.0f} MiB on each device, "
             f"states of a block {megabytes[1]:,.0f} MiB",
         ),
-        ("results", str(sweep.workdir)),
+        ("results", _place(sweep.workdir)),
     ]
     if config.tensorboard:
         facts += [("live view", f"tensorboard --logdir={sweep.workdir}/tensorboard")]
     return "\n".join(f"  {name:<9} {text}" for name, text in facts)
+
+
+def _place(workdir: pathlib.Path) -> str:
+    """The folder as it was typed, and where that is."""
+    whole = workdir.absolute()
+    return str(workdir) if workdir == whole else f"{workdir}, in {pathlib.Path.cwd()}"
 
 
 def _described(sweep: Sweep) -> str:

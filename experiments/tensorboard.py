@@ -123,7 +123,7 @@ class Board:
         tags = dict.fromkeys(f"score/{row.score}" for row in statistics)
         yield _event(summary=summary.hparams(given, tags)[0])
         yield _event(summary=summary.custom_scalars(events.charts(train.MEASURES)))
-        table = (self._workdir / "summary.md").read_text()
+        table = (self._workdir / "summary.md").read_text(encoding="utf-8")
         yield _event(summary=summary.text("summary", table), step=self._steps)
         paths = sorted((self._workdir / "figures").glob("*.png"))
         whole = {path.stem: path.read_bytes() for path in paths}

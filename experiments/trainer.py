@@ -1,5 +1,6 @@
 """Trains and scores the runs of a sweep, block by block."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -61,8 +62,9 @@ def run(
     progress = Progress(len(pending.number) * sweep.steps, shown=runs.leads())
     finished: list[np.ndarray] = []
     compiled = None
-    with stop.listening() as asked, progress, futures.ThreadPoolExecutor(1) as aside:
+    with stop.listening() as asked, progress, _aside() as aside:
         for members in checkpoint.blocks(sweep.workdir, pending, plan.block):
+            asked.waits = _waiting("")
             one = block(sweep, plan, members)
             saved = Checkpoint(
                 sweep.workdir, members.number, sweep.config.runs.checkpoint_minutes
@@ -70,12 +72,11 @@ def run(
             state = init(one.keys, one.setting)
             scoring = one.keys, one.setting, scored, factors
             if compiled is None:  # while the first block trains
-                like = jax.tree.map(_like, (state.params, *scoring))
-                compiled = aside.submit(compiled_for, scores, *like)
-                progress.beside(compiled)
+                compiled = _beside(aside, scores, (state.params, *scoring), progress)
             state, curves = _train(
                 sweep, advance, state, one, points, saved, progress, asked, record
             )
+            asked.waits = _waiting(f"{len(members.number)} trained runs are scored")
             start = time.monotonic()
             values = compiled.result()(state.params, *scoring)
             finished.append(members.number)
@@ -85,6 +86,30 @@ def run(
             progress.evaluated(time.monotonic() - start)
             yield
             _stop_if(asked)
+
+
+@contextlib.contextmanager
+def _aside() -> Iterator[futures.Executor]:
+    """A thread for work beside the training, which whoever stops does not wait for."""
+    thread = futures.ThreadPoolExecutor(1)
+    try:
+        yield thread
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _beside(
+    aside: futures.Executor, function: Any, arguments: Any, progress: Progress
+) -> futures.Future:
+    """The function, compiled for such arguments while others train."""
+    compiled = aside.submit(compiled_for, function, *jax.tree.map(_like, arguments))
+    progress.beside(compiled)
+    return compiled
+
+
+def _waiting(words: str) -> str:
+    """What a signal waits for; of several processes, at least until all know of it."""
+    return words or ("all processes know" if jax.process_count() > 1 else "")
 
 
 def compiled_for(function: Any, *arguments: Any) -> Any:
@@ -143,7 +168,7 @@ def _train(
     points: jax.Array,
     saved: Checkpoint,
     progress: Progress,
-    asked: Callable[[], int],
+    asked: stop.Asked,
     record: Record,
 ) -> tuple[train.State, np.ndarray]:
     """Trains a block to its end; its curves are `[block, records, 1 + measures]`."""
@@ -151,13 +176,13 @@ def _train(
     count, every, wanted = len(block.runs.number), sweeps.record_every(sweep), 1
     progress.resumed(count, done)
     while done < sweep.steps:
-        room = min(every - done % every, sweep.steps - done)
-        steps = min(room, wanted)
+        steps = min(every - done % every, sweep.steps - done, wanted)
         start = time.monotonic()
         state = advance(state, block.keys, block.setting, points, np.int32(steps))
         sums, diverged = runs.collect((state.sums, state.diverged))
         seconds = runs.agreed(time.monotonic() - start)
         done += steps
+        asked.waits = _waiting("the runs in training are saved")
         means = sums / (done % every or min(every, done))
         if done % every == 0 or done == sweep.steps:
             curves.append(

@@ -22,7 +22,7 @@ import matplotlib.style
 import numpy as np
 
 from decomp.metrics import sheet, udr
-from experiments import files, posteriors, settings, shell, summary
+from experiments import files, posteriors, settings, shell, startup, summary
 from experiments.drawing import style
 from experiments.drawing import variants as drawing
 from experiments.progress import say
@@ -30,29 +30,27 @@ from experiments.progress import say
 _UDR_POINTS = 2_000  # of which correlations between runs are taken
 
 
+@shell.command("experiments.variants")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for a workdir that cannot be scored."""
-    try:
-        options = _parser().parse_args(arguments)
-        folder = options.out or options.workdir
-        if options.redraw:
-            runs, found = read(folder / "variants.csv")
-            for path in draw(folder, found, statistics(runs, found)):
-                say(str(path))
-            return 0
-        metrics = _metrics(options)
-        runs = posteriors.runs(
-            options.workdir, per_setting=options.runs, points=options.points
-        )
-        say(f"scoring {len(runs.number)} runs at {runs.codes.shape[1]:,} points")
-        found = score(runs, metrics, options.seed)
-        rows = statistics(runs, found)
-        say(summary.table(rows))
-        for path in [write(folder, runs, found), *draw(folder, found, rows)]:
+    options = _parser().parse_args(arguments)
+    folder = options.out or options.workdir
+    if options.redraw:
+        runs, found = read(folder / "variants.csv")
+        for path in draw(folder, found, statistics(runs, found)):
             say(str(path))
-    except (ValueError, OSError) as error:
-        print(f"experiments.variants: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return 0
+    startup.check_platform()
+    metrics = _metrics(options)
+    runs = posteriors.runs(
+        options.workdir, per_setting=options.runs, points=options.points
+    )
+    say(f"scoring {len(runs.number)} runs at {runs.codes.shape[1]:,} points")
+    found = score(runs, metrics, options.seed)
+    rows = statistics(runs, found)
+    say(summary.table(rows))
+    for path in [write(folder, runs, found), *draw(folder, found, rows)]:
+        say(str(path))
     return 0
 
 
@@ -132,7 +130,7 @@ def read(
 def _read(
     path: pathlib.Path,
 ) -> tuple[posteriors.Runs, dict[tuple[str, str], np.ndarray]]:
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     found: dict[tuple[str, str], list[float]] = {}
     for line in table:
@@ -192,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, default: Any, words: str, kind: Any) -> None:
         parser.add_argument(name, default=default, type=kind, help=words)
 
-    parser.add_argument("workdir", type=pathlib.Path, help="a finished experiment")
+    parser.add_argument("workdir", type=shell.path, help="a finished experiment")
     add("--runs", 20, "runs of every setting, the first seeds (20)", shell.whole(1))
     add("--points", 10_000, "points scored, a random subset (10,000)", shell.whole(2))
     add("--metrics", "", "with commas between; default: all but DCI's trees", str)
@@ -200,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--redraw", action="store_true", help="from variants.csv, without scoring"
     )
-    add("--out", None, "folder of the tables and the figure (WORKDIR)", pathlib.Path)
+    add("--out", None, "folder of the tables and the figure (WORKDIR)", shell.path)
     return parser
 
 

@@ -13,29 +13,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import results, summary
+from experiments import results, shell, summary
 from experiments.progress import say
 
 _SHOWN = ("reconstruction", "kl")  # beside the scores of the figures
 
 
+@shell.command("experiments.watch")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for a folder that is no sweep's."""
-    try:
-        options = _parser().parse_args(arguments)
-        if options.every is not None and not options.every > 0:
-            raise ValueError(f"--every expects seconds above 0; got {options.every}.")
-        while True:
-            left, words = state(options.workdir)
-            say(words)
-            if options.every is None or not left:
-                return 0
-            time.sleep(options.every)
-    except KeyboardInterrupt:
-        return 0
-    except (ValueError, OSError) as error:
-        print(f"experiments.watch: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    options = _parser().parse_args(arguments)
+    if options.every is not None and not options.every > 0:
+        raise ValueError(f"--every expects seconds above 0; got {options.every}.")
+    while True:
+        left, words = state(options.workdir)
+        say(words)
+        if options.every is None or not left:
+            return 0
+        time.sleep(options.every)
 
 
 def state(workdir: pathlib.Path) -> tuple[int, str]:
@@ -45,8 +40,8 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
         ValueError: In one line, for a folder that cannot be used.
     """
     try:
-        config = json.loads((workdir / "config.json").read_text())
-        rows = json.loads((workdir / "settings.json").read_text())
+        config = json.loads((workdir / "config.json").read_text(encoding="utf-8"))
+        rows = json.loads((workdir / "settings.json").read_text(encoding="utf-8"))
         total = len(rows) * config["seeds"]
         shown = {*_SHOWN, *config["figure_score"]}
     except FileNotFoundError as error:
@@ -72,11 +67,10 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="experiments.watch",
-        description="Prints the table of means of a sweep as it stands.",
+    parser = shell.parser(
+        "experiments.watch", "Prints the table of means of a sweep as it stands."
     )
-    parser.add_argument("workdir", type=pathlib.Path, help="folder of the sweep")
+    parser.add_argument("workdir", type=shell.path, help="folder of the sweep")
     parser.add_argument(
         "--every", type=float, metavar="SECONDS", help="again and again (once)"
     )

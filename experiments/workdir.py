@@ -47,7 +47,7 @@ def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
         return []
     new = json.loads(json.dumps(config))
     try:
-        old = json.loads((workdir / "config.json").read_text())
+        old = json.loads((workdir / "config.json").read_text(encoding="utf-8"))
         changes = settings.differences(new, old)
         binding = [line for line in changes if not _may_change(line, new, old)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -112,7 +112,9 @@ def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
 def _lengthen(workdir: pathlib.Path, training: Training) -> list[str]:
     """Forgets blocks that trained for less; their states are in the checkpoints."""
     try:
-        old = Training(**json.loads((workdir / "training.json").read_text()))
+        old = Training(
+            **json.loads((workdir / "training.json").read_text(encoding="utf-8"))
+        )
     except (OSError, ValueError, TypeError):
         return []
     if training == old:
@@ -138,7 +140,7 @@ def config(workdir: pathlib.Path) -> ConfigDict:
     if not path.is_file():
         raise ValueError(f"{workdir} is no workdir: it holds no config.json.")
     try:
-        saved = json.loads(path.read_text())
+        saved = json.loads(path.read_text(encoding="utf-8"))
         whole = _filled(_with_tuples(saved), base.get_config().to_dict())
         return settings.validate(ConfigDict(whole))
     except (*npz.BAD_FILE, AttributeError) as error:
@@ -157,7 +159,7 @@ def spend(workdir: pathlib.Path, seconds: float) -> None:
 def _environment(workdir: pathlib.Path) -> dict[str, Any]:
     """What env.json holds; nothing if it cannot be read."""
     try:
-        found = json.loads((workdir / "env.json").read_text())
+        found = json.loads((workdir / "env.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -91,7 +91,9 @@ def _get(manager: Any, file: _File) -> Path:
 def _downloaded(downloads: Path, url: str) -> bool:
     """Whether a note of a finished download names the address."""
     notes = (note for note in downloads.rglob("*.INFO") if note.is_file())
-    return any(url in note.read_text(errors="replace") for note in notes)
+    return any(
+        url in note.read_text(encoding="utf-8", errors="replace") for note in notes
+    )
 
 
 def _check_connection(files: list[_File]) -> None:

@@ -14,6 +14,11 @@ Source: Matthey et al. 2017, github.com/deepmind/dsprites-dataset.
 from pathlib import Path
 from typing import NamedTuple
 
+if __name__ == "__main__":  # before the imports that take seconds
+    from decomp.datasets import ending
+
+    ending.begin("decomp.datasets.dsprites")
+
 import chex
 import jax
 import jax.numpy as jnp

@@ -45,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parser.error = refuse  # one line, as for every other error
     try:
-        path = parser.parse_args(arguments).file
+        path = parser.parse_args(arguments).file.expanduser()
         packed, factors = dsprites_files.read(path)
-    except ValueError as error:
-        print(error, file=sys.stderr)
+    except (ValueError, OSError, RuntimeError) as error:  # of an unknown home
+        print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     counts = differing_pixels(packed, factors)
     print("\n".join(_report(path, factors, counts)))

@@ -19,6 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from decomp import numerics
+
 _STEPS = 255  # levels of a channel
 Words = TypeVar("Words", np.ndarray, jax.Array)
 
@@ -57,8 +59,9 @@ def coloured(white: jax.Array, colours: jax.Array) -> jax.Array:
     Returns:
         float32 `[..., 3 S]`, the channels of a pixel beside each other.
     """
+    white, colours = numerics.floats(white, colours)
     chex.assert_axis_dimension(colours, -1, 3)
-    levels = (colours.astype(jnp.float32) + _STEPS) / (2 * _STEPS)
+    levels = (colours + _STEPS) / (2 * _STEPS)
     pixels = white[..., :, None] * levels[..., None, :]
     pixels = jnp.minimum(pixels, 1)  # quotients may be rounded upwards
     return pixels.reshape(*white.shape[:-1], 3 * white.shape[-1])
@@ -75,15 +78,17 @@ def noisy(white: jax.Array, names: jax.Array) -> jax.Array:
         float32 `[..., 3 S]`, the channels of a pixel beside each other; noise has the
         levels 0, 1/255 … 1.
     """
+    names = jnp.asarray(names)
     chex.assert_axis_dimension(names, -1, 4)
     low, second, third, high = (
         names[..., i, None].astype(jnp.uint32) for i in range(4)
     )
     name = low | (second << 8) | (third << 16) | (high << 24)  # [..., 1]
-    pixel = _mixed(jnp.arange(1, white.shape[-1] + 1, dtype=jnp.uint32))
+    pixel = _mixed(jnp.arange(1, np.shape(white)[-1] + 1, dtype=jnp.uint32))
     words = _mixed(name ^ pixel.reshape((1,) * (name.ndim - 1) + pixel.shape))
     channels = jnp.stack([(words >> shift) & 255 for shift in (0, 8, 16)], axis=-1)
-    noise = channels.astype(jnp.float32) / _STEPS  # [..., S, 3]
+    white, noise = numerics.floats(white, channels)
+    noise = noise / _STEPS  # [..., S, 3]
     white = white[..., None]
     pixels = jnp.minimum(white + (1 - white) * noise, 1)  # of rounded quotients
     return pixels.reshape(*white.shape[:-2], -1)

@@ -45,10 +45,13 @@ def sample(
     arms = jnp.repeat(
         jnp.arange(num_arms, dtype=jnp.int32), num_points // num_arms
     )  # [N]
-    noise = jax.random.normal(key, (2, num_points))
+    radial_std, tangential_std, rate = (
+        jnp.asarray(x, jnp.float32) for x in (radial_std, tangential_std, rate)
+    )
+    noise = jax.random.normal(key, (2, num_points), jnp.float32)
     radius = 1 + radial_std * noise[0]  # [N]
     across = tangential_std * noise[1]
-    angle = 2 * jnp.pi * arms / num_arms + rate * jnp.exp(radius)
+    angle = 2 * jnp.pi * arms.astype(jnp.float32) / num_arms + rate * jnp.exp(radius)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     points = jnp.stack(
         [radius * cos + across * sin, across * cos - radius * sin], axis=-1

@@ -45,7 +45,7 @@ def permuted_index(key: jax.Array, position: jax.Array, size: int) -> jax.Array:
     index = jax.lax.while_loop(
         lambda index: jnp.any(index >= size),
         walk,
-        encipher(position.astype(jnp.uint32)),
+        encipher(jnp.asarray(position).astype(jnp.uint32)),
     )
     return index.astype(jnp.int32)
 

@@ -14,6 +14,7 @@ Source: Mathieu, Rainforth, Siddharth & Teh 2018, Theorem 1.
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import full_gaussian as full_gaussians
 from decomp.distributions import gaussian as gaussians
 from decomp.distributions import laplace as laplaces
@@ -37,6 +38,7 @@ def gaussian(p: Gaussian, beta: jax.Array) -> Gaussian:
     Returns:
         Leaves `[*X]`.
     """
+    p, beta = numerics.floats(p, beta)
     return Gaussian(p.loc, p.scale / jnp.sqrt(beta))
 
 
@@ -50,6 +52,7 @@ def log_normaliser_gaussian(p: Gaussian, beta: jax.Array) -> jax.Array:
     Returns:
         `[]` in nats.
     """
+    p, beta = numerics.floats(p, beta)
     at_mode = gaussians.log_prob(p, p.loc)
     return beta * at_mode - gaussians.log_prob(gaussian(p, beta), p.loc)
 
@@ -64,6 +67,7 @@ def full_gaussian(p: FullGaussian, beta: jax.Array) -> FullGaussian:
     Returns:
         Leaves `[D]` and `[D, D]`.
     """
+    p, beta = numerics.floats(p, beta)
     return FullGaussian(p.loc, p.scale_tril / jnp.sqrt(beta))
 
 
@@ -77,6 +81,7 @@ def log_normaliser_full_gaussian(p: FullGaussian, beta: jax.Array) -> jax.Array:
     Returns:
         `[]` in nats.
     """
+    p, beta = numerics.floats(p, beta)
     at_mode = full_gaussians.log_prob(p, p.loc)
     return beta * at_mode - full_gaussians.log_prob(full_gaussian(p, beta), p.loc)
 
@@ -94,6 +99,7 @@ def student_t(p: StudentT, beta: jax.Array) -> StudentT:
     Returns:
         Leaves of the same shapes.
     """
+    p, beta = numerics.floats(p, beta)
     df, ratio = _annealed_df(p.df, beta, 1)
     return StudentT(df, p.loc, p.scale / jnp.sqrt(ratio))
 
@@ -110,6 +116,7 @@ def log_normaliser_student_t(p: StudentT, beta: jax.Array) -> jax.Array:
     Returns:
         `[]` in nats.
     """
+    p, beta = numerics.floats(p, beta)
     at_mode = student_ts.log_prob(p, p.loc)
     return beta * at_mode - student_ts.log_prob(student_t(p, beta), p.loc)
 
@@ -127,6 +134,7 @@ def multivariate_t(p: MultivariateT, beta: jax.Array) -> MultivariateT:
     Returns:
         Leaves of the same shapes.
     """
+    p, beta = numerics.floats(p, beta)
     df, ratio = _annealed_df(p.df, beta, p.loc.shape[0])
     return MultivariateT(df, p.loc, p.scale / jnp.sqrt(ratio))
 
@@ -143,6 +151,7 @@ def log_normaliser_multivariate_t(p: MultivariateT, beta: jax.Array) -> jax.Arra
     Returns:
         `[]` in nats.
     """
+    p, beta = numerics.floats(p, beta)
     at_mode = multivariate_ts.log_prob(p, p.loc)
     f = multivariate_t(p, beta)
     return beta * at_mode - multivariate_ts.log_prob(f, p.loc)
@@ -160,6 +169,7 @@ def subspaces(p: Subspaces, beta: jax.Array) -> Subspaces:
     Returns:
         Leaves of the same shapes.
     """
+    p, beta = numerics.floats(p, beta)
     return Subspaces(tuple(multivariate_t(group, beta) for group in p.groups))
 
 
@@ -173,6 +183,7 @@ def log_normaliser_subspaces(p: Subspaces, beta: jax.Array) -> jax.Array:
     Returns:
         `[]` in nats.
     """
+    p, beta = numerics.floats(p, beta)
     terms = [log_normaliser_multivariate_t(group, beta) for group in p.groups]
     return jnp.sum(jnp.stack(terms))
 
@@ -187,6 +198,7 @@ def laplace(p: Laplace, beta: jax.Array) -> Laplace:
     Returns:
         Leaves `[*X]`.
     """
+    p, beta = numerics.floats(p, beta)
     return Laplace(p.loc, p.scale / beta)
 
 
@@ -200,6 +212,7 @@ def log_normaliser_laplace(p: Laplace, beta: jax.Array) -> jax.Array:
     Returns:
         `[]` in nats.
     """
+    p, beta = numerics.floats(p, beta)
     at_mode = laplaces.log_prob(p, p.loc)
     return beta * at_mode - laplaces.log_prob(laplace(p, beta), p.loc)
 

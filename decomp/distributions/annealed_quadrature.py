@@ -15,6 +15,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
+
 
 class Normaliser(NamedTuple):
     """log F_β, and an estimate of its error.
@@ -56,7 +58,7 @@ def log_normaliser(
     """
     if dims not in (1, 2):
         raise ValueError(f"expected dims of 1 or 2; got {dims}.")
-    ticks = _ticks(low, high, points_per_axis)
+    ticks = _ticks(log_prob, beta, dims, low, high, points_per_axis)
     grid = jnp.stack(jnp.meshgrid(*[ticks] * dims, indexing="ij"), axis=-1)
     points = grid.reshape(-1, dims)
     log_pz = jax.lax.map(log_prob, points, batch_size=points_per_axis)
@@ -88,7 +90,7 @@ def log_normaliser_dims(
     Raises:
         ValueError: For an even P or one below 3.
     """
-    ticks = _ticks(low, high, points_per_axis)
+    ticks = _ticks(log_prob_dims, beta, latents, low, high, points_per_axis)
     log_pz = jax.vmap(lambda t: log_prob_dims(jnp.full(latents, t)))(ticks)  # [P, D]
     return jax.vmap(_integrate, (1, None, None))(log_pz, beta, high - low)
 
@@ -110,18 +112,35 @@ def log_density(
     Returns:
         `[]`, or `[D]` for factors, in nats.
     """
-    return beta * log_prob(z) - normaliser.value
+    (z,) = numerics.floats(z)
+    log_pz, beta, normaliser = numerics.floats(log_prob(z), beta, normaliser)
+    return beta * log_pz - normaliser.value
 
 
-def _ticks(low: float, high: float, count: int) -> jax.Array:
-    """Equally spaced points, both edges and the middle among them, `[P]`."""
+def _ticks(
+    log_prob: Callable[[jax.Array], jax.Array],
+    beta: jax.Array,
+    dims: int,
+    low: float,
+    high: float,
+    count: int,
+) -> jax.Array:
+    """Equally spaced points, both edges and the middle among them, `[P]`.
+
+    They have the precision of the density, and so that of its parameters.
+    """
     if count < 3 or count % 2 == 0:
         raise ValueError(f"expected an odd points_per_axis of at least 3; got {count}.")
-    return jnp.linspace(low, high, count)
+    (exponent,) = numerics.floats(beta)
+    point = jax.ShapeDtypeStruct((dims,), exponent.dtype)
+    found = jax.eval_shape(log_prob, point)
+    dtype = max(point.dtype, found.dtype, key=lambda dtype: dtype.itemsize)
+    return jnp.linspace(low, high, count, dtype=dtype)
 
 
 def _integrate(log_pz: jax.Array, beta: jax.Array, length: float) -> Normaliser:
     """log ∫ p^β of log p `[P]` or `[P, P]` on a grid that includes the edges."""
+    log_pz, beta = numerics.floats(log_pz, beta)
     count, dims = log_pz.shape[0], log_pz.ndim
     # Relative to the peak, where the exponent is then 0 however β log p is rounded: a
     # fused multiply and add rounds it once here and once there, and of 1e10 nats the

@@ -6,6 +6,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
+
 
 class Bernoulli(NamedTuple):
     """Log-odds l per dimension: P(x_d = 1) = sigmoid(l_d)."""
@@ -26,6 +28,7 @@ def log_prob(p: Bernoulli, x: jax.Array) -> jax.Array:
     Returns:
         Log-probability `[]` in nats.
     """
+    p, x = numerics.floats(p, x)
     chex.assert_equal_shape([p.logits, x])
     return jnp.sum(x * p.logits - jax.nn.softplus(p.logits))
 
@@ -40,17 +43,20 @@ def sample(key: jax.Array, p: Bernoulli) -> jax.Array:
     Returns:
         Draw `[*X]` in the dtype of the logits; not differentiable.
     """
+    (p,) = numerics.floats(p)
     ones = jax.random.bernoulli(key, mean(p))
     return ones.astype(p.logits.dtype)
 
 
 def mean(p: Bernoulli) -> jax.Array:
     """P(x_d = 1) = sigmoid(l_d), `[*X]`."""
+    (p,) = numerics.floats(p)
     return jax.nn.sigmoid(p.logits)
 
 
 def entropy(p: Bernoulli) -> jax.Array:
     """H = −Σ_d π_d log π_d + (1 − π_d) log(1 − π_d), `[]` in nats."""
+    (p,) = numerics.floats(p)
     on = mean(p) * jax.nn.log_sigmoid(p.logits)
     off = jax.nn.sigmoid(-p.logits) * jax.nn.log_sigmoid(-p.logits)
     return -jnp.sum(on + off)
@@ -66,6 +72,7 @@ def kl(q: Bernoulli, p: Bernoulli) -> jax.Array:
     Returns:
         Divergence `[]` in nats.
     """
+    q, p = numerics.floats(q, p)
     chex.assert_equal_shape([q.logits, p.logits])
     on = jax.nn.log_sigmoid(q.logits) - jax.nn.log_sigmoid(p.logits)
     off = jax.nn.log_sigmoid(-q.logits) - jax.nn.log_sigmoid(-p.logits)

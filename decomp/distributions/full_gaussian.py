@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
+from decomp import numerics
 from decomp.distributions.gaussian import HALF_LOG_2PI, Gaussian
 
 
@@ -23,17 +24,20 @@ class FullGaussian(NamedTuple):
 
 def from_diagonal(q: Gaussian) -> FullGaussian:
     """The same distribution as a diagonal Gaussian with leaves `[D]`."""
+    (q,) = numerics.floats(q)
     chex.assert_rank([q.loc, q.scale], 1)
     return FullGaussian(q.loc, jnp.diag(q.scale))
 
 
 def mean(q: FullGaussian) -> jax.Array:
     """E[z] = μ, `[D]`."""
+    (q,) = numerics.floats(q)
     return q.loc
 
 
 def covariance(q: FullGaussian) -> jax.Array:
     """The covariance matrix LLᵀ, `[D, D]`."""
+    (q,) = numerics.floats(q)
     return q.scale_tril @ q.scale_tril.T
 
 
@@ -47,6 +51,7 @@ def log_prob(q: FullGaussian, z: jax.Array) -> jax.Array:
     Returns:
         Log-density `[]` in nats.
     """
+    q, z = numerics.floats(q, z)
     chex.assert_equal_shape([q.loc, z])
     y = solve_triangular(q.scale_tril, z - q.loc, lower=True)
     return -0.5 * jnp.sum(y * y) - _half_log_det(q) - z.shape[0] * HALF_LOG_2PI
@@ -62,6 +67,7 @@ def sample(key: jax.Array, q: FullGaussian) -> jax.Array:
     Returns:
         Draw `[D]`, differentiable in `q`.
     """
+    (q,) = numerics.floats(q)
     chex.assert_rank([q.loc, q.scale_tril], [1, 2])
     noise = jax.random.normal(key, q.loc.shape, q.loc.dtype)
     return q.loc + q.scale_tril @ noise
@@ -69,6 +75,7 @@ def sample(key: jax.Array, q: FullGaussian) -> jax.Array:
 
 def entropy(q: FullGaussian) -> jax.Array:
     """H = Σ_d log L_dd + (D/2) log 2πe, `[]` in nats."""
+    (q,) = numerics.floats(q)
     return _half_log_det(q) + q.loc.shape[0] * (HALF_LOG_2PI + 0.5)
 
 
@@ -84,6 +91,7 @@ def kl(q: FullGaussian, p: FullGaussian) -> jax.Array:
     Returns:
         Divergence `[]` in nats.
     """
+    q, p = numerics.floats(q, p)
     chex.assert_equal_shape([q.scale_tril, p.scale_tril])
     ratio = solve_triangular(p.scale_tril, q.scale_tril, lower=True)
     shift = solve_triangular(p.scale_tril, q.loc - p.loc, lower=True)

@@ -35,6 +35,7 @@ def log_prob(q: Gaussian, z: jax.Array) -> jax.Array:
     Returns:
         Log-density `[]` in nats.
     """
+    q, z = numerics.floats(q, z)
     return jnp.sum(log_prob_dims(q, z))
 
 
@@ -48,6 +49,7 @@ def log_prob_dims(q: Gaussian, z: jax.Array) -> jax.Array:
     Returns:
         Log-density of each dimension `[*X]` in nats.
     """
+    q, z = numerics.floats(q, z)
     chex.assert_equal_shape([q.loc, q.scale, z])
     y = (z - q.loc) / q.scale
     return -0.5 * y * y - jnp.log(q.scale) - HALF_LOG_2PI
@@ -63,6 +65,7 @@ def sample(key: jax.Array, q: Gaussian) -> jax.Array:
     Returns:
         Draw `[*X]`, differentiable in `q`.
     """
+    (q,) = numerics.floats(q)
     chex.assert_equal_shape([q.loc, q.scale])
     noise = jax.random.normal(key, q.loc.shape, q.loc.dtype)
     return q.loc + q.scale * noise
@@ -70,16 +73,19 @@ def sample(key: jax.Array, q: Gaussian) -> jax.Array:
 
 def entropy(q: Gaussian) -> jax.Array:
     """H = Σ_d log σ_d + ½ log 2πe, `[]` in nats."""
+    (q,) = numerics.floats(q)
     return jnp.sum(jnp.log(q.scale) + (HALF_LOG_2PI + 0.5))
 
 
 def mean(q: Gaussian) -> jax.Array:
     """E[z] = μ, `[*X]`."""
+    (q,) = numerics.floats(q)
     return q.loc
 
 
 def covariance(q: Gaussian) -> jax.Array:
     """Cov[z] = diag σ², `[D, D]`, of leaves `[D]`."""
+    (q,) = numerics.floats(q)
     chex.assert_rank(q.scale, 1)
     return jnp.diag(q.scale**2)
 
@@ -94,6 +100,7 @@ def kl(q: Gaussian, p: Gaussian) -> jax.Array:
     Returns:
         Divergence `[]` in nats, never negative.
     """
+    q, p = numerics.floats(q, p)
     return jnp.sum(kl_dims(q, p))
 
 
@@ -110,6 +117,7 @@ def kl_dims(q: Gaussian, p: Gaussian) -> jax.Array:
     Returns:
         Divergence of each dimension `[*X]` in nats, never negative.
     """
+    q, p = numerics.floats(q, p)
     chex.assert_equal_shape([q.loc, q.scale, p.loc, p.scale])
     spread = (q.scale - p.scale) / p.scale
     shift = (q.loc - p.loc) / p.scale
@@ -119,4 +127,5 @@ def kl_dims(q: Gaussian, p: Gaussian) -> jax.Array:
 
 def log_det(q: Gaussian) -> jax.Array:
     """log|S| of the covariance S = diag σ²: 2 Σ_d log σ_d, `[]`."""
+    (q,) = numerics.floats(q)
     return 2.0 * jnp.sum(jnp.log(q.scale))

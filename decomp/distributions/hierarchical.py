@@ -14,6 +14,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 
@@ -30,6 +31,7 @@ class Hierarchical(NamedTuple):
 
 def conditional(p: Hierarchical, top: jax.Array) -> Gaussian:
     """p(b|t) of the lower level, given the upper one `[T]`: leaves `[L]`."""
+    p, top = numerics.floats(p, top)
     chex.assert_equal_shape([p.weights, p.log_scale_weights])
     variance = 1.0 + SWING * jnp.tanh(2.0 * (p.log_scale_weights @ top))
     return Gaussian(p.weights @ top, p.scale * jnp.sqrt(variance))
@@ -46,6 +48,7 @@ def log_prob(p: Hierarchical, z: jax.Array) -> jax.Array:
         Log-density `[]` in nats. Its gradient is NaN where W t or b is so far out that
         that of p(b|t) by its scale leaves float32, see `gaussian`.
     """
+    p, z = numerics.floats(p, z)
     return jnp.sum(log_prob_levels(p, z))
 
 
@@ -59,6 +62,7 @@ def log_prob_levels(p: Hierarchical, z: jax.Array) -> jax.Array:
     Returns:
         `[2]` in nats.
     """
+    p, z = numerics.floats(p, z)
     lower, upper = p.weights.shape
     chex.assert_shape(z, (lower + upper,))
     top, bottom = z[:upper], z[upper:]
@@ -76,6 +80,7 @@ def sample(key: jax.Array, p: Hierarchical) -> jax.Array:
     Returns:
         Draw `[D]`, differentiable in `p`.
     """
+    (p,) = numerics.floats(p)
     top_key, bottom_key = jax.random.split(key)
     top = gaussian.sample(top_key, _top(p))
     return jnp.concatenate([top, gaussian.sample(bottom_key, conditional(p, top))])
@@ -83,11 +88,13 @@ def sample(key: jax.Array, p: Hierarchical) -> jax.Array:
 
 def mean(p: Hierarchical) -> jax.Array:
     """E[z] = 0, `[D]`."""
+    (p,) = numerics.floats(p)
     return jnp.zeros(sum(p.weights.shape), p.scale.dtype)
 
 
 def covariance(p: Hierarchical) -> jax.Array:
     """Cov[z] = (I, Wᵀ; W, WWᵀ + diag s²), `[D, D]`, whatever V is."""
+    (p,) = numerics.floats(p)
     lower = p.weights @ p.weights.T + jnp.diag(p.scale**2)
     upper = jnp.eye(p.weights.shape[1], dtype=p.weights.dtype)
     return jnp.block([[upper, p.weights.T], [p.weights, lower]])

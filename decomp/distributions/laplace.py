@@ -29,6 +29,7 @@ def log_prob(p: Laplace, z: jax.Array) -> jax.Array:
     Returns:
         Log-density `[]` in nats.
     """
+    p, z = numerics.floats(p, z)
     return jnp.sum(log_prob_dims(p, z))
 
 
@@ -42,6 +43,7 @@ def log_prob_dims(p: Laplace, z: jax.Array) -> jax.Array:
     Returns:
         Log-density of each dimension `[*X]` in nats.
     """
+    p, z = numerics.floats(p, z)
     chex.assert_equal_shape([p.loc, p.scale, z])
     return -jnp.abs(z - p.loc) / p.scale - jnp.log(p.scale) - LOG_2
 
@@ -56,22 +58,26 @@ def sample(key: jax.Array, p: Laplace) -> jax.Array:
     Returns:
         Draw `[*X]`, differentiable in `p`.
     """
+    (p,) = numerics.floats(p)
     chex.assert_equal_shape([p.loc, p.scale])
     return p.loc + p.scale * jax.random.laplace(key, p.loc.shape, p.loc.dtype)
 
 
 def entropy(p: Laplace) -> jax.Array:
     """H = Σ_d 1 + log 2b_d, `[]` in nats."""
+    (p,) = numerics.floats(p)
     return jnp.sum(jnp.log(p.scale) + (LOG_2 + 1.0))
 
 
 def mean(p: Laplace) -> jax.Array:
     """E[z] = μ, `[*X]`."""
+    (p,) = numerics.floats(p)
     return p.loc
 
 
 def covariance(p: Laplace) -> jax.Array:
     """Cov[z] = diag 2b², `[D, D]`, of leaves `[D]`."""
+    (p,) = numerics.floats(p)
     chex.assert_rank(p.scale, 1)
     return jnp.diag(2.0 * p.scale**2)
 
@@ -86,6 +92,7 @@ def kl(q: Laplace, p: Laplace) -> jax.Array:
     Returns:
         Divergence `[]` in nats, never negative.
     """
+    q, p = numerics.floats(q, p)
     chex.assert_equal_shape([q.loc, q.scale, p.loc, p.scale])
     distance, ratio = jnp.abs(q.loc - p.loc), q.scale / p.scale
     shift = distance / q.scale

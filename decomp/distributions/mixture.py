@@ -10,7 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp import estimate
+from decomp import estimate, numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.estimate import Estimate
@@ -36,6 +36,7 @@ def log_prob(p: Mixture, z: jax.Array) -> jax.Array:
     Returns:
         Log-density `[]` in nats: the sum over dimensions is inside the sum over k.
     """
+    p, z = numerics.floats(p, z)
     return jax.nn.logsumexp(_log_joint(p, z))
 
 
@@ -49,6 +50,7 @@ def responsibilities(p: Mixture, z: jax.Array) -> jax.Array:
     Returns:
         Probabilities `[K]`.
     """
+    p, z = numerics.floats(p, z)
     return jax.nn.softmax(_log_joint(p, z))
 
 
@@ -62,6 +64,7 @@ def sample(key: jax.Array, p: Mixture) -> jax.Array:
     Returns:
         Draw `[D]`; its derivative reaches the chosen component, not the weights.
     """
+    (p,) = numerics.floats(p)
     index_key, noise_key = jax.random.split(key)
     index = jax.random.categorical(index_key, p.log_weights)
     chosen = Gaussian(p.components.loc[index], p.components.scale[index])
@@ -79,6 +82,7 @@ def entropy(key: jax.Array, p: Mixture, *, num_samples: int) -> Estimate:
     Returns:
         Estimate in nats; unbiased.
     """
+    (p,) = numerics.floats(p)
 
     def term(s: jax.Array) -> jax.Array:
         return -log_prob(p, sample(jax.random.fold_in(key, s), p))
@@ -88,11 +92,13 @@ def entropy(key: jax.Array, p: Mixture, *, num_samples: int) -> Estimate:
 
 def mean(p: Mixture) -> jax.Array:
     """E[z] = Σ_k π_k μ_k, `[D]`."""
+    (p,) = numerics.floats(p)
     return jax.nn.softmax(p.log_weights) @ p.components.loc
 
 
 def covariance(p: Mixture) -> jax.Array:
     """Cov[z] = Σ_k π_k (diag σ_k² + (μ_k − E[z])(μ_k − E[z])ᵀ), `[D, D]`."""
+    (p,) = numerics.floats(p)
     weights = jax.nn.softmax(p.log_weights)  # [K]
     apart = p.components.loc - mean(p)[None, :]  # [K, D]
     between = (weights[:, None] * apart).T @ apart

@@ -38,6 +38,7 @@ def log_prob(p: MultivariateT, z: jax.Array) -> jax.Array:
     Returns:
         Log-density `[]` in nats.
     """
+    p, z = numerics.floats(p, z)
     chex.assert_equal_shape([p.loc, z])
     dims = p.loc.shape[0]
     y, w = (z - p.loc) / p.scale, inverse_df(p.df)
@@ -56,6 +57,7 @@ def sample(key: jax.Array, p: MultivariateT) -> jax.Array:
     Returns:
         Draw `[D]`, differentiable in `p`; Gaussian where ν = ∞.
     """
+    (p,) = numerics.floats(p)
     chex.assert_rank([p.df, p.loc, p.scale], [0, 1, 0])
     noise_key, mixing_key = jax.random.split(key)
     noise = jax.random.normal(noise_key, p.loc.shape, p.loc.dtype)
@@ -74,6 +76,7 @@ def entropy(p: MultivariateT) -> jax.Array:
     Returns:
         Entropy `[]` in nats.
     """
+    (p,) = numerics.floats(p)
     dims, w = p.loc.shape[0], inverse_df(p.df)
     constant, slope = jax.jvp(
         lambda w: log_constant(w, dims), (w,), (jnp.ones_like(w),)
@@ -84,17 +87,20 @@ def entropy(p: MultivariateT) -> jax.Array:
 
 def mean(p: MultivariateT) -> jax.Array:
     """E[z] = μ, `[D]`; NaN for ν ≤ 1, where it does not exist."""
+    (p,) = numerics.floats(p)
     return jnp.where(p.df > 1.0, p.loc, jnp.nan)
 
 
 def covariance(p: MultivariateT) -> jax.Array:
     """Cov[z] = σ² ν/(ν − 2) · I, `[D, D]`; the diagonal is ∞ or NaN for ν ≤ 2."""
+    (p,) = numerics.floats(p)
     variance = p.scale**2 * variance_ratio(p.df)
     return jnp.diag(jnp.full_like(p.loc, variance))
 
 
 def inverse_df(df: jax.Array) -> jax.Array:
     """w = 1/ν; at ν = ∞ no gradient passes, which would otherwise be 0 · ∞ far out."""
+    (df,) = numerics.floats(df)
     finite = jnp.isfinite(df)
     return jnp.where(finite, 1.0 / jnp.where(finite, df, 1.0), 0.0)
 
@@ -111,8 +117,9 @@ def log_constant(w: jax.Array, dims: int) -> jax.Array:
     Returns:
         Of the shape of `w`.
     """
+    (w,) = numerics.floats(w)
     odd = dims % 2
-    steps = odd + 2 * jnp.arange(dims // 2)
+    steps = odd + 2 * jnp.arange(dims // 2, dtype=w.dtype)
     whole = jnp.sum(jnp.log1p(jnp.multiply.outer(w, steps)), axis=-1)
     return whole + _log_half_step(w) if odd else whole
 
@@ -128,6 +135,7 @@ def log_mixing(key: jax.Array, df: jax.Array, dtype: jnp.dtype) -> jax.Array:
     Returns:
         Of the shape of `df`, differentiable.
     """
+    df = jnp.asarray(df, dtype)
     finite = jnp.isfinite(df)
     half_df = 0.5 * jnp.where(finite, df, 1.0)
     # in logs: for small ν the gamma variable itself underflows
@@ -137,6 +145,7 @@ def log_mixing(key: jax.Array, df: jax.Array, dtype: jnp.dtype) -> jax.Array:
 
 def variance_ratio(df: jax.Array) -> jax.Array:
     """ν/(ν − 2), the variance at unit scale; ∞ for 1 < ν ≤ 2 and NaN for ν ≤ 1."""
+    (df,) = numerics.floats(df)
     finite = df > 2.0
     w = 1.0 / jnp.where(finite, df, jnp.inf)
     without = jnp.where(df > 1.0, jnp.inf, jnp.nan)
@@ -149,9 +158,10 @@ def _log_half_step(w: jax.Array) -> jax.Array:
     The recurrence carries Γ(a + ½)/Γ(a) from a = ½ν to a + n, where the series in
     v = 1/(2a + 2n) has converged to 1e-13.
     """
-    climb = 1.0 + 2.0 * jnp.multiply.outer(w, jnp.arange(RECURRENCE_STEPS))
-    steps = jnp.sum(jnp.log1p(jnp.expand_dims(w, -1) / climb), axis=-1)
+    steps = jnp.arange(RECURRENCE_STEPS, dtype=w.dtype)
+    climb = 1.0 + 2.0 * jnp.multiply.outer(w, steps)
+    climbed = jnp.sum(jnp.log1p(jnp.expand_dims(w, -1) / climb), axis=-1)
     v = w / (1.0 + 2 * RECURRENCE_STEPS * w)
     s = v * v
     series = -1 / 4 + s * (1 / 24 + s * (-1 / 20 + s * (17 / 112 - s * (31 / 36))))
-    return v * series + 0.5 * jnp.log1p(2 * RECURRENCE_STEPS * w) - steps
+    return v * series + 0.5 * jnp.log1p(2 * RECURRENCE_STEPS * w) - climbed

@@ -14,6 +14,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 
@@ -39,6 +40,7 @@ def log_prob(p: SpikeSlab, z: jax.Array) -> jax.Array:
     Returns:
         Log-density `[]` in nats.
     """
+    p, z = numerics.floats(p, z)
     return jnp.sum(log_prob_dims(p, z))
 
 
@@ -52,6 +54,7 @@ def log_prob_dims(p: SpikeSlab, z: jax.Array) -> jax.Array:
     Returns:
         Log-density of each dimension `[D]` in nats.
     """
+    p, z = numerics.floats(p, z)
     spike, slab = _log_densities(p, z)
     log_spike = jax.nn.log_sigmoid(p.log_odds) + spike
     log_slab = jax.nn.log_sigmoid(-p.log_odds) + slab
@@ -69,6 +72,7 @@ def spike_probability(p: SpikeSlab, z: jax.Array) -> jax.Array:
         Probability of each dimension `[D]`; its sum is the expected number of
         dimensions that are off.
     """
+    p, z = numerics.floats(p, z)
     spike, slab = _log_densities(p, z)
     return jax.nn.sigmoid(p.log_odds + (spike - slab))
 
@@ -83,6 +87,7 @@ def sample(key: jax.Array, p: SpikeSlab) -> jax.Array:
     Returns:
         Draw `[D]`; its derivative reaches the chosen scales, not the log-odds.
     """
+    (p,) = numerics.floats(p)
     choice_key, noise_key = jax.random.split(key)
     spike = jax.random.bernoulli(choice_key, jax.nn.sigmoid(p.log_odds))
     scale = jnp.where(spike, p.spike_scale, p.slab_scale)
@@ -94,6 +99,7 @@ def log_odds(probability: jax.Array) -> jax.Array:
 
     The derivative there is infinite, and NaN where it meets the 0 of a sigmoid.
     """
+    (probability,) = numerics.floats(probability)
     certain = (probability == 0) | (probability == 1)
     odds = jax.scipy.special.logit(jnp.where(certain, 0.5, probability))
     limit = jnp.where(probability == 1, jnp.inf, -jnp.inf)
@@ -102,11 +108,13 @@ def log_odds(probability: jax.Array) -> jax.Array:
 
 def mean(p: SpikeSlab) -> jax.Array:
     """E[z] = 0, `[D]`."""
+    (p,) = numerics.floats(p)
     return jnp.zeros_like(p.log_odds)
 
 
 def covariance(p: SpikeSlab) -> jax.Array:
     """Cov[z] = diag(γ s² + (1 − γ) S²), `[D, D]`."""
+    (p,) = numerics.floats(p)
     spike = jax.nn.sigmoid(p.log_odds) * p.spike_scale**2
     slab = jax.nn.sigmoid(-p.log_odds) * p.slab_scale**2
     return jnp.diag(spike + slab)

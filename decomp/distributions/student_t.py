@@ -49,6 +49,7 @@ def log_prob(p: StudentT, z: jax.Array) -> jax.Array:
     Returns:
         Log-density `[]` in nats.
     """
+    p, z = numerics.floats(p, z)
     return jnp.sum(log_prob_dims(p, z))
 
 
@@ -62,6 +63,7 @@ def log_prob_dims(p: StudentT, z: jax.Array) -> jax.Array:
     Returns:
         Log-density of each dimension `[*X]` in nats.
     """
+    p, z = numerics.floats(p, z)
     y, w = _standardise(p, z)
     kernel = -0.5 * (1.0 + w) * numerics.log1p_over(y * y, w)
     return kernel + _log_constant(w) - jnp.log(p.scale) - HALF_LOG_2PI
@@ -77,6 +79,7 @@ def sample(key: jax.Array, p: StudentT) -> jax.Array:
     Returns:
         Draw `[*X]`, differentiable in `p`; Gaussian where ν = ∞.
     """
+    (p,) = numerics.floats(p)
     chex.assert_equal_shape([p.loc, p.scale])
     noise_key, mixing_key = jax.random.split(key)
     noise = jax.random.normal(noise_key, p.loc.shape, p.loc.dtype)
@@ -96,6 +99,7 @@ def entropy(p: StudentT) -> jax.Array:
     Returns:
         Entropy `[]` in nats.
     """
+    (p,) = numerics.floats(p)
     w = jnp.broadcast_to(multivariate_t.inverse_df(p.df), p.loc.shape)
     constant, slope = jax.jvp(_log_constant, (w,), (jnp.ones_like(w),))
     unit = HALF_LOG_2PI - constant + (1.0 + w) * (0.5 - w * slope)
@@ -104,11 +108,13 @@ def entropy(p: StudentT) -> jax.Array:
 
 def mean(p: StudentT) -> jax.Array:
     """E[z] = μ, `[*X]`; NaN for ν ≤ 1, where it does not exist."""
+    (p,) = numerics.floats(p)
     return jnp.where(p.df > 1.0, p.loc, jnp.nan)
 
 
 def covariance(p: StudentT) -> jax.Array:
     """Cov[z] = diag(σ² ν/(ν − 2)), `[D, D]`; the diagonal is ∞ or NaN for ν ≤ 2."""
+    (p,) = numerics.floats(p)
     chex.assert_rank(p.scale, 1)
     return jnp.diag(p.scale**2 * multivariate_t.variance_ratio(p.df))
 
@@ -126,6 +132,7 @@ def two_sided_tail(p: StudentT, z: jax.Array) -> jax.Array:
     Returns:
         Probability of each dimension `[*X]`; 0 where it is too small for the dtype.
     """
+    p, z = numerics.floats(p, z)
     return jnp.vectorize(_two_sided_tail)(*_standardise(p, z))
 
 
@@ -139,6 +146,7 @@ def cdf(p: StudentT, z: jax.Array) -> jax.Array:
     Returns:
         Probability of each dimension `[*X]`.
     """
+    p, z = numerics.floats(p, z)
     half_tail = 0.5 * two_sided_tail(p, z)
     return jnp.where(z < p.loc, half_tail, 1.0 - half_tail)
 
@@ -156,6 +164,7 @@ def transport_to_normal(p: StudentT, z: jax.Array) -> jax.Array:
     Returns:
         Mapped point `[*X]`, differentiable in `p` and `z`.
     """
+    p, z = numerics.floats(p, z)
     return jnp.vectorize(_transport)(*_standardise(p, z))
 
 

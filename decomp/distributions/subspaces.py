@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import block_diag
 
+from decomp import numerics
 from decomp.distributions import multivariate_t
 from decomp.distributions.multivariate_t import MultivariateT
 
@@ -34,6 +35,7 @@ def log_prob(p: Subspaces, z: jax.Array) -> jax.Array:
     Returns:
         Log-density `[]` in nats.
     """
+    p, z = numerics.floats(p, z)
     return jnp.sum(log_prob_groups(p, z))
 
 
@@ -47,6 +49,7 @@ def log_prob_groups(p: Subspaces, z: jax.Array) -> jax.Array:
     Returns:
         `[G]` in nats.
     """
+    p, z = numerics.floats(p, z)
     ends = np.cumsum(_sizes(p))
     chex.assert_shape(z, (ends[-1],))
     pairs = zip(p.groups, jnp.split(z, ends[:-1]), strict=True)
@@ -63,6 +66,7 @@ def sample(key: jax.Array, p: Subspaces) -> jax.Array:
     Returns:
         Draw `[D]`, differentiable in `p`.
     """
+    (p,) = numerics.floats(p)
     noise_key, mixing_key = jax.random.split(key)
     df, loc, scale = (jnp.hstack(leaves) for leaves in zip(*p.groups, strict=True))
     mixing = jnp.exp(multivariate_t.log_mixing(mixing_key, df, loc.dtype))  # [G]
@@ -72,16 +76,19 @@ def sample(key: jax.Array, p: Subspaces) -> jax.Array:
 
 def entropy(p: Subspaces) -> jax.Array:
     """H = Σ_g H[p(z_g)], `[]` in nats."""
-    return sum(map(multivariate_t.entropy, p.groups), start=jnp.zeros(()))
+    (p,) = numerics.floats(p)
+    return jnp.sum(jnp.stack([*map(multivariate_t.entropy, p.groups)]))
 
 
 def mean(p: Subspaces) -> jax.Array:
     """E[z], `[D]`; NaN in a group with ν ≤ 1."""
+    (p,) = numerics.floats(p)
     return jnp.concatenate([multivariate_t.mean(group) for group in p.groups])
 
 
 def covariance(p: Subspaces) -> jax.Array:
     """Cov[z], diagonal, `[D, D]`; the diagonal is ∞ or NaN in a group with ν ≤ 2."""
+    (p,) = numerics.floats(p)
     return block_diag(*map(multivariate_t.covariance, p.groups))
 
 

@@ -19,6 +19,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
+
 
 def discriminator_loss(logits_q: jax.Array, logits_p: jax.Array) -> jax.Array:
     """Cross-entropy −½ E_q[log σ(t)] − ½ E_p[log(1 − σ(t))], σ the logistic function.
@@ -32,6 +34,7 @@ def discriminator_loss(logits_q: jax.Array, logits_p: jax.Array) -> jax.Array:
 
     Source: Kim & Mnih 2018, Algorithm 2.
     """
+    logits_q, logits_p = numerics.floats(logits_q, logits_p)
     chex.assert_rank([logits_q, logits_p], 1)
     loss_q = jnp.mean(jax.nn.softplus(-logits_q))
     loss_p = jnp.mean(jax.nn.softplus(logits_p))
@@ -55,6 +58,7 @@ def jensen_shannon(logits_q: jax.Array, logits_p: jax.Array) -> jax.Array:
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661, Theorem 1.
     """
+    logits_q, logits_p = numerics.floats(logits_q, logits_p)
     return math.log(2) - discriminator_loss(logits_q, logits_p)
 
 
@@ -71,6 +75,7 @@ def kl_from_logits(logits_q: jax.Array) -> jax.Array:
 
     Source: Kim & Mnih 2018, Eq. 3.
     """
+    (logits_q,) = numerics.floats(logits_q)
     chex.assert_rank(logits_q, 1)
     return jnp.mean(logits_q)
 
@@ -89,6 +94,7 @@ def generator_loss(logits_q: jax.Array) -> jax.Array:
 
     Source: Tolstikhin et al. 2018, Algorithm 1 (WAE-GAN).
     """
+    (logits_q,) = numerics.floats(logits_q)
     chex.assert_rank(logits_q, 1)
     return jnp.mean(jax.nn.softplus(logits_q))
 
@@ -109,5 +115,6 @@ def permute_dims(key: jax.Array, z: jax.Array) -> jax.Array:
 
     Source: Kim & Mnih 2018, Algorithm 1.
     """
+    (z,) = numerics.floats(z)
     chex.assert_rank(z, 2)
     return jax.random.permutation(key, z, axis=0, independent=True)

@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions.gaussian import HALF_LOG_2PI, Gaussian
 
 
@@ -23,6 +24,7 @@ def log_qz(z: jax.Array, q: Gaussian, *, block: int) -> jax.Array:
     Returns:
         `[S]`, nats.
     """
+    z, q = numerics.floats(z, q)
     count, dims = z.shape
     block = min(block, count)
     split = count // block * block

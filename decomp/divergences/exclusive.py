@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import chex
 import jax
+import jax.numpy as jnp
 
-from decomp import estimate
+from decomp import estimate, numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import density, plane
@@ -36,6 +37,7 @@ def kl_aggregate_prior(log_qz: jax.Array, log_pz: jax.Array) -> Estimate:
 
     Source: Mathieu et al. 2018, App. C, Eq. 10 to 12.
     """
+    log_qz, log_pz = numerics.floats(log_qz, log_pz)
     chex.assert_rank([log_qz, log_pz], 1)
     chex.assert_equal_shape([log_qz, log_pz])
     return estimate.from_samples(log_qz - log_pz)
@@ -64,8 +66,9 @@ def kl_aggregate_prior_exact(
     Returns:
         Estimate in nats; unbiased, value and gradient, as log q(z) is exact in N.
     """
+    (q,) = numerics.floats(q)
     index_key, noise_key = jax.random.split(key)
-    n = jax.random.randint(index_key, (num_samples,), 0, q.loc.shape[0])
+    n = jax.random.randint(index_key, (num_samples,), 0, q.loc.shape[0], jnp.int32)
     z = gaussian.sample(noise_key, jax.tree.map(lambda leaf: leaf[n], q))  # [S, D]
     log_prior = jax.lax.map(log_pz, z, batch_size=block)
     return estimate.from_samples(density.log_qz(z, q, block=block) - log_prior)
@@ -96,6 +99,7 @@ def kl_aggregate_prior_quadrature(
         The KL in nats, and the integral of q over the box. Infinite, with a gradient of
         NaN, where p(z) = 0 and q(z) is not.
     """
+    (q,) = numerics.floats(q)
     grid = plane.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import chex
 import jax
 
-from decomp import estimate
+from decomp import estimate, numerics
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import density, plane
 from decomp.estimate import Estimate
@@ -45,6 +45,7 @@ def kl_prior_aggregate(
 
     Source: Mathieu et al. 2018, App. B.2, the divergence before Eq. 8, normalised.
     """
+    z, log_pz, q = numerics.floats(z, log_pz, q)
     chex.assert_equal_shape_prefix([z, log_pz], 1)
     return estimate.from_samples(log_pz - density.log_qz(z, q, block=block))
 
@@ -74,6 +75,7 @@ def kl_prior_aggregate_quadrature(
     Returns:
         The KL in nats, and the integral of p over the box.
     """
+    (q,) = numerics.floats(q)
     grid = plane.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )

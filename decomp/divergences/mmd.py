@@ -14,6 +14,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
+
 Kernel = Callable[[jax.Array], jax.Array]
 
 IMQ_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -40,6 +42,7 @@ def imq(
     Source: Tolstikhin et al. 2018, arXiv:1711.01558, §4; Mathieu et al. 2019, released
     code.
     """
+    (squared,) = numerics.floats(squared)
     _check_widths("scales", scales)
     widths = [2 * latents * s for s in scales]
     return jnp.stack([c / (c + squared) for c in widths]).sum(axis=0)
@@ -55,6 +58,7 @@ def rbf(squared: jax.Array, *, bandwidths: tuple[float, ...]) -> jax.Array:
     Returns:
         Kernel values in [0, 1], the shape of `squared`.
     """
+    (squared,) = numerics.floats(squared)
     _check_widths("bandwidths", bandwidths)
     return jnp.stack([jnp.exp(-0.5 * squared / h**2) for h in bandwidths]).mean(axis=0)
 
@@ -81,6 +85,7 @@ def u_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
         negative if q = p. Draws of *distinct* posteriors among N lack the pairs within
         a posterior: their bias is downward, of order 1/N.
     """
+    z, y = numerics.floats(z, y)
     _check_draws(z, y)
     return (
         _mean_of_distinct(z, kernel)
@@ -102,6 +107,7 @@ def v_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
         coincide. As an estimate of the distributions' MMD² it is biased upward, by
         E[k(z, z) − k(z, z')]/S + E[k(y, y) − k(y, y')]/T.
     """
+    z, y = numerics.floats(z, y)
     _check_draws(z, y)
     within = sum(jnp.mean(kernel(_squared_distances(x, x))) for x in (z, y))
     return within - 2 * jnp.mean(kernel(_squared_distances(z, y)))
@@ -122,6 +128,7 @@ def u_statistic_dims(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
 
     Source: Mathieu et al. 2019, arXiv:1812.02833, released code.
     """
+    z, y = numerics.floats(z, y)
     return _sum_over_dims(u_statistic, z, y, kernel)
 
 
@@ -136,6 +143,7 @@ def v_statistic_dims(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
     Returns:
         `[]`, in the unit of the kernel; biased upward.
     """
+    z, y = numerics.floats(z, y)
     return _sum_over_dims(v_statistic, z, y, kernel)
 
 

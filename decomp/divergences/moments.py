@@ -12,6 +12,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import full_gaussian
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
@@ -28,6 +29,7 @@ def covariance_of_means(q: Gaussian) -> jax.Array:
 
     Source: Kumar et al. 2018, Eq. 6.
     """
+    (q,) = numerics.floats(q)
     chex.assert_rank([q.loc, q.scale], 2)
     chex.assert_equal_shape([q.loc, q.scale])
     centred = q.loc - jnp.mean(q.loc, axis=0, keepdims=True)
@@ -45,6 +47,7 @@ def covariance_of_aggregate(q: Gaussian) -> jax.Array:
 
     Source: Kumar et al. 2018, Eq. 7.
     """
+    (q,) = numerics.floats(q)
     return covariance_of_means(q) + jnp.diag(jnp.mean(q.scale**2, axis=0))
 
 
@@ -71,6 +74,9 @@ def penalty(
 
     Source: Kumar et al. 2018, Eq. 6 and 7, for any target.
     """
+    covariance, target, off_diagonal, diagonal = numerics.floats(
+        covariance, target, off_diagonal, diagonal
+    )
     chex.assert_rank(covariance, 2)
     chex.assert_equal_shape([covariance, target])
     squares = (covariance - target) ** 2
@@ -100,6 +106,9 @@ def kl_of_moments(
         than D + 1 means is not, or is not so after rounding: a correlation within 1e-7
         of ±1.
     """
+    mean, covariance, target_mean, target_covariance = numerics.floats(
+        mean, covariance, target_mean, target_covariance
+    )
     chex.assert_rank([mean, covariance], [1, 2])
     chex.assert_equal_shape([mean, target_mean])
     chex.assert_equal_shape([covariance, target_covariance])

@@ -7,6 +7,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import density
 
@@ -39,6 +40,7 @@ def log_densities(
     Returns:
         Log-densities in nats.
     """
+    (q,) = numerics.floats(q)
     chex.assert_shape(q.loc, (None, 2))
     width = (high - low) / points_per_axis
     ticks = low + width * (jnp.arange(points_per_axis, dtype=q.loc.dtype) + 0.5)
@@ -51,6 +53,7 @@ def log_densities(
 
 def kl(log_a: jax.Array, log_b: jax.Array, area: float) -> tuple[jax.Array, jax.Array]:
     """∫ a(z) log(a(z)/b(z)) dz and ∫ a(z) dz over the cells, each `[]`."""
+    log_a, log_b = numerics.floats(log_a, log_b)
     mass = area * jnp.exp(log_a)
     # Where a underflows the integrand is 0, but log a may be −inf and 0 · −inf is NaN.
     log_ratio = jnp.where(mass > 0, log_a, 0) - jnp.where(mass > 0, log_b, 0)

@@ -8,6 +8,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
+
 
 def squared(
     key: jax.Array, z: jax.Array, y: jax.Array, *, projections: int = 50
@@ -27,6 +29,7 @@ def squared(
         *sets of points*. That is on average above the distance of the distributions
         they are drawn from, by Jensen: positive even if q = p.
     """
+    z, y = numerics.floats(z, y)
     chex.assert_rank([z, y], 2)
     chex.assert_equal_shape_suffix([z, y], 1)
     _check_counts(z, y)
@@ -50,6 +53,7 @@ def squared_1d(z: jax.Array, y: jax.Array) -> jax.Array:
     Returns:
         `[]`, in the unit of z²; exact for the two sets of points.
     """
+    z, y = numerics.floats(z, y)
     chex.assert_rank([z, y], 1)
     _check_counts(z, y)
     return jnp.mean((jnp.sort(z) - jnp.sort(y)) ** 2)

@@ -74,7 +74,7 @@ def conv(x: jax.Array, kernel: jax.Array, precision: PrecisionLike = None) -> ja
     Returns:
         `[o, H/2, W/2, B]`.
     """
-    return _conv(x, kernel, precision)
+    return _conv(*products.operands(x, kernel, precision), precision)
 
 
 def conv_transpose(
@@ -90,7 +90,7 @@ def conv_transpose(
     Returns:
         `[c, 2H, 2W, B]`.
     """
-    return _conv_transpose(x, kernel, precision)
+    return _conv_transpose(*products.operands(x, kernel, precision), precision)
 
 
 def _conv_value(x: jax.Array, kernel: jax.Array, precision: PrecisionLike) -> jax.Array:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.typing import PrecisionLike
 
+from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks import products
 from decomp.networks.initialisers import bias_init, kernel_init
@@ -117,6 +118,7 @@ def gaussian_head(raw: jax.Array, link: str, floor: float) -> Gaussian:
     if link not in SCALE_LINKS:
         choices = ", ".join(SCALE_LINKS)
         raise ValueError(f"unknown scale_link {link!r}; choices are {choices}.")
+    (raw,) = numerics.floats(raw)
     loc, raw_scale = jnp.split(raw, 2, axis=-1)
     return Gaussian(loc, SCALE_LINKS[link](raw_scale) + floor)
 

@@ -13,6 +13,7 @@ import jax
 from flax import linen as nn
 from flax.typing import PrecisionLike
 
+from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks.conv import Conv, ConvTranspose
 from decomp.networks.dense import SCALE_FLOOR, gaussian_head, linear
@@ -41,6 +42,7 @@ class ConvEncoder(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> Gaussian:
         """Maps images `[B, 4096·C]` to posteriors with leaves `[B, latents]`."""
+        (x,) = numerics.floats(x)
         chex.assert_shape(x, (None, PIXELS * self.colours))
         hidden = x.T.reshape(SIDE, SIDE, self.colours, -1)
         hidden = hidden.transpose(2, 0, 1, 3)  # [C, H, W, B]

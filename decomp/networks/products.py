@@ -13,13 +13,36 @@ import jax
 import jax.numpy as jnp
 from jax.lax import DotAlgorithmPreset, PrecisionLike
 
+from decomp import numerics
+
 BFLOAT16 = DotAlgorithmPreset.BF16_BF16_F32
+
+
+def operands(
+    a: jax.Array, b: jax.Array, precision: PrecisionLike = None
+) -> tuple[jax.Array, jax.Array]:
+    """Two factors as `numerics.floats`; float32 where a product rounds to bfloat16.
+
+    So a factor of float64 has the precision of its derivative.
+
+    Args:
+        a: First factor.
+        b: Second factor.
+        precision: Of their product.
+
+    Returns:
+        Both, in one precision.
+    """
+    a, b = numerics.floats(a, b)
+    if precision != BFLOAT16:
+        return a, b
+    return a.astype(jnp.float32), b.astype(jnp.float32)
 
 
 def einsum(
     subscripts: str, a: jax.Array, b: jax.Array, precision: PrecisionLike = None
 ) -> jax.Array:
-    """The product of two matrices; float32, whatever its precision.
+    """The product of two matrices; float32 if the precision is bfloat16.
 
     Its derivatives do not round in bfloat16: see `dot_general`.
 
@@ -29,6 +52,7 @@ def einsum(
         b: Second matrix.
         precision: See `jax.lax.dot`.
     """
+    a, b = operands(a, b, precision)
     if precision != BFLOAT16:
         return jnp.einsum(subscripts, a, b, precision=precision)
     a, b = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
@@ -54,6 +78,7 @@ def dot_general(
     Returns:
         `[B, features]`.
     """
+    x, kernel = operands(x, kernel, precision)
     if precision == BFLOAT16:
         return _rounded(x, kernel)
     return jax.lax.dot_general(

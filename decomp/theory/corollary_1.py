@@ -19,6 +19,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import annealed, full_gaussian
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import HALF_LOG_2PI
@@ -43,6 +44,7 @@ def sides(
 
     Source: Mathieu et al. 2018, Eq. 4.
     """
+    reconstruction, q, p, beta = numerics.floats(reconstruction, q, p, beta)
     scaled = scaled_posterior(q, p, beta)
     return Sides(
         left=theorem_1.beta_vae(reconstruction, q, p, beta),
@@ -66,6 +68,7 @@ def entropy_regularised(
 
     Source: Mathieu et al. 2018, Eq. 6.
     """
+    reconstruction, q, p, beta = numerics.floats(reconstruction, q, p, beta)
     return reconstruction - full_gaussian.kl(q, p) + (beta - 1) * _half_log_det(q)
 
 
@@ -80,6 +83,7 @@ def scaled_posterior(q: FullGaussian, p: FullGaussian, beta: jax.Array) -> FullG
     Returns:
         Leaves `[D]` and `[D, D]`.
     """
+    q, p, beta = numerics.floats(q, p, beta)
     root = jnp.sqrt(beta)
     return FullGaussian(p.loc + root * (q.loc - p.loc), root * q.scale_tril)
 
@@ -97,6 +101,7 @@ def scaled_decoder(
     Returns:
         A map like `decode`.
     """
+    p, beta = numerics.floats(p, beta)
     return lambda z: decode(p.loc + (z - p.loc) / jnp.sqrt(beta))
 
 
@@ -110,6 +115,7 @@ def constant(p: FullGaussian, beta: jax.Array) -> jax.Array:
     Returns:
         `[]` in nats.
     """
+    p, beta = numerics.floats(p, beta)
     half_dims = 0.5 * p.loc.shape[0]
     scale = half_dims * (beta - 1 - beta * jnp.log(beta))
     return scale + (1 - beta) * _half_log_det(p)
@@ -127,6 +133,7 @@ def constant_as_printed(p: FullGaussian, beta: jax.Array) -> jax.Array:
 
     Source: Mathieu et al. 2018, Eq. 4.
     """
+    p, beta = numerics.floats(p, beta)
     half_dims = 0.5 * p.loc.shape[0]
     scale = half_dims * (beta - 1) * (1 + 2 * HALF_LOG_2PI - jnp.log(beta))
     return scale + annealed.log_normaliser_full_gaussian(p, beta)

@@ -15,6 +15,8 @@ from typing import TypeVar
 
 import jax
 
+from decomp import numerics
+
 Parameters = TypeVar("Parameters")
 
 
@@ -37,6 +39,7 @@ def gradients(
 
     Source: Mathieu et al. 2018, Eq. 7.
     """
+    parameters = jax.tree.map(lambda leaf: numerics.floats(leaf)[0], parameters)
     matched, pull_back = jax.vjp(scaled, parameters)
     (pulled_back,) = pull_back(jax.grad(entropy_regularised)(matched))
     return jax.grad(beta_vae)(parameters), pulled_back

@@ -26,6 +26,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import plane
@@ -55,6 +56,7 @@ def log_normaliser(
     Returns:
         `[]` in nats. Where Z is infinite it grows with the box.
     """
+    q, beta = numerics.floats(q, beta)
     grid = plane.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )
@@ -86,6 +88,7 @@ def sides(
         Sides `[]` in nats: exact entropies of the posteriors, and integrals over q(z)
         and r(z) by the midpoint rule.
     """
+    q, beta = numerics.floats(q, beta)
     grid = plane.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )
@@ -121,6 +124,7 @@ def tail_precision(
         `[]`, an inverse variance for a unit vector u. Where it is 0 or less, r has no
         finite integral in that direction.
     """
+    q, p, beta, direction = numerics.floats(q, p, beta, direction)
     chex.assert_equal_shape([p.loc, direction])
     widest = jnp.min(jnp.sum((direction[None] / q.scale) ** 2, axis=1))
     return beta * jnp.sum((direction / p.scale) ** 2) - (beta - 1) * widest

@@ -22,6 +22,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions import gaussian
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
@@ -38,6 +39,7 @@ class LinearVAE(NamedTuple):
 
 def posterior(vae: LinearVAE, x: jax.Array) -> FullGaussian:
     """q(z|x) of one example `[X]`, leaves `[D]` and `[D, D]`."""
+    vae, x = numerics.floats(vae, x)
     chex.assert_equal_shape([vae.bias, x])
     return FullGaussian(vae.encoder @ (x - vae.bias), vae.scale_tril)
 
@@ -56,6 +58,7 @@ def reconstruction(
     Returns:
         `[]` in nats.
     """
+    vae, q, x, scale = numerics.floats(vae, q, x, scale)
     chex.assert_equal_shape([vae.bias, x])
     mean = vae.decoder @ q.loc + vae.bias
     likelihood = Gaussian(mean, jnp.broadcast_to(scale, x.shape))
@@ -73,6 +76,7 @@ def scaled(vae: LinearVAE, beta: jax.Array) -> LinearVAE:
     Returns:
         A linear VAE of the same shapes; at an optimum of L_β it is one of L_{H,β}.
     """
+    vae, beta = numerics.floats(vae, beta)
     root = jnp.sqrt(beta)
     return vae._replace(
         encoder=root * vae.encoder,
@@ -109,6 +113,7 @@ def optimum(
         The optimal linear VAE; the mean KL of its posteriors is Σ_d ½ log(τ_d/βs²). It
         has no derivative by a covariance of which two eigenvalues are equal: NaN.
     """
+    mean, covariance, scale, beta = numerics.floats(mean, covariance, scale, beta)
     pixels = mean.shape[0]
     chex.assert_shape(covariance, (pixels, pixels))
     if not 0 < num_latents <= pixels:

@@ -17,6 +17,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp import numerics
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.theory import theorem_1
@@ -35,6 +36,7 @@ def rotated(q: FullGaussian, rotation: jax.Array) -> FullGaussian:
     Returns:
         Leaves `[D]` and `[D, D]`.
     """
+    q, rotation = numerics.floats(q, rotation)
     chex.assert_equal_shape([q.scale_tril, rotation])
     upper = jnp.linalg.qr((rotation @ q.scale_tril).T, mode="r")
     signs = jnp.where(jnp.diagonal(upper) < 0, -1.0, 1.0)
@@ -61,6 +63,9 @@ def sides(
     Returns:
         Sides `[]` in nats.
     """
+    reconstruction, q, p, beta, rotation = numerics.floats(
+        reconstruction, q, p, beta, rotation
+    )
     return Sides(
         left=theorem_1.beta_vae(reconstruction, q, p, beta),
         right=theorem_1.beta_vae(reconstruction, rotated(q, rotation), p, beta),
@@ -76,6 +81,7 @@ def closest_diagonal(q: FullGaussian) -> Gaussian:
     Returns:
         Leaves `[D]`.
     """
+    (q,) = numerics.floats(q)
     return Gaussian(q.loc, jnp.linalg.norm(q.scale_tril, axis=1))
 
 
@@ -96,11 +102,12 @@ def diagonal_gap(q: FullGaussian, rotation: jax.Array) -> jax.Array:
     Returns:
         `[]` in nats, never negative.
     """
+    q, rotation = numerics.floats(q, rotation)
     turned = rotation @ q.scale_tril
     marginals = 0.5 * jnp.log(jnp.sum(turned * turned, axis=1))
     large = jnp.sum(marginals - jnp.log(jnp.diagonal(q.scale_tril)))
     thin = large > 1
-    round_tril = jnp.where(thin, jnp.eye(len(q.loc)), q.scale_tril)
+    round_tril = jnp.where(thin, jnp.eye(len(q.loc), dtype=turned.dtype), q.scale_tril)
     tril = rotated(FullGaussian(q.loc, round_tril), rotation).scale_tril
     below = jnp.tril(tril / jnp.diagonal(tril)[:, None], -1)
     small = 0.5 * jnp.sum(jnp.log1p(jnp.sum(below * below, axis=1)))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import chex
 import jax
 
+from decomp import numerics
 from decomp.distributions import annealed, full_gaussian
 from decomp.distributions.full_gaussian import FullGaussian
 
@@ -44,6 +45,7 @@ def beta_vae(
 
     Source: Mathieu et al. 2018, Eq. 1.
     """
+    reconstruction, q, p, beta = numerics.floats(reconstruction, q, p, beta)
     return reconstruction - beta * full_gaussian.kl(q, p)
 
 
@@ -63,6 +65,7 @@ def sides(
 
     Source: Mathieu et al. 2018, Eq. 2.
     """
+    reconstruction, q, p, beta = numerics.floats(reconstruction, q, p, beta)
     bound = reconstruction - full_gaussian.kl(q, annealed.full_gaussian(p, beta))
     bonus = (beta - 1) * full_gaussian.entropy(q)
     log_normaliser = annealed.log_normaliser_full_gaussian(p, beta)
@@ -103,6 +106,9 @@ def sides_at_samples(
 
     Source: Mathieu et al. 2018, Eq. 2.
     """
+    beta, log_px_z, log_qz_x, log_pz, log_fz, log_normaliser = numerics.floats(
+        beta, log_px_z, log_qz_x, log_pz, log_fz, log_normaliser
+    )
     chex.assert_equal_shape([log_px_z, log_qz_x, log_pz, log_fz])
     chex.assert_rank([beta, log_normaliser], 0)
     bound = log_px_z - (log_qz_x - log_fz)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from experiments import benchmarks, startup
+from experiments import benchmarks, shell, startup
 from experiments.benchmarks import compiling, machine, naive, programs
 from experiments.benchmarks.programs import WORKS, Ours, Program, Torch, Work
 from experiments.progress import say
@@ -35,14 +35,17 @@ class Options(NamedTuple):
     cores: int
 
 
+@shell.command("experiments.benchmarks")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Says each row once it is measured, then the table; returns 0."""
     chosen = _parser().parse_args(arguments)
     cores = startup.use_cores()
+    startup.check_platform()
     options = Options(chosen.peer, chosen.repetitions, chosen.seconds, cores)
     if options.peer == "torch" and not importlib.util.find_spec("torch"):
-        say("--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0.")
-        return 2
+        raise ValueError(
+            "--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0."
+        )
     rows = [_HEAD]
     for name in chosen.rows or ROWS:
         for row in ROWS[name](options):
@@ -195,14 +198,14 @@ def _spread(ratio: np.ndarray) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="experiments.benchmarks",
-        description=__doc__.splitlines()[0],
+    parser = shell.parser(
+        "experiments.benchmarks",
+        __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--rows", nargs="*", choices=ROWS, help="all if none")
     parser.add_argument("--peer", choices=("none", "torch"), default="none")
-    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--repetitions", type=shell.whole(1), default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="a measurement")
     return parser
 

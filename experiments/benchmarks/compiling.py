@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import cli, runs, settings, startup, sweep, trainer
+from experiments import cli, runs, settings, startup, stop, sweep, trainer
 
 CONFIGS = (
     "configs/pinwheel.py",
@@ -50,10 +50,16 @@ def rows(options: Any) -> Iterator[tuple[str, ...]]:
 def _seconds(config: str, folder: str) -> float:
     command = [sys.executable, "-m", "experiments.benchmarks.compiling", config]
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": folder}
-    ended = subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return float(ended.stdout.split()[-1])  # behind what it says of its work
+    with (
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True
+        ) as process,
+        stop.cleaning(process.kill),
+    ):
+        printed, _ = process.communicate()
+    if process.returncode:
+        raise ValueError(f"{config} was not compiled; the error is above.")
+    return float(printed.split()[-1])  # behind what it says of its work
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
-from experiments import files, startup
+from experiments import files, shell, startup
 from experiments.benchmarks import machine
 from experiments.benchmarks.programs import WORKS, Ours
 from experiments.drawing import style
@@ -93,10 +93,11 @@ PANELS = {
 }
 
 
+@shell.command("experiments.benchmarks.cost")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, writes and draws; returns 0."""
     options = _parser().parse_args(arguments)
-    out = pathlib.Path(options.out)
+    out = options.out
     if not options.draw:
         out.mkdir(parents=True, exist_ok=True)
         panels = options.panels or [*PANELS]
@@ -142,7 +143,7 @@ def _spent(panel: Panel, network: str, value: int, repetitions: int) -> list[flo
 
 def read(folder: pathlib.Path) -> list[Point]:
     """The points of cost.csv."""
-    with open(folder / "cost.csv", newline="") as file:
+    with open(folder / "cost.csv", newline="", encoding="utf-8") as file:
         return [
             Point(row["panel"], row["network"], *map(float, list(row.values())[2:]))
             for row in csv.DictReader(file)
@@ -153,7 +154,7 @@ def draw(folder: pathlib.Path) -> list[pathlib.Path]:
     """Draws cost.csv, a panel for each thing that varies; paths of the pictures."""
     points = read(folder)
     names = [name for name in PANELS if any(point.panel == name for point in points)]
-    known = (folder / "machine.txt").read_text().strip()
+    known = (folder / "machine.txt").read_text(encoding="utf-8").strip()
     note = f"{known} Dotted: in proportion to the data."
     with matplotlib.style.context(["default", style.RC]):
         columns = min(_COLUMNS, len(names))
@@ -194,7 +195,9 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--out", default="cost", help="folder of what is written")
+    parser.add_argument(
+        "--out", default="cost", type=shell.path, help="folder of what is written"
+    )
     parser.add_argument("--panels", nargs="*", choices=PANELS, help="all if none")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--draw", action="store_true", help="only draw cost.csv")

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments import runs
+from experiments import runs, stop
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
 _SIDE = 1024
@@ -61,20 +62,30 @@ def description() -> str:
 def start(options: Any) -> Iterator[tuple[str, ...]]:
     """From the command to the first training step of dSprites at full size."""
     del options
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        stop.cleaning(lambda: shutil.rmtree(folder)),
+    ):
         command = [sys.executable, "-m", "experiments.main"]
         command += ["--config=configs/shapes_anisotropic.py", f"--workdir={folder}"]
         command += ["--config.prior.name=isotropic", "--config.runs.block=2"]
         begin = time.perf_counter()
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
-        ) as process:
+        with (
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
+            ) as process,
+            stop.cleaning(process.kill),
+        ):
             for line in process.stdout:
                 if "compiled in" in line:
                     break
             seconds = time.perf_counter() - begin
             status = pathlib.Path(f"/proc/{process.pid}/status")  # Linux only
-            peak = _peak(status.read_text()) if status.exists() else "not known"
+            peak = (
+                _peak(status.read_text(encoding="utf-8"))
+                if status.exists()
+                else "not known"
+            )
             process.kill()
     yield "dSprites 64×64, first step", f"{seconds:.0f} s", peak, "", "30 s, 2.5 GB"
 
@@ -86,6 +97,6 @@ def _peak(status: str) -> str:
 
 def _processor() -> str:
     path = pathlib.Path("/proc/cpuinfo")
-    names = path.read_text().splitlines() if path.exists() else []
+    names = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     model = [line.split(":")[1].strip() for line in names if "model name" in line]
     return f"{model[0] if model else platform.processor()}, {os.cpu_count()} cores"

@@ -128,7 +128,11 @@ class Torch:
         command += [f"--threads={threads}", f"--batch={work.batch}"]
         self._workers = [
             subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # it ends when its input does, by Ctrl-C too
             )
             for _ in range(processes)
         ]

@@ -134,7 +134,7 @@ def _optional(path: pathlib.Path, parse: Callable[[pathlib.Path], Any]) -> Any:
 
 
 def _config(path: pathlib.Path) -> dict[str, Any]:
-    config = json.loads(path.read_text())
+    config = json.loads(path.read_text(encoding="utf-8"))
     names = config.get("figures") if isinstance(config, dict) else None
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise ValueError("expected an object with a list of names 'figures'")
@@ -142,7 +142,7 @@ def _config(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _table(path: pathlib.Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if any(None in row or None in row.values() for row in rows):
         raise ValueError("some row has more or fewer fields than the header")
@@ -178,7 +178,7 @@ def _scores(path: pathlib.Path) -> dict[int, dict[str, Value]]:
 
 
 def _settings(path: pathlib.Path) -> list[Setting]:
-    entries = json.loads(path.read_text())
+    entries = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise ValueError("expected a list of objects")
     return [{name: _value(v) for name, v in entry.items()} for entry in entries]

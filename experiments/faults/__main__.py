@@ -8,7 +8,9 @@ that was not: tables, figures, parameters. Each bad input has to be refused in o
 
 import argparse
 import multiprocessing
+import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from concurrent import futures
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from experiments import startup
+from experiments import shell, startup, stop
 from experiments.benchmarks import table
 from experiments.faults import crashes, fuzz, inputs, neighbours, places, sweeps
 from experiments.faults.trial import Problem, Row, Trial
@@ -36,11 +38,12 @@ class Job(NamedTuple):
     run: Callable[[], Row]
 
 
+@shell.command("experiments.faults")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Says what each trial came to, then the table; returns 1 if anything is wrong."""
     options, begin = _parser().parse_args(arguments), time.monotonic()
     cores = max(2, startup.use_cores())
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, stop.cleaning(partial(_abandon, name)):
         folder = pathlib.Path(name)
         say("two sweeps without a fault, at once")
         seconds = _without_faults(folder / "reference", folder / "again")
@@ -100,9 +103,6 @@ def _done(jobs: Sequence[Job], at_once: int) -> list[Row]:
                 left = duration((time.monotonic() - begin) * (total / done - 1))
                 words = "; ".join(p.words for p in row.problems) or "survived"
                 say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {left} left)")
-        except KeyboardInterrupt:
-            say("  stopped, once the trials under way have ended")
-            raise
         finally:
             pool.shutdown(cancel_futures=True)
     return [future.result() for future in started]
@@ -148,25 +148,40 @@ def _apart(function: Callable[..., _T], *arguments: object) -> _T:
     """Calls a function in a process of its own, as it redirects what is printed."""
     context = multiprocessing.get_context("spawn")
     with futures.ProcessPoolExecutor(1, context, startup.use_cores) as process:
-        return process.submit(function, *arguments).result()
+        # It inherits that Ctrl-C is blocked: it is ended with this process.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        try:
+            result = process.submit(function, *arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return result.result()
+
+
+def _abandon(folder: str) -> None:
+    """Ends what was started, and takes its folder away."""
+    for process in sweeps.STARTED:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    for process in multiprocessing.active_children():
+        process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="experiments.faults",
-        description=__doc__.splitlines()[0],
+    parser = shell.parser(
+        "experiments.faults",
+        __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--kills", type=int, default=20, help="times of kill -9")
+    whole = shell.whole(0)
+    parser.add_argument("--kills", type=whole, default=20, help="times of kill -9")
     parser.add_argument("--fuzz", type=float, default=60.0, help="seconds; 0 for none")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole, default=0)
     return parser
 
 
 if __name__ == "__main__":
     # A shell has what it starts in the background ignore SIGINT, and all that follows.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    stop.listen()
+    sys.exit(main())

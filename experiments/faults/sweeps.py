@@ -18,6 +18,7 @@ from experiments.faults.trial import Problem, Problems
 SEEDS = 6  # of a setting
 BETAS = "1.0,4.0"
 NOT_LOST = "the same command goes on"
+STARTED: list[subprocess.Popen[str]] = []  # by this process
 
 # Twelve runs in three blocks: seconds, most of them the start of Python and JAX.
 PINWHEEL = (
@@ -65,13 +66,17 @@ def start(
     """
     command = [*prefix, sys.executable, "-m", "experiments.main", *arguments, *more]
     variables = os.environ | _COMPILED | {"JAX_NUM_CPU_DEVICES": str(devices)}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*command, f"--workdir={workdir}"],
         env=variables | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        encoding="utf-8",
+        start_new_session=True,  # Ctrl-C is for the campaign alone
     )
+    STARTED.append(process)
+    return process
 
 
 def pair(
@@ -162,7 +167,7 @@ def scores(workdir: pathlib.Path) -> dict[int, dict[str, str]]:
 
 def table(path: pathlib.Path) -> list[dict[str, str]]:
     """The rows of a CSV file."""
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -171,7 +176,7 @@ def rows_twice(workdir: pathlib.Path) -> int:
     path = workdir / "scores.csv"
     if not path.exists():
         return 0
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         head, *rows = csv.reader(file)
     whole = {row[0] for row in rows if len(row) == len(head)}
     return len(rows) - len(whole)

@@ -35,19 +35,18 @@ FIGURES = {
 }
 
 
+@shell.command("experiments.findings")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for what cannot be used."""
     parser = shell.parser("experiments.findings", __doc__.splitlines()[0])
-    parser.add_argument("--keep", nargs="+", default=[], metavar="WORKDIR")
-    try:
-        for workdir in parser.parse_args(arguments).keep:
-            say(str(sweeps.keep(pathlib.Path(workdir))))
-        found = claims.findings()
-        for path in [write(RESULTS, blocks(found)), *draw(found, GALLERY)]:
-            say(str(path))
-    except (ValueError, OSError) as error:
-        print(f"experiments.findings: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    parser.add_argument(
+        "--keep", nargs="+", default=[], metavar="WORKDIR", type=shell.path
+    )
+    for workdir in parser.parse_args(arguments).keep:
+        say(str(sweeps.keep(workdir)))
+    found = claims.findings()
+    for path in [write(RESULTS, blocks(found)), *draw(found, GALLERY)]:
+        say(str(path))
     return 0
 
 
@@ -71,7 +70,7 @@ def write(path: pathlib.Path, made: dict[str, str]) -> pathlib.Path:
     Raises:
         ValueError: If the file lacks a mark.
     """
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     for name, block in made.items():
         mark = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
         if not mark.search(text):

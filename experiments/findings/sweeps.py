@@ -43,7 +43,11 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Sweep:
     results = files.read(folder / name)
     if not results.scores:
         raise ValueError(f"{folder / name} has no scores.csv, or it is empty.")
-    return of(results, name, json.loads((folder / name / "env.json").read_text()))
+    return of(
+        results,
+        name,
+        json.loads((folder / name / "env.json").read_text(encoding="utf-8")),
+    )
 
 
 def of(results: files.Results, name: str, env: dict[str, Any]) -> Sweep:
@@ -140,7 +144,7 @@ def bias(
         ValueError: If there is none.
     """
     wanted = {"batch": str(batch), "estimator": estimator, "quantity": quantity}
-    with open(folder / name / _BIAS, newline="") as file:
+    with open(folder / name / _BIAS, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if wanted.items() <= row.items():
                 return row

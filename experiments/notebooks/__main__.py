@@ -7,29 +7,39 @@ jupytext, nbclient and ipykernel, which nothing else here does.
 import pathlib
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
-import jupytext
-import nbformat
-from nbclient import NotebookClient
+from experiments import files, shell
 
 _HERE = pathlib.Path(__file__).parent
 _LONGEST = 120  # seconds of a cell
 
 
-def main() -> int:
+@shell.command("experiments.notebooks")
+def main(arguments: Sequence[str] | None = None) -> int:
     """Writes every notebook; an error in one ends in its traceback."""
+    shell.parser("experiments.notebooks", __doc__.splitlines()[0]).parse_args(arguments)
+    try:
+        import nbformat
+    except ImportError as error:
+        raise ValueError(f"{error}; `make notebooks` takes it from PyPI.") from None
     for path in sorted(_HERE.glob("[!_]*.py")):
         start = time.monotonic()
         written = path.with_suffix(".ipynb")
-        nbformat.write(executed(path), written)
+        content = f"{nbformat.writes(executed(path))}\n".encode()
+        files.write(written, content)
         seconds = time.monotonic() - start
-        print(f"{written}  {seconds:.0f} s, {written.stat().st_size / 1000:.0f} kB")
+        words = f"{seconds:.0f} s, {len(content) / 1000:.0f} kB"
+        print(f"{written}  {words}", flush=True)
     return 0
 
 
 def executed(path: pathlib.Path) -> Any:
     """A notebook with its outputs, without what differs from one run to the next."""
+    import jupytext
+    from nbclient import NotebookClient
+
     notebook = jupytext.read(path, fmt="py:percent")
     client = NotebookClient(
         notebook,

@@ -11,41 +11,37 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from experiments import files
+from experiments import files, shell, startup
 from experiments.progress import say
 from experiments.report import folder, page
 
 
+@shell.command("experiments.report")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for a folder that cannot be reported."""
-    try:
-        options = _parser().parse_args(arguments)
-        folders = [folder.read(workdir) for workdir in options.workdirs]
-        explored = page.explore(folders)
-        for workdir, shown in zip(options.workdirs, explored, strict=True):
-            if isinstance(shown, str):
-                say(f"no explorer of {workdir}: {shown}")
-        content = page.page(folders, explored).encode()
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        files.write(options.out, content)
-        say(f"{options.out}  {len(content) / 1e6:.1f} MB")
-    except (ValueError, OSError) as error:
-        print(f"experiments.report: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    options = _parser().parse_args(arguments)
+    startup.check_platform()
+    folders = [folder.read(workdir) for workdir in options.workdirs]
+    explored = page.explore(folders)
+    for workdir, shown in zip(options.workdirs, explored, strict=True):
+        if isinstance(shown, str):
+            say(f"no explorer of {workdir}: {shown}")
+    content = page.page(folders, explored).encode()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    files.write(options.out, content)
+    say(f"{options.out}  {len(content) / 1e6:.1f} MB")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="experiments.report", description=__doc__.splitlines()[0]
-    )
+    parser = shell.parser("experiments.report", __doc__.splitlines()[0])
     parser.add_argument(
-        "workdirs", nargs="+", metavar="WORKDIR", type=pathlib.Path, help="of results"
+        "workdirs", nargs="+", metavar="WORKDIR", type=shell.path, help="of results"
     )
     parser.add_argument(
         "--out",
         default=pathlib.Path("report.html"),
-        type=pathlib.Path,
+        type=shell.path,
         help="the page (report.html)",
     )
     return parser

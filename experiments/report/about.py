@@ -30,7 +30,7 @@ def environment(workdir: pathlib.Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"env.json cannot be read: {error}.") from None
     if not isinstance(found, dict):
@@ -44,7 +44,7 @@ def question(env: dict[str, Any]) -> tuple[str, str]:
     path = _CONFIGS / file
     if not file.endswith(".py") or not path.is_file():
         return "", ""
-    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     expected = re.search(r"Expected: (.*?)(?:\n\n|\Z)", text, re.DOTALL)
     words = " ".join(expected[1].split()) if expected else ""
     return text.partition("\n")[0], words[:1].upper() + words[1:]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from decomp import numerics
+from decomp.distributions.gaussian import Gaussian
 
 
 @pytest.mark.parametrize("w", [0.0, 1e-6, 0.3, 2.0])
@@ -48,3 +49,68 @@ def test_a_constant_column_stops_no_gradient():
     slope = jax.grad(lambda x: jnp.sum(numerics.standardise(x)[0]))(x)
     np.testing.assert_array_equal(slope[:, 0], 0)
     assert np.isfinite(slope).all()
+
+
+def _precisions(*arguments):
+    return [leaf.dtype.name for leaf in jax.tree.leaves(numerics.floats(*arguments))]
+
+
+@pytest.mark.parametrize("x64", [False, True])
+def test_what_is_no_float64_becomes_float32_whatever_it_came_from(x64):
+    values = [0.0, 1.0, 2.0]
+    dtypes = ["?", "i1", "u1", ">i2", "i8", "f2", ">f4", "f4", jnp.bfloat16]
+    with jax.enable_x64(x64):
+        brought = [np.array(values).astype(dtype) for dtype in dtypes]
+        brought += [jnp.asarray(x) for x in brought if x.dtype.isnative]
+        brought += [1, True, 0.5, jnp.full(3, 0.5), jnp.asarray(0.5), None]
+        found = numerics.floats(*brought, Gaussian(brought[0], 2), (Gaussian(1, 2),))
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(found)} == {"float32"}
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(found))
+    for dtype, x in zip(dtypes, found, strict=False):
+        np.testing.assert_array_equal(x, np.minimum(values, 1 if dtype == "?" else 2))
+    assert isinstance(found[-2], Gaussian)
+    assert isinstance(found[-1][0], Gaussian)
+
+
+@pytest.mark.parametrize(
+    "wide", [np.zeros(2), np.zeros(2, ">f8"), np.float64(1), [1.5]]
+)
+def test_float64_is_kept_for_all_arguments_under_x64_alone(wide):
+    q = Gaussian(np.zeros(2, np.float32), 2)
+    assert _precisions(q, wide) == ["float32"] * 3
+    with jax.enable_x64(True):
+        assert _precisions(q, wide) == ["float64"] * 3
+        assert _precisions(q, jnp.asarray(np.float64(wide))) == ["float64"] * 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [1j, "a", np.array(["a"]), np.array([1, None]), jax.random.key(0)]
+)
+def test_what_is_no_real_number_is_refused_in_a_line(wrong):
+    with pytest.raises(TypeError, match=r"^expected real numbers; got \S+\.$"):
+        numerics.floats(0.5, wrong)
+
+
+def test_a_masked_array_is_refused_and_not_unmasked():
+    with pytest.raises(TypeError, match="masked"):
+        numerics.floats(np.ma.masked_less([1.0, 2.0], 1.5))
+
+
+def test_arrays_of_other_libraries_are_taken_by_either_protocol():
+    class OfNumpy:
+        def __array__(self, dtype=None, copy=None):
+            return np.array([0.5, 2.0], dtype)
+
+    class OfJax:
+        def __init__(self, value):
+            self.value = value
+
+        def __jax_array__(self):
+            return self.value
+
+    @jax.jit
+    def doubled(x):
+        a, b = numerics.floats(OfJax(x), OfNumpy())
+        return a + b
+
+    np.testing.assert_array_equal(doubled(jnp.array([1, 2])), [1.5, 4.0])

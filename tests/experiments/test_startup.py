@@ -30,3 +30,17 @@ def test_only_late_writes_are_left_out(error, told, monkeypatch):
     args = types.SimpleNamespace(exc_value=error)
     startup.leave_out_late_writes(args)
     assert seen == ([args] if told else [])
+
+
+def test_commands_leave_x64_aside_and_say_so(capsys):
+    jax.config.update("jax_enable_x64", True)
+    try:
+        startup.use_float32()
+        assert not jax.config.jax_enable_x64
+        assert capsys.readouterr().err == (
+            "JAX_ENABLE_X64 is left aside: computed in float32.\n"
+        )
+        startup.use_float32()
+        assert capsys.readouterr().err == ""
+    finally:
+        jax.config.update("jax_enable_x64", False)

@@ -1,0 +1,179 @@
+"""Every public function with what people bring: NumPy, lists, half precision, x64.
+
+Nearly nothing is compiled: functions are traced, and precisions compared.
+"""
+
+import ast
+import itertools
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from decomp import aggregate
+from decomp.distributions import bernoulli, gaussian
+from decomp.distributions.bernoulli import Bernoulli
+from decomp.distributions.gaussian import Gaussian
+from tests.calls_of_estimates import CASES
+
+ARRAYS_ONLY = {  # of a batch for a network, examples x or a tree of parameters
+    *("importance.iwae", "importance.log_likelihood", "losses.terms"),
+    *("dense.DenseEncoder", "dense.DenseEncoder, bfloat16", "dense.GaussianDecoder"),
+    *("dense.BernoulliDecoder", "discriminator.Discriminator"),
+    *("dsprites.ConvEncoder", "dsprites.ConvDecoder", "corollary_2.gradients"),
+}
+ROOT = pathlib.Path(__file__).parent.parent / "decomp"
+EXCUSED = {
+    "metrics": "tests/decomp/metrics hunts them",
+    "datasets.cache": "reads bytes",
+    "datasets.download": "reads files",
+    "datasets.dsprites.load": "reads files",
+    "datasets.dsprites.pooled": "counts bits on the host",
+    "datasets.dsprites_looks.with_colours": "writes bytes on the host",
+    "datasets.dsprites_looks.with_noise": "writes bytes on the host",
+    "networks.dense.linear": "is called by modules, which are in the table",
+    "networks.initialisers": "returns functions of Flax",
+    "numerics.floats": "is what the table tests; it has tests of its own",
+}
+
+
+def public():
+    """Public functions, as module.function."""
+    for path in sorted(ROOT.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        tree = ast.parse(path.read_text())
+        if module.startswith("datasets") and "import jax" not in path.read_text():
+            continue  # NumPy on the host
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                yield f"{module}.{node.name}"
+
+
+def test_every_public_function_is_in_the_table_or_has_a_reason_not_to_be():
+    known = {name.partition(",")[0] for name in CASES}
+    for name in public():
+        excused = any(name.startswith(part) for part in EXCUSED)
+        assert excused or ".".join(name.split(".")[-2:]) in known, name
+
+
+def cast(arguments, *kinds):
+    """Leaves by turns of each kind, a function of an array of float64."""
+    turns = itertools.cycle(kinds)
+    return jax.tree.map(lambda leaf: next(turns)(np.asarray(leaf)), arguments)
+
+
+def float32(x):
+    return jnp.asarray(x, jnp.float32)
+
+
+def numpy32(x):
+    return x.astype(np.float32)
+
+
+def swapped(x):
+    return x.astype(">f4")
+
+
+def bfloat16(x):
+    return x.astype(jnp.bfloat16)
+
+
+def float16(x):
+    return x.astype(np.float16)
+
+
+def as_list(x):
+    return x.tolist()
+
+
+def precisions(function, *arguments):
+    """Of what comes back, if it has a precision of its own."""
+    found = jax.tree.leaves(jax.eval_shape(function, *arguments))
+    own = [leaf for leaf in found if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return {leaf.dtype.name for leaf in own if not leaf.weak_type}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_numpy_lists_and_half_precision_are_computed_in_float32(name):
+    function, *arguments = CASES[name]
+    kinds = [as_list, numpy32, float16, swapped, bfloat16, lambda x: x]
+    if name in ARRAYS_ONLY:
+        kinds = [numpy32, float16, bfloat16, lambda x: x]
+    brought = cast(arguments, *kinds)
+    assert precisions(lambda: function(*brought)) <= {"float32"}
+    if name.endswith("bfloat16"):
+        return  # it rounds to it itself
+    halves = cast(arguments, bfloat16, float16)
+    lines = str(jax.make_jaxpr(function)(*halves)).splitlines()
+    results = [line.split(" = ")[0] for line in lines if " = " in line]
+    assert not any("f16[" in result for result in results)  # none is in half precision
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_under_x64_float32_stays_so_and_jit_vmap_and_grad_take_a_mixture(name):
+    function, *arguments = CASES[name]
+
+    def total(*arguments):
+        leaves = map(jnp.asarray, jax.tree.leaves(function(*arguments)))
+        return sum(jnp.sum(leaf) for leaf in leaves if leaf.dtype.kind == "f")
+
+    with jax.enable_x64(True):
+        with jax.numpy_dtype_promotion("strict"):
+            assert precisions(function, *cast(arguments, float32)) <= {"float32"}
+        if not arguments:
+            return
+        gradient = jax.vmap(jax.grad(total, tuple(range(len(arguments)))))
+        mixture = cast(arguments, float32, jnp.asarray)
+        batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), mixture)
+        found = jax.eval_shape(gradient, *batch)
+        for leaf, slope in zip(
+            *map(jax.tree.leaves, (batch, list(found))), strict=True
+        ):
+            assert (slope.shape, slope.dtype) == (leaf.shape, leaf.dtype)
+
+
+DRAWS = ("aggregate.sample", "mixture.sample", "adversarial.permute_dims")
+DRAWS += ("exclusive.kl_aggregate_prior_exact", "pinwheel.sample")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in DRAWS else pytest.mark.slow)
+        for name in CASES
+    ],
+)
+def test_values_and_draws_are_the_same_under_x64_and_from_numpy(name):
+    function, *arguments = CASES[name]
+    expected = jax.jit(function)(*cast(arguments, float32))
+    with jax.enable_x64(True):
+        found = jax.jit(function)(*cast(arguments, float32))
+    numpy = cast(arguments, numpy32, float16, bfloat16, lambda x: x)
+    others = (found, jax.jit(lambda: function(*numpy))())
+    for other in others:
+        for a, b in zip(*map(jax.tree.leaves, (expected, other)), strict=True):
+            np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-6)
+
+
+def test_bytes_do_not_wrap_and_sums_are_not_rounded_to_half_precision():
+    rng = np.random.default_rng(0)
+    loc, z = np.array([3, 200], np.uint8), np.array([1, 100], np.uint8)
+    found = gaussian.log_prob(Gaussian(loc, np.array([1, 2], np.uint8)), z)
+    exact = stats.norm.logpdf([1.0, 100.0], [3.0, 200.0], [1.0, 2.0]).sum()
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    logits = jnp.asarray(rng.normal(size=4096), jnp.bfloat16)
+    x = rng.integers(0, 2, 4096)
+    wide = np.asarray(logits, np.float64)
+    exact = np.sum(x * wide - np.logaddexp(0, wide))
+    for brought in (logits, np.asarray(logits)):
+        found = bernoulli.log_prob(Bernoulli(brought), x)
+        np.testing.assert_allclose(found, exact, rtol=1e-6)
+    means = jnp.asarray(rng.normal(size=(500, 2)), jnp.bfloat16)
+    scales = jnp.full((500, 2), 0.3, jnp.float16)
+    wide = stats.norm.logpdf(0.2, *(np.asarray(x, np.float64) for x in (means, scales)))
+    exact = special.logsumexp(wide.sum(1)) - np.log(500)
+    found = aggregate.log_prob(Gaussian(means, scales), np.full(2, 0.2))
+    np.testing.assert_allclose(found, exact, rtol=1e-6)
