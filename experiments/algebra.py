@@ -107,6 +107,19 @@ def divergence(row: Mapping[str, Any]) -> str:
     return row["divergence"] if weighed else NONE
 
 
+def of_pairs(row: Mapping[str, Any]) -> str:
+    """What compares the points of a minibatch, and of one tells nothing; "" if none.
+
+    A covariance of one point is 0, and q(z) of one posterior is that posterior, whose
+    total correlation is 0. A critic of q(z) and p(z) is asked about each by itself.
+    """
+    name, measure = row["objective"], divergence(row)
+    if OBJECTIVES[name].has_parts:
+        return f"objective.name = {name}"
+    alone = measure in (NONE, "jensen_shannon", "non_saturating")
+    return "" if alone else f"the divergence {measure}"
+
+
 def refusal(
     row: Mapping[str, Any], *, groups: tuple[int, ...], prior_groups: tuple[int, ...]
 ) -> str:

@@ -4,6 +4,7 @@ import importlib.util
 import pathlib
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -25,15 +26,25 @@ _PARSERS = {
 def parse(argv: Sequence[str]) -> list[str]:
     """Parses and checks flags; help or an error is printed and ends the program."""
     try:
+        argv = _with_flag_files(argv)
         if {"--help", "-help", "-h", "--helpshort", "--helpfull"} & set(argv):
             print(usage(argv))
             sys.exit(0)
         check(argv)
-        rest = flags.FLAGS(_found(argv))
+        with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
+            rest = flags.FLAGS(_found(argv))  # ml_collections loads as Python 3.3 did
         validate(config_argument(argv), flags.FLAGS.config)
         return rest
     except (flags.Error, ValueError, AttributeError, TypeError, OSError) as error:
         fail(str(error))
+
+
+def _with_flag_files(argv: Sequence[str]) -> list[str]:
+    """The arguments with those of every --flagfile in its place."""
+    found = flags.FLAGS.read_flags_from_files(list(argv))
+    if found != list(argv):
+        sys.argv = found  # ml_collections reads the fields there, env.json the command
+    return found
 
 
 def fail(message: str) -> NoReturn:

@@ -10,8 +10,10 @@ import os
 import pathlib
 import platform
 from collections.abc import Iterator
+from typing import TextIO
 
 from experiments import stop
+from experiments.progress import say
 
 _NAME = ".lock"
 
@@ -24,21 +26,8 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
         ValueError: In one line, if another process holds it, naming that process, or if
             the folder cannot be written.
     """
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        file = open(workdir / _NAME, "a+", encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"cannot write to --workdir={workdir}: {error}.") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise ValueError(
-                f"--workdir={workdir} is in use by {holder}; wait for it, or choose "
-                "another folder."
-            ) from None
+    with _opened(workdir) as file:
+        _take(file, workdir)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
@@ -47,6 +36,33 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
                 yield
         finally:
             _leave(workdir)
+
+
+def _opened(workdir: pathlib.Path) -> TextIO:
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        return open(workdir / _NAME, "a+", encoding="utf-8")
+    except OSError as error:
+        file_there = isinstance(error, FileExistsError | NotADirectoryError)
+        reason = "a part of it is no folder" if file_there else error.strerror
+        raise ValueError(f"cannot write to --workdir={workdir}: {reason}.") from None
+
+
+def _take(file: TextIO, workdir: pathlib.Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        raise ValueError(
+            f"--workdir={workdir} is in use by {holder}; wait for it, or choose "
+            "another folder."
+        ) from None
+    except OSError as error:  # NFS and FUSE may have no locks
+        say(
+            f"  {workdir} cannot be locked ({error.strerror}); take care that no "
+            "other process uses it"
+        )
 
 
 def _leave(workdir: pathlib.Path) -> None:

@@ -12,14 +12,15 @@ def path(text: str | os.PathLike[str]) -> pathlib.Path:
     Raises:
         ValueError: In one line, for a home folder that is not known.
     """
-    typed = pathlib.Path(text)
-    try:
-        return typed.expanduser()
-    except RuntimeError:
+    typed = os.fspath(text)
+    whole = os.path.expanduser(typed)
+    home = typed.partition("/")[0]
+    if whole == typed and home.startswith("~") and not os.path.exists(home):
         raise ValueError(
-            f"{typed}: the home folder {typed.parts[0]} is not known; expected a path "
-            "that begins otherwise."
-        ) from None
+            f"{typed}: the home folder {home} is not known; expected a path that "
+            "begins otherwise."
+        )
+    return pathlib.Path(whole)
 
 
 def in_clone(text: str) -> pathlib.Path:

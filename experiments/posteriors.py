@@ -101,15 +101,17 @@ def parameters(done: Finished, place: int) -> tuple[Params, Setting]:
 
 
 def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
-    """Posteriors of a finished run over all its data; of the first if `run` is None.
+    """Posteriors of a finished run over all its data; by default of the first.
 
     Raises:
         ValueError: In one line, for a folder or a run that cannot be used.
     """
     done = finished(workdir)
     work, rows, tables = done
-    numbers = tables["number"].tolist()
-    run = numbers[0] if run is None else run
+    numbers, fine = tables["number"].tolist(), tables["diverged"] < 0
+    if run is None and not fine.any():
+        raise ValueError(f"{workdir}: every run that has finished diverged.")
+    run = numbers[int(np.argmax(fine))] if run is None else run
     if run not in numbers:
         raise ValueError(
             f"{workdir}: run {run} has not finished; expected one of the "
@@ -146,7 +148,9 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
         found = "a class alone" if factors else "none"
         raise ValueError(f"{workdir}: expected data with factors; got {found}.")
     work = on_some(done.work, points)
-    ok = tables["diverged"] < 0
+    ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
+    if not ok.any():
+        raise ValueError(f"{workdir}: every run that has finished diverged.")
     chosen = np.concatenate(
         [
             np.flatnonzero((tables["setting"] == row) & ok)[:per_setting]

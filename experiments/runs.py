@@ -85,7 +85,8 @@ def plan(
     if devices > len(available) or several and devices not in (0, len(available)):
         most = "exactly" if several else "at most"
         raise ValueError(
-            f"runs.devices expects {most} {len(available)} here; got {devices}."
+            f"runs.devices expects {most} {len(available)} here; got {devices}. There "
+            f"are {len(available)} × {available[0].device_kind}; 0 takes all of them."
         )
     # A process without a run would leave the others waiting: there, blocks are padded.
     count = len(available) if several else min(devices or len(available), num_runs)

@@ -29,6 +29,8 @@ class _Output(io.TextIOWrapper):
     So does `head`, which closes the pipe once it has seen enough.
     """
 
+    replaced: io.TextIOWrapper | None = None
+
     def write(self, text: str, /) -> int:
         self._written(functools.partial(super().write, text))
         return len(text)
@@ -62,6 +64,7 @@ def use_plain_output() -> None:
                 line_buffering=stream.line_buffering,
                 write_through=stream.write_through,
             )
+            output.replaced = stream  # kept, as it would close the buffer
             setattr(sys, name, output)
 
 

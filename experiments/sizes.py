@@ -109,11 +109,11 @@ def _principal_axes(config: ConfigDict, points: int) -> None:
 
 
 def _batches(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
-    """Divergences that compare the points of a minibatch need two of them."""
-    pairs = [d for d in map(algebra.divergence, rows) if d.startswith(("kl_", "mmd_"))]
+    """What compares the points of a minibatch needs two of them."""
+    needing = next(filter(None, map(algebra.of_pairs, rows)), "")
     for field in ("train", "evaluate"):
-        if pairs and config[field].batch_size < 2:
+        if needing and config[field].batch_size < 2:
             raise ValueError(
-                f"{field}.batch_size expects at least 2 for the divergence {pairs[0]}; "
-                "got 1."
+                f"{field}.batch_size expects at least 2 for {needing}, which compares "
+                "the points of a minibatch; got 1."
             )

@@ -1,6 +1,7 @@
 """What a command sets as JAX starts: its devices, its processes, its programs."""
 
 import os
+import socket
 import sys
 
 import jax
@@ -85,6 +86,15 @@ def leave_out_late_writes(error: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(error)
 
 
+def resolves() -> bool:
+    """Whether the name of this machine leads to an address."""
+    try:
+        socket.getaddrinfo(socket.gethostname(), None)
+    except OSError:
+        return False
+    return True
+
+
 def connect() -> None:
     """Joins the processes of a job of SLURM, Kubernetes, Cloud TPU or MPI.
 
@@ -99,3 +109,9 @@ def connect() -> None:
             f"Kubernetes, Cloud TPU or Open MPI; got: {error}"
         ) from None
     stop.listen()  # it took SIGTERM for itself
+    if not resolves():
+        raise ValueError(
+            "distributed=True expects that the name of this machine, "
+            f"{socket.gethostname()}, leads to an address, by which its processes find "
+            "each other; a line with it in /etc/hosts suffices."
+        )

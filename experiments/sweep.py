@@ -43,6 +43,8 @@ def make(
     """
     data = loaders.load(config)
     size, batch = len(data.points), config.train.batch_size
+    if size < 2:
+        raise ValueError(f"the data expect at least 2 points; got {size}.")
     if batch > size:
         raise ValueError(
             f"train.batch_size expects at most {size} points; got {batch}."

@@ -20,11 +20,12 @@ FLOORS = [
     {"experiments.stop", "experiments.paths"},
     {"experiments.algebra", "experiments.schedules", "experiments.columns"}
     | {"experiments.runs", "experiments.startup", "experiments.shell"}
-    | {"experiments.lock", "experiments.environment", "experiments.progress"}
+    | {"experiments.environment", "experiments.progress"}
     | {"experiments.kinds", "experiments.catalogue", "experiments.files"}
     | {"configs.base"},
     {"experiments.grids"},
-    {"experiments.checks", "experiments.fields", "experiments.sizes"},
+    {"experiments.checks", "experiments.fields", "experiments.sizes"}
+    | {"experiments.lock"},
     {"experiments.settings", "experiments.summary"}
     | {"experiments.matching", "experiments.storage"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"}

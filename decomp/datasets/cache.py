@@ -13,8 +13,14 @@ _log = logging.getLogger(__name__)
 
 
 def folder() -> Path:
-    """`$DECOMP_CACHE`, or `~/.cache/decomp` if that is not set."""
-    return Path(os.environ.get("DECOMP_CACHE") or os.path.expanduser("~/.cache/decomp"))
+    """`$DECOMP_CACHE`, or `~/.cache/decomp` if that is not set.
+
+    Where the home folder is not known, a path at which nothing can be kept.
+    """
+    try:
+        return Path(os.environ.get("DECOMP_CACHE") or "~/.cache/decomp").expanduser()
+    except RuntimeError:
+        return Path(os.devnull, "home folder is not known")
 
 
 def bytes_of(

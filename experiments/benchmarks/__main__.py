@@ -43,9 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     startup.check_platform()
     options = Options(chosen.peer, chosen.repetitions, chosen.seconds, cores)
     if options.peer == "torch" and not importlib.util.find_spec("torch"):
-        raise ValueError(
-            "--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0."
-        )
+        say("--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0.")
+        return 2
     rows = [_HEAD]
     for name in chosen.rows or ROWS:
         for row in ROWS[name](options):

@@ -103,9 +103,10 @@ def _panel(axes: Axes, members: list[files.Row], name: str, score: str) -> None:
         axes.fill_between(places, low, high, color=look["color"], alpha=0.18, lw=0)
     axes.vlines(places, low, high, color=look["color"], linewidth=0.9, alpha=0.8)
     axes.plot(places, mean, **look, linestyle="-" if ordered else "none")
-    if mean.size and mean.min() > 0 and mean.max() > 50 * mean.min():
+    known = mean[np.isfinite(mean)]
+    if known.size and known.min() > 0 and known.max() > 50 * known.min():
         axes.set_yscale("log")
-        axes.set_ylim(bottom=mean.min() / 4)  # an interval may reach below 0
+        axes.set_ylim(bottom=known.min() / 4)  # an interval may reach below 0
     axes.grid(color="0.92", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(x=0.08)

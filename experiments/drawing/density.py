@@ -48,6 +48,7 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
     shape = (len(settings), len(grid), len(grid))
     prior = files.array(results, "prior_density", *shape)
     density = files.array(results, "density", *shape)
+    drawn = np.isfinite(density).all(axis=(1, 2)) & np.isfinite(prior).all(axis=(1, 2))
     smalls = [_small(results, i, grid, q) for i, q in enumerate(density)]
     groups = _groups(settings)
     lines = [
@@ -56,17 +57,18 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
         for line in _lines(members)
     ]
     count = max(len(panels) for _, panels in lines)
+    contours = _contour_note(prior[drawn])
     figure = style.new(
         min(1.95 * count + 1.3, 12.0),
         2.45 * len(lines) + 0.9,
         str(results.config.get("title", "")),
-        f"{_contour_note(prior)}; {_small_note(results)}; square-root colour scale",
+        f"{contours}{_small_note(results)}; square-root colour scale",
     )
     figure.get_layout_engine().set(h_pad=0.12)
     axes_grid = figure.subplots(
         len(lines), count, sharex=True, sharey=True, squeeze=False
     )
-    top = 1.1 * prior.max()
+    top = 1.1 * np.max(prior[drawn], initial=0.0) or 1.0
     for row, (heading, panels) in zip(axes_grid, lines, strict=True):
         for axes in row[len(panels) :]:
             axes.remove()
@@ -77,7 +79,7 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
         row[0].set_ylabel(f"{heading}\n$z_2$" if heading else "$z_2$")
     for axes in axes_grid[-1, : len(lines[-1][1])]:
         axes.set_xlabel("$z_1$")
-    extend = "max" if np.any(density > top) else "neither"
+    extend = "max" if np.any(density[drawn] > top) else "neither"
     figure.colorbar(
         axes_grid[0, 0].images[0],
         ax=figure.axes,
@@ -100,10 +102,9 @@ def prior_density(results: files.Results) -> dict[str, Figure]:
     """
     grid = _grid(results)
     every = files.array(results, "prior_density", None, len(grid), len(grid))
-    _, first = np.unique(every.reshape(len(every), -1), axis=0, return_index=True)
-    priors = every[np.sort(first)[:_COLUMNS]]
+    priors = _different(every[np.isfinite(every).all(axis=(1, 2))])[:_COLUMNS]
     points = (results.pictures or {}).get("points")
-    note = f"{_contour_note(priors)}; square-root colour scale"
+    note = f"{_contour_note(priors)}square-root colour scale"
     count = len(priors) + (points is not None)
     figure = style.new(1.2 + 3.4 * count, 3.95, note=note)
     panels = figure.subplots(1, count, squeeze=False)[0]
@@ -122,6 +123,14 @@ def prior_density(results: files.Results) -> dict[str, Figure]:
         _contours(axes, grid, prior)
     figure.colorbar(image, ax=panels, label="p(z)", shrink=0.8)
     return {"prior_density": figure}
+
+
+def _different(priors: np.ndarray) -> np.ndarray:
+    """Each of the densities once, in their order."""
+    if not len(priors):
+        raise files.Missing("every run of every setting diverged")
+    _, first = np.unique(priors.reshape(len(priors), -1), axis=0, return_index=True)
+    return priors[np.sort(first)]
 
 
 def _grid(results: files.Results) -> np.ndarray:
@@ -172,7 +181,7 @@ def _small(
 ) -> str:
     """Maximum, what lies outside the window, and the drawn run's scores."""
     if not np.isfinite(density).all():
-        return "the run diverged"
+        return style.LOST
     words, runs = [], None
     if "density_run" in (results.pictures or {}):
         runs = files.array(results, "density_run", len(files.settings(results)))
@@ -201,7 +210,9 @@ def _has_score(results: files.Results, name: str) -> bool:
 
 def _contour_note(prior: np.ndarray) -> str:
     levels = " and ".join(f"{level:.0%}" for level in _LEVELS).replace("%", " %")
-    return f"lines: the prior p(z) at {levels} of its peak, {prior.max():.3g}"
+    if not len(prior):
+        return ""
+    return f"lines: the prior p(z) at {levels} of its peak, {prior.max():.3g}; "
 
 
 def _heat(axes: Axes, grid: np.ndarray, values: np.ndarray, top: float) -> AxesImage:
@@ -223,6 +234,8 @@ def _heat(axes: Axes, grid: np.ndarray, values: np.ndarray, top: float) -> AxesI
 
 
 def _contours(axes: Axes, grid: np.ndarray, prior: np.ndarray) -> None:
+    if not np.isfinite(prior).all():
+        return
     levels = [level * prior.max() for level in _LEVELS]
     axes.contour(grid, grid, prior, levels, colors=_CONTOUR, linewidths=0.7)
 

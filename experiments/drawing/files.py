@@ -113,6 +113,18 @@ def array(results: Results, name: str, *shape: int | None) -> np.ndarray:
     return found
 
 
+def lost(results: Results, count: int) -> np.ndarray:
+    """Which of the settings have no picture, as every run of them diverged, `[count]`.
+
+    pictures.npz has −1 there in place of the run that is shown.
+    """
+    found = np.zeros(count, bool)
+    for name in ("picture_run", "density_run"):
+        if name in (results.pictures or {}):
+            found |= array(results, name, count) < 0
+    return found
+
+
 def column(results: Results, field: str, default: str, available: Setting) -> str:
     """The setting column that a field of config.json names."""
     name = results.config.get(field, default)

@@ -6,6 +6,7 @@ import pathlib
 import textwrap
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -38,6 +39,7 @@ RC = {
     "axes.unicode_minus": True,
 }
 GREY = "0.45"
+LOST = "every run diverged"  # of a setting that has no picture
 
 # Okabe & Ito's colours, safe for colour-blind readers, each with its own marker.
 _SERIES = [
@@ -96,6 +98,18 @@ _SCORES = {
     "pairwise_information": "mean I(z_d; z_e)  (nats)",
     "kl": "KL(q(z|x) ‖ p(z))  (nats)",
 }
+
+
+def lost(axes: Axes) -> None:
+    """Says in place of a picture that every run of its setting diverged."""
+    axes.set(xticks=[], yticks=[])
+    axes.text(
+        *(0.5, 0.5, LOST),
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=GREY,
+    )
 
 
 def new(width: float, height: float, title: str = "", note: str = "") -> Figure:

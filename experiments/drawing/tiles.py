@@ -36,7 +36,8 @@ def traversals(results: files.Results) -> dict[str, Figure]:
     values = files.array(results, "traversal_values", steps)
     active = files.array(results, "active", count, latents).astype(bool)
     order = files.array(results, "order", count, latents).astype(int)
-    if not np.all(np.sort(order, axis=1) == np.arange(latents)):
+    drawn = ~files.lost(results, count)
+    if not np.all(np.sort(order[drawn], axis=1) == np.arange(latents)):
         raise ValueError(
             f"pictures.npz: a row of 'order' does not list {latents} latents."
         )
@@ -108,6 +109,7 @@ def _pages(
     settings = files.settings(results)
     title = str(results.config.get("title", ""))
     everything = list(range(len(settings)))
+    panel = _unless_lost(panel, files.lost(results, len(settings)))
     if len(settings) <= _PANELS:
         return {name: _page(settings, everything, shape, panel, title, note)}
     key = files.column(results, "figure_line", "prior", settings[0])
@@ -124,6 +126,18 @@ def _pages(
             stem += f"_{start // share + 1}" if len(members) > _PANELS else ""
             pages[stem] = _page(settings, part, shape, panel, heading, note)
     return pages
+
+
+def _unless_lost(panel: Panel, lost: np.ndarray) -> Panel:
+    """The panel; words in its place for a setting of which every run diverged."""
+
+    def drawn(axes: Axes, i: int) -> None:
+        if lost[i]:
+            style.lost(axes)
+        else:
+            panel(axes, i)
+
+    return drawn
 
 
 def _page(

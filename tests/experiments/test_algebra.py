@@ -51,6 +51,37 @@ def test_a_cell_is_accepted_or_says_why_it_makes_no_sense(prior):
             assert not isinstance(found, str), found
 
 
+# Of one point there is no covariance, no kernel between two and no permutation of them.
+OF_ONE_POINT = (
+    *("vae", "beta_vae", "entropy_regularised", "capacity", "wae_gan", "iwae"),
+    "jensen_shannon",
+)
+
+
+@pytest.mark.parametrize("field", ["train", "evaluate"])
+def test_a_batch_of_one_is_refused_where_points_are_compared(field):
+    for name, divergence in [*CELLS, ("iwae", "kl_prior_aggregate")]:
+        config = config_of("isotropic", name, divergence)
+        with config.unlocked():
+            config[field].batch_size = 1
+        free = name in ("alpha_beta", "info_vae")
+        if (divergence if free else name) in OF_ONE_POINT:
+            settings.validate(config)
+            continue
+        with pytest.raises(
+            ValueError, match=rf"{field}\.batch_size expects at least 2"
+        ):
+            settings.validate(config)
+
+
+def test_a_batch_of_one_is_fine_where_no_divergence_is_weighed():
+    config = config_of("isotropic", "alpha_beta", "moments")
+    with config.unlocked():
+        config.objective.alpha = (0.0,)
+        config.train.batch_size = 1
+    settings.validate(config)
+
+
 @pytest.mark.parametrize(
     "prior",
     [

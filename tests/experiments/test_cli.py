@@ -2,9 +2,11 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
 
 from configs import pinwheel
 from experiments import cli
+from experiments.faults.attempt import typed
 
 SMOKE = "--config=configs/pinwheel.py:smoke"
 
@@ -57,6 +59,20 @@ def test_a_message_of_several_lines_is_printed_as_one(capsys):
         cli.fail("first\n  second")
     assert ended.value.code == 2
     assert capsys.readouterr().err == "experiments.main: first second\n"
+
+
+def test_flags_may_come_from_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["main"])
+    path = tmp_path / "flags"
+    path.write_text(f"{SMOKE}\n--config.seeds=7\n")
+    with typed([f"--flagfile={path}"]) as argv:
+        assert cli.parse(argv) == ["experiments/main.py"]
+        assert sys.argv[1:] == [SMOKE, "--config.seeds=7"]
+        assert flags.FLAGS.config.seeds == 7
+
+
+def test_a_file_of_flags_that_is_not_there_is_one_line(capsys):
+    assert "flagfile" in failure(capsys, "--flagfile=no_such_file")
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])

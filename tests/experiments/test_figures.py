@@ -240,3 +240,79 @@ def test_the_command_needs_neither_jax_nor_pyplot_and_names_a_missing_folder(tmp
     assert done.returncode == 2
     path = tmp_path / "absent"
     assert done.stderr == f"experiments.figures: {path} is not a folder.\n"
+
+
+def lose(workdir, lost):
+    """Leaves of some settings what a sweep does of which every run diverged."""
+    path = workdir / "pictures.npz"
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    run = "density_run" if "density_run" in arrays else "picture_run"
+    count = len(json.loads((workdir / "settings.json").read_text()))
+    arrays.setdefault(run, np.arange(count))
+    arrays[run][lost] = -1
+    for name in set(arrays) & set(LOSING):
+        blank = np.nan if arrays[name].dtype.kind == "f" else 0
+        arrays[name][lost] = blank
+    np.savez(path, **arrays)
+    with (workdir / "summary.csv").open(newline="") as file:
+        table = list(csv.reader(file))
+    for i, row in enumerate(table[1:]):
+        if i % count in lost:
+            row[5:] = [0, 4, *["nan"] * 4]
+    with (workdir / "summary.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(table)
+
+
+LOSING = (
+    *("traversals", "originals", "reconstructions", "active", "order", "density"),
+    "prior_density",
+)
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_settings_that_diverged_cost_their_own_pictures_of_tiles_only(
+    images, all_of_them
+):
+    lost = [*range(len(IMAGES))] if all_of_them else [1, 6]
+    whole = drawn(tiles.traversals, images)
+    lose(images, lost)
+    for draw in (tiles.traversals, tiles.reconstructions):
+        pages = [*drawn(draw, images).values()]
+        axes = [axes for page in pages for axes in page.axes]
+        assert len(axes) == len(IMAGES)
+        for i, panel in enumerate(axes):
+            words = [text.get_text() for text in panel.texts]
+            assert words == ([style.LOST] if i in lost else [])
+            assert len(panel.images) == (i not in lost)
+    kept = drawn(tiles.traversals, images)["traversals_isotropic"].axes
+    for i in {0, 2, 3} - {*lost}:
+        before = whole["traversals_isotropic"].axes[i].images[0].get_array()
+        np.testing.assert_array_equal(kept[i].images[0].get_array(), before)
+
+
+@pytest.mark.parametrize("lost", [[1], [0, 1, 2, 3]])
+def test_densities_that_are_lost_leave_the_scale_of_the_others(pinwheel, lost):
+    lose(pinwheel, lost)
+    figure = drawn(density.aggregate_posterior, pinwheel)["aggregate_posterior"]
+    figure.draw_without_rendering()
+    *panels, _ = figure.axes
+    for i, axes in enumerate(panels):
+        assert (axes.texts[0].get_text() == style.LOST) == (i in lost)
+        top = 1.0 if len(lost) == 4 else 1.1 * 1.326
+        assert axes.images[0].norm.vmax == pytest.approx(top)
+
+
+@pytest.mark.parametrize("name", ["images", "pinwheel"])
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_every_figure_that_can_be_is_drawn_where_settings_diverged(
+    name, all_of_them, request, caplog
+):
+    workdir = request.getfixturevalue(name)
+    count = len(json.loads((workdir / "settings.json").read_text()))
+    lose(workdir, [*range(count)] if all_of_them else [0])
+    wanted = json.loads((workdir / "config.json").read_text())["figures"]
+    stems = {path.stem for path in figures.draw(workdir)}
+    missing = [w for w in wanted if not any(stem.startswith(w) for stem in stems)]
+    assert missing == (["prior_density"] if all_of_them and name == "pinwheel" else [])
+    assert len(caplog.records) == len(missing)

@@ -1,3 +1,6 @@
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 
@@ -51,6 +54,18 @@ def test_a_folder_in_which_nothing_came_about_is_taken_away(tmp_path):
     with pytest.raises(ZeroDivisionError), lock.held(tmp_path / "new"):
         raise ZeroDivisionError
     assert not (tmp_path / "new").exists()
+
+
+def test_a_file_system_without_locks_is_used_and_said(tmp_path, monkeypatch, capsys):
+    def no_locks(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with lock.held(tmp_path / "w"):
+        (tmp_path / "w" / "result").touch()
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "cannot be locked (No locks available)" in said
 
 
 def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path):

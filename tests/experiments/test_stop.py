@@ -1,6 +1,11 @@
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import time
 
+import numpy as np
 import pytest
 
 from experiments import stop
@@ -40,3 +45,169 @@ def test_a_signal_that_is_ignored_stays_ignored():
     with stop.listening() as asked:
         os.kill(os.getpid(), signal.SIGINT)
         assert asked() == 0
+
+
+WATCHED = """
+import hashlib, os, pathlib, sys, time
+from experiments import files, stop
+stop.watch()
+print("ready", flush=True)
+{}
+"""
+BLOCKED = (
+    "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**30)"  # no handler of Python's runs
+)
+
+
+@pytest.fixture
+def started():
+    """Starts Python with the thread of a command and some code; ends it afterwards."""
+    processes = []
+
+    def start(code):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WATCHED.format(code)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_ends_at_once_though_it_is_not_in_python(started, number):
+    process = started(BLOCKED)
+    process.send_signal(number)
+    _, line = process.communicate(timeout=3)
+    assert process.returncode == 128 + number
+    assert (
+        line == f"experiments: {number.name}: stopped; what it had written is whole\n"
+    )
+
+
+def test_what_has_to_be_saved_is_waited_for_and_said(started):
+    process = started(
+        "with stop.listening() as asked:\n"
+        "    asked.waits = 'all is saved'\n"
+        "    print('go', flush=True)\n"
+        "    while not asked(): time.sleep(.01)\n"
+        "    sys.stdin.readline()\n"
+        "    print('saved', asked(), flush=True)\n"
+        "stop.leave(7)"
+    )
+    assert process.stdout.readline() == "go\n"
+    process.send_signal(signal.SIGINT)
+    words = "waits until all is saved; a second one ends it at once"
+    assert process.stderr.readline() == f"experiments: SIGINT: {words}\n"
+    assert process.communicate(timeout=3)[0] == "saved 2\n"
+    assert process.returncode == 7
+
+
+def test_the_second_signal_ends_what_is_waited_for(started):
+    process = started(
+        "with stop.listening() as asked:\n"
+        "    asked.waits = 'all is saved'\n"
+        "    print('go', flush=True)\n"
+        f"    {BLOCKED}"
+    )
+    assert process.stdout.readline() == "go\n"
+    process.send_signal(signal.SIGINT)
+    assert "a second one" in process.stderr.readline()
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert "stopped" in process.communicate(timeout=3)[1]
+    assert process.returncode == 130
+
+
+def test_a_file_that_is_being_written_is_there_whole_and_the_rest_is_cleaned(
+    started, tmp_path
+):
+    process = started(
+        "whole = os.fsync\n"
+        "def slowly(file):\n"
+        "    print('go', flush=True)\n"
+        "    time.sleep(.3)\n"
+        "    whole(file)\n"
+        "os.fsync = slowly\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "with stop.cleaning((folder / 'left').unlink):\n"
+        "    (folder / 'left').touch()\n"
+        "    files.write(folder / 'kept', b'all of it')\n"
+        "    time.sleep(60)"
+    )
+    assert process.stdout.readline() == "go\n"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=3)
+    assert process.returncode == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert (tmp_path / "kept").read_bytes() == b"all of it"
+
+
+def test_a_command_that_ignores_a_signal_goes_on(started):
+    process = started("sys.stdin.readline()")
+    process.send_signal(signal.SIGWINCH)  # a window that is resized
+    assert process.communicate(timeout=3) == ("", "")
+    assert process.returncode == 0
+
+
+COMMANDS = {
+    "main": ["--config=configs/pinwheel.py:smoke", "--config.train.steps=300000"],
+    "score": ["--codes={}/codes.npy", "--factors={}/factors.npy", "--out={}/score"],
+    "bias": ["--synthetic", "--out={}/bias"],
+    "variants": ["{}/images", "--points=64", "--out={}/variants"],
+    "figures": ["{}/images"],
+    "report": ["{}/images", "--out={}/report.html"],
+    "watch": ["{}/begun", "--every=1"],
+    "findings": ["--keep", "{}/none"],
+    "faults": ["--kills=1"],
+    "benchmarks": ["--rows", "pinwheel"],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(image_results, tmp_path_factory):
+    """What the commands read, and room for what they write."""
+    folder = tmp_path_factory.mktemp("stopped")
+    shutil.copytree(image_results, folder / "images")
+    (folder / "begun").mkdir()
+    for name in ("config.json", "settings.json"):
+        shutil.copy(image_results / name, folder / "begun")
+    rng = np.random.default_rng(0)
+    np.save(folder / "codes.npy", rng.normal(size=(2000, 5)))
+    np.save(folder / "factors.npy", rng.integers(0, 4, (2000, 3)))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ctrl_c_at_any_moment_ends_every_command_in_one_line(name, folder):
+    typed = [word.format(folder) for word in COMMANDS[name]]
+    workdir = [f"--workdir={folder / 'main'}"] if name == "main" else []
+    for moment in (0.1, 0.5, 2.0, 6.0, 16.0):
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"experiments.{name}", *typed, *workdir],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            process.wait(moment)
+            assert process.returncode in (0, 2), process.stderr.read()
+            return
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        with process:
+            begin = time.monotonic()
+            line = process.stderr.readline()
+            assert time.monotonic() - begin < 3
+            rest = process.stderr.read()
+        assert process.returncode == 130
+        assert line.startswith((f"experiments.{name}: SIGINT: ", "experiments: SIGINT"))
+        assert rest == ""

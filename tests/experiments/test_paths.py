@@ -1,0 +1,114 @@
+"""Paths as they are typed: `~` in each of them, and configs from any folder."""
+
+import os
+import pathlib
+
+import pytest
+
+from decomp.datasets import cache
+from experiments import cli, paths, settings, shell
+from experiments.faults.attempt import attempt
+from tests.experiments.small_plane import config_of
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A home folder, seen from a current folder that is another."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path / "home"
+
+
+def test_a_tilde_is_the_home_folder_and_only_at_the_beginning(home):
+    assert paths.path("~/a") == home / "a"
+    assert paths.path("~") == home
+    for plain in ("a/~", "./~", "a~b", "/~"):
+        assert paths.path(plain) == pathlib.Path(plain)
+
+
+def test_the_home_of_nobody_is_refused_in_one_line(home):
+    with pytest.raises(ValueError, match="home folder ~no-such-user is not known"):
+        paths.path("~no-such-user/x")
+    config = config_of("isotropic", "vae", "moments")
+    with config.unlocked():
+        config.data.path = "~no-such-user/x"
+    with pytest.raises(ValueError, match="~no-such-user"):
+        settings.validate(config)
+
+
+COMMANDS = {
+    "score": (["--codes=~/no.npy", "--factors=~/no.npy"], "{}/no.npy"),
+    "figures": (["~/no"], "{}/no is not a folder"),
+    "variants": (["~/no"], "{}/no is no workdir"),
+    "bias": (["--workdir=~/no"], "{}/no is no workdir"),
+    "dsprites": (["~/no.npz"], "{}/no.npz"),
+    "main": (["--config=~/no.py"], "--config=~/no.py is not a file"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_looks_for_a_tilde_in_the_home_folder(command, home):
+    arguments, expected = COMMANDS[command]
+    outcome = attempt(command, command, arguments, home)
+    assert outcome.refused, outcome
+    assert expected.format(home) in outcome.line
+    assert not list(pathlib.Path().iterdir())
+
+
+def test_a_nameless_home_is_refused_by_every_command_alike(home):
+    outcome = attempt("", "figures", ["~no-such-user/x"], home)
+    assert outcome.refused
+    assert "argument workdir: ~no-such-user/x: the home folder" in outcome.line
+
+
+def test_the_cache_is_found_in_the_home_folder_too(home, monkeypatch):
+    monkeypatch.delenv("DECOMP_CACHE", raising=False)
+    assert cache.folder() == home / ".cache" / "decomp"
+    monkeypatch.setenv("DECOMP_CACHE", "~/kept")
+    assert cache.folder() == home / "kept"
+
+
+def test_without_a_home_nothing_is_kept(home, monkeypatch):
+    monkeypatch.setenv("DECOMP_CACHE", "~no-such-user/kept")
+    with pytest.raises(NotADirectoryError):
+        (cache.folder() / "a").mkdir(parents=True)
+
+
+def test_a_config_is_found_from_any_folder_unless_there_is_one_here(home):
+    here = pathlib.Path("configs")
+    assert cli.load_config("configs/pinwheel.py:smoke").seeds == 2
+    assert "configs/pinwheel.py" in cli.usage(["main"])
+    here.mkdir()
+    (here / "pinwheel.py").write_text("def get_config(): raise ValueError('mine')\n")
+    with pytest.raises(ValueError, match="mine"):
+        cli.load_config("configs/pinwheel.py")
+
+
+def test_the_choices_are_files_from_where_one_stands(home):
+    for folder in (home, paths.CLONE, paths.CLONE / "configs"):
+        os.chdir(folder)
+        with pytest.raises(ValueError, match="choices") as refused:
+            cli.load_config("nothing.py")
+        choices = str(refused.value).partition("choices: ")[2].rstrip(".").split(", ")
+        assert len(choices) > 5
+        for choice in choices:
+            assert pathlib.Path(choice).is_file()
+            assert cli.load_config(f"{choice}:smoke").seeds > 0
+
+
+# ml_collections loads a config with it.
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+@pytest.mark.parametrize("form", [["--config={}"], ["--config", "{}"]])
+def test_a_sweep_starts_from_any_folder(home, form):
+    typed = [word.format("configs/pinwheel.py:smoke") for word in form]
+    outcome = attempt("", "main", [*typed, "--config.runs.devices=99"], home)
+    assert outcome.code == 2
+    assert "runs.devices expects at most" in outcome.line
+
+
+def test_a_path_is_an_argument_of_its_own_type():
+    parser = shell.parser("name", "words")
+    parser.add_argument("--out", type=shell.path)
+    assert parser.parse_args(["--out=~"]).out == pathlib.Path.home()

@@ -1,0 +1,102 @@
+"""How commands print, and how they end."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from experiments import shell
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("ascii", rb"\u03b2 = 1 \xb1 2"),
+        ("latin-1", b"\\u03b2 = 1 \xb1 2"),
+        ("cp1252", b"\\u03b2 = 1 \xb1 2"),
+        ("utf-8", "β = 1 ± 2".encode()),
+    ],
+)
+def test_what_an_encoding_lacks_is_printed_as_its_number(monkeypatch, encoding, shown):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    shell.use_plain_output()
+    print("β = 1 ± 2", end="", flush=True)
+    assert written.getvalue() == shown
+
+
+PRINTS = """
+import sys, time
+sys.argv = ["-m"]
+import experiments
+for i in range(1000):
+    print("β", "x" * 1000, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word(stream):
+    code = (
+        PRINTS
+        if stream == "stdout"
+        else f"{PRINTS}".replace("flush=True", "file=sys.stderr")
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        reading, other = process.stdout, process.stderr
+        if stream == "stderr":
+            reading, other = other, reading
+        reading.readline()
+        reading.close()
+        assert process.wait(10) == 141
+        assert other.read() == b""
+
+
+def test_closed_streams_are_no_error():
+    code = "import sys; sys.argv = ['-m']; import experiments; print('x'); sys.exit(3)"
+    shell_line = f'"$0" -c "{code}" >&- 2>&-'
+    done = subprocess.run(["sh", "-c", shell_line, sys.executable], env=os.environ)
+    assert done.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("two\nlines"), "name: two lines"),
+        (OSError(28, "No space left"), "name: [Errno 28] No space left"),
+        (MemoryError("1 TiB"), "name: there is too little memory. 1 TiB"),
+    ],
+)
+def test_an_error_of_what_is_given_is_one_line_and_code_two(capsys, error, line):
+    @shell.command("name")
+    def main(arguments=None):
+        raise error
+
+    assert main([]) == 2
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_an_error_of_ours_is_no_line():
+    @shell.command("name")
+    def main(arguments=None):
+        raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        main([])
+
+
+@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+def test_a_platform_that_is_not_there_is_one_line_that_says_what_is(platform):
+    code = "from experiments import startup\ntry: startup.check_platform()\n"
+    code += "except ValueError as error: print(error)"
+    environment = os.environ | {"JAX_PLATFORMS": platform}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.count("\n") == 1, done.stderr
+    assert f"JAX_PLATFORMS={platform} names a platform" in done.stdout
+    assert "there is cpu, which JAX_PLATFORMS=cpu takes" in done.stdout
