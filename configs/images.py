@@ -11,12 +11,12 @@ Files are read from `--config.data.path`; without it they are fetched through
 tensorflow-datasets, into its own folder or, with `--config.data.source=tfds`, into the
 path, but for MPI3D and Cars3D, which it has not. `--config.data.points=50000` reads a
 random subset of so many: 3D Shapes takes 5.9 GB whole and MPI3D 12.7, here and on each
-device. Images of 64×64 pixels get the convolutions of
-Table 1a in one or three colours, others dense networks; `--config.data.side=16` makes
-them smaller, 0 leaves those of your own as they are. p(x|z) is Bernoulli over
-intensities in [0, 1], as in Locatello et al. 2019, so −log p(x|z) of a perfect image is
-not 0; `--config.model.likelihood=gaussian` makes it N(x; μ(z), σ² I) with one learned
-σ, a density, whose −log may be below 0.
+device. Images of 64×64 pixels get the convolutions of Table 1a in one or three colours,
+others dense networks; `--config.data.side=16` makes them smaller, 0 leaves those of
+your own as they are. p(x|z) is Bernoulli over intensities in [0, 1], as in Locatello et
+al. 2019, so −log p(x|z) of a perfect image is not 0;
+`--config.model.likelihood=gaussian` makes it N(x; μ(z), σ² I) with one learned σ, a
+density, whose −log may be below 0.
 
 Your own images may bring factors, `factors` in the .npz or `factors.csv` in the folder,
 and where they stand in sub-folders, these are a factor `class` (see

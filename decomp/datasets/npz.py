@@ -156,7 +156,7 @@ def look(
 def rows(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
     """Reads some rows of an array, in order, in memory of a block besides.
 
-    The checksum of what is stored as it is is not compared, as the rest is not read.
+    Where only some rows are read of what is stored as it is, no checksum is compared.
 
     Args:
         found: An array `[N, ...]`.
@@ -171,7 +171,7 @@ def rows(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
     with naming(found.path):
         if found.column_major and len(found.shape) > 1:
             yield _of_columns(found, places)
-        elif found.entry is None or found.entry.compress_type == zipfile.ZIP_STORED:
+        elif _is_stored(found) and not _are_all(found, places):
             yield from _in_place(found, places)
         else:
             yield from _passing(found, places)
@@ -320,6 +320,16 @@ def _exactly(file: IO[bytes], size: int) -> bytes:
     return data
 
 
+def _is_stored(found: Stored) -> bool:
+    """Whether the bytes of an array stand in the file as they are."""
+    return found.entry is None or found.entry.compress_type == zipfile.ZIP_STORED
+
+
+def _are_all(found: Stored, places: np.ndarray) -> bool:
+    """Whether places are all the rows of an array, each once."""
+    return np.array_equal(places, np.arange(math.prod(found.shape[:1])))
+
+
 def _in_place(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
     """Rows of what is stored as it is; neighbours are read together."""
     size = math.prod(found.shape[1:]) * found.dtype.itemsize
@@ -354,7 +364,7 @@ def _member_start(found: Stored, file: IO[bytes]) -> int:
 
 
 def _passing(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows of what is deflated; all of it is read, and no more than a block kept."""
+    """Rows of what is read to its end, of which no more than a block is kept."""
     count, *rest = found.shape
     size = math.prod(rest) * found.dtype.itemsize
     block = max(1, _BLOCK // max(1, size))

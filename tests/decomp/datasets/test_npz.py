@@ -84,14 +84,15 @@ def test_data_that_end_early_are_named(tmp_path, name):
     assert "\n" not in str(refusal.value)
 
 
-def test_what_is_deflated_is_compared_with_its_checksum(tmp_path):
-    found = stored(tmp_path / "deflated.npz", WHOLE.astype(np.uint8))
+@pytest.mark.parametrize(("name", "places"), [("deflated", [1]), ("stored", range(50))])
+def test_what_is_read_to_its_end_is_compared_with_its_checksum(tmp_path, name, places):
+    found = stored(tmp_path / f"{name}.npz", WHOLE.astype(np.uint8))
     content = bytearray(found.path.read_bytes())
     for place in (found.entry.header_offset + 14, content.rindex(b"PK\x01\x02") + 16):
         content[place] ^= 1  # the CRC
     found.path.write_bytes(content)
     with pytest.raises(ValueError, match="Bad CRC-32"):
-        list(npz.rows(npz.look(found.path)["images"], np.array([1])))
+        list(npz.rows(npz.look(found.path)["images"], np.array(places)))
 
 
 @pytest.mark.parametrize(
