@@ -196,7 +196,7 @@ def check(function, calls):
     assert np.isfinite(values).all()
     for leaf in jax.tree.leaves(gradients):
         assert np.isfinite(leaf).all()
-    alone = function(*jax.tree.map(lambda leaf: leaf[-1], arguments))  # not compiled
+    alone = jax.jit(function)(*jax.tree.map(lambda leaf: leaf[-1], arguments))
     np.testing.assert_allclose(alone, values[-1], rtol=2e-5, atol=2e-5)
 
 
