@@ -2,6 +2,8 @@ import jax
 import numpy as np
 import pytest
 
+from configs import images
+from experiments import settings
 from experiments import sweep as sweeps
 
 
@@ -16,3 +18,15 @@ def test_memory_of_a_run_follows_the_compiled_program(small):
     assert sweeps.state_bytes(small.sweep) == sum(
         4 * np.prod(leaf.shape, dtype=int) for leaf in jax.tree.leaves(state)
     )
+
+
+def test_a_single_point_is_no_data_set(tmp_path):
+    config = images.get_config("smoke")
+    np.savez(tmp_path / "one.npz", images=np.zeros((1, 8, 8), np.uint8))
+    with config.unlocked():
+        config.data.name, config.data.path = "images", str(tmp_path / "one.npz")
+        config.data.points = config.evaluate.points = config.data.side = 0
+        config.train.batch_size = 1
+    config = settings.validate(config)
+    with pytest.raises(ValueError, match="at least 2 points; got 1"):
+        sweeps.make(config, settings.rows(config), tmp_path)
