@@ -191,23 +191,20 @@ def test_ctrl_c_at_any_moment_ends_every_command_in_one_line(name, folder):
     typed = [word.format(folder) for word in COMMANDS[name]]
     workdir = [f"--workdir={folder / 'main'}"] if name == "main" else []
     for moment in (0.1, 0.5, 2.0, 6.0, 16.0):
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", f"experiments.{name}", *typed, *workdir],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-        )
-        try:
-            process.wait(moment)
-            assert process.returncode in (0, 2), process.stderr.read()
-            return
-        except subprocess.TimeoutExpired:
+        ) as process:
+            time.sleep(moment)
             process.send_signal(signal.SIGINT)
-        with process:
             begin = time.monotonic()
             line = process.stderr.readline()
             assert time.monotonic() - begin < 3
             rest = process.stderr.read()
+        if process.returncode in (0, 2):  # it had come to its end
+            return
         assert process.returncode == 130
         assert line.startswith((f"experiments.{name}: SIGINT: ", "experiments: SIGINT"))
         assert rest == ""
