@@ -12,6 +12,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp.metrics import inputs
+
 
 class Local(NamedTuple):
     """P convex functions of K weights near a point."""
@@ -63,16 +65,21 @@ def minimise(
     Returns:
         Minimum; no step raises a value by more than the tolerance and rounding.
     """
+    start = inputs.real(start)
+    tolerance = inputs.real(tolerance)
     chex.assert_rank(start, 2)
     epsilon = jnp.finfo(start.dtype).eps
     least = 16 * epsilon  # keeps flat directions solvable
+
+    def at(weights: jax.Array) -> Local:
+        return Local(*map(inputs.real, function(weights)))
 
     def advance(state: _State) -> _State:
         local = state.local
         step = _step(local, state.scale, state.damping)
         gain = -0.5 * jnp.sum(local.gradient * step, axis=1)
         moved = state.weights + step
-        trial = function(moved)
+        trial = at(moved)
         slack = 8 * epsilon * jnp.abs(local.value) + tolerance  # values are rounded
         better = trial.value <= local.value + slack  # False for NaN
         keep = better & ~state.done
@@ -90,7 +97,7 @@ def minimise(
     def going(state: _State) -> jax.Array:
         return ~jnp.all(state.done) & (state.steps < steps)
 
-    size, local = len(start), function(start)
+    size, local = len(start), at(start)
     first = _State(
         start,
         local,
@@ -137,6 +144,7 @@ def conjugate_gradients(
     def going(state: tuple[jax.Array, ...]) -> jax.Array:
         return (state[3] > tolerance**2 * size) & (state[4] < products)
 
+    target = inputs.real(target)
     solved = solve(target)
     size = jnp.sum(target * solved)
     zero = jnp.zeros_like(target)

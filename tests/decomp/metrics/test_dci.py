@@ -171,7 +171,7 @@ def test_a_constant_factor_has_no_importance():
     np.testing.assert_allclose([out.score, out.completeness], 1, atol=1e-5)
 
 
-def test_floating_factors_are_regressed_unless_declared_classes():
+def test_continuous_factors_are_regressed_unless_declared_classes():
     rng = np.random.default_rng(0)
     factors = rng.uniform(size=(300, 2)).astype(np.float32)
     out = _run(factors, factors, trees=60, depth=3)

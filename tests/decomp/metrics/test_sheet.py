@@ -43,7 +43,6 @@ def test_the_spread_is_over_variants_of_one_metric():
         (np.zeros((9, 2)), FACTORS, ("mig",), "got 9 codes and 240 rows"),
         (np.full((240, 2), np.nan), FACTORS, ("mig",), "expected finite codes"),
         (np.full((240, 2), "a"), FACTORS, ("mig",), "expected numbers in codes"),
-        (np.zeros((240, 2)), 0 * FACTORS, ("mig",), "a factor with two values or more"),
         (np.zeros((240, 2)), FACTORS, ("mug",), "unknown metric 'mug'; choices: kim_"),
         (np.zeros((1, 2)), FACTORS[:1], ("mig",), "2 or more; got 1 codes"),
     ],
