@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs
+from decomp.metrics import inputs, units
 
 
 class Score(NamedTuple):
@@ -34,8 +34,8 @@ def score(codes: Any, *, threshold: float = 0.01) -> Score:
     """
     z = inputs.codes(codes)
     spread = jnp.var(z.unit - z.unit[:1], axis=0)  # exactly 0 for constants
-    least = inputs.times_power(jnp.full_like(spread, threshold), -2 * z.exponent)
+    least = units.times_power(jnp.full_like(spread, threshold), -2 * z.exponent)
     active = spread > least
     number = jnp.sum(active.astype(jnp.float32))
-    value = jnp.where(inputs.broken(z), jnp.nan, number)
-    return Score(value, active, inputs.times_power(spread, 2 * z.exponent))
+    value = jnp.where(units.broken(z), jnp.nan, number)
+    return Score(value, active, units.times_power(spread, 2 * z.exponent))

@@ -10,7 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs, moments, newton
+from decomp.metrics import inputs, moments, newton, units
 from decomp.metrics.newton import Local
 
 
@@ -72,9 +72,9 @@ def _machines(
     shifted = code - code[0]  # exactly 0 if constant
     middle = jnp.mean(shifted)
     # At least 1 in the unit of z, in which the slope is penalised.
-    least = inputs.times_power(jnp.ones_like(middle), jnp.minimum(-exponent, 126))
+    least = units.times_power(jnp.ones_like(middle), jnp.minimum(-exponent, 126))
     scale = jnp.maximum(jnp.std(shifted), least)
-    inverse = inputs.times_power(1 / scale, -exponent)
+    inverse = units.times_power(1 / scale, -exponent)
     unit = (shifted - middle) / scale
     # w z + b = α unit + γ with w = α · inverse and b = γ − ratio · α.
     ratio = jnp.clip((code[0] + middle + origin) / scale, -1e9, 1e9)

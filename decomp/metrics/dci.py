@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import fitted, inputs
+from decomp.metrics import fitted, inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -129,7 +129,9 @@ def score(
     """The three scores with the regressor of a published variant.
 
     scikit-learn fits it: on the host only, neither jit-able nor vmap-able. Trees find
-    importance in noise, so pure noise scores near but not at 0 in disentanglement.
+    importance in noise, so pure noise scores near but not at 0 in disentanglement. They
+    have their random numbers by the order of the classes, so that other names of the
+    classes, in another order, act as another key.
 
     Args:
         key: Consumed; draws the data points to fit and to score and seeds the trees.
@@ -172,7 +174,7 @@ def score(
     number = int(used.sum())
     weights = jnp.full(number, 1 / max(number, 1), jnp.float32) if original else None
     return _result(importance, quality, error, used, weights)._replace(
-        active=inputs.active(z), variant=variant
+        active=units.active(z), variant=variant
     )
 
 

@@ -17,18 +17,18 @@ from decomp.metrics import (
     hoyer,
     infoe,
     infomec,
-    inputs,
     irs,
     kim_mnih_presets,
     mig,
     modularity,
     sap,
+    units,
     unsupervised,
 )
 
 
 class Entry(NamedTuple):
-    """A number of the sheet: of a key, `inputs.Codes`, classes and their numbers."""
+    """A number of the sheet: of a key, `units.Codes`, classes and their numbers."""
 
     measure: Callable[[jax.Array, Any, jax.Array, tuple[int, ...]], Any]
     definition: str
@@ -44,20 +44,20 @@ _LOCATELLO = "Locatello et al. 2019"
 
 
 def _explicitness(
-    key: jax.Array, z: inputs.Codes, classes: jax.Array, sizes: tuple[int, ...]
+    key: jax.Array, z: units.Codes, classes: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
     """On points that were not fitted, in Locatello et al.'s numbers."""
     train, test = fitted.split(key, len(classes), num_train=10_000, num_test=5_000)
-    parts = (inputs.rows(z, train), classes[train], inputs.rows(z, test), classes[test])
+    parts = (units.rows(z, train), classes[train], units.rows(z, test), classes[test])
     return modularity.explicitness(*parts, sizes=sizes).score
 
 
 def _infoe(
-    key: jax.Array, z: inputs.Codes, classes: jax.Array, sizes: tuple[int, ...]
+    key: jax.Array, z: units.Codes, classes: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
     """Of some of the points, if there are more."""
     rows = jax.random.permutation(key, len(classes))[:POINTS]
-    return infoe.score(inputs.rows(z, rows), classes[rows], sizes=sizes).score
+    return infoe.score(units.rows(z, rows), classes[rows], sizes=sizes).score
 
 
 ENTRIES: dict[tuple[str, str], Entry] = {

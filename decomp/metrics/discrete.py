@@ -12,7 +12,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs
+from decomp.metrics import inputs, tables, units
 
 MAX_VALUES = inputs.MAX_VALUES
 
@@ -86,7 +86,7 @@ def equal_width(codes: Any, *, bins: int) -> jax.Array:
         `[N, D]` int32; 0 for a constant dimension, and for what is not finite (the
         metrics give NaN for such codes).
     """
-    return inputs.equal_width(inputs.codes(codes), bins=bins)
+    return units.equal_width(inputs.codes(codes), bins=bins)
 
 
 def entropy(labels: jax.Array, *, sizes: tuple[int, ...]) -> jax.Array:
@@ -167,7 +167,7 @@ def counts(
 
 def broken(codes: Any) -> jax.Array:
     """Whether a code is NaN or infinite, `[]` bool: the score of such a run is NaN."""
-    return inputs.broken(inputs.codes(codes))
+    return units.broken(inputs.codes(codes))
 
 
 def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -177,5 +177,5 @@ def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def _cells(codes: Any, bins: int) -> jax.Array:
     """Bins `[N, D]` int32, of any kind of integer."""
-    width = inputs.array(codes, "bins").shape[1]
+    width = tables.array(codes, "bins").shape[1]
     return inputs.classes(codes, (bins,) * width)[0]

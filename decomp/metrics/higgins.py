@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from decomp.metrics import inputs, multinomial
+from decomp.metrics import inputs, multinomial, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -156,7 +156,7 @@ def score(
     settings, variant = resolve(PRESETS, preset, **sizes, **model)
     split, total = settings["num_train"], settings["num_train"] + settings["num_test"]
     pairs = draw_pairs(key, factors, points=total, samples=settings["samples"])
-    broken = inputs.broken(z)
+    broken = units.broken(z)
     guess, converged = jax.custom_batching.sequential_vmap(
         functools.partial(
             _classify,
@@ -170,7 +170,7 @@ def score(
     hit = jnp.where(broken | (jnp.sum(used) < 2), jnp.nan, hit)
     number = jnp.bincount(pairs.factor[:split], length=num_factors)
     same = pairs.factor[None, split:] == jnp.arange(num_factors)[:, None]  # [F, M]
-    active = inputs.active(z)
+    active = units.active(z)
     return Higgins(
         score=jnp.mean(hit[split:]),
         train_accuracy=jnp.mean(hit[:split]),
@@ -191,7 +191,7 @@ def _means(same: jax.Array, hit: jax.Array) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnames=("split", "num_factors"))
 def _classify(
-    z: inputs.Codes,
+    z: units.Codes,
     pairs: Pairs,
     *,
     split: int,
@@ -209,7 +209,7 @@ def _classify(
     mean, scale = jnp.mean(train, axis=0), jnp.std(train, axis=0)
     scale = jnp.where(jnp.ptp(train, axis=0) == 0, 1, scale)
     unit = (x - mean[None, :]) / scale[None, :]
-    penalty = inputs.times_power(1 / jnp.maximum(scale, 1e-15), -z.exponent) ** 2
+    penalty = units.times_power(1 / jnp.maximum(scale, 1e-15), -z.exponent) ** 2
     penalty = penalty / (inverse_penalty * split)
     model = multinomial.fit(
         unit[:split],

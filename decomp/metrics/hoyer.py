@@ -11,7 +11,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import discrete, inputs
+from decomp.metrics import discrete, inputs, units
 
 
 class Score(NamedTuple):
@@ -41,7 +41,7 @@ def score(codes: Any) -> Score:
         a code is not finite.
     """
     z = inputs.codes(codes)
-    active = inputs.active(z)
+    active = units.active(z)
     count = len(z.unit)
     spread = jnp.std(z.unit - z.unit[:1], axis=0) * (count / max(count - 1, 1)) ** 0.5
     scaled = jnp.where(active[None, :], z.unit + z.origin[None, :], 0)
@@ -63,9 +63,9 @@ def score_unscaled(codes: Any) -> Score:
     whole = z.unit + z.origin[None, :]
     place = z.exponent + jnp.frexp(jnp.max(jnp.abs(whole), axis=0))[1]
     power = z.exponent - jnp.max(place)
-    scaled = inputs.times_power(whole, power[None, :])  # the largest is about 1
+    scaled = units.times_power(whole, power[None, :])  # the largest is about 1
     found = _mean(z, scaled, jnp.ones(len(place), bool))
-    return found._replace(active=inputs.active(z))
+    return found._replace(active=units.active(z))
 
 
 def hoyer(y: jax.Array, active: jax.Array) -> jax.Array:
@@ -87,8 +87,8 @@ def hoyer(y: jax.Array, active: jax.Array) -> jax.Array:
     return jnp.where((root > 1) & (ratio > 0), jnp.clip(value, 0, 1), 0)
 
 
-def _mean(z: inputs.Codes, scaled: jax.Array, active: jax.Array) -> Score:
+def _mean(z: units.Codes, scaled: jax.Array, active: jax.Array) -> Score:
     """The score of scaled codes."""
     per_point = jax.vmap(hoyer, (0, None))(scaled, active)
-    mean = jnp.where(inputs.broken(z), jnp.nan, jnp.mean(per_point))
+    mean = jnp.where(units.broken(z), jnp.nan, jnp.mean(per_point))
     return Score(mean, per_point, active, jnp.sum(active.astype(jnp.int32)))

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import numerics
-from decomp.metrics import discrete, inputs, multinomial
+from decomp.metrics import discrete, inputs, multinomial, tables, units
 
 
 class Score(NamedTuple):
@@ -69,7 +69,7 @@ def score(
         )
     labels, numbers, sizes, continuous = _factors(factors, sizes, continuous)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
-    broken = inputs.broken(z)
+    broken = units.broken(z)
     x = numerics.standardise(jnp.where(broken, 0, z.unit))
     columns = [f for f in range(labels.shape[1]) if f not in continuous]
     parts = []
@@ -98,7 +98,7 @@ def _factors(
         numbers = jnp.asarray(found.numbers, jnp.float32)
         return jnp.asarray(found.classes), numbers, found.sizes, found.continuous
     table = inputs.codes(factors, name="factors").unit
-    labels = jnp.asarray(inputs.array(factors, "factors")).astype(jnp.int32)
+    labels = jnp.asarray(tables.array(factors, "factors")).astype(jnp.int32)
     return labels, table, tuple(sizes), tuple(continuous or ())
 
 

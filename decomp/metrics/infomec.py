@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import discrete, inputs
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -162,7 +162,7 @@ def active_dimensions(codes: Any, *, rule: str, share: float) -> jax.Array:
         spread = high - low
     else:
         raise ValueError(f"unknown rule {rule!r}; choose from ['quartiles', 'range'].")
-    spread = inputs.together(z, spread)
+    spread = units.together(z, spread)
     return spread > share * jnp.max(spread)
 
 
@@ -195,9 +195,9 @@ def from_information(
     return Score(nan + modular, nan + compact, ratio, active, num_active)
 
 
-def _mark(z: inputs.Codes, out: Score) -> Score:
+def _mark(z: units.Codes, out: Score) -> Score:
     """NaN scores for codes that are not finite."""
-    nan = jnp.where(inputs.broken(z), jnp.nan, 0)
+    nan = jnp.where(units.broken(z), jnp.nan, 0)
     return out._replace(score=out.score + nan, compactness=out.compactness + nan)
 
 

@@ -20,7 +20,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs
+from decomp.metrics import inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -78,7 +78,7 @@ def score(
     else:
         classes = inputs.classes(factors, sizes)[0]
     chex.assert_equal_shape_prefix([z.unit, classes], 1)
-    active, used = inputs.active(z), inputs.varying(classes)
+    active, used = units.active(z), inputs.varying(classes)
     shifted = z.unit - z.unit[:1]  # a constant is exactly 0
     largest = jnp.max(jnp.abs(shifted - jnp.mean(shifted, 0, keepdims=True)), axis=0)
     inside = jax.vmap(_deviation, (None, 1, None), 1)(
@@ -88,16 +88,16 @@ def score(
     matrix = jnp.where(active[:, None], matrix, 0)
     counted = jnp.where(used[None, :], matrix, -jnp.inf)
     per_dimension = jnp.where(jnp.any(used), jnp.max(counted, axis=1), 0)
-    weight = jnp.where(active, inputs.together(z, largest), 0)
+    weight = jnp.where(active, units.together(z, largest), 0)
     total = jnp.sum(weight)
     value = jnp.sum(weight * per_dimension) / jnp.where(total == 0, 1, total)
-    known = jnp.any(used) & ~inputs.broken(z)
+    known = jnp.any(used) & ~units.broken(z)
     return IRS(
         jnp.where(known, value, jnp.nan),
         jnp.where(used[None, :], matrix, 0),
         per_dimension,
         jnp.argmax(counted, axis=1).astype(jnp.int32),
-        jnp.where(active, inputs.times_power(largest, z.exponent), 0),
+        jnp.where(active, units.times_power(largest, z.exponent), 0),
         active,
         jnp.sum(active.astype(jnp.int32)),
         variant,

@@ -19,9 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import inputs, subsets
-
-_TIE = 2.0**-20  # of variances relative to those of all points
+from decomp.metrics import inputs, subsets, units
 
 
 class Votes(NamedTuple):
@@ -105,7 +103,7 @@ def authors(codes: Any, votes: Votes, *, num_factors: int, block: int = 16) -> S
     z = inputs.codes(codes)
     variances = normalised_variances(z, votes, block=block)
     return score_training(
-        variances, votes.factor, inputs.active(z), num_factors=num_factors
+        variances, votes.factor, units.active(z), num_factors=num_factors
     )
 
 
@@ -138,7 +136,7 @@ def pruned(
         train_votes.factor,
         normalised_variances(z, eval_votes, block=block),
         eval_votes.factor,
-        (inputs.real(active) != 0) & inputs.active(z),
+        (inputs.real(active) != 0) & units.active(z),
         num_factors=num_factors,
     )
 
@@ -214,8 +212,8 @@ def score_held_out(
     """The accuracy, on other votes, of the majority table fitted on the training votes.
 
     A dimension stands for the factor under which it won most training votes; ties go to
-    the lowest factor, and ties between dimensions, whose variances are equal up to
-    rounding, to the lowest dimension.
+    the lowest factor, and ties between dimensions to the lowest dimension. Rounding
+    decides where variances would be equal without it, as in all released code.
 
     Args:
         train_variances: Normalised variances `[M, D]`.
@@ -248,6 +246,4 @@ def score_held_out(
 
 def _winners(variances: jax.Array, active: jax.Array) -> jax.Array:
     """The active dimension of least variance in each vote, `[M]`."""
-    variances = jnp.where(active[None, :], variances, jnp.inf)
-    least = jnp.min(variances, axis=1, keepdims=True)
-    return jnp.argmax(variances <= least + _TIE * (1 + least), axis=1)
+    return jnp.argmin(jnp.where(active[None, :], variances, jnp.inf), axis=1)

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp import numerics
-from decomp.metrics import discrete, inputs, kim_mnih
+from decomp.metrics import discrete, inputs, kim_mnih, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -114,7 +114,7 @@ def score(
     out = kim_mnih.score_held_out(
         train, drawn.factor, test, test_factor, allowed, num_factors=factors.shape[1]
     )
-    known = jnp.any(inputs.varying(factors)) & ~inputs.broken(z)
+    known = jnp.any(inputs.varying(factors)) & ~units.broken(z)
     value = jnp.where(known, out.score, jnp.nan)
     return Score(value, out.vote_matrix, out.active, out.num_active, variant)
 
@@ -182,18 +182,18 @@ def enumerated(
     matrix = jnp.where(counted, jax.vmap(won, 1, 1)(labels), 0)
     told = jnp.sum(jnp.max(matrix, axis=1)).astype(jnp.float32)
     value = told / (len(labels) * jnp.maximum(jnp.sum(used), 1))
-    value = jnp.where(jnp.any(used) & ~inputs.broken(z), value, jnp.nan)
+    value = jnp.where(jnp.any(used) & ~units.broken(z), value, jnp.nan)
     variant = Preset(f"{variant}, enumerated")
     return Score(value, matrix, allowed, num_active, variant)
 
 
-def _allowed(z: inputs.Codes, threshold: float, active: jax.Array | None) -> jax.Array:
+def _allowed(z: units.Codes, threshold: float, active: jax.Array | None) -> jax.Array:
     """The given dimensions, or those that spread enough, and no constants `[D]`."""
     count = len(z.unit)
     spread = jnp.std(z.unit - z.unit[:1], axis=0) * (count / max(count - 1, 1)) ** 0.5
-    least = inputs.times_power(jnp.full_like(spread, threshold), -z.exponent)
+    least = units.times_power(jnp.full_like(spread, threshold), -z.exponent)
     wide = spread >= least if active is None else inputs.real(active) != 0
-    return wide & inputs.active(z)
+    return wide & units.active(z)
 
 
 def _within(codes: Any, label: jax.Array, size: int) -> jax.Array:

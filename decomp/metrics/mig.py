@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import discrete, inputs
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -104,7 +104,7 @@ def score(
     information = discrete.mutual_information(cells, labels, bins=count, sizes=sizes)
     entropy = discrete.entropy(labels, sizes=sizes)
     gap = from_information(information, entropy, _mask(chosen["counted"], len(sizes)))
-    score = jnp.where(inputs.broken(z), jnp.nan, gap.score)
+    score = jnp.where(units.broken(z), jnp.nan, gap.score)
     return gap._replace(score=score, variant=variant)
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import classifiers, discrete, inputs
+from decomp.metrics import classifiers, discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -90,7 +90,7 @@ def score(
         counted = jnp.ones(z.unit.shape[1], bool)
     varying = jnp.sum(discrete.entropy(labels, sizes=sizes) > 0)
     out = from_information(information, varying, counted)
-    known = (varying > 0) & ~inputs.broken(z)
+    known = (varying > 0) & ~units.broken(z)
     score = jnp.where(known, out.score, jnp.nan)
     return out._replace(score=score, variant=variant)
 
@@ -182,14 +182,14 @@ def explicitness(
 
 def _parts(codes: Any, others: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Codes fitted and scored in the same units, and whether one is not finite."""
-    if isinstance(codes, inputs.Codes) and isinstance(others, inputs.Codes):
-        units = codes.unit, others.unit  # rows of one table
+    if isinstance(codes, units.Codes) and isinstance(others, units.Codes):
+        pair = codes.unit, others.unit  # rows of one table
     else:
         count = len(codes)
         unit = inputs.codes(inputs.stacked(codes, others, "codes")).unit
-        units = unit[:count], unit[count:]
-    broken = ~(jnp.isfinite(units[0]).all() & jnp.isfinite(units[1]).all())
-    train, held = (jnp.where(broken, 0, unit) for unit in units)
+        pair = unit[:count], unit[count:]
+    broken = ~(jnp.isfinite(pair[0]).all() & jnp.isfinite(pair[1]).all())
+    train, held = (jnp.where(broken, 0, unit) for unit in pair)
     return train, held, broken
 
 

@@ -19,7 +19,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs, moments, newton
+from decomp.metrics import inputs, moments, newton, tables
 
 _PRODUCTS = 60  # Hessian products of a step at most
 _SMOOTH = 4  # components of the means of the classes
@@ -89,7 +89,7 @@ def fit(
         Fit. Memory is `N · (V + D²)`.
     """
     x, weight = inputs.real(x), inputs.real(weight)
-    label = jnp.asarray(inputs.array(label, "labels")).astype(jnp.int32)
+    label = jnp.asarray(tables.array(label, "labels")).astype(jnp.int32)
     chex.assert_equal_shape_prefix([x, label, weight], 1)
     numbers = inputs.real(penalty), jnp.float32(tolerance)
     return _fit(x, label, weight, *numbers, steps, size=size)

@@ -37,7 +37,7 @@ def measure(
 
     Args:
         key: Every entry folds its name into it, so none depends on the others.
-        codes: `inputs.Codes` of each run, or what else the entries take; leaves
+        codes: `units.Codes` of each run, or what else the entries take; leaves
             `[R, N, D]` or `[R, D]`.
         classes: `[N, F]`.
         sizes: Number of classes of each factor.

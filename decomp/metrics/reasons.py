@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from decomp.metrics import inputs
-from decomp.metrics.inputs import Codes, Factors
+from decomp.metrics import inputs, units
+from decomp.metrics.inputs import Factors
+from decomp.metrics.units import Codes
 
 OF_CODES = (
     "hoyer",
@@ -66,8 +67,8 @@ def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str
         found: The factors.
     """
     metric = name[0]
-    moving = int(np.sum(np.asarray(inputs.active(z))))
-    if bool(inputs.broken(z)):
+    moving = int(np.sum(np.asarray(units.active(z))))
+    if bool(units.broken(z)):
         return "a code is not finite"
     if np.isnan(value):
         return "of these points it is 0/0"
@@ -85,7 +86,7 @@ def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str
 
 def notes(z: Codes, found: Factors) -> tuple[str, ...]:
     """What the rules of `inputs` made of the codes of a run and the factors."""
-    latents = np.flatnonzero(~np.asarray(inputs.active(z)))
+    latents = np.flatnonzero(~np.asarray(units.active(z)))
     every = [
         f for f in range(len(found.names)) if found.sizes[f] == len(found.rows) > 2
     ]
@@ -106,7 +107,7 @@ def notes(z: Codes, found: Factors) -> tuple[str, ...]:
         ),
         (every, f"{_named(found, every)} of as many classes as there are points"),
         (
-            latents.size and not bool(inputs.broken(z)),
+            latents.size and not bool(units.broken(z)),
             f"{_list('latent', list(map(str, latents)))} constant",
         ),
     )

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import numerics
-from decomp.metrics import classifiers, discrete, fitted, inputs
+from decomp.metrics import classifiers, discrete, fitted, inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -82,7 +82,7 @@ def score(
     z = inputs.codes(codes)
     labels, sizes = discrete.resolve(factors, sizes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
-    broken = inputs.broken(z)
+    broken = units.broken(z)
     x = jnp.where(broken, 0, z.unit)
     train, test = fitted.split(
         key, len(x), num_train=settings["num_train"], num_test=settings["num_test"]
@@ -128,19 +128,17 @@ def gaps(matrix: jax.Array) -> jax.Array:
     return top[:, 0] - top[:, 1]
 
 
-def _result(
-    matrix: jax.Array, z: inputs.Codes, used: jax.Array, variant: Preset
-) -> SAP:
+def _result(matrix: jax.Array, z: units.Codes, used: jax.Array, variant: Preset) -> SAP:
     matrix = jnp.where(used[None, :], matrix, 0)
     per_factor = gaps(matrix)
     mean = inputs.mean_over(per_factor, used)
-    value = jnp.where(inputs.broken(z), jnp.nan, mean)
-    return SAP(value, per_factor, matrix, inputs.active(z), variant)
+    value = jnp.where(units.broken(z), jnp.nan, mean)
+    return SAP(value, per_factor, matrix, units.active(z), variant)
 
 
 @functools.partial(jax.jit, static_argnums=5)
 def _machines(
-    z: inputs.Codes,
+    z: units.Codes,
     y: jax.Array,
     x_test: jax.Array,
     y_test: jax.Array,

@@ -17,7 +17,8 @@ import numpy as np
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import inputs, over_runs, reasons
 from decomp.metrics.definitions import ENTRIES
-from decomp.metrics.inputs import Codes, Factors
+from decomp.metrics.inputs import Factors
+from decomp.metrics.units import Codes
 
 
 class Line(NamedTuple):

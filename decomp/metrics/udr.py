@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp import numerics
-from decomp.metrics import inputs
+from decomp.metrics import inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -77,7 +77,7 @@ def score(
     if len(z.unit) < 2:
         raise ValueError(f"expected two runs or more; got {len(z.unit)}.")
     settings, variant = resolve(PRESETS, preset)
-    informative = inputs.active(z)
+    informative = units.active(z)
     if kl is not None:
         kl = inputs.real(kl)
         chex.assert_equal_shape([kl, informative])

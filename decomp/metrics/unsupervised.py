@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import discrete, inputs
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -60,17 +60,17 @@ def score(codes: Any, *, preset: str = "locatello", bins: int | None = None) -> 
     others = jnp.sum(jnp.where(jnp.eye(num_codes, dtype=bool), 0, pairwise))
     mean = others / max(num_codes * (num_codes - 1), 1)
     scale, unit = _standardised(z.unit)
-    scale, largest = inputs.together(z, scale), inputs.largest_exponent(z)
+    scale, largest = units.together(z, scale), units.largest_exponent(z)
     correlation = jnp.matmul(unit.T, unit, precision="highest")
     normalised = _wasserstein(scale, correlation)
-    nan = jnp.where(inputs.broken(z), jnp.nan, 0).astype(jnp.float32)
+    nan = jnp.where(units.broken(z), jnp.nan, 0).astype(jnp.float32)
     return Score(
         nan + _total_correlation(unit),
-        nan + inputs.times_power(normalised * jnp.sum(scale**2), 2 * largest),
+        nan + units.times_power(normalised * jnp.sum(scale**2), 2 * largest),
         nan + normalised,
         nan + mean,
         pairwise,
-        inputs.active(z),
+        units.active(z),
         variant,
     )
 
