@@ -155,7 +155,10 @@ def _logistic(
         )
 
     start = jnp.zeros((len(target), dims + 1), x.dtype)
-    found = newton.minimise(local, start, tolerance=1e-7, steps=steps)
+    rounding = 4 * float(jnp.finfo(x.dtype).eps)  # of a mean of about 1
+    found = newton.minimise(
+        local, start, tolerance=1e-7, steps=steps, rounding=rounding
+    )
     return Linear(found.weights[:, :-1], found.weights[:, -1], found.converged)
 
 

@@ -152,7 +152,7 @@ def score(
 
     Raises:
         ValueError: For labels that are no numbers with the lasso, or more classes than
-            boosted trees can be fitted to.
+            trees can be fitted to, see `fitted.MAX_CLASSES`.
     """
     given = {"trees": trees, "depth": depth, "penalties": penalties}
     sizes = {"num_train": num_train, "num_test": num_test}

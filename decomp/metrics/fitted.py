@@ -11,13 +11,16 @@ import numpy as np
 from decomp.metrics.inputs import Factors
 
 Fit = tuple[np.ndarray, float, float]
-MAX_CLASSES = 100  # that boosted trees are fitted to: one tree each a step
+# That are fitted: boosted trees have one tree each a step, a leaf of a forest a number.
+MAX_CLASSES = {"gradient_boosting": 100, "random_forest": 1_000}
 
 
 def split(
     key: jax.Array, num_points: int, *, num_train: int, num_test: int
 ) -> tuple[jax.Array, jax.Array]:
     """Disjoint random rows to fit and to score, shrunk in proportion to what there is.
+
+    There is one of each at least, if there are two points.
 
     May be jitted.
 
@@ -31,7 +34,7 @@ def split(
         The two sets of rows, int.
     """
     share = min(1.0, num_points / (num_train + num_test))
-    fitted = max(1, round(share * num_train))
+    fitted = max(1, min(round(share * num_train), num_points - 1))
     scored = max(1, min(round(share * num_test), num_points - fitted))
     rows = jax.random.permutation(key, num_points)
     return rows[:fitted], rows[fitted : fitted + scored]
@@ -65,10 +68,10 @@ def fit_factors(
         Importances `[D, F]`, informativeness `[F]`, error `[F]`.
 
     Raises:
-        ValueError: For more classes than boosted trees can be fitted to.
+        ValueError: For more classes than the trees can be fitted to.
     """
-    if regressor == "gradient_boosting":
-        _check_sizes(factors)
+    if regressor in MAX_CLASSES:
+        _check_sizes(factors, regressor)
     split_key, seed_key = jax.random.split(key)
     rows = split(split_key, len(codes), num_train=num_train, num_test=num_test)
     train, test = map(np.asarray, rows)
@@ -130,13 +133,15 @@ def _trees(
     return importance, accuracy, 1 - accuracy
 
 
-def _check_sizes(factors: Factors) -> None:
-    """Refuses more classes than boosted trees can be fitted to."""
+def _check_sizes(factors: Factors, regressor: str) -> None:
+    """Refuses more classes than trees can be fitted to."""
+    most = MAX_CLASSES[regressor]
     for f, size in enumerate(factors.sizes):
-        if f not in factors.continuous and size > MAX_CLASSES:
+        if f not in factors.continuous and size > most:
             raise ValueError(
-                f"expected at most {MAX_CLASSES} classes for boosted trees; factor "
-                f"{factors.names[f]} has {size:,}: choose preset='tripod', a forest."
+                f"expected at most {most:,} classes of a factor for "
+                f"{regressor.replace('_', ' ')}; factor {factors.names[f]} has "
+                f"{size:,}."
             )
 
 

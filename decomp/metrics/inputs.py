@@ -101,7 +101,8 @@ def of_rank(values: Any, name: str, rank: int) -> Any:
     """
     table = tables.array(values, name)
     shape = ("[N, D]", "[R, N, D]")[rank - 2]
-    if table.dtype.kind == "V" and not tables.of_numbers(table):
+    unread = table.dtype.kind == "V" and table.dtype.names is None
+    if unread and not tables.of_numbers(table):
         raise ValueError(
             f"expected numbers in {name} {shape}; got {table.dtype}: NumPy writes "
             "bfloat16 so, and cannot read it; save float32."

@@ -47,6 +47,7 @@ def minimise(
     *,
     tolerance: float | jax.Array,
     steps: int,
+    rounding: float = 0.0,
 ) -> Minimum:
     """Damped Newton steps until each promises to gain less than the tolerance.
 
@@ -61,6 +62,7 @@ def minimise(
         start: First weights `[P, K]`.
         tolerance: Gain, in the unit of the values.
         steps: At most this many.
+        rounding: Gradients up to this are rounding alone, and nowhere to step along.
 
     Returns:
         Minimum; no step raises a value by more than the tolerance and rounding.
@@ -82,7 +84,8 @@ def minimise(
         trial = at(moved)
         slack = 8 * epsilon * jnp.abs(local.value) + tolerance  # values are rounded
         better = trial.value <= local.value + slack  # False for NaN
-        keep = better & ~state.done
+        flat = jnp.max(jnp.abs(local.gradient), axis=1) <= rounding
+        keep = better & ~state.done & ~flat
         damping = jnp.where(better, state.damping / 10, 100 * state.damping)
         told = (state.damping <= 100 * least) & jnp.isfinite(trial.value)
         return _State(
@@ -90,7 +93,7 @@ def minimise(
             jax.tree.map(lambda new, old: _where(keep, new, old), trial, local),
             jnp.where(keep[:, None], _larger(state.scale, trial), state.scale),
             jnp.clip(damping, least, 1 / least),
-            state.done | (told & (gain <= tolerance)),
+            state.done | flat | (told & (gain <= tolerance)),
             state.steps + 1,
         )
 

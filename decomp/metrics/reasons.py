@@ -70,6 +70,8 @@ def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str
     moving = int(np.sum(np.asarray(units.active(z))))
     if bool(units.broken(z)):
         return "a code is not finite"
+    if np.isnan(value) and metric == "explicitness":
+        return "no class has points among both those fitted and those scored"
     if np.isnan(value):
         return "of these points it is 0/0"
     if np.isinf(value):

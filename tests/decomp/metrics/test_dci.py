@@ -90,9 +90,11 @@ def test_codes_that_are_nearly_the_factors_score_one(seed):
     np.testing.assert_allclose([out.score, out.completeness], 1, atol=1e-6)
 
 
-def test_more_classes_than_boosted_trees_can_take_are_refused_in_one_line():
+def test_more_classes_than_trees_can_take_are_refused_in_one_line():
     names = np.array([f"image {n}" for n in range(150)])[:, None]
-    with pytest.raises(ValueError, match="at most 100 classes .* factor 0 has 150"):
+    with pytest.raises(
+        ValueError, match="at most 100 classes .* gradient boosting; .* 0 has 150"
+    ):
         _run(np.arange(150.0)[:, None], names)
 
 
