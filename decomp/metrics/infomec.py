@@ -101,7 +101,7 @@ def score_neighbours(
 
     On the host, by scikit-learn: neither jit nor vmap. An estimate even where the
     points are a grid of factors in full: biased in finite N, most where a code is
-    discrete.
+    discrete or a class rare, where it may exceed H(v).
 
     Args:
         codes: One code a data point `[N, D]`.

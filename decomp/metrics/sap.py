@@ -184,7 +184,11 @@ def _weights(known: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
 def _accuracies(
     found: jax.Array, labels: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
-    """Share of points whose class has the largest score, of each factor `[F]`."""
+    """Share of points whose class has the largest score, of each factor `[F]`.
+
+    The first class wins a tie, as in scikit-learn: for a dimension that tells nothing
+    of two classes their order decides which is predicted.
+    """
     parts = jnp.split(found, np.cumsum(sizes)[:-1])
     hits = [jnp.argmax(part, 0) == y for part, y in zip(parts, labels.T, strict=True)]
     return jnp.mean(jnp.stack(hits).astype(found.dtype), axis=1)

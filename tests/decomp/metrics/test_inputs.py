@@ -258,13 +258,15 @@ def drawn(z, v):
     """Those that draw or fit, and whose definition ignores place and scale."""
     keys, few = jax.random.split(jax.random.key(0)), {"votes": 40, "samples": 4}
     every = inputs.codes(z.unit)._replace(exponent=0 * z.exponent)
+    span = jnp.ptp(z.unit, axis=0, keepdims=True)
+    spread = jnp.broadcast_to(0.1 * jnp.where(span > 0, span, 1), z.unit.shape)
     return {
         "kim_mnih": kim_mnih_presets.score(
             keys[0], every, v, threshold=0.0, held_out=20, **few
         ).score,
         "infoe": infoe.score(z, v, sizes=SIZES).score,
         "exact": mig.exact(
-            keys[1], Gaussian(z.unit, 0.1 + 0 * z.unit), v, sizes=SIZES, num_samples=20
+            keys[1], Gaussian(z.unit, spread), v, sizes=SIZES, num_samples=20
         ).score,
     }
 
@@ -307,7 +309,13 @@ def representations(draw, *, ordered=False, placed=False):
         draw(st.permutations(["b", "a", "", "é", "10", "9"][:size])) for size in SIZES
     ]
     words = np.array([[names[f][v] for f, v in enumerate(row)] for row in factors])
-    other = draw(st.sampled_from([words, factors * -7, factors + 0.5, factors > 0]))
+    if placed:  # the first class wins a tie of the machines
+        words = np.char.mod("%03d", 7 * factors)
+    other = draw(
+        st.sampled_from(
+            [words, factors * (7 if placed else -7), factors + 0.5, factors > 0]
+        )
+    )
     other = factors if other.dtype == bool else other
     return (codes, factors), (moved[order], other[order])
 
