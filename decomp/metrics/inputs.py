@@ -127,13 +127,13 @@ def posteriors(q: Gaussian) -> Gaussian:
             f"expected scales of the shape of the means, {z.unit.shape}; got "
             f"{scale.dtype} of shape {scale.shape}."
         )
-    if not isinstance(scale, Tracer):
+    if not (isinstance(scale, Tracer) or isinstance(z.unit, Tracer)):
         scale = scale.astype(np.float64)
         own = np.frexp(np.abs(scale).max(axis=0))[1]  # where the means say nothing
         power = np.where(units.active(z), z.exponent, own)
         narrow = np.ldexp(scale, -power[None, :]).astype(np.float32)
         return Gaussian(z.unit, jnp.asarray(narrow))
-    scale = scale.astype(jnp.float32)
+    scale = jnp.asarray(scale).astype(jnp.float32)
     power = jnp.where(units.active(z), z.exponent, units.exponent(scale))
     return Gaussian(z.unit, units.times_power(scale, -power[None, :]))
 
@@ -146,7 +146,7 @@ def stacked(values: Any, others: Any, name: str) -> Any:
         return np.concatenate([tables.array(values, name), tables.array(others, name)])
     parts = [tables.columns(table)[0] for table in (values, others)]
     joined = [
-        np.concatenate([np.asarray(part.values, object) for part in pair])
+        np.concatenate([np.where(c.missing, None, c.values) for c in pair])
         for pair in zip(*parts, strict=True)
     ]
     return np.stack(joined, axis=1)

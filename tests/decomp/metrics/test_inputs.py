@@ -334,7 +334,9 @@ def same_scores(program, pairs, examples):
         if tables[1].labels:  # R² of class indices depends on their order
             before.pop("sap r²", None)
         for name, value in before.items():
-            np.testing.assert_allclose(after[name], value, atol=2e-5, err_msg=name)
+            # Fitted to 1e-5 nats of one loss, InfoE measures another.
+            error = (2 * 1e-5) ** 0.5 if name == "infoe" else 2e-5
+            np.testing.assert_allclose(after[name], value, atol=error, err_msg=name)
 
     holds()
 
