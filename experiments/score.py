@@ -6,25 +6,27 @@
 Prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as sheet.md,
 sheet.csv and sheet.json, with pictures of the mutual information and the importances.
 With --scales, the deviations of Gaussian posteriors around the codes, the MIG under
-the aggregate posterior is one of its lines.
+the aggregate posterior is one of its lines. The factors may be numbers or labels;
+`names` in the .npz, or the fields of a structured array, name them for --continuous and
+--discrete.
 """
 
 import argparse
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from decomp.datasets import npz
-from decomp.metrics import dci, discrete, mig, sheet
+from decomp.metrics import dci, inputs, mig, sheet
 from experiments import files, shell, startup
 from experiments.drawing import matrices
 from experiments.progress import say
 
 _MOST_BYTES = 2**34  # of arrays, expanded
-_LARGEST = 1e30  # of a code, well inside float32
 
 
 @shell.command("experiments.score")
@@ -32,104 +34,130 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for arrays that cannot be scored."""
     options = _parser().parse_args(arguments)
     startup.check_platform()
-    codes, factors, scales = _load(options)
-    lines = _lines(options, codes, factors, scales)
+    found = _load(options)
+    lines = _lines(options, found)
     say(table(lines))
     if options.out:
-        for path in write(options.out, lines, codes, factors, options):
+        for path in write(options.out, lines, found, options):
             say(str(path))
     return 0
 
 
 def table(lines: Sequence[sheet.Line]) -> str:
-    """The sheet as a Markdown table, with the spread between variants below."""
-    cells = [("metric", "variant", "value", "definition", "source")]
-    cells += [(*line[:2], f"{line.value:.4f}", *line[3:]) for line in lines]
-    widths = [max(len(row[i]) for row in cells) for i in range(5)]
+    """The sheet as a Markdown table, with its notes and the spread of variants below.
+
+    A column has the reasons and conventions, if a line has any.
+    """
+    width = 6 if any(line.note for line in lines) else 5
+    cells = [("metric", "variant", "value", "definition", "source", "note")[:width]]
+    cells += [(*line[:2], f"{line.value:.4f}", *line[3:])[:width] for line in lines]
+    cells = [tuple(cell.replace("|", "∣") for cell in row) for row in cells]
+    widths = [max(len(row[i]) for row in cells) for i in range(width)]
     rows = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
         for row in cells
     ]
     rows.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     spreads = [f"{name} {value:.4f}" for name, value in sheet.spread(lines).items()]
-    rows += ["", f"Largest − smallest of the variants: {', '.join(spreads)}."]
+    for note in notes(lines):
+        rows += ["", note]
+    if spreads:
+        rows += ["", f"Largest − smallest of the variants: {', '.join(spreads)}."]
     return "\n".join(rows)
+
+
+def notes(lines: Sequence[sheet.Line]) -> list[str]:
+    """What was decided of the factors and codes, as sentences."""
+    found = getattr(lines, "notes", ())
+    return [note[:1].upper() + note[1:] for note in found]
 
 
 def write(
     folder: pathlib.Path,
     lines: Sequence[sheet.Line],
-    codes: np.ndarray,
-    factors: np.ndarray,
+    found: dict[str, np.ndarray],
     options: argparse.Namespace,
 ) -> list[pathlib.Path]:
     """Writes the sheet and its pictures; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files.write(folder / "sheet.md", (table(lines) + "\n").encode())
-    files.write_csv(folder / "sheet.csv", sheet.Line._fields, lines)
-    files.write_json(folder / "sheet.json", [line._asdict() for line in lines])
-    classes, sizes = discrete.classes(factors, bins=20)
-    gap = mig.score(codes.astype(np.float32), classes, sizes=sizes)
-    entropy = np.maximum(np.asarray(gap.entropy), 1e-12)
-    pictures = {"information": np.asarray(gap.information) / entropy}
-    if not options.fast:
-        key = jax.random.fold_in(jax.random.key(options.seed), 1)
-        preset = dci.score(key, codes.astype(np.float32), classes, preset="tripod")
-        pictures["importance"] = np.asarray(preset.importance)
+    told = notes(lines)
+    header = (*sheet.Line._fields, "notes")
+    rows = [(*line, " ".join(told)) for line in lines]
+    files.write_csv(folder / "sheet.csv", header, rows)
+    entries = [line._asdict() | {"notes": told} for line in lines]
+    files.write_json(folder / "sheet.json", entries)
+    pictures = _pictures(found, options)
     written = [folder / f"sheet.{suffix}" for suffix in ("md", "csv", "json")]
     for name, matrix in pictures.items():
         written += matrices.draw(folder / name, matrix, name)
     return written
 
 
-def _lines(
-    options: argparse.Namespace,
-    codes: np.ndarray,
-    factors: np.ndarray,
-    scales: np.ndarray | None,
-) -> list[sheet.Line]:
+def _pictures(
+    found: dict[str, np.ndarray], options: argparse.Namespace
+) -> dict[str, np.ndarray]:
+    """Matrices `[D, F]`: the information, and the importances of a forest."""
+    told = _told(options, found)
+    factors = inputs.factors(found["factors"], incomplete=True, **told)
+    codes = found["codes"][factors.rows]
+    gap = mig.score(codes, factors.classes, sizes=factors.sizes)
+    entropy = np.maximum(np.asarray(gap.entropy), 1e-12)
+    pictures = {"information": np.asarray(gap.information) / entropy}
+    if not options.fast:
+        key = jax.random.fold_in(jax.random.key(options.seed), 1)
+        fit = dci.score(key, codes, factors.classes, preset="tripod", continuous=())
+        pictures["importance"] = np.asarray(fit.importance)
+    return pictures
+
+
+def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> sheet.Sheet:
     """The sheet; an error names the files."""
+    metrics = sheet.FAST if options.fast else sheet.METRICS
+    if options.metrics:
+        metrics = [name for text in options.metrics for name in sheet.parse(text)]
     named = options.arrays or f"{options.codes} and {options.factors}"
     try:
-        _check("codes", codes, -_LARGEST)
-        if scales is not None:
-            _check("scales", scales, 1 / _LARGEST)
         return sheet.sheet(
             jax.random.key(options.seed),
-            codes,
-            factors,
-            scales=scales,
-            metrics=sheet.FAST if options.fast else sheet.METRICS,
+            found["codes"],
+            found["factors"],
+            scales=found.get("scales"),
+            metrics=metrics,
+            **_told(options, found),
         )
     except ValueError as error:
         raise ValueError(f"{named}: {error}") from error
 
 
-def _check(name: str, table: np.ndarray, low: float) -> None:
-    if table.dtype.kind not in "biuf":
-        raise ValueError(f"expected numbers in {name} [N, D]; got {table.dtype}.")
-    if not ((low <= table) & (table <= _LARGEST)).all():
+def _told(options: argparse.Namespace, found: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Which factors are continuous and which discrete, as typed, and their names."""
+    told = {
+        kind: [name for name in (getattr(options, kind) or "").split(",") if name]
+        for kind in ("continuous", "discrete")
+    }
+    if "names" not in found:
+        return told
+    names = found["names"]
+    if names.ndim != 1 or names.dtype.kind not in "US":
         raise ValueError(
-            f"expected finite {name} [N, D] from {low:g} to {_LARGEST:g}; some are not."
+            f"expected names as strings [F]; got {names.dtype} of shape {names.shape}."
         )
+    return told | {"names": names.astype(str).tolist()}
 
 
-def _load(
-    options: argparse.Namespace,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Codes, factors and scales, if any; nothing is unpickled."""
+def _load(options: argparse.Namespace) -> dict[str, np.ndarray]:
+    """Codes, factors and, if any, scales and names; nothing is unpickled."""
     if options.arrays and not (options.codes or options.factors or options.scales):
         path = options.arrays
         if path.suffix != ".npz":
             raise ValueError(f"{path}: expected a file .npz; got {path.suffix!r}.")
-        found = npz.read(
-            path, ("codes", "factors"), optional=("scales",), most=_MOST_BYTES
-        )
-        return found["codes"], found["factors"], found.get("scales")
+        optional = ("scales", "names")
+        return npz.read(path, ("codes", "factors"), optional=optional, most=_MOST_BYTES)
     if options.arrays or not (options.codes and options.factors):
         raise ValueError("expected --codes and --factors, or --arrays alone.")
-    scales = _array(options.scales) if options.scales else None
-    return _array(options.codes), _array(options.factors), scales
+    wanted = ("codes", "factors", *(["scales"] if options.scales else []))
+    return {name: _array(getattr(options, name)) for name in wanted}
 
 
 def _array(path: pathlib.Path) -> np.ndarray:
@@ -148,10 +176,19 @@ def _parser() -> argparse.ArgumentParser:
         "--codes": ".npy of codes [N, D]",
         "--factors": ".npy of factors [N, F]",
         "--scales": ".npy of deviations [N, D], or none",
-        "--arrays": ".npz with 'codes', 'factors' and any 'scales'",
+        "--arrays": ".npz with 'codes', 'factors', any 'scales' and any 'names'",
         "--out": "folder for the tables and pictures",
     }.items():
         parser.add_argument(name, type=shell.path, help=words)
+    parser.add_argument(
+        "--metrics",
+        action="append",
+        help="such as mig,dci or 'mig, 50 bins; sap'; by default all",
+    )
+    parser.add_argument(
+        "--continuous", help="factors that are continuous, by index or name"
+    )
+    parser.add_argument("--discrete", help="factors that are classes, by index or name")
     parser.add_argument(
         "--fast", action="store_true", help="leave the trees of DCI out"
     )

@@ -60,6 +60,8 @@ def score(
     """Values by metric and variant, `[R]`; of UDR, that of each run in its setting."""
     key = jax.random.key(seed)
     lines = sheet.many(key, runs.codes, runs.factors, metrics=metrics)
+    for note in lines[0].notes:
+        say(note)
     found = {
         (line.metric, line.variant): np.array([run[i].value for run in lines])
         for i, line in enumerate(lines[0])
@@ -178,7 +180,7 @@ def _value(entry: str) -> float | str:
 def _metrics(options: argparse.Namespace) -> tuple[str, ...]:
     if not options.metrics:
         return sheet.FAST
-    return tuple(name.strip() for name in options.metrics.split(","))
+    return sheet.parse(options.metrics)
 
 
 def _parser() -> argparse.ArgumentParser:

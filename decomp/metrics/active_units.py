@@ -3,13 +3,12 @@
 Source: Burda et al. 2016, arXiv:1509.00519.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import discrete
+from decomp.metrics import inputs, units
 
 
 class Score(NamedTuple):
@@ -17,10 +16,10 @@ class Score(NamedTuple):
 
     score: jax.Array  # [], their number
     active: jax.Array  # [D] bool
-    variances: jax.Array  # [D], Var_x E[z_d|x]
+    variances: jax.Array  # [D], Var_x E[z_d|x]; +inf beyond the range of float32
 
 
-def score(codes: jax.Array, *, threshold: float = 0.01) -> Score:
+def score(codes: Any, *, threshold: float = 0.01) -> Score:
     """The number of dimensions with Var_x(E_q(z|x)[z_d]) > threshold.
 
     The threshold is absolute, made for a prior of unit variance. Exact on the given
@@ -33,8 +32,10 @@ def score(codes: jax.Array, *, threshold: float = 0.01) -> Score:
     Returns:
         Score; 0.0 for constant codes, NaN if a code is not finite.
     """
-    chex.assert_rank(codes, 2)
-    variances = jnp.var(codes - codes[:1], axis=0)  # exactly 0 for constants
-    active = variances > threshold
-    number = jnp.sum(active.astype(codes.dtype))
-    return Score(jnp.where(discrete.broken(codes), jnp.nan, number), active, variances)
+    z = inputs.codes(codes)
+    spread = jnp.var(z.unit - z.unit[:1], axis=0)  # exactly 0 for constants
+    least = units.times_power(jnp.full_like(spread, threshold), -2 * z.exponent)
+    active = spread > least
+    number = jnp.sum(active.astype(jnp.float32))
+    value = jnp.where(units.broken(z), jnp.nan, number)
+    return Score(value, active, units.times_power(spread, 2 * z.exponent))

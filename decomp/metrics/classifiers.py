@@ -10,7 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import moments, newton
+from decomp.metrics import inputs, moments, newton, units
 from decomp.metrics.newton import Local
 
 
@@ -24,13 +24,18 @@ class Linear(NamedTuple):
 
 def scores(model: Linear, x: jax.Array) -> jax.Array:
     """The scores `[P, N]` of data points `x [N, D]`."""
-    product = jnp.matmul(model.slope, x.T, precision="highest")
+    product = jnp.matmul(model.slope, inputs.real(x).T, precision="highest")
     return product + model.offset[:, None]
 
 
-@jax.jit
 def machines(
-    code: jax.Array, target: jax.Array, costs: jax.Array, *, steps: int = 60
+    code: jax.Array,
+    target: jax.Array,
+    costs: jax.Array,
+    *,
+    origin: float | jax.Array = 0.0,
+    exponent: int | jax.Array = 0,
+    steps: int = 60,
 ) -> Linear:
     """Linear support vector machines on one code, each for one class.
 
@@ -39,28 +44,49 @@ def machines(
     The offset is penalised too, as in liblinear.
 
     Args:
-        code: z `[N]`.
+        code: x `[N]`; z itself by default.
         target: Whether y = 1 `[P, N]` bool.
         costs: C of the points with y = −1 and with y = 1 `[P, 2]`.
+        origin: z = 2^exponent (x + origin), `[]`.
+        exponent: See there, `[]`.
         steps: At most this many.
 
     Returns:
-        Linear, with D = 1.
+        Linear of x, with D = 1.
     """
+    code, costs, origin = map(inputs.real, (code, costs, origin))
+    target, exponent = inputs.real(target) != 0, jnp.asarray(exponent, jnp.int32)
     chex.assert_rank([code, target, costs], [1, 2, 2])
+    return _machines(code, target, costs, origin, exponent, steps)
+
+
+@jax.jit
+def _machines(
+    code: jax.Array,
+    target: jax.Array,
+    costs: jax.Array,
+    origin: jax.Array,
+    exponent: jax.Array,
+    steps: int,
+) -> Linear:
     shifted = code - code[0]  # exactly 0 if constant
     middle = jnp.mean(shifted)
-    scale = jnp.maximum(jnp.std(shifted), 1)
-    x = (shifted - middle) / scale
-    # w z + b = α x + γ with w = α/scale and b = γ − ratio · α.
-    ratio = jnp.clip((code[0] + middle) / scale, -1e9, 1e9)
-    penalty = jnp.array([[1 / scale**2 + ratio**2, -ratio], [-ratio, 1]])
+    # At least 1 in the unit of z, in which the slope is penalised.
+    least = units.times_power(jnp.ones_like(middle), jnp.minimum(-exponent, 126))
+    scale = jnp.maximum(jnp.std(shifted), least)
+    inverse = units.times_power(1 / scale, -exponent)
+    unit = (shifted - middle) / scale
+    # w z + b = α unit + γ with w = α · inverse and b = γ − ratio · α.
+    ratio = jnp.clip((code[0] + middle + origin) / scale, -1e9, 1e9)
+    penalty = jnp.array(
+        [[inverse**2 + ratio**2, -ratio], [-ratio, jnp.ones_like(ratio)]]
+    )
     sign = jnp.where(target, 1, -1).astype(code.dtype)
     cost = jnp.where(target, costs[:, 1:], costs[:, :1])
-    powers = jnp.stack([x**2, x, jnp.ones_like(x)], axis=1)  # [N, 3]
+    powers = jnp.stack([unit**2, unit, jnp.ones_like(unit)], axis=1)  # [N, 3]
 
     def local(weights: jax.Array) -> Local:
-        slack = 1 - sign * (weights[:, :1] * x[None, :] + weights[:, 1:])
+        slack = 1 - sign * (weights[:, :1] * unit[None, :] + weights[:, 1:])
         slack = jnp.maximum(slack, 0)
         pull = jnp.matmul(cost * sign * slack, powers[:, 1:], precision="highest")
         curve = jnp.matmul(cost * (slack > 0), powers, precision="highest")
@@ -79,12 +105,11 @@ def machines(
     slope, offset = found.weights.T
     return Linear(
         slope[:, None] / scale,
-        offset - slope * ratio,
+        offset - slope * ((code[0] + middle) / scale),
         found.converged,
     )
 
 
-@jax.jit
 def logistic(
     x: jax.Array, target: jax.Array, *, inverse_penalty: float, steps: int = 60
 ) -> Linear:
@@ -101,7 +126,15 @@ def logistic(
     Returns:
         Linear.
     """
+    x, target = inputs.real(x), inputs.real(target) != 0
     chex.assert_equal_shape_suffix([x.T, target], 1)
+    return _logistic(x, target, jnp.float32(inverse_penalty), steps)
+
+
+@jax.jit
+def _logistic(
+    x: jax.Array, target: jax.Array, inverse_penalty: jax.Array, steps: int
+) -> Linear:
     size, dims = x.shape
     design = jnp.concatenate([x, jnp.ones_like(x[:, :1])], axis=1)
     products = moments.products(design)
@@ -122,17 +155,20 @@ def logistic(
         )
 
     start = jnp.zeros((len(target), dims + 1), x.dtype)
-    found = newton.minimise(local, start, tolerance=1e-7, steps=steps)
+    rounding = 4 * float(jnp.finfo(x.dtype).eps)  # of a mean of about 1
+    found = newton.minimise(
+        local, start, tolerance=1e-7, steps=steps, rounding=rounding
+    )
     return Linear(found.weights[:, :-1], found.weights[:, -1], found.converged)
 
 
 def indicators(labels: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
     """Whether a point has a class, for every class of every factor in turn `[P, N]`."""
+    labels, sizes = inputs.classes(labels, sizes)
     columns = zip(labels.T, sizes, strict=True)
     return jnp.concatenate([y[None, :] == jnp.arange(v)[:, None] for y, v in columns])
 
 
-@jax.jit
 def areas(scores: jax.Array, target: jax.Array) -> jax.Array:
     """Area under the curve: P(score of the class > score of the rest) + ½ P(equal).
 
@@ -146,6 +182,11 @@ def areas(scores: jax.Array, target: jax.Array) -> jax.Array:
     Returns:
         `[P]`; NaN for a class of no points or of all.
     """
+    return _areas(inputs.real(scores), inputs.real(target) != 0)
+
+
+@jax.jit
+def _areas(scores: jax.Array, target: jax.Array) -> jax.Array:
     unit = jnp.max(jnp.abs(scores), axis=1, keepdims=True) / 2**16
     rounded = jnp.round(scores / jnp.where(unit > 0, unit, 1)).astype(jnp.int32)
     keys = jnp.sort(2 * rounded + target, axis=1)  # the class behind its equals

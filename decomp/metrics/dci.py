@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import fitted
+from decomp.metrics import fitted, inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -62,16 +62,18 @@ class Entropies(NamedTuple):
 class DCI(NamedTuple):
     """The scores and their parts; the first is the disentanglement."""
 
-    score: jax.Array  # [], disentanglement; NaN if a code is NaN
+    # [], disentanglement; NaN if a code is not finite or every factor is constant
+    score: jax.Array
     completeness: jax.Array  # []
-    informativeness: jax.Array  # [], mean of the next
+    informativeness: jax.Array  # [], mean of the next over the factors used
     factor_informativeness: jax.Array  # [F], accuracy, or R² of a continuous factor
     factor_error: jax.Array  # [F], error rate, or RMSE over standard deviation
-    importance: jax.Array  # [D, F]
+    importance: jax.Array  # [D, F]; 0 of a constant latent or factor
     per_code: jax.Array  # [D]
-    per_factor: jax.Array  # [F]
+    per_factor: jax.Array  # [F]; 0 of a constant factor
     code_weights: jax.Array  # [D]
     active: jax.Array  # [D] bool, not exactly constant
+    used: jax.Array  # [F] bool, factors that are not constant: the others do not count
     variant: Preset
 
 
@@ -84,18 +86,24 @@ def from_importance(
     factor, or one code, the normalised entropy is 0/0: an important entry counts as 1.
 
     Args:
-        importance: R `[D, F]`, at least 0.
+        importance: R `[D, F]`, at least 0; of what rounding took below 0 the absolute
+            value, as in Locatello et al.'s code. Its scale does not matter.
         factor_weights: σ `[F]`; None for the shares of the importance.
 
     Returns:
         Entropies; all 0 if no code matters, NaN if an importance is NaN.
     """
+    importance = jnp.abs(inputs.real(importance))
     chex.assert_rank(importance, 2)
+    largest = jnp.max(importance)  # sums stay in range
+    importance = importance / jnp.where(largest == 0, 1, largest)
     per_code, rows = _concentration(importance)
     per_factor, columns = _concentration(importance.T)
     total = jnp.sum(rows)
     total = jnp.where(total == 0, 1, total)
-    weights = columns / total if factor_weights is None else factor_weights
+    weights = columns / total
+    if factor_weights is not None:
+        weights = inputs.real(factor_weights)
     return Entropies(
         jnp.sum(rows / total * per_code),
         jnp.sum(weights * per_factor),
@@ -107,11 +115,11 @@ def from_importance(
 
 def score(
     key: jax.Array,
-    codes: jax.Array,
-    factors: jax.Array,
+    codes: Any,
+    factors: Any,
     *,
     preset: str = "locatello",
-    continuous: tuple[bool, ...] | None = None,
+    continuous: tuple[bool, ...] | tuple[int, ...] | None = None,
     trees: int | None = None,
     depth: int | None = None,
     penalties: tuple[float, ...] | None = None,
@@ -121,16 +129,18 @@ def score(
     """The three scores with the regressor of a published variant.
 
     scikit-learn fits it: on the host only, neither jit-able nor vmap-able. Trees find
-    importance in noise, so pure noise scores near but not at 0 in disentanglement.
+    importance in noise, so pure noise scores near but not at 0 in disentanglement. They
+    have their random numbers by the order of the classes, so that other names of the
+    classes, in another order, act as another key.
 
     Args:
         key: Consumed; draws the data points to fit and to score and seeds the trees.
         codes: One code a data point `[N, D]`; exactly constant ones have importance 0.
-        factors: Labels or numbers `[N, F]`; a constant one has importance 0.
+        factors: Labels or numbers `[N, F]`, see `inputs`; the lasso needs numbers.
         preset: `locatello` (boosted trees), `tripod` (random forest) or `eastwood`
             (lasso on standardised codes and factors, every factor continuous).
-        continuous: Per factor, whether to regress and not to classify; None takes
-            floating factors as continuous and integer ones as classes.
+        continuous: Columns to regress and not to classify, or a bool for each; None
+            leaves it to the rule in `inputs`.
         trees: Their number.
         depth: Their depth.
         penalties: Penalties that the lasso may choose from.
@@ -139,36 +149,67 @@ def score(
 
     Returns:
         DCI.
+
+    Raises:
+        ValueError: For labels that are no numbers with the lasso, or more classes than
+            trees can be fitted to, see `fitted.MAX_CLASSES`.
     """
-    chex.assert_rank([codes, factors], 2)
     given = {"trees": trees, "depth": depth, "penalties": penalties}
     sizes = {"num_train": num_train, "num_test": num_test}
-    kinds = {"continuous": continuous}
+    kinds = {"continuous": None if continuous is None else tuple(continuous)}
     settings, variant = resolve(PRESETS, preset, **given, **sizes, **kinds)
-    x, y = np.asarray(codes, np.float64), np.asarray(factors)
-    if not np.isfinite(x).all():
-        importance = np.full((x.shape[1], y.shape[1]), np.nan)
-        quality = error = np.full(y.shape[1], np.nan)
-    else:
-        importance, quality, error = fitted.fit_factors(key, x, y, **settings)
-    dtype = jnp.asarray(codes).dtype
+    settings.pop("continuous", None)
+    z, found = inputs.codes(codes), inputs.told(factors, continuous)
+    x = np.asarray(z.unit, np.float64)
+    chex.assert_equal_shape_prefix([x, found.classes], 1)
     original = settings["regressor"] == "lasso"
-    weights = jnp.full(y.shape[1], 1 / y.shape[1], dtype) if original else None
-    matrix = jnp.asarray(importance, dtype)
-    parts = from_importance(matrix, weights)
-    quality, error = jnp.asarray(quality, dtype), jnp.asarray(error, dtype)
+    if original:
+        inputs.check_numbers(found)
+    used = np.ones(len(found.names), bool)
+    used[list(found.constant)] = False
+    importance = np.full((x.shape[1], len(used)), np.nan)
+    quality = error = np.full(len(used), np.nan)
+    if np.isfinite(x).all() and used.any():
+        importance, quality, error = fitted.fit_factors(key, x, found, **settings)
+    number = int(used.sum())
+    weights = jnp.full(number, 1 / max(number, 1), jnp.float32) if original else None
+    return _result(importance, quality, error, used, weights)._replace(
+        active=units.active(z), variant=variant
+    )
+
+
+def _result(
+    importance: np.ndarray,
+    quality: np.ndarray,
+    error: np.ndarray,
+    used: np.ndarray,
+    weights: jax.Array | None,
+) -> DCI:
+    """The scores of the factors used; of none they are NaN."""
+    matrix = jnp.asarray(np.where(used[None, :], importance, 0), jnp.float32)
+    if used.any():
+        parts = from_importance(matrix[:, np.flatnonzero(used)], weights)
+    else:
+        nan, none = jnp.float32(jnp.nan), jnp.zeros(len(matrix), jnp.float32)
+        parts = Entropies(nan, nan, none, jnp.zeros(0, jnp.float32), none)
+    per_factor = jnp.zeros(len(used), jnp.float32)
+    per_factor = per_factor.at[np.flatnonzero(used)].set(parts.per_factor)
+    right = jnp.asarray(np.where(used, quality, 0), jnp.float32)
+    wrong = jnp.asarray(np.where(used, error, 0), jnp.float32)
+    mask = jnp.asarray(used)
     return DCI(
         score=parts.disentanglement,
         completeness=parts.completeness,
-        informativeness=jnp.mean(quality),
-        factor_informativeness=quality,
-        factor_error=error,
+        informativeness=inputs.mean_over(right, mask),
+        factor_informativeness=right,
+        factor_error=wrong,
         importance=matrix,
         per_code=parts.per_code,
-        per_factor=parts.per_factor,
+        per_factor=per_factor,
         code_weights=parts.code_weights,
-        active=jnp.ptp(jnp.asarray(codes), axis=0) != 0,
-        variant=variant,
+        active=jnp.zeros(len(matrix), bool),
+        used=mask,
+        variant=Preset(),
     )
 
 
@@ -178,5 +219,5 @@ def _concentration(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
     share = matrix / jnp.where(sums == 0, 1, sums)[:, None]
     entropy = -jnp.sum(jax.scipy.special.xlogy(share, share), axis=1)
     width = matrix.shape[1]
-    value = 1 - entropy / jnp.log(max(width, 2))
+    value = jnp.clip(1 - entropy / np.log(max(width, 2)), 0, 1)  # up to rounding
     return jnp.where(sums == 0, 0, value), sums

@@ -1,6 +1,6 @@
 """The entries of the sheet: how each number is made, what it is, and where it is from.
 
-Every entry is of codes `[N, D]` and classes `[N, F]` as `discrete.classes` makes them.
+Every entry is of codes `[N, D]` and classes `[N, F]` as `inputs` makes them.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,13 @@ from decomp.metrics import (
     mig,
     modularity,
     sap,
+    units,
     unsupervised,
 )
 
 
 class Entry(NamedTuple):
-    """A number of the sheet: of a key, codes, classes and numbers of classes."""
+    """A number of the sheet: of a key, `units.Codes`, classes and their numbers."""
 
     measure: Callable[[jax.Array, Any, jax.Array, tuple[int, ...]], Any]
     definition: str
@@ -43,21 +44,20 @@ _LOCATELLO = "Locatello et al. 2019"
 
 
 def _explicitness(
-    key: jax.Array, codes: jax.Array, classes: jax.Array, sizes: tuple[int, ...]
+    key: jax.Array, z: units.Codes, classes: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
     """On points that were not fitted, in Locatello et al.'s numbers."""
-    train, test = fitted.split(key, len(codes), num_train=10_000, num_test=5_000)
-    return modularity.explicitness(
-        codes[train], classes[train], codes[test], classes[test], sizes=sizes
-    ).score
+    train, test = fitted.split(key, len(classes), num_train=10_000, num_test=5_000)
+    parts = (units.rows(z, train), classes[train], units.rows(z, test), classes[test])
+    return modularity.explicitness(*parts, sizes=sizes).score
 
 
 def _infoe(
-    key: jax.Array, codes: jax.Array, classes: jax.Array, sizes: tuple[int, ...]
+    key: jax.Array, z: units.Codes, classes: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
     """Of some of the points, if there are more."""
-    rows = jax.random.permutation(key, len(codes))[:POINTS]
-    return infoe.score(codes[rows], classes[rows], sizes=sizes).score
+    rows = jax.random.permutation(key, len(classes))[:POINTS]
+    return infoe.score(units.rows(z, rows), classes[rows], sizes=sizes).score
 
 
 ENTRIES: dict[tuple[str, str], Entry] = {
@@ -136,17 +136,19 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         "Hsu et al. 2023",
     ),
     ("dci disentanglement", "locatello"): Entry(
-        lambda key, z, v, s: dci.score(key, z, v).score,
+        lambda key, z, v, s: dci.score(key, z, v, continuous=()).score,
         _DCI.format("gradient boosting"),
         "Eastwood & Williams 2018; Locatello et al. 2019",
     ),
     ("dci disentanglement", "tripod"): Entry(
-        lambda key, z, v, s: dci.score(key, z, v, preset="tripod").score,
+        lambda key, z, v, s: dci.score(key, z, v, preset="tripod", continuous=()).score,
         _DCI.format("random forest of depth 10"),
         "Hsu et al. 2024",
     ),
     ("dci disentanglement", "eastwood"): Entry(
-        lambda key, z, v, s: dci.score(key, z, v, preset="eastwood").score,
+        lambda key, z, v, s: (
+            dci.score(key, z, v, preset="eastwood", continuous=()).score
+        ),
         _DCI.format("lasso"),
         "Eastwood & Williams 2018",
     ),
@@ -161,12 +163,12 @@ ENTRIES: dict[tuple[str, str], Entry] = {
         "Kumar et al. 2018",
     ),
     ("irs", "locatello"): Entry(
-        lambda key, z, v, s: irs.score(z, v).score,
+        lambda key, z, v, s: irs.score(z, v, sizes=s).score,
         "1 − deviation of z_d as other factors move, 99 % quantile",
         "Suter et al. 2019; Locatello et al. 2019",
     ),
     ("irs", "suter"): Entry(
-        lambda key, z, v, s: irs.score(z, v, preset="suter").score,
+        lambda key, z, v, s: irs.score(z, v, sizes=s, preset="suter").score,
         "1 − deviation of z_d as other factors move, maximum",
         "Suter et al. 2019",
     ),

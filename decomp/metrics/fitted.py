@@ -9,14 +9,19 @@ import jax
 import numpy as np
 
 from decomp import extras
+from decomp.metrics.inputs import Factors
 
 Fit = tuple[np.ndarray, float, float]
+# That are fitted: boosted trees have one tree each a step, a leaf of a forest a number.
+MAX_CLASSES = {"gradient_boosting": 100, "random_forest": 1_000}
 
 
 def split(
     key: jax.Array, num_points: int, *, num_train: int, num_test: int
 ) -> tuple[jax.Array, jax.Array]:
     """Disjoint random rows to fit and to score, shrunk in proportion to what there is.
+
+    There is one of each at least, if there are two points.
 
     May be jitted.
 
@@ -30,7 +35,7 @@ def split(
         The two sets of rows, int.
     """
     share = min(1.0, num_points / (num_train + num_test))
-    fitted = max(1, round(share * num_train))
+    fitted = max(1, min(round(share * num_train), num_points - 1))
     scored = max(1, min(round(share * num_test), num_points - fitted))
     rows = jax.random.permutation(key, num_points)
     return rows[:fitted], rows[fitted : fitted + scored]
@@ -39,42 +44,49 @@ def split(
 def fit_factors(
     key: jax.Array,
     codes: np.ndarray,
-    factors: np.ndarray,
+    factors: Factors,
     *,
     regressor: str,
     num_train: int,
     num_test: int,
-    continuous: tuple[bool, ...] | None = None,
     **options: Any,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fits each factor and scores it on other data points.
 
+    A factor of one value among the points fitted has no importance, and is predicted
+    by that value.
+
     Args:
         key: Consumed.
         codes: `[N, D]`.
-        factors: `[N, F]`.
+        factors: Those that are continuous are regressed, by the lasso all.
         regressor: `gradient_boosting`, `random_forest` or `lasso`.
         num_train: Points fitted.
         num_test: Points scored.
-        continuous: Per factor, regress or classify; None asks the dtype.
         **options: `trees` and `depth`, or `penalties`.
 
     Returns:
         Importances `[D, F]`, informativeness `[F]`, error `[F]`.
+
+    Raises:
+        ValueError: For more classes than the trees can be fitted to.
     """
+    if regressor in MAX_CLASSES:
+        _check_sizes(factors, regressor)
     split_key, seed_key = jax.random.split(key)
     rows = split(split_key, len(codes), num_train=num_train, num_test=num_test)
     train, test = map(np.asarray, rows)
     seed = int(jax.random.randint(seed_key, (), 0, 2**31 - 1))
-    floating = bool(np.issubdtype(factors.dtype, np.floating))
-    kinds = continuous or (floating,) * factors.shape[1]
     mean, scale = codes[train].mean(axis=0), codes[train].std(axis=0)
     codes = (codes - mean) / np.where(np.ptp(codes[train], axis=0) == 0, np.inf, scale)
     fits = []
-    for label, numeric in zip(factors.T, kinds, strict=True):
+    for f in range(len(factors.names)):
+        numeric = regressor == "lasso" or f in factors.continuous
+        label = (factors.numbers if numeric else factors.classes)[:, f]
         data = codes[train], label[train], codes[test], label[test]
         if np.ptp(label[train]) == 0:
-            fits.append((np.zeros(codes.shape[1]), 0.0, 1.0))
+            right = 0.0 if numeric else float(np.mean(label[test] == label[train][0]))
+            fits.append((np.zeros(codes.shape[1]), right, 1 - right))
         elif regressor == "lasso":
             fits.append(_lasso(*data, **options))
         else:
@@ -115,10 +127,24 @@ def _trees(
     model = models[regressor, numeric](**shape)
     model.fit(x, y)
     predicted = model.predict(x_test)
+    # By rounding some are −1e-17, or 0/0 where no split gains anything.
+    importance = np.nan_to_num(np.abs(model.feature_importances_))
     if numeric:
-        return model.feature_importances_, *_explained(predicted, y_test, y)
+        return importance, *_explained(predicted, y_test, y)
     accuracy = float(np.mean(predicted == y_test))
-    return model.feature_importances_, accuracy, 1 - accuracy
+    return importance, accuracy, 1 - accuracy
+
+
+def _check_sizes(factors: Factors, regressor: str) -> None:
+    """Refuses more classes than trees can be fitted to."""
+    most = MAX_CLASSES[regressor]
+    for f, size in enumerate(factors.sizes):
+        if f not in factors.continuous and size > most:
+            raise ValueError(
+                f"expected at most {most:,} classes of a factor for "
+                f"{regressor.replace('_', ' ')}; factor {factors.names[f]} has "
+                f"{size:,}."
+            )
 
 
 def _lasso(

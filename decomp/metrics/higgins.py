@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
-from decomp.metrics import discrete, multinomial
+from decomp.metrics import inputs, multinomial, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -45,36 +46,37 @@ class Pairs(NamedTuple):
 class Higgins(NamedTuple):
     """The score and its parts."""
 
-    score: jax.Array  # [], held-out accuracy; NaN if a code is NaN
+    # [], held-out accuracy; NaN if a code is not finite or fewer than two factors vary
+    score: jax.Array
     train_accuracy: jax.Array  # []
     chance: jax.Array  # [], accuracy of the commonest training factor: a floor
-    per_factor: jax.Array  # [F], held-out accuracy where factor f is shared
+    per_factor: jax.Array  # [F], held-out accuracy where factor f is shared, or 0
     active: jax.Array  # [D] bool, not exactly constant
     num_active: jax.Array  # [] int32
     converged: jax.Array  # [] bool, the regression stopped by itself
     variant: Preset
 
 
-def draw_pairs(
-    key: jax.Array, factors: jax.Array, *, points: int, samples: int
-) -> Pairs:
+def draw_pairs(key: jax.Array, factors: Any, *, points: int, samples: int) -> Pairs:
     """Draws the random part of the score; jit-able, shared between runs.
 
     Args:
         key: Consumed.
-        factors: Integer classes `[N, F]`, see `discrete.classes`; they need not be a
-            full grid.
+        factors: Discrete factors `[N, F]`, see `inputs`; they need not be a full grid,
+            and are whole numbers under jit. A constant one is never shared.
         points: M.
         samples: Pairs L of each point.
 
     Returns:
         Pairs. A row may be paired with itself.
     """
-    chex.assert_rank(factors, 2)
-    discrete.check_classes(factors)
+    factors = inputs.labels(factors)
     factor_key, first_key, second_key = jax.random.split(key, 3)
-    num_points, num_factors = factors.shape
-    factor = jax.random.randint(factor_key, (points,), 0, num_factors, jnp.int32)
+    num_points = len(factors)
+    used = inputs.varying(factors)
+    number = jnp.sum(used, dtype=jnp.int32)
+    factor = jax.random.randint(factor_key, (points,), 0, number, jnp.int32)
+    factor = jnp.argsort(~used)[factor].astype(jnp.int32)  # those used come first
     first = jax.random.randint(first_key, (points, samples), 0, num_points, jnp.int32)
     order = jnp.argsort(factors, axis=0).astype(jnp.int32)  # [N, F]
     table = jnp.take_along_axis(factors, order, axis=0)
@@ -83,11 +85,13 @@ def draw_pairs(
         search = jax.vmap(lambda t, v: jnp.searchsorted(t, v, side=side), 1, 1)
         return search(table, factors)[first, factor[:, None]]
 
-    rank = jax.random.randint(second_key, first.shape, edge("left"), edge("right"))
+    rank = jax.random.randint(
+        second_key, first.shape, edge("left"), edge("right"), jnp.int32
+    )
     return Pairs(factor, first, order[rank, factor[:, None]])
 
 
-def differences(codes: jax.Array, pairs: Pairs, *, block: int = 1) -> jax.Array:
+def differences(codes: Any, pairs: Pairs, *, block: int = 1) -> jax.Array:
     """x `[M, D]`, the mean |z − z'| of each point; jit-able and vmap-able over runs.
 
     Args:
@@ -95,6 +99,7 @@ def differences(codes: jax.Array, pairs: Pairs, *, block: int = 1) -> jax.Array:
         pairs: Of M points.
         block: Points at once; memory is `2 · block · L · D`.
     """
+    codes, pairs = inputs.real(codes), jax.tree.map(jnp.asarray, pairs)
     chex.assert_rank(codes, 2)
 
     def point(rows: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -105,8 +110,8 @@ def differences(codes: jax.Array, pairs: Pairs, *, block: int = 1) -> jax.Array:
 
 def score(
     key: jax.Array,
-    codes: jax.Array,
-    factors: jax.Array,
+    codes: Any,
+    factors: Any,
     *,
     preset: str = "locatello",
     num_train: int | None = None,
@@ -125,7 +130,7 @@ def score(
     Args:
         key: Consumed.
         codes: One code a data point `[N, D]`.
-        factors: Classes `[N, F]`, see `discrete.classes`; F ≥ 2.
+        factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
         preset: `locatello`.
         num_train: Points fitted.
         num_test: Points scored.
@@ -137,19 +142,21 @@ def score(
         Higgins.
 
     Raises:
-        ValueError: A single factor: there is nothing to tell apart.
+        ValueError: Fewer than two factors that vary: there is nothing to tell apart.
     """
-    chex.assert_rank([codes, factors], 2)
+    z, factors = inputs.codes(codes), inputs.labels(factors)
+    chex.assert_equal_shape_prefix([z.unit, factors], 1)
     num_factors = factors.shape[1]
-    if num_factors < 2:
-        raise ValueError(f"Expected two factors or more; got {num_factors}.")
+    used = inputs.varying(factors)
+    count = num_factors if isinstance(used, Tracer) else int(jnp.sum(used))
+    if count < 2:
+        raise ValueError(f"expected two factors or more that vary; got {count}.")
     sizes = {"num_train": num_train, "num_test": num_test, "samples": samples}
     model = {"inverse_penalty": inverse_penalty, "iterations": iterations}
     settings, variant = resolve(PRESETS, preset, **sizes, **model)
-    codes, factors = jnp.asarray(codes), jnp.asarray(factors)
     split, total = settings["num_train"], settings["num_train"] + settings["num_test"]
     pairs = draw_pairs(key, factors, points=total, samples=settings["samples"])
-    broken = discrete.broken(codes)
+    broken = units.broken(z)
     guess, converged = jax.custom_batching.sequential_vmap(
         functools.partial(
             _classify,
@@ -158,17 +165,17 @@ def score(
             inverse_penalty=settings["inverse_penalty"],
             iterations=settings["iterations"],
         )
-    )(jnp.where(broken, 0, codes), pairs)
-    hit = (guess == pairs.factor).astype(codes.dtype)
-    hit = jnp.where(broken, jnp.nan, hit)
+    )(z._replace(unit=jnp.where(broken, 0, z.unit)), pairs)
+    hit = (guess == pairs.factor).astype(jnp.float32)
+    hit = jnp.where(broken | (jnp.sum(used) < 2), jnp.nan, hit)
     number = jnp.bincount(pairs.factor[:split], length=num_factors)
     same = pairs.factor[None, split:] == jnp.arange(num_factors)[:, None]  # [F, M]
-    active = jnp.ptp(codes, axis=0) != 0
+    active = units.active(z)
     return Higgins(
         score=jnp.mean(hit[split:]),
         train_accuracy=jnp.mean(hit[:split]),
         chance=jnp.mean((pairs.factor[split:] == jnp.argmax(number)).astype(hit.dtype)),
-        per_factor=same @ hit[split:] / jnp.maximum(jnp.sum(same, axis=1), 1),
+        per_factor=_means(same, hit[split:]),
         active=active,
         num_active=jnp.sum(active.astype(jnp.int32)),
         converged=converged & ~broken,
@@ -176,9 +183,15 @@ def score(
     )
 
 
+def _means(same: jax.Array, hit: jax.Array) -> jax.Array:
+    """The mean of the hits of each factor `[F]`."""
+    number = jnp.maximum(jnp.sum(same, axis=1), 1)
+    return jnp.sum(jnp.where(same, hit[None, :], 0), axis=1) / number
+
+
 @functools.partial(jax.jit, static_argnames=("split", "num_factors"))
 def _classify(
-    codes: jax.Array,
+    z: units.Codes,
     pairs: Pairs,
     *,
     split: int,
@@ -188,19 +201,22 @@ def _classify(
 ) -> tuple[jax.Array, jax.Array]:
     """The factor of every point by a fit to the first ones `[M]`; did it converge?
 
-    Fitted to standardised columns, whose weights are penalised as those of x.
+    Fitted to standardised columns, whose weights are penalised as those of x. A penalty
+    beyond 1e30 leaves no weight either.
     """
-    x = differences(codes, pairs)
+    x = differences(z.unit, pairs)
     train = x[:split]
     mean, scale = jnp.mean(train, axis=0), jnp.std(train, axis=0)
     scale = jnp.where(jnp.ptp(train, axis=0) == 0, 1, scale)
     unit = (x - mean[None, :]) / scale[None, :]
+    penalty = units.times_power(1 / jnp.maximum(scale, 1e-15), -z.exponent) ** 2
+    penalty = penalty / (inverse_penalty * split)
     model = multinomial.fit(
         unit[:split],
         pairs.factor[:split],
         jnp.full(split, 1 / split, x.dtype),
         size=num_factors,
-        penalty=1 / (inverse_penalty * split * jnp.maximum(scale, 1e-15) ** 2),
+        penalty=jnp.minimum(penalty, 1e30),
         tolerance=1e-6,
         steps=iterations,
     )

@@ -5,13 +5,13 @@ Hoyer(y) = (√D − ‖y‖₁/‖y‖₂)/(√D − 1), 1 for one non-zero ent
 Source: Mathieu et al. 2019, arXiv:1812.02833, Sec. 5.3; Hurley & Rickard 2009.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import discrete
+from decomp.metrics import discrete, inputs, units
 
 
 class Score(NamedTuple):
@@ -23,7 +23,7 @@ class Score(NamedTuple):
     num_active: jax.Array  # [] int32
 
 
-def score(codes: jax.Array) -> Score:
+def score(codes: Any) -> Score:
     """Mean Hoyer sparsity of codes scaled to unit standard deviation a dimension.
 
     (1/N) Σ_n Hoyer(z_n/σ), σ_d² = Var z_d (ddof 1)
@@ -40,15 +40,16 @@ def score(codes: jax.Array) -> Score:
         Score; 0 for fewer than two dimensions that vary and for a code of zeros, NaN if
         a code is not finite.
     """
-    chex.assert_rank(codes, 2)
-    active = jnp.ptp(codes, axis=0) != 0
-    spread = jnp.std(codes - codes[:1], axis=0, ddof=1)
-    scaled = jnp.where(active[None, :], codes, 0)
-    scaled = discrete.safe_divide(scaled, jnp.where(active, spread, 1)[None, :])
-    return _mean(codes, scaled, active)
+    z = inputs.codes(codes)
+    active = units.active(z)
+    count = len(z.unit)
+    spread = jnp.std(z.unit - z.unit[:1], axis=0) * (count / max(count - 1, 1)) ** 0.5
+    scaled = jnp.where(active[None, :], z.unit + z.origin[None, :], 0)
+    scaled = scaled / jnp.where(active, spread, 1)[None, :]
+    return _mean(z, scaled, active)
 
 
-def score_unscaled(codes: jax.Array) -> Score:
+def score_unscaled(codes: Any) -> Score:
     """Mean Hoyer sparsity of codes as they are: a collapsed dimension counts as sparse.
 
     Args:
@@ -58,10 +59,13 @@ def score_unscaled(codes: jax.Array) -> Score:
         Score; 0 for a code of zeros and for a single dimension, NaN if a code is not
         finite.
     """
-    chex.assert_rank(codes, 2)
-    return _mean(codes, codes, jnp.ones(codes.shape[1], bool))._replace(
-        active=jnp.ptp(codes, axis=0) != 0
-    )
+    z = inputs.codes(codes)
+    whole = z.unit + z.origin[None, :]
+    place = z.exponent + jnp.frexp(jnp.max(jnp.abs(whole), axis=0))[1]
+    power = z.exponent - jnp.max(place)
+    scaled = units.times_power(whole, power[None, :])  # the largest is about 1
+    found = _mean(z, scaled, jnp.ones(len(place), bool))
+    return found._replace(active=units.active(z))
 
 
 def hoyer(y: jax.Array, active: jax.Array) -> jax.Array:
@@ -74,6 +78,7 @@ def hoyer(y: jax.Array, active: jax.Array) -> jax.Array:
     Returns:
         `[]` in 0 … 1; 0 for a vector of zeros and for fewer than two active entries.
     """
+    y, active = inputs.real(y), inputs.real(active) != 0
     chex.assert_equal_shape([y, active])
     y = discrete.safe_divide(y, jnp.max(jnp.abs(y)))  # squares stay in range
     ratio = discrete.safe_divide(jnp.sum(jnp.abs(y)), jnp.sqrt(jnp.sum(y * y)))
@@ -82,8 +87,8 @@ def hoyer(y: jax.Array, active: jax.Array) -> jax.Array:
     return jnp.where((root > 1) & (ratio > 0), jnp.clip(value, 0, 1), 0)
 
 
-def _mean(codes: jax.Array, scaled: jax.Array, active: jax.Array) -> Score:
+def _mean(z: units.Codes, scaled: jax.Array, active: jax.Array) -> Score:
     """The score of scaled codes."""
     per_point = jax.vmap(hoyer, (0, None))(scaled, active)
-    mean = jnp.where(discrete.broken(codes), jnp.nan, jnp.mean(per_point))
+    mean = jnp.where(units.broken(z), jnp.nan, jnp.mean(per_point))
     return Score(mean, per_point, active, jnp.sum(active.astype(jnp.int32)))

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import numerics
-from decomp.metrics import discrete, multinomial
+from decomp.metrics import discrete, inputs, multinomial, tables, units
 
 
 class Score(NamedTuple):
@@ -29,11 +29,11 @@ class Score(NamedTuple):
 
 
 def score(
-    codes: jax.Array,
+    codes: Any,
     factors: Any,
     *,
     sizes: tuple[int, ...] | None = None,
-    continuous: tuple[int, ...] = (),
+    continuous: tuple[int, ...] | None = None,
     class_weight: str | None = "balanced",
     iterations: int = 40,
 ) -> Score:
@@ -50,42 +50,56 @@ def score(
 
     Args:
         codes: `[N, D]`.
-        factors: Classes `[N, F]` if `sizes` is given, otherwise any numbers, outside
+        factors: Classes `[N, F]` if `sizes` is given, otherwise any factors, outside
             jit; columns of `continuous` as they are.
         sizes: Number of classes of each factor, any number for a continuous one.
-        continuous: Columns that are continuous.
+        continuous: Columns that are continuous, and no others; None leaves it to the
+            rule in `inputs`, and takes none if `sizes` is given.
         class_weight: "balanced", or None to fit the loss itself.
         iterations: Steps of the fit at most.
 
     Returns:
-        Score; 0 up to rounding if all codes are constant, NaN if one is not finite.
+        Score; 0 up to rounding if all codes are constant, NaN if one is not finite or
+        every factor is constant.
     """
-    codes = jnp.asarray(codes)
-    chex.assert_rank(codes, 2)
-    chex.assert_equal_shape_prefix([codes, factors], 1)
+    z = inputs.codes(codes)
     if class_weight not in ("balanced", None):
         raise ValueError(
             f"Unknown class_weight {class_weight!r}. Available are 'balanced' and None."
         )
-    broken = discrete.broken(codes)
-    x = numerics.standardise(jnp.where(broken, 0, codes))
-    columns = [f for f in range(factors.shape[1]) if f not in continuous]
+    labels, numbers, sizes, continuous = _factors(factors, sizes, continuous)
+    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    broken = units.broken(z)
+    x = numerics.standardise(jnp.where(broken, 0, z.unit))
+    columns = [f for f in range(labels.shape[1]) if f not in continuous]
     parts = []
     if columns:
-        given = None if sizes is None else tuple(sizes[f] for f in columns)
-        labels, given = discrete.resolve(factors[:, np.array(columns)], given)
-        parts.append(_information(x, labels, max(given), class_weight, iterations))
+        size = max(sizes[f] for f in columns)
+        chosen = labels[:, np.array(columns)]
+        parts.append(_information(x, chosen, size, class_weight, iterations))
     if continuous:
-        numbers = jnp.asarray(factors[:, np.array(continuous)], x.dtype)
-        parts.append(_r_squared(x, numbers))
+        parts.append(_r_squared(x, numbers[:, np.array(continuous)]))
     order = np.argsort([*columns, *continuous])
     share, used, converged = (
         jnp.concatenate(leaves)[order] for leaves in zip(*parts, strict=True)
     )
     nan = jnp.where(broken, jnp.nan, 0)
     share = jnp.where(used, share, 0)
-    value = discrete.safe_divide(jnp.sum(share), jnp.sum(used))
+    value = inputs.mean_over(share, used)
     return Score(nan + value, nan + share, used, converged & used & ~broken)
+
+
+def _factors(
+    factors: Any, sizes: tuple[int, ...] | None, continuous: tuple[int, ...] | None
+) -> tuple[jax.Array, jax.Array, tuple[int, ...], tuple[int, ...]]:
+    """Classes and numbers `[N, F]`, the sizes, and which columns are continuous."""
+    if sizes is None:
+        found = inputs.told(factors, continuous)
+        numbers = jnp.asarray(found.numbers, jnp.float32)
+        return jnp.asarray(found.classes), numbers, found.sizes, found.continuous
+    table = inputs.codes(factors, name="factors").unit
+    labels = jnp.asarray(tables.array(factors, "factors")).astype(jnp.int32)
+    return labels, table, tuple(sizes), tuple(continuous or ())
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3))

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import extras
-from decomp.metrics import discrete
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -46,7 +46,7 @@ class Score(NamedTuple):
 
 
 def score(
-    codes: jax.Array,
+    codes: Any,
     factors: Any,
     *,
     sizes: tuple[int, ...] | None = None,
@@ -76,14 +76,16 @@ def score(
         Score; see `from_information`. NaN if a code is not finite.
     """
     chosen, variant = published.resolve(PRESETS, preset, rule=rule, share=share)
+    z = inputs.codes(codes)
     labels, sizes = discrete.resolve(factors, sizes)
+    chex.assert_equal_shape_prefix([z.unit, labels], 1)
     information = discrete.mutual_information(
-        discrete.equal_width(codes, bins=bins), labels, bins=bins, sizes=sizes
+        discrete.equal_width(z, bins=bins), labels, bins=bins, sizes=sizes
     )
-    active = active_dimensions(codes, rule=chosen["rule"], share=chosen["share"])
+    active = active_dimensions(z, rule=chosen["rule"], share=chosen["share"])
     entropy = discrete.entropy(labels, sizes=sizes)
     out = from_information(information, entropy, active)
-    return _mark(codes, out)._replace(variant=variant)
+    return _mark(z, out)._replace(variant=variant)
 
 
 def score_neighbours(
@@ -100,7 +102,7 @@ def score_neighbours(
 
     On the host, by scikit-learn: neither jit nor vmap. An estimate even where the
     points are a grid of factors in full: biased in finite N, most where a code is
-    discrete.
+    discrete or a class rare, where it may exceed H(v).
 
     Args:
         codes: One code a data point `[N, D]`.
@@ -121,11 +123,12 @@ def score_neighbours(
         PRESETS, preset, rule=rule, share=share, neighbours=neighbours
     )
     labels, sizes = discrete.resolve(factors, sizes)
-    codes = jnp.asarray(codes)
-    active = active_dimensions(codes, rule=chosen["rule"], share=chosen["share"])
-    information = np.full((codes.shape[1], len(sizes)), np.nan)
-    if np.isfinite(np.asarray(codes)).all():
-        table = np.array(codes, np.float64)
+    z = inputs.codes(codes)
+    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    active = active_dimensions(z, rule=chosen["rule"], share=chosen["share"])
+    table = np.array(z.unit, np.float64)
+    information = np.full((table.shape[1], len(sizes)), np.nan)
+    if np.isfinite(table).all():
         varies = np.ptp(table, axis=0) > 0
         information[~varies] = 0
         for f, label in enumerate(np.asarray(labels).T):
@@ -138,10 +141,10 @@ def score_neighbours(
                 )
     entropy = discrete.entropy(labels, sizes=sizes)
     out = from_information(jnp.asarray(information, entropy.dtype), entropy, active)
-    return _mark(codes, out)._replace(variant=variant)
+    return _mark(z, out)._replace(variant=variant)
 
 
-def active_dimensions(codes: jax.Array, *, rule: str, share: float) -> jax.Array:
+def active_dimensions(codes: Any, *, rule: str, share: float) -> jax.Array:
     """Dimensions whose spread exceeds a share of the largest spread of a dimension.
 
     Args:
@@ -152,14 +155,16 @@ def active_dimensions(codes: jax.Array, *, rule: str, share: float) -> jax.Array
     Returns:
         `[D]` bool; False for constants, and for all where all are constant.
     """
-    chex.assert_rank(codes, 2)
+    z = inputs.codes(codes)
     if rule == "range":
-        spread = jnp.ptp(codes, axis=0)
+        spread = jnp.ptp(z.unit, axis=0)
     elif rule == "quartiles":
-        low, high = jnp.quantile(codes, jnp.array([0.25, 0.75]), axis=0)
+        places = jnp.array([0.25, 0.75], jnp.float32)
+        low, high = jnp.quantile(z.unit, places, axis=0)
         spread = high - low
     else:
         raise ValueError(f"unknown rule {rule!r}; choose from ['quartiles', 'range'].")
+    spread = units.together(z, spread)
     return spread > share * jnp.max(spread)
 
 
@@ -176,9 +181,11 @@ def from_information(
     Returns:
         Score. An active dimension without any information counts as 0 in InfoM, and a
         factor that no active dimension informs about as 0 in InfoC. Both are 0 if
-        there is no active dimension; InfoM is 0 for fewer than two factors and InfoC
-        for fewer than two active dimensions, where they are 0/0.
+        there is no active dimension; InfoM is 0 for a single factor and InfoC for a
+        single active dimension, where they are 0/0. Both are NaN if no factor counts.
     """
+    information, entropy = inputs.real(information), inputs.real(entropy)
+    active = inputs.real(active) != 0
     chex.assert_equal_shape([information[0], entropy])
     used = entropy > 0
     ratio = discrete.safe_divide(information, entropy[None, :])
@@ -186,12 +193,13 @@ def from_information(
     num_active = jnp.sum(active.astype(jnp.int32))
     modular = _concentration(pruned, active, jnp.sum(used))
     compact = _concentration(pruned.T, used, num_active)
-    return Score(modular, compact, ratio, active, num_active)
+    nan = jnp.where(jnp.any(used), 0, jnp.nan)
+    return Score(nan + modular, nan + compact, ratio, active, num_active)
 
 
-def _mark(codes: jax.Array, out: Score) -> Score:
+def _mark(z: units.Codes, out: Score) -> Score:
     """NaN scores for codes that are not finite."""
-    nan = jnp.where(discrete.broken(codes), jnp.nan, 0)
+    nan = jnp.where(units.broken(z), jnp.nan, 0)
     return out._replace(score=out.score + nan, compactness=out.compactness + nan)
 
 
@@ -199,7 +207,7 @@ def _concentration(
     table: jax.Array, counted: jax.Array, num_columns: jax.Array
 ) -> jax.Array:
     """(mean over counted rows of max/sum − 1/C)/(1 − 1/C), and 0 for 0/0."""
-    chance = 1 / jnp.maximum(num_columns, 1)
+    chance = 1 / jnp.maximum(num_columns, 1).astype(table.dtype)
     total = jnp.sum(table, axis=1)
     share = jnp.where(
         total == 0, chance, discrete.safe_divide(table.max(axis=1), total)

@@ -7,7 +7,8 @@ With m_dk(v) = E[z_d | y_k = v],
     IRS_dk = 1 − A_dk/B_d,   score = Σ_d B_d max_k IRS_dk/Σ_d B_d.
 
 Q is the maximum in the paper and the 0.99 quantile in the released code. A factor
-whose values are all distinct fixes the data point and so scores 1: bin it.
+whose values are all distinct fixes the data point and so would score 1, which is why a
+continuous one is binned.
 
 Source: Suter et al. 2019, arXiv:1811.00007, Sec. 4, and the code the authors gave to
 Locatello et al. 2019, arXiv:1811.12359.
@@ -19,7 +20,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import discrete
+from decomp.metrics import inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -32,19 +33,20 @@ class IRS(NamedTuple):
     """The score and its parts."""
 
     score: jax.Array  # [], 0 if every dimension is constant, NaN if a code is NaN
-    matrix: jax.Array  # [D, F], IRS_dk; 0 for a constant dimension
+    matrix: jax.Array  # [D, F], IRS_dk; 0 for a constant dimension or factor
     per_dimension: jax.Array  # [D], max_k IRS_dk
     parent: jax.Array  # [D] int32, the factor of that maximum
-    max_deviation: jax.Array  # [D], the weights B_d
+    max_deviation: jax.Array  # [D], the weights B_d; +inf beyond float32
     active: jax.Array  # [D] bool, not exactly constant
     num_active: jax.Array  # [] int32
     variant: Preset
 
 
 def score(
-    codes: jax.Array,
-    factors: jax.Array,
+    codes: Any,
+    factors: Any,
     *,
+    sizes: tuple[int, ...] | None = None,
     preset: str = "locatello",
     quantile: float | jax.Array | None = None,
     bins: int | None = None,
@@ -59,66 +61,77 @@ def score(
 
     Args:
         codes: One code a data point `[N, D]`.
-        factors: Classes `[N, F]`, see `discrete.classes`; floating factors are cut into
-            `bins`, however few values they have.
+        factors: Any factors `[N, F]`, see `inputs`; numbers alone under jit. Classes,
+            however many, if `sizes` is given.
+        sizes: Number of classes of each factor.
         preset: `locatello` (0.99 quantile) or `suter` (maximum).
         quantile: Q, 1.0 for the maximum.
-        bins: Equal-width bins of a floating factor.
+        bins: Equal-width bins of a continuous factor.
 
     Returns:
-        IRS.
+        IRS; NaN if every factor is constant.
     """
-    chex.assert_rank([codes, factors], 2)
-    chex.assert_equal_shape_prefix([codes, factors], 1)
+    z = inputs.codes(codes)
     settings, variant = resolve(PRESETS, preset, quantile=quantile, bins=bins)
-    span = jnp.ptp(codes, axis=0)
-    active = span != 0
-    shifted = codes - codes[:1]  # a constant is exactly 0
+    if sizes is None:
+        classes = labels(factors, bins=settings["bins"])
+    else:
+        classes = inputs.classes(factors, sizes)[0]
+    chex.assert_equal_shape_prefix([z.unit, classes], 1)
+    active, used = units.active(z), inputs.varying(classes)
+    shifted = z.unit - z.unit[:1]  # a constant is exactly 0
     largest = jnp.max(jnp.abs(shifted - jnp.mean(shifted, 0, keepdims=True)), axis=0)
     inside = jax.vmap(_deviation, (None, 1, None), 1)(
-        shifted, labels(factors, bins=settings["bins"]), settings["quantile"]
+        shifted, classes, settings["quantile"]
     )  # [D, F]
     matrix = 1 - inside / jnp.where(active, largest, 1)[:, None]
     matrix = jnp.where(active[:, None], matrix, 0)
-    per_dimension = jnp.max(matrix, axis=1)
-    weight = jnp.where(active, largest, 0)
+    counted = jnp.where(used[None, :], matrix, -jnp.inf)
+    per_dimension = jnp.where(jnp.any(used), jnp.max(counted, axis=1), 0)
+    weight = jnp.where(active, units.together(z, largest), 0)
     total = jnp.sum(weight)
     value = jnp.sum(weight * per_dimension) / jnp.where(total == 0, 1, total)
-    value = jnp.where(discrete.broken(codes), jnp.nan, value)
-    parent = jnp.argmax(matrix, axis=1).astype(jnp.int32)
-    count = jnp.sum(active.astype(jnp.int32))
-    return IRS(value, matrix, per_dimension, parent, weight, active, count, variant)
+    known = jnp.any(used) & ~units.broken(z)
+    return IRS(
+        jnp.where(known, value, jnp.nan),
+        jnp.where(used[None, :], matrix, 0),
+        per_dimension,
+        jnp.argmax(counted, axis=1).astype(jnp.int32),
+        jnp.where(active, units.times_power(largest, z.exponent), 0),
+        active,
+        jnp.sum(active.astype(jnp.int32)),
+        variant,
+    )
 
 
-def labels(factors: jax.Array, *, bins: int) -> jax.Array:
-    """Integer factors as they are; floating ones in equal-width bins of their range."""
-    if not jnp.issubdtype(factors.dtype, jnp.floating):
-        return factors
-    low = jnp.min(factors, axis=0, keepdims=True)
-    span = jnp.ptp(factors, axis=0, keepdims=True)
-    share = (factors - low) / jnp.where(span == 0, 1, span)
-    return jnp.clip(jnp.floor(share * bins), 0, bins - 1).astype(jnp.int32)
+def labels(factors: Any, *, bins: int) -> jax.Array:
+    """Classes `[N, F]` int32 of any factors; a continuous one is cut into `bins`.
+
+    Of traced numbers the same in the graph, see `inputs`.
+    """
+    return inputs.labels(factors, bins=bins)
 
 
-def _deviation(
-    codes: jax.Array, label: jax.Array, quantile: float | jax.Array
-) -> jax.Array:
+def _deviation(codes: Any, label: jax.Array, quantile: float | jax.Array) -> jax.Array:
     """A_d of one factor `[D]`: sorted by class and deviation, one gather a class."""
     order = jnp.argsort(label)
     label, codes = label[order], codes[order]
     first = jnp.searchsorted(label, label, side="left")  # [N], of the row's class
     count = jnp.searchsorted(label, label, side="right") - first
     sums = jax.ops.segment_sum(codes, first, num_segments=label.size)
-    gap = jnp.abs(codes - sums[first] / count[:, None])  # [N, D]
+    share = count.astype(codes.dtype)
+    gap = jnp.abs(codes - sums[first] / share[:, None])  # [N, D]
 
     def ascending(column: jax.Array) -> jax.Array:
         return jax.lax.sort((first, column), num_keys=2)[1]
 
     gap = jax.vmap(ascending, 1, 1)(gap)
-    place = quantile * (count - 1)
+    place = quantile * (share - 1)
     low = jnp.clip(jnp.floor(place).astype(first.dtype), 0, count - 1)
     high = jnp.minimum(low + 1, count - 1)
-    part = (place - low)[:, None]
+    part = (place - low.astype(codes.dtype))[:, None]
     value = (1 - part) * gap[first + low] + part * gap[first + high]
     head = first == jnp.arange(label.size)
-    return jnp.sum(jnp.where(head[:, None], value, 0), axis=0) / jnp.sum(head)
+    return jnp.sum(jnp.where(head[:, None], value, 0), axis=0) / jnp.sum(
+        head, dtype=codes.dtype
+    )

@@ -12,13 +12,14 @@ They are sampled; `kim_mnih_presets.enumerated` is exact on the given points.
 Source: Kim & Mnih 2018, arXiv:1802.05983, Sec. 4.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import discrete, subsets
+from decomp.distributions.gaussian import Gaussian
+from decomp.metrics import inputs, subsets, units
 
 
 class Votes(NamedTuple):
@@ -44,30 +45,32 @@ class Score(NamedTuple):
     num_active: jax.Array  # [] int32
 
 
-def draw_votes(
-    key: jax.Array, factors: jax.Array, *, votes: int, samples: int
-) -> Votes:
+def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Votes:
     """Draws the random part of the score.
 
-    The factor is uniform, its value is that of a uniformly drawn data point, and the
-    points are uniform, with replacement, among those that have the value. Any table of
-    discrete factors will do; it need not be a full grid.
+    The factor is uniform among those that are not constant, its value is that of a
+    uniformly drawn data point, and the points are uniform, with replacement, among
+    those that have the value. Any table of discrete factors will do; it need not be a
+    full grid.
 
     Args:
         key: Consumed.
-        factors: Integer classes `[N, F]`, see `discrete.classes`.
+        factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
         votes: Number of votes M.
         samples: Points per vote L.
 
     Returns:
-        Votes.
+        Votes, for the first factor if all are constant.
     """
-    chex.assert_rank(factors, 2)
-    discrete.check_classes(factors)
+    factors = inputs.labels(factors)
     factor_key, value_key, point_key = jax.random.split(key, 3)
-    num_points, num_factors = factors.shape
-    factor = jax.random.randint(factor_key, (votes,), 0, num_factors)
-    value = factors[jax.random.randint(value_key, (votes,), 0, num_points)]  # [M, F]
+    num_points = len(factors)
+    used = inputs.varying(factors)
+    number = jnp.sum(used, dtype=jnp.int32)
+    factor = jax.random.randint(factor_key, (votes,), 0, number, jnp.int32)
+    factor = jnp.argsort(~used)[factor]  # those used come first, in their order
+    row = jax.random.randint(value_key, (votes,), 0, num_points, jnp.int32)
+    value = factors[row]  # [M, F]
     order = jnp.argsort(factors, axis=0).astype(jnp.int32)  # [N, F]
     table = jnp.take_along_axis(factors, order, axis=0)
 
@@ -78,14 +81,12 @@ def draw_votes(
         return jnp.take_along_axis(search(table, value), factor[:, None], axis=1)
 
     rank = jax.random.randint(
-        point_key, (votes, samples), edge("left"), edge("right")
+        point_key, (votes, samples), edge("left"), edge("right"), jnp.int32
     )  # [M, L], positions in the sorted column of the vote's factor
     return Votes(factor.astype(jnp.int32), order[rank, factor[:, None]])
 
 
-def authors(
-    codes: jax.Array, votes: Votes, *, num_factors: int, block: int = 16
-) -> Score:
+def authors(codes: Any, votes: Votes, *, num_factors: int, block: int = 16) -> Score:
     """The score of Mathieu et al.'s released code: no pruning, training votes.
 
     A collapsed dimension takes part and may win, unless it is exactly constant.
@@ -99,14 +100,15 @@ def authors(
     Returns:
         Score.
     """
-    variances = normalised_variances(codes, votes, block=block)
+    z = inputs.codes(codes)
+    variances = normalised_variances(z, votes, block=block)
     return score_training(
-        variances, votes.factor, _varies(codes), num_factors=num_factors
+        variances, votes.factor, units.active(z), num_factors=num_factors
     )
 
 
 def pruned(
-    codes: jax.Array,
+    codes: Any,
     train_votes: Votes,
     eval_votes: Votes,
     active: jax.Array,
@@ -128,12 +130,13 @@ def pruned(
     Returns:
         Score.
     """
+    z = inputs.codes(codes)
     return score_held_out(
-        normalised_variances(codes, train_votes, block=block),
+        normalised_variances(z, train_votes, block=block),
         train_votes.factor,
-        normalised_variances(codes, eval_votes, block=block),
+        normalised_variances(z, eval_votes, block=block),
         eval_votes.factor,
-        active & _varies(codes),
+        (inputs.real(active) != 0) & units.active(z),
         num_factors=num_factors,
     )
 
@@ -156,14 +159,12 @@ def active_dimensions(
     Returns:
         `[D]` bool; False where both variances are 0.
     """
-    chex.assert_equal_shape([loc, scale])
+    loc, scale = inputs.posteriors(Gaussian(loc, scale))
     means = jnp.var(loc - loc[:1], axis=0)  # the shift makes a constant's variance 0
     return (means > 0) & (means >= threshold**2 * (means + jnp.mean(scale**2, axis=0)))
 
 
-def normalised_variances(
-    codes: jax.Array, votes: Votes, *, block: int = 16
-) -> jax.Array:
+def normalised_variances(codes: Any, votes: Votes, *, block: int = 16) -> jax.Array:
     """Var[z_d | points of the vote]/Var[z_d | all points], both with ddof 1.
 
     Args:
@@ -175,12 +176,12 @@ def normalised_variances(
         `[M, D]`; +inf for a dimension that is exactly constant over the data, NaN for
         one that holds a NaN.
     """
-    chex.assert_rank(codes, 2)
-    span = jnp.ptp(codes, axis=0)
-    # Shifted by a row and divided by the span: constants are exactly 0, and squares of
-    # very small or very large codes stay in range.
-    codes = (codes - codes[:1]) / jnp.where(span == 0, 1, span)[None, :]
-    total = jnp.var(codes, axis=0, ddof=1)
+    unit = inputs.codes(codes).unit
+    span = jnp.ptp(unit, axis=0)
+    # Shifted by a row and divided by the span: constants are exactly 0.
+    codes = (unit - unit[:1]) / jnp.where(span == 0, 1, span)[None, :]
+    count = len(unit)
+    total = jnp.var(codes, axis=0) * (count / max(count - 1, 1))
 
     within = subsets.variances(codes, votes.rows, block=block)
     ratio = within / jnp.where(span == 0, 1, total)[None, :]
@@ -211,7 +212,8 @@ def score_held_out(
     """The accuracy, on other votes, of the majority table fitted on the training votes.
 
     A dimension stands for the factor under which it won most training votes; ties go to
-    the lowest factor, and ties between dimensions to the lowest dimension.
+    the lowest factor, and ties between dimensions to the lowest dimension. Rounding
+    decides where variances would be equal without it, as in all released code.
 
     Args:
         train_variances: Normalised variances `[M, D]`.
@@ -225,6 +227,11 @@ def score_held_out(
         Score; 0.0 if no dimension is active (as in Locatello et al.'s code), NaN if a
         variance is NaN, so that a diverged run cannot pass for a bad one.
     """
+    train_variances, eval_variances = map(
+        inputs.real, (train_variances, eval_variances)
+    )
+    train_factor, eval_factor = map(jnp.asarray, (train_factor, eval_factor))
+    active = inputs.real(active) != 0
     chex.assert_equal_shape_suffix([train_variances, eval_variances, active], 1)
     num_active = jnp.sum(active.astype(jnp.int32))
     matrix = jnp.zeros((active.size, num_factors), jnp.int32)
@@ -240,8 +247,3 @@ def score_held_out(
 def _winners(variances: jax.Array, active: jax.Array) -> jax.Array:
     """The active dimension of least variance in each vote, `[M]`."""
     return jnp.argmin(jnp.where(active[None, :], variances, jnp.inf), axis=1)
-
-
-def _varies(codes: jax.Array) -> jax.Array:
-    """Dimensions that are not exactly constant, `[D]` bool."""
-    return jnp.ptp(codes, axis=0) != 0

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp import numerics
-from decomp.metrics import discrete, kim_mnih
+from decomp.metrics import discrete, inputs, kim_mnih, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -46,7 +46,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 class Score(NamedTuple):
     """A score with its parts and its variant."""
 
-    score: jax.Array  # [], NaN if a code is not finite, 0 if no dimension is active
+    # [], 0 if no dimension is active; NaN if a code is not finite, or every factor is
+    # constant. With a single factor every vote is told, and the score is 1.
+    score: jax.Array
     vote_matrix: jax.Array  # [D, F] int32, votes won: the training ones, or all N · F
     active: jax.Array  # [D] bool, dimensions allowed to win
     num_active: jax.Array  # [] int32
@@ -55,8 +57,8 @@ class Score(NamedTuple):
 
 def score(
     key: jax.Array,
-    codes: jax.Array,
-    factors: jax.Array,
+    codes: Any,
+    factors: Any,
     *,
     preset: str = "locatello",
     votes: int | None = None,
@@ -77,7 +79,8 @@ def score(
     Args:
         key: Consumed.
         codes: One code a data point, such as the posterior means `[N, D]`.
-        factors: Classes `[N, F]`, see `discrete.classes`; they need not be a full grid.
+        factors: Discrete factors `[N, F]`, see `inputs`; they need not be a full grid,
+            and are whole numbers under jit.
         preset: `locatello`, `authors` or `kim_mnih`; the keywords replace its parts.
         votes: Votes that fit the table.
         held_out: Votes that are scored; 0 scores those fitted.
@@ -90,7 +93,8 @@ def score(
     Returns:
         Score.
     """
-    chex.assert_equal_shape_prefix([codes, factors], 1)
+    z, factors = inputs.codes(codes), inputs.labels(factors)
+    chex.assert_equal_shape_prefix([z.unit, factors], 1)
     given = {"votes": votes, "held_out": held_out, "samples": samples}
     rule = {"threshold": threshold, "active": active}
     settings, variant = resolve(PRESETS, preset, **given, **rule)
@@ -98,24 +102,25 @@ def score(
     drawn = kim_mnih.draw_votes(
         train_key, factors, votes=settings["votes"], samples=settings["samples"]
     )
-    allowed = _allowed(codes, settings["threshold"], active)
-    train = kim_mnih.normalised_variances(codes, drawn, block=block)
+    allowed = _allowed(z, settings["threshold"], active)
+    train = kim_mnih.normalised_variances(z, drawn, block=block)
     test, test_factor = train, drawn.factor
     if settings["held_out"]:
         others = kim_mnih.draw_votes(
             test_key, factors, votes=settings["held_out"], samples=settings["samples"]
         )
-        test = kim_mnih.normalised_variances(codes, others, block=block)
+        test = kim_mnih.normalised_variances(z, others, block=block)
         test_factor = others.factor
     out = kim_mnih.score_held_out(
         train, drawn.factor, test, test_factor, allowed, num_factors=factors.shape[1]
     )
-    value = jnp.where(discrete.broken(codes), jnp.nan, out.score)
+    known = jnp.any(inputs.varying(factors)) & ~units.broken(z)
+    value = jnp.where(known, out.score, jnp.nan)
     return Score(value, out.vote_matrix, out.active, out.num_active, variant)
 
 
 def enumerated(
-    codes: jax.Array,
+    codes: Any,
     factors: Any,
     *,
     sizes: tuple[int, ...] | None = None,
@@ -156,13 +161,13 @@ def enumerated(
     Returns:
         Score.
     """
-    chex.assert_rank(codes, 2)
+    z = inputs.codes(codes)
     rule = {"threshold": threshold, "active": active}
     settings, variant = resolve(PRESETS, preset, **rule)
     labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([codes, labels], 1)
-    allowed = _allowed(codes, settings["threshold"], active)
-    x = numerics.standardise(codes)
+    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    allowed = _allowed(z, settings["threshold"], active)
+    x = numerics.standardise(z.unit)
 
     def won(label: jax.Array) -> jax.Array:
         ratio = _within(x, label, max(sizes))  # [V, D]
@@ -172,21 +177,26 @@ def enumerated(
         return jnp.bincount(winner[label], length=x.shape[1])
 
     num_active = jnp.sum(allowed.astype(jnp.int32))
-    matrix = jnp.where(num_active > 0, jax.vmap(won, 1, 1)(labels), 0)
-    value = jnp.sum(jnp.max(matrix, axis=1)) / labels.size
-    value = jnp.where(discrete.broken(codes), jnp.nan, value)
+    used = inputs.varying(labels)
+    counted = (num_active > 0) & used[None, :]
+    matrix = jnp.where(counted, jax.vmap(won, 1, 1)(labels), 0)
+    told = jnp.sum(jnp.max(matrix, axis=1)).astype(jnp.float32)
+    value = told / (len(labels) * jnp.maximum(jnp.sum(used), 1))
+    value = jnp.where(jnp.any(used) & ~units.broken(z), value, jnp.nan)
     variant = Preset(f"{variant}, enumerated")
     return Score(value, matrix, allowed, num_active, variant)
 
 
-def _allowed(codes: jax.Array, threshold: float, active: jax.Array | None) -> jax.Array:
+def _allowed(z: units.Codes, threshold: float, active: jax.Array | None) -> jax.Array:
     """The given dimensions, or those that spread enough, and no constants `[D]`."""
-    spread = jnp.std(codes - codes[:1], axis=0, ddof=1)
-    wide = spread >= threshold if active is None else active
-    return wide & (jnp.ptp(codes, axis=0) != 0)
+    count = len(z.unit)
+    spread = jnp.std(z.unit - z.unit[:1], axis=0) * (count / max(count - 1, 1)) ** 0.5
+    least = units.times_power(jnp.full_like(spread, threshold), -z.exponent)
+    wide = spread >= least if active is None else inputs.real(active) != 0
+    return wide & units.active(z)
 
 
-def _within(codes: jax.Array, label: jax.Array, size: int) -> jax.Array:
+def _within(codes: Any, label: jax.Array, size: int) -> jax.Array:
     """Variances of the points of each class `[size, D]`, ddof 0; 0 without points."""
     number = jnp.maximum(jnp.bincount(label, length=size), 1)[:, None]
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import discrete
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -60,7 +60,7 @@ class Exact(NamedTuple):
 
 
 def score(
-    codes: jax.Array,
+    codes: Any,
     factors: Any,
     *,
     sizes: tuple[int, ...] | None = None,
@@ -86,23 +86,25 @@ def score(
         factor_bins: Cuts the factors' classes into so many bins.
 
     Returns:
-        Score; NaN if a code is not finite, 0 if all dimensions are constant. A single
-        dimension leads by all its information; a factor of one value is not used.
+        Score; NaN if a code is not finite or every factor is constant, 0 if all
+        dimensions are constant. A single dimension leads by all its information; a
+        factor of one value is not used.
     """
-    chex.assert_rank(codes, 2)
+    z = inputs.codes(codes)
     chosen, variant = published.resolve(
         PRESETS, preset, bins=bins, counted=counted, factor_bins=factor_bins
     )
     labels, sizes = discrete.resolve(factors, sizes)
+    chex.assert_equal_shape_prefix([z.unit, labels], 1)
     if chosen["factor_bins"] is not None:
         sizes = (chosen["factor_bins"],) * len(sizes)
-        labels = discrete.equal_width(labels.astype(codes.dtype), bins=sizes[0])
+        labels = discrete.equal_width(labels, bins=sizes[0])
     count = chosen["bins"]
-    cells = discrete.equal_width(codes, bins=count)
+    cells = discrete.equal_width(z, bins=count)
     information = discrete.mutual_information(cells, labels, bins=count, sizes=sizes)
     entropy = discrete.entropy(labels, sizes=sizes)
     gap = from_information(information, entropy, _mask(chosen["counted"], len(sizes)))
-    score = jnp.where(discrete.broken(codes), jnp.nan, gap.score)
+    score = jnp.where(units.broken(z), jnp.nan, gap.score)
     return gap._replace(score=score, variant=variant)
 
 
@@ -117,13 +119,15 @@ def from_information(
         used: Factors to take the mean over `[F]` bool.
 
     Returns:
-        Score; 0.0 if no factor is left.
+        Score; NaN if no factor is left.
     """
+    information, entropy = inputs.real(information), inputs.real(entropy)
+    used = inputs.real(used) != 0
     chex.assert_equal_shape([information[0], entropy, used])
     used = used & (entropy > 0)
     (first, second), (best, _) = _leaders(information)
     per_factor = jnp.where(used, discrete.safe_divide(first - second, entropy), 0)
-    mean = discrete.safe_divide(jnp.sum(per_factor), jnp.sum(used))
+    mean = inputs.mean_over(per_factor, used)
     return Score(mean, per_factor, information, entropy, best, used)
 
 
@@ -150,7 +154,8 @@ def exact(
 
     Args:
         key: Consumed.
-        q: Posteriors of the whole data set, leaves `[N, D]`, scales positive.
+        q: Posteriors of the whole data set, leaves `[N, D]`, scales positive; shift
+            and scale of a dimension do not matter.
         factors: Classes `[N, F]`, or any discrete factors as in `score`.
         sizes: Number of classes of each factor.
         num_samples: Samples S ≥ 2.
@@ -159,10 +164,12 @@ def exact(
             3 · block · TILE · D more.
 
     Returns:
-        Exact; NaN if a posterior is not finite, 0 up to rounding if all are equal.
+        Exact; NaN if a posterior is not finite or every factor is constant, 0 up to
+        rounding if all posteriors are equal.
     """
-    chex.assert_equal_shape([q.loc, q.scale])
+    q = inputs.posteriors(q)
     labels, sizes = discrete.resolve(factors, sizes)
+    chex.assert_equal_shape_prefix([q.loc, labels], 1)
     terms = _log_ratios(key, q, labels, sizes, num_samples=num_samples, block=block)
     information = jnp.mean(terms, axis=0)  # [D, F]
     entropy = discrete.entropy(labels, sizes=sizes)
@@ -173,7 +180,7 @@ def exact(
     pairs = jnp.take_along_axis(padded, rows[None], axis=1)  # [S, 2, F]
     leads = jnp.where(gap.used, 1 / jnp.where(gap.used, entropy, 1), 0)
     lead = (pairs[:, 0] - pairs[:, 1]) @ leads / jnp.maximum(jnp.sum(gap.used), 1)
-    root = jnp.sqrt(num_samples)
+    root = num_samples**0.5
     return Exact(
         jnp.where(jnp.isnan(information).any(), jnp.nan, gap.score),
         jnp.std(lead, ddof=1) / root,
@@ -197,7 +204,7 @@ def _log_ratios(
 ) -> jax.Array:
     """log q(z_d|v_f) − log q(z_d) at samples of q(z) and their factors, `[S, D, F]`."""
     index_key, noise_key = jax.random.split(key)
-    rows = jax.random.randint(index_key, (num_samples,), 0, len(labels))
+    rows = jax.random.randint(index_key, (num_samples,), 0, len(labels), jnp.int32)
     noise = jax.random.normal(noise_key, (num_samples, *q.loc.shape[1:]), q.loc.dtype)
     samples = q.loc[rows] + q.scale[rows] * noise  # [S, D]
     groups = jnp.pad(labels, ((0, 0), (0, 1)))  # the last group is all points
@@ -224,7 +231,8 @@ def _log_ratios(
 
     logs = jax.lax.map(term, (samples, groups[rows]), batch_size=block)
     number = [jnp.bincount(label, length=max(sizes))[label[rows]] for label in labels.T]
-    return logs - jnp.log(jnp.stack(number, axis=1) / len(labels))[:, None, :]
+    share = jnp.stack(number, axis=1).astype(jnp.float32) / len(labels)
+    return logs - jnp.log(share)[:, None, :]
 
 
 def _tiled(rows: jax.Array, fill: float) -> jax.Array:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import classifiers, discrete
+from decomp.metrics import classifiers, discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -45,7 +45,7 @@ class Explicitness(NamedTuple):
 
 
 def score(
-    codes: jax.Array,
+    codes: Any,
     factors: Any,
     *,
     sizes: tuple[int, ...] | None = None,
@@ -72,23 +72,26 @@ def score(
         counted: Dimensions in the mean `[D]` bool; all by default, as published.
 
     Returns:
-        Score; NaN if a code is not finite. A constant dimension counts as 0, as in
-        Locatello et al.'s code; so does every one if fewer than two factors vary.
+        Score; NaN if a code is not finite or every factor is constant. A constant
+        dimension counts as 0, as in Locatello et al.'s code; so does every one if a
+        single factor varies, where δ is 0/0.
     """
-    chex.assert_rank(codes, 2)
+    z = inputs.codes(codes)
     chosen, variant = published.resolve(PRESETS, preset, bins=bins)
     labels, sizes = discrete.resolve(factors, sizes)
+    chex.assert_equal_shape_prefix([z.unit, labels], 1)
     information = discrete.mutual_information(
-        discrete.equal_width(codes, bins=chosen["bins"]),
+        discrete.equal_width(z, bins=chosen["bins"]),
         labels,
         bins=chosen["bins"],
         sizes=sizes,
     )
     if counted is None:
-        counted = jnp.ones(codes.shape[1], bool)
+        counted = jnp.ones(z.unit.shape[1], bool)
     varying = jnp.sum(discrete.entropy(labels, sizes=sizes) > 0)
     out = from_information(information, varying, counted)
-    score = jnp.where(discrete.broken(codes), jnp.nan, out.score)
+    known = (varying > 0) & ~units.broken(z)
+    score = jnp.where(known, out.score, jnp.nan)
     return out._replace(score=score, variant=variant)
 
 
@@ -105,6 +108,8 @@ def from_information(
     Returns:
         Score; 0.0 if no dimension is counted.
     """
+    information, counted = inputs.real(information), inputs.real(counted) != 0
+    num_factors = inputs.real(num_factors)
     chex.assert_equal_shape([information[:, 0], counted])
     largest = jnp.max(information, axis=1, keepdims=True)
     squares = discrete.safe_divide(information, largest) ** 2  # of the template's
@@ -117,9 +122,9 @@ def from_information(
 
 
 def explicitness(
-    codes: jax.Array,
+    codes: Any,
     factors: Any,
-    eval_codes: jax.Array,
+    eval_codes: Any,
     eval_factors: Any,
     *,
     sizes: tuple[int, ...] | None = None,
@@ -146,23 +151,18 @@ def explicitness(
 
     Returns:
         Explicitness; 0.5 if all codes are constant, NaN if one is not finite. A value
-        without an example, or with nothing else, among either points is left out.
+        without an example, or with nothing else, among either points is left out, and
+        the score is NaN if that leaves none.
     """
     chosen, variant = published.resolve(
         PRESETS, preset, inverse_penalty=inverse_penalty
     )
-    chex.assert_rank([codes, eval_codes], 2)
-    if sizes is None:
-        both = np.concatenate([np.asarray(factors), np.asarray(eval_factors)])
-        labels, sizes = discrete.resolve(both, None)
-        factors, eval_factors = labels[: len(codes)], labels[len(codes) :]
-    codes, eval_codes = jnp.asarray(codes), jnp.asarray(eval_codes)
-    broken = discrete.broken(codes) | discrete.broken(eval_codes)
-    train = jnp.where(broken, 0, codes)
-    held = _standardised(train, jnp.where(broken, 0, eval_codes))
+    train, held, broken = _parts(codes, eval_codes)
+    held = _standardised(train, held)
     train = _standardised(train, train)
-    known = classifiers.indicators(jnp.asarray(factors), sizes)
-    held_known = classifiers.indicators(jnp.asarray(eval_factors), sizes)
+    factors, eval_factors, sizes = _classes(factors, eval_factors, sizes)
+    known = classifiers.indicators(factors, sizes)
+    held_known = classifiers.indicators(eval_factors, sizes)
     model = classifiers.logistic(
         train, known, inverse_penalty=chosen["inverse_penalty"]
     )
@@ -172,14 +172,39 @@ def explicitness(
     per_factor, used = _means(areas, counted, sizes)
     train_factor, _ = _means(fitted, counted, sizes)
     nan = jnp.where(broken, jnp.nan, 0)
-    value, train_value = (
-        nan + jnp.where(jnp.any(used), discrete.safe_divide(total, jnp.sum(used)), 0.5)
-        for total in (jnp.sum(per_factor * used), jnp.sum(train_factor * used))
-    )
+    value = nan + inputs.mean_over(per_factor, used)
+    train_value = nan + inputs.mean_over(train_factor, used)
     converged = jnp.all(model.converged | ~counted)
     return Explicitness(
         value, 2 * value - 1, train_value, nan + per_factor, used, converged, variant
     )
+
+
+def _parts(codes: Any, others: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Codes fitted and scored in the same units, and whether one is not finite."""
+    if isinstance(codes, units.Codes) and isinstance(others, units.Codes):
+        pair = codes.unit, others.unit  # rows of one table
+    else:
+        count = len(codes)
+        unit = inputs.codes(inputs.stacked(codes, others, "codes")).unit
+        pair = unit[:count], unit[count:]
+    broken = ~(jnp.isfinite(pair[0]).all() & jnp.isfinite(pair[1]).all())
+    train, held = (jnp.where(broken, 0, unit) for unit in pair)
+    return train, held, broken
+
+
+def _classes(
+    factors: Any, others: Any, sizes: tuple[int, ...] | None
+) -> tuple[jax.Array, jax.Array, tuple[int, ...]]:
+    """Classes fitted and scored, and how many there are in both together."""
+    if sizes is None:
+        count = len(factors)
+        labels, sizes = discrete.resolve(
+            inputs.stacked(factors, others, "factors"), None
+        )
+        return labels[:count], labels[count:], sizes
+    labels, _ = discrete.resolve(factors, sizes)
+    return labels, discrete.resolve(others, sizes)[0], sizes
 
 
 def _standardised(train: jax.Array, x: jax.Array) -> jax.Array:

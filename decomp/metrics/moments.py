@@ -5,9 +5,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from decomp.metrics import inputs
+
 
 def products(x: jax.Array) -> jax.Array:
     """x_a x_b of each point for a ≤ b, from `[N, K]` to `[N, K (K + 1)/2]`."""
+    x = inputs.real(x)
     chex.assert_rank(x, 2)
     a, b = np.triu_indices(x.shape[1])
     return x[:, a] * x[:, b]
@@ -23,6 +26,7 @@ def weighted(weights: jax.Array, products: jax.Array) -> jax.Array:
     Returns:
         `[P, K, K]`.
     """
+    weights, products = inputs.real(weights), inputs.real(products)
     chex.assert_equal_shape_suffix([weights, products.T], 1)
     sums = jnp.matmul(weights, products, precision="highest")
     size = int((2 * products.shape[1]) ** 0.5)
@@ -36,13 +40,15 @@ def inverse(matrices: jax.Array) -> jax.Array:
 
     By sweeps over the diagonal: LAPACK would share such small ones among threads.
     """
+    matrices = inputs.real(matrices)
     diagonal = jnp.diagonal(matrices, axis1=1, axis2=2)
     used = diagonal > 0
     scale = jnp.where(used, 1 / jnp.sqrt(jnp.where(used, diagonal, 1)), 0)
     scale = scale[:, :, None] * scale[:, None, :]
     size = diagonal.shape[1]
     # 1e-5 bounds the inverse in float32, whatever the rounding of the sums.
-    ridge = jnp.where(used, 1e-5, 1)[:, :, None] * jnp.eye(size)[None]
+    least = jnp.where(used, 1e-5, 1).astype(jnp.float32)
+    ridge = least[:, :, None] * jnp.eye(size, dtype=jnp.float32)[None]
     start = matrices * scale + ridge
 
     def sweep(j: jax.Array, a: jax.Array) -> jax.Array:

@@ -19,7 +19,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import moments, newton
+from decomp.metrics import inputs, moments, newton, tables
 
 _PRODUCTS = 60  # Hessian products of a step at most
 _SMOOTH = 4  # components of the means of the classes
@@ -60,7 +60,6 @@ class _State(NamedTuple):
     steps: jax.Array
 
 
-@functools.partial(jax.jit, static_argnames="size")
 def fit(
     x: jax.Array,
     label: jax.Array,
@@ -89,7 +88,24 @@ def fit(
     Returns:
         Fit. Memory is `N · (V + D²)`.
     """
+    x, weight = inputs.real(x), inputs.real(weight)
+    label = jnp.asarray(tables.array(label, "labels")).astype(jnp.int32)
     chex.assert_equal_shape_prefix([x, label, weight], 1)
+    numbers = inputs.real(penalty), jnp.float32(tolerance)
+    return _fit(x, label, weight, *numbers, steps, size=size)
+
+
+@functools.partial(jax.jit, static_argnames="size")
+def _fit(
+    x: jax.Array,
+    label: jax.Array,
+    weight: jax.Array,
+    penalty: jax.Array,
+    tolerance: jax.Array,
+    steps: int,
+    *,
+    size: int,
+) -> Fit:
     data = _data(x, label, weight, size=size, penalty=penalty)
     mean, start = _discriminant(x, data)
     data = data._replace(smooth=_components(mean))
@@ -113,6 +129,7 @@ def fit(
 
 def scores(model: Fit, x: jax.Array) -> jax.Array:
     """The scores of data points, −inf for a class without an example `[V, N]`."""
+    x = inputs.real(x)
     product = jnp.matmul(model.weights[:, :-1], x.T, precision="highest")
     return product + model.weights[:, -1:]
 
@@ -123,7 +140,7 @@ def _data(
     weight: jax.Array,
     *,
     size: int,
-    penalty: float | jax.Array,
+    penalty: jax.Array,
 ) -> _Data:
     design = jnp.concatenate([x, jnp.ones_like(x[:, :1])], axis=1)
     products = moments.products(design)
@@ -161,7 +178,7 @@ def _at(data: _Data, weights: jax.Array) -> _Point:
     return _Point(weights, value, gradient, share, loss)
 
 
-def _advance(data: _Data, state: _State, tolerance: float) -> _State:
+def _advance(data: _Data, state: _State, tolerance: jax.Array) -> _State:
     """One step, if it is sound, and the damping of the next."""
     point, damping = state.point, state.damping
     direction = _direction(data, point, damping)

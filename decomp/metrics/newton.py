@@ -12,6 +12,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from decomp.metrics import inputs
+
 
 class Local(NamedTuple):
     """P convex functions of K weights near a point."""
@@ -45,6 +47,7 @@ def minimise(
     *,
     tolerance: float | jax.Array,
     steps: int,
+    rounding: float = 0.0,
 ) -> Minimum:
     """Damped Newton steps until each promises to gain less than the tolerance.
 
@@ -59,23 +62,30 @@ def minimise(
         start: First weights `[P, K]`.
         tolerance: Gain, in the unit of the values.
         steps: At most this many.
+        rounding: Gradients up to this are rounding alone, and nowhere to step along.
 
     Returns:
         Minimum; no step raises a value by more than the tolerance and rounding.
     """
+    start = inputs.real(start)
+    tolerance = inputs.real(tolerance)
     chex.assert_rank(start, 2)
     epsilon = jnp.finfo(start.dtype).eps
     least = 16 * epsilon  # keeps flat directions solvable
+
+    def at(weights: jax.Array) -> Local:
+        return Local(*map(inputs.real, function(weights)))
 
     def advance(state: _State) -> _State:
         local = state.local
         step = _step(local, state.scale, state.damping)
         gain = -0.5 * jnp.sum(local.gradient * step, axis=1)
         moved = state.weights + step
-        trial = function(moved)
+        trial = at(moved)
         slack = 8 * epsilon * jnp.abs(local.value) + tolerance  # values are rounded
         better = trial.value <= local.value + slack  # False for NaN
-        keep = better & ~state.done
+        flat = jnp.max(jnp.abs(local.gradient), axis=1) <= rounding
+        keep = better & ~state.done & ~flat
         damping = jnp.where(better, state.damping / 10, 100 * state.damping)
         told = (state.damping <= 100 * least) & jnp.isfinite(trial.value)
         return _State(
@@ -83,14 +93,14 @@ def minimise(
             jax.tree.map(lambda new, old: _where(keep, new, old), trial, local),
             jnp.where(keep[:, None], _larger(state.scale, trial), state.scale),
             jnp.clip(damping, least, 1 / least),
-            state.done | (told & (gain <= tolerance)),
+            state.done | flat | (told & (gain <= tolerance)),
             state.steps + 1,
         )
 
     def going(state: _State) -> jax.Array:
         return ~jnp.all(state.done) & (state.steps < steps)
 
-    size, local = len(start), function(start)
+    size, local = len(start), at(start)
     first = _State(
         start,
         local,
@@ -137,6 +147,7 @@ def conjugate_gradients(
     def going(state: tuple[jax.Array, ...]) -> jax.Array:
         return (state[3] > tolerance**2 * size) & (state[4] < products)
 
+    target = inputs.real(target)
     solved = solve(target)
     size = jnp.sum(target * solved)
     zero = jnp.zeros_like(target)

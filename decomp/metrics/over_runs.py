@@ -32,28 +32,43 @@ def measure(
     names: Sequence[Name],
     *,
     block: int,
-) -> dict[Name, np.ndarray]:
-    """The values of some entries.
+) -> tuple[dict[Name, np.ndarray], dict[Name, str]]:
+    """The values of some entries; one that fails costs no other.
 
     Args:
         key: Every entry folds its name into it, so none depends on the others.
-        codes: Codes of each run, or what else the entries take; leaves `[R, N, D]`.
+        codes: `units.Codes` of each run, or what else the entries take; leaves
+            `[R, N, D]` or `[R, D]`.
         classes: `[N, F]`.
         sizes: Number of classes of each factor.
         names: Of the entries.
         block: Runs on a device at once.
 
     Returns:
-        Values `[R]` by name.
+        Values `[R]` by name, NaN for an entry that failed, and why those failed.
     """
     values: dict[Name, np.ndarray] = {}
-    for metric in dict.fromkeys(metric for metric, _ in names):
-        variants = tuple(name for name in names if name[0] == metric)
-        if metric in HOST:
-            values |= _on_host(key, codes, classes, sizes, variants)
-        else:  # the variants of a metric share most of what is computed
-            values |= _on_devices(key, codes, classes, sizes, variants, block)
-    return values
+    problems: dict[Name, str] = {}
+    for group in _groups(names):
+        try:
+            if group[0][0] in HOST:
+                values |= _on_host(key, codes, classes, sizes, group)
+            else:
+                values |= _on_devices(key, codes, classes, sizes, group, block)
+        except Exception as error:  # of whatever kind: the row says what it was
+            runs = len(jax.tree.leaves(codes)[0])
+            reason = " ".join(str(error).split()) or type(error).__name__
+            values |= {name: np.full(runs, np.nan) for name in group}
+            problems |= dict.fromkeys(group, reason)
+    return values, problems
+
+
+def _groups(names: Sequence[Name]) -> list[tuple[Name, ...]]:
+    """Entries computed together: the variants of a metric share most of the work."""
+    found: dict[Any, list[Name]] = {}
+    for name in names:
+        found.setdefault(name if name[0] in HOST else name[0], []).append(name)
+    return [tuple(group) for group in found.values()]
 
 
 def _on_devices(
@@ -123,21 +138,23 @@ def _compiled(
 
 def _on_host(
     key: jax.Array,
-    codes: np.ndarray,
+    codes: Any,
     classes: jax.Array,
     sizes: tuple[int, ...],
     names: tuple[Name, ...],
 ) -> dict[Name, np.ndarray]:
     """Values `[R]` of entries that scikit-learn fits, a run on each core."""
+    count = len(jax.tree.leaves(codes)[0])
 
     def measure(name: Name, run: int) -> float:
         part = _stream(key, name)
-        return float(ENTRIES[name].measure(part, codes[run], classes, sizes))
+        own = jax.tree.map(lambda leaf: leaf[run], codes)
+        return float(ENTRIES[name].measure(part, own, classes, sizes))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return {
             name: np.array(
-                list(pool.map(functools.partial(measure, name), range(len(codes))))
+                list(pool.map(functools.partial(measure, name), range(count)))
             )
             for name in names
         }

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import numerics
-from decomp.metrics import classifiers, discrete, fitted
+from decomp.metrics import classifiers, discrete, fitted, inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -36,16 +36,16 @@ PRESETS: dict[str, dict[str, Any]] = {
 class SAP(NamedTuple):
     """The score and its parts."""
 
-    score: jax.Array  # [], NaN if a code is NaN
-    per_factor: jax.Array  # [F], the gaps
-    matrix: jax.Array  # [D, F], S_df
+    score: jax.Array  # [], NaN if a code is not finite or every factor is constant
+    per_factor: jax.Array  # [F], the gaps; 0 of a constant factor
+    matrix: jax.Array  # [D, F], S_df; 0 of a constant factor
     active: jax.Array  # [D] bool, not exactly constant
     variant: Preset
 
 
 def score(
     key: jax.Array,
-    codes: jax.Array,
+    codes: Any,
     factors: Any,
     *,
     sizes: tuple[int, ...] | None = None,
@@ -64,7 +64,7 @@ def score(
         key: Consumed; draws the two disjoint sets of data points.
         codes: One code a data point `[N, D]`.
         factors: Classes `[N, F]` from `discrete.classes`; or any discrete factors,
-            outside jit, if `sizes` is not given. One of one value has S_df = 0.
+            outside jit, if `sizes` is not given.
         sizes: Number of classes of each factor.
         preset: `locatello` or `r_squared`.
         penalty: C of the machine.
@@ -79,56 +79,66 @@ def score(
     settings, variant = resolve(PRESETS, preset, **given)
     if preset == "r_squared":
         return r_squared(codes, factors)._replace(variant=variant)
-    chex.assert_rank(codes, 2)
+    z = inputs.codes(codes)
     labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([codes, labels], 1)
-    broken = discrete.broken(codes)
-    x = jnp.where(broken, 0, codes)
+    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    broken = units.broken(z)
+    x = jnp.where(broken, 0, z.unit)
     train, test = fitted.split(
         key, len(x), num_train=settings["num_train"], num_test=settings["num_test"]
     )
     matrix = _machines(
-        x[train], labels[train], x[test], labels[test], settings["penalty"], sizes
+        z._replace(unit=x[train]),
+        labels[train],
+        x[test],
+        labels[test],
+        settings["penalty"],
+        sizes,
     )
-    return _result(jnp.where(broken, jnp.nan, matrix), codes, variant)
+    matrix = jnp.where(broken, jnp.nan, matrix)
+    return _result(matrix, z, inputs.varying(labels), variant)
 
 
-def r_squared(codes: jax.Array, factors: jax.Array) -> SAP:
+def r_squared(codes: Any, factors: Any) -> SAP:
     """The score with R² for every factor, all data points; jit-able and vmap-able.
 
     Args:
         codes: One code a data point `[N, D]`; a constant one has R² = 0.
-        factors: Numbers `[N, F]`, taken to be ordered; a constant one has R² = 0.
+        factors: Numbers `[N, F]`, as they are, however many distinct ones.
 
     Returns:
         SAP.
+
+    Raises:
+        ValueError: For labels that are no numbers, and so have no order.
     """
-    chex.assert_rank([codes, factors], 2)
-    chex.assert_equal_shape_prefix([codes, factors], 1)
-    x, y = (
-        numerics.standardise(codes),
-        numerics.standardise(jnp.asarray(factors, codes.dtype)),
-    )
-    return _result((x.T @ y / len(x)) ** 2, codes, Preset("r_squared"))
+    z, numbers = inputs.codes(codes), inputs.regressed(factors)
+    chex.assert_equal_shape_prefix([z.unit, numbers], 1)
+    x, y = numerics.standardise(z.unit), numerics.standardise(numbers)
+    product = jnp.matmul(x.T, y, precision="highest") / len(x)
+    share = jnp.minimum(product**2, 1)  # by rounding it may be more
+    return _result(share, z, jnp.ptp(numbers, axis=0) > 0, Preset("r_squared"))
 
 
 def gaps(matrix: jax.Array) -> jax.Array:
     """The largest entry of each column less the second `[F]`; 0 takes a missing one."""
+    matrix = inputs.real(matrix)
     padded = jnp.concatenate([matrix, jnp.zeros_like(matrix[:1])])
     top = jax.lax.top_k(padded.T, 2)[0]
     return top[:, 0] - top[:, 1]
 
 
-def _result(matrix: jax.Array, codes: jax.Array, variant: Preset) -> SAP:
+def _result(matrix: jax.Array, z: units.Codes, used: jax.Array, variant: Preset) -> SAP:
+    matrix = jnp.where(used[None, :], matrix, 0)
     per_factor = gaps(matrix)
-    active = jnp.ptp(codes, axis=0) != 0
-    value = jnp.where(discrete.broken(codes), jnp.nan, jnp.mean(per_factor))
-    return SAP(value, per_factor, matrix, active, variant)
+    mean = inputs.mean_over(per_factor, used)
+    value = jnp.where(units.broken(z), jnp.nan, mean)
+    return SAP(value, per_factor, matrix, units.active(z), variant)
 
 
 @functools.partial(jax.jit, static_argnums=5)
 def _machines(
-    x: jax.Array,
+    z: units.Codes,
     y: jax.Array,
     x_test: jax.Array,
     y_test: jax.Array,
@@ -138,16 +148,18 @@ def _machines(
     """Accuracies of the machines on other points, by dimension and factor `[D, F]`."""
     known = classifiers.indicators(y, sizes)  # [P, N], P = ΣV
     seen = jnp.any(known, axis=1)[:, None]
-    costs = penalty * _weights(known, sizes).astype(x.dtype)
+    costs = penalty * _weights(known, sizes)
 
-    def accuracies(columns: tuple[jax.Array, jax.Array]) -> jax.Array:
-        code, test = columns
-        found = classifiers.scores(
-            classifiers.machines(code, known, costs), test[:, None]
+    def accuracies(columns: tuple[jax.Array, ...]) -> jax.Array:
+        code, test, origin, exponent = columns
+        model = classifiers.machines(
+            code, known, costs, origin=origin, exponent=exponent
         )
+        found = classifiers.scores(model, test[:, None])
         return _accuracies(jnp.where(seen, found, -jnp.inf), y_test, sizes)
 
-    matrix = jax.lax.map(accuracies, (x.T, x_test.T))
+    columns = z.unit.T, x_test.T, z.origin, z.exponent
+    matrix = jax.lax.map(accuracies, columns)
     return jnp.where(jnp.ptp(y, axis=0)[None, :] > 0, matrix, 0)
 
 
@@ -161,7 +173,8 @@ def _weights(known: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
     rows = []
     for part in jnp.split(number, np.cumsum(sizes)[:-1]):
         present = jnp.sum(part > 0)
-        inside = known.shape[1] / (present * jnp.maximum(part, 1))
+        each = (present * jnp.maximum(part, 1)).astype(jnp.float32)
+        inside = known.shape[1] / each
         inside = jnp.where(part > 0, inside, 0)
         outside = jnp.where(present == 2, jnp.sum(inside) - inside, 1)
         rows.append(jnp.stack([outside, inside], axis=1))
@@ -171,7 +184,11 @@ def _weights(known: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
 def _accuracies(
     found: jax.Array, labels: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
-    """Share of points whose class has the largest score, of each factor `[F]`."""
+    """Share of points whose class has the largest score, of each factor `[F]`.
+
+    The first class wins a tie, as in scikit-learn: for a dimension that tells nothing
+    of two classes their order decides which is predicted.
+    """
     parts = jnp.split(found, np.cumsum(sizes)[:-1])
     hits = [jnp.argmax(part, 0) == y for part, y in zip(parts, labels.T, strict=True)]
     return jnp.mean(jnp.stack(hits).astype(found.dtype), axis=1)

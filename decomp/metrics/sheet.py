@@ -6,14 +6,19 @@ scikit-learn, so the sheet runs on the host; `FAST` leaves out its trees, which 
 minutes a run. The rest is compiled, and `many` measures many runs by it at once.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import discrete, over_runs
+from decomp.distributions.gaussian import Gaussian
+from decomp.metrics import inputs, over_runs, reasons
 from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.inputs import Factors
+from decomp.metrics.units import Codes
 
 
 class Line(NamedTuple):
@@ -21,9 +26,18 @@ class Line(NamedTuple):
 
     metric: str
     variant: str
-    value: float  # NaN where a code is not finite
+    value: float  # NaN where there is none, with the reason in the note
     definition: str
     source: str
+    note: str = ""  # why there is no value, or which convention it rests on
+
+
+class Sheet(list[Line]):
+    """The lines of a sheet; `notes` say what was decided of its factors and codes."""
+
+    def __init__(self, lines: Iterable[Line] = (), notes: Sequence[str] = ()):
+        super().__init__(lines)
+        self.notes = tuple(notes)
 
 
 METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
@@ -41,9 +55,16 @@ def sheet(
     *,
     scales: Any = None,
     metrics: Sequence[str] = METRICS,
-    bins: int = 20,
-) -> list[Line]:
+    bins: int = inputs.BINS,
+    continuous: Sequence[Any] | None = None,
+    discrete: Sequence[Any] | None = None,
+    names: Sequence[str] | None = None,
+) -> Sheet:
     """Computes the chosen metrics, every published variant of each.
+
+    What is constant, continuous or missing is decided as `inputs` says, and told in the
+    notes of the sheet. A metric that cannot be computed has a line with NaN and the
+    reason; the others stand.
 
     Args:
         key: Consumed.
@@ -53,6 +74,9 @@ def sheet(
             the exact MIG is a line too.
         metrics: Names from `METRICS`, or `FAST`; "metric, variant" names one variant.
         bins: Equal-width bins of a factor that is continuous.
+        continuous: Factors that are continuous whatever their values, by index or name.
+        discrete: Factors that are classes whatever their values.
+        names: Of the factors; by default those of the table, if it has any.
 
     Returns:
         A line per metric and variant.
@@ -60,11 +84,17 @@ def sheet(
     Raises:
         ValueError: For an unknown metric, or arrays that cannot be scored.
     """
-    codes = np.asarray(codes)
-    if codes.dtype.kind in "biuf" and not np.isfinite(codes).all():
-        raise ValueError("expected finite codes [N, D]; some are NaN or infinite.")
-    scales = None if scales is None else np.asarray(scales)[None]
-    return many(key, codes[None], factors, scales=scales, metrics=metrics, bins=bins)[0]
+    table = inputs.of_rank(codes, "codes", 2)
+    bad = (~np.isfinite(table.astype(np.float64))).any(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"expected finite codes [N, D]; {bad.sum()} of {len(table)} rows hold NaN "
+            "or infinity."
+        )
+    scales = None if scales is None else inputs.of_rank(scales, "scales", 2)[None]
+    options = {"continuous": continuous, "discrete": discrete, "names": names}
+    kept = {"scales": scales, "metrics": metrics, "bins": bins}
+    return many(key, table[None], factors, **kept, **options)[0]
 
 
 def many(
@@ -74,9 +104,12 @@ def many(
     *,
     scales: Any = None,
     metrics: Sequence[str] = METRICS,
-    bins: int = 20,
+    bins: int = inputs.BINS,
+    continuous: Sequence[Any] | None = None,
+    discrete: Sequence[Any] | None = None,
+    names: Sequence[str] | None = None,
     block: int = 64,
-) -> list[list[Line]]:
+) -> list[Sheet]:
     """The sheets of many runs on the same data points, measured with the same draws.
 
     Runs are shared out among the devices; on CPU cores set `jax_num_cpu_devices` to
@@ -90,6 +123,9 @@ def many(
         scales: As in `sheet`, `[R, N, D]`.
         metrics: As in `sheet`.
         bins: As in `sheet`.
+        continuous: As in `sheet`.
+        discrete: As in `sheet`.
+        names: As in `sheet`.
         block: Runs on a device at once; memory is about `4 · block · N · D` floats.
 
     Returns:
@@ -99,25 +135,21 @@ def many(
         ValueError: For an unknown metric, or arrays that cannot be scored.
     """
     chosen = _chosen(metrics, exact=scales is not None)
-    codes, factors = _checked(codes, factors)
-    if scales is not None and np.shape(scales) != codes.shape:
-        raise ValueError(
-            f"expected scales of the shape of the codes, {codes.shape[1:]} a run; "
-            f"got {np.shape(scales)[1:]}."
+    told = {"continuous": continuous, "discrete": discrete, "names": names}
+    found = inputs.factors(factors, bins=bins, incomplete=True, **told)
+    table = _rows(codes, found)
+    z = inputs.codes(table, rank=3)
+    values, problems = _values(key, z, found, chosen, block)
+    if _EXACT in chosen and not problems.get(_EXACT):
+        q = _posteriors(table, scales, found)
+        labels = jnp.asarray(found.classes)
+        more, why = over_runs.measure(
+            key, q, labels, found.sizes, [_EXACT], block=block
         )
-    classes, sizes = discrete.classes(factors, bins=bins)
-    if max(sizes) < 2:
-        raise ValueError("expected a factor with two values or more; every one has 1.")
-    plain = [name for name in chosen if name != _EXACT]
-    values = over_runs.measure(key, codes, classes, sizes, plain, block=block)
-    if _EXACT in chosen:
-        posteriors = codes, np.asarray(scales, codes.dtype)
-        values |= over_runs.measure(
-            key, posteriors, classes, sizes, [_EXACT], block=block
-        )
+        values, problems = values | more, problems | why
+    runs = [jax.tree.map(lambda leaf, r=r: leaf[r], z) for r in range(len(table))]
     return [
-        [Line(*name, float(values[name][run]), *ENTRIES[name][1:]) for name in chosen]
-        for run in range(len(codes))
+        _lines(chosen, r, own, found, values, problems) for r, own in enumerate(runs)
     ]
 
 
@@ -125,41 +157,128 @@ def spread(lines: Sequence[Line]) -> dict[str, float]:
     """Largest minus smallest value of the variants of each metric that has several."""
     values: dict[str, list[float]] = {}
     for line in lines:
-        values.setdefault(line.metric, []).append(line.value)
+        if not np.isnan(line.value):
+            values.setdefault(line.metric, []).append(line.value)
     return {name: max(v) - min(v) for name, v in values.items() if len(v) > 1}
+
+
+def parse(text: str) -> tuple[str, ...]:
+    """The names of metrics in a line, with commas or semicolons between.
+
+    "mig, 50 bins, sap" is a variant of one metric and all variants of another; "dci"
+    stands for the one metric that begins so.
+
+    Raises:
+        ValueError: For an unknown metric.
+    """
+    names = []
+    for part in text.split(";"):
+        words = [word.strip() for word in part.split(",") if word.strip()]
+        while words:
+            pair = _entries(", ".join(words[:2])) if len(words) > 1 else []
+            name = ", ".join(words[: 2 if pair else 1])
+            if not _entries(name):
+                raise _unknown(name)
+            names.append(name)
+            words = words[2 if pair else 1 :]
+    return tuple(names)
 
 
 def _chosen(metrics: Sequence[str], *, exact: bool) -> list[tuple[str, str]]:
     """Entries by their names, in the order of the table."""
-    known = {*METRICS, *(", ".join(name) for name in ENTRIES)}
+    wanted = []
     for name in metrics:
-        if name not in known:
-            raise ValueError(f"unknown metric '{name}'; choices: {', '.join(METRICS)}.")
-    wanted = set(metrics)
+        found = _entries(name)
+        if not found:
+            raise _unknown(name)
+        if found == [_EXACT] and not exact:
+            raise ValueError("'mig, exact' expects scales, those of the posteriors.")
+        wanted += found
+    return [name for name in ENTRIES if name in wanted and (exact or name != _EXACT)]
+
+
+def _entries(name: str) -> list[tuple[str, str]]:
+    """The entries that "metric" or "metric, variant" stands for."""
+    metric, comma, variant = (part.strip() for part in name.partition(","))
+    word = _plain(metric)
+    exact = [found for found in METRICS if _plain(found) == word]
+    begun = [found for found in METRICS if _plain(found).startswith(f"{word} ")]
+    known = exact or (begun if len(begun) == 1 else [])
     return [
-        name
-        for name in ENTRIES
-        if wanted & {name[0], ", ".join(name)} and (exact or name != _EXACT)
+        entry
+        for entry in ENTRIES
+        if entry[0] in known and (not comma or _plain(entry[1]) == _plain(variant))
     ]
 
 
-def _checked(codes: Any, factors: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Codes as float32 and factors, if they can be scored together."""
-    codes, factors = np.asarray(codes), np.asarray(factors)
-    for name, table, rank in (
-        ("codes [N, D]", codes, 3),
-        ("factors [N, F]", factors, 2),
-    ):
-        if table.ndim != rank or 0 in table.shape:
-            raise ValueError(f"expected {name}; got shape {table.shape[rank - 2 :]}.")
-        if table.dtype.kind not in "biuf":
-            raise ValueError(f"expected numbers in {name}; got {table.dtype}.")
-    if not np.isfinite(factors).all():
-        raise ValueError("expected finite factors [N, F]; some are NaN or infinite.")
-    num_points = codes.shape[1]
-    if num_points != len(factors) or num_points < 2:
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_]+", " ", name.strip().lower())
+
+
+def _unknown(name: str) -> ValueError:
+    return ValueError(f"unknown metric '{name}'; choices: {', '.join(METRICS)}.")
+
+
+def _rows(codes: Any, found: Factors) -> np.ndarray:
+    """The codes of the rows whose factors are complete `[R, N, D]`."""
+    table = inputs.of_rank(codes, "codes", 3)
+    if table.shape[1] != found.total or found.total < 2:
         raise ValueError(
             "expected as many codes as factors, 2 or more; got "
-            f"{num_points} codes and {len(factors)} rows of factors."
+            f"{table.shape[1]} codes and {found.total} rows of factors."
         )
-    return np.asarray(codes, np.float32), factors
+    if len(found.rows) < 2:
+        raise ValueError("expected 2 rows or more without a missing factor; got 1.")
+    return table if len(found.rows) == found.total else table[:, found.rows]
+
+
+def _posteriors(table: np.ndarray, scales: Any, found: Factors) -> Gaussian:
+    """Gaussians of each run, leaves `[R, N, D]`, in units of their own."""
+    scales = inputs.of_rank(scales, "scales", 3)
+    if scales.shape != (len(table), found.total, table.shape[2]):
+        raise ValueError(
+            "expected scales of the shape of the codes, "
+            f"{(found.total, table.shape[2])} a run; got {scales.shape[1:]}."
+        )
+    if (scales <= 0).any():
+        raise ValueError("expected scales [N, D] above 0; some are not.")
+    pairs = zip(table, scales[:, found.rows], strict=True)
+    each = [inputs.posteriors(Gaussian(*pair)) for pair in pairs]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+
+
+def _values(
+    key: jax.Array,
+    z: Codes,
+    found: Factors,
+    chosen: Sequence[tuple[str, str]],
+    block: int,
+) -> tuple[dict[tuple[str, str], np.ndarray], dict[tuple[str, str], str]]:
+    """Values of each run and entry but the exact MIG, and why there are none."""
+    refused = {name: reasons.refusal(name, found) for name in chosen}
+    plain = [name for name in chosen if not refused[name] and name != _EXACT]
+    labels = jnp.asarray(found.classes)
+    values, problems = over_runs.measure(
+        key, z, labels, found.sizes, plain, block=block
+    )
+    nan = np.full(len(z.unit), np.nan)
+    problems |= {name: reason for name, reason in refused.items() if reason}
+    return {name: nan for name in problems} | values, problems
+
+
+def _lines(
+    chosen: Sequence[tuple[str, str]],
+    run: int,
+    z: Codes,
+    found: Factors,
+    values: dict[tuple[str, str], np.ndarray],
+    problems: dict[tuple[str, str], str],
+) -> Sheet:
+    """The sheet of a run, of which `z` are the codes."""
+
+    def line(name: tuple[str, str]) -> Line:
+        value = float(values[name][run])
+        note = problems.get(name) or reasons.remark(name, value, z, found)
+        return Line(*name, value, *ENTRIES[name][1:], note)
+
+    return Sheet(map(line, chosen), reasons.notes(z, found))

@@ -1,13 +1,17 @@
 """The variance of codes over many subsets of the data points, for many runs at once."""
 
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
 
+from decomp.metrics import inputs
+
 RUNS = 8  # side by side in a row: a gather then fetches whole cache lines
 
 
-def variances(codes: jax.Array, rows: jax.Array, *, block: int = 16) -> jax.Array:
+def variances(codes: Any, rows: jax.Array, *, block: int = 16) -> jax.Array:
     """Var[z_d | the points of a subset] of every subset, with ddof 1.
 
     One pass over each subset, of the codes less those of its first point p:
@@ -24,11 +28,12 @@ def variances(codes: jax.Array, rows: jax.Array, *, block: int = 16) -> jax.Arra
     Returns:
         `[M, D]`.
     """
+    codes, rows = inputs.real(codes), jnp.asarray(rows)
     chex.assert_rank([codes, rows], 2)
     size = rows.shape[1]
 
     @jax.custom_batching.custom_vmap
-    def gathered(codes: jax.Array, rows: jax.Array) -> jax.Array:
+    def gathered(codes: Any, rows: jax.Array) -> jax.Array:
         def one(subset: jax.Array) -> jax.Array:
             points = codes[subset] - codes[subset[:1]]  # [L, D]
             total = jnp.sum(points, axis=0)
@@ -39,7 +44,7 @@ def variances(codes: jax.Array, rows: jax.Array, *, block: int = 16) -> jax.Arra
 
     @gathered.def_vmap
     def of_runs(
-        axis_size: int, batched: list[bool], codes: jax.Array, rows: jax.Array
+        axis_size: int, batched: list[bool], codes: Any, rows: jax.Array
     ) -> tuple[jax.Array, bool]:
         if batched[1]:
             if not batched[0]:

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp import numerics
-from decomp.metrics import discrete
+from decomp.metrics import inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -42,7 +42,7 @@ class UDR(NamedTuple):
 
 
 def score(
-    codes: jax.Array,
+    codes: Any,
     kl: jax.Array | None = None,
     *,
     preset: str = "lasso",
@@ -73,15 +73,17 @@ def score(
     Raises:
         ValueError: Fewer than two runs, or an unknown preset.
     """
-    chex.assert_rank(codes, 3)
-    if len(codes) < 2:
-        raise ValueError(f"Expected two runs or more; got {len(codes)}.")
+    z = inputs.codes(codes, rank=3)
+    if len(z.unit) < 2:
+        raise ValueError(f"expected two runs or more; got {len(z.unit)}.")
     settings, variant = resolve(PRESETS, preset)
-    informative = jnp.ptp(codes, axis=1) > 0
+    informative = units.active(z)
     if kl is not None:
+        kl = inputs.real(kl)
+        chex.assert_equal_shape([kl, informative])
         informative &= kl > threshold
-    broken = jax.vmap(discrete.broken)(codes)
-    codes = jnp.where(broken[:, None, None], 0, codes)
+    broken = ~jnp.isfinite(z.unit).all(axis=(1, 2))
+    codes = jnp.where(broken[:, None, None], 0, z.unit)
     if settings["relation"] == "spearman":
         strength = jnp.abs(_correlations(jax.vmap(ranks)(codes)))
     else:
@@ -105,6 +107,7 @@ def relative_strength(relation: jax.Array) -> tuple[jax.Array, jax.Array]:
     Returns:
         `[D]` and `[D']`; 0 for a row or column of zeros.
     """
+    relation = inputs.real(relation)
 
     def along(axis: int) -> jax.Array:
         total = jnp.sum(relation, axis=axis)
@@ -114,7 +117,7 @@ def relative_strength(relation: jax.Array) -> tuple[jax.Array, jax.Array]:
     return along(1), along(0)
 
 
-def ranks(codes: jax.Array) -> jax.Array:
+def ranks(codes: Any) -> jax.Array:
     """The ranks of each column, from 1; ties share the mean of theirs `[N, D]`."""
 
     def column(x: jax.Array) -> jax.Array:
@@ -123,7 +126,7 @@ def ranks(codes: jax.Array) -> jax.Array:
         high = jnp.searchsorted(table, x, side="right")
         return (low + high + 1).astype(x.dtype) / 2
 
-    return jax.vmap(column, 1, 1)(codes)
+    return jax.vmap(column, 1, 1)(inputs.codes(codes).unit)
 
 
 def lasso(correlation: jax.Array, *, penalty: float, sweeps: int) -> jax.Array:
@@ -141,6 +144,7 @@ def lasso(correlation: jax.Array, *, penalty: float, sweeps: int) -> jax.Array:
     Returns:
         `[R, D, R, D]`, the coefficient of dimension a of run i for b of run j.
     """
+    correlation = inputs.real(correlation)
     num_runs, size = correlation.shape[:2]
     own = jnp.moveaxis(jnp.diagonal(correlation, axis1=0, axis2=2), -1, 0)  # [R, D, D]
     target = correlation.reshape(num_runs, size, num_runs * size)
@@ -158,7 +162,7 @@ def lasso(correlation: jax.Array, *, penalty: float, sweeps: int) -> jax.Array:
     return jnp.abs(weights).reshape(correlation.shape)
 
 
-def _correlations(codes: jax.Array) -> jax.Array:
+def _correlations(codes: Any) -> jax.Array:
     """Of every two dimensions of all runs `[R, D, R, D]`; 0 for a constant one."""
     x = jax.vmap(numerics.standardise)(codes)
     product = jnp.einsum("ina,jnb->iajb", x, x, precision="highest")

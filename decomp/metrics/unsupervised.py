@@ -8,11 +8,10 @@ Source: Locatello et al. 2019, arXiv:1811.12359, and its released code.
 
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import discrete
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
@@ -23,7 +22,8 @@ class Score(NamedTuple):
     """Dependence between the dimensions; 0 is least."""
 
     score: jax.Array  # [], Gaussian total correlation, nats
-    wasserstein: jax.Array  # [], Gaussian Wasserstein correlation, unit of codes²
+    # [], Gaussian Wasserstein correlation, unit of codes²; +inf beyond float32
+    wasserstein: jax.Array
     wasserstein_normalised: jax.Array  # [], the same over the total variance
     mutual_information: jax.Array  # [], mean over pairs of dimensions, nats
     pairwise: jax.Array  # [D, D], I(z_d; z_e), nats; the diagonal is H(z_d)
@@ -31,9 +31,7 @@ class Score(NamedTuple):
     variant: Preset = Preset()  # the preset, and what was given beside it
 
 
-def score(
-    codes: jax.Array, *, preset: str = "locatello", bins: int | None = None
-) -> Score:
+def score(codes: Any, *, preset: str = "locatello", bins: int | None = None) -> Score:
     """Gaussian total correlation, Wasserstein correlation, mean pairwise information.
 
     TC = ½(Σ_d log Σ_dd − log|Σ|), W = W₂²(N(0, Σ), N(0, diag Σ)), Σ = Cov[z], and
@@ -51,32 +49,33 @@ def score(
         are 0 for a single dimension. The total correlation is +∞ where the codes are
         linearly dependent, up to float32, as N ≤ D of them are.
     """
-    chex.assert_rank(codes, 2)
+    z = inputs.codes(codes)
     chosen, variant = published.resolve(PRESETS, preset, bins=bins)
-    num_codes = codes.shape[1]
+    num_codes = z.unit.shape[1]
     count = chosen["bins"]
-    labels = discrete.equal_width(codes, bins=count)
+    labels = discrete.equal_width(z, bins=count)
     pairwise = discrete.mutual_information(
         labels, labels, bins=count, sizes=(count,) * num_codes
     )
     others = jnp.sum(jnp.where(jnp.eye(num_codes, dtype=bool), 0, pairwise))
     mean = others / max(num_codes * (num_codes - 1), 1)
-    scale, unit = _standardised(codes)
+    scale, unit = _standardised(z.unit)
+    scale, largest = units.together(z, scale), units.largest_exponent(z)
     correlation = jnp.matmul(unit.T, unit, precision="highest")
     normalised = _wasserstein(scale, correlation)
-    nan = jnp.where(discrete.broken(codes), jnp.nan, 0).astype(codes.dtype)
+    nan = jnp.where(units.broken(z), jnp.nan, 0).astype(jnp.float32)
     return Score(
         nan + _total_correlation(unit),
-        nan + normalised * jnp.sum(scale**2),
+        nan + units.times_power(normalised * jnp.sum(scale**2), 2 * largest),
         nan + normalised,
         nan + mean,
         pairwise,
-        jnp.ptp(codes, axis=0) != 0,
+        units.active(z),
         variant,
     )
 
 
-def _standardised(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _standardised(codes: Any) -> tuple[jax.Array, jax.Array]:
     """Standard deviations `[D]` (ddof 1) and U `[N + D, D]`: UᵀU is the correlation.
 
     A constant dimension has deviation 0 and correlates with itself only.
@@ -88,7 +87,7 @@ def _standardised(codes: jax.Array) -> tuple[jax.Array, jax.Array]:
     norm = jnp.sqrt(jnp.sum(shifted**2, axis=0))
     unit = shifted / jnp.where(constant, 1, norm)[None, :]
     alone = jnp.diag(constant.astype(codes.dtype))
-    return norm / (codes.shape[0] - 1) ** 0.5, jnp.concatenate([unit, alone])
+    return norm / max(codes.shape[0] - 1, 1) ** 0.5, jnp.concatenate([unit, alone])
 
 
 def _total_correlation(unit: jax.Array) -> jax.Array:

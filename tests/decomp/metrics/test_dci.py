@@ -74,6 +74,39 @@ def test_exact_cases_of_the_entropies():
         assert all(np.isfinite(x).all() for x in out), name
 
 
+def test_importances_that_rounding_took_below_zero_are_as_good_as_zero():
+    # scikit-learn's can be about −1e-17, of which a logarithm is NaN.
+    for scale in (1, 1e-30, 1e30):
+        importance = np.float32([[1, -1e-17], [-1e-17, 1]]) * np.float32(scale)
+        np.testing.assert_array_equal(entropies(importance)[:2], 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_codes_that_are_nearly_the_factors_score_one(seed):
+    rng = np.random.default_rng(seed)
+    factors = rng.integers(0, 4, (120, 2))
+    codes = factors + 0.05 * rng.normal(size=factors.shape)
+    out = _run(codes, factors, trees=10)
+    np.testing.assert_allclose([out.score, out.completeness], 1, atol=1e-6)
+
+
+def test_more_classes_than_trees_can_take_are_refused_in_one_line():
+    names = np.array([f"image {n}" for n in range(150)])[:, None]
+    with pytest.raises(
+        ValueError, match="at most 100 classes .* gradient boosting; .* 0 has 150"
+    ):
+        _run(np.arange(150.0)[:, None], names)
+
+
+def test_labels_without_an_order_are_refused_where_they_would_be_regressed():
+    names = np.array(["square", "ellipse", "heart"])[np.arange(30) % 3][:, None]
+    with pytest.raises(ValueError, match="factor 0 holds labels"):
+        _run(np.arange(30.0)[:, None], names, "eastwood")
+    two = np.array(["left", "right"])[np.arange(30) % 2][:, None]
+    out = _run(np.arange(30.0)[:, None] % 2, two, "eastwood")
+    np.testing.assert_allclose(out.informativeness, 1, atol=1e-5)
+
+
 def test_equal_factor_weights_count_a_missing_factor():
     out = entropies(jnp.diag(jnp.array([1.0, 1.0, 0.0])), jnp.full(3, 1 / 3))
     np.testing.assert_allclose(out.disentanglement, 1, rtol=1e-6)
@@ -164,14 +197,20 @@ def test_collapsed_codes_score_zero_and_diverged_ones_nan(preset):
     assert jnp.isnan(_run(bad, factors, preset, **options).score)
 
 
-def test_a_constant_factor_has_no_importance():
-    factors = np.repeat(cases.grid(2, 1), 20, axis=0)
-    out = _run(factors, factors, **FEW)
-    np.testing.assert_allclose(out.importance, [[1, 0], [0, 0]], atol=1e-6)
-    np.testing.assert_allclose([out.score, out.completeness], 1, atol=1e-5)
+@pytest.mark.parametrize("preset", ["locatello", "eastwood"])
+def test_a_constant_factor_is_left_out(preset):
+    factors = np.repeat(cases.grid(2, 1, 3), 20, axis=0)
+    options = FEW if preset == "locatello" else {}
+    out = _run(factors, factors, preset, **options)
+    np.testing.assert_array_equal(out.importance[:, 1], 0)
+    np.testing.assert_array_equal(out.used, [True, False, True])
+    parts = [out.score, out.completeness, out.informativeness]
+    np.testing.assert_allclose(parts, 1, atol=1e-5)
+    nothing = _run(factors, 0 * factors, preset, **options)
+    assert jnp.isnan(jnp.stack([nothing.score, nothing.completeness])).all()
 
 
-def test_floating_factors_are_regressed_unless_declared_classes():
+def test_continuous_factors_are_regressed_unless_declared_classes():
     rng = np.random.default_rng(0)
     factors = rng.uniform(size=(300, 2)).astype(np.float32)
     out = _run(factors, factors, trees=60, depth=3)

@@ -24,21 +24,23 @@ def test_any_discrete_values_become_consecutive_classes():
 
 def test_a_continuous_factor_is_binned_only_when_told():
     factors = np.linspace(0, 1, 401)[:, None]
-    with pytest.raises(ValueError, match="401 distinct float values"):
-        discrete.classes(factors)
+    for column in (factors, np.arange(401)[:, None], np.arange(401.0)[:, None]):
+        with pytest.raises(ValueError, match="401 distinct numbers"):
+            discrete.classes(column)
+        assert discrete.classes(column, discrete=(0,))[1] == (401,)
     labels, sizes = discrete.classes(factors, bins=4)
     assert sizes == (4,)
     np.testing.assert_array_equal(labels[:, 0], [min(n // 100, 3) for n in range(401)])
     assert discrete.classes(factors, max_values=401)[1] == (401,)
-    assert discrete.classes(np.arange(401)[:, None])[1] == (401,)
 
 
 @pytest.mark.parametrize(
     ("factors", "match"),
     [
-        ([[0.0], [np.nan]], "not finite"),
+        ([[0.0], [np.inf]], "finite"),
+        ([[0.0], [np.nan]], "1 of 2 rows have a missing one"),
         (np.zeros((0, 2)), "table"),
-        (np.zeros(3), "table"),
+        (np.zeros(3), r"factors \[N, F\]; got shape \(3,\)"),
     ],
 )
 def test_bad_factors_are_refused(factors, match):

@@ -2,10 +2,26 @@ import jax
 import numpy as np
 import pytest
 
-from decomp.metrics import definitions, sheet
+from decomp.metrics import definitions, reasons, sheet
 
 GRID = np.stack(np.meshgrid(range(3), range(4), range(5), indexing="ij"), -1)
 FACTORS = np.tile(GRID.reshape(-1, 3), (4, 1))
+
+
+NOISE = np.random.default_rng(0).normal(size=(24, 3))
+FEW = FACTORS[::10] * 1
+DEGENERATE = {
+    "constant codes": (np.full((24, 3), 0.3), FEW),
+    "noise": (NOISE, FEW),
+    "duplicated latents": (FEW[:, [0, 1, 0]], FEW),
+    "one factor": (NOISE, FEW[:, :1]),
+    "one latent": (FEW[:, :1], FEW),
+    "one of each": (FEW[:, :1], FEW[:, :1]),
+    "two points": (np.eye(2), np.eye(2)),
+    "a class for each point": (NOISE, np.arange(48).reshape(2, 24).T),
+    "a name for each point": (NOISE, np.arange(24).astype(str)[:, None]),
+    "constant factors": (NOISE, 0 * FEW),
+}
 
 
 def lines(codes, factors=FACTORS, metrics=("mig", "modularity", "active units")):
@@ -35,6 +51,88 @@ def test_the_spread_is_over_variants_of_one_metric():
     assert sheet.spread(some) == {"a": 0.75}
 
 
+def test_the_notes_say_what_was_decided_of_factors_and_codes():
+    rng = np.random.default_rng(0)
+    table = np.empty((240, 5), object)
+    table[:, :3] = FACTORS
+    table[:, 3], table[:, 4] = "white", np.arange(240.0)
+    table[5, 0] = None
+    names = ["shape", "size", "side", "colour", "age"]
+    codes = np.c_[FACTORS, np.full(240, 0.3), rng.normal(size=240)]
+    told = {"names": names, "metrics": ["mig, locatello"]}
+    found = sheet.sheet(jax.random.key(0), codes, table, **told)
+    assert found.notes == (
+        "1 of 240 rows have a missing factor and are left out.",
+        "factor colour is constant and left out of every score.",
+        "factor age is continuous, with more than 100 distinct numbers or as you say, "
+        "and cut into bins.",
+        "latent 3 is constant.",
+    )
+    kept = np.arange(240) != 5
+    bins = np.c_[FACTORS, np.minimum(np.arange(240) * 20 // 239, 19)][kept]
+    (known,) = lines(codes[kept], bins, ("mig, locatello",))
+    assert found[0].value == known.value
+    told |= {"discrete": ["age"]}
+    every = sheet.sheet(jax.random.key(0), codes[kept], table[kept], **told)
+    assert "factor age is of as many classes as there are points." in every.notes
+
+
+def test_a_metric_that_cannot_be_computed_costs_its_own_line_only(monkeypatch):
+    def fails(key, z, v, s):
+        raise RuntimeError("out of\nmemory")
+
+    entry = definitions.ENTRIES["modularity", "locatello"]._replace(measure=fails)
+    monkeypatch.setitem(definitions.ENTRIES, ("modularity", "locatello"), entry)
+    metrics = ("higgins", "modularity", "mig, locatello", "sap, r_squared")
+    words = np.array(["square", "ellipse", "heart"])[FACTORS[:, :1]]
+    found = {line.metric: line for line in lines(FACTORS * 1.0, words, metrics)}
+    assert found["mig"].value == 1
+    notes = {name: line.note for name, line in found.items() if np.isnan(line.value)}
+    assert notes == {
+        "higgins": "it tells factors apart, and one alone varies",
+        "modularity": "out of memory",
+        "sap": "it needs numbers; factor 0 holds labels, which have no order",
+    }
+
+
+def test_nothing_is_known_where_every_factor_is_constant():
+    mig, active = lines(FACTORS, 0 * FACTORS, ("mig, locatello", "active units"))
+    assert np.isnan(mig.value)
+    assert mig.note == "every factor is constant"
+    assert (active.value, active.note) == (3, "")
+
+
+def test_metrics_are_chosen_by_names_with_commas_between():
+    assert sheet.parse("mig, 50 bins, dci,sap") == ("mig, 50 bins", "dci", "sap")
+    assert sheet.parse("active_units; kim_mnih, kim_mnih") == (
+        "active_units",
+        "kim_mnih, kim_mnih",
+    )
+    for unknown in ("gap", "mig, 51 bins", "in"):
+        with pytest.raises(ValueError, match="unknown metric '.*'; choices: kim_mnih"):
+            sheet.parse(unknown)
+    with pytest.raises(ValueError, match="expects scales"):
+        lines(FACTORS, metrics=("mig, exact",))
+
+
+def test_a_conventional_value_has_a_note():
+    (line,) = lines(FACTORS, FACTORS[:, :1], ("modularity",))
+    assert line.value == 0
+    assert line.note.startswith("0 by convention")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_every_line_has_a_number_or_a_reason(case):
+    codes, factors = DEGENERATE[case]
+    signed, unbounded = ("infoe", "irs"), reasons.OF_CODES
+    for line in lines(codes, factors, sheet.METRICS):
+        value, name = line.value, (case, line)
+        assert np.isfinite(value) or line.note, name
+        assert not value < -1e-6 or line.metric in signed, name
+        assert not value > 1 + 1e-6 or line.metric in unbounded, name
+
+
 @pytest.mark.parametrize(
     ("codes", "factors", "metrics", "message"),
     [
@@ -43,7 +141,6 @@ def test_the_spread_is_over_variants_of_one_metric():
         (np.zeros((9, 2)), FACTORS, ("mig",), "got 9 codes and 240 rows"),
         (np.full((240, 2), np.nan), FACTORS, ("mig",), "expected finite codes"),
         (np.full((240, 2), "a"), FACTORS, ("mig",), "expected numbers in codes"),
-        (np.zeros((240, 2)), 0 * FACTORS, ("mig",), "a factor with two values or more"),
         (np.zeros((240, 2)), FACTORS, ("mug",), "unknown metric 'mug'; choices: kim_"),
         (np.zeros((1, 2)), FACTORS[:1], ("mig",), "2 or more; got 1 codes"),
     ],

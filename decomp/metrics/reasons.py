@@ -1,0 +1,127 @@
+"""Why an entry of the sheet has no value, and what a conventional value rests on.
+
+What a metric makes of a degenerate input stands in its docstring; here it is told
+beside the number.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from decomp.metrics import inputs, units
+from decomp.metrics.inputs import Factors
+from decomp.metrics.units import Codes
+
+OF_CODES = (
+    "hoyer",
+    "active units",
+    "gaussian total correlation",
+    "wasserstein correlation",
+    "pairwise information",
+)
+_OF_NUMBERS = (("sap", "r_squared"), ("dci disentanglement", "eastwood"))
+_FITTED = (("sap", "locatello"), ("explicitness", "locatello"), ("infoe", "balanced"))
+_MOST_CLASSES = 1_000  # each has a classifier of its own
+_OF_ONE_FACTOR = {
+    "kim_mnih": "with one factor that varies every vote is told",
+    "modularity": "0 by convention: with one factor that varies it is 0/0",
+    "infom": "0 by convention: with one factor that varies it is 0/0",
+    "dci disentanglement": (
+        "1 by convention of a latent that matters: with one factor that varies it is "
+        "0/0"
+    ),
+}
+
+
+def refusal(name: tuple[str, str], found: Factors) -> str:
+    """Why an entry cannot be computed of such factors; empty if it can."""
+    used = [f for f in range(len(found.names)) if f not in found.constant]
+    labels = [f for f in used if f in found.labels]
+    large = [f for f in used if found.sizes[f] > _MOST_CLASSES]
+    if name[0] in OF_CODES:
+        return ""
+    if not used:
+        return "every factor is constant"
+    if name[0] == "higgins" and len(used) == 1:
+        return "it tells factors apart, and one alone varies"
+    if name in _OF_NUMBERS and labels:
+        return (
+            f"it needs numbers; factor {found.names[labels[0]]} holds labels, which "
+            "have no order"
+        )
+    if name in _FITTED and large:
+        return (
+            f"it fits at most {_MOST_CLASSES:,} classes; factor "
+            f"{found.names[large[0]]} has {found.sizes[large[0]]:,}"
+        )
+    return ""
+
+
+def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str:
+    """What a value rests on, if that is a convention, or why it is not finite.
+
+    Args:
+        name: Of the entry.
+        value: Its value.
+        z: Codes of the run.
+        found: The factors.
+    """
+    metric = name[0]
+    moving = int(np.sum(np.asarray(units.active(z))))
+    if bool(units.broken(z)):
+        return "a code is not finite"
+    if np.isnan(value) and metric == "explicitness":
+        return "no class has points among both those fitted and those scored"
+    if np.isnan(value):
+        return "of these points it is 0/0"
+    if np.isinf(value):
+        linear = metric == "gaussian total correlation"
+        return "the codes are linearly dependent" if linear else "it exceeds float32"
+    if moving == 0:
+        return "every latent is constant"
+    if metric == "infoc" and moving == 1:
+        return "0 by convention: with one latent that varies it is 0/0"
+    if len(found.names) - len(found.constant) == 1:
+        return _OF_ONE_FACTOR.get(metric, "")
+    return ""
+
+
+def notes(z: Codes, found: Factors) -> tuple[str, ...]:
+    """What the rules of `inputs` made of the codes of a run and the factors."""
+    latents = np.flatnonzero(~np.asarray(units.active(z)))
+    every = [
+        f for f in range(len(found.names)) if found.sizes[f] == len(found.rows) > 2
+    ]
+    lines = (
+        (
+            found.total - len(found.rows),
+            f"{found.total - len(found.rows)} of {found.total} rows have a missing "
+            "factor and are left out",
+        ),
+        (
+            found.constant,
+            f"{_named(found, found.constant)} constant and left out of every score",
+        ),
+        (
+            found.continuous,
+            f"{_named(found, found.continuous)} continuous, with more than "
+            f"{inputs.MAX_VALUES} distinct numbers or as you say, and cut into bins",
+        ),
+        (every, f"{_named(found, every)} of as many classes as there are points"),
+        (
+            latents.size and not bool(units.broken(z)),
+            f"{_list('latent', list(map(str, latents)))} constant",
+        ),
+    )
+    return tuple(f"{line}." for is_so, line in lines if is_so)
+
+
+def _named(found: Factors, columns: Sequence[int]) -> str:
+    return _list("factor", [found.names[f] for f in columns])
+
+
+def _list(word: str, names: list[str]) -> str:
+    """Such as "factors 1 and 2 are"."""
+    if len(names) == 1:
+        return f"{word} {names[0]} is"
+    return f"{word}s {', '.join(names[:-1])} and {names[-1]} are" if names else ""
