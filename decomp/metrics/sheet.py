@@ -139,9 +139,9 @@ def many(
     found = inputs.factors(factors, bins=bins, incomplete=True, **told)
     table = _rows(codes, found)
     z = inputs.codes(table, rank=3)
+    q = _posteriors(table, scales, found) if _EXACT in chosen else None
     values, problems = _values(key, z, found, chosen, block)
     if _EXACT in chosen and not problems.get(_EXACT):
-        q = _posteriors(table, scales, found)
         labels = jnp.asarray(found.classes)
         more, why = over_runs.measure(
             key, q, labels, found.sizes, [_EXACT], block=block
