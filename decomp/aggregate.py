@@ -93,7 +93,8 @@ def log_densities(
             return _add(sums, rows, part), None
 
         sums, _ = jax.lax.scan(add, start, columns)
-        return jnp.stack([peak + jnp.log(total) for peak, total in sums], axis=1)
+        logs = [peak + jnp.log(numerics.with_peak(total)) for peak, total in sums]
+        return jnp.stack(logs, axis=1)
 
     found = jax.lax.map(over_posteriors, rows).reshape(-1, dims + 1)[:count]
     found -= jnp.log(size).astype(z.dtype)
@@ -167,7 +168,8 @@ def _add(
     planes.append(sum(planes))
     added = []
     for (peak, total), plane in zip(sums, planes, strict=True):
-        higher = jnp.maximum(peak, jnp.max(plane, axis=1))
-        terms = jnp.sum(jnp.exp(plane - higher[:, None]), axis=1)
+        # The sum does not depend on what is taken out of it, nor does its gradient.
+        higher = jax.lax.stop_gradient(jnp.maximum(peak, jnp.max(plane, axis=1)))
+        terms = jnp.sum(numerics.exp_below(plane, higher[:, None]), axis=1)
         added.append((higher, total * jnp.exp(peak - higher) + terms))
     return added

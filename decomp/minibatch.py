@@ -214,8 +214,8 @@ def _forward(
     for first, end in spans:
         logits = sum(planes[first:end], log_weights)
         peak = jnp.max(logits, axis=1)
-        terms.append(jnp.exp(logits - peak[:, None]))
-        totals.append(jnp.sum(terms[-1], axis=1))
+        terms.append(numerics.exp_below(logits, peak[:, None]))
+        totals.append(numerics.with_peak(jnp.sum(terms[-1], axis=1)))
         values.append(peak + jnp.log(totals[-1]))
     return jnp.stack(values), (q, z, terms, totals)
 

@@ -44,6 +44,38 @@ def log_mean_exp(x: jax.Array, axis: int = 0) -> jax.Array:
     return jax.nn.logsumexp(x, axis=axis) - jnp.log(x.shape[axis])
 
 
+def exp_below(x: jax.Array, peak: jax.Array) -> jax.Array:
+    """exp(x − peak) of x ≤ peak, never above 1.
+
+    A compiler may compute x once for the peak and again, rounded otherwise, for the
+    difference; where |x| is 1e12, one rounding is 1e5, and its exponential infinite.
+
+    Args:
+        x: Any shape.
+        peak: At least x, of a shape that broadcasts to that of `x`.
+
+    Returns:
+        Of the shape of `x`, from 0 to 1.
+    """
+    x, peak = floats(x, peak)
+    difference = x - peak
+    return jnp.exp(jnp.where(difference > 0, 0, difference))
+
+
+def with_peak(total: jax.Array) -> jax.Array:
+    """Σ exp(x − peak) where the peak is the largest x: never below 1.
+
+    Args:
+        total: The sum of what `exp_below` returned; where rounding lost the term of the
+            peak, which is 1, the sum counts as 1.
+
+    Returns:
+        Of the shape of `total`.
+    """
+    (total,) = floats(total)
+    return jnp.where(total < 1, 1, total)
+
+
 def log1p_ratio(u: jax.Array) -> jax.Array:
     """log(1 + u)/u, smooth through u = 0 (value 1), for u > −1.
 

@@ -1,6 +1,6 @@
 """A small call of every density and of all else in `decomp.distributions`.
 
-The numbers are such that half precision holds them exactly, for `test_precision`.
+The numbers are such that half precision holds them exactly, for `test_arguments`.
 """
 
 import functools

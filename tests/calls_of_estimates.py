@@ -227,6 +227,8 @@ ESTIMATES = {
     "numerics.root_log1p": (numerics.root_log1p, array(3), positive(3)),
     "numerics.ratio_excess": (numerics.ratio_excess, positive(3), positive(3)),
     "numerics.exp_excess": (numerics.exp_excess, positive(3)),
+    "numerics.exp_below": (numerics.exp_below, positive(3), np.float64(4)),
+    "numerics.with_peak": (numerics.with_peak, positive(3)),
     "numerics.standardise": (numerics.standardise, ZS),
 }
 

@@ -57,8 +57,8 @@ def _forward(
     squares = sum(u * u for u in _standardised(z, loc, scale))
     logits = log_norm[None, :] - 0.5 * squares  # [S, N]
     peak = jnp.max(logits, axis=1)
-    weights = jnp.exp(logits - peak[:, None])
-    total = jnp.sum(weights, axis=1)
+    weights = numerics.exp_below(logits, peak[:, None])
+    total = numerics.with_peak(jnp.sum(weights, axis=1))
     value = peak + jnp.log(total) - math.log(size)
     return value, (z, loc, scale, weights, total)
 

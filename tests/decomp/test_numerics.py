@@ -44,6 +44,23 @@ def test_exp_excess_does_not_cancel(x):
     np.testing.assert_allclose(slope, -np.expm1(-x), rtol=1e-6)
 
 
+def test_a_peak_that_is_rounded_otherwise_than_its_terms_keeps_sums_of_exponentials():
+    """As where a compiler computes the terms again: −4e12 has neighbours 2.6e5 away."""
+    x = np.float32([[-4e12, -5e12], [0.0, -np.log(3)]])
+
+    def log_sum(x, peak):
+        terms = numerics.exp_below(x, peak[:, None])
+        return peak + jnp.log(numerics.with_peak(jnp.sum(terms, axis=1)))
+
+    for towards in (-np.inf, np.inf):
+        peak = np.nextafter(x.max(axis=1), np.float32(towards))
+        value, pull = jax.vjp(lambda x, peak=peak: log_sum(x, peak), x)
+        np.testing.assert_allclose(value, [-4e12, np.log(4 / 3)], rtol=1e-6)
+        (slope,) = pull(jnp.ones(2))
+        assert np.isfinite(slope).all()
+        np.testing.assert_allclose(slope[1], [0.75, 0.25], rtol=1e-6)
+
+
 def test_a_constant_column_stops_no_gradient():
     x = jnp.array([[1.0, 3.0], [1.0, 4.0], [1.0, 8.0]])
     slope = jax.grad(lambda x: jnp.sum(numerics.standardise(x)[0]))(x)

@@ -3,7 +3,7 @@ import pytest
 
 from decomp.datasets import mpi3d
 from experiments.faults import damage, good
-from tests.decomp.datasets import sparse
+from tests.decomp.datasets import sparse_archive
 
 PART = good.mpi3d(24)
 
@@ -23,7 +23,7 @@ def test_the_published_file_has_a_row_for_each_combination(tmp_path, colours):
     asked = [(0,) * 7, (0, 0, 0, 0, 0, 0, 39), (1, 2, 1, 2, 0, 39, 1)]
     asked += [(colours - 1, colours - 1, 1, 2, 2, 39, 39)]
     rows = {place_of(classes, sizes): 10 * i for i, classes in enumerate(asked, 1)}
-    path = sparse.write(tmp_path / "mpi3d_toy.npz", (count, 64, 64, 3), rows)
+    path = sparse_archive.write(tmp_path / "mpi3d_toy.npz", (count, 64, 64, 3), rows)
     seen = []
 
     def choose(size):

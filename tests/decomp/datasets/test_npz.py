@@ -10,7 +10,7 @@ import pytest
 
 from decomp.datasets import npz
 from experiments.faults import damage
-from tests.decomp.datasets import sparse
+from tests.decomp.datasets import sparse_archive
 
 WHOLE = np.random.default_rng(0).integers(0, 250, (50, 4, 5, 3))
 PLACES = [[0, 1, 2, 7, 8, 49], [3, 3, 4], [], list(range(50))]
@@ -58,7 +58,7 @@ def test_memory_is_that_of_the_rows(tmp_path, monkeypatch, name):
 
 
 def test_an_archive_beyond_four_gigabytes_is_read_where_its_rows_stand(tmp_path):
-    path = sparse.write(tmp_path / "a.npz", (400_000, 64, 64, 3), {399_999: 7})
+    path = sparse_archive.write(tmp_path / "a.npz", (400_000, 64, 64, 3), {399_999: 7})
     assert zipfile.ZipFile(path).infolist()[0].file_size > 2**32
     (rows,) = npz.rows(npz.look(path)["images"], np.array([0, 399_999]))
     assert rows[0].max() == 0
