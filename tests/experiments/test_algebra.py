@@ -16,7 +16,7 @@ from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
 SLOW = (
-    *("laplace", "spike_slab", "full_covariance"),
+    *("student_t", "subspaces", "laplace", "spike_slab", "full_covariance"),
     *("clusters", "hierarchical", "vamp", "mixture"),
 )
 JOINT = ("full_covariance", "clusters", "mixture", "subspaces", "hierarchical", "vamp")

@@ -304,7 +304,9 @@ def test_densities_that_are_lost_leave_the_scale_of_the_others(pinwheel, lost):
 
 
 @pytest.mark.parametrize("name", ["images", "pinwheel"])
-@pytest.mark.parametrize("all_of_them", [False, True])
+@pytest.mark.parametrize(
+    "all_of_them", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
 def test_every_figure_that_can_be_is_drawn_where_settings_diverged(
     name, all_of_them, request, caplog
 ):

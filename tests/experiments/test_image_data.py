@@ -159,10 +159,19 @@ def files(folder):
 
 
 FACTORS = ("shapes3d", "small_norb", "mpi3d", "cars3d")
+QUICK = (("shapes3d", 0), ("celeb_a", 8))
 
 
-@pytest.mark.parametrize("name", [*FACTORS, "celeb_a", "images"])
-@pytest.mark.parametrize("side", [0, 8])
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        pytest.param(
+            *(name, side), marks=[] if (name, side) in QUICK else pytest.mark.slow
+        )
+        for name in (*FACTORS, "celeb_a", "images")
+        for side in (0, 8)
+    ],
+)
 def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     found = config(name=name, path=files(tmp_path)[name], side=side)
     with found.unlocked():

@@ -142,6 +142,7 @@ def test_a_finished_workdir_is_not_trained_again(plane, tmp_path, capsys):
     assert "compiled" not in printed
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(plane, tmp_path):
     # The first block of six has finished; nothing else is there.
     workdir = tmp_path / "killed"
@@ -204,6 +205,7 @@ def test_no_training_at_all_is_refused(tmp_path):
         main.run(config, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not startup.resolves(), reason="processes find each other by this machine's name"
 )

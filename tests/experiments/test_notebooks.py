@@ -90,6 +90,7 @@ def test_every_number_of_the_text_stands_in_the_code_or_in_an_output(name):
         assert number in known, number
 
 
+@pytest.mark.slow  # it trains, and is compiled with few optimisations here
 def test_a_composed_objective_rises_and_keeps_its_budgets():
     names = run("compose_an_objective", steps=("steps=1_000", "steps=200"))
     values = names["values"]

@@ -27,6 +27,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_every_variant_of_every_run_is_written_and_drawn(workdir, tmp_path, capsys):
     arguments = ["--metrics=mig,sap", "--points=200", f"--out={tmp_path}"]
     assert variants.main([str(workdir), *arguments]) == 0

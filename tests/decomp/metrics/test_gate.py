@@ -362,6 +362,7 @@ def test_what_depends_on_the_scale_is_the_same_in_every_type():
     same_scores(jax.jit(scaled), pairs, 4 * hunt.MANY)
 
 
+@pytest.mark.slow
 def test_metrics_called_with_integers_score_as_with_floats():
     factors = np.stack([CODES[:, 0] % 4, CODES[:, 1] % 3], axis=1)
     names = np.array(["d", "b", "c", "a"])[factors]
