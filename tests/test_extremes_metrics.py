@@ -90,6 +90,7 @@ def within_range(metrics, *, examples):
     holds()
 
 
+@pytest.mark.slow
 def test_scores_are_within_their_range():
     within_range(COUNTS, examples=hunt.EXAMPLES)
 

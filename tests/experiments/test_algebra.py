@@ -198,6 +198,7 @@ def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
     assert len(set(losses)) == len(losses)
 
 
+@pytest.mark.slow
 def test_the_iwae_trains_in_a_sweep_of_its_own(tmp_path):
     config = config_of("student_t", "iwae", "kl_prior_aggregate")
     with config.unlocked():

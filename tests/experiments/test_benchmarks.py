@@ -36,6 +36,7 @@ def test_the_sheet_is_timed_metric_by_metric(capsys):
     assert "2 runs of 300 codes" in printed
 
 
+@pytest.mark.slow
 def test_kim_mnih_agrees_with_numpy_on_the_same_votes(capsys):
     sizes = ["--runs=5", "--points=4000", "--votes=40", "--samples=30"]
     assert kim_mnih.main([*sizes, "--numpy-votes=8"]) == 0

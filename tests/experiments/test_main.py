@@ -127,6 +127,7 @@ def test_the_pictures_are_those_of_a_run_of_median_loss(plane):
     assert np.all((mass > 0) & (mass < 1.001))
 
 
+@pytest.mark.slow
 def test_a_finished_workdir_is_not_trained_again(plane, tmp_path, capsys):
     workdir = shutil.copytree(plane, tmp_path / "copy")
     block = results.block_path(workdir, 0)

@@ -100,6 +100,7 @@ def test_a_composed_objective_rises_and_keeps_its_budgets():
     assert np.all(information < names["budgets"] + 0.3)
 
 
+@pytest.mark.slow
 def test_representations_score_what_is_known_of_them():
     names = run(
         "score_your_own_representation",

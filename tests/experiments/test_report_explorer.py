@@ -35,6 +35,7 @@ def test_histograms_and_information_are_those_of_the_run(image_results):
     assert np.shape(run["values"]) == (3, shown["steps"])
 
 
+@pytest.mark.slow
 def test_the_plane_shows_where_every_z_of_a_lattice_leads(plane_results):
     shown = explorer.build(posteriors.finished(plane_results), "mig", 10**7)
     run = shown["runs"][0]

@@ -57,8 +57,10 @@ def test_every_variant_of_every_run_is_written_and_drawn(workdir, tmp_path, caps
         (["WORKDIR", "--metrics=gap"], "unknown metric 'gap'; choices"),
     ],
 )
-def test_what_cannot_be_scored_is_said_in_one_line(workdir, arguments, message, capsys):
-    arguments = [str(workdir) if a == "WORKDIR" else a for a in arguments]
+def test_what_cannot_be_scored_is_said_in_one_line(
+    image_results, arguments, message, capsys
+):
+    arguments = [str(image_results) if a == "WORKDIR" else a for a in arguments]
     assert variants.main([*arguments, "--points=100"]) == 2
     printed = capsys.readouterr().err
     assert message in printed

@@ -390,6 +390,7 @@ def test_metrics_called_with_integers_score_as_with_floats():
     )
 
 
+@pytest.mark.slow
 def test_metrics_compute_in_float32_under_x64():
     codes = CODES[:POINTS, :2].astype(np.float64)
     factors = np.stack([np.arange(POINTS) % size for size in SIZES], axis=1)

@@ -25,10 +25,12 @@ ANGLES = {"0": 0.0, "π/4": np.pi / 4}
 VOTES, THEIRS = 1000, 600
 NUM_FACTORS = len(SIZES)
 
-_mig = jax.jit(partial(mig.score, sizes=SIZES), static_argnames=("preset", "bins"))
-_authors = jax.jit(partial(kim_mnih.authors, num_factors=NUM_FACTORS))
-_pruned = jax.jit(partial(kim_mnih.pruned, num_factors=NUM_FACTORS))
-_enumerated = jax.jit(partial(kim_mnih_presets.enumerated, sizes=SIZES))
+# These run for longer than they compile.
+_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 3})
+_mig = _jit(partial(mig.score, sizes=SIZES), static_argnames=("preset", "bins"))
+_authors = _jit(partial(kim_mnih.authors, num_factors=NUM_FACTORS))
+_pruned = _jit(partial(kim_mnih.pruned, num_factors=NUM_FACTORS))
+_enumerated = _jit(partial(kim_mnih_presets.enumerated, sizes=SIZES))
 
 
 def _codes(factors, angle):
