@@ -213,7 +213,9 @@ def test_columns_are_named_and_told_by_name_or_index():
         np.where(np.arange(40) < 3, np.nan, CODES[:, 0] % 3),
         np.where(np.arange(40) < 3, None, SHAPES.astype(object)),
         np.ma.array(CODES[:, 0] % 3, mask=np.arange(40) < 3),
-        np.where(np.arange(40) < 3, np.datetime64("NaT"), np.datetime64("2026-01-01")),
+        np.where(
+            np.arange(40) < 3, np.datetime64("NaT", "D"), np.datetime64("2026-01-01")
+        ),
     ],
 )
 def test_missing_factors_are_counted_and_left_out_only_when_asked(column):
