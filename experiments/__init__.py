@@ -6,13 +6,14 @@ import sys
 # What the extra `experiments` installs, by the names under which it is imported.
 PACKAGES = ("flax", "orbax", "ml_collections", "absl", "tqdm", "matplotlib", "scipy")
 PACKAGES += ("sklearn", "h5py", "PIL", "tensorflow_datasets")
+# Python calls a command so until it has found the module.
+_IS_COMMAND = sys.argv[:1] == ["-m"]
 
 
 def check_packages() -> None:
     """Says in one line which packages are missing and what installs them.
 
-    A command, `python -m experiments.NAME`, ends there; while Python looks for the
-    module of a command, `sys.argv[0]` is "-m".
+    A command, `python -m experiments.NAME`, ends there.
 
     Raises:
         ModuleNotFoundError: If a package is missing and this is no command.
@@ -24,13 +25,13 @@ def check_packages() -> None:
         f"experiments: {', '.join(missing)} not installed for {sys.executable}; run "
         "`make setup` and use .venv/bin/python, or pip install '.[experiments]'"
     )
-    if sys.argv[:1] == ["-m"]:
+    if _IS_COMMAND:
         print(line, file=sys.stderr)
         sys.exit(2)
     raise ModuleNotFoundError(line, name=missing[0])
 
 
-if sys.argv[:1] == ["-m"]:  # a command: as Python has it until it finds the module
+if _IS_COMMAND:
     from experiments import stop
 
     stop.watch()  # before all else that is imported

@@ -72,7 +72,7 @@ def command(name: str) -> Callable[[Main], Main]:
     """Makes errors of what was typed, or of a file, one line and the exit code 2.
 
     Args:
-        name: Of the program, as its errors begin.
+        name: The program's name, with which its errors begin.
     """
 
     def decorate(main: Main) -> Main:
@@ -100,7 +100,7 @@ def parser(name: str, description: str, **options: Any) -> argparse.ArgumentPars
     """A parser that raises ValueError for arguments that cannot be used.
 
     Args:
-        name: Of the program, as its errors begin.
+        name: The program's name, with which its errors begin.
         description: One line for its help.
         **options: Further arguments of `ArgumentParser`.
     """

@@ -10,7 +10,6 @@ www.scottreed.info/files/nips2015-analogy-data.tar.gz; as a set with factors, Lo
 et al. 2019, arXiv:1811.12359, App. H.
 """
 
-import gzip
 import io
 import math
 import tarfile
@@ -114,8 +113,7 @@ def _contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
                         yield file.name, _exactly(opened, file.stat().st_size)
         elif path.is_file():
             with path.open("rb") as raw:
-                zipped = raw.peek(2)[:2] == b"\x1f\x8b"
-                file = gzip.GzipFile(fileobj=raw) if zipped else raw
+                file = npz.unzipped(raw)
                 yield from _of_archive(file, wanted)
         else:
             raise ValueError(

@@ -14,7 +14,7 @@ def begin(name: str) -> None:
     What the encoding of the output lacks is written as its number.
 
     Args:
-        name: Of the command, with which the line begins.
+        name: The command's name, with which the line begins.
     """
 
     def end(number: int, frame: object) -> None:

@@ -12,7 +12,6 @@
 Source: Xiao, Rasul & Vollgraf 2017, arXiv:1708.07747.
 """
 
-import gzip
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -113,8 +112,7 @@ def _idx(path: Path, *sides: int) -> np.ndarray:
     No more is read than the header promises, whatever a zipped file expands to.
     """
     with npz.naming(path), path.open("rb") as raw:
-        zipped = raw.peek(2)[:2] == b"\x1f\x8b"
-        file = gzip.GzipFile(fileobj=raw) if zipped else raw
+        file = npz.unzipped(raw)
         magic, *shape = (
             int.from_bytes(file.read(4), "big") for _ in range(2 + len(sides))
         )

@@ -22,8 +22,8 @@ def names(
     """Names of the images, in order, with / between folders.
 
     Args:
-        folder: Is there.
-        suffixes: Of the files wanted, in small letters.
+        folder: A folder that exists.
+        suffixes: The endings of the files wanted, in small letters.
         most: Images that there may be.
         tell: Is told which pictures are left out.
 

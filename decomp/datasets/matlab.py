@@ -28,8 +28,8 @@ def array(content: bytes, name: str, *, shape: tuple[int, ...]) -> np.ndarray:
 
     Args:
         content: The bytes of the file.
-        name: Of the variable.
-        shape: That it has to have.
+        name: The variable's name.
+        shape: The shape that it has to have.
 
     Returns:
         uint8 of the shape, in the order of MATLAB, the first axis fastest.

@@ -10,6 +10,7 @@ what is deflated, or column-major, is read through in blocks.
 
 import contextlib
 import errno
+import gzip
 import io
 import itertools
 import lzma
@@ -160,7 +161,7 @@ def rows(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
 
     Args:
         found: An array `[N, ...]`.
-        places: Of the rows along the first axis, increasing.
+        places: Indices of the rows along the first axis, increasing.
 
     Yields:
         Arrays `[B, ...]` that make up the rows.
@@ -311,6 +312,15 @@ def _opened(found: Stored) -> Iterator[IO[bytes]]:
             file = stack.enter_context(archive.open(found.entry))
         _exactly(file, found.start)
         yield file
+
+
+def unzipped(file: io.BufferedReader) -> io.BufferedIOBase:
+    """The file as it is, or the contents of one that gzip compressed.
+
+    Its first bytes decide, and never its name.
+    """
+    zipped = file.peek(2)[:2] == b"\x1f\x8b"
+    return gzip.GzipFile(fileobj=file) if zipped else file
 
 
 def _exactly(file: IO[bytes], size: int) -> bytes:

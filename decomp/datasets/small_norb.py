@@ -18,7 +18,6 @@ Source: LeCun, Huang & Bottou 2004, cs.nyu.edu/~ylclab/data/norb-v1.0-small.
 """
 
 import contextlib
-import gzip
 import io
 import math
 from collections.abc import Iterator
@@ -163,8 +162,7 @@ def _matrix(
     error names the file, in one line.
     """
     with npz.naming(path), path.open("rb") as raw:
-        zipped = raw.peek(2)[:2] == b"\x1f\x8b"
-        file = gzip.GzipFile(fileobj=raw) if zipped else raw
+        file = npz.unzipped(raw)
         found, axes = np.frombuffer(_exactly(file, 8), "<u4").tolist()
         if (found, axes) != (magic, 1 + len(extents)):
             raise ValueError(

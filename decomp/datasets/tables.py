@@ -31,7 +31,7 @@ def read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 
     Args:
         path: The table.
-        names: Of the images, with / between folders.
+        names: The names of the images, with / between folders.
 
     Returns:
         Texts `[N]` by the name of the factor.

@@ -130,12 +130,11 @@ def mutual_information(
     labels, sizes = inputs.classes(labels, sizes)
     chex.assert_equal_shape_prefix([codes, labels], 1)
     joint = counts(codes, labels, bins=bins, sizes=sizes)  # [D, F, bins, V]
-    of_bin = jnp.sum(joint, axis=3, keepdims=True)
-    of_class = jnp.sum(joint, axis=2, keepdims=True)
+    of_bin, of_class = (
+        jnp.sum(joint, axis=axis, keepdims=True).astype(jnp.float32) for axis in (3, 2)
+    )
     actual = joint.astype(jnp.float32) * codes.shape[0]
-    free = of_bin.astype(jnp.float32) * of_class.astype(
-        jnp.float32
-    )  # what independence would have there
+    free = of_bin * of_class  # what independence would have there
     # The quotient of equal numbers may be 1 ± ε where the compiler multiplies by 1/x.
     uneven = (joint > 0) & (actual != free)
     log_ratio = jnp.log(jnp.where(uneven, actual, 1) / jnp.where(uneven, free, 1))

@@ -178,7 +178,7 @@ def factors(
         discrete: Columns of classes whatever their values.
         bins: Bins of equal width of a continuous column.
         max_values: Most distinct numbers of a column of classes.
-        names: Of the columns; by default those of the table, if it has any.
+        names: Names of the columns; by default the table's own, if it has any.
         incomplete: Leave out rows with a missing factor, and not refuse them.
 
     Returns:

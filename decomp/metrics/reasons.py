@@ -61,7 +61,7 @@ def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str
     """What a value rests on, if that is a convention, or why it is not finite.
 
     Args:
-        name: Of the entry.
+        name: The entry, as metric and variant.
         value: Its value.
         z: Codes of the run.
         found: The factors.

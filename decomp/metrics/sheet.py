@@ -76,7 +76,7 @@ def sheet(
         bins: Equal-width bins of a factor that is continuous.
         continuous: Factors that are continuous whatever their values, by index or name.
         discrete: Factors that are classes whatever their values.
-        names: Of the factors; by default those of the table, if it has any.
+        names: Names of the factors; by default the table's own, if it has any.
 
     Returns:
         A line per metric and variant.

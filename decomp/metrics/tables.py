@@ -24,10 +24,9 @@ def array(values: Any, name: str) -> Any:
     Raises:
         ValueError: In one line, if they are no array, or some are masked.
     """
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values)):
+    if traced(values):
         return jnp.asarray(values)
-    for step in ("detach", "cpu"):  # of a PyTorch tensor
-        values = getattr(values, step, lambda values=values: values)()
+    values = _detached(values)
     try:
         table = np.asarray(values)
     except TypeError:  # PyTorch's bfloat16
@@ -118,6 +117,13 @@ def places(columns: Sequence[Any], names: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(found)
 
 
+def _detached(values: Any) -> Any:
+    """A PyTorch tensor without its gradient and on the CPU; anything else as it is."""
+    for step in ("detach", "cpu"):
+        values = getattr(values, step, lambda values=values: values)()
+    return values
+
+
 def _table(values: Any) -> np.ndarray:
     """A table of factors that is no NumPy array; objects stay what they are."""
     if isinstance(values, (list, tuple)):  # NumPy would make strings of all
@@ -126,8 +132,7 @@ def _table(values: Any) -> np.ndarray:
         except ValueError:  # arrays of different lengths
             objects = np.empty(0, object)
         return objects if objects.ndim == 2 else array(values, "factors")
-    for step in ("detach", "cpu"):
-        values = getattr(values, step, lambda values=values: values)()
+    values = _detached(values)
     try:
         return np.asarray(values)
     except TypeError:
