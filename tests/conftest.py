@@ -1,5 +1,6 @@
 import importlib.metadata
 import os
+import signal
 
 # The tests compile much and run little, so that they ask for few optimisations. The
 # nightly tests, and whoever sets JAX_DISABLE_MOST_OPTIMIZATIONS=0, compile as users do.
@@ -11,6 +12,15 @@ if os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1") == "1":
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {older}".strip()
 
 import jax  # noqa: E402
+
+# What a shell starts in the background ignores Ctrl-C, what `nohup` starts SIGHUP, and
+# what those start ignores it too. Tests of signals need commands that do not.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        usual = (
+            signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
+        signal.signal(number, usual)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)

@@ -23,6 +23,9 @@ def test_a_signal_ends_the_command_in_one_line(number):
     ) as process:
         assert process.stdout.readline() == "\\u03b2\n"
         process.send_signal(number)
-        _, line = process.communicate(timeout=5)
+        try:
+            _, line = process.communicate(timeout=5)
+        finally:
+            process.kill()
     assert process.returncode == 128 + number
     assert line == f"name: {number.name}: stopped\n"
