@@ -32,12 +32,12 @@ def check_packages() -> None:
 
 
 if _IS_COMMAND:
-    from experiments import stop
+    from experiments.system import signals
 
-    stop.watch()  # before all else that is imported
+    signals.watch()  # before all else that is imported
 
-    from experiments import shell
+    from experiments.system import commands
 
-    shell.use_plain_output()
+    commands.use_plain_output()
 
 check_packages()

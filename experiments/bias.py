@@ -29,12 +29,13 @@ from tqdm import tqdm
 from decomp import decomposition, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import files, posteriors, shell, startup
+from experiments import posteriors
 from experiments.drawing import bias as drawing
 from experiments.drawing import style
 from experiments.drawing.bias import QUANTITIES, Cell, Regime
 from experiments.posteriors import Posteriors
-from experiments.progress import say
+from experiments.system import atomic_files, commands, devices
+from experiments.system.terminal import say
 
 _BATCHES = (16, 32, 64, 256, 1024)
 _LEAST = 16  # minibatches of a mean, for its standard error
@@ -46,11 +47,11 @@ _sampled = jax.jit(
 )
 
 
-@shell.command("experiments.bias")
+@commands.command("experiments.bias")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for what cannot be used."""
     options = _parser().parse_args(arguments)
-    startup.check_platform()
+    devices.check_platform()
     if options.workdir:
         sets = iter([posteriors.trained(options.workdir, options.run)])
     else:
@@ -103,15 +104,15 @@ def table(regimes: Sequence[Regime]) -> str:
 def write(folder: pathlib.Path, regimes: Sequence[Regime]) -> list[pathlib.Path]:
     """Writes the tables and the figure; returns the paths."""
     paths = [folder / f"bias.{suffix}" for suffix in ("md", "csv", "json")]
-    files.write(paths[0], (table(regimes) + "\n").encode())
+    atomic_files.write(paths[0], (table(regimes) + "\n").encode())
     added = ["exact", "exact_stderr", "bias", "predicted", "exceeds_log_n"]
-    files.write_csv(
+    atomic_files.write_csv(
         paths[1],
         ["regime", "points", "latents", *Cell._fields, *added],
         ((*r[:3], *cell, *_beside(r, cell)) for r in regimes for cell in r.cells),
     )
     plain = [r._asdict() | {"cells": [c._asdict() for c in r.cells]} for r in regimes]
-    files.write_json(paths[2], plain)
+    atomic_files.write_json(paths[2], plain)
     with matplotlib.style.context(["default", style.RC]):
         title = "Minibatch estimates of the aggregate posterior, and the exact values"
         made = drawing.figure(list(regimes), title=title)
@@ -223,14 +224,14 @@ def _batches(text: str | None, size: int) -> list[int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = shell.parser("experiments.bias", __doc__.splitlines()[0])
+    parser = commands.parser("experiments.bias", __doc__.splitlines()[0])
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--workdir", type=shell.path, help="of a trained sweep")
+    source.add_argument("--workdir", type=commands.path, help="of a trained sweep")
     source.add_argument("--synthetic", action="store_true", help="posteriors instead")
-    add, whole = parser.add_argument, shell.whole
+    add, whole = parser.add_argument, commands.whole
     add("--run", type=whole(0), help="number in scores.csv; the first by default")
     add("--points", type=whole(2), default=2000, help="of each synthetic set; 2000")
-    add("--out", type=shell.path, help="folder to write; WORKDIR/bias, results/bias")
+    add("--out", type=commands.path, help="folder to write; WORKDIR/bias, results/bias")
     add("--batches", help="sizes B; 16,32,64,256,1024 as far as the data allow")
     add("--samples", type=whole(1), default=2**14, help="draws behind a number; 16384")
     add("--seed", type=whole(0), default=0, help="of draws and synthetic means; 0")

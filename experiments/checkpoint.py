@@ -17,10 +17,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import runs, storage
-from experiments.progress import say
-from experiments.runs import Runs
+from experiments import storage
 from experiments.storage import Saved
+from experiments.system import parallel
+from experiments.system.parallel import Runs
+from experiments.system.terminal import say
 
 _FOLDER = "checkpoints"
 
@@ -42,8 +43,8 @@ class Checkpoint:
     def restore(self, state: Any) -> tuple[Any, list[np.ndarray], int]:
         """State, curves and steps done; the given state and 0 if there is nothing."""
         leaves, structure = jax.tree.flatten(state)
-        found = self._found(leaves) if runs.leads() else None
-        done, records, measures = runs.told(
+        found = self._found(leaves) if parallel.leads() else None
+        done, records, measures = parallel.told(
             np.array([found.done, len(found.curves), found.curves.shape[2]])
             if found
             else np.zeros(3, int)
@@ -58,10 +59,10 @@ class Checkpoint:
             )
         padding = np.minimum(np.arange(len(leaves[0])), count - 1)
         restored = [
-            runs.place(runs.told(row)[padding], leaf.sharding)
+            parallel.place(parallel.told(row)[padding], leaf.sharding)
             for row, leaf in zip(found.leaves, leaves, strict=True)
         ]
-        curves = list(runs.told(found.curves)[:, padding])
+        curves = list(parallel.told(found.curves)[:, padding])
         return structure.unflatten(restored), curves, int(done)
 
     def save(
@@ -72,11 +73,11 @@ class Checkpoint:
         Raises:
             OSError: In one line, if this or the save before could not be written.
         """
-        if not now and runs.agreed(time.monotonic() - self._last) < self._every:
+        if not now and parallel.agreed(time.monotonic() - self._last) < self._every:
             return
-        leaves = runs.collect(jax.tree.leaves(state))
+        leaves = parallel.collect(jax.tree.leaves(state))
         self._last = time.monotonic()
-        if not runs.leads():
+        if not parallel.leads():
             return
         count = len(self._numbers)
         arrays = {f"leaf_{i:03d}": leaf[:count] for i, leaf in enumerate(leaves)}
@@ -123,15 +124,15 @@ def blocks(workdir: pathlib.Path, pending: Runs, size: int) -> Iterator[Runs]:
     What was begun comes first.
     """
     place = np.full(len(pending.number), np.iinfo(np.int32).max)
-    if runs.leads():
+    if parallel.leads():
         root = workdir.resolve() / _FOLDER
         for i, (_, path) in enumerate(storage.candidates(root)):
             about = storage.about(path)
             held = np.isin(pending.number, about["numbers"] if about else [])
             place = np.where(held, np.minimum(place, i), place)
-    place = runs.told(place)
+    place = parallel.told(place)
     for first in np.unique(place):
-        yield from runs.blocks(runs.take(pending, place == first), size)
+        yield from parallel.blocks(parallel.take(pending, place == first), size)
 
 
 def forget(workdir: pathlib.Path, finished: np.ndarray) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, catalogue, columns, grids, paths
+from experiments import algebra, catalogue, columns, grids
+from experiments.system import paths
 
 
 def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:

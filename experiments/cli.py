@@ -12,7 +12,8 @@ from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
-from experiments import kinds, paths, settings, shell
+from experiments import kinds, settings
+from experiments.system import commands, paths
 
 _CONFIGS = paths.CLONE / "configs"
 _PARSERS = {
@@ -49,7 +50,7 @@ def _with_flag_files(argv: Sequence[str]) -> list[str]:
 
 def fail(message: str) -> NoReturn:
     """Prints one line and exits with code 2."""
-    sys.exit(shell.fail("experiments.main", message))
+    sys.exit(commands.fail("experiments.main", message))
 
 
 def config_argument(argv: Sequence[str]) -> str:

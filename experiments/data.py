@@ -12,8 +12,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import cache, principal
-from experiments import files
-from experiments.progress import say
+from experiments.system import atomic_files
+from experiments.system.terminal import say
 
 Decode = Callable[[jax.Array], jax.Array]
 _MOST_VALUES = 16_384  # of x with principal axes: their matrix takes 2 GB
@@ -120,7 +120,7 @@ def principal_variances(data: Data, config: ConfigDict) -> np.ndarray:
     if data.kept_as:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_json(path, variances.tolist())
+            atomic_files.write_json(path, variances.tolist())
         except OSError as error:
             say(f"  the principal axes are not kept: {error}")
     return variances

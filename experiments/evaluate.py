@@ -14,10 +14,11 @@ from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import inclusive
 from decomp.metrics import kim_mnih
-from experiments import algebra, columns, metrics, objective, runs
+from experiments import algebra, columns, metrics, objective
 from experiments import prior as priors
 from experiments import problem as problems
 from experiments.problem import Params, Problem, Setting
+from experiments.system import parallel
 
 COLUMNS = columns.COLUMNS
 Scores = dict[str, jax.Array]
@@ -56,7 +57,7 @@ def make(problem: Problem, config: ConfigDict) -> Callable[..., Scores]:
         points: jax.Array,
         factors: jax.Array,
     ) -> Scores:
-        key = jax.random.fold_in(key, runs.SCORES)
+        key = jax.random.fold_in(key, parallel.SCORES)
         terms_key, score_key, overlap_key = jax.random.split(key, 3)
         result, posteriors = _objective(
             terms_key, problem, params, setting, points, options.batch_size

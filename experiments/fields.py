@@ -7,7 +7,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import algebra, catalogue, columns, kinds, runs, schedules
+from experiments import algebra, catalogue, columns, kinds, schedules
+from experiments.system import parallel
 
 FIGURES = (
     *("reconstruction_vs_score", "aggregate_posterior", "prior_density", "traversals"),
@@ -45,7 +46,7 @@ _CHOICES = {
     },
     "train.optimiser": ("adam", "amsgrad_torch"),
     "evaluate.images": ("trained", "all", "held_out"),
-    "runs.layout": runs.LAYOUTS,
+    "runs.layout": parallel.LAYOUTS,
     "figure_line": tuple(AXES),
     "figure_label": tuple(AXES),
 }

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import matplotlib.style
 
-from experiments import shell
 from experiments.drawing import (
     ablation,
     curves,
@@ -23,6 +22,7 @@ from experiments.drawing import (
     style,
     tiles,
 )
+from experiments.system import commands
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,12 +73,12 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
     return written
 
 
-@shell.command("experiments.figures")
+@commands.command("experiments.figures")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the path of every figure; returns 2 if none can be drawn, else 0."""
-    parser = shell.parser("experiments.figures", "Draws an experiment's figures.")
+    parser = commands.parser("experiments.figures", "Draws an experiment's figures.")
     parser.add_argument(
-        "workdir", type=shell.path, help="folder of a finished experiment"
+        "workdir", type=commands.path, help="folder of a finished experiment"
     )
     written = draw(parser.parse_args(arguments).workdir)
     for path in written:

@@ -21,7 +21,7 @@ from decomp.datasets import (
 from experiments import catalogue, grids, rendered
 from experiments import data as data_lib
 from experiments.data import Data
-from experiments.progress import say
+from experiments.system.terminal import say
 
 _FILES = {
     "shapes3d": shapes3d,

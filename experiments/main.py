@@ -21,15 +21,9 @@ from experiments import (
     cli,
     evaluate,
     figures,
-    files,
-    lock,
-    paths,
     pictures,
     results,
-    runs,
     settings,
-    startup,
-    stop,
     summary,
     sweep,
     tensorboard,
@@ -37,7 +31,8 @@ from experiments import (
     trainer,
 )
 from experiments import workdir as workdirs
-from experiments.progress import say
+from experiments.system import atomic_files, devices, lock, parallel, paths, signals
+from experiments.system.terminal import say
 
 # Scores of the table that ends a run, beside those of the figures.
 _SHOWN = ("reconstruction", "kl", "active", "kl_prior_aggregate", "mutual_information")
@@ -59,40 +54,42 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
     if config.tensorboard:
         tensorboard.require()
     rows = settings.rows(config)
-    stop.promise("the same command goes on after what was saved last")
-    with lock.held(workdir) if runs.leads() else contextlib.nullcontext():
-        if runs.leads():
+    signals.promise("the same command goes on after what was saved last")
+    with lock.held(workdir) if parallel.leads() else contextlib.nullcontext():
+        if parallel.leads():
             workdirs.compare(workdir, config.to_dict())
         say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
         work = sweep.make(config, rows, workdir)
         _sweep(work, sweep.plan(work, len(rows) * config.seeds), rows)
-    runs.agreed(0)  # none leaves while the first one draws
+    parallel.agreed(0)  # none leaves while the first one draws
 
 
-def _sweep(work: sweep.Sweep, plan: runs.Plan, rows: list[dict[str, Any]]) -> None:
+def _sweep(work: sweep.Sweep, plan: parallel.Plan, rows: list[dict[str, Any]]) -> None:
     """Trains what is left of a sweep, and draws."""
     config, workdir = work.config, work.workdir
-    if runs.leads():
+    if parallel.leads():
         training = workdirs.Training(work.steps, sweep.record_every(work))
         for note in workdirs.start(workdir, config.to_dict(), training):
             say(f"  {note}")
-        files.write_json(workdir / "settings.json", rows)
-    everything = runs.enumerate_runs(len(rows), config.seeds, config.first_seed)
-    done = results.finished(workdir).get("number", np.zeros(0)) if runs.leads() else []
-    left = runs.told(~np.isin(everything.number, done))
-    pending = runs.take(everything, left)
+        atomic_files.write_json(workdir / "settings.json", rows)
+    everything = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
+    done = (
+        results.finished(workdir).get("number", np.zeros(0)) if parallel.leads() else []
+    )
+    left = parallel.told(~np.isin(everything.number, done))
+    pending = parallel.take(everything, left)
     say(sweep.introduction(work, plan, everything, pending))
     begin = time.monotonic()
-    on = config.tensorboard and runs.leads()
+    on = config.tensorboard and parallel.leads()
     board = tensorboard.Board(workdir, rows, work.steps, on=on)
     with contextlib.closing(board):
         for _ in trainer.run(work, plan, pending, board.record):
-            if runs.leads():
+            if parallel.leads():
                 board.finished(_write_tables(workdir, rows))
                 now = time.monotonic()
                 workdirs.spend(workdir, now - begin)
                 begin = now
-        if runs.leads():
+        if parallel.leads():
             _finish(work, rows, board)
 
 
@@ -106,14 +103,14 @@ def main(argv: list[str]) -> None:
         default = cli.default_workdir(cli.config_argument(sys.argv))
         workdir = paths.path(_WORKDIR.value) if _WORKDIR.value else default
         _start(config)
-        if runs.leads():
+        if parallel.leads():
             return run(config, workdir)
         with (
             open(os.devnull, "w", encoding="utf-8") as nowhere,
             contextlib.redirect_stdout(nowhere),
         ):
             run(config, workdir)
-    except stop.Stopped as stopped:
+    except signals.Stopped as stopped:
         _leave(stopped)
     except (ValueError, OSError) as error:
         cli.fail(str(error))
@@ -127,17 +124,17 @@ def main(argv: list[str]) -> None:
 def _start(config: ConfigDict) -> None:
     """Starts JAX, on its own or as a process of a job."""
     if config.distributed:
-        startup.connect()
-    startup.check_platform()
-    startup.keep_programs()
+        devices.connect()
+    devices.check_platform()
+    devices.keep_programs()
 
 
-def _leave(stopped: stop.Stopped) -> NoReturn:
+def _leave(stopped: signals.Stopped) -> NoReturn:
     """Ends a sweep that has saved what it had."""
     say(f"stopped by {stopped}; the same command goes on from here")
     if jax.process_count() > 1:
         sys.exit(stopped.exit_code)  # JAX takes leave of the other processes
-    stop.leave(stopped.exit_code)
+    signals.leave(stopped.exit_code)
 
 
 def _explain(error: jax.errors.JaxRuntimeError) -> None:
@@ -175,7 +172,7 @@ def _finish(
 ) -> None:
     """Tables, pictures and figures of all runs."""
     statistics = _write_tables(work.workdir, rows)
-    files.write_npz(work.workdir / "pictures.npz", pictures.draw(work))
+    atomic_files.write_npz(work.workdir / "pictures.npz", pictures.draw(work))
     say(summary.table(statistics, shown=(*_SHOWN, *work.config.figure_score)))
     say(f"every score, with its interval: {work.workdir / 'summary.md'}")
     for path in figures.draw(work.workdir):
@@ -185,6 +182,6 @@ def _finish(
 
 if __name__ == "__main__":
     logging.getLogger("jax").setLevel(logging.WARNING)
-    startup.use_cores()
-    sys.unraisablehook = startup.leave_out_late_writes
+    devices.use_cores()
+    sys.unraisablehook = devices.leave_out_late_writes
     app.run(main, flags_parser=cli.parse)

@@ -11,7 +11,7 @@ from decomp.datasets import dsprites, dsprites_looks, heads, raster
 from experiments import catalogue, grids
 from experiments import data as data_lib
 from experiments.data import Data
-from experiments.progress import say
+from experiments.system.terminal import say
 
 _LOOKS = {
     "colour": dsprites_looks.with_colours,

@@ -17,8 +17,9 @@ import jax
 import numpy as np
 from flax import traverse_util
 
-from experiments import files, summary
-from experiments.runs import Runs
+from experiments import summary
+from experiments.system import atomic_files
+from experiments.system.parallel import Runs
 
 
 def block_path(workdir: pathlib.Path, first_run: int) -> pathlib.Path:
@@ -51,7 +52,7 @@ def write_block(
     arrays |= {f"params/{name}": leaf for name, leaf in flat.items()}
     count = len(runs.number)
     arrays = {name: array[:count] for name, array in arrays.items()} | runs._asdict()
-    files.write_npz(block_path(workdir, int(runs.number[0])), arrays)
+    atomic_files.write_npz(block_path(workdir, int(runs.number[0])), arrays)
 
 
 def read_params(workdir: pathlib.Path, first_run: int, index: int) -> Any:
@@ -135,23 +136,25 @@ def write_tables(
     ]
     values = np.stack(list(scores.values()), axis=1).astype(float).tolist()
     columns = ["run", "seed", *rows[0]]
-    files.write_csv(
+    atomic_files.write_csv(
         workdir / "scores.csv",
         [*columns, "status", "diverged_at", "first_bad", *names],
         ((*i, *s, *v) for i, s, v in zip(identity, status, values, strict=True)),
     )
-    files.write_csv(
+    atomic_files.write_csv(
         workdir / "metrics.csv",
         [*columns, "step", "name", "value"],
         _curve_lines(identity, tables["curves"], measures),
     )
     statistics = summary.summarise(rows, tables["setting"], ok, scores)
-    files.write_csv(
+    atomic_files.write_csv(
         workdir / "summary.csv",
         [*rows[0], *summary.Row._fields[1:]],
         ((*row.setting.values(), *row[1:]) for row in statistics),
     )
-    files.write(workdir / "summary.md", (summary.table(statistics) + "\n").encode())
+    atomic_files.write(
+        workdir / "summary.md", (summary.table(statistics) + "\n").encode()
+    )
     return statistics
 
 

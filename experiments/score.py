@@ -22,18 +22,18 @@ import numpy as np
 
 from decomp.datasets import npz
 from decomp.metrics import dci, inputs, mig, sheet
-from experiments import files, shell, startup
 from experiments.drawing import matrices
-from experiments.progress import say
+from experiments.system import atomic_files, commands, devices
+from experiments.system.terminal import say
 
 _MOST_BYTES = 2**34  # of arrays, expanded
 
 
-@shell.command("experiments.score")
+@commands.command("experiments.score")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for arrays that cannot be scored."""
     options = _parser().parse_args(arguments)
-    startup.check_platform()
+    devices.check_platform()
     found = _load(options)
     lines = _lines(options, found)
     say(table(lines))
@@ -80,13 +80,13 @@ def write(
 ) -> list[pathlib.Path]:
     """Writes the sheet and its pictures; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    files.write(folder / "sheet.md", (table(lines) + "\n").encode())
+    atomic_files.write(folder / "sheet.md", (table(lines) + "\n").encode())
     told = notes(lines)
     header = (*sheet.Line._fields, "notes")
     rows = [(*line, " ".join(told)) for line in lines]
-    files.write_csv(folder / "sheet.csv", header, rows)
+    atomic_files.write_csv(folder / "sheet.csv", header, rows)
     entries = [line._asdict() | {"notes": told} for line in lines]
-    files.write_json(folder / "sheet.json", entries)
+    atomic_files.write_json(folder / "sheet.json", entries)
     pictures = _pictures(found, options)
     written = [folder / f"sheet.{suffix}" for suffix in ("md", "csv", "json")]
     for name, matrix in pictures.items():
@@ -167,7 +167,7 @@ def _array(path: pathlib.Path) -> np.ndarray:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = shell.parser(
+    parser = commands.parser(
         "experiments.score",
         __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -179,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
         "--arrays": ".npz with 'codes', 'factors', any 'scales' and any 'names'",
         "--out": "folder for the tables and pictures",
     }.items():
-        parser.add_argument(name, type=shell.path, help=words)
+        parser.add_argument(name, type=commands.path, help=words)
     parser.add_argument(
         "--metrics",
         action="append",
@@ -193,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fast", action="store_true", help="leave the trees of DCI out"
     )
     parser.add_argument(
-        "--seed", type=shell.whole(0), default=0, help="of the random votes"
+        "--seed", type=commands.whole(0), default=0, help="of the random votes"
     )
     return parser
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orbax.checkpoint as ocp
 
-from experiments.progress import say
+from experiments.system.terminal import say
 
 _KEPT = 2
 # Orbax is called by the first process alone, and waits for no other.

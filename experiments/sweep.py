@@ -10,11 +10,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import data as data_lib
-from experiments import evaluate, loaders, metrics, optimisers, runs, train
+from experiments import evaluate, loaders, metrics, optimisers, train
 from experiments import problem as problems
 from experiments.data import Data
 from experiments.problem import Problem, Setting
-from experiments.runs import Plan, Runs
+from experiments.system import parallel
+from experiments.system.parallel import Plan, Runs
 
 # Runs of the program whose memory tells that of a block: enough to outweigh what all
 # runs share, few enough to fit anywhere.
@@ -123,8 +124,8 @@ def vmapped_bytes(sweep: Sweep, count: int) -> float:
     As the compiled program has it: state, activations and all that lies between.
     """
     init, advance, _ = functions(sweep)
-    program = runs.over_runs(
-        advance, runs.trial(count), mapped=3, shared=2, vmapped=True
+    program = parallel.over_runs(
+        advance, parallel.trial(count), mapped=3, shared=2, vmapped=True
     )
     settings = len(sweep.settings.weights.beta)
     keys, setting = jax.eval_shape(
@@ -152,7 +153,7 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
         limit = (device.memory_stats() or {}).get("bytes_limit", 8 << 30)
         memory = int(0.8 * limit) - 2 * sweep.data.points.nbytes
         per_run = math.ceil(vmapped_bytes(sweep, min(num_runs, _CALIBRATED)))
-    return runs.plan(
+    return parallel.plan(
         num_runs,
         bytes_per_run=per_run,
         memory=memory,

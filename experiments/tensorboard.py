@@ -22,8 +22,8 @@ import numpy as np
 
 from experiments import events, panels, results, train
 from experiments.events import Point
-from experiments.runs import Runs
 from experiments.summary import Row
+from experiments.system.parallel import Runs
 
 
 def require() -> None:

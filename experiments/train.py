@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import optax
 
 from decomp.datasets import shuffle
-from experiments import matching, objective, runs
+from experiments import matching, objective
 from experiments import problem as problems
 from experiments.problem import Params, Problem, Setting
+from experiments.system import parallel
 
 MEASURES = objective.MEASURES
 # What was not finite first when a run diverged, in the order of the computation.
@@ -52,7 +53,7 @@ def make(
     second = "total_correlation" in problem.divergences
 
     def init(key: jax.Array, setting: Setting) -> State:
-        params = problems.init(jax.random.fold_in(key, runs.INIT), problem, setting)
+        params = problems.init(jax.random.fold_in(key, parallel.INIT), problem, setting)
         if problem.matched:
             params = matching.start(params, setting.code_scale, latents=problem.latents)
         return State(
@@ -72,10 +73,12 @@ def make(
             rows = _minibatch(order_key, state.step, points, batch_size)
             return problems.data_values(problem, rows)
 
-        x = minibatch(runs.ORDER)
-        others = minibatch(runs.OTHERS) if second else x
+        x = minibatch(parallel.ORDER)
+        others = minibatch(parallel.OTHERS) if second else x
         progress = state.step / total_steps
-        noise_key = jax.random.fold_in(jax.random.fold_in(key, runs.NOISE), state.step)
+        noise_key = jax.random.fold_in(
+            jax.random.fold_in(key, parallel.NOISE), state.step
+        )
         (value, measures), gradient = jax.value_and_grad(objective.loss, has_aux=True)(
             state.params, noise_key, problem, setting, progress, x, others
         )

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import checkpoint, evaluate, results, runs, stop, train
+from experiments import checkpoint, evaluate, results, train
 from experiments import sweep as sweeps
 from experiments.checkpoint import Checkpoint
 from experiments.problem import Setting
-from experiments.progress import Progress, duration, say
-from experiments.runs import Plan, Runs
 from experiments.sweep import Sweep
+from experiments.system import parallel, signals
+from experiments.system.parallel import Plan, Runs
+from experiments.system.terminal import Progress, duration, say
 
 # Called after every record with the runs of the block, its records so far and which
 # runs have not diverged.
@@ -47,9 +48,11 @@ def programs(sweep: Sweep, plan: Plan) -> Programs:
     init, advance, scores = sweeps.functions(sweep)
     vmapped = plan.vmapped
     return Programs(
-        runs.over_runs(init, plan, mapped=2, shared=0, vmapped=vmapped, brief=True),
-        runs.over_runs(advance, plan, mapped=3, shared=2, vmapped=vmapped, donate=(0,)),
-        runs.over_runs(scores, plan, mapped=3, shared=2, vmapped=False),
+        parallel.over_runs(init, plan, mapped=2, shared=0, vmapped=vmapped, brief=True),
+        parallel.over_runs(
+            advance, plan, mapped=3, shared=2, vmapped=vmapped, donate=(0,)
+        ),
+        parallel.over_runs(scores, plan, mapped=3, shared=2, vmapped=False),
     )
 
 
@@ -59,10 +62,10 @@ def run(
     """Trains, scores and saves the pending runs; yields after each finished block."""
     init, advance, scores = programs(sweep, plan)
     points, scored, factors = _shared(sweep, plan)
-    progress = Progress(len(pending.number) * sweep.steps, shown=runs.leads())
+    progress = Progress(len(pending.number) * sweep.steps, shown=parallel.leads())
     finished: list[np.ndarray] = []
     compiled = None
-    with stop.listening() as asked, progress, _aside() as aside:
+    with signals.listening() as asked, progress, _aside() as aside:
         for members in checkpoint.blocks(sweep.workdir, pending, plan.block):
             asked.waits = _waiting("")
             one = block(sweep, plan, members)
@@ -81,7 +84,7 @@ def run(
             values = compiled.result()(state.params, *scoring)
             finished.append(members.number)
             _write(sweep, members, state, values, curves, saved)
-            if runs.leads() and not sweep.config.runs.keep_states:
+            if parallel.leads() and not sweep.config.runs.keep_states:
                 checkpoint.forget(sweep.workdir, np.concatenate(finished))
             progress.evaluated(time.monotonic() - start)
             yield
@@ -124,10 +127,10 @@ def _like(array: jax.Array) -> jax.ShapeDtypeStruct:
 
 def _shared(sweep: Sweep, plan: Plan) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The points to train on, and those to score with their factors."""
-    points = scored = runs.share(plan, sweep.data.points)
+    points = scored = parallel.share(plan, sweep.data.points)
     if sweep.scored is not sweep.data:
-        scored = runs.share(plan, sweep.scored.points)
-    return points, scored, runs.share(plan, sweep.scored.factors.astype(np.int32))
+        scored = parallel.share(plan, sweep.scored.points)
+    return points, scored, parallel.share(plan, sweep.scored.factors.astype(np.int32))
 
 
 def _write(
@@ -140,24 +143,24 @@ def _write(
 ) -> None:
     """Keeps a finished block."""
     outcome = {"diverged": state.diverged, "term": state.term}
-    found = runs.collect((state.params, outcome, scores))
-    if runs.leads():
+    found = parallel.collect((state.params, outcome, scores))
+    if parallel.leads():
         saved.wait()
         results.write_block(sweep.workdir, members, *found, curves)
 
 
 def _stop_if(asked: Callable[[], int]) -> None:
-    if number := int(runs.agreed(asked())):
-        raise stop.Stopped(number)
+    if number := int(parallel.agreed(asked())):
+        raise signals.Stopped(number)
 
 
 def block(sweep: Sweep, plan: Plan, members: Runs) -> Block:
     """Keys and settings of the runs, filled up to the size of a block."""
-    padded = runs.padded(members, plan.block)
+    padded = parallel.padded(members, plan.block)
     root = jax.random.fold_in(jax.random.key(sweep.config.rng), 2)
     keys = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(padded.seed)
     setting = jax.tree.map(lambda leaf: leaf[padded.setting], sweep.settings)
-    return Block(members, *runs.scatter(plan, (keys, setting)))
+    return Block(members, *parallel.scatter(plan, (keys, setting)))
 
 
 def _train(
@@ -168,7 +171,7 @@ def _train(
     points: jax.Array,
     saved: Checkpoint,
     progress: Progress,
-    asked: stop.Asked,
+    asked: signals.Asked,
     record: Record,
 ) -> tuple[train.State, np.ndarray]:
     """Trains a block to its end; its curves are `[block, records, 1 + measures]`."""
@@ -179,8 +182,8 @@ def _train(
         steps = min(every - done % every, sweep.steps - done, wanted)
         start = time.monotonic()
         state = advance(state, block.keys, block.setting, points, np.int32(steps))
-        sums, diverged = runs.collect((state.sums, state.diverged))
-        seconds = runs.agreed(time.monotonic() - start)
+        sums, diverged = parallel.collect((state.sums, state.diverged))
+        seconds = parallel.agreed(time.monotonic() - start)
         done += steps
         asked.waits = _waiting("the runs in training are saved")
         means = sums / (done % every or min(every, done))
@@ -193,7 +196,7 @@ def _train(
         # The first call compiles and short ones are mostly overhead: grow stepwise.
         wanted = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))
         _announce(progress)
-        stopping = bool(runs.agreed(asked()))
+        stopping = bool(parallel.agreed(asked()))
         last = done == sweep.steps and sweep.config.runs.keep_states
         saved.save(state, curves, done, now=stopping or last)
         if stopping:

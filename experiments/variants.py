@@ -22,15 +22,16 @@ import matplotlib.style
 import numpy as np
 
 from decomp.metrics import sheet, udr
-from experiments import files, posteriors, settings, shell, startup, summary
+from experiments import posteriors, settings, summary
 from experiments.drawing import style
 from experiments.drawing import variants as drawing
-from experiments.progress import say
+from experiments.system import atomic_files, commands, devices
+from experiments.system.terminal import say
 
 _UDR_POINTS = 2_000  # of which correlations between runs are taken
 
 
-@shell.command("experiments.variants")
+@commands.command("experiments.variants")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for a workdir that cannot be scored."""
     options = _parser().parse_args(arguments)
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in draw(folder, found, statistics(runs, found)):
             say(str(path))
         return 0
-    startup.check_platform()
+    devices.check_platform()
     metrics = _metrics(options)
     runs = posteriors.runs(
         options.workdir, per_setting=options.runs, points=options.points
@@ -97,7 +98,7 @@ def write(
 ) -> pathlib.Path:
     """Writes variants.csv, a row per run and variant; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_csv(
+    atomic_files.write_csv(
         folder / "variants.csv",
         ["run", "seed", *settings.COLUMNS, "metric", "variant", "value"],
         (
@@ -162,7 +163,7 @@ def draw(
     rows: list[summary.Row],
 ) -> list[pathlib.Path]:
     """Writes variants.md and the figure; returns the paths."""
-    files.write(folder / "variants.md", (summary.table(rows) + "\n").encode())
+    atomic_files.write(folder / "variants.md", (summary.table(rows) + "\n").encode())
     (folder / "figures").mkdir(exist_ok=True)
     with matplotlib.style.context(["default", style.RC]):
         figure = drawing.variants(rows, list(found))
@@ -184,7 +185,7 @@ def _metrics(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = shell.parser(
+    parser = commands.parser(
         "experiments.variants",
         "Scores the runs of a sweep by every variant of every metric.",
     )
@@ -192,15 +193,17 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, default: Any, words: str, kind: Any) -> None:
         parser.add_argument(name, default=default, type=kind, help=words)
 
-    parser.add_argument("workdir", type=shell.path, help="a finished experiment")
-    add("--runs", 20, "runs of every setting, the first seeds (20)", shell.whole(1))
-    add("--points", 10_000, "points scored, a random subset (10,000)", shell.whole(2))
+    parser.add_argument("workdir", type=commands.path, help="a finished experiment")
+    add("--runs", 20, "runs of every setting, the first seeds (20)", commands.whole(1))
+    add(
+        "--points", 10_000, "points scored, a random subset (10,000)", commands.whole(2)
+    )
     add("--metrics", "", "with commas between; default: all but DCI's trees", str)
-    add("--seed", 0, "of metrics that sample", shell.whole(0))
+    add("--seed", 0, "of metrics that sample", commands.whole(0))
     parser.add_argument(
         "--redraw", action="store_true", help="from variants.csv, without scoring"
     )
-    add("--out", None, "folder of the tables and the figure (WORKDIR)", shell.path)
+    add("--out", None, "folder of the tables and the figure (WORKDIR)", commands.path)
     return parser
 
 

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import results, shell, summary
-from experiments.progress import say
+from experiments import results, summary
+from experiments.system import commands
+from experiments.system.terminal import say
 
 _SHOWN = ("reconstruction", "kl")  # beside the scores of the figures
 
 
-@shell.command("experiments.watch")
+@commands.command("experiments.watch")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for a folder that is no sweep's."""
     options = _parser().parse_args(arguments)
@@ -67,10 +68,10 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = shell.parser(
+    parser = commands.parser(
         "experiments.watch", "Prints the table of means of a sweep as it stands."
     )
-    parser.add_argument("workdir", type=shell.path, help="folder of the sweep")
+    parser.add_argument("workdir", type=commands.path, help="folder of the sweep")
     parser.add_argument(
         "--every", type=float, metavar="SECONDS", help="again and again (once)"
     )

@@ -10,7 +10,8 @@ from ml_collections import ConfigDict
 
 from configs import base
 from decomp.datasets import npz
-from experiments import environment, files, settings
+from experiments import environment, settings
+from experiments.system import atomic_files
 
 # May change between a run and its continuation: no number moves beyond rounding.
 _FREE = (
@@ -83,9 +84,9 @@ def start(
         if changes:
             notes += _lengthen(workdir, training)
         notes += _drift(workdir, now) + _set_aside(workdir)
-        files.write_json(workdir / "config.json", config)
-        files.write_json(workdir / "training.json", training._asdict())
-        files.write_json(path, now)
+        atomic_files.write_json(workdir / "config.json", config)
+        atomic_files.write_json(workdir / "training.json", training._asdict())
+        atomic_files.write_json(path, now)
     except OSError as error:
         raise ValueError(f"cannot write to --workdir={workdir}: {error}.") from None
     return notes
@@ -153,7 +154,7 @@ def spend(workdir: pathlib.Path, seconds: float) -> None:
     """Adds to the seconds that the sweep has taken, over all its starts."""
     found = _environment(workdir)
     whole = found.get("seconds", 0) + seconds
-    files.write_json(workdir / "env.json", found | {"seconds": round(whole, 1)})
+    atomic_files.write_json(workdir / "env.json", found | {"seconds": round(whole, 1)})
 
 
 def _environment(workdir: pathlib.Path) -> dict[str, Any]:

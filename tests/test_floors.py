@@ -17,15 +17,19 @@ FLOORS = [
     | {"decomp.metrics.*", "decomp.networks.*", "decomp.datasets.*"},
     {"decomp.decomposition", "decomp.overlap"},
     {"decomp.losses", "decomp.importance", "decomp.theory.*"},
-    {"experiments.stop", "experiments.paths"},
+    {"experiments.system.signals", "experiments.system.paths"},
     {"experiments.algebra", "experiments.schedules", "experiments.columns"}
-    | {"experiments.runs", "experiments.startup", "experiments.shell"}
-    | {"experiments.environment", "experiments.progress"}
-    | {"experiments.kinds", "experiments.catalogue", "experiments.files"}
+    | {
+        "experiments.system.parallel",
+        "experiments.system.devices",
+        "experiments.system.commands",
+    }
+    | {"experiments.environment", "experiments.system.terminal"}
+    | {"experiments.kinds", "experiments.catalogue", "experiments.system.atomic_files"}
     | {"configs.base"},
     {"experiments.grids"},
     {"experiments.checks", "experiments.fields", "experiments.sizes"}
-    | {"experiments.lock"},
+    | {"experiments.system.lock"},
     {"experiments.settings", "experiments.summary"}
     | {"experiments.matching", "experiments.storage"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"}
@@ -130,8 +134,16 @@ def test_the_library_knows_neither_experiments_nor_configs():
 
 
 def test_drawing_reads_and_writes_files_and_nothing_else():
-    no_more = {"decomp.datasets.npz", "experiments.columns", "experiments.files"}
-    no_more |= {"experiments.shell", "experiments.paths", "experiments.stop"}
+    no_more = {
+        "decomp.datasets.npz",
+        "experiments.columns",
+        "experiments.system.atomic_files",
+    }
+    no_more |= {
+        "experiments.system.commands",
+        "experiments.system.paths",
+        "experiments.system.signals",
+    }
     allowed = {"numpy", "matplotlib", *sys.stdlib_module_names}
     drawn = ("experiments.drawing", "experiments.figures")
     for module, tree in ALL:

@@ -18,10 +18,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from experiments import benchmarks, shell, startup
+from experiments import benchmarks
 from experiments.benchmarks import compiling, machine, naive, programs
 from experiments.benchmarks.programs import WORKS, Ours, Program, Torch, Work
-from experiments.progress import say
+from experiments.system import commands, devices
+from experiments.system.terminal import say
 
 _HEAD = ("work", "decomp", "against", "ratio (least … largest)", "target")
 
@@ -35,12 +36,12 @@ class Options(NamedTuple):
     cores: int
 
 
-@shell.command("experiments.benchmarks")
+@commands.command("experiments.benchmarks")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Says each row once it is measured, then the table; returns 0."""
     chosen = _parser().parse_args(arguments)
-    cores = startup.use_cores()
-    startup.check_platform()
+    cores = devices.use_cores()
+    devices.check_platform()
     options = Options(chosen.peer, chosen.repetitions, chosen.seconds, cores)
     if options.peer == "torch" and not importlib.util.find_spec("torch"):
         say("--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0.")
@@ -197,14 +198,14 @@ def _spread(ratio: np.ndarray) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = shell.parser(
+    parser = commands.parser(
         "experiments.benchmarks",
         __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--rows", nargs="*", choices=ROWS, help="all if none")
     parser.add_argument("--peer", choices=("none", "torch"), default="none")
-    parser.add_argument("--repetitions", type=shell.whole(1), default=5)
+    parser.add_argument("--repetitions", type=commands.whole(1), default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="a measurement")
     return parser
 

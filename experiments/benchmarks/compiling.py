@@ -20,7 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import cli, runs, settings, startup, stop, sweep, trainer
+from experiments import cli, settings, sweep, trainer
+from experiments.system import devices, parallel, signals
 
 CONFIGS = (
     "configs/pinwheel.py",
@@ -54,7 +55,7 @@ def _seconds(config: str, folder: str) -> float:
         subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, text=True
         ) as process,
-        stop.cleaning(process.kill),
+        signals.cleaning(process.kill),
     ):
         printed, _ = process.communicate()
     if process.returncode:
@@ -72,12 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def seconds(made: sweep.Sweep) -> float:
     """Seconds from tracing to machine code of the three functions of a sweep."""
-    everything = runs.enumerate_runs(
+    everything = parallel.enumerate_runs(
         len(made.settings.weights.beta), made.config.seeds, 0
     )
     plan = sweep.plan(made, len(everything.number))
     _, keys, setting = trainer.block(
-        made, plan, runs.take(everything, np.arange(plan.block))
+        made, plan, parallel.take(everything, np.arange(plan.block))
     )
     init, advance, scores = trainer.programs(made, plan)
     points, scored, factors = (
@@ -101,5 +102,5 @@ def seconds(made: sweep.Sweep) -> float:
 
 
 if __name__ == "__main__":
-    startup.use_cores()
+    devices.use_cores()
     sys.exit(main())

@@ -20,11 +20,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator, StrMethodFormatter
 
-from experiments import files, shell, startup
 from experiments.benchmarks import machine
 from experiments.benchmarks.programs import WORKS, Ours
 from experiments.drawing import style
-from experiments.progress import say
+from experiments.system import atomic_files, commands, devices
+from experiments.system.terminal import say
 
 RUNS = 4  # that train together where runs do not vary
 _STEPS = 10  # a call at least, as in training: each reads and writes all states once
@@ -93,7 +93,7 @@ PANELS = {
 }
 
 
-@shell.command("experiments.benchmarks.cost")
+@commands.command("experiments.benchmarks.cost")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, writes and draws; returns 0."""
     options = _parser().parse_args(arguments)
@@ -106,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for point in measured(panels, options.repetitions):
             say(f"{point.panel} {point.network} {point.value:g}: {point.seconds:.3g} s")
             points.append(point)
-        files.write_csv(out / "cost.csv", Point._fields, points)
-        files.write(out / "machine.txt", f"{machine.description()}\n".encode())
+        atomic_files.write_csv(out / "cost.csv", Point._fields, points)
+        atomic_files.write(out / "machine.txt", f"{machine.description()}\n".encode())
     for path in draw(out):
         say(str(path))
     return 0
@@ -196,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        "--out", default="cost", type=shell.path, help="folder of what is written"
+        "--out", default="cost", type=commands.path, help="folder of what is written"
     )
     parser.add_argument("--panels", nargs="*", choices=PANELS, help="all if none")
     parser.add_argument("--repetitions", type=int, default=3)
@@ -205,5 +205,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    startup.use_cores()
+    devices.use_cores()
     sys.exit(main())

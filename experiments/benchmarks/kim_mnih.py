@@ -20,8 +20,9 @@ import numpy as np
 
 from decomp.metrics import kim_mnih
 from decomp.metrics.kim_mnih import Votes
-from experiments import benchmarks, runs, startup
-from experiments.progress import say
+from experiments import benchmarks
+from experiments.system import devices, parallel
+from experiments.system.terminal import say
 
 SIZES = (3, 6, 40, 32, 32)
 REPETITIONS = 5
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     codes = make(rng, factors, part * REPETITIONS)
     share = options.numpy_votes or max(1, options.votes // 20)
     votes, drawing = _draw(factors, options.votes, options.samples)
-    plan = runs.plan(part, bytes_per_run=1, memory=2**62, block=part)
+    plan = parallel.plan(part, bytes_per_run=1, memory=2**62, block=part)
     score = _scorer(plan)
     pieces = codes.reshape(REPETITIONS, part, *codes.shape[1:])
     _run(score, plan, pieces[0], votes)  # compiles
@@ -157,9 +158,9 @@ def _draw(factors: np.ndarray, count: int, samples: int) -> tuple[Votes, float]:
     return votes, seconds
 
 
-def _scorer(plan: runs.Plan) -> Callable[..., Any]:
+def _scorer(plan: parallel.Plan) -> Callable[..., Any]:
     """The scores of a part of the runs."""
-    return runs.over_runs(
+    return parallel.over_runs(
         lambda codes, votes: (
             kim_mnih.authors(codes, votes, num_factors=len(SIZES)).score
         ),
@@ -171,7 +172,7 @@ def _scorer(plan: runs.Plan) -> Callable[..., Any]:
 
 
 def _run(
-    score: Callable[..., Any], plan: runs.Plan, codes: np.ndarray, votes: Votes
+    score: Callable[..., Any], plan: parallel.Plan, codes: np.ndarray, votes: Votes
 ) -> np.ndarray:
     filled = np.minimum(np.arange(plan.block), len(codes) - 1)
     return np.asarray(score(codes[filled], votes))[: len(codes)]
@@ -185,7 +186,7 @@ def _time(function: Callable[[], Any]) -> tuple[float, Any]:
 
 def _repeat(
     score: Callable[..., Any],
-    plan: runs.Plan,
+    plan: parallel.Plan,
     piece: np.ndarray,
     codes: np.ndarray,
     factors: np.ndarray,
@@ -245,5 +246,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    startup.use_cores()
+    devices.use_cores()
     sys.exit(main())

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments import runs, stop
+from experiments.system import parallel, signals
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
 _SIDE = 1024
@@ -28,13 +28,13 @@ class Product:
 
     def __init__(self, devices: int):
         self.runs = devices
-        plan = runs.plan(devices, bytes_per_run=1, memory=2**40)
+        plan = parallel.plan(devices, bytes_per_run=1, memory=2**40)
 
         def repeated(x: jax.Array, steps: jax.Array) -> jax.Array:
             return jax.lax.fori_loop(0, steps, lambda _, y: (y @ x) / _SIDE, x)
 
-        self._x = runs.scatter(plan, jnp.ones((devices, _SIDE, _SIDE)))
-        self._function = runs.over_runs(
+        self._x = parallel.scatter(plan, jnp.ones((devices, _SIDE, _SIDE)))
+        self._function = parallel.over_runs(
             repeated, plan, mapped=1, shared=1, vmapped=False
         )
 
@@ -64,7 +64,7 @@ def start(options: Any) -> Iterator[tuple[str, ...]]:
     del options
     with (
         tempfile.TemporaryDirectory() as folder,
-        stop.cleaning(lambda: shutil.rmtree(folder)),
+        signals.cleaning(lambda: shutil.rmtree(folder)),
     ):
         command = [sys.executable, "-m", "experiments.main"]
         command += ["--config=configs/shapes_anisotropic.py", f"--workdir={folder}"]
@@ -74,7 +74,7 @@ def start(options: Any) -> Iterator[tuple[str, ...]]:
             subprocess.Popen(
                 command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
             ) as process,
-            stop.cleaning(process.kill),
+            signals.cleaning(process.kill),
         ):
             for line in process.stdout:
                 if "compiled in" in line:

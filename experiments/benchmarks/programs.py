@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from experiments import cli, runs, settings, sweep, trainer
+from experiments import cli, settings, sweep, trainer
 from experiments.problem import Problem
+from experiments.system import parallel
 
 POINTS = 8192  # images in memory, as in the peer
 
@@ -90,12 +91,12 @@ class Ours:
         made = made._replace(problem=rebuild(made.problem))
         self.plan = sweep.plan(made, count)
         programs = trainer.programs(made, self.plan)
-        members = runs.enumerate_runs(1, count, 0)
+        members = parallel.enumerate_runs(1, count, 0)
         self._block = trainer.block(made, self.plan, members)
-        self._points = runs.share(self.plan, made.data.points)
+        self._points = parallel.share(self.plan, made.data.points)
         self._scored = [
-            runs.share(self.plan, made.scored.points),
-            runs.share(self.plan, made.scored.factors.astype(np.int32)),
+            parallel.share(self.plan, made.scored.points),
+            parallel.share(self.plan, made.scored.factors.astype(np.int32)),
         ]
         self._advance, self._scores = programs.advance, programs.scores
         self._state = programs.init(self._block.keys, self._block.setting)

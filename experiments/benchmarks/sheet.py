@@ -15,8 +15,9 @@ import jax
 import numpy as np
 
 from decomp.metrics import sheet
-from experiments import benchmarks, startup
-from experiments.progress import say
+from experiments import benchmarks
+from experiments.system import devices
+from experiments.system.terminal import say
 
 SIZES = (3, 6, 40, 32, 32)
 TARGET = 120.0  # seconds, for 100 runs of 10,000 codes on two cores
@@ -91,5 +92,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    startup.use_cores()
+    devices.use_cores()
     sys.exit(main())

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from experiments import columns, files
+from experiments import columns
 from experiments.drawing.files import Row, Setting, Value
+from experiments.system import atomic_files
 
 _UNDATED: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
@@ -129,7 +130,7 @@ def save(figure: Figure, stem: pathlib.Path) -> list[pathlib.Path]:
     # Not `with_suffix`, which would take the 8 of `spike_0.8` for one.
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in _UNDATED]
     for path, kind in zip(paths, _UNDATED, strict=True):
-        files.write(path, drawn(figure, kind))
+        atomic_files.write(path, drawn(figure, kind))
     return paths
 
 

@@ -21,11 +21,11 @@ from concurrent import futures
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from experiments import shell, startup, stop
 from experiments.benchmarks import table
 from experiments.faults import crashes, fuzz, inputs, neighbours, places, sweeps
 from experiments.faults.trial import Problem, Row, Trial
-from experiments.progress import duration, say
+from experiments.system import commands, devices, signals
+from experiments.system.terminal import duration, say
 
 _T = TypeVar("_T")
 _HEAD = ("fault", "injected", "survived", "bytes lost", "tracebacks")
@@ -38,12 +38,15 @@ class Job(NamedTuple):
     run: Callable[[], Row]
 
 
-@shell.command("experiments.faults")
+@commands.command("experiments.faults")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Says what each trial came to, then the table; returns 1 if anything is wrong."""
     options, begin = _parser().parse_args(arguments), time.monotonic()
-    cores = max(2, startup.use_cores())
-    with tempfile.TemporaryDirectory() as name, stop.cleaning(partial(_abandon, name)):
+    cores = max(2, devices.use_cores())
+    with (
+        tempfile.TemporaryDirectory() as name,
+        signals.cleaning(partial(_abandon, name)),
+    ):
         folder = pathlib.Path(name)
         say("two sweeps without a fault, at once")
         seconds = _without_faults(folder / "reference", folder / "again")
@@ -147,7 +150,7 @@ def _random(seconds: float, seed: int, folder: pathlib.Path) -> Row:
 def _apart(function: Callable[..., _T], *arguments: object) -> _T:
     """Calls a function in a process of its own, as it redirects what is printed."""
     context = multiprocessing.get_context("spawn")
-    with futures.ProcessPoolExecutor(1, context, startup.use_cores) as process:
+    with futures.ProcessPoolExecutor(1, context, devices.use_cores) as process:
         # It inherits that Ctrl-C is blocked: it is ended with this process.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
         try:
@@ -168,12 +171,12 @@ def _abandon(folder: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = shell.parser(
+    parser = commands.parser(
         "experiments.faults",
         __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    whole = shell.whole(0)
+    whole = commands.whole(0)
     parser.add_argument("--kills", type=whole, default=20, help="times of kill -9")
     parser.add_argument("--fuzz", type=float, default=60.0, help="seconds; 0 for none")
     parser.add_argument("--seed", type=whole, default=0)
@@ -183,5 +186,5 @@ def _parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     # A shell has what it starts in the background ignore SIGINT, and all that follows.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    stop.listen()
+    signals.listen()
     sys.exit(main())

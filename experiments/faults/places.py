@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from experiments import startup
 from experiments.faults import sweeps
 from experiments.faults.sweeps import Ended, end, start
 from experiments.faults.trial import Problem, Problems, Trial
-from experiments.progress import say
+from experiments.system import devices
+from experiments.system.terminal import say
 
 # XLA compiles a program for one device, and its sums, by other passes.
 _ROUNDING = 1e-3
@@ -44,7 +44,7 @@ cp -r "$workdir" "$kept"
 def trials(reference: pathlib.Path) -> Iterator[Trial]:
     """Every trial of this module, against the folder of a sweep without faults."""
     kind = "one of 2 processes lost, continued by 1; killed alone, continued by 2"
-    if startup.resolves():
+    if devices.resolves():
         yield Trial(kind, 1, 3, partial(_lost_process, reference))
         yield Trial(kind, 1, 3, partial(_second_joins, reference))
     else:

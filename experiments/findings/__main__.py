@@ -16,11 +16,12 @@ from collections.abc import Sequence
 
 import matplotlib.style
 
-from experiments import figures, files, shell
+from experiments import figures
 from experiments.drawing import files as tables_of
 from experiments.drawing import forest, style
 from experiments.findings import claims, effects, sweeps, tables, variants
-from experiments.progress import say
+from experiments.system import atomic_files, commands
+from experiments.system.terminal import say
 
 RESULTS = pathlib.Path(__file__).parent.parent / "RESULTS.md"
 GALLERY = pathlib.Path(__file__).parent.parent / "gallery"
@@ -35,12 +36,12 @@ FIGURES = {
 }
 
 
-@shell.command("experiments.findings")
+@commands.command("experiments.findings")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for what cannot be used."""
-    parser = shell.parser("experiments.findings", __doc__.splitlines()[0])
+    parser = commands.parser("experiments.findings", __doc__.splitlines()[0])
     parser.add_argument(
-        "--keep", nargs="+", default=[], metavar="WORKDIR", type=shell.path
+        "--keep", nargs="+", default=[], metavar="WORKDIR", type=commands.path
     )
     for workdir in parser.parse_args(arguments).keep:
         say(str(sweeps.keep(workdir)))
@@ -76,7 +77,7 @@ def write(path: pathlib.Path, made: dict[str, str]) -> pathlib.Path:
         if not mark.search(text):
             raise ValueError(f"{path} has no mark <!-- {name} --> … <!-- end -->.")
         text = mark.sub(lambda m, block=block: m[1] + block + m[2], text)
-    files.write(path, text.encode())
+    atomic_files.write(path, text.encode())
     return path
 
 
@@ -90,7 +91,7 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
             made[name] = figures.FIGURES[figure](results)[figure]
         paths = [folder / f"{name}.png" for name in made]
         for path, figure in zip(paths, made.values(), strict=True):
-            files.write(path, style.drawn(figure, "png"))
+            atomic_files.write(path, style.drawn(figure, "png"))
     return paths
 
 

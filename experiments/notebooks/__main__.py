@@ -10,16 +10,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import files, shell
+from experiments.system import atomic_files, commands
 
 _HERE = pathlib.Path(__file__).parent
 _LONGEST = 120  # seconds of a cell
 
 
-@shell.command("experiments.notebooks")
+@commands.command("experiments.notebooks")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes every notebook; an error in one ends in its traceback."""
-    shell.parser("experiments.notebooks", __doc__.splitlines()[0]).parse_args(arguments)
+    commands.parser("experiments.notebooks", __doc__.splitlines()[0]).parse_args(
+        arguments
+    )
     try:
         import nbformat
     except ImportError as error:
@@ -28,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         start = time.monotonic()
         written = path.with_suffix(".ipynb")
         content = f"{nbformat.writes(executed(path))}\n".encode()
-        files.write(written, content)
+        atomic_files.write(written, content)
         seconds = time.monotonic() - start
         words = f"{seconds:.0f} s, {len(content) / 1000:.0f} kB"
         print(f"{written}  {words}", flush=True)

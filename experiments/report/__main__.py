@@ -11,16 +11,16 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from experiments import files, shell, startup
-from experiments.progress import say
 from experiments.report import folder, page
+from experiments.system import atomic_files, commands, devices
+from experiments.system.terminal import say
 
 
-@shell.command("experiments.report")
+@commands.command("experiments.report")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after one line for a folder that cannot be reported."""
     options = _parser().parse_args(arguments)
-    startup.check_platform()
+    devices.check_platform()
     folders = [folder.read(workdir) for workdir in options.workdirs]
     explored = page.explore(folders)
     for workdir, shown in zip(options.workdirs, explored, strict=True):
@@ -28,20 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(f"no explorer of {workdir}: {shown}")
     content = page.page(folders, explored).encode()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    files.write(options.out, content)
+    atomic_files.write(options.out, content)
     say(f"{options.out}  {len(content) / 1e6:.1f} MB")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = shell.parser("experiments.report", __doc__.splitlines()[0])
+    parser = commands.parser("experiments.report", __doc__.splitlines()[0])
     parser.add_argument(
-        "workdirs", nargs="+", metavar="WORKDIR", type=shell.path, help="of results"
+        "workdirs", nargs="+", metavar="WORKDIR", type=commands.path, help="of results"
     )
     parser.add_argument(
         "--out",
         default=pathlib.Path("report.html"),
-        type=shell.path,
+        type=commands.path,
         help="the page (report.html)",
     )
     return parser

@@ -8,11 +8,12 @@ import pytest
 
 from configs import shapes_anisotropic
 from experiments import problem as problems
-from experiments import runs, settings
+from experiments import settings
 from experiments import sweep as sweeps
 from experiments.data import Data, shares
 from experiments.problem import Setting
 from experiments.sweep import Sweep
+from experiments.system import parallel
 from tests.experiments import untrained
 
 POINTS, STEPS = 50, 4
@@ -31,11 +32,13 @@ class Small(NamedTuple):
 
     def compiled(self, *, devices, block):
         """`init` and `advance` of a block of runs."""
-        plan = runs.plan(6, bytes_per_run=1, memory=10**9, block=block, devices=devices)
+        plan = parallel.plan(
+            6, bytes_per_run=1, memory=10**9, block=block, devices=devices
+        )
         init, advance, _ = sweeps.functions(self.sweep)
         return (
-            runs.over_runs(init, plan, mapped=2, shared=0, vmapped=False),
-            runs.over_runs(advance, plan, mapped=3, shared=2, vmapped=False),
+            parallel.over_runs(init, plan, mapped=2, shared=0, vmapped=False),
+            parallel.over_runs(advance, plan, mapped=3, shared=2, vmapped=False),
         )
 
     def train(self, functions, members, *, calls=(STEPS,), root=3, **changes):

@@ -17,7 +17,7 @@ from experiments import problem as problems
 from experiments import workdir as workdirs
 from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
 from experiments.posteriors import Posteriors
-from experiments.runs import Runs
+from experiments.system.parallel import Runs
 
 OPTIONS = argparse.Namespace(batches="2,8", samples=64, seed=0)
 LOG_PZ = partial(

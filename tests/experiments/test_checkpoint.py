@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import checkpoint, runs
+from experiments import checkpoint
 from experiments.checkpoint import Checkpoint
+from experiments.system import parallel
 
 NUMBERS = np.arange(6)
 CURVES = [np.arange(30.0).reshape(6, 5), np.arange(30.0, 60.0).reshape(6, 5)]
@@ -162,7 +163,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(
 
 
 def test_what_was_begun_comes_first_and_stays_together(state, tmp_path):
-    pending = runs.enumerate_runs(1, seeds=14, first_seed=0)
+    pending = parallel.enumerate_runs(1, seeds=14, first_seed=0)
     save(tmp_path, state, [], 1, numbers=np.arange(4, 10))
     save(tmp_path, state, [], 2, numbers=np.arange(10, 13))
     parts = [part.number.tolist() for part in checkpoint.blocks(tmp_path, pending, 4)]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from experiments import files
+from experiments.system import atomic_files
 
 
 def failing():
@@ -16,9 +16,9 @@ def failing():
 @pytest.mark.parametrize(
     "write",
     [
-        lambda path: files.write_csv(path, ["a", "b"], failing()),
-        lambda path: files.write_json(path, {"x": object()}),
-        lambda path: files.write(path, None),
+        lambda path: atomic_files.write_csv(path, ["a", "b"], failing()),
+        lambda path: atomic_files.write_json(path, {"x": object()}),
+        lambda path: atomic_files.write(path, None),
     ],
 )
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, write):
@@ -32,19 +32,19 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, write
 
 def test_a_write_replaces_the_whole_file(tmp_path):
     path = tmp_path / "file"
-    files.write(path, b"a long old content")
-    files.write(path, b"new")
+    atomic_files.write(path, b"a long old content")
+    atomic_files.write(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_floats_are_read_back_unchanged(tmp_path):
     values = [0.1, 1 / 3, 1e-300, -0.0, float(np.float32(0.1)), math.inf, 2**53 + 2.0]
-    files.write_csv(tmp_path / "t.csv", ["v"], [[v] for v in values])
+    atomic_files.write_csv(tmp_path / "t.csv", ["v"], [[v] for v in values])
     with (tmp_path / "t.csv").open(newline="") as file:
         found = [float(row["v"]) for row in csv.DictReader(file)]
     assert found == values
-    files.write_json(tmp_path / "t.json", values)
+    atomic_files.write_json(tmp_path / "t.json", values)
     assert json.loads((tmp_path / "t.json").read_text()) == values
 
 
@@ -54,7 +54,7 @@ def test_arrays_are_read_back_unchanged(tmp_path):
         "c": np.asarray([True, False]),
         "d": np.int64(3),
     }
-    files.write_npz(tmp_path / "t.npz", arrays)
+    atomic_files.write_npz(tmp_path / "t.npz", arrays)
     with np.load(tmp_path / "t.npz", allow_pickle=False) as found:
         assert set(found.files) == set(arrays)
         for name, array in arrays.items():
@@ -67,4 +67,4 @@ def test_what_cannot_be_written_is_named(tmp_path):
     with pytest.raises(
         OSError, match=r"cannot write .*table\.csv: No such file or dir"
     ):
-        files.write(path, b"")
+        atomic_files.write(path, b"")

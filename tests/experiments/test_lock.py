@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from experiments import lock
+from experiments.system import lock
 
 HOLDER = """
 import pathlib, sys, time

@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import evaluate, main, results, settings, startup, train
+from experiments import evaluate, main, results, settings, train
 from experiments.faults import sweeps
+from experiments.system import devices
 from tests.experiments import live_view
 
 FILES = (
@@ -208,7 +209,7 @@ def test_no_training_at_all_is_refused(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not startup.resolves(), reason="processes find each other by this machine's name"
+    not devices.resolves(), reason="processes find each other by this machine's name"
 )
 def test_two_processes_train_what_one_does(plane, tmp_path):
     arguments = [

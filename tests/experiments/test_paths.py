@@ -6,8 +6,9 @@ import pathlib
 import pytest
 
 from decomp.datasets import cache
-from experiments import cli, paths, settings, shell
+from experiments import cli, settings
 from experiments.faults.attempt import attempt
+from experiments.system import commands, paths
 from tests.experiments.small_plane import config_of
 
 
@@ -109,6 +110,6 @@ def test_a_sweep_starts_from_any_folder(home, form):
 
 
 def test_a_path_is_an_argument_of_its_own_type():
-    parser = shell.parser("name", "words")
-    parser.add_argument("--out", type=shell.path)
+    parser = commands.parser("name", "words")
+    parser.add_argument("--out", type=commands.path)
     assert parser.parse_args(["--out=~"]).out == pathlib.Path.home()

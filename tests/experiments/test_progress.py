@@ -2,7 +2,7 @@ from concurrent import futures
 
 import pytest
 
-from experiments.progress import Progress, duration
+from experiments.system.terminal import Progress, duration
 
 
 def test_the_first_estimate_is_said_once_from_calls_that_are_long_enough():

@@ -4,13 +4,14 @@ import math
 import numpy as np
 import pytest
 
-from experiments import results, runs
+from experiments import results
+from experiments.system import parallel
 
 ROWS = [
     {"prior": "pca", "df": math.inf, "beta": beta, "alpha": 0.0} for beta in (1.0, 4.0)
 ]
 MEASURES = ("loss", "kl")
-EVERYTHING = runs.enumerate_runs(2, seeds=3, first_seed=5)
+EVERYTHING = parallel.enumerate_runs(2, seeds=3, first_seed=5)
 
 
 def value(number):
@@ -20,7 +21,7 @@ def value(number):
 
 def write(workdir, members, *, size, diverged=(), broken=()):
     """Saves a block of `size`, padded; scores and curves follow from the numbers."""
-    full = runs.padded(members, size)
+    full = parallel.padded(members, size)
     numbers = full.number
     scores = {"loss": value(numbers), "kl": np.float32(numbers)}
     scores["kl"][np.isin(numbers, broken)] = np.nan
@@ -65,9 +66,9 @@ def test_nothing_has_finished_in_a_new_workdir(workdir):
 
 
 def test_finished_blocks_are_merged_in_the_order_of_the_runs(workdir):
-    late, early = runs.take(EVERYTHING, np.arange(4, 6)), np.arange(4)
+    late, early = parallel.take(EVERYTHING, np.arange(4, 6)), np.arange(4)
     write(workdir, late, size=4)
-    write(workdir, runs.take(EVERYTHING, early), size=4)
+    write(workdir, parallel.take(EVERYTHING, early), size=4)
     found = results.finished(workdir)
     assert found["number"].tolist() == [0, 1, 2, 3, 4, 5]
     assert found["seed"].tolist() == [5, 5, 6, 6, 7, 7]
@@ -84,13 +85,13 @@ def test_finished_blocks_are_merged_in_the_order_of_the_runs(workdir):
 
 def test_runs_between_finished_blocks_may_be_missing(workdir):
     # Another block size after a kill: blocks interleave.
-    write(workdir, runs.take(EVERYTHING, np.array([0, 5])), size=2)
-    write(workdir, runs.take(EVERYTHING, np.array([2, 3])), size=2)
+    write(workdir, parallel.take(EVERYTHING, np.array([0, 5])), size=2)
+    write(workdir, parallel.take(EVERYTHING, np.array([2, 3])), size=2)
     assert results.finished(workdir)["number"].tolist() == [0, 2, 3, 5]
 
 
 def test_a_half_written_block_is_not_seen(workdir):
-    write(workdir, runs.take(EVERYTHING, np.arange(2)), size=2)
+    write(workdir, parallel.take(EVERYTHING, np.arange(2)), size=2)
     (workdir / "blocks" / ".000002.npz.123").write_bytes(b"half")
     assert results.finished(workdir)["number"].tolist() == [0, 1]
 

@@ -3,21 +3,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import runs
+from experiments.system import parallel
 
 OPTIONS = {"bytes_per_run": 10, "memory": 1000}
 
 
 def test_runs_are_enumerated_seed_by_seed():
-    found = runs.enumerate_runs(3, seeds=2, first_seed=7)
+    found = parallel.enumerate_runs(3, seeds=2, first_seed=7)
     assert found.number.tolist() == [0, 1, 2, 3, 4, 5]
     assert found.seed.tolist() == [7, 7, 7, 8, 8, 8]
     assert found.setting.tolist() == [0, 1, 2, 0, 1, 2]
 
 
 def test_blocks_hold_every_run_once_in_order():
-    everything = runs.enumerate_runs(3, seeds=3, first_seed=0)
-    parts = list(runs.blocks(everything, 4))
+    everything = parallel.enumerate_runs(3, seeds=3, first_seed=0)
+    parts = list(parallel.blocks(everything, 4))
     assert [part.number.tolist() for part in parts] == [
         [0, 1, 2, 3],
         [4, 5, 6, 7],
@@ -27,11 +27,13 @@ def test_blocks_hold_every_run_once_in_order():
 
 
 def test_a_block_is_filled_up_with_its_last_run():
-    last = list(runs.blocks(runs.enumerate_runs(3, seeds=3, first_seed=0), 4))[-1]
-    full = runs.padded(last, 4)
+    last = list(parallel.blocks(parallel.enumerate_runs(3, seeds=3, first_seed=0), 4))[
+        -1
+    ]
+    full = parallel.padded(last, 4)
     assert full.number.tolist() == [8] * 4
     assert full.seed.tolist() == [2] * 4
-    assert runs.padded(full, 4).number.tolist() == full.number.tolist()
+    assert parallel.padded(full, 4).number.tolist() == full.number.tolist()
 
 
 @pytest.mark.parametrize(
@@ -49,18 +51,18 @@ def test_a_block_is_filled_up_with_its_last_run():
     ],
 )
 def test_a_plan_fits_the_memory_and_the_devices(num_runs, options, block, devices):
-    plan = runs.plan(num_runs, **(OPTIONS | options))
+    plan = parallel.plan(num_runs, **(OPTIONS | options))
     assert (plan.block, plan.mesh.size) == (block, devices)
     assert not plan.vmapped
 
 
 def test_more_devices_than_there_are_is_refused():
     with pytest.raises(ValueError, match="runs.devices expects at most 2 here; got 3"):
-        runs.plan(10, **OPTIONS, devices=3)
+        parallel.plan(10, **OPTIONS, devices=3)
 
 
 def test_mapped_and_vmapped_runs_agree():
-    plan = runs.plan(6, **OPTIONS, block=6)
+    plan = parallel.plan(6, **OPTIONS, block=6)
 
     def function(key, weights, shared):
         noise = jax.random.normal(jax.random.fold_in(key, 1), shared.shape)
@@ -69,9 +71,9 @@ def test_mapped_and_vmapped_runs_agree():
     root = jax.random.key(0)
     keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(6))
     weights = jax.random.normal(jax.random.key(1), (6, 4, 1))
-    shared = runs.share(plan, jax.random.normal(jax.random.key(2), (5, 4)))
+    shared = parallel.share(plan, jax.random.normal(jax.random.key(2), (5, 4)))
     one, all_at_once = (
-        runs.over_runs(function, plan, mapped=2, shared=1, vmapped=vmapped)(
+        parallel.over_runs(function, plan, mapped=2, shared=1, vmapped=vmapped)(
             keys, weights, shared
         )
         for vmapped in (False, True)
@@ -99,19 +101,19 @@ def test_a_step_does_not_communicate(small):
 
 
 def test_runs_are_placed_and_collected_in_order():
-    plan = runs.plan(6, **OPTIONS, block=6)
+    plan = parallel.plan(6, **OPTIONS, block=6)
     tree = {"x": np.arange(12.0).reshape(6, 2), "n": np.arange(6)}
-    placed = runs.scatter(plan, tree)
+    placed = parallel.scatter(plan, tree)
     assert placed["x"].sharding.shard_shape((6, 2)) == (3, 2)
-    jax.tree.map(np.testing.assert_array_equal, runs.collect(placed), tree)
+    jax.tree.map(np.testing.assert_array_equal, parallel.collect(placed), tree)
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(1), i))(jnp.arange(6))
-    back = runs.scatter(plan, keys)
+    back = parallel.scatter(plan, keys)
     assert jnp.array_equal(jax.random.key_data(back), jax.random.key_data(keys))
-    assert runs.leads()
-    assert runs.agreed(2.5) == 2.5
-    assert runs.told(np.array([True, False])).tolist() == [True, False]
+    assert parallel.leads()
+    assert parallel.agreed(2.5) == 2.5
+    assert parallel.told(np.array([True, False])).tolist() == [True, False]
 
 
 def test_a_layout_may_be_chosen():
-    assert runs.plan(4, **OPTIONS, layout="vmapped").vmapped
-    assert not runs.plan(4, **OPTIONS, layout="mapped").vmapped
+    assert parallel.plan(4, **OPTIONS, layout="vmapped").vmapped
+    assert not parallel.plan(4, **OPTIONS, layout="mapped").vmapped

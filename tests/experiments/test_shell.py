@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from experiments import shell
+from experiments.system import commands
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_what_an_encoding_lacks_is_printed_as_its_number(monkeypatch, encoding, 
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    shell.use_plain_output()
+    commands.use_plain_output()
     print("β = 1 ± 2", end="", flush=True)
     assert written.getvalue() == shown
 
@@ -72,7 +72,7 @@ def test_closed_streams_are_no_error():
     ],
 )
 def test_an_error_of_what_is_given_is_one_line_and_code_two(capsys, error, line):
-    @shell.command("name")
+    @commands.command("name")
     def main(arguments=None):
         raise error
 
@@ -81,7 +81,7 @@ def test_an_error_of_what_is_given_is_one_line_and_code_two(capsys, error, line)
 
 
 def test_an_error_of_ours_is_no_line():
-    @shell.command("name")
+    @commands.command("name")
     def main(arguments=None):
         raise KeyError("bug")
 

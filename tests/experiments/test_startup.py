@@ -4,19 +4,19 @@ import types
 import jax
 import pytest
 
-from experiments import startup
+from experiments.system import devices
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="of CPUs")
 def test_on_cpus_programs_are_not_kept_unless_asked_for():
     before = jax.config.jax_compilation_cache_dir
-    startup.keep_programs()
+    devices.keep_programs()
     assert jax.config.jax_compilation_cache_dir == before
 
 
 def test_without_a_job_there_is_nothing_to_join():
     with pytest.raises(ValueError, match="expects a job of several processes") as error:
-        startup.connect()
+        devices.connect()
     assert "\n" not in str(error.value)
 
 
@@ -28,19 +28,19 @@ def test_only_late_writes_are_left_out(error, told, monkeypatch):
     seen = []
     monkeypatch.setattr(sys, "__unraisablehook__", seen.append)
     args = types.SimpleNamespace(exc_value=error)
-    startup.leave_out_late_writes(args)
+    devices.leave_out_late_writes(args)
     assert seen == ([args] if told else [])
 
 
 def test_commands_leave_x64_aside_and_say_so(capsys):
     jax.config.update("jax_enable_x64", True)
     try:
-        startup.use_float32()
+        devices.use_float32()
         assert not jax.config.jax_enable_x64
         assert capsys.readouterr().err == (
             "JAX_ENABLE_X64 is left aside: computed in float32.\n"
         )
-        startup.use_float32()
+        devices.use_float32()
         assert capsys.readouterr().err == ""
     finally:
         jax.config.update("jax_enable_x64", False)

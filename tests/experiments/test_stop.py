@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from experiments import stop
+from experiments.system import signals
 
 
 @pytest.fixture(autouse=True)
@@ -26,23 +26,23 @@ def usual():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_remembered(number, usual):
-    with stop.listening() as asked:
+    with signals.listening() as asked:
         assert asked() == 0
         os.kill(os.getpid(), number)
         assert asked() == number
     assert signal.getsignal(number) is usual[number]
-    assert stop.Stopped(number).exit_code == 128 + number
+    assert signals.Stopped(number).exit_code == 128 + number
 
 
 def test_the_second_signal_has_its_usual_effect():
-    with pytest.raises(KeyboardInterrupt), stop.listening():  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), signals.listening():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_signal_that_is_ignored_stays_ignored():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with stop.listening() as asked:
+    with signals.listening() as asked:
         os.kill(os.getpid(), signal.SIGINT)
         assert asked() == 0
 

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from configs import pinwheel
-from experiments import main, runs, tensorboard, train
+from experiments import main, tensorboard, train
 from experiments.faults.attempt import attempt
+from experiments.system import parallel
 from tests.experiments.live_view import check, scalars
 
 # ml_collections loads a config with it.
 LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 RESULTS = ("scores.csv", "metrics.csv", "summary.csv", "summary.md", "pictures.npz")
-MEMBERS = runs.enumerate_runs(2, 3, 0)
+MEMBERS = parallel.enumerate_runs(2, 3, 0)
 ROWS = [{"beta": 1.0}, {"beta": 4.0}]
 
 

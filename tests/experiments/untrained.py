@@ -5,8 +5,9 @@ import matplotlib.image
 import numpy as np
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import files, results, runs, settings, sweep, train
+from experiments import results, settings, sweep, train
 from experiments import workdir as workdirs
+from experiments.system import atomic_files, parallel
 
 SCORES = ("loss", "reconstruction", "mig", "kl_prior_aggregate")
 
@@ -42,9 +43,9 @@ def write(workdir, config, *, diverged=()):
     config = settings.validate(config)
     rows = settings.rows(config)
     workdirs.start(workdir, config.to_dict(), workdirs.Training(4, 2))
-    files.write_json(workdir / "settings.json", rows)
+    atomic_files.write_json(workdir / "settings.json", rows)
     work = sweep.make(config, rows, workdir)
-    every = runs.enumerate_runs(len(rows), config.seeds, config.first_seed)
+    every = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
     init, _, _ = sweep.functions(work)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), every.number)
     chosen = jax.tree.map(lambda leaf: leaf[every.setting], work.settings)

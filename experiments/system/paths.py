@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-CLONE = pathlib.Path(__file__).parent.parent
+CLONE = pathlib.Path(__file__).parents[2]
 
 
 def path(text: str | os.PathLike[str]) -> pathlib.Path:

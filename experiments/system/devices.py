@@ -8,7 +8,7 @@ import jax
 import jaxlib
 
 from decomp.datasets import cache
-from experiments import stop
+from experiments.system import signals
 
 _HEARTBEAT = 30  # seconds after which a process that is silent counts as lost
 
@@ -108,7 +108,7 @@ def connect() -> None:
             "distributed=True expects a job of several processes, by SLURM, "
             f"Kubernetes, Cloud TPU or Open MPI; got: {error}"
         ) from None
-    stop.listen()  # it took SIGTERM for itself
+    signals.listen()  # it took SIGTERM for itself
     if not resolves():
         raise ValueError(
             "distributed=True expects that the name of this machine, "

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
-from experiments import paths, stop
+from experiments.system import paths, signals
 
 _LARGEST = 2**31 - 1
 _GONE = (errno.EPIPE, errno.EIO)  # of the reader of a pipe, and of a terminal
@@ -47,7 +47,7 @@ class _Output(io.TextIOWrapper):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)
-            stop.ask(signal.SIGPIPE)
+            signals.ask(signal.SIGPIPE)
 
 
 def use_plain_output() -> None:

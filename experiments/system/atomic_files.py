@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import stop
+from experiments.system import signals
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
@@ -20,7 +20,7 @@ def write(path: pathlib.Path, content: bytes) -> None:
         OSError: In one line, naming the file.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with stop.writing():
+    with signals.writing():
         try:
             with open(temporary, "wb") as file:
                 file.write(content)

@@ -12,8 +12,8 @@ import platform
 from collections.abc import Iterator
 from typing import TextIO
 
-from experiments import stop
-from experiments.progress import say
+from experiments.system import signals
+from experiments.system.terminal import say
 
 _NAME = ".lock"
 
@@ -32,7 +32,7 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
         try:
-            with stop.cleaning(lambda: _leave(workdir)):
+            with signals.cleaning(lambda: _leave(workdir)):
                 yield
         finally:
             _leave(workdir)
