@@ -5,7 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, catalogue, columns, grids
+from experiments import algebra, catalogue, grids
+from experiments.results.run_tables import columns
 from experiments.system import paths
 
 

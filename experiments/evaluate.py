@@ -14,10 +14,11 @@ from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import inclusive
 from decomp.metrics import kim_mnih
-from experiments import algebra, columns, metrics, objective
+from experiments import algebra, metrics, objective
 from experiments import prior as priors
 from experiments import problem as problems
 from experiments.problem import Params, Problem, Setting
+from experiments.results.run_tables import columns
 from experiments.system import parallel
 
 COLUMNS = columns.COLUMNS

@@ -16,12 +16,12 @@ from experiments.drawing import (
     curves,
     density,
     equivalence,
-    files,
     plane,
     sparsity,
     style,
     tiles,
 )
+from experiments.results.run_tables import reading
 from experiments.system import commands
 
 _LOG = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
         why; ValueError if the folder or a file in it is unusable.
     """
     workdir = pathlib.Path(workdir)
-    results = files.read(workdir)
+    results = reading.read(workdir)
     names = results.config["figures"]
     for name in names:
         if name not in FIGURES:
@@ -65,7 +65,7 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
         with matplotlib.style.context(["default", style.RC]):
             try:
                 pages = FIGURES[name](results)
-            except files.Missing as reason:
+            except reading.Missing as reason:
                 _LOG.warning("skipped %s: %s.", name, reason)
                 continue
             for stem, figure in pages.items():

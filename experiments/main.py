@@ -22,15 +22,14 @@ from experiments import (
     evaluate,
     figures,
     pictures,
-    results,
     settings,
-    summary,
     sweep,
     tensorboard,
     train,
     trainer,
 )
 from experiments import workdir as workdirs
+from experiments.results.run_tables import run_tables, summary
 from experiments.system import atomic_files, devices, lock, parallel, paths, signals
 from experiments.system.terminal import say
 
@@ -74,7 +73,9 @@ def _sweep(work: sweep.Sweep, plan: parallel.Plan, rows: list[dict[str, Any]]) -
         atomic_files.write_json(workdir / "settings.json", rows)
     everything = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
     done = (
-        results.finished(workdir).get("number", np.zeros(0)) if parallel.leads() else []
+        run_tables.finished(workdir).get("number", np.zeros(0))
+        if parallel.leads()
+        else []
     )
     left = parallel.told(~np.isin(everything.number, done))
     pending = parallel.take(everything, left)
@@ -158,7 +159,7 @@ def _explain(error: jax.errors.JaxRuntimeError) -> None:
 def _write_tables(
     workdir: pathlib.Path, rows: list[dict[str, Any]]
 ) -> list[summary.Row]:
-    return results.write_tables(
+    return run_tables.write_tables(
         workdir,
         rows,
         order=list(evaluate.COLUMNS),

@@ -6,7 +6,8 @@ import matplotlib.style
 import numpy as np
 
 from experiments import figures
-from experiments.drawing import files, style
+from experiments.drawing import style
+from experiments.results.run_tables import reading
 
 _FIGURES = ("traversals", "reconstructions", "aggregate_posterior")
 _SHARED = ("side", "traversal_values", "class_names", "density_grid", "points")
@@ -19,11 +20,11 @@ def draw(workdir: pathlib.Path) -> list[dict[str, bytes]]:
 
     None for a setting of which every run has diverged.
     """
-    results = files.read(workdir)
-    return [_of_setting(results, i) for i in range(len(files.settings(results)))]
+    results = reading.read(workdir)
+    return [_of_setting(results, i) for i in range(len(reading.settings(results)))]
 
 
-def _of_setting(results: files.Results, index: int) -> dict[str, bytes]:
+def _of_setting(results: reading.Results, index: int) -> dict[str, bytes]:
     kept = {
         name: array if name in _SHARED else array[index : index + 1]
         for name, array in (results.pictures or {}).items()
@@ -31,7 +32,7 @@ def _of_setting(results: files.Results, index: int) -> dict[str, bytes]:
     if any(kept[name][0] < 0 for name in _RUNS if name in kept):
         return {}
     one = results._replace(
-        settings=[files.settings(results)[index]],
+        settings=[reading.settings(results)[index]],
         pictures=kept,
         config=results.config | {"title": ""},
     )
@@ -40,7 +41,7 @@ def _of_setting(results: files.Results, index: int) -> dict[str, bytes]:
         with matplotlib.style.context(["default", style.RC]):
             try:
                 (figure,) = figures.FIGURES[name](one).values()
-            except files.Missing:
+            except reading.Missing:
                 continue
             figure.set_size_inches(np.maximum(figure.get_size_inches(), _LEAST))
             found[name] = style.drawn(figure, "png", dpi=_DPI, bbox_inches="tight")

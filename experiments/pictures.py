@@ -13,9 +13,9 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
 from experiments import prior as priors
 from experiments import problem as problems
-from experiments import results
 from experiments.data import Data
 from experiments.problem import Params, Problem, Setting
+from experiments.results.run_tables import run_tables
 from experiments.sweep import Sweep
 
 _GRID = np.linspace(-2, 2, 300, dtype=np.float32)  # as the authors draw Figure 2
@@ -49,7 +49,7 @@ def median_runs(
 
 def draw(sweep: Sweep) -> dict[str, np.ndarray]:
     """Arrays for the figures, of the run of median loss of each setting."""
-    tables = results.finished(sweep.workdir)
+    tables = run_tables.finished(sweep.workdir)
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
     chosen = median_runs(
         tables["setting"], tables["scores/loss"], ok, len(sweep.settings.weights.beta)
@@ -64,7 +64,7 @@ def draw(sweep: Sweep) -> dict[str, np.ndarray]:
     stacked, numbers = [], []
     for row, position in enumerate(np.maximum(chosen, 0)):
         place = int(tables["block"][position]), int(tables["index"][position])
-        params = results.read_params(sweep.workdir, *place)
+        params = run_tables.read_params(sweep.workdir, *place)
         setting = jax.tree.map(lambda leaf, row=row: leaf[row], sweep.settings)
         arrays = jax.device_get(picture(params, setting, points, factors))
         lost = chosen[row] < 0

@@ -17,10 +17,11 @@ from decomp.distributions.gaussian import Gaussian
 from experiments import data as data_lib
 from experiments import prior as priors
 from experiments import problem as problems
-from experiments import results, settings, sweep
+from experiments import settings, sweep
 from experiments import workdir as workdirs
 from experiments.drawing import style
 from experiments.problem import Params, Problem, Setting
+from experiments.results.run_tables import run_tables
 from experiments.sweep import Sweep
 
 _SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1
@@ -209,7 +210,7 @@ def _encoder(problem: Problem) -> Callable[[Params, jax.Array], Gaussian]:
 def _finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
     """The tables of all finished blocks, whole and of one length."""
     try:
-        tables = results.finished(workdir)
+        tables = run_tables.finished(workdir)
         lengths = {len(tables[name]) for name in _TABLES} if tables else {0}
     except npz.BAD_FILE as error:
         raise ValueError(f"{workdir / 'blocks'}: {npz.problem(error)}.") from error
@@ -220,9 +221,9 @@ def _finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
 
 def _params(work: Sweep, first: int) -> Params:
     """The parameters of a block, which have to fit the networks; leaves `[R, ...]`."""
-    path = results.block_path(work.workdir, first)
+    path = run_tables.block_path(work.workdir, first)
     try:
-        params = results.read_block(work.workdir, first)
+        params = run_tables.read_block(work.workdir, first)
     except npz.BAD_FILE as error:
         raise ValueError(f"{path}: {npz.problem(error)}.") from error
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments import events, panels, results, train
+from experiments import events, panels, train
 from experiments.events import Point
-from experiments.summary import Row
+from experiments.results.run_tables import run_tables
+from experiments.results.run_tables.summary import Row
 from experiments.system.parallel import Runs
 
 
@@ -97,7 +98,7 @@ class Board:
         """
         if not self._on:
             return
-        tables = results.finished(self._workdir)
+        tables = run_tables.finished(self._workdir)
         scores = [v for name, v in tables.items() if name.startswith("scores/")]
         ok = (tables["diverged"] < 0) & np.isfinite(scores).all(axis=0)
         shown = panels.draw(self._workdir) if pictures else [{}] * len(self._rows)

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import checkpoint, evaluate, results, train
+from experiments import checkpoint, evaluate, train
 from experiments import sweep as sweeps
 from experiments.checkpoint import Checkpoint
 from experiments.problem import Setting
+from experiments.results.run_tables import run_tables
 from experiments.sweep import Sweep
 from experiments.system import parallel, signals
 from experiments.system.parallel import Plan, Runs
@@ -146,7 +147,7 @@ def _write(
     found = parallel.collect((state.params, outcome, scores))
     if parallel.leads():
         saved.wait()
-        results.write_block(sweep.workdir, members, *found, curves)
+        run_tables.write_block(sweep.workdir, members, *found, curves)
 
 
 def _stop_if(asked: Callable[[], int]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import results, summary
+from experiments.results.run_tables import run_tables, summary
 from experiments.system import commands
 from experiments.system.terminal import say
 
@@ -51,7 +51,7 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
         ) from None
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{workdir} is of another version: {error}.") from None
-    tables = results.finished(workdir)
+    tables = run_tables.finished(workdir)
     if not tables:
         return total, f"none of {total:,} runs has finished"
     scores = {

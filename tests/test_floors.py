@@ -18,7 +18,7 @@ FLOORS = [
     {"decomp.decomposition", "decomp.overlap"},
     {"decomp.losses", "decomp.importance", "decomp.theory.*"},
     {"experiments.system.signals", "experiments.system.paths"},
-    {"experiments.algebra", "experiments.schedules", "experiments.columns"}
+    {"experiments.algebra", "experiments.schedules", "experiments.results.columns"}
     | {
         "experiments.system.parallel",
         "experiments.system.devices",
@@ -30,11 +30,11 @@ FLOORS = [
     {"experiments.grids"},
     {"experiments.checks", "experiments.fields", "experiments.sizes"}
     | {"experiments.system.lock"},
-    {"experiments.settings", "experiments.summary"}
+    {"experiments.settings", "experiments.results.summary"}
     | {"experiments.matching", "experiments.storage"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"}
     | {"experiments.metrics"},
-    {"experiments.data", "experiments.results", "experiments.checkpoint"}
+    {"experiments.data", "experiments.results.run_tables", "experiments.checkpoint"}
     | {"experiments.workdir", "experiments.events"}
     | {"experiments.prior"},
     {"experiments.rendered"},
@@ -136,7 +136,7 @@ def test_the_library_knows_neither_experiments_nor_configs():
 def test_drawing_reads_and_writes_files_and_nothing_else():
     no_more = {
         "decomp.datasets.npz",
-        "experiments.columns",
+        "experiments.results.columns",
         "experiments.system.atomic_files",
     }
     no_more |= {

@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.drawing import files, style
+from experiments.drawing import style
+from experiments.results.run_tables import reading
 
 
-def ablation(results: files.Results) -> dict[str, Figure]:
+def ablation(results: reading.Results) -> dict[str, Figure]:
     """Draws a row of panels per score of `figure_score`, a column per swept column.
 
     `figure_sweeps` of config.json names the columns. With several of them a panel holds
@@ -22,7 +23,7 @@ def ablation(results: files.Results) -> dict[str, Figure]:
     Returns:
         One figure by name.
     """
-    rows = files.summary(results)
+    rows = reading.summary(results)
     names = results.config.get("figure_sweeps", [])
     scores = [
         name
@@ -30,7 +31,9 @@ def ablation(results: files.Results) -> dict[str, Figure]:
         if any(name in row.cells for row in rows)
     ]
     if not scores or not names:
-        raise files.Missing("figure_score or figure_sweeps name nothing in summary.csv")
+        raise reading.Missing(
+            "figure_score or figure_sweeps name nothing in summary.csv"
+        )
     for name in names:
         if name not in rows[0].setting:
             raise ValueError(f"config.json: figure_sweeps has {name!r}, not a column.")
@@ -65,7 +68,7 @@ def ablation(results: files.Results) -> dict[str, Figure]:
     return {"ablation": figure}
 
 
-def _usual(rows: list[files.Row], names: list[str]) -> dict[str, files.Value]:
+def _usual(rows: list[reading.Row], names: list[str]) -> dict[str, reading.Value]:
     """The most frequent value of each column, where there are several to tell apart."""
     if len(names) == 1:
         return {}
@@ -74,8 +77,8 @@ def _usual(rows: list[files.Row], names: list[str]) -> dict[str, files.Value]:
 
 
 def _members(
-    rows: list[files.Row], name: str, usual: dict[str, files.Value]
-) -> list[files.Row]:
+    rows: list[reading.Row], name: str, usual: dict[str, reading.Value]
+) -> list[reading.Row]:
     """The settings that differ from the baseline in one column, in its order."""
     members = [
         row
@@ -90,7 +93,7 @@ def _members(
     )
 
 
-def _panel(axes: Axes, members: list[files.Row], name: str, score: str) -> None:
+def _panel(axes: Axes, members: list[reading.Row], name: str, score: str) -> None:
     cells = [row.cells.get(score) for row in members]
     places = [i for i, cell in enumerate(cells) if cell is not None]
     found = [cells[i] for i in places]
@@ -112,7 +115,7 @@ def _panel(axes: Axes, members: list[files.Row], name: str, score: str) -> None:
     axes.margins(x=0.08)
 
 
-def _tick_words(values: list[files.Value]) -> list[str]:
+def _tick_words(values: list[reading.Value]) -> list[str]:
     """Values as written below the axis; a repeated one is told apart by its place."""
     words = [style.number(value) for value in values]
     seen: Counter[str] = Counter()
@@ -123,7 +126,7 @@ def _tick_words(values: list[files.Value]) -> list[str]:
     return told
 
 
-def _baseline(usual: dict[str, files.Value], names: list[str]) -> str:
+def _baseline(usual: dict[str, reading.Value], names: list[str]) -> str:
     if not usual:
         return ""
     words = ", ".join(f"{style.symbol(n)} = {style.number(usual[n])}" for n in names)

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from experiments.drawing import files, style
+from experiments.drawing import style
+from experiments.results.run_tables import reading
 
 _SCORES = ["kl_prior_aggregate", "mutual_information", "log_det", "reconstruction"]
 
@@ -17,10 +18,10 @@ class Column(NamedTuple):
 
     name: str
     heading: str
-    rows: list[files.Row]
+    rows: list[reading.Row]
 
 
-def scores_by_setting(results: files.Results) -> dict[str, Figure]:
+def scores_by_setting(results: reading.Results) -> dict[str, Figure]:
     """Draws a row of panels per score: against beta (alpha = 0) and against alpha.
 
     Args:
@@ -29,11 +30,13 @@ def scores_by_setting(results: files.Results) -> dict[str, Figure]:
     Returns:
         One figure by name.
     """
-    rows = files.summary(results)
+    rows = reading.summary(results)
     wanted = dict.fromkeys([*_SCORES, *results.config.get("figure_score", [])])
     scores = [name for name in wanted if any(name in row.cells for row in rows)]
     if not scores:
-        raise files.Missing(f"summary.csv has none of the scores {', '.join(_SCORES)}")
+        raise reading.Missing(
+            f"summary.csv has none of the scores {', '.join(_SCORES)}"
+        )
     columns = _columns(rows)
     title = str(results.config.get("title", ""))
     note = style.runs(rows, scores)
@@ -60,22 +63,22 @@ def scores_by_setting(results: files.Results) -> dict[str, Figure]:
     return {"scores_by_setting": figure}
 
 
-def _columns(rows: list[files.Row]) -> list[Column]:
+def _columns(rows: list[reading.Row]) -> list[Column]:
     for name in ("beta", "alpha"):
         if any(not isinstance(row.setting.get(name), float) for row in rows):
-            raise files.Missing(f"summary.csv has no number in some row of '{name}'")
+            raise reading.Missing(f"summary.csv has no number in some row of '{name}'")
     plain = [row for row in rows if row.setting["alpha"] == 0]
     added = [row for row in rows if row.setting["alpha"] != 0]
     columns = [("beta", "alpha", plain), ("alpha", "beta", added)]
     return [Column(x, _constant(group, c), group) for x, c, group in columns if group]
 
 
-def _values(rows: list[files.Row], name: str) -> list[float]:
+def _values(rows: list[reading.Row], name: str) -> list[float]:
     found = (row.setting[name] for row in rows)
     return sorted({value for value in found if isinstance(value, float)})
 
 
-def _constant(rows: list[files.Row], name: str) -> str:
+def _constant(rows: list[reading.Row], name: str) -> str:
     values = _values(rows, name)
     return f"{style.symbol(name)} = {', '.join(map(style.number, values))}"
 
@@ -83,7 +86,7 @@ def _constant(rows: list[files.Row], name: str) -> str:
 def _panel(axes: Axes, column: Column, score: str) -> None:
     """One line for each combination of the columns other than the one along x."""
     rows = [row for row in column.rows if score in row.cells]
-    lines: dict[str, list[files.Row]] = {}
+    lines: dict[str, list[reading.Row]] = {}
     others = style.varying([row.setting for row in column.rows])
     for row in rows:
         names = [name for name in others if name != column.name]
@@ -104,7 +107,7 @@ def _panel(axes: Axes, column: Column, score: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _scale(panels: np.ndarray, cells: list[files.Cell]) -> None:
+def _scale(panels: np.ndarray, cells: list[reading.Cell]) -> None:
     """A logarithmic axis where positive means span more than a factor of twenty."""
     means = np.array([cell.mean for cell in cells if np.isfinite(cell.mean)])
     if means.size and means.min() > 0 and means.max() > 20 * means.min():

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MultipleLocator
 
-from experiments.drawing import files, style
+from experiments.drawing import style
+from experiments.results.run_tables import reading
 
 _MAP = "Blues"
 _OVER = "#6a0dad"  # beyond the scale's end; the map itself holds no such colour
@@ -30,7 +31,7 @@ class Panel(NamedTuple):
     small: str
 
 
-def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
+def aggregate_posterior(results: reading.Results) -> dict[str, Figure]:
     """Draws q(z) for every setting: those without alpha first, then those with it.
 
     All panels have one colour scale. It ends a tenth above the prior's peak; higher
@@ -43,11 +44,11 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
     Returns:
         One figure by name.
     """
-    settings = files.settings(results)
+    settings = reading.settings(results)
     grid = _grid(results)
     shape = (len(settings), len(grid), len(grid))
-    prior = files.array(results, "prior_density", *shape)
-    density = files.array(results, "density", *shape)
+    prior = reading.array(results, "prior_density", *shape)
+    density = reading.array(results, "density", *shape)
     drawn = np.isfinite(density).all(axis=(1, 2)) & np.isfinite(prior).all(axis=(1, 2))
     smalls = [_small(results, i, grid, q) for i, q in enumerate(density)]
     groups = _groups(settings)
@@ -91,7 +92,7 @@ def aggregate_posterior(results: files.Results) -> dict[str, Figure]:
     return {"aggregate_posterior": figure}
 
 
-def prior_density(results: files.Results) -> dict[str, Figure]:
+def prior_density(results: reading.Results) -> dict[str, Figure]:
     """Draws every p(z) that differs, beside the data where they are recorded.
 
     Args:
@@ -101,7 +102,7 @@ def prior_density(results: files.Results) -> dict[str, Figure]:
         One figure by name.
     """
     grid = _grid(results)
-    every = files.array(results, "prior_density", None, len(grid), len(grid))
+    every = reading.array(results, "prior_density", None, len(grid), len(grid))
     priors = _different(every[np.isfinite(every).all(axis=(1, 2))])[:_COLUMNS]
     points = (results.pictures or {}).get("points")
     note = f"{_contour_note(priors)}square-root colour scale"
@@ -109,7 +110,7 @@ def prior_density(results: files.Results) -> dict[str, Figure]:
     figure = style.new(1.2 + 3.4 * count, 3.95, note=note)
     panels = figure.subplots(1, count, squeeze=False)[0]
     if points is not None:
-        points = files.array(results, "points", None, 2)
+        points = reading.array(results, "points", None, 2)
         panels[0].scatter(*points.T, s=5, color="0.2", linewidths=0)
         edge = 1.05 * np.abs(points).max()
         panels[0].set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
@@ -128,26 +129,26 @@ def prior_density(results: files.Results) -> dict[str, Figure]:
 def _different(priors: np.ndarray) -> np.ndarray:
     """Each of the densities once, in their order."""
     if not len(priors):
-        raise files.Missing("every run of every setting diverged")
+        raise reading.Missing("every run of every setting diverged")
     _, first = np.unique(priors.reshape(len(priors), -1), axis=0, return_index=True)
     return priors[np.sort(first)]
 
 
-def _grid(results: files.Results) -> np.ndarray:
-    grid = files.array(results, "density_grid", None)
+def _grid(results: reading.Results) -> np.ndarray:
+    grid = reading.array(results, "density_grid", None)
     if len(grid) < 2 or not np.all(np.diff(grid) > 0):
         raise ValueError("pictures.npz: 'density_grid' must be an increasing axis.")
     return grid
 
 
-def _groups(settings: list[files.Setting]) -> list[tuple]:
+def _groups(settings: list[reading.Setting]) -> list[tuple]:
     """Heading, members and their titles: settings without alpha, then those with it.
 
     Settings that differ in more than α and β are one group in their order.
     """
     for name in ("alpha", "beta"):
         if any(not isinstance(s.get(name), float) for s in settings):
-            raise files.Missing(f"settings.json has no number in some '{name}'")
+            raise reading.Missing(f"settings.json has no number in some '{name}'")
     every = [*range(len(settings))]
     if set(differing := style.varying(settings)) - {"alpha", "beta"}:
         titles = {i: style.describe(settings[i], differing) for i in every}
@@ -177,14 +178,14 @@ def _lines(members: list[int]) -> list[list[int]]:
 
 
 def _small(
-    results: files.Results, i: int, grid: np.ndarray, density: np.ndarray
+    results: reading.Results, i: int, grid: np.ndarray, density: np.ndarray
 ) -> str:
     """Maximum, what lies outside the window, and the drawn run's scores."""
     if not np.isfinite(density).all():
         return style.LOST
     words, runs = [], None
     if "density_run" in (results.pictures or {}):
-        runs = files.array(results, "density_run", len(files.settings(results)))
+        runs = reading.array(results, "density_run", len(reading.settings(results)))
     run = -1 if runs is None else int(runs[i])
     found = (results.scores or {}).get(run, {})
     for name, symbol in _SHOWN.items():
@@ -195,7 +196,7 @@ def _small(
     return "\n".join([", ".join(words), f"max {density.max():.3g}{outside}"]).strip()
 
 
-def _small_note(results: files.Results) -> str:
+def _small_note(results: reading.Results) -> str:
     shown = [symbol for name, symbol in _SHOWN.items() if _has_score(results, name)]
     words = "max: highest q(z) on the grid"
     return (
@@ -203,7 +204,7 @@ def _small_note(results: files.Results) -> str:
     )
 
 
-def _has_score(results: files.Results, name: str) -> bool:
+def _has_score(results: reading.Results, name: str) -> bool:
     drawn = "density_run" in (results.pictures or {})
     return drawn and any(name in row for row in (results.scores or {}).values())
 

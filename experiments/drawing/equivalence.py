@@ -4,12 +4,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.drawing import files, style
+from experiments.drawing import style
+from experiments.results.run_tables import reading
 
 _OBJECTIVES = ("beta_vae", "entropy_regularised")
 
 
-def equivalence(results: files.Results) -> dict[str, Figure]:
+def equivalence(results: reading.Results) -> dict[str, Figure]:
     """Draws the ratio of posterior standard deviations and the two reconstructions.
 
     The ratio is the geometric mean over latents and points, exp of half the difference
@@ -67,10 +68,10 @@ def _ratio_axes(axes: Axes, betas: list[float]) -> None:
     axes.minorticks_off()
 
 
-def _pairs(results: files.Results) -> list[tuple[float, np.ndarray]]:
+def _pairs(results: reading.Results) -> list[tuple[float, np.ndarray]]:
     """β, and log_det and reconstruction of both objectives `[2, 2]`, for every seed."""
     if not results.scores:
-        raise files.Missing("there is no scores.csv, or it is empty")
+        raise reading.Missing("there is no scores.csv, or it is empty")
     found: dict[tuple, dict[str, list]] = {}
     for row in results.scores.values():
         if row.get("status") == "ok" and "log_det" in row:
@@ -83,5 +84,5 @@ def _pairs(results: files.Results) -> list[tuple[float, np.ndarray]]:
         if set(_OBJECTIVES) <= set(runs)
     ]
     if not pairs:
-        raise files.Missing(f"scores.csv has no pair of {' and '.join(_OBJECTIVES)}")
+        raise reading.Missing(f"scores.csv has no pair of {' and '.join(_OBJECTIVES)}")
     return pairs

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from experiments.drawing import files, labels, style
+from experiments.drawing import labels, style
+from experiments.results.run_tables import reading
 
 _LOG = logging.getLogger(__name__)
 _X = "reconstruction"
@@ -26,7 +27,7 @@ class Line(NamedTuple):
     y: np.ndarray  # [P, 3]
 
 
-def reconstruction_vs_score(results: files.Results) -> dict[str, Figure]:
+def reconstruction_vs_score(results: reading.Results) -> dict[str, Figure]:
     """Draws one panel per score of `figure_score`.
 
     Args:
@@ -35,10 +36,10 @@ def reconstruction_vs_score(results: files.Results) -> dict[str, Figure]:
     Returns:
         One figure by name.
     """
-    rows = [row for row in files.summary(results) if _X in row.cells]
+    rows = [row for row in reading.summary(results) if _X in row.cells]
     scores = _scores(results.config.get("figure_score", []), rows)
-    key = files.column(results, "figure_line", "prior", rows[0].setting)
-    label = files.column(results, "figure_label", "beta", rows[0].setting)
+    key = reading.column(results, "figure_line", "prior", rows[0].setting)
+    label = reading.column(results, "figure_label", "beta", rows[0].setting)
     groups = {row.setting[key]: [] for row in rows}
     for row in rows:
         groups[row.setting[key]].append(row)
@@ -58,7 +59,7 @@ def reconstruction_vs_score(results: files.Results) -> dict[str, Figure]:
     return {"reconstruction_vs_score": figure}
 
 
-def _canvas(results: files.Results, scores: list[str], note: str):
+def _canvas(results: reading.Results, scores: list[str], note: str):
     columns = len(scores) if len(scores) <= 3 else math.ceil(len(scores) / 2)
     down = math.ceil(len(scores) / columns)
     title = str(results.config.get("title", ""))
@@ -69,7 +70,7 @@ def _canvas(results: files.Results, scores: list[str], note: str):
     return figure, panels[: len(scores)]
 
 
-def _note(rows: list[files.Row], scores: list[str], key: str, label: str) -> str:
+def _note(rows: list[reading.Row], scores: list[str], key: str, label: str) -> str:
     names = {row.setting[key] for row in rows}
     only = f"{style.symbol(key)}: {style.number(*names)}; " if len(names) == 1 else ""
     beside = f"numbers beside the points: {style.symbol(label)}; "
@@ -86,19 +87,21 @@ def _panel(axes: Axes, lines: list[Line], score: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _scores(wanted: list[str], rows: list[files.Row]) -> list[str]:
+def _scores(wanted: list[str], rows: list[reading.Row]) -> list[str]:
     present = [s for s in wanted if any(s in row.cells for row in rows)]
     for score in wanted:
         if score not in present:
             _LOG.warning("left out a panel: summary.csv has no score '%s'.", score)
     if not present:
-        raise files.Missing(
+        raise reading.Missing(
             f"summary.csv has '{_X}' with none of the scores {wanted} of figure_score"
         )
     return present
 
 
-def _line(rows: list[files.Row], score: str, label: str, look: dict[str, Any]) -> Line:
+def _line(
+    rows: list[reading.Row], score: str, label: str, look: dict[str, Any]
+) -> Line:
     """Collects one line; settings of which no run finished have no point."""
     rows = [row for row in rows if score in row.cells]
     rows = [
@@ -110,7 +113,7 @@ def _line(rows: list[files.Row], score: str, label: str, look: dict[str, Any]) -
     return Line(look, texts, np.reshape(x, (-1, 3)), np.reshape(y, (-1, 3)))
 
 
-def _interval(cell: files.Cell) -> list[float]:
+def _interval(cell: reading.Cell) -> list[float]:
     return [cell.mean, cell.low, cell.high]
 
 
@@ -157,7 +160,7 @@ def _label(axes: Axes, lines: list[Line]) -> None:
         labels.place(axes, np.concatenate(paths), texts, colours, paper)
 
 
-def _legend(figure: Figure, looks: dict[files.Value, dict[str, Any]]) -> None:
+def _legend(figure: Figure, looks: dict[reading.Value, dict[str, Any]]) -> None:
     """The lines' names; the legend takes over the title, to stay clear of it."""
     edge = {"markeredgecolor": "white", "markeredgewidth": 0.6}
     handles = [

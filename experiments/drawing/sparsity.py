@@ -7,14 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.drawing import files, style
+from experiments.drawing import style
+from experiments.results.run_tables import reading
 
 _SCORE = "hoyer"
 _PANELS = 4  # matrices, at most
 _CURVES = 3.6  # inches, the width of the left panel
 
 
-def sparsity(results: files.Results) -> dict[str, Figure]:
+def sparsity(results: reading.Results) -> dict[str, Figure]:
     """Draws the sparsity of the codes beside matrices of class by latent.
 
     On the left it stands against `figure_label`, with a line per `figure_line`. A
@@ -28,14 +29,14 @@ def sparsity(results: files.Results) -> dict[str, Figure]:
     Returns:
         One figure by name.
     """
-    rows = [row for row in files.summary(results) if _SCORE in row.cells]
+    rows = [row for row in reading.summary(results) if _SCORE in row.cells]
     if not rows:
-        raise files.Missing(f"summary.csv has no score '{_SCORE}'")
-    settings = files.settings(results)
-    magnitude = files.array(results, "class_magnitude", len(settings), None, None)
+        raise reading.Missing(f"summary.csv has no score '{_SCORE}'")
+    settings = reading.settings(results)
+    magnitude = reading.array(results, "class_magnitude", len(settings), None, None)
     names = _class_names(results, magnitude.shape[1])
-    key = files.column(results, "figure_line", "prior", settings[0])
-    label = files.column(results, "figure_label", "beta", settings[0])
+    key = reading.column(results, "figure_line", "prior", settings[0])
+    label = reading.column(results, "figure_label", "beta", settings[0])
     shown = _chosen(settings, key, label)
     words = style.varying([settings[i] for i in shown]) or [label]
     titles = [style.describe(settings[i], words) for i in shown]
@@ -50,13 +51,13 @@ def sparsity(results: files.Results) -> dict[str, Figure]:
     return {"sparsity": figure}
 
 
-def _class_names(results: files.Results, count: int) -> list[str]:
+def _class_names(results: reading.Results, count: int) -> list[str]:
     if "class_names" in (results.pictures or {}):
-        return [str(name) for name in files.array(results, "class_names", count)]
+        return [str(name) for name in reading.array(results, "class_names", count)]
     return [str(i) for i in range(count)]
 
 
-def _chosen(settings: list[files.Setting], key: str, label: str) -> list[int]:
+def _chosen(settings: list[reading.Setting], key: str, label: str) -> list[int]:
     """At most `_PANELS` settings: of each line the same labels, from the first on."""
     lines = sorted({row[key] for row in settings}, key=style.rank)[:_PANELS]
     labels = sorted({row[label] for row in settings}, key=style.rank)
@@ -84,7 +85,7 @@ def _canvas(
     return figure, left, [figure.add_subplot(place) for place in places]
 
 
-def _curves(axes: Axes, rows: list[files.Row], key: str, label: str) -> None:
+def _curves(axes: Axes, rows: list[reading.Row], key: str, label: str) -> None:
     """A line per value of `key`; the values of `label` stand at equal steps."""
     values = sorted({row.setting[label] for row in rows}, key=style.rank)
     lines = {row.setting[key]: [] for row in rows}

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.drawing import files, style
+from experiments.drawing import style
+from experiments.results.run_tables import reading
 
 Panel = Callable[[Axes, int], None]  # draws one setting
 _PANELS = 6  # on a page
@@ -17,7 +18,7 @@ _MARGIN = 0.5  # inches of words around a panel
 _FADED = 0.2  # contrast of an inactive latent's row
 
 
-def traversals(results: files.Results) -> dict[str, Figure]:
+def traversals(results: reading.Results) -> dict[str, Figure]:
     """Draws, for every setting, a row of pictures per latent.
 
     Rows are sorted by information, as pictures.npz orders them; latents count from 1.
@@ -29,14 +30,14 @@ def traversals(results: files.Results) -> dict[str, Figure]:
     Returns:
         The pages by name.
     """
-    settings = files.settings(results)
+    settings = reading.settings(results)
     count = len(settings)
     tiles = _tiles(results, "traversals", count, None, None)
     latents, steps, *size = tiles.shape[1:5]
-    values = files.array(results, "traversal_values", steps)
-    active = files.array(results, "active", count, latents).astype(bool)
-    order = files.array(results, "order", count, latents).astype(int)
-    drawn = ~files.lost(results, count)
+    values = reading.array(results, "traversal_values", steps)
+    active = reading.array(results, "active", count, latents).astype(bool)
+    order = reading.array(results, "order", count, latents).astype(int)
+    drawn = ~reading.lost(results, count)
     if not np.all(np.sort(order[drawn], axis=1) == np.arange(latents)):
         raise ValueError(
             f"pictures.npz: a row of 'order' does not list {latents} latents."
@@ -64,7 +65,7 @@ def traversals(results: files.Results) -> dict[str, Figure]:
     return _pages(results, "traversals", (latents, steps, *size), panel, note)
 
 
-def reconstructions(results: files.Results) -> dict[str, Figure]:
+def reconstructions(results: reading.Results) -> dict[str, Figure]:
     """Draws, for every setting, images over their reconstructions.
 
     Args:
@@ -74,10 +75,10 @@ def reconstructions(results: files.Results) -> dict[str, Figure]:
     Returns:
         The pages by name.
     """
-    count = len(files.settings(results))
+    count = len(reading.settings(results))
     originals = _tiles(results, "originals", count, None)
     shown, *size = originals.shape[1:4]
-    decoded = files.array(results, "reconstructions", *originals.shape)
+    decoded = reading.array(results, "reconstructions", *originals.shape)
 
     def panel(axes: Axes, i: int) -> None:
         _mosaic(axes, np.stack([originals[i], decoded[i]]))
@@ -88,15 +89,15 @@ def reconstructions(results: files.Results) -> dict[str, Figure]:
     return _pages(results, "reconstructions", (2, shown, *size), panel, note)
 
 
-def _tiles(results: files.Results, name: str, *lead: int | None) -> np.ndarray:
+def _tiles(results: reading.Results, name: str, *lead: int | None) -> np.ndarray:
     """Pictures `[*lead, H, W]`, or `[*lead, H, W, 3]` in colour."""
     found = (results.pictures or {}).get(name)
     colour = found is not None and found.ndim == len(lead) + 3
-    return files.array(results, name, *lead, None, None, *([3] if colour else []))
+    return reading.array(results, name, *lead, None, None, *([3] if colour else []))
 
 
 def _pages(
-    results: files.Results,
+    results: reading.Results,
     name: str,
     shape: tuple[int, ...],
     panel: Panel,
@@ -106,13 +107,13 @@ def _pages(
 
     A panel has `shape`: rows, columns and the (H, W) of a tile.
     """
-    settings = files.settings(results)
+    settings = reading.settings(results)
     title = str(results.config.get("title", ""))
     everything = list(range(len(settings)))
-    panel = _unless_lost(panel, files.lost(results, len(settings)))
+    panel = _unless_lost(panel, reading.lost(results, len(settings)))
     if len(settings) <= _PANELS:
         return {name: _page(settings, everything, shape, panel, title, note)}
-    key = files.column(results, "figure_line", "prior", settings[0])
+    key = reading.column(results, "figure_line", "prior", settings[0])
     several = key in style.varying(settings)
     pages = {}
     for value in dict.fromkeys(setting[key] for setting in settings):
@@ -141,7 +142,7 @@ def _unless_lost(panel: Panel, lost: np.ndarray) -> Panel:
 
 
 def _page(
-    settings: list[files.Setting],
+    settings: list[reading.Setting],
     members: list[int],
     shape: tuple[int, ...],
     panel: Panel,

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 import matplotlib.style
 
 from experiments import figures
-from experiments.drawing import files as tables_of
 from experiments.drawing import forest, style
 from experiments.findings import claims, effects, sweeps, tables, variants
+from experiments.results.run_tables import reading
 from experiments.system import atomic_files, commands
 from experiments.system.terminal import say
 
@@ -87,7 +87,7 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
     with matplotlib.style.context(["default", style.RC]):
         made["findings"] = forest.forest(found)
         for name, (sweep, figure) in FIGURES.items():
-            results = tables_of.read(sweeps.FOLDER / sweep)
+            results = reading.read(sweeps.FOLDER / sweep)
             made[name] = figures.FIGURES[figure](results)[figure]
         paths = [folder / f"{name}.png" for name in made]
         for path, figure in zip(paths, made.values(), strict=True):

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import summary
 from experiments.findings import sweeps
 from experiments.findings.sweeps import Sweep
+from experiments.results.run_tables import summary
 
 ABOVE, BELOW, NOT_ABOVE, SHOWN = "> 0", "< 0", "not > 0", ""
 

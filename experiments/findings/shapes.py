@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import summary
 from experiments.findings import sweeps
 from experiments.findings.effects import (
     ABOVE,
@@ -20,6 +19,7 @@ from experiments.findings.effects import (
     gap,
 )
 from experiments.findings.sweeps import Sweep
+from experiments.results.run_tables import summary
 
 _SCORE, _AUTHORS = "kim_mnih_pruned", "kim_mnih_authors"
 _ISOTROPIC = {"prior": "isotropic"}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.drawing import files
+from experiments.results.run_tables import reading
 
 FOLDER = pathlib.Path(__file__).parent / "sweeps"
 KEPT = ("config.json", "env.json", "settings.json", "scores.csv", "summary.csv")
@@ -29,7 +29,7 @@ class Sweep(NamedTuple):
     name: str
     config: dict[str, Any]
     env: dict[str, Any]
-    runs: list[dict[str, files.Value]]
+    runs: list[dict[str, reading.Value]]
     failed: int
     columns: list[str]  # of the settings
 
@@ -40,7 +40,7 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Sweep:
     Raises:
         ValueError: In one line, for a folder or a file that cannot be used.
     """
-    results = files.read(folder / name)
+    results = reading.read(folder / name)
     if not results.scores:
         raise ValueError(f"{folder / name} has no scores.csv, or it is empty.")
     return of(
@@ -50,7 +50,7 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Sweep:
     )
 
 
-def of(results: files.Results, name: str, env: dict[str, Any]) -> Sweep:
+def of(results: reading.Results, name: str, env: dict[str, Any]) -> Sweep:
     """The sweep of a folder that has been read."""
     runs = list((results.scores or {}).values())
     fine = [run for run in runs if run["status"] == "ok"]
@@ -75,7 +75,7 @@ def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
     return kept
 
 
-def values(sweep: Sweep, score: str, **setting: files.Value) -> dict[float, float]:
+def values(sweep: Sweep, score: str, **setting: reading.Value) -> dict[float, float]:
     """A score by seed, of the runs of one setting.
 
     Raises:
@@ -97,7 +97,7 @@ def varying(sweep: Sweep) -> set[str]:
     return {n for n in sweep.columns if len({run[n] for run in sweep.runs}) > 1}
 
 
-def levels(sweep: Sweep, column: str, **setting: files.Value) -> list[float]:
+def levels(sweep: Sweep, column: str, **setting: reading.Value) -> list[float]:
     """The numbers of a column in order, of the runs of some settings."""
     found = {
         run[column]

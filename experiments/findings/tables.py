@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from experiments import columns
 from experiments.findings import sweeps, variants
 from experiments.findings.effects import Comparison, Finding
+from experiments.results.run_tables import columns
 
 
 def overview(findings: Sequence[Finding]) -> str:

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import columns, summary
 from experiments.findings import effects, sweeps
 from experiments.findings.sweeps import Sweep
+from experiments.results.run_tables import columns, summary
 
 # Sweep → what differs from shapes_anisotropic.py:laptop.
 VARIANTS = {

@@ -7,7 +7,8 @@ import re
 import shlex
 from typing import Any
 
-from experiments.drawing import files, style
+from experiments.drawing import style
+from experiments.results.run_tables import reading
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 _FIELDS = {
@@ -50,7 +51,7 @@ def question(env: dict[str, Any]) -> tuple[str, str]:
     return text.partition("\n")[0], words[:1].upper() + words[1:]
 
 
-def facts(results: files.Results, env: dict[str, Any]) -> list[tuple[str, str]]:
+def facts(results: reading.Results, env: dict[str, Any]) -> list[tuple[str, str]]:
     """Pairs of a name and what was the case; unknown ones are left out."""
     pairs = [
         ("Runs", _runs(results)),
@@ -74,7 +75,7 @@ def command(env: dict[str, Any]) -> str:
     )
 
 
-def changed(env: dict[str, Any], results: files.Results) -> list[str]:
+def changed(env: dict[str, Any], results: reading.Results) -> list[str]:
     """The same command with one setting changed, and that of a report of it."""
     column, value = _other(results)
     field = f"--config.{_FIELDS.get(column, 'seeds')}"
@@ -111,7 +112,7 @@ def _flag(env: dict[str, Any], name: str) -> str:
     return next((value for key, _, value in values if key == name), "")
 
 
-def _other(results: files.Results) -> tuple[str, str]:
+def _other(results: reading.Results) -> tuple[str, str]:
     """A swept column and a value that it does not have yet; else more seeds."""
     settings = results.settings or []
     for name in style.varying(settings) if settings else []:
@@ -125,7 +126,7 @@ def _other(results: files.Results) -> tuple[str, str]:
     return "seeds", str(2 * seeds if isinstance(seeds, int) else 10)
 
 
-def _runs(results: files.Results) -> str:
+def _runs(results: reading.Results) -> str:
     settings, seeds = results.settings or [], results.config.get("seeds")
     planned = f"{len(settings)} settings × {seeds} seeds"
     done = list((results.scores or {}).values())
@@ -136,7 +137,7 @@ def _runs(results: files.Results) -> str:
     return ", ".join([*words, f"{failed:,} diverged"])
 
 
-def _settings(results: files.Results) -> str:
+def _settings(results: reading.Results) -> str:
     settings = results.settings or []
     words = []
     for name in style.varying(settings) if settings else []:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments import columns, posteriors
+from experiments import posteriors
 from experiments.posteriors import Finished
 from experiments.report import portrait
+from experiments.results.run_tables import columns
 
 _POINTS = 10_000  # encoded of each run, as Locatello et al. 2019 score
 # Whether all chosen runs of a setting are shown, and how many base images: best first.

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from experiments.drawing import files
 from experiments.findings import claims, sweeps, tables
 from experiments.findings.effects import Finding
 from experiments.report.markup import Html, box, join, tag
+from experiments.results.run_tables import reading
 
 _NOTE = (
     "Effects are paired by seed; the intervals of a finding hold together with 95 % "
@@ -14,7 +14,7 @@ _NOTE = (
 )
 
 
-def table(results: files.Results, env: dict[str, Any], name: str) -> Html:
+def table(results: reading.Results, env: dict[str, Any], name: str) -> Html:
     """A row per finding, its effects behind it; nothing if the settings decide none."""
     if not results.scores:
         return Html("")

@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 import matplotlib.image
 import numpy as np
 
-from experiments.drawing import files
 from experiments.report import about
 from experiments.report.markup import picture
+from experiments.results.run_tables import reading
 
 
 class Folder(NamedTuple):
     """The contents of a folder of results."""
 
     workdir: pathlib.Path
-    results: files.Results
+    results: reading.Results
     env: dict[str, Any]
     figures: dict[str, tuple[str, int]]  # data URI and width in pixels, by name
 
@@ -26,7 +26,7 @@ def read(workdir: pathlib.Path) -> Folder:
     Raises:
         ValueError: In one line, for a folder or a file in it that cannot be used.
     """
-    results = files.read(workdir)
+    results = reading.read(workdir)
     return Folder(
         workdir, results, about.environment(workdir), _figures(workdir, results)
     )
@@ -38,7 +38,7 @@ def title(folder: Folder) -> str:
 
 
 def _figures(
-    workdir: pathlib.Path, results: files.Results
+    workdir: pathlib.Path, results: reading.Results
 ) -> dict[str, tuple[str, int]]:
     """The PNGs in the order of config.json, as data URIs without loss."""
     order = list(map(str, results.config["figures"]))

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from experiments.drawing import files
 from experiments.report import about, findings, tables
 from experiments.report.folder import Folder, title
 from experiments.report.markup import Html, box, data, join, tag
+from experiments.results.run_tables import reading
 
 _MEANS = "Means over runs with 95 % t-intervals; the bars of a column share an axis."
 _DIFFERENCES = (
@@ -76,7 +76,7 @@ def _deviations(found: Any) -> Html:
     )
 
 
-def _scores(results: files.Results, name: str) -> Html:
+def _scores(results: reading.Results, name: str) -> Html:
     if not results.summary:
         return tag("p", "No run has finished yet: there is no summary.csv.")
     options = [
@@ -109,7 +109,9 @@ def _scores(results: files.Results, name: str) -> Html:
     )
 
 
-def _explorer(shown: dict[str, Any] | str, results: files.Results, level: int) -> Html:
+def _explorer(
+    shown: dict[str, Any] | str, results: reading.Results, level: int
+) -> Html:
     if isinstance(shown, str):
         return tag("p", f"Not in this report. {shown}", class_="note")
     runs, total = len(shown["runs"]), len(results.scores or {})
@@ -128,7 +130,7 @@ def _explorer(shown: dict[str, Any] | str, results: files.Results, level: int) -
     )
 
 
-def _runs(results: files.Results) -> Html:
+def _runs(results: reading.Results) -> Html:
     if not results.scores or not results.summary:
         return Html("")
     return join(_SCRIPTED, tag("div", class_="runs"))

@@ -7,14 +7,14 @@ from typing import Any
 
 from scipy import special
 
-from experiments import columns, summary
-from experiments.drawing import files, style
+from experiments.drawing import style
 from experiments.report.markup import Html, join, tag
+from experiments.results.run_tables import columns, reading, summary
 
 _DIGITS = 6  # of a run's score, significant
 
 
-def scores_of(results: files.Results) -> list[str]:
+def scores_of(results: reading.Results) -> list[str]:
     """Names of the scores: those of the figures first, then as in summary.csv."""
     rows = results.summary or []
     names = dict.fromkeys(name for row in rows for name in row.cells)
@@ -28,14 +28,14 @@ def unit(score: str) -> str:
     return "nats" if re.search(r"\bnats\b", columns.COLUMNS.get(score, "")) else ""
 
 
-def labels(results: files.Results) -> list[str]:
+def labels(results: reading.Results) -> list[str]:
     """A setting in words, such as "learned, β = 4", for each of summary.csv."""
     settings = [row.setting for row in results.summary or []]
     names = _varying(settings)
     return [style.describe(setting, names) for setting in settings]
 
 
-def means(results: files.Results) -> Html:
+def means(results: reading.Results) -> Html:
     """A line per setting, a column per score: mean ± half-width, and drawn."""
     rows, scores = results.summary or [], scores_of(results)
     names = _varying([row.setting for row in rows])
@@ -86,7 +86,7 @@ def definitions(scores: Sequence[str]) -> Html:
     return tag("dl", *pairs, class_="definitions")
 
 
-def runs(results: files.Results) -> dict[str, Any]:
+def runs(results: reading.Results) -> dict[str, Any]:
     """The run table as columns: the page shows, sorts and filters it."""
     scores = scores_of(results)
     lines = list((results.scores or {}).values())
@@ -116,7 +116,7 @@ def runs(results: files.Results) -> dict[str, Any]:
     }
 
 
-def _varying(settings: list[files.Setting]) -> list[str]:
+def _varying(settings: list[reading.Setting]) -> list[str]:
     return (style.varying(settings) or list(settings[0])[:1]) if settings else []
 
 
@@ -126,17 +126,17 @@ def _head(name: str, unit: str = "", **attributes: Any) -> Html:
     return tag("th", button, scope="col", **attributes)
 
 
-def _kind(value: files.Value) -> str | None:
+def _kind(value: reading.Value) -> str | None:
     """The class of a cell: words stand to the left, numbers to the right."""
     return None if isinstance(value, float) else "word"
 
 
-def _counts(row: files.Row) -> tuple[int, int]:
+def _counts(row: reading.Row) -> tuple[int, int]:
     cells = row.cells.values()
     return max(c.n for c in cells), max(c.failed for c in cells)
 
 
-def _span(cells: Sequence[files.Cell | None]) -> tuple[float, float]:
+def _span(cells: Sequence[reading.Cell | None]) -> tuple[float, float]:
     """Ends of the axis on which the intervals of a column are drawn."""
     found = [
         value
@@ -148,14 +148,14 @@ def _span(cells: Sequence[files.Cell | None]) -> tuple[float, float]:
     return (min(found), max(found)) if found else (0.0, 0.0)
 
 
-def _cell(cell: files.Cell | None, first: float, last: float) -> Html:
+def _cell(cell: reading.Cell | None, first: float, last: float) -> Html:
     if cell is None or not math.isfinite(cell.mean):
         return tag("td", "–")
     words = summary.mean_and_half(cell).replace("-", "−")
     return tag("td", words, bar(cell, first, last), data_value=repr(cell.mean))
 
 
-def bar(cell: files.Cell, first: float, last: float) -> Html:
+def bar(cell: reading.Cell, first: float, last: float) -> Html:
     """The interval of a cell on the axis of its column, 100 wide."""
     if not last > first:
         return Html("")
@@ -177,13 +177,13 @@ def bar(cell: files.Cell, first: float, last: float) -> Html:
     )
 
 
-def _sortable(value: files.Value) -> str:
+def _sortable(value: reading.Value) -> str:
     if isinstance(value, float):
         return repr(value).replace("inf", "Infinity")  # as JavaScript reads it
     return value or ""
 
 
-def _status(line: dict[str, files.Value]) -> str:
+def _status(line: dict[str, reading.Value]) -> str:
     if line.get("status") == "ok":
         return "ok"
     at = line.get("diverged_at")
@@ -194,9 +194,9 @@ def _status(line: dict[str, files.Value]) -> str:
     return f"{line.get('status')}{where}{term}"
 
 
-def _whole(value: files.Value) -> int:
+def _whole(value: reading.Value) -> int:
     return int(value) if isinstance(value, float) else -1
 
 
-def _rounded(value: files.Value) -> float | None:
+def _rounded(value: reading.Value) -> float | None:
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else None

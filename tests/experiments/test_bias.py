@@ -12,11 +12,12 @@ import pytest
 from configs import pinwheel
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import bias, posteriors, results, settings, sweep
+from experiments import bias, posteriors, settings, sweep
 from experiments import problem as problems
 from experiments import workdir as workdirs
 from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
 from experiments.posteriors import Posteriors
+from experiments.results.run_tables import run_tables
 from experiments.system.parallel import Runs
 
 OPTIONS = argparse.Namespace(batches="2,8", samples=64, seed=0)
@@ -113,14 +114,14 @@ def workdir(tmp_path_factory):
     params = jax.vmap(lambda key, s: problems.init(key, work.problem, s))(keys, setting)
     runs = Runs(np.arange(1, 3), np.zeros(2, int), np.arange(1, 3))
     outcome = {"diverged": np.array([-1, 3]), "term": np.array([-1, 0])}
-    results.write_block(folder, runs, params, outcome, {}, np.zeros((2, 1, 5)))
+    run_tables.write_block(folder, runs, params, outcome, {}, np.zeros((2, 1, 5)))
     return folder
 
 
 def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
     given = posteriors.trained(workdir, None)
     assert given.name == "run 1: β = 0.3, α = 0"
-    params = results.read_params(workdir, 1, 0)
+    params = run_tables.read_params(workdir, 1, 0)
     config = workdirs.config(workdir)
     work = sweep.make(config, settings.rows(config), workdir)
     work.config.evaluate.unlock()

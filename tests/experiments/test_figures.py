@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from experiments import figures
-from experiments.drawing import curves, density, files, plane, style, tiles
+from experiments.drawing import curves, density, plane, style, tiles
+from experiments.results.run_tables import reading
 
 COLUMNS = ["prior", "beta", "alpha", "df"]
 IMAGES = [
@@ -103,7 +104,7 @@ def edit(workdir, **fields):
 
 def drawn(figure, workdir):
     with matplotlib.style.context(["default", style.RC]):
-        return figure(files.read(workdir))
+        return figure(reading.read(workdir))
 
 
 def test_the_figures_of_images_are_drawn_a_page_for_each_prior(images, capsys):

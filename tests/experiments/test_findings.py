@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import columns
 from experiments.findings import __main__ as command
 from experiments.findings import claims, effects, sweeps, tables, variants
+from experiments.results.run_tables import columns
 
 
 @pytest.fixture(scope="module")

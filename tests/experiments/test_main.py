@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import evaluate, main, results, settings, train
+from experiments import evaluate, main, settings, train
 from experiments.faults import sweeps
+from experiments.results.run_tables import run_tables
 from experiments.system import devices
 from tests.experiments import live_view
 
@@ -131,7 +132,7 @@ def test_the_pictures_are_those_of_a_run_of_median_loss(plane):
 @pytest.mark.slow
 def test_a_finished_workdir_is_not_trained_again(plane, tmp_path, capsys):
     workdir = shutil.copytree(plane, tmp_path / "copy")
-    block = results.block_path(workdir, 0)
+    block = run_tables.block_path(workdir, 0)
     before = block.stat().st_mtime_ns
     with pinwheel.get_config("smoke").unlocked() as config:
         config.figures = ()
@@ -149,9 +150,9 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(plane, tmp_path):
     # The first block of six has finished; nothing else is there.
     workdir = tmp_path / "killed"
     (workdir / "blocks").mkdir(parents=True)
-    with np.load(results.block_path(plane, 0)) as whole:
+    with np.load(run_tables.block_path(plane, 0)) as whole:
         first = {name: whole[name][:6] for name in whole.files}
-    np.savez(results.block_path(workdir, 0), **first)
+    np.savez(run_tables.block_path(workdir, 0), **first)
     shutil.copy(plane / "config.json", workdir)
     with pinwheel.get_config("smoke").unlocked() as config:
         config.figures = ()

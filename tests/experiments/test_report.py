@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from configs import pinwheel, shapes_anisotropic, sparse, tc_ablation
-from experiments import cli, settings, summary
-from experiments.drawing import files
+from experiments import cli, settings
 from experiments.report import __main__ as report
 from experiments.report import about, markup, tables
+from experiments.results.run_tables import reading, summary
 from tests.experiments import untrained
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='hacked()'>\"&"
@@ -76,7 +76,7 @@ def test_a_page_refers_to_nothing_outside_of_itself(page):
 
 def test_the_table_of_means_has_every_setting_score_and_unit(page, image_results):
     text = page.read_text()
-    rows = files.read(image_results).summary
+    rows = reading.read(image_results).summary
     assert len(rows) == 2
     for row in rows:
         for cell in row.cells.values():
@@ -156,7 +156,7 @@ def test_the_command_with_a_change_is_a_valid_one(file, module, variant):
             "--workdir=r",
         ]
     }
-    results = files.Results(config.to_dict(), None, None, settings.rows(config), None)
+    results = reading.Results(config.to_dict(), None, None, settings.rows(config), None)
     run, again = map(shlex.split, about.changed(env, results))
     assert run[:3] == ["python", "-m", "experiments.main"]
     cli.check(run[2:])

@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import summary
 from experiments.report import __main__ as report
+from experiments.results.run_tables import summary
 from tests.experiments import browser
 from tests.experiments.test_report import HOSTILE
 

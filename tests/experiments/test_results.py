@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from experiments import results
+from experiments.results.run_tables import run_tables
 from experiments.system import parallel
 
 ROWS = [
@@ -27,7 +27,7 @@ def write(workdir, members, *, size, diverged=(), broken=()):
     scores["kl"][np.isin(numbers, broken)] = np.nan
     steps = np.broadcast_to(np.array([[2.0], [4.0]]), (size, 2, 1))
     values = numbers[:, None, None] + np.array([[0.25, 1 / 3], [0.5, 2 / 3]])
-    results.write_block(
+    run_tables.write_block(
         workdir,
         members,
         {"encoder": {"Dense_0": {"kernel": value(numbers)[:, None] * np.ones((1, 3))}}},
@@ -52,7 +52,7 @@ def table(path):
 
 
 def tables(workdir):
-    return results.write_tables(
+    return run_tables.write_tables(
         workdir,
         ROWS,
         order=("loss", "kl", "absent"),
@@ -62,14 +62,14 @@ def tables(workdir):
 
 
 def test_nothing_has_finished_in_a_new_workdir(workdir):
-    assert results.finished(workdir) == {}
+    assert run_tables.finished(workdir) == {}
 
 
 def test_finished_blocks_are_merged_in_the_order_of_the_runs(workdir):
     late, early = parallel.take(EVERYTHING, np.arange(4, 6)), np.arange(4)
     write(workdir, late, size=4)
     write(workdir, parallel.take(EVERYTHING, early), size=4)
-    found = results.finished(workdir)
+    found = run_tables.finished(workdir)
     assert found["number"].tolist() == [0, 1, 2, 3, 4, 5]
     assert found["seed"].tolist() == [5, 5, 6, 6, 7, 7]
     assert found["setting"].tolist() == [0, 1] * 3
@@ -79,7 +79,7 @@ def test_finished_blocks_are_merged_in_the_order_of_the_runs(workdir):
     assert found["curves"].shape == (6, 2, 3)
     for number in range(6):
         place = int(found["block"][number]), int(found["index"][number])
-        kernel = results.read_params(workdir, *place)["encoder"]["Dense_0"]["kernel"]
+        kernel = run_tables.read_params(workdir, *place)["encoder"]["Dense_0"]["kernel"]
         np.testing.assert_array_equal(kernel, value(number) * np.ones(3))
 
 
@@ -87,13 +87,13 @@ def test_runs_between_finished_blocks_may_be_missing(workdir):
     # Another block size after a kill: blocks interleave.
     write(workdir, parallel.take(EVERYTHING, np.array([0, 5])), size=2)
     write(workdir, parallel.take(EVERYTHING, np.array([2, 3])), size=2)
-    assert results.finished(workdir)["number"].tolist() == [0, 2, 3, 5]
+    assert run_tables.finished(workdir)["number"].tolist() == [0, 2, 3, 5]
 
 
 def test_a_half_written_block_is_not_seen(workdir):
     write(workdir, parallel.take(EVERYTHING, np.arange(2)), size=2)
     (workdir / "blocks" / ".000002.npz.123").write_bytes(b"half")
-    assert results.finished(workdir)["number"].tolist() == [0, 1]
+    assert run_tables.finished(workdir)["number"].tolist() == [0, 1]
 
 
 def test_scores_are_read_back_unchanged(workdir):

@@ -5,8 +5,9 @@ import matplotlib.image
 import numpy as np
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import results, settings, sweep, train
+from experiments import settings, sweep, train
 from experiments import workdir as workdirs
+from experiments.results.run_tables import run_tables
 from experiments.system import atomic_files, parallel
 
 SCORES = ("loss", "reconstruction", "mig", "kl_prior_aggregate")
@@ -51,7 +52,7 @@ def write(workdir, config, *, diverged=()):
     chosen = jax.tree.map(lambda leaf: leaf[every.setting], work.settings)
     params = jax.device_get(jax.jit(jax.vmap(init))(keys, chosen).params)
     rng, count = np.random.default_rng(0), len(every.number)
-    results.write_block(
+    run_tables.write_block(
         workdir,
         every,
         params,
@@ -62,7 +63,7 @@ def write(workdir, config, *, diverged=()):
         {name: rng.normal(size=count) + every.setting for name in SCORES},
         np.zeros((count, 1, 1 + len(train.MEASURES))),
     )
-    results.write_tables(
+    run_tables.write_tables(
         workdir, rows, order=SCORES, measures=train.MEASURES, terms=train.TERMS
     )
     (workdir / "figures").mkdir()

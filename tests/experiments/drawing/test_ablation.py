@@ -1,9 +1,10 @@
 import matplotlib.style
 import numpy as np
 import pytest
+from experiments.results.run_tables.reading import Cell, Results, Row
 
-from experiments.drawing import ablation, equivalence, files, style
-from experiments.drawing.files import Cell, Results, Row
+from experiments.drawing import ablation, equivalence, style
+from experiments.results.run_tables import reading
 
 # Baseline (β, α) = (4, 1); every mean tells its setting.
 SETTINGS = [(1.0, 1.0), (4.0, 1.0), (8.0, 1.0), (4.0, 0.5), (4.0, 2.0)]
@@ -61,7 +62,7 @@ def test_means_over_two_decades_stand_on_a_logarithmic_axis():
 
 def test_a_score_or_column_that_is_not_there_is_named():
     rows = [row(beta=1.0)]
-    with pytest.raises(files.Missing, match="name nothing"):
+    with pytest.raises(reading.Missing, match="name nothing"):
         ablation.ablation(results(rows, figure_sweeps=["beta"], figure_score=["sap"]))
     with pytest.raises(ValueError, match="figure_sweeps has 'gamma', not a column"):
         ablation.ablation(results(rows, figure_sweeps=["gamma"], figure_score=["mig"]))
@@ -87,5 +88,5 @@ def test_runs_of_one_seed_are_compared_and_the_ratio_is_of_standard_deviations()
 def test_without_a_pair_there_is_nothing_to_compare():
     scores = {0: {"seed": 0.0, "status": "ok", "objective": "beta_vae", "beta": 2.0}}
     scores[0] |= {"log_det": 0.0, "reconstruction": 1.0}
-    with pytest.raises(files.Missing, match="no pair"):
+    with pytest.raises(reading.Missing, match="no pair"):
         equivalence.equivalence(results(scores=scores, model={"latents": 2}))

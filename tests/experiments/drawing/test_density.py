@@ -1,7 +1,8 @@
 import matplotlib.style
 import numpy as np
 
-from experiments.drawing import density, files, style
+from experiments.drawing import density, style
+from experiments.results.run_tables import reading
 
 GRID = np.linspace(-2, 2, 12)
 
@@ -13,7 +14,7 @@ def titles(settings):
     pictures = {"density_grid": GRID} | {
         name: np.broadcast_to(bell, shape) for name in ("density", "prior_density")
     }
-    results = files.Results({}, [], None, settings, pictures)
+    results = reading.Results({}, [], None, settings, pictures)
     with matplotlib.style.context(["default", style.RC]):
         (figure,) = density.aggregate_posterior(results).values()
         figure.draw_without_rendering()

@@ -2,7 +2,8 @@ import matplotlib.style
 import numpy as np
 import pytest
 
-from experiments.drawing import files, sparsity, style
+from experiments.drawing import sparsity, style
+from experiments.results.run_tables import reading
 
 SPIKES = [0.8, 0.0, 0.95, 0.5, 0.9]
 CLASSES, LATENTS = 3, 6
@@ -16,7 +17,7 @@ def finished(*, alphas=(0.0,), **changes):
         for spike in SPIKES
     ]
     rows = [
-        files.Row(s, {"hoyer": files.Cell(4, 0, s["spike"], s["spike"] - 0.1, 1.0)})
+        reading.Row(s, {"hoyer": reading.Cell(4, 0, s["spike"], s["spike"] - 0.1, 1.0)})
         for s in settings
     ]
     magnitude = np.random.default_rng(0).uniform(
@@ -24,7 +25,7 @@ def finished(*, alphas=(0.0,), **changes):
     )
     config = {"figure_line": "alpha", "figure_label": "spike", "title": "Sparse"}
     pictures = {"class_magnitude": magnitude}
-    return files.Results(config, rows, None, settings, pictures)._replace(**changes)
+    return reading.Results(config, rows, None, settings, pictures)._replace(**changes)
 
 
 def drawn(results):
@@ -97,12 +98,12 @@ def test_absent_inputs_are_missing_and_wrong_shapes_are_errors():
     results = finished()
     for changes, message in [
         ({"summary": None}, "no summary.csv"),
-        ({"summary": [files.Row(results.settings[0], {})]}, "no score 'hoyer'"),
+        ({"summary": [reading.Row(results.settings[0], {})]}, "no score 'hoyer'"),
         ({"pictures": None}, "no pictures.npz"),
         ({"pictures": {"side": np.array(28)}}, "no array 'class_magnitude'"),
         ({"settings": None}, "no settings.json"),
     ]:
-        with pytest.raises(files.Missing, match=message):
+        with pytest.raises(reading.Missing, match=message):
             sparsity.sparsity(results._replace(**changes))
     with pytest.raises(ValueError, match=r"\(4, 'any', 'any'\) .* got \(5, 3, 6\)"):
         sparsity.sparsity(results._replace(settings=results.settings[:4]))

@@ -1,5 +1,6 @@
+from experiments.results.run_tables.reading import Cell, Row
+
 from experiments.drawing import style
-from experiments.drawing.files import Cell, Row
 
 
 def test_infinity_is_written_as_its_sign_and_comes_last():

@@ -2,7 +2,8 @@ import matplotlib.style
 import numpy as np
 import pytest
 
-from experiments.drawing import files, style, tiles
+from experiments.drawing import style, tiles
+from experiments.results.run_tables import reading
 
 LATENTS, STEPS = 3, 5
 
@@ -19,7 +20,7 @@ def results(*size):
         "order": np.array([[2, 0, 1]]),
     }
     setting = {"prior": "isotropic", "beta": 1.0}
-    return files.Results({}, None, None, [setting], pictures)
+    return reading.Results({}, None, None, [setting], pictures)
 
 
 def picture(draw, found):
