@@ -5,7 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, catalogue, grids
+from experiments import algebra
+from experiments.data.arrays import catalogue, factor_grid
 from experiments.results.run_tables import columns
 from experiments.system import paths
 
@@ -148,7 +149,7 @@ def _data(config: ConfigDict) -> None:
         )
     _labels(config)
     _source(config)
-    grids.check(config)
+    factor_grid.check(config)
 
 
 def _labels(config: ConfigDict) -> None:

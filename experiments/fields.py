@@ -7,7 +7,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import algebra, catalogue, kinds, schedules
+from experiments import algebra, kinds, schedules
+from experiments.data.arrays import catalogue
 from experiments.results.run_tables import columns
 from experiments.system import parallel
 

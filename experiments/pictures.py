@@ -13,7 +13,7 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
 from experiments import prior as priors
 from experiments import problem as problems
-from experiments.data import Data
+from experiments.data.arrays.arrays import Data
 from experiments.problem import Params, Problem, Setting
 from experiments.results.run_tables import run_tables
 from experiments.sweep import Sweep

@@ -14,11 +14,11 @@ from tqdm import tqdm
 from decomp.datasets import npz
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import data as data_lib
 from experiments import prior as priors
 from experiments import problem as problems
 from experiments import settings, sweep
 from experiments import workdir as workdirs
+from experiments.data.arrays import arrays
 from experiments.drawing import style
 from experiments.problem import Params, Problem, Setting
 from experiments.results.run_tables import run_tables
@@ -179,7 +179,7 @@ def on_some(work: Sweep, points: int) -> Sweep:
     key = jax.random.fold_in(jax.random.key(work.config.rng), 3)
     trained = work.config.evaluate.images == "trained"
     data = work.data if trained else work.scored
-    data = data_lib.subset(data, key, min(points, len(data.points)))
+    data = arrays.subset(data, key, min(points, len(data.points)))
     return work._replace(data=data)
 
 

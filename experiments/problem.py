@@ -12,11 +12,11 @@ from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
 from experiments import algebra, networks
-from experiments import data as data_lib
 from experiments import prior as priors
 from experiments import settings as settings_lib
 from experiments.algebra import Weights
-from experiments.data import Data, Decode
+from experiments.data.arrays import arrays
+from experiments.data.arrays.arrays import Data, Decode
 
 Params = dict[str, Any]
 
@@ -59,7 +59,7 @@ class Problem(NamedTuple):
 
 def make(config: ConfigDict, data: Data) -> Problem:
     """Builds the problem of a validated config and the shapes of its data."""
-    outputs = data_lib.width(data)
+    outputs = arrays.width(data)
     encoder, decoder = networks.make(config.model, data.shape or (outputs,))
     rows = settings_lib.rows(config)
     divergences = tuple(dict.fromkeys(map(algebra.divergence, rows)))
@@ -164,7 +164,7 @@ def setting_arrays(
     latents = config.model.latents
     logits = {"isotropic": np.zeros(latents)}
     if {row["prior"] for row in rows} & {"pca", "learned"}:
-        spectrum = np.log(data_lib.principal_variances(data, config))
+        spectrum = np.log(arrays.principal_variances(data, config))
         logits["pca"] = logits["learned"] = spectrum - spectrum.mean()
 
     def column(name: str) -> list[Any]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, catalogue, grids
+from experiments import algebra
+from experiments.data.arrays import catalogue, factor_grid
 
 _MOST_RUNS = 1_000_000
 _ARMS = 4  # of the pinwheel
@@ -73,12 +74,12 @@ def _limits(config: ConfigDict) -> tuple[int, dict[str, float]]:
     """The number of points that the config tells, or 0, and the most of each field."""
     of_set, data = catalogue.SETS[config.data.name], config.data
     once = data.held_out and not data.correlated  # else some are drawn again
-    trained = grids.images(data) if once else of_set.rendered
+    trained = factor_grid.images(data) if once else of_set.rendered
     rendered = catalogue.source(data) == "rendered"
     known = data.points or (trained if rendered else 0)
     most = {"data.points": (trained if once else of_set.most) or math.inf}
     if known:
-        scored = {"all": of_set.rendered, "held_out": grids.held_out(data)}
+        scored = {"all": of_set.rendered, "held_out": factor_grid.held_out(data)}
         most["train.batch_size"] = known
         most["evaluate.points"] = scored.get(config.evaluate.images, known)
     return known, most

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import data as data_lib
-from experiments import evaluate, loaders, metrics, optimisers, train
+from experiments import evaluate, metrics, optimisers, train
 from experiments import problem as problems
-from experiments.data import Data
+from experiments.data.arrays import arrays, loaders
+from experiments.data.arrays.arrays import Data
 from experiments.problem import Problem, Setting
 from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
@@ -59,7 +59,7 @@ def make(
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
     scored = loaders.scored(subset_key, config, data)
     if data.shape:
-        data = data_lib.with_factors(data, scored.factor_names)
+        data = arrays.with_factors(data, scored.factor_names)
         metrics.chosen(config.evaluate.metrics, scored.factors.shape[1])
     problem = problems.make(config, data)
     if config.evaluate.images != "trained":

@@ -25,20 +25,28 @@ FLOORS = [
         "experiments.system.commands",
     }
     | {"experiments.environment", "experiments.system.terminal"}
-    | {"experiments.kinds", "experiments.catalogue", "experiments.system.atomic_files"}
+    | {
+        "experiments.kinds",
+        "experiments.data.catalogue",
+        "experiments.system.atomic_files",
+    }
     | {"configs.base"},
-    {"experiments.grids"},
+    {"experiments.data.factor_grid"},
     {"experiments.checks", "experiments.fields", "experiments.sizes"}
     | {"experiments.system.lock"},
     {"experiments.settings", "experiments.results.summary"}
     | {"experiments.matching", "experiments.storage"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"}
     | {"experiments.metrics"},
-    {"experiments.data", "experiments.results.run_tables", "experiments.checkpoint"}
+    {
+        "experiments.data.arrays",
+        "experiments.results.run_tables",
+        "experiments.checkpoint",
+    }
     | {"experiments.workdir", "experiments.events"}
     | {"experiments.prior"},
-    {"experiments.rendered"},
-    {"experiments.problem", "experiments.mismatch", "experiments.loaders"},
+    {"experiments.data.rendered"},
+    {"experiments.problem", "experiments.mismatch", "experiments.data.loaders"},
     {"experiments.objective"},
     {"experiments.train", "experiments.evaluate"},
     {"experiments.sweep"},

@@ -19,8 +19,9 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import catalogue, cli, kinds, settings
+from experiments import cli, kinds, settings
 from experiments import sweep as sweeps
+from experiments.data.arrays import catalogue
 from experiments.faults import damage, loaders
 from experiments.faults.attempt import typed
 from experiments.faults.loaders import Loader

@@ -5,12 +5,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments.data.arrays.arrays import Data, shares
 
 from configs import shapes_anisotropic
 from experiments import problem as problems
 from experiments import settings
 from experiments import sweep as sweeps
-from experiments.data import Data, shares
 from experiments.problem import Setting
 from experiments.sweep import Sweep
 from experiments.system import parallel

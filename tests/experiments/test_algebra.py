@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments.data.arrays.arrays import Data, coordinates
 
 from experiments import algebra, main, mismatch, objective, settings
 from experiments import problem as problems
-from experiments.data import Data, coordinates
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")

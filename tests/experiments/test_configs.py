@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments.data.arrays.arrays import Data, coordinates, shares
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
@@ -13,7 +14,6 @@ from experiments import problem as problems
 from experiments import settings
 from experiments import sweep as sweeps
 from experiments.algebra import Weights
-from experiments.data import Data, coordinates, shares
 from experiments.prior import Traced
 from experiments.problem import Setting
 from experiments.sweep import Sweep

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments.data.arrays.arrays import Data, coordinates
 from scipy import stats
 
 from configs import pinwheel
@@ -10,7 +11,6 @@ from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from experiments import evaluate, settings
 from experiments import problem as problems
-from experiments.data import Data, coordinates
 
 SIZE, BATCH = 100, 32
 CENTRES = np.array([(0, -1), (0, 1), (1, 0), (-1, 0)], np.float32)

@@ -13,8 +13,10 @@ from scipy import stats
 
 from configs import images as config_of_images
 from decomp.datasets import images, raster
-from experiments import catalogue, data, loaders, main, pictures, settings, sweep
+from experiments import main, pictures, settings, sweep
 from experiments import problem as problems
+from experiments.data.arrays import arrays as data
+from experiments.data.arrays import catalogue, loaders
 from experiments.faults import damage, good
 from experiments.report import __main__ as report
 from experiments.results.run_tables import columns as columns_lib

@@ -1,12 +1,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from experiments.data.arrays.arrays import Data, shares
 
 from configs import entropy_equivalence
 from experiments import matching, settings
 from experiments import problem as problems
 from experiments import sweep as sweeps
-from experiments.data import Data, shares
 from experiments.sweep import Sweep
 
 BETA = 4.0

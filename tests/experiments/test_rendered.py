@@ -11,7 +11,8 @@ import pytest
 from configs import correlated
 from configs import heads as config_of_heads
 from decomp.datasets import dsprites, heads
-from experiments import grids, loaders, main, rendered, settings, sweep
+from experiments import main, settings, sweep
+from experiments.data.arrays import factor_grid, loaders, rendered
 
 KEY = jax.random.key(0)
 
@@ -62,8 +63,8 @@ def test_held_out_combinations_are_never_trained_on_and_scored_alone(pair):
     assert scored.factors[:, 2].min() == 16
     made = sweep.make(found, settings.rows(found), None)
     assert made.problem.factor_sizes == (6, 40, 32, 32)
-    assert grids.held_out(found.data) == 737_280 // 6
-    assert grids.images(found.data) == 737_280 * 5 // 6
+    assert factor_grid.held_out(found.data) == 737_280 // 6
+    assert factor_grid.images(found.data) == 737_280 * 5 // 6
 
 
 def test_without_a_choice_of_images_the_subset_is_that_of_plain_dsprites():

@@ -11,7 +11,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import selection
-from experiments import catalogue, kinds
+from experiments import kinds
+from experiments.data.arrays import catalogue
 
 Ranges = dict[str, tuple[int, int]]  # first and last class by factor
 

@@ -18,9 +18,8 @@ from decomp.datasets import (
     shapes3d,
     small_norb,
 )
-from experiments import catalogue, grids, rendered
-from experiments import data as data_lib
-from experiments.data import Data
+from experiments.data.arrays import arrays, catalogue, factor_grid, rendered
+from experiments.data.arrays.arrays import Data
 from experiments.system.terminal import say
 
 _FILES = {
@@ -61,9 +60,9 @@ def scored(key: jax.Array, config: ConfigDict, data: Data) -> Data:
         have one class in all of them, of which nothing can be told. A line says which.
     """
     if config.evaluate.images == "trained":
-        found = data_lib.subset(data, key, config.evaluate.points)
+        found = arrays.subset(data, key, config.evaluate.points)
     else:
-        places = grids.scored(key, config)
+        places = factor_grid.scored(key, config)
         found = rendered.AT_PLACES[config.data.name](places, config)
     if not found.shape or not found.factor_names:
         return found
@@ -72,7 +71,7 @@ def scored(key: jax.Array, config: ConfigDict, data: Data) -> Data:
     if not varied.all():
         left_out = ", ".join(names[~varied])
         say(f"  not scored, as all images are of one class of it: {left_out}")
-    return data_lib.with_factors(found, names[varied].tolist())
+    return arrays.with_factors(found, names[varied].tolist())
 
 
 def plane(key: jax.Array, config: ConfigDict) -> Data:
@@ -86,7 +85,7 @@ def plane(key: jax.Array, config: ConfigDict) -> Data:
     )
     labels = np.asarray(arms)[:, None]
     return Data(
-        np.asarray(points), labels, (), data_lib.coordinates, factor_names=("arm",)
+        np.asarray(points), labels, (), arrays.coordinates, factor_names=("arm",)
     )
 
 
@@ -104,12 +103,12 @@ def clothes(key: jax.Array, config: ConfigDict) -> Data:
         images.pixels,
         images.labels[:, None],
         (28, 28, 1),
-        data_lib.shares(255),
+        arrays.shares(255),
         factor_names=("class",),
         class_names=fashion_mnist.CLASS_NAMES,
         kept_as=kept_as,
     )
-    return data_lib.subset(whole, key, config.data.points, field="data.points")
+    return arrays.subset(whole, key, config.data.points, field="data.points")
 
 
 def photographs(key: jax.Array, config: ConfigDict) -> Data:
@@ -134,7 +133,7 @@ def own(key: jax.Array, config: ConfigDict) -> Data:
 
 
 def _of(found: raster.Images) -> Data:
-    decode = data_lib.shares(255)
+    decode = arrays.shares(255)
     return Data(
         found.pixels,
         found.factors,
@@ -149,7 +148,7 @@ def _chosen(key: jax.Array, config: ConfigDict) -> raster.Choose:
     """Chooses what is read of a file: a random subset, or all."""
 
     def choose(size: int) -> np.ndarray | slice:
-        return data_lib.choose(key, size, config.data.points, field="data.points")
+        return arrays.choose(key, size, config.data.points, field="data.points")
 
     return choose
 

@@ -8,9 +8,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import dsprites, dsprites_looks, heads, raster
-from experiments import catalogue, grids
-from experiments import data as data_lib
-from experiments.data import Data
+from experiments.data.arrays import arrays, catalogue, factor_grid
+from experiments.data.arrays.arrays import Data
 from experiments.system.terminal import say
 
 _LOOKS = {
@@ -24,9 +23,9 @@ def sprites(key: jax.Array, config: ConfigDict) -> Data:
     """The images of dSprites, packed, or averaged down to a smaller side."""
     source = catalogue.source(config.data)
     if source == "rendered":
-        return sprites_at(grids.trained(key, config), config)
+        return sprites_at(factor_grid.trained(key, config), config)
     images = dsprites.load(config.data.path, source=source)
-    chosen = data_lib.choose(
+    chosen = arrays.choose(
         key, len(images.packed), config.data.points, field="data.points"
     )
     return _sprites(images.packed[chosen], images.factors[chosen], config)
@@ -34,7 +33,7 @@ def sprites(key: jax.Array, config: ConfigDict) -> Data:
 
 def faces(key: jax.Array, config: ConfigDict) -> Data:
     """The drawn heads, on the grid of the 3D faces."""
-    return heads_at(grids.trained(key, config), config)
+    return heads_at(factor_grid.trained(key, config), config)
 
 
 def sprites_at(places: np.ndarray | slice, config: ConfigDict) -> Data:
@@ -52,7 +51,7 @@ def _sprites(packed: np.ndarray, factors: np.ndarray, config: ConfigDict) -> Dat
     side, look = shape[0], config.data.look
     pixels = (64 // side) ** 2
     rows = packed if side == 64 else dsprites.pooled(packed, side=side)
-    decode = dsprites.unpack if side == 64 else data_lib.shares(pixels)
+    decode = dsprites.unpack if side == 64 else arrays.shares(pixels)
     if look != "plain":
         add, decode = _LOOKS[look], _looking(look, decode, rows.shape[1])
         rows = add(rows, dsprites.flat_index(factors), seed=config.rng)
@@ -81,7 +80,7 @@ def heads_at(places: np.ndarray | slice, config: ConfigDict) -> Data:
         pixels,
         classes,
         shape,
-        data_lib.shares(255),
+        arrays.shares(255),
         (heads.SIDE // shape[0]) ** 2,
         heads.FACTOR_NAMES,
         kept_as=_kept_as(config, shape[0]),
@@ -94,13 +93,13 @@ def _kept_as(config: ConfigDict, side: int) -> str:
     if data.points or catalogue.source(data) != "rendered":
         return ""
     look = "" if data.look == "plain" else f"-{data.look}"
-    chosen = look + grids.name(data)
+    chosen = look + factor_grid.name(data)
     seed = f"-{config.rng}" if chosen and config.rng else ""
     return f"{data.name}-{side}{chosen}{seed}"
 
 
 @functools.cache
-def _looking(look: str, shares: data_lib.Decode, stored: int) -> data_lib.Decode:
+def _looking(look: str, shares: arrays.Decode, stored: int) -> arrays.Decode:
     """Returns the `decode` of rows with a look, whose first bytes are a sprite's."""
     paint = dsprites_looks.coloured if look == "colour" else dsprites_looks.noisy
 
