@@ -77,7 +77,7 @@ def get_config() -> ConfigDict:
     config.prior.components = 16  # of mixture, and pseudo-inputs of vamp
 
     config.objective = ConfigDict()
-    # alpha_beta (Eq. 3) holds the β-VAE; experiments/algebra.py has every name, the
+    # alpha_beta (Eq. 3) holds the β-VAE; experiments/models/objectives.py has every name, the
     # weights it reads and what they multiply
     config.objective.name = ("alpha_beta",)
     config.objective.beta = (1.0,)  # weight of KL(q(z|x) ‖ p(z))

@@ -5,8 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra
 from experiments.data.arrays import catalogue, factor_grid
+from experiments.models import objectives
 from experiments.results.run_tables import columns
 from experiments.system import paths
 
@@ -22,7 +22,7 @@ def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
     _prior(config)
     _objective(config)
     for row in rows:
-        reason = algebra.refusal(
+        reason = objectives.refusal(
             row,
             groups=config.objective.groups,
             prior_groups=config.prior.groups,
@@ -34,9 +34,9 @@ def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
 
 def _axes(config: ConfigDict) -> None:
     names = config.prior.name
-    if len(names) > 1 and not set(names) <= set(algebra.GAUSSIANS):
+    if len(names) > 1 and not set(names) <= set(objectives.GAUSSIANS):
         raise ValueError(
-            f"prior.name sweeps over {algebra.GAUSSIANS} only, as other priors are "
+            f"prior.name sweeps over {objectives.GAUSSIANS} only, as other priors are "
             f"other programs; got {names}."
         )
     for name in ("alpha", "beta", "gamma"):
@@ -45,7 +45,9 @@ def _axes(config: ConfigDict) -> None:
             raise ValueError(
                 f"objective.{name} expects finite values ≥ 0; got {values}."
             )
-        read = any(name in algebra.OBJECTIVES[o].weights for o in config.objective.name)
+        read = any(
+            name in objectives.OBJECTIVES[o].weights for o in config.objective.name
+        )
         if len(values) > 1 and not read:
             raise ValueError(
                 f"objective.{name} is not read by objective.name = "
@@ -96,7 +98,8 @@ def _objective(config: ConfigDict) -> None:
             f"others; got {objective.name}."
         )
     free = any(
-        algebra.OBJECTIVES[name].divergence == algebra.FREE for name in objective.name
+        objectives.OBJECTIVES[name].divergence == objectives.FREE
+        for name in objective.name
     )
     if len(objective.divergence) > 1 and not free:
         raise ValueError(

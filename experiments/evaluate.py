@@ -14,10 +14,9 @@ from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import inclusive
 from decomp.metrics import kim_mnih
-from experiments import algebra, metrics, objective
-from experiments import prior as priors
-from experiments import problem as problems
-from experiments.problem import Params, Problem, Setting
+from experiments import metrics, objective
+from experiments.models import objectives, priors, vae
+from experiments.models.vae import Params, Problem, Setting
 from experiments.results.run_tables import columns
 from experiments.system import parallel
 
@@ -93,7 +92,7 @@ def _objective(
 
     def batch(i: jax.Array) -> tuple[jax.Array, Gaussian]:
         rows = jax.lax.dynamic_slice_in_dim(points, starts[i], batch_size)
-        x = problems.data_values(problem, rows)
+        x = vae.data_values(problem, rows)
         values, terms = objective.value(
             jax.random.fold_in(key, i), problem, params, setting, x, weights
         )
@@ -101,7 +100,7 @@ def _objective(
         mismatch = jnp.broadcast_to(terms.divergence, terms.kl.shape)
         measures = jnp.stack([-values, -terms.log_px_z, terms.kl, mismatch])
         sums = jnp.sum(measures * new[None, :], axis=1)
-        return sums / size, problems.encode(problem, params, x)
+        return sums / size, vae.encode(problem, params, x)
 
     sums, posteriors = jax.lax.map(batch, jnp.arange(num_batches))
     index = (starts[:, None] + jnp.arange(batch_size)[None, :]).reshape(-1)
@@ -115,7 +114,7 @@ def _objective(
     )
     loss, reconstruction, kl, mismatch = jnp.sum(sums, axis=0)
     result = {"loss": loss, "reconstruction": reconstruction, "kl": kl}
-    if problem.divergences != (algebra.NONE,):
+    if problem.divergences != (objectives.NONE,):
         result["mismatch"] = mismatch
     return result, posteriors
 
@@ -198,7 +197,7 @@ def _disentanglement(
 
     result |= both(posteriors.loc, "")
     if problem.prior.family == "student_t":
-        p = problems.prior(problem, {}, setting)
+        p = vae.prior(problem, {}, setting)
         codes = jax.vmap(lambda z: student_t.transport_to_normal(p, z))(posteriors.loc)
         result |= both(codes, "_transport")
     return result
@@ -215,7 +214,7 @@ def _match(
 ) -> Scores:
     """How q(z) matches the clustered prior, and what z still tells about x."""
     del factors
-    p = problems.prior(problem, params, setting)
+    p = vae.prior(problem, params, setting)
     # All but 1e-8 of the mass of clusters; `prior_mass` tells of other priors.
     clusters = problem.prior.family == "clusters"
     reach = 1 + 6 * math.sqrt(problem.prior.variance) if clusters else 6.0

@@ -7,8 +7,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import algebra, kinds, schedules
+from experiments import kinds
 from experiments.data.arrays import catalogue
+from experiments.models import objectives, schedules
 from experiments.results.run_tables import columns
 from experiments.system import parallel
 
@@ -44,7 +45,7 @@ _CHOICES = {
     "objective.estimator": ("batch_mean", "weighted", "stratified", "symmetrised"),
     **{
         f"objective.schedule.{name}": tuple(schedules.SCHEDULES)
-        for name in algebra.Weights._fields
+        for name in objectives.Weights._fields
     },
     "train.optimiser": ("adam", "amsgrad_torch"),
     "evaluate.images": ("trained", "all", "held_out"),
@@ -53,9 +54,9 @@ _CHOICES = {
     "figure_label": tuple(AXES),
 }
 _SOME_OF = {
-    "prior.name": algebra.PRIORS,
-    "objective.name": tuple(algebra.OBJECTIVES),
-    "objective.divergence": algebra.DIVERGENCES,
+    "prior.name": objectives.PRIORS,
+    "objective.name": tuple(objectives.OBJECTIVES),
+    "objective.divergence": objectives.DIVERGENCES,
     "evaluate.metrics": columns.METRICS,
     "figures": FIGURES,
     "figure_sweeps": tuple(AXES),

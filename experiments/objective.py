@@ -12,11 +12,9 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import adversarial
 from decomp.losses import Terms
-from experiments import algebra, mismatch, schedules
-from experiments import prior as priors
-from experiments import problem as problems
-from experiments.algebra import Weights
-from experiments.problem import Params, Problem, Setting
+from experiments.models import divergences, objectives, priors, schedules, vae
+from experiments.models.objectives import Weights
+from experiments.models.vae import Params, Problem, Setting
 
 MEASURES = ("loss", "reconstruction", "kl", "divergence")
 
@@ -75,12 +73,12 @@ def terms(
     weighed: Weights,
 ) -> Terms:
     """The terms of the objective on x `[B, X]`."""
-    p = problems.prior(problem, params, setting)
+    p = vae.prior(problem, params, setting)
     log_prob = priors.log_prob(problem.prior, p)
     log_weights = minibatch.ESTIMATORS[problem.estimator](len(x), problem.size)
 
     def divergence(key: jax.Array, q: Gaussian, z: jax.Array) -> jax.Array:
-        sample = mismatch.Sample(
+        sample = divergences.Sample(
             q,
             z,
             p,
@@ -94,18 +92,18 @@ def terms(
         return _switch(
             setting.divergence,
             [
-                functools.partial(mismatch.DIVERGENCES[name], sample=sample)
+                functools.partial(divergences.DIVERGENCES[name], sample=sample)
                 for name in problem.divergences
             ],
             key,
         )
 
-    has_parts = any(algebra.OBJECTIVES[n].has_parts for n in problem.objectives)
+    has_parts = any(objectives.OBJECTIVES[n].has_parts for n in problem.objectives)
     return losses.terms(
         key,
         x,
-        encode=lambda x: problems.encode(problem, params, x),
-        log_px_z=lambda x, z: problems.log_px_z(problem, params, x, z),
+        encode=lambda x: vae.encode(problem, params, x),
+        log_px_z=lambda x, z: vae.log_px_z(problem, params, x, z),
         log_pz=lambda z: problem.prior_count * log_prob(z),
         kl=priors.closed_kl(problem.prior, p),
         aggregate=(
@@ -115,7 +113,7 @@ def terms(
         )
         if has_parts
         else None,
-        divergence=divergence if problem.divergences != (algebra.NONE,) else None,
+        divergence=divergence if problem.divergences != (objectives.NONE,) else None,
     )
 
 
@@ -130,18 +128,18 @@ def value(
     """The objective of each example of x `[B, X]`, to be maximised, and its terms."""
     if problem.objectives == ("iwae",):
         terms_key, key = jax.random.split(key)
-        p = problems.prior(problem, params, setting)
+        p = vae.prior(problem, params, setting)
         bound = importance.iwae(
             key,
             x,
             num_samples=problem.samples,
-            encode=lambda x: problems.encode(problem, params, x),
-            log_px_z=lambda x, z: problems.log_px_z(problem, params, x, z),
+            encode=lambda x: vae.encode(problem, params, x),
+            log_px_z=lambda x, z: vae.log_px_z(problem, params, x, z),
             log_pz=priors.log_prob(problem.prior, p),
         )
         return bound, terms(terms_key, problem, params, setting, x, weighed)
     found = terms(key, problem, params, setting, x, weighed)
-    values = [algebra.OBJECTIVES[name].value for name in problem.objectives]
+    values = [objectives.OBJECTIVES[name].value for name in problem.objectives]
     return _switch(setting.objective, values, found, weighed), found
 
 
@@ -162,13 +160,13 @@ def critic_loss(
     z_key, other_key, permutation_key = jax.random.split(key, 3)
 
     def draw(key: jax.Array, x: jax.Array) -> jax.Array:
-        return gaussian.sample(key, problems.encode(problem, fixed, x))
+        return gaussian.sample(key, vae.encode(problem, fixed, x))
 
     def marginals(_: Any) -> jax.Array:
         return adversarial.permute_dims(permutation_key, draw(other_key, others))
 
     def of_prior(_: Any) -> jax.Array:
-        p = problems.prior(problem, fixed, setting)
+        p = vae.prior(problem, fixed, setting)
         return priors.samples(other_key, problem.prior, p, len(x))
 
     sources = [

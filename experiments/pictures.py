@@ -11,10 +11,9 @@ import numpy as np
 from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
-from experiments import prior as priors
-from experiments import problem as problems
 from experiments.data.arrays.arrays import Data
-from experiments.problem import Params, Problem, Setting
+from experiments.models import priors, vae
+from experiments.models.vae import Params, Problem, Setting
 from experiments.results.run_tables import run_tables
 from experiments.sweep import Sweep
 
@@ -104,9 +103,9 @@ def _plane(
 ) -> dict[str, jax.Array]:
     """The densities of q(z) and p(z) on the grid, `[y, x]`."""
     del factors
-    q = problems.encode(problem, params, problems.data_values(problem, points))
+    q = vae.encode(problem, params, vae.data_values(problem, points))
     cells, shape = _cells(), (len(_GRID), len(_GRID))
-    p = problems.prior(problem, params, setting)
+    p = vae.prior(problem, params, setting)
     log_pz = jax.vmap(priors.log_prob(problem.prior, p))(cells)
     log_qz = aggregate.log_prob_many(q, cells)
     return {
@@ -127,8 +126,8 @@ def _images(
     Steps are in standard deviations of the aggregate posterior q(z_d).
     """
     del setting
-    x = problems.data_values(problem, points)
-    q = problems.encode(problem, params, x)
+    x = vae.data_values(problem, points)
+    q = vae.encode(problem, params, x)
     _, spread = moments(q)
     shown = jnp.linspace(0, len(x) - 1, _IMAGES).round().astype(jnp.int32)
     base = q.loc[shown[_IMAGES // 2]]
@@ -174,7 +173,7 @@ def traversals(
 
 def decoded(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
     """Means of p(x|z) of latents `[B, D]` as levels, see `shades`."""
-    return shades(problem, problems.mean(problem, params, z))
+    return shades(problem, vae.mean(problem, params, z))
 
 
 def shades(problem: Problem, x: jax.Array) -> jax.Array:

@@ -14,13 +14,12 @@ from tqdm import tqdm
 from decomp.datasets import npz
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import prior as priors
-from experiments import problem as problems
 from experiments import settings, sweep
 from experiments import workdir as workdirs
 from experiments.data.arrays import arrays
 from experiments.drawing import style
-from experiments.problem import Params, Problem, Setting
+from experiments.models import priors, vae
+from experiments.models.vae import Params, Problem, Setting
 from experiments.results.run_tables import run_tables
 from experiments.sweep import Sweep
 
@@ -122,7 +121,7 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     if tables["diverged"][place] >= 0:
         raise ValueError(f"{workdir}: run {run} diverged; choose another.")
     params, setting = parameters(done, place)
-    p = problems.prior(work.problem, params, setting)
+    p = vae.prior(work.problem, params, setting)
     names = style.varying(rows) or ["prior", "beta"]
     return Posteriors(
         f"run {run}: {style.describe(rows[tables['setting'][place]], names)}",
@@ -202,7 +201,7 @@ def _encoder(problem: Problem) -> Callable[[Params, jax.Array], Gaussian]:
     """The compiled encoder, one for all runs of a sweep."""
 
     def encoder(params: Params, points: jax.Array) -> Gaussian:
-        return problems.encode(problem, params, problems.data_values(problem, points))
+        return vae.encode(problem, params, vae.data_values(problem, points))
 
     return jax.jit(encoder)
 
@@ -227,7 +226,7 @@ def _params(work: Sweep, first: int) -> Params:
     except npz.BAD_FILE as error:
         raise ValueError(f"{path}: {npz.problem(error)}.") from error
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
-    init = functools.partial(problems.init, problem=work.problem, setting=one)
+    init = functools.partial(vae.init, problem=work.problem, setting=one)
     expected = jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0)))
     found = jax.tree.map(lambda leaf: leaf.shape[1:], params)
     if found != expected:

@@ -7,7 +7,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra, checks, fields, sizes
+from experiments import checks, fields, sizes
+from experiments.models import objectives
 
 COLUMNS = tuple(fields.AXES)
 _NEUTRAL = {"alpha": 0.0, "beta": 1.0, "gamma": 1.0}  # of a weight that is not read
@@ -53,18 +54,18 @@ def rows(config: ConfigDict) -> list[dict[str, Any]]:
 
 def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
     """The setting with neutral values of what its objective and prior do not read."""
-    objective = algebra.OBJECTIVES[row["objective"]]
+    objective = objectives.OBJECTIVES[row["objective"]]
     for name, neutral in _NEUTRAL.items():
         if name not in objective.weights:
             row[name] = neutral
-    if objective.divergence != algebra.FREE:
-        row["divergence"] = objective.divergence or algebra.NONE
-    elif algebra.divergence(row) == algebra.NONE:
+    if objective.divergence != objectives.FREE:
+        row["divergence"] = objective.divergence or objectives.NONE
+    elif objectives.divergence(row) == objectives.NONE:
         one, *others = config.objective.divergence
-        row["divergence"] = algebra.NONE if others else one  # not weighed
-    if row["prior"] not in algebra.SWEPT_BY["df"]:
+        row["divergence"] = objectives.NONE if others else one  # not weighed
+    if row["prior"] not in objectives.SWEPT_BY["df"]:
         row["df"] = math.inf
-    if row["prior"] not in algebra.SWEPT_BY["spike"]:
+    if row["prior"] not in objectives.SWEPT_BY["spike"]:
         row["spike"] = 0.0
     return row
 
@@ -72,7 +73,7 @@ def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
 def family(config: ConfigDict) -> str:
     """The family of distributions of the prior: gaussian, or the prior's own name."""
     name = config.prior.name[0]
-    return "gaussian" if name in algebra.GAUSSIANS else name
+    return "gaussian" if name in objectives.GAUSSIANS else name
 
 
 def differences(

@@ -5,8 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import algebra
 from experiments.data.arrays import catalogue, factor_grid
+from experiments.models import objectives
 
 _MOST_RUNS = 1_000_000
 _ARMS = 4  # of the pinwheel
@@ -111,7 +111,7 @@ def _principal_axes(config: ConfigDict, points: int) -> None:
 
 def _batches(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
     """What compares the points of a minibatch needs two of them."""
-    needing = next(filter(None, map(algebra.of_pairs, rows)), "")
+    needing = next(filter(None, map(objectives.of_pairs, rows)), "")
     for field in ("train", "evaluate"):
         if needing and config[field].batch_size < 2:
             raise ValueError(

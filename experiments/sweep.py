@@ -10,10 +10,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import evaluate, metrics, optimisers, train
-from experiments import problem as problems
 from experiments.data.arrays import arrays, loaders
 from experiments.data.arrays.arrays import Data
-from experiments.problem import Problem, Setting
+from experiments.models import vae
+from experiments.models.vae import Problem, Setting
 from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
 
@@ -61,13 +61,13 @@ def make(
     if data.shape:
         data = arrays.with_factors(data, scored.factor_names)
         metrics.chosen(config.evaluate.metrics, scored.factors.shape[1])
-    problem = problems.make(config, data)
+    problem = vae.make(config, data)
     if config.evaluate.images != "trained":
-        problem = problem._replace(factor_sizes=problems.factor_sizes(scored))
+        problem = problem._replace(factor_sizes=vae.factor_sizes(scored))
     return Sweep(
         config=config,
         problem=problem,
-        settings=problems.setting_arrays(config, data, rows, problem),
+        settings=vae.setting_arrays(config, data, rows, problem),
         steps=steps,
         data=data,
         scored=scored,

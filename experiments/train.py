@@ -15,8 +15,8 @@ import optax
 
 from decomp.datasets import shuffle
 from experiments import matching, objective
-from experiments import problem as problems
-from experiments.problem import Params, Problem, Setting
+from experiments.models import vae
+from experiments.models.vae import Params, Problem, Setting
 from experiments.system import parallel
 
 MEASURES = objective.MEASURES
@@ -53,7 +53,7 @@ def make(
     second = "total_correlation" in problem.divergences
 
     def init(key: jax.Array, setting: Setting) -> State:
-        params = problems.init(jax.random.fold_in(key, parallel.INIT), problem, setting)
+        params = vae.init(jax.random.fold_in(key, parallel.INIT), problem, setting)
         if problem.matched:
             params = matching.start(params, setting.code_scale, latents=problem.latents)
         return State(
@@ -71,7 +71,7 @@ def make(
         def minibatch(stream: int) -> jax.Array:
             order_key = jax.random.fold_in(key, stream)
             rows = _minibatch(order_key, state.step, points, batch_size)
-            return problems.data_values(problem, rows)
+            return vae.data_values(problem, rows)
 
         x = minibatch(parallel.ORDER)
         others = minibatch(parallel.OTHERS) if second else x

@@ -13,7 +13,7 @@ import numpy as np
 from experiments import checkpoint, evaluate, train
 from experiments import sweep as sweeps
 from experiments.checkpoint import Checkpoint
-from experiments.problem import Setting
+from experiments.models.vae import Setting
 from experiments.results.run_tables import run_tables
 from experiments.sweep import Sweep
 from experiments.system import parallel, signals

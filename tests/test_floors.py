@@ -18,7 +18,11 @@ FLOORS = [
     {"decomp.decomposition", "decomp.overlap"},
     {"decomp.losses", "decomp.importance", "decomp.theory.*"},
     {"experiments.system.signals", "experiments.system.paths"},
-    {"experiments.algebra", "experiments.schedules", "experiments.results.columns"}
+    {
+        "experiments.models.objectives",
+        "experiments.models.schedules",
+        "experiments.results.columns",
+    }
     | {
         "experiments.system.parallel",
         "experiments.system.devices",
@@ -36,7 +40,7 @@ FLOORS = [
     | {"experiments.system.lock"},
     {"experiments.settings", "experiments.results.summary"}
     | {"experiments.matching", "experiments.storage"}
-    | {"experiments.optimisers", "experiments.drawing.*", "experiments.networks"}
+    | {"experiments.optimisers", "experiments.drawing.*", "experiments.models.networks"}
     | {"experiments.metrics"},
     {
         "experiments.data.arrays",
@@ -44,9 +48,13 @@ FLOORS = [
         "experiments.checkpoint",
     }
     | {"experiments.workdir", "experiments.events"}
-    | {"experiments.prior"},
+    | {"experiments.models.priors"},
     {"experiments.data.rendered"},
-    {"experiments.problem", "experiments.mismatch", "experiments.data.loaders"},
+    {
+        "experiments.models.vae",
+        "experiments.models.divergences",
+        "experiments.data.loaders",
+    },
     {"experiments.objective"},
     {"experiments.train", "experiments.evaluate"},
     {"experiments.sweep"},

@@ -3,7 +3,8 @@ import re
 
 import numpy as np
 
-from experiments import algebra, settings
+from experiments import settings
+from experiments.models import objectives as algebra
 from tests.experiments.small_plane import config_of
 
 README = pathlib.Path(__file__).parent.parent / "README.md"

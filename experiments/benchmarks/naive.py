@@ -5,7 +5,7 @@ from flax import linen as nn
 
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks.dense import gaussian_head, linear
-from experiments.problem import Problem
+from experiments.models.vae import Problem
 
 _FOUR = {"kernel_size": (4, 4), "strides": (2, 2)}
 

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from experiments import cli, settings, sweep, trainer
-from experiments.problem import Problem
+from experiments.models.vae import Problem
 from experiments.system import parallel
 
 POINTS = 8192  # images in memory, as in the peer

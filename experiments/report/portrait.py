@@ -13,9 +13,8 @@ from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih, mig
 from experiments import pictures, posteriors
-from experiments import prior as priors
-from experiments import problem as problems
-from experiments.problem import Params, Problem, Setting
+from experiments.models import priors, vae
+from experiments.models.vae import Params, Problem, Setting
 from experiments.report import markup
 from experiments.sweep import Sweep
 
@@ -34,7 +33,7 @@ def shared(work: Sweep) -> dict[str, Any]:
     """What the runs have in common: the base images, or the points of the plane."""
     problem, points = work.problem, work.data.points
     if problem.shape:
-        x = problems.data_values(problem, jnp.asarray(points[_bases(len(points))]))
+        x = vae.data_values(problem, jnp.asarray(points[_bases(len(points))]))
         return {
             "size": problem.shape[:2],
             "steps": len(_STEPS),
@@ -76,7 +75,7 @@ def _numbers(problem: Problem) -> Callable[..., Any]:
     def numbers(
         params: Params, setting: Setting, q: Gaussian, factors: jax.Array
     ) -> tuple[dict[str, jax.Array], jax.Array]:
-        p = problems.prior(problem, params, setting)
+        p = vae.prior(problem, params, setting)
         draws = priors.samples(jax.random.key(0), problem.prior, p, _DRAWS)
         share = jnp.var(q.loc, axis=0) / pictures.moments(q)[1] ** 2
         found = {
@@ -108,9 +107,7 @@ def _images(
     del setting, limit
     bases = q.loc[jnp.asarray(_bases(len(q.loc)))]
     values = pictures.positions(q, _STEPS)
-    x = problems.data_values(
-        work.problem, jnp.asarray(work.data.points[_bases(len(q.loc))])
-    )
+    x = vae.data_values(work.problem, jnp.asarray(work.data.points[_bases(len(q.loc))]))
     originals = np.asarray(pictures.shades(work.problem, x))
     decoded = np.asarray(pictures.decoded(work.problem, params, bases))
     traverse = _traverse(work.problem)
@@ -160,12 +157,12 @@ def _densities(problem: Problem) -> Callable[..., Any]:
         params: Params, setting: Setting, q: Gaussian, axis: jax.Array, steps: jax.Array
     ) -> tuple[jax.Array, jax.Array, Gaussian]:
         cells = _crossings(axis)
-        p = problems.prior(problem, params, setting)
+        p = vae.prior(problem, params, setting)
         log_pz = jax.vmap(priors.log_prob(problem.prior, p))(cells)
         log_qz = aggregate.log_prob_many(q, cells)
         shape = (len(axis), len(axis))
         density, prior = (jnp.exp(log).reshape(shape) for log in (log_qz, log_pz))
-        return density, prior, problems.decode(problem, params, _crossings(steps))
+        return density, prior, vae.decode(problem, params, _crossings(steps))
 
     return jax.jit(densities)
 

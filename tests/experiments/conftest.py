@@ -8,10 +8,10 @@ import pytest
 from experiments.data.arrays.arrays import Data, shares
 
 from configs import shapes_anisotropic
-from experiments import problem as problems
 from experiments import settings
 from experiments import sweep as sweeps
-from experiments.problem import Setting
+from experiments.models import vae
+from experiments.models.vae import Setting
 from experiments.sweep import Sweep
 from experiments.system import parallel
 from tests.experiments import untrained
@@ -72,8 +72,8 @@ def small():
     factors = rng.integers(0, 3, (POINTS, 5), np.uint8)
     data = Data(points, factors, (8, 8, 1), shares(64), 64)
     rows = settings.rows(config)
-    problem = problems.make(config, data)
-    table = problems.setting_arrays(config, data, rows, problem)
+    problem = vae.make(config, data)
+    table = vae.setting_arrays(config, data, rows, problem)
     sweep = Sweep(config, problem, table, STEPS, data, data, pathlib.Path())
     return Small(sweep, table)
 

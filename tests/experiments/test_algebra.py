@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from experiments.data.arrays.arrays import Data, coordinates
 
-from experiments import algebra, main, mismatch, objective, settings
-from experiments import problem as problems
+from experiments import main, objective, settings
+from experiments.models import divergences as mismatch
+from experiments.models import objectives, vae
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
@@ -23,10 +24,10 @@ JOINT = ("full_covariance", "clusters", "mixture", "subspaces", "hierarchical", 
 # What needs a prior that factorises; all else goes with any.
 OBJECTIVES_OF_FACTORISED = {"beta_tcvae", "hfvae", "factor_vae"}
 DIVERGENCES_OF_FACTORISED = {"mmd_rbf_dims", "mmd_imq_dims"}
-OBJECTIVES = [name for name in algebra.OBJECTIVES if name != "iwae"]
+OBJECTIVES = [name for name in objectives.OBJECTIVES if name != "iwae"]
 CELLS = [
     *((name, "kl_prior_aggregate") for name in OBJECTIVES),
-    *(("alpha_beta", name) for name in algebra.DIVERGENCES[1:]),
+    *(("alpha_beta", name) for name in objectives.DIVERGENCES[1:]),
 ]
 
 
@@ -94,14 +95,14 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
     valid = [accepted(prior, *cell) for cell in CELLS]
     valid = [config for config in valid if not isinstance(config, str)]
     rows = [row for config in valid for row in settings.rows(config)]
-    problem = problems.make(valid[-1], data())._replace(
+    problem = vae.make(valid[-1], data())._replace(
         objectives=tuple(OBJECTIVES),
-        divergences=tuple(dict.fromkeys(map(algebra.divergence, rows))),
+        divergences=tuple(dict.fromkeys(map(objectives.divergence, rows))),
     )
-    table = problems.setting_arrays(valid[-1], data(), rows, problem)
+    table = vae.setting_arrays(valid[-1], data(), rows, problem)
     first = jax.tree.map(lambda leaf: leaf[0], table)
     assert problem.critic is not None  # the last cell is adversarial
-    params = problems.init(jax.random.key(0), problem, first)
+    params = vae.init(jax.random.key(0), problem, first)
     points = jnp.asarray(data().points)
     x, others = points[: POINTS // 2], points[POINTS // 2 :]
 
@@ -130,11 +131,11 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
 
 def critic_problem(divergence):
     config = settings.validate(config_of("isotropic", *divergence))
-    problem = problems.make(config, data())
+    problem = vae.make(config, data())
     rows = settings.rows(config)
-    table = problems.setting_arrays(config, data(), rows, problem)
+    table = vae.setting_arrays(config, data(), rows, problem)
     setting = jax.tree.map(lambda leaf: leaf[0], table)
-    return problem, setting, problems.init(jax.random.key(0), problem, setting)
+    return problem, setting, vae.init(jax.random.key(0), problem, setting)
 
 
 @pytest.mark.parametrize(
@@ -172,10 +173,13 @@ def test_the_critics_loss_reaches_the_critic_alone_and_the_objective_all_else(ce
 
 def test_every_objective_divergence_and_prior_is_in_the_table():
     divergences = {divergence for _, divergence in CELLS}
-    own = {o.divergence for o in algebra.OBJECTIVES.values()} - {None, algebra.FREE}
-    assert divergences == set(algebra.DIVERGENCES)
-    assert {*FACTORISED, *JOINT} == set(algebra.PRIORS) - {"pca", "learned"}
-    assert set(mismatch.DIVERGENCES) == divergences | own | {algebra.NONE}
+    own = {o.divergence for o in objectives.OBJECTIVES.values()} - {
+        None,
+        objectives.FREE,
+    }
+    assert divergences == set(objectives.DIVERGENCES)
+    assert {*FACTORISED, *JOINT} == set(objectives.PRIORS) - {"pca", "learned"}
+    assert set(mismatch.DIVERGENCES) == divergences | own | {objectives.NONE}
 
 
 def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
@@ -191,7 +195,7 @@ def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
     with (tmp_path / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     pairs = [(row["objective"], row["divergence"]) for row in rows]
-    free = [name for name, o in algebra.OBJECTIVES.items() if o.divergence == "free"]
+    free = [name for name, o in objectives.OBJECTIVES.items() if o.divergence == "free"]
     assert len(set(pairs)) == len(pairs) == len(OBJECTIVES) + len(free)
     assert {row["status"] for row in rows} == {"ok"}
     losses = [float(row["loss"]) for row in rows]

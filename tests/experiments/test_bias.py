@@ -13,9 +13,9 @@ from configs import pinwheel
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments import bias, posteriors, settings, sweep
-from experiments import problem as problems
 from experiments import workdir as workdirs
 from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
+from experiments.models import vae
 from experiments.posteriors import Posteriors
 from experiments.results.run_tables import run_tables
 from experiments.system.parallel import Runs
@@ -111,7 +111,7 @@ def workdir(tmp_path_factory):
     work = sweep.make(config, settings.rows(config), folder)
     setting = jax.tree.map(lambda leaf: leaf[1:3], work.settings)
     keys = jax.random.split(jax.random.key(0), 2)
-    params = jax.vmap(lambda key, s: problems.init(key, work.problem, s))(keys, setting)
+    params = jax.vmap(lambda key, s: vae.init(key, work.problem, s))(keys, setting)
     runs = Runs(np.arange(1, 3), np.zeros(2, int), np.arange(1, 3))
     outcome = {"diverged": np.array([-1, 3]), "term": np.array([-1, 0])}
     run_tables.write_block(folder, runs, params, outcome, {}, np.zeros((2, 1, 5)))
@@ -126,7 +126,7 @@ def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
     work = sweep.make(config, settings.rows(config), workdir)
     work.config.evaluate.unlock()
     work.config.evaluate.batch_size = 8  # does not divide 20
-    whole = problems.encode(work.problem, params, jnp.asarray(work.data.points))
+    whole = vae.encode(work.problem, params, jnp.asarray(work.data.points))
     for leaves in (given.q, posteriors.encode(work, params)):
         for one, other in zip(leaves, whole, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5)

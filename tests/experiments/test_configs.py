@@ -10,12 +10,12 @@ from experiments.data.arrays.arrays import Data, coordinates, shares
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
-from experiments import problem as problems
 from experiments import settings
 from experiments import sweep as sweeps
-from experiments.algebra import Weights
-from experiments.prior import Traced
-from experiments.problem import Setting
+from experiments.models import vae
+from experiments.models.objectives import Weights
+from experiments.models.priors import Traced
+from experiments.models.vae import Setting
 from experiments.sweep import Sweep
 
 CONFIGS = {
@@ -215,9 +215,9 @@ def test_the_laptop_variant_keeps_the_seeds_and_the_likelihood_of_a_pixel():
 )
 def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
     config = settings.validate(CONFIGS[name].get_config(variants))
-    problem = problems.make(config, fake(config))
+    problem = vae.make(config, fake(config))
     params = jax.eval_shape(
-        lambda key: problems.init(key, problem, setting(config)), jax.random.key(0)
+        lambda key: vae.init(key, problem, setting(config)), jax.random.key(0)
     )
     sizes = {
         part: sum(leaf.size for leaf in jax.tree.leaves(params[part]))
@@ -231,9 +231,7 @@ def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
 def test_every_config_traces(name, variants):
     config = settings.validate(CONFIGS[name].get_config(variants))
     data, one = fake(config), setting(config)
-    sweep = Sweep(
-        config, problems.make(config, data), one, 1, data, data, pathlib.Path()
-    )
+    sweep = Sweep(config, vae.make(config, data), one, 1, data, data, pathlib.Path())
     init, advance, scores = sweeps.functions(sweep)
     key, points = jax.random.key(0), jnp.asarray(data.points)
     start = jax.eval_shape(init, key, one)

@@ -10,7 +10,7 @@ from decomp import priors
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from experiments import evaluate, settings
-from experiments import problem as problems
+from experiments.models import vae
 
 SIZE, BATCH = 100, 32
 CENTRES = np.array([(0, -1), (0, 1), (1, 0), (-1, 0)], np.float32)
@@ -19,7 +19,7 @@ STD = 0.03**0.5
 
 def blind(small, setting):
     """Parameters whose decoder does not read z, so that nothing scored is random."""
-    params = problems.init(jax.random.key(0), small.sweep.problem, setting)
+    params = vae.init(jax.random.key(0), small.sweep.problem, setting)
     decoder = params["decoder"]
     decoder["Dense_0"]["kernel"] = jnp.zeros_like(decoder["Dense_0"]["kernel"])
     decoder["Dense_1"]["bias"] = jnp.full(64, -3.0)
@@ -45,9 +45,9 @@ def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     scores = jax.jit(evaluate.make(problem, config))
     found = scores(params, jax.random.key(5), setting, points, factors)
 
-    x = problems.data_values(problem, points)
-    q = problems.encode(problem, params, x)
-    logits = problems.decode(problem, params, jnp.zeros((SIZE, 3))).logits
+    x = vae.data_values(problem, points)
+    q = vae.encode(problem, params, x)
+    logits = vae.decode(problem, params, jnp.zeros((SIZE, 3))).logits
     log_px = 64 * jax.vmap(bernoulli.log_prob)(Bernoulli(logits), x)
     p = priors.anisotropic(setting.prior.log_variances)
     kl = jax.vmap(lambda q: gaussian.kl(q, p))(q)
@@ -74,10 +74,10 @@ def plane():
         config.evaluate.samples_per_point = 500
     config = settings.validate(config)
     data = Data(CENTRES, np.zeros((4, 1), int), (), coordinates)
-    problem = problems.make(config, data)
-    setting = problems.setting_arrays(config, data, settings.rows(config), problem)
+    problem = vae.make(config, data)
+    setting = vae.setting_arrays(config, data, settings.rows(config), problem)
     setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0
-    start = problems.init(jax.random.key(0), problem, setting)
+    start = vae.init(jax.random.key(0), problem, setting)
     scores = jax.jit(evaluate.make(problem, config))
     factors = jnp.zeros((4, 1), jnp.int32)
 
@@ -136,7 +136,7 @@ def test_the_columns_explain_every_score(plane, small, images):
     found = set(plane(spread=1.0, scale=STD))
     shapes = jax.eval_shape(
         evaluate.make(small.sweep.problem, small.sweep.config),
-        problems.init(
+        vae.init(
             jax.random.key(0),
             small.sweep.problem,
             jax.tree.map(lambda leaf: leaf[0], small.settings),

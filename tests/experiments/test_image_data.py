@@ -14,10 +14,10 @@ from scipy import stats
 from configs import images as config_of_images
 from decomp.datasets import images, raster
 from experiments import main, pictures, settings, sweep
-from experiments import problem as problems
 from experiments.data.arrays import arrays as data
 from experiments.data.arrays import catalogue, loaders
 from experiments.faults import damage, good
+from experiments.models import vae
 from experiments.report import __main__ as report
 from experiments.results.run_tables import columns as columns_lib
 from tests.experiments.test_report import data_of
@@ -195,9 +195,7 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     assert ("Conv_0" in layers) == (shape[:2] == (64, 64))
     end = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
     z = jax.ShapeDtypeStruct((2, 3), jnp.float32)
-    decoded = jax.eval_shape(
-        lambda p, z: problems.decode(work.problem, p, z), end.params, z
-    )
+    decoded = jax.eval_shape(lambda p, z: vae.decode(work.problem, p, z), end.params, z)
     assert decoded.logits.shape == (2, math.prod(shape))
 
 
@@ -263,7 +261,7 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     found = settings.validate(found)
     work = sweep.make(found, settings.rows(found), tmp_path)
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
-    params = problems.init(jax.random.key(0), work.problem, one)
+    params = vae.init(jax.random.key(0), work.problem, one)
     params["decoder"]["log_scale"] = jnp.float32(-2.5)
     z = jax.random.normal(jax.random.key(1), (3, 3))
     x = work.data.points[:3] / 255
@@ -272,7 +270,7 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     hidden = np.maximum(np.asarray(z) @ first["kernel"] + first["bias"], 0)
     mean = hidden @ last["kernel"] + last["bias"]
     exact = stats.norm.logpdf(x, mean, np.exp(-2.5) + 1e-6).sum(1)
-    log_px_z = problems.log_px_z(work.problem, params, jnp.asarray(x, jnp.float32), z)
+    log_px_z = vae.log_px_z(work.problem, params, jnp.asarray(x, jnp.float32), z)
     pixels = {0: 1, 8: 64}[side]  # that a value stands for
     np.testing.assert_allclose(log_px_z, pixels * exact, rtol=1e-4)
     shown = pictures.decoded(work.problem, params, z)

@@ -5,8 +5,8 @@ from experiments.data.arrays.arrays import Data, shares
 
 from configs import entropy_equivalence
 from experiments import matching, settings
-from experiments import problem as problems
 from experiments import sweep as sweeps
+from experiments.models import vae
 from experiments.sweep import Sweep
 
 BETA = 4.0
@@ -26,8 +26,8 @@ def sweep(tmp_path, *, matched):
     points = rng.integers(0, 65, (48, 64), np.uint8)
     factors = rng.integers(0, 3, (48, 5), np.uint8)
     data = Data(points, factors, (8, 8, 1), shares(64), 64)
-    problem = problems.make(config, data)
-    table = problems.setting_arrays(config, data, settings.rows(config), problem)
+    problem = vae.make(config, data)
+    table = vae.setting_arrays(config, data, settings.rows(config), problem)
     return Sweep(config, problem, table, 30, data, data, tmp_path)
 
 
@@ -35,15 +35,15 @@ def trained(work):
     """Posteriors of a batch after 30 steps, leaves `[2, B, D]`, and the likelihood."""
     init, advance, _ = sweeps.functions(work)
     points = jnp.asarray(work.data.points)
-    x = problems.data_values(work.problem, points)
+    x = vae.data_values(work.problem, points)
 
     @jax.jit
     def run(setting):
         key = jax.random.key(1)
         state = advance(init(key, setting), key, setting, points, jnp.int32(30))
-        q = problems.encode(work.problem, state.params, x)
+        q = vae.encode(work.problem, state.params, x)
         z = q.loc + 0.5 * q.scale
-        return q, problems.log_px_z(work.problem, state.params, x, z)
+        return q, vae.log_px_z(work.problem, state.params, x, z)
 
     one = [jax.tree.map(lambda leaf, i=i: leaf[i], work.settings) for i in (0, 1)]
     return [run(setting) for setting in one]

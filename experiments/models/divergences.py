@@ -17,9 +17,8 @@ from decomp.divergences import (
     moments,
     sliced_wasserstein,
 )
-from experiments import algebra
-from experiments import prior as priors
-from experiments.algebra import Weights
+from experiments.models import objectives, priors
+from experiments.models.objectives import Weights
 
 Divergence = Callable[..., jax.Array]  # (key, sample) to []
 
@@ -123,7 +122,7 @@ def _none(key: jax.Array, sample: Sample) -> jax.Array:
 
 
 DIVERGENCES: dict[str, Divergence] = {
-    algebra.NONE: _none,
+    objectives.NONE: _none,
     "kl_prior_aggregate": _inclusive,
     "kl_aggregate_prior": _exclusive,
     "mmd_rbf": _mmd(mmd.u_statistic, _rbf, dims=False),

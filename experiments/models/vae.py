@@ -11,12 +11,11 @@ from ml_collections import ConfigDict
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
-from experiments import algebra, networks
-from experiments import prior as priors
 from experiments import settings as settings_lib
-from experiments.algebra import Weights
 from experiments.data.arrays import arrays
 from experiments.data.arrays.arrays import Data, Decode
+from experiments.models import networks, objectives, priors
+from experiments.models.objectives import Weights
 
 Params = dict[str, Any]
 
@@ -62,8 +61,8 @@ def make(config: ConfigDict, data: Data) -> Problem:
     outputs = arrays.width(data)
     encoder, decoder = networks.make(config.model, data.shape or (outputs,))
     rows = settings_lib.rows(config)
-    divergences = tuple(dict.fromkeys(map(algebra.divergence, rows)))
-    adversarial = set(divergences) & set(algebra.ADVERSARIAL)
+    divergences = tuple(dict.fromkeys(map(objectives.divergence, rows)))
+    adversarial = set(divergences) & set(objectives.ADVERSARIAL)
     objective = config.objective
     return Problem(
         encoder=encoder,
@@ -187,7 +186,9 @@ def setting_arrays(
             learned=[row["prior"] == "learned" for row in rows],
         ),
         objective=[problem.objectives.index(name) for name in column("objective")],
-        divergence=[problem.divergences.index(algebra.divergence(row)) for row in rows],
+        divergence=[
+            problem.divergences.index(objectives.divergence(row)) for row in rows
+        ],
         code_scale=[
             row["beta"] ** 0.5 if scaled else 1.0
             for row, scaled in zip(rows, matched, strict=True)
