@@ -77,8 +77,8 @@ def get_config() -> ConfigDict:
     config.prior.components = 16  # of mixture, and pseudo-inputs of vamp
 
     config.objective = ConfigDict()
-    # alpha_beta (Eq. 3) holds the β-VAE; experiments/models/objectives.py has every name, the
-    # weights it reads and what they multiply
+    # alpha_beta (Eq. 3) holds the β-VAE; experiments/models/objectives.py has every
+    # name, the weights it reads and what they multiply
     config.objective.name = ("alpha_beta",)
     config.objective.beta = (1.0,)  # weight of KL(q(z|x) ‖ p(z))
     config.objective.alpha = (0.0,)  # weight of D(q(z), p(z))

@@ -5,9 +5,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments.data.arrays import catalogue, factor_grid
+from experiments.data import catalogue, factor_grid
 from experiments.models import objectives
-from experiments.results.run_tables import columns
+from experiments.results import columns
 from experiments.system import paths
 
 

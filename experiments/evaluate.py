@@ -17,7 +17,7 @@ from decomp.metrics import kim_mnih
 from experiments import metrics, objective
 from experiments.models import objectives, priors, vae
 from experiments.models.vae import Params, Problem, Setting
-from experiments.results.run_tables import columns
+from experiments.results import columns
 from experiments.system import parallel
 
 COLUMNS = columns.COLUMNS

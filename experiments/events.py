@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.results.run_tables import summary
-from experiments.results.run_tables.summary import Row
+from experiments.results import summary
+from experiments.results.summary import Row
 
 TOTAL = ("mean", "low", "high")  # of a measure over the runs, with its 95 % interval
 

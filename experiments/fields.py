@@ -8,9 +8,9 @@ from ml_collections import ConfigDict
 
 from configs import base
 from experiments import kinds
-from experiments.data.arrays import catalogue
+from experiments.data import catalogue
 from experiments.models import objectives, schedules
-from experiments.results.run_tables import columns
+from experiments.results import columns
 from experiments.system import parallel
 
 FIGURES = (

@@ -21,7 +21,7 @@ from experiments.drawing import (
     style,
     tiles,
 )
-from experiments.results.run_tables import reading
+from experiments.results import reading
 from experiments.system import commands
 
 _LOG = logging.getLogger(__name__)

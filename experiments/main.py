@@ -29,7 +29,7 @@ from experiments import (
     trainer,
 )
 from experiments import workdir as workdirs
-from experiments.results.run_tables import run_tables, summary
+from experiments.results import run_tables, summary
 from experiments.system import atomic_files, devices, lock, parallel, paths, signals
 from experiments.system.terminal import say
 

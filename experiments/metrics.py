@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import jax
 
 from decomp.metrics import hoyer, infomec, mig, modularity, sap, unsupervised
-from experiments.results.run_tables import columns
+from experiments.results import columns
 
 # Of codes [N, D], classes [N, F] and how many there are.
 METRICS: dict[str, Callable[..., jax.Array]] = {

@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments import figures
 from experiments.drawing import style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _FIGURES = ("traversals", "reconstructions", "aggregate_posterior")
 _SHARED = ("side", "traversal_values", "class_names", "density_grid", "points")

@@ -11,10 +11,10 @@ import numpy as np
 from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
-from experiments.data.arrays.arrays import Data
+from experiments.data.arrays import Data
 from experiments.models import priors, vae
 from experiments.models.vae import Params, Problem, Setting
-from experiments.results.run_tables import run_tables
+from experiments.results import run_tables
 from experiments.sweep import Sweep
 
 _GRID = np.linspace(-2, 2, 300, dtype=np.float32)  # as the authors draw Figure 2

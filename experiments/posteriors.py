@@ -16,11 +16,11 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments import settings, sweep
 from experiments import workdir as workdirs
-from experiments.data.arrays import arrays
+from experiments.data import arrays
 from experiments.drawing import style
 from experiments.models import priors, vae
 from experiments.models.vae import Params, Problem, Setting
-from experiments.results.run_tables import run_tables
+from experiments.results import run_tables
 from experiments.sweep import Sweep
 
 _SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1

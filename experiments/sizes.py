@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments.data.arrays import catalogue, factor_grid
+from experiments.data import catalogue, factor_grid
 from experiments.models import objectives
 
 _MOST_RUNS = 1_000_000

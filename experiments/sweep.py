@@ -10,8 +10,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import evaluate, metrics, optimisers, train
-from experiments.data.arrays import arrays, loaders
-from experiments.data.arrays.arrays import Data
+from experiments.data import arrays, loaders
+from experiments.data.arrays import Data
 from experiments.models import vae
 from experiments.models.vae import Problem, Setting
 from experiments.system import parallel

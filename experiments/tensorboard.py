@@ -22,8 +22,8 @@ import numpy as np
 
 from experiments import events, panels, train
 from experiments.events import Point
-from experiments.results.run_tables import run_tables
-from experiments.results.run_tables.summary import Row
+from experiments.results import run_tables
+from experiments.results.summary import Row
 from experiments.system.parallel import Runs
 
 

@@ -14,7 +14,7 @@ from experiments import checkpoint, evaluate, train
 from experiments import sweep as sweeps
 from experiments.checkpoint import Checkpoint
 from experiments.models.vae import Setting
-from experiments.results.run_tables import run_tables
+from experiments.results import run_tables
 from experiments.sweep import Sweep
 from experiments.system import parallel, signals
 from experiments.system.parallel import Plan, Runs

@@ -25,7 +25,7 @@ from decomp.metrics import sheet, udr
 from experiments import posteriors, settings
 from experiments.drawing import style
 from experiments.drawing import variants as drawing
-from experiments.results.run_tables import summary
+from experiments.results import summary
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.results.run_tables import run_tables, summary
+from experiments.results import run_tables, summary
 from experiments.system import commands
 from experiments.system.terminal import say
 

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from decomp.datasets import selection
 from experiments import kinds
-from experiments.data.arrays import catalogue
+from experiments.data import catalogue
 
 Ranges = dict[str, tuple[int, int]]  # first and last class by factor
 

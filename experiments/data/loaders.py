@@ -18,8 +18,8 @@ from decomp.datasets import (
     shapes3d,
     small_norb,
 )
-from experiments.data.arrays import arrays, catalogue, factor_grid, rendered
-from experiments.data.arrays.arrays import Data
+from experiments.data import arrays, catalogue, factor_grid, rendered
+from experiments.data.arrays import Data
 from experiments.system.terminal import say
 
 _FILES = {

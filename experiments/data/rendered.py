@@ -8,8 +8,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import dsprites, dsprites_looks, heads, raster
-from experiments.data.arrays import arrays, catalogue, factor_grid
-from experiments.data.arrays.arrays import Data
+from experiments.data import arrays, catalogue, factor_grid
+from experiments.data.arrays import Data
 from experiments.system.terminal import say
 
 _LOOKS = {

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.drawing import style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 
 def ablation(results: reading.Results) -> dict[str, Figure]:

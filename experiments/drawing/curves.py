@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from experiments.drawing import style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _SCORES = ["kl_prior_aggregate", "mutual_information", "log_det", "reconstruction"]
 

@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MultipleLocator
 
 from experiments.drawing import style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _MAP = "Blues"
 _OVER = "#6a0dad"  # beyond the scale's end; the map itself holds no such colour

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.drawing import style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _OBJECTIVES = ("beta_vae", "entropy_regularised")
 

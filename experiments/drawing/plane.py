@@ -12,7 +12,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from experiments.drawing import labels, style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _LOG = logging.getLogger(__name__)
 _X = "reconstruction"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.drawing import style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _SCORE = "hoyer"
 _PANELS = 4  # matrices, at most

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from experiments.results.run_tables import columns
-from experiments.results.run_tables.reading import Row, Setting, Value
+from experiments.results import columns
+from experiments.results.reading import Row, Setting, Value
 from experiments.system import atomic_files
 
 _UNDATED: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.drawing import style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 Panel = Callable[[Axes, int], None]  # draws one setting
 _PANELS = 6  # on a page

@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 from configs import base
 from experiments import cli, kinds, settings
 from experiments import sweep as sweeps
-from experiments.data.arrays import catalogue
+from experiments.data import catalogue
 from experiments.faults import damage, loaders
 from experiments.faults.attempt import typed
 from experiments.faults.loaders import Loader

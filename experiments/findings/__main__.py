@@ -19,7 +19,7 @@ import matplotlib.style
 from experiments import figures
 from experiments.drawing import forest, style
 from experiments.findings import claims, effects, sweeps, tables, variants
-from experiments.results.run_tables import reading
+from experiments.results import reading
 from experiments.system import atomic_files, commands
 from experiments.system.terminal import say
 

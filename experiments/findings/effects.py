@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.findings import sweeps
 from experiments.findings.sweeps import Sweep
-from experiments.results.run_tables import summary
+from experiments.results import summary
 
 ABOVE, BELOW, NOT_ABOVE, SHOWN = "> 0", "< 0", "not > 0", ""
 

@@ -19,7 +19,7 @@ from experiments.findings.effects import (
     gap,
 )
 from experiments.findings.sweeps import Sweep
-from experiments.results.run_tables import summary
+from experiments.results import summary
 
 _SCORE, _AUTHORS = "kim_mnih_pruned", "kim_mnih_authors"
 _ISOTROPIC = {"prior": "isotropic"}

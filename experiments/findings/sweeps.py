@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 FOLDER = pathlib.Path(__file__).parent / "sweeps"
 KEPT = ("config.json", "env.json", "settings.json", "scores.csv", "summary.csv")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from experiments.findings import sweeps, variants
 from experiments.findings.effects import Comparison, Finding
-from experiments.results.run_tables import columns
+from experiments.results import columns
 
 
 def overview(findings: Sequence[Finding]) -> str:

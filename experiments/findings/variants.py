@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.findings import effects, sweeps
 from experiments.findings.sweeps import Sweep
-from experiments.results.run_tables import columns, summary
+from experiments.results import columns, summary
 
 # Sweep → what differs from shapes_anisotropic.py:laptop.
 VARIANTS = {

@@ -12,8 +12,8 @@ from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
 from experiments import settings as settings_lib
-from experiments.data.arrays import arrays
-from experiments.data.arrays.arrays import Data, Decode
+from experiments.data import arrays
+from experiments.data.arrays import Data, Decode
 from experiments.models import networks, objectives, priors
 from experiments.models.objectives import Weights
 

@@ -8,7 +8,7 @@ import shlex
 from typing import Any
 
 from experiments.drawing import style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 _FIELDS = {

@@ -12,7 +12,7 @@ import numpy as np
 from experiments import posteriors
 from experiments.posteriors import Finished
 from experiments.report import portrait
-from experiments.results.run_tables import columns
+from experiments.results import columns
 
 _POINTS = 10_000  # encoded of each run, as Locatello et al. 2019 score
 # Whether all chosen runs of a setting are shown, and how many base images: best first.

@@ -5,7 +5,7 @@ from typing import Any
 from experiments.findings import claims, sweeps, tables
 from experiments.findings.effects import Finding
 from experiments.report.markup import Html, box, join, tag
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _NOTE = (
     "Effects are paired by seed; the intervals of a finding hold together with 95 % "

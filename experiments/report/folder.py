@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.report import about
 from experiments.report.markup import picture
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 
 class Folder(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 from experiments.report import about, findings, tables
 from experiments.report.folder import Folder, title
 from experiments.report.markup import Html, box, data, join, tag
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 _MEANS = "Means over runs with 95 % t-intervals; the bars of a column share an axis."
 _DIFFERENCES = (

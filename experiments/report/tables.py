@@ -9,7 +9,7 @@ from scipy import special
 
 from experiments.drawing import style
 from experiments.report.markup import Html, join, tag
-from experiments.results.run_tables import columns, reading, summary
+from experiments.results import columns, reading, summary
 
 _DIGITS = 6  # of a run's score, significant
 

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from flax import traverse_util
 
-from experiments.results.run_tables import summary
+from experiments.results import summary
 from experiments.system import atomic_files
 from experiments.system.parallel import Runs
 

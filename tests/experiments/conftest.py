@@ -5,11 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments.data.arrays.arrays import Data, shares
 
 from configs import shapes_anisotropic
 from experiments import settings
 from experiments import sweep as sweeps
+from experiments.data.arrays import Data, shares
 from experiments.models import vae
 from experiments.models.vae import Setting
 from experiments.sweep import Sweep

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments.data.arrays.arrays import Data, coordinates
 
 from experiments import main, objective, settings
+from experiments.data.arrays import Data, coordinates
 from experiments.models import divergences as mismatch
 from experiments.models import objectives, vae
 from tests.experiments.small_plane import POINTS, accepted, config_of

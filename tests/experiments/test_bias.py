@@ -17,7 +17,7 @@ from experiments import workdir as workdirs
 from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
 from experiments.models import vae
 from experiments.posteriors import Posteriors
-from experiments.results.run_tables import run_tables
+from experiments.results import run_tables
 from experiments.system.parallel import Runs
 
 OPTIONS = argparse.Namespace(batches="2,8", samples=64, seed=0)

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments.data.arrays.arrays import Data, coordinates, shares
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
 from experiments import settings
 from experiments import sweep as sweeps
+from experiments.data.arrays import Data, coordinates, shares
 from experiments.models import vae
 from experiments.models.objectives import Weights
 from experiments.models.priors import Traced

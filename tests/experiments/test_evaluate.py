@@ -2,7 +2,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments.data.arrays.arrays import Data, coordinates
 from scipy import stats
 
 from configs import pinwheel
@@ -10,6 +9,7 @@ from decomp import priors
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from experiments import evaluate, settings
+from experiments.data.arrays import Data, coordinates
 from experiments.models import vae
 
 SIZE, BATCH = 100, 32

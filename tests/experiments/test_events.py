@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from experiments.results.run_tables.summary import Row
 
 from experiments import events
 from experiments.events import Point
+from experiments.results.summary import Row
 
 ROWS = [
     {"prior": prior, "df": df, "beta": beta}

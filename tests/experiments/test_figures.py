@@ -9,7 +9,7 @@ import pytest
 
 from experiments import figures
 from experiments.drawing import curves, density, plane, style, tiles
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 COLUMNS = ["prior", "beta", "alpha", "df"]
 IMAGES = [

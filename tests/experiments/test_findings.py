@@ -4,7 +4,7 @@ from scipy import stats
 
 from experiments.findings import __main__ as command
 from experiments.findings import claims, effects, sweeps, tables, variants
-from experiments.results.run_tables import columns
+from experiments.results import columns
 
 
 @pytest.fixture(scope="module")

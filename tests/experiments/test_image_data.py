@@ -14,12 +14,12 @@ from scipy import stats
 from configs import images as config_of_images
 from decomp.datasets import images, raster
 from experiments import main, pictures, settings, sweep
-from experiments.data.arrays import arrays as data
-from experiments.data.arrays import catalogue, loaders
+from experiments.data import arrays as data
+from experiments.data import catalogue, loaders
 from experiments.faults import damage, good
 from experiments.models import vae
 from experiments.report import __main__ as report
-from experiments.results.run_tables import columns as columns_lib
+from experiments.results import columns as columns_lib
 from tests.experiments.test_report import data_of
 
 PICTURES = good.discs(48, 12, 18)

@@ -11,7 +11,7 @@ from scipy import stats
 from configs import pinwheel, shapes_anisotropic
 from experiments import evaluate, main, settings, train
 from experiments.faults import sweeps
-from experiments.results.run_tables import run_tables
+from experiments.results import run_tables
 from experiments.system import devices
 from tests.experiments import live_view
 

@@ -1,11 +1,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from experiments.data.arrays.arrays import Data, shares
 
 from configs import entropy_equivalence
 from experiments import matching, settings
 from experiments import sweep as sweeps
+from experiments.data.arrays import Data, shares
 from experiments.models import vae
 from experiments.sweep import Sweep
 

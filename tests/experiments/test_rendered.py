@@ -12,7 +12,7 @@ from configs import correlated
 from configs import heads as config_of_heads
 from decomp.datasets import dsprites, heads
 from experiments import main, settings, sweep
-from experiments.data.arrays import factor_grid, loaders, rendered
+from experiments.data import factor_grid, loaders, rendered
 
 KEY = jax.random.key(0)
 

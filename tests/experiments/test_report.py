@@ -11,7 +11,7 @@ from configs import pinwheel, shapes_anisotropic, sparse, tc_ablation
 from experiments import cli, settings
 from experiments.report import __main__ as report
 from experiments.report import about, markup, tables
-from experiments.results.run_tables import reading, summary
+from experiments.results import reading, summary
 from tests.experiments import untrained
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='hacked()'>\"&"

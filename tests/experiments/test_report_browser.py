@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.report import __main__ as report
-from experiments.results.run_tables import summary
+from experiments.results import summary
 from tests.experiments import browser
 from tests.experiments.test_report import HOSTILE
 

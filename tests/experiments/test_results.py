@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from experiments.results.run_tables import run_tables
+from experiments.results import run_tables
 from experiments.system import parallel
 
 ROWS = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.results.run_tables import summary
+from experiments.results import summary
 
 SETTINGS = [
     {"prior": "pca", "df": math.inf, "beta": 1.0, "alpha": 0.0},

@@ -7,7 +7,7 @@ import numpy as np
 from configs import pinwheel, shapes_anisotropic
 from experiments import settings, sweep, train
 from experiments import workdir as workdirs
-from experiments.results.run_tables import run_tables
+from experiments.results import run_tables
 from experiments.system import atomic_files, parallel
 
 SCORES = ("loss", "reconstruction", "mig", "kl_prior_aggregate")

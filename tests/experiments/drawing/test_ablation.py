@@ -1,10 +1,10 @@
 import matplotlib.style
 import numpy as np
 import pytest
-from experiments.results.run_tables.reading import Cell, Results, Row
 
 from experiments.drawing import ablation, equivalence, style
-from experiments.results.run_tables import reading
+from experiments.results import reading
+from experiments.results.reading import Cell, Results, Row
 
 # Baseline (β, α) = (4, 1); every mean tells its setting.
 SETTINGS = [(1.0, 1.0), (4.0, 1.0), (8.0, 1.0), (4.0, 0.5), (4.0, 2.0)]

@@ -2,7 +2,7 @@ import matplotlib.style
 import numpy as np
 
 from experiments.drawing import density, style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 GRID = np.linspace(-2, 2, 12)
 

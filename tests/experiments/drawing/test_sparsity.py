@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from experiments.drawing import sparsity, style
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 SPIKES = [0.8, 0.0, 0.95, 0.5, 0.9]
 CLASSES, LATENTS = 3, 6

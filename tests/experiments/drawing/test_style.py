@@ -1,6 +1,5 @@
-from experiments.results.run_tables.reading import Cell, Row
-
 from experiments.drawing import style
+from experiments.results.reading import Cell, Row
 
 
 def test_infinity_is_written_as_its_sign_and_comes_last():

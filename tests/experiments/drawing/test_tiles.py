@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from experiments.drawing import style, tiles
-from experiments.results.run_tables import reading
+from experiments.results import reading
 
 LATENTS, STEPS = 3, 5
 
