@@ -17,18 +17,9 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
-from experiments import (
-    cli,
-    evaluate,
-    figures,
-    pictures,
-    settings,
-    sweep,
-    tensorboard,
-    train,
-    trainer,
-)
+from experiments import evaluate, figures, pictures, sweep, tensorboard, train, trainer
 from experiments import workdir as workdirs
+from experiments.config import command_line, settings
 from experiments.results import run_tables, summary
 from experiments.system import atomic_files, devices, lock, parallel, paths, signals
 from experiments.system.terminal import say
@@ -99,9 +90,9 @@ def main(argv: list[str]) -> None:
     # Orbax tells of errors with their traceback; they come here anyway.
     absl_logging.set_verbosity(absl_logging.FATAL)
     try:
-        cli.reject_stray(argv)
+        command_line.reject_stray(argv)
         config = _CONFIG.value
-        default = cli.default_workdir(cli.config_argument(sys.argv))
+        default = command_line.default_workdir(command_line.config_argument(sys.argv))
         workdir = paths.path(_WORKDIR.value) if _WORKDIR.value else default
         _start(config)
         if parallel.leads():
@@ -114,9 +105,9 @@ def main(argv: list[str]) -> None:
     except signals.Stopped as stopped:
         _leave(stopped)
     except (ValueError, OSError) as error:
-        cli.fail(str(error))
+        command_line.fail(str(error))
     except MemoryError as error:
-        cli.fail(f"there is too little memory. {error}")
+        command_line.fail(f"there is too little memory. {error}")
     except jax.errors.JaxRuntimeError as error:
         _explain(error)
         raise
@@ -150,7 +141,7 @@ def _explain(error: jax.errors.JaxRuntimeError) -> None:
         )
         os._exit(1)  # to leave in order would be to wait for the lost one
     if "RESOURCE_EXHAUSTED" in reason:
-        cli.fail(
+        command_line.fail(
             "the device has too little memory for the block; choose a smaller one by "
             f"--config.runs.block, the same command goes on. {reason}"
         )
@@ -185,4 +176,4 @@ if __name__ == "__main__":
     logging.getLogger("jax").setLevel(logging.WARNING)
     devices.use_cores()
     sys.unraisablehook = devices.leave_out_late_writes
-    app.run(main, flags_parser=cli.parse)
+    app.run(main, flags_parser=command_line.parse)

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from decomp.datasets import npz
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import settings, sweep
+from experiments import sweep
 from experiments import workdir as workdirs
+from experiments.config import settings
 from experiments.data import arrays
 from experiments.drawing import style
 from experiments.models import priors, vae

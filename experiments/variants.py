@@ -22,7 +22,8 @@ import matplotlib.style
 import numpy as np
 
 from decomp.metrics import sheet, udr
-from experiments import posteriors, settings
+from experiments import posteriors
+from experiments.config import settings
 from experiments.drawing import style
 from experiments.drawing import variants as drawing
 from experiments.results import summary

@@ -30,15 +30,19 @@ FLOORS = [
     }
     | {"experiments.environment", "experiments.system.terminal"}
     | {
-        "experiments.kinds",
+        "experiments.config.kinds",
         "experiments.data.catalogue",
         "experiments.system.atomic_files",
     }
     | {"configs.base"},
     {"experiments.data.factor_grid"},
-    {"experiments.checks", "experiments.fields", "experiments.sizes"}
+    {
+        "experiments.config.checks",
+        "experiments.config.fields",
+        "experiments.config.sizes",
+    }
     | {"experiments.system.lock"},
-    {"experiments.settings", "experiments.results.summary"}
+    {"experiments.config.settings", "experiments.results.summary"}
     | {"experiments.matching", "experiments.storage"}
     | {"experiments.optimisers", "experiments.drawing.*", "experiments.models.networks"}
     | {"experiments.metrics"},
@@ -59,7 +63,7 @@ FLOORS = [
     {"experiments.train", "experiments.evaluate"},
     {"experiments.sweep"},
     {"experiments.pictures", "experiments.trainer", "experiments.posteriors"},
-    {"experiments.cli", "experiments.figures", "experiments.score"}
+    {"experiments.config.command_line", "experiments.figures", "experiments.score"}
     | {"experiments.bias", "experiments.variants", "experiments.watch"}
     | {"experiments.notebooks.*"}
     | {"experiments.benchmarks"},

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 
-from experiments import settings
+from experiments.config import settings
 from experiments.models import objectives as algebra
 from tests.experiments.small_plane import config_of
 

@@ -20,7 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import cli, settings, sweep, trainer
+from experiments import sweep, trainer
+from experiments.config import command_line, settings
 from experiments.system import devices, parallel, signals
 
 CONFIGS = (
@@ -66,7 +67,7 @@ def _seconds(config: str, folder: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the seconds; returns 0."""
     (name,) = sys.argv[1:] if arguments is None else arguments
-    config = settings.validate(cli.load_config(name))
+    config = settings.validate(command_line.load_config(name))
     print(f"{seconds(sweep.make(config, settings.rows(config), pathlib.Path())):.2f}")
     return 0
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from experiments import cli, settings, sweep, trainer
+from experiments import sweep, trainer
+from experiments.config import command_line, settings
 from experiments.models.vae import Problem
 from experiments.system import parallel
 
@@ -156,7 +157,7 @@ class Torch:
 
 def make(work: Work, change: Mapping[str, Any]) -> sweep.Sweep:
     """The sweep of a config with some fields changed."""
-    config = cli.load_config(work.config)
+    config = command_line.load_config(work.config)
     with config.unlocked():
         config.update_from_flattened_dict({**work.change, **change})
     config = settings.validate(config)

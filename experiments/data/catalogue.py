@@ -1,7 +1,8 @@
 """The data sets that a config may name: what is known of each before it is read.
 
 A new data set has a row in `SETS` here, a function in
-`experiments.data.loaders.LOADERS` that reads or renders it, and its name in `configs/base.py`.
+`experiments.data.loaders.LOADERS` that reads or renders it, and its name in
+`configs/base.py`.
 """
 
 from typing import NamedTuple

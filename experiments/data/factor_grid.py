@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import selection
-from experiments import kinds
+from experiments.config import kinds
 from experiments.data import catalogue
 
 Ranges = dict[str, tuple[int, int]]  # first and last class by factor

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from absl import flags
 
 from decomp.datasets import dsprites_compare
-from experiments import bias, cli, figures, main, score, variants
+from experiments import bias, figures, main, score, variants
+from experiments.config import command_line
 
 
 class Outcome(NamedTuple):
@@ -74,7 +75,7 @@ def typed(arguments: Sequence[str]) -> Iterator[list[str]]:
 
 def _main(arguments: list[str]) -> int:
     with typed(arguments) as argv:
-        main.main(cli.parse(argv))
+        main.main(command_line.parse(argv))
     return 0
 
 

@@ -19,8 +19,8 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import cli, kinds, settings
 from experiments import sweep as sweeps
+from experiments.config import command_line, kinds, settings
 from experiments.data import catalogue
 from experiments.faults import damage, loaders
 from experiments.faults.attempt import typed
@@ -124,7 +124,7 @@ def _config(rng: np.random.Generator) -> bool | ConfigDict:
     printed = io.StringIO()
     with typed(words) as argv, contextlib.redirect_stderr(printed):
         try:
-            cli.parse(argv)
+            command_line.parse(argv)
             found = settings.validate(flags.FLAGS.config)
         except SystemExit as end:
             message = printed.getvalue()

@@ -21,7 +21,7 @@ from decomp.distributions import (
     subspaces,
 )
 from decomp.distributions.gaussian import Gaussian
-from experiments import settings
+from experiments.config import settings
 
 FAMILIES: dict[str, ModuleType] = {
     "gaussian": gaussian,

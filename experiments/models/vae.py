@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
-from experiments import settings as settings_lib
+from experiments.config import settings
 from experiments.data import arrays
 from experiments.data.arrays import Data, Decode
 from experiments.models import networks, objectives, priors
@@ -60,7 +60,7 @@ def make(config: ConfigDict, data: Data) -> Problem:
     """Builds the problem of a validated config and the shapes of its data."""
     outputs = arrays.width(data)
     encoder, decoder = networks.make(config.model, data.shape or (outputs,))
-    rows = settings_lib.rows(config)
+    rows = settings.rows(config)
     divergences = tuple(dict.fromkeys(map(objectives.divergence, rows)))
     adversarial = set(divergences) & set(objectives.ADVERSARIAL)
     objective = config.objective

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from configs import shapes_anisotropic
-from experiments import settings
 from experiments import sweep as sweeps
+from experiments.config import settings
 from experiments.data.arrays import Data, shares
 from experiments.models import vae
 from experiments.models.vae import Setting

@@ -1,7 +1,7 @@
 """A pinwheel of few points, to try any prior, objective and divergence on."""
 
 from configs import pinwheel
-from experiments import settings
+from experiments.config import settings
 
 POINTS = 24
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import main, objective, settings
+from experiments import main, objective
+from experiments.config import settings
 from experiments.data.arrays import Data, coordinates
 from experiments.models import divergences as mismatch
 from experiments.models import objectives, vae

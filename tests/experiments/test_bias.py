@@ -12,8 +12,9 @@ import pytest
 from configs import pinwheel
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import bias, posteriors, settings, sweep
+from experiments import bias, posteriors, sweep
 from experiments import workdir as workdirs
+from experiments.config import settings
 from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
 from experiments.models import vae
 from experiments.posteriors import Posteriors

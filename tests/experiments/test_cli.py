@@ -5,7 +5,7 @@ import pytest
 from absl import flags
 
 from configs import pinwheel
-from experiments import cli
+from experiments.config import command_line
 from experiments.faults.attempt import typed
 
 SMOKE = "--config=configs/pinwheel.py:smoke"
@@ -14,7 +14,7 @@ SMOKE = "--config=configs/pinwheel.py:smoke"
 def failure(capsys, *arguments):
     """The one line on stderr with which a command line ends."""
     with pytest.raises(SystemExit) as ended:
-        cli.parse(["experiments/main.py", *arguments])
+        command_line.parse(["experiments/main.py", *arguments])
     printed = capsys.readouterr()
     assert ended.value.code == 2
     assert printed.out == ""
@@ -56,7 +56,7 @@ def test_a_wrong_command_line_ends_in_one_line_that_names_the_choices(
 
 def test_a_message_of_several_lines_is_printed_as_one(capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.fail("first\n  second")
+        command_line.fail("first\n  second")
     assert ended.value.code == 2
     assert capsys.readouterr().err == "experiments.main: first second\n"
 
@@ -66,7 +66,7 @@ def test_flags_may_come_from_a_file(tmp_path, monkeypatch):
     path = tmp_path / "flags"
     path.write_text(f"{SMOKE}\n--config.seeds=7\n")
     with typed([f"--flagfile={path}"]) as argv:
-        assert cli.parse(argv) == ["experiments/main.py"]
+        assert command_line.parse(argv) == ["experiments/main.py"]
         assert sys.argv[1:] == [SMOKE, "--config.seeds=7"]
         assert flags.FLAGS.config.seeds == 7
 
@@ -78,7 +78,7 @@ def test_a_file_of_flags_that_is_not_there_is_one_line(capsys):
 @pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
 def test_help_explains_the_command(capsys, flag):
     with pytest.raises(SystemExit) as ended:
-        cli.parse(["experiments/main.py", flag])
+        command_line.parse(["experiments/main.py", flag])
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for part in ("usage: python -m experiments.main", "configs/pinwheel.py", "smoke"):
@@ -86,7 +86,9 @@ def test_help_explains_the_command(capsys, flag):
 
 
 def test_help_lists_the_fields_in_a_form_that_can_be_typed():
-    text = cli.usage(["main", "--help", "--config=configs/shapes_student_t.py:smoke"])
+    text = command_line.usage(
+        ["main", "--help", "--config=configs/shapes_student_t.py:smoke"]
+    )
     assert "--config.prior.df=100.0,inf" in text
     assert "--config.train.steps=4" in text
     assert "--config.model.network=conv" in text
@@ -101,7 +103,7 @@ def test_help_lists_the_fields_in_a_form_that_can_be_typed():
     ],
 )
 def test_the_config_is_found_among_the_arguments(argv, value):
-    assert cli.config_argument(argv) == value
+    assert command_line.config_argument(argv) == value
 
 
 def test_the_default_workdir_is_named_after_the_config():
@@ -111,18 +113,18 @@ def test_the_default_workdir_is_named_after_the_config():
         "a/b.py:laptop,smoke": "results/b-laptop-smoke",
     }
     for argument, expected in names.items():
-        assert cli.default_workdir(argument).as_posix() == expected
+        assert command_line.default_workdir(argument).as_posix() == expected
 
 
 def test_the_config_of_an_argument_is_that_of_its_file():
-    found = cli.load_config("configs/pinwheel.py:smoke")
+    found = command_line.load_config("configs/pinwheel.py:smoke")
     assert found.to_dict() == pinwheel.get_config("smoke").to_dict()
 
 
 def test_arguments_that_are_no_flags_are_refused():
     with pytest.raises(ValueError, match="unexpected argument 'extra'"):
-        cli.reject_stray(["main", "extra"])
-    cli.reject_stray(["main"])
+        command_line.reject_stray(["main", "extra"])
+    command_line.reject_stray(["main"])
 
 
 def command(*arguments):

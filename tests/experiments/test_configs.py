@@ -9,8 +9,8 @@ import pytest
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
-from experiments import settings
 from experiments import sweep as sweeps
+from experiments.config import settings
 from experiments.data.arrays import Data, coordinates, shares
 from experiments.models import vae
 from experiments.models.objectives import Weights

@@ -8,7 +8,8 @@ from configs import pinwheel
 from decomp import priors
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
-from experiments import evaluate, settings
+from experiments import evaluate
+from experiments.config import settings
 from experiments.data.arrays import Data, coordinates
 from experiments.models import vae
 

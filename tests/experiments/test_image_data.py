@@ -13,7 +13,8 @@ from scipy import stats
 
 from configs import images as config_of_images
 from decomp.datasets import images, raster
-from experiments import main, pictures, settings, sweep
+from experiments import main, pictures, sweep
+from experiments.config import settings
 from experiments.data import arrays as data
 from experiments.data import catalogue, loaders
 from experiments.faults import damage, good

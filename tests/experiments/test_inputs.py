@@ -3,7 +3,8 @@
 import pytest
 
 from configs import base
-from experiments import fields, figures, kinds, settings
+from experiments import figures
+from experiments.config import fields, kinds, settings
 from experiments.faults import damage, fuzz, inputs
 from tests.experiments.test_cli import command
 

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import evaluate, main, settings, train
+from experiments import evaluate, main, train
+from experiments.config import settings
 from experiments.faults import sweeps
 from experiments.results import run_tables
 from experiments.system import devices

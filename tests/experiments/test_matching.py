@@ -3,8 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from configs import entropy_equivalence
-from experiments import matching, settings
+from experiments import matching
 from experiments import sweep as sweeps
+from experiments.config import settings
 from experiments.data.arrays import Data, shares
 from experiments.models import vae
 from experiments.sweep import Sweep

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from decomp.datasets import cache
-from experiments import cli, settings
+from experiments.config import command_line, settings
 from experiments.faults.attempt import attempt
 from experiments.system import commands, paths
 from tests.experiments.small_plane import config_of
@@ -79,24 +79,24 @@ def test_without_a_home_nothing_is_kept(home, monkeypatch):
 
 def test_a_config_is_found_from_any_folder_unless_there_is_one_here(home):
     here = pathlib.Path("configs")
-    assert cli.load_config("configs/pinwheel.py:smoke").seeds == 2
-    assert "configs/pinwheel.py" in cli.usage(["main"])
+    assert command_line.load_config("configs/pinwheel.py:smoke").seeds == 2
+    assert "configs/pinwheel.py" in command_line.usage(["main"])
     here.mkdir()
     (here / "pinwheel.py").write_text("def get_config(): raise ValueError('mine')\n")
     with pytest.raises(ValueError, match="mine"):
-        cli.load_config("configs/pinwheel.py")
+        command_line.load_config("configs/pinwheel.py")
 
 
 def test_the_choices_are_files_from_where_one_stands(home):
     for folder in (home, paths.CLONE, paths.CLONE / "configs"):
         os.chdir(folder)
         with pytest.raises(ValueError, match="choices") as refused:
-            cli.load_config("nothing.py")
+            command_line.load_config("nothing.py")
         choices = str(refused.value).partition("choices: ")[2].rstrip(".").split(", ")
         assert len(choices) > 5
         for choice in choices:
             assert pathlib.Path(choice).is_file()
-            assert cli.load_config(f"{choice}:smoke").seeds > 0
+            assert command_line.load_config(f"{choice}:smoke").seeds > 0
 
 
 # ml_collections loads a config with it.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import settings
+from experiments.config import settings
 from tests.experiments.small_plane import config_of
 
 

@@ -11,7 +11,8 @@ import pytest
 from configs import correlated
 from configs import heads as config_of_heads
 from decomp.datasets import dsprites, heads
-from experiments import main, settings, sweep
+from experiments import main, sweep
+from experiments.config import settings
 from experiments.data import factor_grid, loaders, rendered
 
 KEY = jax.random.key(0)

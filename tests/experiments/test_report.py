@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs import pinwheel, shapes_anisotropic, sparse, tc_ablation
-from experiments import cli, settings
+from experiments.config import command_line, settings
 from experiments.report import __main__ as report
 from experiments.report import about, markup, tables
 from experiments.results import reading, summary
@@ -159,7 +159,7 @@ def test_the_command_with_a_change_is_a_valid_one(file, module, variant):
     results = reading.Results(config.to_dict(), None, None, settings.rows(config), None)
     run, again = map(shlex.split, about.changed(env, results))
     assert run[:3] == ["python", "-m", "experiments.main"]
-    cli.check(run[2:])
+    command_line.check(run[2:])
     (change,) = [a for a in run[3:] if a.startswith("--config.")]
     field, _, value = change.removeprefix("--config.").partition("=")
     section, name = field.split(".")

@@ -6,7 +6,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
-from experiments import settings
+from experiments.config import settings
 from experiments.models import networks
 
 SHAPES = shapes_anisotropic.get_config

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from configs import images
-from experiments import settings
 from experiments import sweep as sweeps
+from experiments.config import settings
 
 
 def test_memory_of_a_run_follows_the_compiled_program(small):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from configs import shapes_anisotropic
-from experiments import main, settings, variants
+from experiments import main, variants
+from experiments.config import settings
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ import matplotlib.image
 import numpy as np
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import settings, sweep, train
+from experiments import sweep, train
 from experiments import workdir as workdirs
+from experiments.config import settings
 from experiments.results import run_tables
 from experiments.system import atomic_files, parallel
 

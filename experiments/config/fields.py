@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import kinds
+from experiments.config import kinds
 from experiments.data import catalogue
 from experiments.models import objectives, schedules
 from experiments.results import columns

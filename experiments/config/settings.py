@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import checks, fields, sizes
+from experiments.config import checks, fields, sizes
 from experiments.models import objectives
 
 COLUMNS = tuple(fields.AXES)

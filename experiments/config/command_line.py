@@ -12,7 +12,7 @@ from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
-from experiments import kinds, settings
+from experiments.config import kinds, settings
 from experiments.system import commands, paths
 
 _CONFIGS = paths.CLONE / "configs"
