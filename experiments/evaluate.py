@@ -14,11 +14,12 @@ from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import inclusive
 from decomp.metrics import kim_mnih
-from experiments import metrics, objective
+from experiments import metrics
 from experiments.models import objectives, priors, vae
 from experiments.models.vae import Params, Problem, Setting
 from experiments.results import columns
 from experiments.system import parallel
+from experiments.training import loss
 
 COLUMNS = columns.COLUMNS
 Scores = dict[str, jax.Array]
@@ -87,13 +88,13 @@ def _objective(
     size = points.shape[0]
     batch_size = min(batch_size, size)
     num_batches = -(-size // batch_size)
-    weights = objective.weights(problem, setting, jnp.ones(()))
+    weights = loss.weights(problem, setting, jnp.ones(()))
     starts = jnp.minimum(jnp.arange(num_batches) * batch_size, size - batch_size)
 
     def batch(i: jax.Array) -> tuple[jax.Array, Gaussian]:
         rows = jax.lax.dynamic_slice_in_dim(points, starts[i], batch_size)
         x = vae.data_values(problem, rows)
-        values, terms = objective.value(
+        values, terms = loss.value(
             jax.random.fold_in(key, i), problem, params, setting, x, weights
         )
         new = (starts[i] + jnp.arange(batch_size)) >= i * batch_size
@@ -112,8 +113,8 @@ def _objective(
         ),
         posteriors,
     )
-    loss, reconstruction, kl, mismatch = jnp.sum(sums, axis=0)
-    result = {"loss": loss, "reconstruction": reconstruction, "kl": kl}
+    minus_objective, reconstruction, kl, mismatch = jnp.sum(sums, axis=0)
+    result = {"loss": minus_objective, "reconstruction": reconstruction, "kl": kl}
     if problem.divergences != (objectives.NONE,):
         result["mismatch"] = mismatch
     return result, posteriors

@@ -17,12 +17,13 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
-from experiments import evaluate, figures, pictures, sweep, tensorboard, train, trainer
+from experiments import evaluate, figures, pictures, sweep, tensorboard, trainer
 from experiments import workdir as workdirs
 from experiments.config import command_line, settings
 from experiments.results import run_tables, summary
 from experiments.system import atomic_files, devices, lock, parallel, paths, signals
 from experiments.system.terminal import say
+from experiments.training import one_run
 
 # Scores of the table that ends a run, beside those of the figures.
 _SHOWN = ("reconstruction", "kl", "active", "kl_prior_aggregate", "mutual_information")
@@ -154,8 +155,8 @@ def _write_tables(
         workdir,
         rows,
         order=list(evaluate.COLUMNS),
-        measures=train.MEASURES,
-        terms=train.TERMS,
+        measures=one_run.MEASURES,
+        terms=one_run.TERMS,
     )
 
 

@@ -9,13 +9,14 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import evaluate, metrics, optimisers, train
+from experiments import evaluate, metrics
 from experiments.data import arrays, loaders
 from experiments.data.arrays import Data
 from experiments.models import vae
 from experiments.models.vae import Problem, Setting
 from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
+from experiments.training import one_run, optimisers
 
 # Runs of the program whose memory tells that of a block: enough to outweigh what all
 # runs share, few enough to fit anywhere.
@@ -100,7 +101,7 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
             eps=options.eps,
         )
         optimiser = optimisers.with_critic(optimiser, critic)
-    init, advance = train.make(
+    init, advance = one_run.make(
         sweep.problem,
         optimiser,
         batch_size=options.batch_size,

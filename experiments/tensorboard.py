@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments import events, panels, train
+from experiments import events, panels
 from experiments.events import Point
 from experiments.results import run_tables
 from experiments.results.summary import Row
 from experiments.system.parallel import Runs
+from experiments.training import one_run
 
 
 def require() -> None:
@@ -84,7 +85,7 @@ class Board:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._files[setting] = _begun(folder / _file_name())
             file = self._files[setting]
-            for event in _points(events.curve(table[chosen], train.MEASURES)):
+            for event in _points(events.curve(table[chosen], one_run.MEASURES)):
                 file.write(event)
             file.flush()
         self._records = len(curves)
@@ -107,7 +108,7 @@ class Board:
             chosen = tables["curves"][ok & (tables["setting"] == i)]
             whole = [
                 *_session(given[i]),
-                *_points(events.curve(chosen, train.MEASURES)),
+                *_points(events.curve(chosen, one_run.MEASURES)),
                 *_points(events.scores(statistics, row, self._steps)),
                 *_images(shown[i], self._steps),
             ]
@@ -123,7 +124,7 @@ class Board:
 
         tags = dict.fromkeys(f"score/{row.score}" for row in statistics)
         yield _event(summary=summary.hparams(given, tags)[0])
-        yield _event(summary=summary.custom_scalars(events.charts(train.MEASURES)))
+        yield _event(summary=summary.custom_scalars(events.charts(one_run.MEASURES)))
         table = (self._workdir / "summary.md").read_text(encoding="utf-8")
         yield _event(summary=summary.text("summary", table), step=self._steps)
         paths = sorted((self._workdir / "figures").glob("*.png"))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import checkpoint, evaluate, train
+from experiments import checkpoint, evaluate
 from experiments import sweep as sweeps
 from experiments.checkpoint import Checkpoint
 from experiments.models.vae import Setting
@@ -19,6 +19,7 @@ from experiments.sweep import Sweep
 from experiments.system import parallel, signals
 from experiments.system.parallel import Plan, Runs
 from experiments.system.terminal import Progress, duration, say
+from experiments.training import one_run
 
 # Called after every record with the runs of the block, its records so far and which
 # runs have not diverged.
@@ -137,7 +138,7 @@ def _shared(sweep: Sweep, plan: Plan) -> tuple[jax.Array, jax.Array, jax.Array]:
 def _write(
     sweep: Sweep,
     members: Runs,
-    state: train.State,
+    state: one_run.State,
     scores: evaluate.Scores,
     curves: np.ndarray,
     saved: Checkpoint,
@@ -167,14 +168,14 @@ def block(sweep: Sweep, plan: Plan, members: Runs) -> Block:
 def _train(
     sweep: Sweep,
     advance: Any,
-    state: train.State,
+    state: one_run.State,
     block: Block,
     points: jax.Array,
     saved: Checkpoint,
     progress: Progress,
     asked: signals.Asked,
     record: Record,
-) -> tuple[train.State, np.ndarray]:
+) -> tuple[one_run.State, np.ndarray]:
     """Trains a block to its end; its curves are `[block, records, 1 + measures]`."""
     state, curves, done = saved.restore(state)
     count, every, wanted = len(block.runs.number), sweeps.record_every(sweep), 1

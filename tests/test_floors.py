@@ -43,8 +43,12 @@ FLOORS = [
     }
     | {"experiments.system.lock"},
     {"experiments.config.settings", "experiments.results.summary"}
-    | {"experiments.matching", "experiments.storage"}
-    | {"experiments.optimisers", "experiments.drawing.*", "experiments.models.networks"}
+    | {"experiments.training.corollary_2_start", "experiments.storage"}
+    | {
+        "experiments.training.optimisers",
+        "experiments.drawing.*",
+        "experiments.models.networks",
+    }
     | {"experiments.metrics"},
     {
         "experiments.data.arrays",
@@ -59,8 +63,8 @@ FLOORS = [
         "experiments.models.divergences",
         "experiments.data.loaders",
     },
-    {"experiments.objective"},
-    {"experiments.train", "experiments.evaluate"},
+    {"experiments.training.loss"},
+    {"experiments.training.one_run", "experiments.evaluate"},
     {"experiments.sweep"},
     {"experiments.pictures", "experiments.trainer", "experiments.posteriors"},
     {"experiments.config.command_line", "experiments.figures", "experiments.score"}

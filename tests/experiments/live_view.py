@@ -7,7 +7,8 @@ import struct
 import numpy as np
 import pytest
 
-from experiments import events, train
+from experiments import events
+from experiments.training import one_run
 
 
 def events_of(folder):
@@ -62,7 +63,7 @@ def check(workdir):
     scores = {row["score"] for row in table(workdir / "summary.csv")}
     for name, row in zip(names, rows, strict=True):
         found, expected = scalars(board / name), means(workdir, row)
-        assert len(expected) == 2 * len(train.MEASURES)
+        assert len(expected) == 2 * len(one_run.MEASURES)
         for place, mean in expected.items():
             assert found[place] == pytest.approx(mean, rel=1e-5, abs=1e-5)
         tags = {tag for tag, _ in found}

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import main, objective
+from experiments import main
 from experiments.config import settings
 from experiments.data.arrays import Data, coordinates
 from experiments.models import divergences as mismatch
 from experiments.models import objectives, vae
+from experiments.training import loss as objective
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")

@@ -9,11 +9,12 @@ import pytest
 from scipy import stats
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import evaluate, main, train
+from experiments import evaluate, main
 from experiments.config import settings
 from experiments.faults import sweeps
 from experiments.results import run_tables
 from experiments.system import devices
+from experiments.training import one_run
 from tests.experiments import live_view
 
 FILES = (
@@ -56,7 +57,7 @@ def check_files(workdir, *, num_settings, figures):
     assert {row["status"] for row in scores} == {"ok"}
     assert len({row["seed"] for row in scores}) == 2
     curves = table(workdir / "metrics.csv")
-    assert len(curves) == 2 * num_settings * 2 * len(train.MEASURES)
+    assert len(curves) == 2 * num_settings * 2 * len(one_run.MEASURES)
     assert {row["step"] for row in curves} == {"2", "4"}
     assert len(json.loads((workdir / "settings.json").read_text())) == num_settings
     drawn = {path.name for path in (workdir / "figures").iterdir()}

@@ -3,12 +3,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from configs import entropy_equivalence
-from experiments import matching
 from experiments import sweep as sweeps
 from experiments.config import settings
 from experiments.data.arrays import Data, shares
 from experiments.models import vae
 from experiments.sweep import Sweep
+from experiments.training import corollary_2_start
 
 BETA = 4.0
 
@@ -76,7 +76,7 @@ def test_a_start_scales_means_and_standard_deviations_and_undoes_it_in_the_decod
         "decoder": {"Dense_0": {"kernel": rng.normal(size=(3, 4)), "bias": np.ones(4)}},
         "prior": {"log_variances": np.zeros(3)},
     }
-    found = matching.start(params, jnp.asarray(2.0), latents=3)
+    found = corollary_2_start.start(params, jnp.asarray(2.0), latents=3)
     hidden = rng.normal(size=(7, 4)).astype(np.float32)
     head, scaled = params["encoder"]["Dense_1"], found["encoder"]["Dense_1"]
     before = hidden @ head["kernel"] + head["bias"]

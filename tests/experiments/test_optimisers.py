@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from experiments import optimisers
+from experiments.training import optimisers
 
 OPTIONS = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
 STEPS, SIZE = 400, 6

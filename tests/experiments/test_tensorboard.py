@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from configs import pinwheel
-from experiments import main, tensorboard, train
+from experiments import main, tensorboard
 from experiments.faults.attempt import attempt
 from experiments.system import parallel
+from experiments.training import one_run
 from tests.experiments.live_view import check, scalars
 
 # ml_collections loads a config with it.
@@ -44,7 +45,7 @@ def test_a_live_view_may_be_asked_for_later_and_changes_no_result(tmp_path):
 def records(count):
     """Curves `[R, 1 + measures]` of the six runs, a record every ten steps."""
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(count, 6, len(train.MEASURES)))
+    values = rng.normal(size=(count, 6, len(one_run.MEASURES)))
     steps = np.broadcast_to(
         10.0 * np.arange(1, count + 1)[:, None, None], (count, 6, 1)
     )
@@ -61,7 +62,7 @@ def test_after_a_kill_no_point_is_there_twice_and_none_is_lost(tmp_path):
     assert {step for _, step in scalars(folder)} == {10, 20, 30}
     (path,) = folder.glob("events.*")
     path.write_bytes(path.read_bytes()[:-7])  # what a kill may leave
-    assert len(scalars(folder)) == 3 * 3 * len(train.MEASURES) - 1
+    assert len(scalars(folder)) == 3 * 3 * len(one_run.MEASURES) - 1
     killed.close()
     # The checkpoint is of step 20: what follows is trained again.
     again = tensorboard.Board(tmp_path, ROWS, 40, on=True)
@@ -70,7 +71,7 @@ def test_after_a_kill_no_point_is_there_twice_and_none_is_lost(tmp_path):
         again.record(MEMBERS, every[:count], alive)
     found = scalars(folder)
     assert {step for _, step in found} == {10, 20, 30, 40}
-    assert len(found) == 4 * 3 * len(train.MEASURES)
+    assert len(found) == 4 * 3 * len(one_run.MEASURES)
     loss = np.mean([row[1] for row in every[3][MEMBERS.setting == 0]])
     assert found["loss/mean", 40] == pytest.approx(loss)
     again.close()
@@ -83,7 +84,7 @@ def test_runs_that_diverged_are_left_out_of_the_block_in_training(tmp_path):
     board.record(MEMBERS, records(1), alive)
     training = tmp_path / "tensorboard" / "training"
     assert scalars(training / "beta=1") == {}
-    assert len(scalars(training / "beta=4")) == 3 * len(train.MEASURES)
+    assert len(scalars(training / "beta=4")) == 3 * len(one_run.MEASURES)
     board.close()
 
 

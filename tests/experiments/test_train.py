@@ -5,7 +5,7 @@ import optax
 
 from decomp import priors
 from experiments import sweep as sweeps
-from experiments import train
+from experiments.training import one_run
 
 ISOTROPIC, PCA, LEARNED = (0, 1), (2, 3), (4, 5)
 
@@ -92,7 +92,7 @@ def test_a_diverged_run_is_frozen_and_its_neighbours_do_not_notice(
     start = small.train(together, range(6), calls=())
     assert state.diverged.tolist() == [-1, -1, -1, 0, -1, -1]
     # Infinite weight times KL: the terms are finite, the loss is the first that is not.
-    assert train.TERMS[state.term[3]] == "loss"
+    assert one_run.TERMS[state.term[3]] == "loss"
     assert np.delete(state.term, 3).tolist() == [-1] * 5
     assert_same(run(state.params, 3), run(start.params, 3))
     for moment in jax.tree.leaves(run(state.opt_state, 3)):
@@ -120,7 +120,7 @@ def test_the_first_term_that_is_not_finite_is_named(small, together):
     state = planted("decoder", "Dense_1", jnp.nan, 1)
     state = planted("encoder", "Dense_1", 1e20, 2)  # its square overflows in the KL
     end = advance(state, keys, small.settings, points, jnp.int32(1))
-    names = [train.TERMS[term] if term >= 0 else "" for term in end.term]
+    names = [one_run.TERMS[term] if term >= 0 else "" for term in end.term]
     assert names == ["", "reconstruction", "kl", "", "", ""]
 
 
@@ -131,7 +131,7 @@ def test_a_learning_rate_too_large_for_some_runs_marks_those_alone(small):
 
     def exploding(number):
         grow = optax.sgd(jnp.where(number == 4, 1e30, 1e-3))
-        return train.make(
+        return one_run.make(
             sweep.problem, grow, batch_size=16, record_every=1, total_steps=4
         )[1]
 
@@ -162,7 +162,7 @@ def test_a_run_that_diverges_later_keeps_the_parameters_of_that_step(small, toge
     # A loss that recovers does not bring the run back.
     end = advance(end, keys, small.settings, points, jnp.int32(1))
     assert end.diverged.tolist() == [2, -1, -1, -1, -1, -1]
-    assert end.term.tolist() == [train.TERMS.index("loss"), -1, -1, -1, -1, -1]
+    assert end.term.tolist() == [one_run.TERMS.index("loss"), -1, -1, -1, -1, -1]
     assert end.step.tolist() == [5] * 6
     assert_same(run(end.params, 0), run(kept, 0))
 
@@ -191,7 +191,7 @@ def test_every_epoch_is_a_permutation_of_the_points(small):
             jax.tree.map(jnp.add, seen, g),
         ),
     )
-    init, advance = train.make(
+    init, advance = one_run.make(
         small.sweep.problem, counting, batch_size=batch, record_every=1, total_steps=9
     )
     setting = jax.tree.map(lambda leaf: leaf[0], small.settings)

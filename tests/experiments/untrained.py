@@ -5,11 +5,12 @@ import matplotlib.image
 import numpy as np
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import sweep, train
+from experiments import sweep
 from experiments import workdir as workdirs
 from experiments.config import settings
 from experiments.results import run_tables
 from experiments.system import atomic_files, parallel
+from experiments.training import one_run
 
 SCORES = ("loss", "reconstruction", "mig", "kl_prior_aggregate")
 
@@ -62,10 +63,10 @@ def write(workdir, config, *, diverged=()):
             "term": np.where(np.isin(every.number, diverged), 1, -1),
         },
         {name: rng.normal(size=count) + every.setting for name in SCORES},
-        np.zeros((count, 1, 1 + len(train.MEASURES))),
+        np.zeros((count, 1, 1 + len(one_run.MEASURES))),
     )
     run_tables.write_tables(
-        workdir, rows, order=SCORES, measures=train.MEASURES, terms=train.TERMS
+        workdir, rows, order=SCORES, measures=one_run.MEASURES, terms=one_run.TERMS
     )
     (workdir / "figures").mkdir()
     picture = rng.integers(0, 256, (30, 60, 3), np.uint8)

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import optax
 
 from decomp.datasets import shuffle
-from experiments import matching, objective
 from experiments.models import vae
 from experiments.models.vae import Params, Problem, Setting
 from experiments.system import parallel
+from experiments.training import corollary_2_start, loss
 
-MEASURES = objective.MEASURES
+MEASURES = loss.MEASURES
 # What was not finite first when a run diverged, in the order of the computation.
 TERMS = ("reconstruction", "kl", "divergence", "loss", "gradient")
 
@@ -55,7 +55,9 @@ def make(
     def init(key: jax.Array, setting: Setting) -> State:
         params = vae.init(jax.random.fold_in(key, parallel.INIT), problem, setting)
         if problem.matched:
-            params = matching.start(params, setting.code_scale, latents=problem.latents)
+            params = corollary_2_start.start(
+                params, setting.code_scale, latents=problem.latents
+            )
         return State(
             step=jnp.zeros((), jnp.int32),
             params=params,
@@ -79,7 +81,7 @@ def make(
         noise_key = jax.random.fold_in(
             jax.random.fold_in(key, parallel.NOISE), state.step
         )
-        (value, measures), gradient = jax.value_and_grad(objective.loss, has_aux=True)(
+        (value, measures), gradient = jax.value_and_grad(loss.loss, has_aux=True)(
             state.params, noise_key, problem, setting, progress, x, others
         )
         # The critic's loss is part of the value and of no measure.
@@ -88,7 +90,7 @@ def make(
         alive = (state.diverged < 0) & ~jnp.any(bad)
         updates, opt_state = _updates(optimiser, state, gradient, alive)
         if problem.matched:
-            updates = matching.steps(
+            updates = corollary_2_start.steps(
                 updates, setting.code_scale, latents=problem.latents
             )
         params = optax.apply_updates(state.params, updates)
