@@ -17,9 +17,10 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
-from experiments import evaluate, figures, pictures, sweep, tensorboard, trainer
+from experiments import figures, pictures, sweep, tensorboard, trainer
 from experiments import workdir as workdirs
 from experiments.config import command_line, settings
+from experiments.evaluation import evaluate
 from experiments.results import run_tables, summary
 from experiments.system import atomic_files, devices, lock, parallel, paths, signals
 from experiments.system.terminal import say

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import evaluate, metrics
 from experiments.data import arrays, loaders
 from experiments.data.arrays import Data
+from experiments.evaluation import evaluate, metrics
 from experiments.models import vae
 from experiments.models.vae import Problem, Setting
 from experiments.system import parallel

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import checkpoint, evaluate
+from experiments import checkpoint
 from experiments import sweep as sweeps
 from experiments.checkpoint import Checkpoint
+from experiments.evaluation import evaluate
 from experiments.models.vae import Setting
 from experiments.results import run_tables
 from experiments.sweep import Sweep

@@ -49,7 +49,7 @@ FLOORS = [
         "experiments.drawing.*",
         "experiments.models.networks",
     }
-    | {"experiments.metrics"},
+    | {"experiments.evaluation.metrics"},
     {
         "experiments.data.arrays",
         "experiments.results.run_tables",
@@ -64,7 +64,7 @@ FLOORS = [
         "experiments.data.loaders",
     },
     {"experiments.training.loss"},
-    {"experiments.training.one_run", "experiments.evaluate"},
+    {"experiments.training.one_run", "experiments.evaluation.evaluate"},
     {"experiments.sweep"},
     {"experiments.pictures", "experiments.trainer", "experiments.posteriors"},
     {"experiments.config.command_line", "experiments.figures", "experiments.score"}

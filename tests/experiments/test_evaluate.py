@@ -8,9 +8,9 @@ from configs import pinwheel
 from decomp import priors
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
-from experiments import evaluate
 from experiments.config import settings
 from experiments.data.arrays import Data, coordinates
+from experiments.evaluation import evaluate
 from experiments.models import vae
 
 SIZE, BATCH = 100, 32

@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import evaluate, main
+from experiments import main
 from experiments.config import settings
+from experiments.evaluation import evaluate
 from experiments.faults import sweeps
 from experiments.results import run_tables
 from experiments.system import devices

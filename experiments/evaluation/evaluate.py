@@ -14,7 +14,7 @@ from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import inclusive
 from decomp.metrics import kim_mnih
-from experiments import metrics
+from experiments.evaluation import metrics
 from experiments.models import objectives, priors, vae
 from experiments.models.vae import Params, Problem, Setting
 from experiments.results import columns
