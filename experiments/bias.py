@@ -29,11 +29,11 @@ from tqdm import tqdm
 from decomp import decomposition, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import posteriors
 from experiments.drawing import bias as drawing
 from experiments.drawing import style
 from experiments.drawing.bias import QUANTITIES, Cell, Regime
-from experiments.posteriors import Posteriors
+from experiments.sweep import trained
+from experiments.sweep.layout.trained import Posteriors
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     devices.check_platform()
     if options.workdir:
-        sets = iter([posteriors.trained(options.workdir, options.run)])
+        sets = iter([trained.trained(options.workdir, options.run)])
     else:
-        sets = posteriors.synthetic(points=options.points, seed=options.seed)
+        sets = trained.synthetic(points=options.points, seed=options.seed)
     regimes = [regime(given, options) for given in sets]
     folder = options.out or (options.workdir or pathlib.Path("results")) / "bias"
     folder.mkdir(parents=True, exist_ok=True)

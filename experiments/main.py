@@ -17,11 +17,11 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
-from experiments import figures, pictures, sweep, tensorboard, trainer
-from experiments import workdir as workdirs
+from experiments import figures
 from experiments.config import command_line, settings
 from experiments.evaluation import evaluate
 from experiments.results import run_tables, summary
+from experiments.sweep import figure_arrays, layout, loop, tensorboard, workdirs
 from experiments.system import atomic_files, devices, lock, parallel, paths, signals
 from experiments.system.terminal import say
 from experiments.training import one_run
@@ -51,16 +51,16 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
         if parallel.leads():
             workdirs.compare(workdir, config.to_dict())
         say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
-        work = sweep.make(config, rows, workdir)
-        _sweep(work, sweep.plan(work, len(rows) * config.seeds), rows)
+        work = layout.make(config, rows, workdir)
+        _sweep(work, layout.plan(work, len(rows) * config.seeds), rows)
     parallel.agreed(0)  # none leaves while the first one draws
 
 
-def _sweep(work: sweep.Sweep, plan: parallel.Plan, rows: list[dict[str, Any]]) -> None:
+def _sweep(work: layout.Sweep, plan: parallel.Plan, rows: list[dict[str, Any]]) -> None:
     """Trains what is left of a sweep, and draws."""
     config, workdir = work.config, work.workdir
     if parallel.leads():
-        training = workdirs.Training(work.steps, sweep.record_every(work))
+        training = workdirs.Training(work.steps, layout.record_every(work))
         for note in workdirs.start(workdir, config.to_dict(), training):
             say(f"  {note}")
         atomic_files.write_json(workdir / "settings.json", rows)
@@ -72,12 +72,12 @@ def _sweep(work: sweep.Sweep, plan: parallel.Plan, rows: list[dict[str, Any]]) -
     )
     left = parallel.told(~np.isin(everything.number, done))
     pending = parallel.take(everything, left)
-    say(sweep.introduction(work, plan, everything, pending))
+    say(layout.introduction(work, plan, everything, pending))
     begin = time.monotonic()
     on = config.tensorboard and parallel.leads()
     board = tensorboard.Board(workdir, rows, work.steps, on=on)
     with contextlib.closing(board):
-        for _ in trainer.run(work, plan, pending, board.record):
+        for _ in loop.run(work, plan, pending, board.record):
             if parallel.leads():
                 board.finished(_write_tables(workdir, rows))
                 now = time.monotonic()
@@ -162,11 +162,11 @@ def _write_tables(
 
 
 def _finish(
-    work: sweep.Sweep, rows: list[dict[str, Any]], board: tensorboard.Board
+    work: layout.Sweep, rows: list[dict[str, Any]], board: tensorboard.Board
 ) -> None:
     """Tables, pictures and figures of all runs."""
     statistics = _write_tables(work.workdir, rows)
-    atomic_files.write_npz(work.workdir / "pictures.npz", pictures.draw(work))
+    atomic_files.write_npz(work.workdir / "pictures.npz", figure_arrays.draw(work))
     say(summary.table(statistics, shown=(*_SHOWN, *work.config.figure_score)))
     say(f"every score, with its interval: {work.workdir / 'summary.md'}")
     for path in figures.draw(work.workdir):

@@ -22,11 +22,11 @@ import matplotlib.style
 import numpy as np
 
 from decomp.metrics import sheet, udr
-from experiments import posteriors
 from experiments.config import settings
 from experiments.drawing import style
 from experiments.drawing import variants as drawing
 from experiments.results import summary
+from experiments.sweep import trained
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     devices.check_platform()
     metrics = _metrics(options)
-    runs = posteriors.runs(
+    runs = trained.runs(
         options.workdir, per_setting=options.runs, points=options.points
     )
     say(f"scoring {len(runs.number)} runs at {runs.codes.shape[1]:,} points")
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def score(
-    runs: posteriors.Runs, metrics: Sequence[str], seed: int
+    runs: trained.Runs, metrics: Sequence[str], seed: int
 ) -> dict[tuple[str, str], np.ndarray]:
     """Values by metric and variant, `[R]`; of UDR, that of each run in its setting."""
     key = jax.random.key(seed)
@@ -81,7 +81,7 @@ def score(
 
 
 def statistics(
-    runs: posteriors.Runs, found: dict[tuple[str, str], np.ndarray]
+    runs: trained.Runs, found: dict[tuple[str, str], np.ndarray]
 ) -> list[summary.Row]:
     """Mean and interval of every variant over the runs of every setting."""
     values = {
@@ -95,7 +95,7 @@ def statistics(
 
 def write(
     folder: pathlib.Path,
-    runs: posteriors.Runs,
+    runs: trained.Runs,
     found: dict[tuple[str, str], np.ndarray],
 ) -> pathlib.Path:
     """Writes variants.csv, a row per run and variant; returns its path."""
@@ -121,7 +121,7 @@ def write(
 
 def read(
     path: pathlib.Path,
-) -> tuple[posteriors.Runs, dict[tuple[str, str], np.ndarray]]:
+) -> tuple[trained.Runs, dict[tuple[str, str], np.ndarray]]:
     """The runs, without codes and factors, and the values of a variants.csv."""
     try:
         return _read(path)
@@ -134,7 +134,7 @@ def read(
 
 def _read(
     path: pathlib.Path,
-) -> tuple[posteriors.Runs, dict[tuple[str, str], np.ndarray]]:
+) -> tuple[trained.Runs, dict[tuple[str, str], np.ndarray]]:
     with path.open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     found: dict[tuple[str, str], list[float]] = {}
@@ -146,7 +146,7 @@ def _read(
     lines = table[: len(next(iter(found.values()), []))]  # each run once
     keys = [tuple(line[name] for name in settings.COLUMNS) for line in lines]
     rows = list(dict.fromkeys(keys))
-    runs = posteriors.Runs(
+    runs = trained.Runs(
         number=np.array([int(line["run"]) for line in lines]),
         seed=np.array([int(line["seed"]) for line in lines]),
         setting=np.array([rows.index(key) for key in keys]),

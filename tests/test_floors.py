@@ -28,7 +28,7 @@ FLOORS = [
         "experiments.system.devices",
         "experiments.system.commands",
     }
-    | {"experiments.environment", "experiments.system.terminal"}
+    | {"experiments.sweep.environment", "experiments.system.terminal"}
     | {
         "experiments.config.kinds",
         "experiments.data.catalogue",
@@ -43,7 +43,7 @@ FLOORS = [
     }
     | {"experiments.system.lock"},
     {"experiments.config.settings", "experiments.results.summary"}
-    | {"experiments.training.corollary_2_start", "experiments.storage"}
+    | {"experiments.training.corollary_2_start", "experiments.sweep.storage"}
     | {
         "experiments.training.optimisers",
         "experiments.drawing.*",
@@ -53,9 +53,9 @@ FLOORS = [
     {
         "experiments.data.arrays",
         "experiments.results.run_tables",
-        "experiments.checkpoint",
+        "experiments.sweep.checkpoint",
     }
-    | {"experiments.workdir", "experiments.events"}
+    | {"experiments.sweep.workdirs", "experiments.sweep.events"}
     | {"experiments.models.priors"},
     {"experiments.data.rendered"},
     {
@@ -65,15 +65,19 @@ FLOORS = [
     },
     {"experiments.training.loss"},
     {"experiments.training.one_run", "experiments.evaluation.evaluate"},
-    {"experiments.sweep"},
-    {"experiments.pictures", "experiments.trainer", "experiments.posteriors"},
+    {"experiments.sweep.layout"},
+    {
+        "experiments.sweep.figure_arrays",
+        "experiments.sweep.loop",
+        "experiments.sweep.trained",
+    },
     {"experiments.config.command_line", "experiments.figures", "experiments.score"}
     | {"experiments.bias", "experiments.variants", "experiments.watch"}
     | {"experiments.notebooks.*"}
     | {"experiments.benchmarks"},
     {"experiments.findings", "experiments.findings.*"},
-    {"experiments.panels"},
-    {"experiments.tensorboard"},
+    {"experiments.sweep.panels"},
+    {"experiments.sweep.tensorboard"},
     {"experiments.main", "experiments.benchmarks.*", "experiments.report.*"}
     | {"experiments.faults"},
     {"experiments.faults.*"},

@@ -20,8 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import sweep, trainer
 from experiments.config import command_line, settings
+from experiments.sweep import layout, loop
 from experiments.system import devices, parallel, signals
 
 CONFIGS = (
@@ -68,20 +68,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the seconds; returns 0."""
     (name,) = sys.argv[1:] if arguments is None else arguments
     config = settings.validate(command_line.load_config(name))
-    print(f"{seconds(sweep.make(config, settings.rows(config), pathlib.Path())):.2f}")
+    print(f"{seconds(layout.make(config, settings.rows(config), pathlib.Path())):.2f}")
     return 0
 
 
-def seconds(made: sweep.Sweep) -> float:
+def seconds(made: layout.Sweep) -> float:
     """Seconds from tracing to machine code of the three functions of a sweep."""
     everything = parallel.enumerate_runs(
         len(made.settings.weights.beta), made.config.seeds, 0
     )
-    plan = sweep.plan(made, len(everything.number))
-    _, keys, setting = trainer.block(
+    plan = layout.plan(made, len(everything.number))
+    _, keys, setting = loop.block(
         made, plan, parallel.take(everything, np.arange(plan.block))
     )
-    init, advance, scores = trainer.programs(made, plan)
+    init, advance, scores = loop.programs(made, plan)
     points, scored, factors = (
         jax.ShapeDtypeStruct(array.shape, dtype or array.dtype)
         for array, dtype in (
@@ -92,13 +92,13 @@ def seconds(made: sweep.Sweep) -> float:
     )
     state = jax.eval_shape(init, keys, setting)
     start = time.perf_counter()
-    trainer.compiled_for(init, keys, setting)
+    loop.compiled_for(init, keys, setting)
     with futures.ThreadPoolExecutor(1) as aside:  # as the trainer does
         aside.submit(
-            trainer.compiled_for,
+            loop.compiled_for,
             *(scores, state.params, keys, setting, scored, factors),
         )
-        trainer.compiled_for(advance, state, keys, setting, points, np.int32(1))
+        loop.compiled_for(advance, state, keys, setting, points, np.int32(1))
     return time.perf_counter() - start
 
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from experiments import sweep, trainer
 from experiments.config import command_line, settings
 from experiments.models.vae import Problem
+from experiments.sweep import layout, loop
 from experiments.system import parallel
 
 POINTS = 8192  # images in memory, as in the peer
@@ -90,10 +90,10 @@ class Ours:
         start = time.perf_counter()
         made = make(work, {**(change or {}), "runs.block": count})
         made = made._replace(problem=rebuild(made.problem))
-        self.plan = sweep.plan(made, count)
-        programs = trainer.programs(made, self.plan)
+        self.plan = layout.plan(made, count)
+        programs = loop.programs(made, self.plan)
         members = parallel.enumerate_runs(1, count, 0)
-        self._block = trainer.block(made, self.plan, members)
+        self._block = loop.block(made, self.plan, members)
         self._points = parallel.share(self.plan, made.data.points)
         self._scored = [
             parallel.share(self.plan, made.scored.points),
@@ -155,13 +155,13 @@ class Torch:
             worker.communicate()
 
 
-def make(work: Work, change: Mapping[str, Any]) -> sweep.Sweep:
+def make(work: Work, change: Mapping[str, Any]) -> layout.Sweep:
     """The sweep of a config with some fields changed."""
     config = command_line.load_config(work.config)
     with config.unlocked():
         config.update_from_flattened_dict({**work.change, **change})
     config = settings.validate(config)
-    return sweep.make(config, settings.rows(config), pathlib.Path())
+    return layout.make(config, settings.rows(config), pathlib.Path())
 
 
 def rates(

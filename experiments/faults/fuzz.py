@@ -19,12 +19,12 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments import sweep as sweeps
 from experiments.config import command_line, kinds, settings
 from experiments.data import catalogue
 from experiments.faults import damage, loaders
 from experiments.faults.attempt import typed
 from experiments.faults.loaders import Loader
+from experiments.sweep import layout
 
 _SLOW = 10.0  # seconds of a core, of a try, that deserve a report
 _TRACED = 8  # one accepted config among so many is traced
@@ -144,13 +144,13 @@ def _config(rng: np.random.Generator) -> bool | ConfigDict:
 def _traced(config: ConfigDict) -> bool:
     """Whether an accepted config is refused with its data; if not, it has to trace."""
     try:
-        work = sweeps.make(config, settings.rows(config), pathlib.Path())
+        work = layout.make(config, settings.rows(config), pathlib.Path())
     except (ValueError, OSError) as error:
         if "\n" in str(error):
             raise
         return True
     try:
-        init, advance, scores = sweeps.functions(work)
+        init, advance, scores = layout.functions(work)
         key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
         state = jax.eval_shape(init, key, one)
         points, factors = work.scored.points, work.scored.factors.astype(np.int32)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments import posteriors
-from experiments.posteriors import Finished
 from experiments.report import portrait
 from experiments.results import columns
+from experiments.sweep import trained
+from experiments.sweep.layout.trained import Finished
 
 _POINTS = 10_000  # encoded of each run, as Locatello et al. 2019 score
 # Whether all chosen runs of a setting are shown, and how many base images: best first.
@@ -34,11 +34,11 @@ def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
     chosen = choose(done, score)
     if not chosen:
         return None
-    work = posteriors.on_some(done.work, _POINTS)
+    work = trained.on_some(done.work, _POINTS)
     shared = portrait.shared(work)
     shown = [
         {"run": int(done.tables["number"][place]), "setting": setting, "role": role}
-        | portrait.of_run(work, *posteriors.parameters(done, place))
+        | portrait.of_run(work, *trained.parameters(done, place))
         for setting, role, place in chosen
     ]
     runs, bases = _fit(shown, room - _size(shared))

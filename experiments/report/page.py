@@ -7,11 +7,11 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from experiments import posteriors
 from experiments.report import explorer, tables
 from experiments.report.folder import Folder, title
 from experiments.report.markup import escape, join, tag
 from experiments.report.section import section
+from experiments.sweep import trained
 
 _HERE = pathlib.Path(__file__).parent
 # Parts of the script in their order: the first has what the others use, the last runs.
@@ -39,7 +39,7 @@ def explore(folders: Sequence[Folder]) -> list[dict[str, Any] | str]:
     for folder in folders:
         score = next(iter(tables.scores_of(folder.results)), "loss")
         try:
-            done = posteriors.finished(folder.workdir)
+            done = trained.finished(folder.workdir)
         except (ValueError, OSError) as error:
             found.append(" ".join(str(error).split()))
             continue

@@ -12,11 +12,11 @@ import numpy as np
 from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih, mig
-from experiments import pictures, posteriors
 from experiments.models import priors, vae
 from experiments.models.vae import Params, Problem, Setting
 from experiments.report import markup
-from experiments.sweep import Sweep
+from experiments.sweep import figure_arrays, trained
+from experiments.sweep.layout.layout import Sweep
 
 _STEPS = np.linspace(-2.5, 2.5, 11, dtype=np.float32)  # standard deviations of q(z_d)
 _BASES = (1 / 6, 1 / 2, 5 / 6)  # places in the data: a square, an ellipse and a heart
@@ -37,7 +37,9 @@ def shared(work: Sweep) -> dict[str, Any]:
         return {
             "size": problem.shape[:2],
             "steps": len(_STEPS),
-            "originals": markup.picture(_side_by_side(pictures.shades(problem, x))),
+            "originals": markup.picture(
+                _side_by_side(figure_arrays.shades(problem, x))
+            ),
         }
     arms = work.data.factors[:, 0].tolist()
     return {"size": [], "steps": _LATTICE, "data": rounded(points, 3), "arms": arms}
@@ -52,7 +54,7 @@ def of_run(work: Sweep, params: Params, setting: Setting) -> dict[str, Any]:
         histograms `means` and `prior` in percent, and `information` `[D, F]` in parts
         of the factor's entropy; and the pictures of `_images` or `_plane`.
     """
-    q = posteriors.encode(work, params)
+    q = trained.encode(work, params)
     numbers, draws = jax.device_get(
         _numbers(work.problem)(params, setting, q, work.data.factors)
     )
@@ -77,7 +79,7 @@ def _numbers(problem: Problem) -> Callable[..., Any]:
     ) -> tuple[dict[str, jax.Array], jax.Array]:
         p = vae.prior(problem, params, setting)
         draws = priors.samples(jax.random.key(0), problem.prior, p, _DRAWS)
-        share = jnp.var(q.loc, axis=0) / pictures.moments(q)[1] ** 2
+        share = jnp.var(q.loc, axis=0) / figure_arrays.moments(q)[1] ** 2
         found = {
             "order": jnp.argsort(-share),
             "active": kim_mnih.active_dimensions(q.loc, q.scale),
@@ -106,10 +108,10 @@ def _images(
     """A sheet for each base image: a row per latent, then the image and decoded."""
     del setting, limit
     bases = q.loc[jnp.asarray(_bases(len(q.loc)))]
-    values = pictures.positions(q, _STEPS)
+    values = figure_arrays.positions(q, _STEPS)
     x = vae.data_values(work.problem, jnp.asarray(work.data.points[_bases(len(q.loc))]))
-    originals = np.asarray(pictures.shades(work.problem, x))
-    decoded = np.asarray(pictures.decoded(work.problem, params, bases))
+    originals = np.asarray(figure_arrays.shades(work.problem, x))
+    decoded = np.asarray(figure_arrays.decoded(work.problem, params, bases))
     traverse = _traverse(work.problem)
     sheets = []
     for base, *pair in zip(bases, originals, decoded, strict=True):
@@ -126,7 +128,7 @@ def _images(
 
 @functools.cache
 def _traverse(problem: Problem) -> Callable[..., jax.Array]:
-    return jax.jit(functools.partial(pictures.traversals, problem))
+    return jax.jit(functools.partial(figure_arrays.traversals, problem))
 
 
 def _plane(

@@ -5,14 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments.sweep.layout.layout import Sweep
 
 from configs import shapes_anisotropic
-from experiments import sweep as sweeps
 from experiments.config import settings
 from experiments.data.arrays import Data, shares
 from experiments.models import vae
 from experiments.models.vae import Setting
-from experiments.sweep import Sweep
+from experiments.sweep import layout
 from experiments.system import parallel
 from tests.experiments import untrained
 
@@ -35,7 +35,7 @@ class Small(NamedTuple):
         plan = parallel.plan(
             6, bytes_per_run=1, memory=10**9, block=block, devices=devices
         )
-        init, advance, _ = sweeps.functions(self.sweep)
+        init, advance, _ = layout.functions(self.sweep)
         return (
             parallel.over_runs(init, plan, mapped=2, shared=0, vmapped=False),
             parallel.over_runs(advance, plan, mapped=3, shared=2, vmapped=False),

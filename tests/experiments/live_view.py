@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from experiments import events
+from experiments.sweep import events
 from experiments.training import one_run
 
 

@@ -8,17 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments.sweep.layout.trained import Posteriors
 
 from configs import pinwheel
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import bias, posteriors, sweep
-from experiments import workdir as workdirs
+from experiments import bias
 from experiments.config import settings
 from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
 from experiments.models import vae
-from experiments.posteriors import Posteriors
 from experiments.results import run_tables
+from experiments.sweep import layout, trained, workdirs
 from experiments.system.parallel import Runs
 
 OPTIONS = argparse.Namespace(batches="2,8", samples=64, seed=0)
@@ -109,7 +109,7 @@ def workdir(tmp_path_factory):
     config = settings.validate(config)
     folder = tmp_path_factory.mktemp("runs")
     workdirs.start(folder, config.to_dict(), workdirs.Training(4, 2))
-    work = sweep.make(config, settings.rows(config), folder)
+    work = layout.make(config, settings.rows(config), folder)
     setting = jax.tree.map(lambda leaf: leaf[1:3], work.settings)
     keys = jax.random.split(jax.random.key(0), 2)
     params = jax.vmap(lambda key, s: vae.init(key, work.problem, s))(keys, setting)
@@ -120,15 +120,15 @@ def workdir(tmp_path_factory):
 
 
 def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
-    given = posteriors.trained(workdir, None)
+    given = trained.trained(workdir, None)
     assert given.name == "run 1: β = 0.3, α = 0"
     params = run_tables.read_params(workdir, 1, 0)
     config = workdirs.config(workdir)
-    work = sweep.make(config, settings.rows(config), workdir)
+    work = layout.make(config, settings.rows(config), workdir)
     work.config.evaluate.unlock()
     work.config.evaluate.batch_size = 8  # does not divide 20
     whole = vae.encode(work.problem, params, jnp.asarray(work.data.points))
-    for leaves in (given.q, posteriors.encode(work, params)):
+    for leaves in (given.q, trained.encode(work, params)):
         for one, other in zip(leaves, whole, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5)
     z = jnp.array([0.0, 1.0])  # the mean of one of four clusters of variance 0.03
@@ -175,13 +175,13 @@ def test_a_folder_without_finished_runs_or_of_another_version_is_refused(
     config = json.loads((workdir / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match="no run has finished"):
-        posteriors.trained(tmp_path, None)
+        trained.trained(tmp_path, None)
     config["prior"] = 3
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(
         ValueError, match="config of this version; got: prior expects a section"
     ):
-        posteriors.trained(tmp_path, None)
+        trained.trained(tmp_path, None)
 
 
 def test_fields_newer_than_a_folder_have_their_usual_values(workdir, tmp_path):

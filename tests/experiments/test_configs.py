@@ -6,17 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments.sweep.layout.layout import Sweep
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
-from experiments import sweep as sweeps
 from experiments.config import settings
 from experiments.data.arrays import Data, coordinates, shares
 from experiments.models import vae
 from experiments.models.objectives import Weights
 from experiments.models.priors import Traced
 from experiments.models.vae import Setting
-from experiments.sweep import Sweep
+from experiments.sweep import layout
 
 CONFIGS = {
     "pinwheel": pinwheel,
@@ -232,7 +232,7 @@ def test_every_config_traces(name, variants):
     config = settings.validate(CONFIGS[name].get_config(variants))
     data, one = fake(config), setting(config)
     sweep = Sweep(config, vae.make(config, data), one, 1, data, data, pathlib.Path())
-    init, advance, scores = sweeps.functions(sweep)
+    init, advance, scores = layout.functions(sweep)
     key, points = jax.random.key(0), jnp.asarray(data.points)
     start = jax.eval_shape(init, key, one)
     end = jax.eval_shape(advance, start, key, one, points, jnp.int32(1))

@@ -13,7 +13,7 @@ from scipy import stats
 
 from configs import images as config_of_images
 from decomp.datasets import images, raster
-from experiments import main, pictures, sweep
+from experiments import main
 from experiments.config import settings
 from experiments.data import arrays as data
 from experiments.data import catalogue, loaders
@@ -21,6 +21,7 @@ from experiments.faults import damage, good
 from experiments.models import vae
 from experiments.report import __main__ as report
 from experiments.results import columns as columns_lib
+from experiments.sweep import figure_arrays, layout
 from tests.experiments.test_report import data_of
 
 PICTURES = good.discs(48, 12, 18)
@@ -75,10 +76,10 @@ def test_images_without_factors_are_scored_by_what_needs_none(unlabelled):
 
 def test_pictures_have_the_shape_and_the_colours_of_the_images(unlabelled):
     workdir, _ = unlabelled
-    pictures = np.load(workdir / "pictures.npz")
-    assert pictures["traversals"].shape == (1, 3, 9, 12, 18, 3)
+    drawn_arrays = np.load(workdir / "pictures.npz")
+    assert drawn_arrays["traversals"].shape == (1, 3, 9, 12, 18, 3)
     shown = np.linspace(0, 47, 8).round().astype(int)
-    np.testing.assert_array_equal(pictures["originals"][0], PICTURES[shown])
+    np.testing.assert_array_equal(drawn_arrays["originals"][0], PICTURES[shown])
     for name in ("traversals", "reconstructions"):
         drawn = np.asarray(Image.open(workdir / "figures" / f"{name}.png"))
         assert drawn.shape[2] >= 3
@@ -101,12 +102,12 @@ def test_metrics_of_factors_asked_for_by_name_are_refused_without_factors(tmp_pa
         found.evaluate.metrics = ("hoyer", "mig")
     found = settings.validate(found)
     with pytest.raises(ValueError, match="two factors or more; got none, choices: hoy"):
-        sweep.make(found, settings.rows(found), tmp_path)
+        layout.make(found, settings.rows(found), tmp_path)
 
 
 def scores_of(work):
     """Names of the scores that a sweep would have."""
-    init, _, scores = sweep.functions(work)
+    init, _, scores = layout.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     params = jax.eval_shape(init, key, one).params
     factors = work.scored.factors.astype(np.int32)
@@ -118,7 +119,7 @@ def test_a_file_may_bring_factors_and_those_are_scored(tmp_path, columns):
     names = np.array(["place", "height"])[:columns]
     path = npz(tmp_path / "a.npz", factors=TWO[:, :columns], factor_names=names)
     found = settings.validate(config(name="images", path=path, side=8))
-    work = sweep.make(found, settings.rows(found), tmp_path)
+    work = layout.make(found, settings.rows(found), tmp_path)
     assert work.data.factor_names == tuple(names)
     assert work.problem.factor_sizes == (4, 3)[:columns]
     of_factors = {*columns_lib.OF_FACTORS, "kim_mnih_pruned", "kim_mnih_authors"}
@@ -136,8 +137,8 @@ def test_colours_are_trained_by_convolutions(tmp_path):
     path.write_bytes(good.shapes_file(good.shapes()))
     row = run(tmp_path / "w", config(name="shapes3d", path=str(path)))
     assert math.isfinite(float(row["mig"]))
-    pictures = np.load(tmp_path / "w" / "pictures.npz")
-    assert pictures["traversals"].shape == (1, 3, 9, 64, 64, 3)
+    drawn_arrays = np.load(tmp_path / "w" / "pictures.npz")
+    assert drawn_arrays["traversals"].shape == (1, 3, 9, 64, 64, 3)
 
 
 def files(folder):
@@ -180,7 +181,7 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     with found.unlocked():
         found.train.batch_size = 2
     found = settings.validate(found)
-    work = sweep.make(found, settings.rows(found), tmp_path)
+    work = layout.make(found, settings.rows(found), tmp_path)
     shape = work.data.shape
     assert shape == (catalogue.shape(found.data) or (side or 12, side or 18, 3))
     own = 64 * 64 // math.prod(shape[:2]) if name != "images" else 1
@@ -189,7 +190,7 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     assert x.shape == (len(x), math.prod(shape))
     np.testing.assert_allclose(255 * x, work.data.points, atol=1e-4)
     assert ("mig" in scores_of(work)) == (name in FACTORS)
-    init, advance, _ = sweep.functions(work)
+    init, advance, _ = layout.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     state = jax.eval_shape(init, key, one)
     layers = set(state.params["encoder"])
@@ -212,7 +213,7 @@ def shapes_of_one_kind(path):
 def test_a_factor_of_one_class_is_not_scored_and_a_line_says_so(tmp_path, capsys):
     path = shapes_of_one_kind(tmp_path / "a.h5")
     found = settings.validate(config(name="shapes3d", path=path, side=8))
-    work = sweep.make(found, settings.rows(found), tmp_path)
+    work = layout.make(found, settings.rows(found), tmp_path)
     kept = ("floor_hue", "wall_hue", "object_hue", "orientation")
     words = "not scored, as all images are of one class of it: scale, shape"
     assert words in capsys.readouterr().out
@@ -228,7 +229,7 @@ def test_factors_of_one_class_leave_a_class_or_nothing(tmp_path, varied):
     factors[:, :varied] = np.arange(48)[:, None] % 3
     path = npz(tmp_path / "a.npz", factors=factors)
     found = settings.validate(config(name="images", path=path, side=8))
-    work = sweep.make(found, settings.rows(found), tmp_path)
+    work = layout.make(found, settings.rows(found), tmp_path)
     assert work.problem.factor_sizes == (3,) * varied
     assert set(columns_lib.OF_CODES) <= scores_of(work)
 
@@ -260,7 +261,7 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     with found.unlocked():
         found.model.likelihood, found.train.batch_size = "gaussian", 2
     found = settings.validate(found)
-    work = sweep.make(found, settings.rows(found), tmp_path)
+    work = layout.make(found, settings.rows(found), tmp_path)
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
     params = vae.init(jax.random.key(0), work.problem, one)
     params["decoder"]["log_scale"] = jnp.float32(-2.5)
@@ -274,7 +275,7 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     log_px_z = vae.log_px_z(work.problem, params, jnp.asarray(x, jnp.float32), z)
     pixels = {0: 1, 8: 64}[side]  # that a value stands for
     np.testing.assert_allclose(log_px_z, pixels * exact, rtol=1e-4)
-    shown = pictures.decoded(work.problem, params, z)
+    shown = figure_arrays.decoded(work.problem, params, z)
     levels = np.round(255 * np.clip(mean, 0, 1)).reshape(shown.shape)
     assert (mean < 0).any()
     np.testing.assert_allclose(np.asarray(shown).astype(int), levels, atol=1)
@@ -285,8 +286,8 @@ def test_a_gaussian_likelihood_goes_with_convolutions(tmp_path):
     with found.unlocked():
         found.model.likelihood, found.train.batch_size = "gaussian", 2
     found = settings.validate(found)
-    work = sweep.make(found, settings.rows(found), tmp_path)
-    init, advance, _ = sweep.functions(work)
+    work = layout.make(found, settings.rows(found), tmp_path)
+    init, advance, _ = layout.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     state = jax.eval_shape(init, key, one)
     assert {"ConvTranspose_3", "log_scale"} <= set(state.params["decoder"])
@@ -332,7 +333,7 @@ def test_convolutions_refuse_images_of_other_sizes_that_only_a_file_tells(tmp_pa
     with pytest.raises(
         ValueError, match="images of 64×64 pixels; got 12×18, which den"
     ):
-        sweep.make(found, settings.rows(found), tmp_path)
+        layout.make(found, settings.rows(found), tmp_path)
 
 
 def test_principal_axes_of_images_too_large_for_them_are_refused():

@@ -1,13 +1,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from experiments.sweep.layout.layout import Sweep
 
 from configs import entropy_equivalence
-from experiments import sweep as sweeps
 from experiments.config import settings
 from experiments.data.arrays import Data, shares
 from experiments.models import vae
-from experiments.sweep import Sweep
+from experiments.sweep import layout
 from experiments.training import corollary_2_start
 
 BETA = 4.0
@@ -34,7 +34,7 @@ def sweep(tmp_path, *, matched):
 
 def trained(work):
     """Posteriors of a batch after 30 steps, leaves `[2, B, D]`, and the likelihood."""
-    init, advance, _ = sweeps.functions(work)
+    init, advance, _ = layout.functions(work)
     points = jnp.asarray(work.data.points)
     x = vae.data_values(work.problem, points)
 

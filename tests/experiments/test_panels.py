@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from experiments import events, panels
+from experiments.sweep import events, panels
 
 
 def test_a_setting_has_pictures_of_its_own_unless_all_its_runs_diverged(tmp_path):

@@ -11,9 +11,10 @@ import pytest
 from configs import correlated
 from configs import heads as config_of_heads
 from decomp.datasets import dsprites, heads
-from experiments import main, sweep
+from experiments import main
 from experiments.config import settings
 from experiments.data import factor_grid, loaders, rendered
+from experiments.sweep import layout
 
 KEY = jax.random.key(0)
 
@@ -62,7 +63,7 @@ def test_held_out_combinations_are_never_trained_on_and_scored_alone(pair):
     assert scored.factor_names == ("scale", "orientation", "x", "y")  # one shape only
     assert scored.factors.shape == (1_000, 4)
     assert scored.factors[:, 2].min() == 16
-    made = sweep.make(found, settings.rows(found), None)
+    made = layout.make(found, settings.rows(found), None)
     assert made.problem.factor_sizes == (6, 40, 32, 32)
     assert factor_grid.held_out(found.data) == 737_280 // 6
     assert factor_grid.images(found.data) == 737_280 * 5 // 6
@@ -149,8 +150,8 @@ def in_colour():
 
 def test_a_sweep_traces_with_points_and_scored_images_of_their_own():
     found = in_colour()
-    made = sweep.make(found, settings.rows(found), None)
-    init, advance, scores = sweep.functions(made)
+    made = layout.make(found, settings.rows(found), None)
+    init, advance, scores = layout.functions(made)
     setting = jax.tree.map(lambda leaf: leaf[0], made.settings)
     state = jax.eval_shape(init, KEY, setting)
     points, factors = made.scored.points, made.scored.factors.astype(np.int32)

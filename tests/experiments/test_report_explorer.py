@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from experiments import posteriors
 from experiments.report import explorer
+from experiments.sweep import trained
 
 
 def test_the_explorer_shows_the_runs_of_extreme_and_median_score(image_results):
-    done = posteriors.finished(image_results)
+    done = trained.finished(image_results)
     shown = explorer.build(done, "loss", 10**7)
     tables = done.tables
     values, ok = tables["scores/loss"], tables["diverged"] < 0
@@ -22,9 +22,9 @@ def test_the_explorer_shows_the_runs_of_extreme_and_median_score(image_results):
 
 
 def test_histograms_and_information_are_those_of_the_run(image_results):
-    shown = explorer.build(posteriors.finished(image_results), "mig", 10**7)
+    shown = explorer.build(trained.finished(image_results), "mig", 10**7)
     run = shown["runs"][0]
-    q = posteriors.trained(image_results, run["run"]).q
+    q = trained.trained(image_results, run["run"]).q
     for latent, bars in enumerate(run["means"]):
         inside = np.mean(np.abs(np.asarray(q.loc[:, latent])) <= run["limit"])
         assert sum(bars) == pytest.approx(100 * inside, abs=2.5)  # of rounding
@@ -37,7 +37,7 @@ def test_histograms_and_information_are_those_of_the_run(image_results):
 
 @pytest.mark.slow
 def test_the_plane_shows_where_every_z_of_a_lattice_leads(plane_results):
-    shown = explorer.build(posteriors.finished(plane_results), "mig", 10**7)
+    shown = explorer.build(trained.finished(plane_results), "mig", 10**7)
     run = shown["runs"][0]
     assert shown["size"] == []
     assert {run["role"] for run in shown["runs"]} == {"lowest", "highest", "only"}
@@ -51,12 +51,12 @@ def test_the_plane_shows_where_every_z_of_a_lattice_leads(plane_results):
     ("room", "runs", "bases"), [(10**7, 6, 3), (22_000, 2, 1), (0, 1, 1)]
 )
 def test_less_room_shows_fewer_runs_and_base_images(image_results, room, runs, bases):
-    found = explorer.build(posteriors.finished(image_results), "mig", room)
+    found = explorer.build(trained.finished(image_results), "mig", room)
     assert (len(found["runs"]), found["bases"]) == (runs, bases)
     assert len(found["runs"][0]["sheets"]) == bases
 
 
 def test_an_explorer_of_diverged_runs_alone_is_none(image_results):
-    done = posteriors.finished(image_results)
+    done = trained.finished(image_results)
     lost = done._replace(tables=done.tables | {"diverged": np.zeros(8, int)})
     assert explorer.build(lost, "mig", 10**6) is None

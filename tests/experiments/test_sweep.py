@@ -3,19 +3,19 @@ import numpy as np
 import pytest
 
 from configs import images
-from experiments import sweep as sweeps
 from experiments.config import settings
+from experiments.sweep import layout
 
 
 def test_memory_of_a_run_follows_the_compiled_program(small):
-    few, many = (sweeps.vmapped_bytes(small.sweep, count) for count in (8, 64))
+    few, many = (layout.vmapped_bytes(small.sweep, count) for count in (8, 64))
     assert few == pytest.approx(many, rel=0.25)
     # A state goes in and another comes out; the rest is activations of a batch.
-    assert 2 * sweeps.state_bytes(small.sweep) < many
-    init, _, _ = sweeps.functions(small.sweep)
+    assert 2 * layout.state_bytes(small.sweep) < many
+    init, _, _ = layout.functions(small.sweep)
     one = jax.tree.map(lambda leaf: leaf[0], small.settings)
     state = jax.eval_shape(init, jax.random.key(0), one)
-    assert sweeps.state_bytes(small.sweep) == sum(
+    assert layout.state_bytes(small.sweep) == sum(
         4 * np.prod(leaf.shape, dtype=int) for leaf in jax.tree.leaves(state)
     )
 
@@ -29,4 +29,4 @@ def test_a_single_point_is_no_data_set(tmp_path):
         config.train.batch_size = 1
     config = settings.validate(config)
     with pytest.raises(ValueError, match="at least 2 points; got 1"):
-        sweeps.make(config, settings.rows(config), tmp_path)
+        layout.make(config, settings.rows(config), tmp_path)

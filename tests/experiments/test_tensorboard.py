@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from configs import pinwheel
-from experiments import main, tensorboard
+from experiments import main
 from experiments.faults.attempt import attempt
+from experiments.sweep import tensorboard
 from experiments.system import parallel
 from experiments.training import one_run
 from tests.experiments.live_view import check, scalars

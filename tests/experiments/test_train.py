@@ -4,7 +4,7 @@ import numpy as np
 import optax
 
 from decomp import priors
-from experiments import sweep as sweeps
+from experiments.sweep import layout
 from experiments.training import one_run
 
 ISOTROPIC, PCA, LEARNED = (0, 1), (2, 3), (4, 5)
@@ -126,7 +126,7 @@ def test_the_first_term_that_is_not_finite_is_named(small, together):
 
 def test_a_learning_rate_too_large_for_some_runs_marks_those_alone(small):
     # Gradients of this run times 1e30: its parameters overflow at the second step.
-    init, _, _ = sweeps.functions(small.sweep)
+    init, _, _ = layout.functions(small.sweep)
     sweep = small.sweep
 
     def exploding(number):

@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import environment, workdir
+from experiments.sweep import environment, workdirs
 
 CONFIG = {
     "title": "t",
@@ -24,8 +24,8 @@ CONFIG = {
 
 def start(folder, config):
     train = config["train"]
-    training = workdir.Training(train["steps"], train["steps"] // train["records"])
-    return workdir.start(folder, config, training)
+    training = workdirs.Training(train["steps"], train["steps"] // train["records"])
+    return workdirs.start(folder, config, training)
 
 
 def trained(**changes):

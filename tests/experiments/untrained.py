@@ -5,10 +5,9 @@ import matplotlib.image
 import numpy as np
 
 from configs import pinwheel, shapes_anisotropic
-from experiments import sweep
-from experiments import workdir as workdirs
 from experiments.config import settings
 from experiments.results import run_tables
+from experiments.sweep import layout, workdirs
 from experiments.system import atomic_files, parallel
 from experiments.training import one_run
 
@@ -47,9 +46,9 @@ def write(workdir, config, *, diverged=()):
     rows = settings.rows(config)
     workdirs.start(workdir, config.to_dict(), workdirs.Training(4, 2))
     atomic_files.write_json(workdir / "settings.json", rows)
-    work = sweep.make(config, rows, workdir)
+    work = layout.make(config, rows, workdir)
     every = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
-    init, _, _ = sweep.functions(work)
+    init, _, _ = layout.functions(work)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), every.number)
     chosen = jax.tree.map(lambda leaf: leaf[every.setting], work.settings)
     params = jax.device_get(jax.jit(jax.vmap(init))(keys, chosen).params)

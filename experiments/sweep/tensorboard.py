@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments import events, panels
-from experiments.events import Point
 from experiments.results import run_tables
 from experiments.results.summary import Row
+from experiments.sweep import events, panels
+from experiments.sweep.layout.events import Point
 from experiments.system.parallel import Runs
 from experiments.training import one_run
 

@@ -10,8 +10,8 @@ from ml_collections import ConfigDict
 
 from configs import base
 from decomp.datasets import npz
-from experiments import environment
 from experiments.config import settings
+from experiments.sweep import environment
 from experiments.system import atomic_files
 
 # May change between a run and its continuation: no number moves beyond rounding.

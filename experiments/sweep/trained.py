@@ -14,15 +14,14 @@ from tqdm import tqdm
 from decomp.datasets import npz
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments import sweep
-from experiments import workdir as workdirs
 from experiments.config import settings
 from experiments.data import arrays
 from experiments.drawing import style
 from experiments.models import priors, vae
 from experiments.models.vae import Params, Problem, Setting
 from experiments.results import run_tables
-from experiments.sweep import Sweep
+from experiments.sweep import layout, workdirs
+from experiments.sweep.layout.layout import Sweep
 
 _SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1
 _LATENTS = 5
@@ -88,7 +87,7 @@ def finished(workdir: pathlib.Path) -> Finished:
     tables = _finished(workdir)
     if not tables:
         raise ValueError(f"{workdir}: no run has finished.")
-    return Finished(sweep.make(config, rows, workdir), rows, tables)
+    return Finished(layout.make(config, rows, workdir), rows, tables)
 
 
 def parameters(done: Finished, place: int) -> tuple[Params, Setting]:

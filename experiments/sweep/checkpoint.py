@@ -17,8 +17,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import storage
-from experiments.storage import Saved
+from experiments.sweep import storage
+from experiments.sweep.layout.storage import Saved
 from experiments.system import parallel
 from experiments.system.parallel import Runs
 from experiments.system.terminal import say

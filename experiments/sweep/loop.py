@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import checkpoint
-from experiments import sweep as sweeps
-from experiments.checkpoint import Checkpoint
 from experiments.evaluation import evaluate
 from experiments.models.vae import Setting
 from experiments.results import run_tables
-from experiments.sweep import Sweep
+from experiments.sweep import checkpoint, layout
+from experiments.sweep.layout.checkpoint import Checkpoint
+from experiments.sweep.layout.layout import Sweep
 from experiments.system import parallel, signals
 from experiments.system.parallel import Plan, Runs
 from experiments.system.terminal import Progress, duration, say
@@ -48,7 +47,7 @@ class Block(NamedTuple):
 
 def programs(sweep: Sweep, plan: Plan) -> Programs:
     """What a sweep compiles; nothing is compiled before its first call."""
-    init, advance, scores = sweeps.functions(sweep)
+    init, advance, scores = layout.functions(sweep)
     vmapped = plan.vmapped
     return Programs(
         parallel.over_runs(init, plan, mapped=2, shared=0, vmapped=vmapped, brief=True),
@@ -179,7 +178,7 @@ def _train(
 ) -> tuple[one_run.State, np.ndarray]:
     """Trains a block to its end; its curves are `[block, records, 1 + measures]`."""
     state, curves, done = saved.restore(state)
-    count, every, wanted = len(block.runs.number), sweeps.record_every(sweep), 1
+    count, every, wanted = len(block.runs.number), layout.record_every(sweep), 1
     progress.resumed(count, done)
     while done < sweep.steps:
         steps = min(every - done % every, sweep.steps - done, wanted)
