@@ -29,11 +29,10 @@ from tqdm import tqdm
 from decomp import decomposition, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from experiments.drawing import bias as drawing
-from experiments.drawing import style
-from experiments.drawing.bias import QUANTITIES, Cell, Regime
+from experiments.plots import estimator_bias, style
+from experiments.plots.estimator_bias import QUANTITIES, Cell, Regime
 from experiments.sweep import trained
-from experiments.sweep.layout.trained import Posteriors
+from experiments.sweep.trained import Posteriors
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
@@ -115,7 +114,7 @@ def write(folder: pathlib.Path, regimes: Sequence[Regime]) -> list[pathlib.Path]
     atomic_files.write_json(paths[2], plain)
     with matplotlib.style.context(["default", style.RC]):
         title = "Minibatch estimates of the aggregate posterior, and the exact values"
-        made = drawing.figure(list(regimes), title=title)
+        made = estimator_bias.figure(list(regimes), title=title)
         return paths + style.save(made, folder / "bias")
 
 

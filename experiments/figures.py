@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 import matplotlib.style
 
-from experiments.drawing import (
+from experiments.plots import (
     ablation,
-    curves,
-    density,
+    aggregate_posterior,
     equivalence,
-    plane,
+    pinwheel_scores,
+    reconstruction_vs_score,
     sparsity,
     style,
-    tiles,
+    traversals,
 )
 from experiments.results import reading
 from experiments.system import commands
@@ -27,12 +27,12 @@ from experiments.system import commands
 _LOG = logging.getLogger(__name__)
 
 FIGURES = {
-    "reconstruction_vs_score": plane.reconstruction_vs_score,
-    "aggregate_posterior": density.aggregate_posterior,
-    "prior_density": density.prior_density,
-    "traversals": tiles.traversals,
-    "reconstructions": tiles.reconstructions,
-    "scores_by_setting": curves.scores_by_setting,
+    "reconstruction_vs_score": reconstruction_vs_score.reconstruction_vs_score,
+    "aggregate_posterior": aggregate_posterior.aggregate_posterior,
+    "prior_density": aggregate_posterior.prior_density,
+    "traversals": traversals.traversals,
+    "reconstructions": traversals.reconstructions,
+    "scores_by_setting": pinwheel_scores.scores_by_setting,
     "ablation": ablation.ablation,
     "equivalence": equivalence.equivalence,
     "sparsity": sparsity.sparsity,

@@ -22,7 +22,7 @@ import numpy as np
 
 from decomp.datasets import npz
 from decomp.metrics import dci, inputs, mig, sheet
-from experiments.drawing import matrices
+from experiments.plots import heatmap
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
@@ -90,7 +90,7 @@ def write(
     pictures = _pictures(found, options)
     written = [folder / f"sheet.{suffix}" for suffix in ("md", "csv", "json")]
     for name, matrix in pictures.items():
-        written += matrices.draw(folder / name, matrix, name)
+        written += heatmap.draw(folder / name, matrix, name)
     return written
 
 

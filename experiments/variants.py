@@ -23,8 +23,7 @@ import numpy as np
 
 from decomp.metrics import sheet, udr
 from experiments.config import settings
-from experiments.drawing import style
-from experiments.drawing import variants as drawing
+from experiments.plots import metric_variants, style
 from experiments.results import summary
 from experiments.sweep import trained
 from experiments.system import atomic_files, commands, devices
@@ -168,7 +167,7 @@ def draw(
     atomic_files.write(folder / "variants.md", (summary.table(rows) + "\n").encode())
     (folder / "figures").mkdir(exist_ok=True)
     with matplotlib.style.context(["default", style.RC]):
-        figure = drawing.variants(rows, list(found))
+        figure = metric_variants.variants(rows, list(found))
         drawn = style.save(figure, folder / "figures" / "variants")
     return [folder / "variants.md", *drawn]
 

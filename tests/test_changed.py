@@ -10,7 +10,7 @@ from tests import changed
     [
         ("decomp/metrics/mig.py", "tests/decomp/metrics/test_mig.py"),
         ("decomp/metrics/mig.py", "tests/decomp/metrics/test_mig_exact.py"),
-        ("experiments/report/tables.py", "tests/experiments/test_report.py"),
+        ("experiments/report/score_tables.py", "tests/experiments/test_report.py"),
         ("tests/decomp/test_losses.py", "tests/decomp/test_losses.py"),
         ("configs/pinwheel.py", "tests/experiments/test_configs.py"),
         ("README.md", "tests/test_readme.py"),

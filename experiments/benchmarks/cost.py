@@ -22,7 +22,7 @@ from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from experiments.benchmarks import machine
 from experiments.benchmarks.programs import WORKS, Ours
-from experiments.drawing import style
+from experiments.plots import style
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import matplotlib.style
 
 from experiments import figures
-from experiments.drawing import forest, style
-from experiments.findings import claims, effects, sweeps, tables, variants
+from experiments.findings import claims, effects, load, markdown, sensitivity
+from experiments.plots import forest, style
 from experiments.results import reading
 from experiments.system import atomic_files, commands
 from experiments.system.terminal import say
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--keep", nargs="+", default=[], metavar="WORKDIR", type=commands.path
     )
     for workdir in parser.parse_args(arguments).keep:
-        say(str(sweeps.keep(workdir)))
+        say(str(load.keep(workdir)))
     found = claims.findings()
     for path in [write(RESULTS, blocks(found)), *draw(found, GALLERY)]:
         say(str(path))
@@ -53,15 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
     """The tables by the name of their mark in RESULTS.md."""
-    swept = sorted(path.parent.name for path in sweeps.FOLDER.glob("*/scores.csv"))
+    swept = sorted(path.parent.name for path in load.FOLDER.glob("*/scores.csv"))
     return {
-        "overview": tables.overview(found),
-        "details": tables.details(found),
-        "variants": tables.changes([n for n in variants.VARIANTS if n in swept]),
-        "precision": tables.precision(),
-        "heads": tables.objectives("heads"),
-        "runs": tables.runs(swept),
-        "machine": tables.machine("shapes"),
+        "overview": markdown.overview(found),
+        "details": markdown.details(found),
+        "variants": markdown.changes([n for n in sensitivity.VARIANTS if n in swept]),
+        "precision": markdown.precision(),
+        "heads": markdown.objectives("heads"),
+        "runs": markdown.runs(swept),
+        "machine": markdown.machine("shapes"),
     }
 
 
@@ -87,7 +87,7 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
     with matplotlib.style.context(["default", style.RC]):
         made["findings"] = forest.forest(found)
         for name, (sweep, figure) in FIGURES.items():
-            results = reading.read(sweeps.FOLDER / sweep)
+            results = reading.read(load.FOLDER / sweep)
             made[name] = figures.FIGURES[figure](results)[figure]
         paths = [folder / f"{name}.png" for name in made]
         for path, figure in zip(paths, made.values(), strict=True):

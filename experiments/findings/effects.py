@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.findings import sweeps
-from experiments.findings.sweeps import Sweep
+from experiments.findings import load
+from experiments.findings.load import Sweep
 from experiments.results import summary
 
 ABOVE, BELOW, NOT_ABOVE, SHOWN = "> 0", "< 0", "not > 0", ""
@@ -75,7 +75,7 @@ def compared(parts: Sequence[tuple[str, str, np.ndarray]]) -> list[Comparison]:
     made = []
     for label, wanted, values in parts:
         if len(values) < 2:
-            raise sweeps.Lacking(f"{label}: expected 2 seeds or more.")
+            raise load.Lacking(f"{label}: expected 2 seeds or more.")
         mean, _, low, high = summary.interval(values, comparisons=len(parts))
         made.append(Comparison(label, wanted, mean, low, high, len(values)))
     return made
@@ -85,6 +85,6 @@ def gap(
     sweep: Sweep, score: str, above: Mapping[str, Any], below: Mapping[str, Any]
 ) -> np.ndarray:
     """Differences `[n]` of a score between two settings, paired by seed."""
-    return sweeps.paired(
-        sweeps.values(sweep, score, **above), sweeps.values(sweep, score, **below)
+    return load.paired(
+        load.values(sweep, score, **above), load.values(sweep, score, **below)
     )

@@ -7,7 +7,7 @@ import math
 
 from scipy import stats
 
-from experiments.findings import sweeps
+from experiments.findings import load
 from experiments.findings.effects import ABOVE, SHOWN, Comparison, Finding
 
 _WHERE = ("bias_1", "bias_4")  # of an encoder at β = 1 and one at β = 4
@@ -18,7 +18,7 @@ def findings() -> list[Finding]:
     """Both, with intervals over minibatches that hold together with 95 %."""
     offsets, negative = [], []
     for name, beta in zip(_WHERE, (1, 4), strict=True):
-        row = sweeps.bias(name, batch=64, estimator="symmetrised", quantity="kl")
+        row = load.bias(name, batch=64, estimator="symmetrised", quantity="kl")
         count = int(row["count"])
         offset = float(row["mean"]) - float(row["predicted"])
         error = math.hypot(float(row["stderr"]), float(row["exact_stderr"]))

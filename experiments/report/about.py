@@ -7,7 +7,7 @@ import re
 import shlex
 from typing import Any
 
-from experiments.drawing import style
+from experiments.plots import style
 from experiments.results import reading
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.report import portrait
+from experiments.report import latents
 from experiments.results import columns
 from experiments.sweep import trained
-from experiments.sweep.layout.trained import Finished
+from experiments.sweep.trained import Finished
 
 _POINTS = 10_000  # encoded of each run, as Locatello et al. 2019 score
 # Whether all chosen runs of a setting are shown, and how many base images: best first.
@@ -35,10 +35,10 @@ def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
     if not chosen:
         return None
     work = trained.on_some(done.work, _POINTS)
-    shared = portrait.shared(work)
+    shared = latents.shared(work)
     shown = [
         {"run": int(done.tables["number"][place]), "setting": setting, "role": role}
-        | portrait.of_run(work, *trained.parameters(done, place))
+        | latents.of_run(work, *trained.parameters(done, place))
         for setting, role, place in chosen
     ]
     runs, bases = _fit(shown, room - _size(shared))

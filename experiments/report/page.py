@@ -7,7 +7,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.report import explorer, tables
+from experiments.report import explorer, score_tables
 from experiments.report.folder import Folder, title
 from experiments.report.markup import escape, join, tag
 from experiments.report.section import section
@@ -30,14 +30,14 @@ def explore(folders: Sequence[Folder]) -> list[dict[str, Any] | str]:
     """
     taken = sum(len(uri) for f in folders for uri, _ in f.figures.values())
     for folder in folders:
-        values = len(tables.scores_of(folder.results)) * len(
+        values = len(score_tables.scores_of(folder.results)) * len(
             folder.results.scores or {}
         )
         taken += _PER_SCORE * values
     room = max(0, _BYTES - taken) // len(folders)
     found: list[dict[str, Any] | str] = []
     for folder in folders:
-        score = next(iter(tables.scores_of(folder.results)), "loss")
+        score = next(iter(score_tables.scores_of(folder.results)), "loss")
         try:
             done = trained.finished(folder.workdir)
         except (ValueError, OSError) as error:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.report import about, findings, tables
+from experiments.report import about, score_tables, verdicts
 from experiments.report.folder import Folder, title
 from experiments.report.markup import Html, box, data, join, tag
 from experiments.results import reading
@@ -29,7 +29,7 @@ def section(
     results, env, name = folder.results, folder.env, title(folder)
     asked, expected = about.question(env)
     parts = {
-        "Findings": findings.table(results, env, name),
+        "Findings": verdicts.table(results, env, name),
         "Scores": _scores(results, name),
         "Explorer": _explorer(shown, results, level + 1),
         "Figures": _drawn(folder),
@@ -57,7 +57,7 @@ def section(
         data(
             f"{identifier}-data",
             {
-                "runs": tables.runs(results),
+                "runs": score_tables.runs(results),
                 "explorer": shown if isinstance(shown, dict) else None,
             },
         ),
@@ -80,7 +80,8 @@ def _scores(results: reading.Results, name: str) -> Html:
     if not results.summary:
         return tag("p", "No run has finished yet: there is no summary.csv.")
     options = [
-        tag("option", name, value=i) for i, name in enumerate(tables.labels(results))
+        tag("option", name, value=i)
+        for i, name in enumerate(score_tables.labels(results))
     ]
     select = tag(
         "select",
@@ -100,11 +101,11 @@ def _scores(results: reading.Results, name: str) -> Html:
             data_means=_MEANS,
             data_differences=_DIFFERENCES,
         ),
-        box(tables.means(results), f"Means: {name}"),
+        box(score_tables.means(results), f"Means: {name}"),
         tag(
             "details",
             tag("summary", "What the scores are"),
-            tables.definitions(tables.scores_of(results)),
+            score_tables.definitions(score_tables.scores_of(results)),
         ),
     )
 

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from experiments.sweep import storage
-from experiments.sweep.layout.storage import Saved
+from experiments.sweep.storage import Saved
 from experiments.system import parallel
 from experiments.system.parallel import Runs
 from experiments.system.terminal import say

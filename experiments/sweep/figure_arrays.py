@@ -15,7 +15,7 @@ from experiments.data.arrays import Data
 from experiments.models import priors, vae
 from experiments.models.vae import Params, Problem, Setting
 from experiments.results import run_tables
-from experiments.sweep.layout.layout import Sweep
+from experiments.sweep.layout import Sweep
 
 _GRID = np.linspace(-2, 2, 300, dtype=np.float32)  # as the authors draw Figure 2
 _STEPS = np.linspace(-2, 2, 9, dtype=np.float32)

@@ -14,8 +14,8 @@ from experiments.evaluation import evaluate
 from experiments.models.vae import Setting
 from experiments.results import run_tables
 from experiments.sweep import checkpoint, layout
-from experiments.sweep.layout.checkpoint import Checkpoint
-from experiments.sweep.layout.layout import Sweep
+from experiments.sweep.checkpoint import Checkpoint
+from experiments.sweep.layout import Sweep
 from experiments.system import parallel, signals
 from experiments.system.parallel import Plan, Runs
 from experiments.system.terminal import Progress, duration, say

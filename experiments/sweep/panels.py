@@ -6,7 +6,7 @@ import matplotlib.style
 import numpy as np
 
 from experiments import figures
-from experiments.drawing import style
+from experiments.plots import style
 from experiments.results import reading
 
 _FIGURES = ("traversals", "reconstructions", "aggregate_posterior")

@@ -23,7 +23,7 @@ import numpy as np
 from experiments.results import run_tables
 from experiments.results.summary import Row
 from experiments.sweep import events, panels
-from experiments.sweep.layout.events import Point
+from experiments.sweep.events import Point
 from experiments.system.parallel import Runs
 from experiments.training import one_run
 

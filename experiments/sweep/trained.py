@@ -16,12 +16,12 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments.config import settings
 from experiments.data import arrays
-from experiments.drawing import style
 from experiments.models import priors, vae
 from experiments.models.vae import Params, Problem, Setting
+from experiments.plots import style
 from experiments.results import run_tables
 from experiments.sweep import layout, workdirs
-from experiments.sweep.layout.layout import Sweep
+from experiments.sweep.layout import Sweep
 
 _SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1
 _LATENTS = 5

@@ -5,7 +5,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments.sweep.layout.layout import Sweep
 
 from configs import shapes_anisotropic
 from experiments.config import settings
@@ -13,6 +12,7 @@ from experiments.data.arrays import Data, shares
 from experiments.models import vae
 from experiments.models.vae import Setting
 from experiments.sweep import layout
+from experiments.sweep.layout import Sweep
 from experiments.system import parallel
 from tests.experiments import untrained
 

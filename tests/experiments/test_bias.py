@@ -8,17 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments.sweep.layout.trained import Posteriors
 
 from configs import pinwheel
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments import bias
 from experiments.config import settings
-from experiments.drawing.bias import QUANTITIES, Cell, Regime, figure
 from experiments.models import vae
+from experiments.plots.estimator_bias import QUANTITIES, Cell, Regime, figure
 from experiments.results import run_tables
 from experiments.sweep import layout, trained, workdirs
+from experiments.sweep.trained import Posteriors
 from experiments.system.parallel import Runs
 
 OPTIONS = argparse.Namespace(batches="2,8", samples=64, seed=0)

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments.sweep.layout.checkpoint import Checkpoint
 
 from experiments.sweep import checkpoint
+from experiments.sweep.checkpoint import Checkpoint
 from experiments.system import parallel
 
 NUMBERS = np.arange(6)

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from experiments.sweep.layout.layout import Sweep
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
@@ -17,6 +16,7 @@ from experiments.models.objectives import Weights
 from experiments.models.priors import Traced
 from experiments.models.vae import Setting
 from experiments.sweep import layout
+from experiments.sweep.layout import Sweep
 
 CONFIGS = {
     "pinwheel": pinwheel,

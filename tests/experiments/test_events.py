@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from experiments.sweep.layout.events import Point
 
 from experiments.results.summary import Row
 from experiments.sweep import events
+from experiments.sweep.events import Point
 
 ROWS = [
     {"prior": prior, "df": df, "beta": beta}

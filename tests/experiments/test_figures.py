@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from experiments import figures
-from experiments.drawing import curves, density, plane, style, tiles
+from experiments.plots import (
+    aggregate_posterior,
+    pinwheel_scores,
+    reconstruction_vs_score,
+    style,
+    traversals,
+)
 from experiments.results import reading
 
 COLUMNS = ["prior", "beta", "alpha", "df"]
@@ -131,7 +137,9 @@ def test_equal_files_give_equal_bytes(pinwheel):
 
 
 def test_lines_join_the_points_in_the_order_of_their_labels(images):
-    axes = drawn(plane.reconstruction_vs_score, images)["reconstruction_vs_score"].axes
+    axes = drawn(reconstruction_vs_score.reconstruction_vs_score, images)[
+        "reconstruction_vs_score"
+    ].axes
     isotropic, pca = axes[0].lines
     np.testing.assert_array_equal(isotropic.get_xdata(), [60, 65, 62, 90])
     np.testing.assert_array_equal(isotropic.get_ydata(), [0.5, 0.49, 0.48, 0.45])
@@ -140,7 +148,9 @@ def test_lines_join_the_points_in_the_order_of_their_labels(images):
 
 
 def test_the_band_holds_its_line_where_that_turns_back(images):
-    axes = drawn(plane.reconstruction_vs_score, images)["reconstruction_vs_score"].axes
+    axes = drawn(reconstruction_vs_score.reconstruction_vs_score, images)[
+        "reconstruction_vs_score"
+    ].axes
     bands, line = axes[0].patches, axes[0].lines[0].get_xydata()
     middles = (line[:-1] + line[1:]) / 2
     assert len(bands) == 2
@@ -151,12 +161,16 @@ def test_the_band_holds_its_line_where_that_turns_back(images):
 def test_settings_without_a_finished_run_have_no_point(images):
     path = images / "summary.csv"
     path.write_text(path.read_text().replace(",90.0,", ",nan,"))
-    axes = drawn(plane.reconstruction_vs_score, images)["reconstruction_vs_score"].axes
+    axes = drawn(reconstruction_vs_score.reconstruction_vs_score, images)[
+        "reconstruction_vs_score"
+    ].axes
     assert len(axes[0].lines[0].get_xdata()) == 3
 
 
 def test_one_colour_scale_holds_the_priors_peak_and_tells_what_exceeds_it(pinwheel):
-    figure = drawn(density.aggregate_posterior, pinwheel)["aggregate_posterior"]
+    figure = drawn(aggregate_posterior.aggregate_posterior, pinwheel)[
+        "aggregate_posterior"
+    ]
     *panels, bar = figure.axes
     norms = [axes.images[0].norm for axes in panels]
     assert len(panels) == 4
@@ -170,7 +184,7 @@ def test_one_colour_scale_holds_the_priors_peak_and_tells_what_exceeds_it(pinwhe
 
 
 def test_scores_stand_against_beta_and_alpha_and_wide_ranges_are_logarithmic(pinwheel):
-    axes = drawn(curves.scores_by_setting, pinwheel)["scores_by_setting"].axes
+    axes = drawn(pinwheel_scores.scores_by_setting, pinwheel)["scores_by_setting"].axes
     assert [panel.get_yscale() for panel in axes] == ["log"] * 2 + ["linear"] * 4
     np.testing.assert_array_equal(
         axes[0].lines[0].get_xydata(), [[0.01, 0.9], [1, 0.02]]
@@ -181,7 +195,7 @@ def test_scores_stand_against_beta_and_alpha_and_wide_ranges_are_logarithmic(pin
 
 def test_traversal_rows_follow_the_order_and_inactive_ones_fade(images):
     stored = np.load(images / "pictures.npz")["traversals"][0].astype(float)
-    axes = drawn(tiles.traversals, images)["traversals_isotropic"].axes[0]
+    axes = drawn(traversals.traversals, images)["traversals_isotropic"].axes[0]
     picture = np.asarray(axes.images[0].get_array())
     names = [text.get_text() for text in axes.get_yticklabels()]
     assert names == ["$z_{3}$", "$z_{1}$", "$z_{2}$"]
@@ -276,9 +290,9 @@ def test_settings_that_diverged_cost_their_own_pictures_of_tiles_only(
     images, all_of_them
 ):
     lost = [*range(len(IMAGES))] if all_of_them else [1, 6]
-    whole = drawn(tiles.traversals, images)
+    whole = drawn(traversals.traversals, images)
     lose(images, lost)
-    for draw in (tiles.traversals, tiles.reconstructions):
+    for draw in (traversals.traversals, traversals.reconstructions):
         pages = [*drawn(draw, images).values()]
         axes = [axes for page in pages for axes in page.axes]
         assert len(axes) == len(IMAGES)
@@ -286,7 +300,7 @@ def test_settings_that_diverged_cost_their_own_pictures_of_tiles_only(
             words = [text.get_text() for text in panel.texts]
             assert words == ([style.LOST] if i in lost else [])
             assert len(panel.images) == (i not in lost)
-    kept = drawn(tiles.traversals, images)["traversals_isotropic"].axes
+    kept = drawn(traversals.traversals, images)["traversals_isotropic"].axes
     for i in {0, 2, 3} - {*lost}:
         before = whole["traversals_isotropic"].axes[i].images[0].get_array()
         np.testing.assert_array_equal(kept[i].images[0].get_array(), before)
@@ -295,7 +309,9 @@ def test_settings_that_diverged_cost_their_own_pictures_of_tiles_only(
 @pytest.mark.parametrize("lost", [[1], [0, 1, 2, 3]])
 def test_densities_that_are_lost_leave_the_scale_of_the_others(pinwheel, lost):
     lose(pinwheel, lost)
-    figure = drawn(density.aggregate_posterior, pinwheel)["aggregate_posterior"]
+    figure = drawn(aggregate_posterior.aggregate_posterior, pinwheel)[
+        "aggregate_posterior"
+    ]
     figure.draw_without_rendering()
     *panels, _ = figure.axes
     for i, axes in enumerate(panels):

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from experiments.findings import __main__ as command
-from experiments.findings import claims, effects, sweeps, tables, variants
+from experiments.findings import claims, effects, load, markdown, sensitivity
 from experiments.results import columns
 
 
@@ -59,13 +59,13 @@ def test_a_verdict_counts_the_comparisons_that_decide(ends, verdict):
 
 
 def test_pairs_are_those_of_the_seeds_that_both_have():
-    gaps = sweeps.paired({0: 3.0, 1: 5.0, 2: 9.0}, {2: 1.0, 0: 1.0, 7: 4.0})
+    gaps = load.paired({0: 3.0, 1: 5.0, 2: 9.0}, {2: 1.0, 0: 1.0, 7: 4.0})
     assert gaps.tolist() == [2.0, 8.0]
 
 
 def test_a_slope_of_each_seed_is_that_of_its_line():
     levels = {x: {0: 1 + 2 * x, 1: 5 - 3 * x} for x in (0.0, 1.0, 4.0)}
-    np.testing.assert_allclose(sweeps.slope(levels), [2.0, -3.0])
+    np.testing.assert_allclose(load.slope(levels), [2.0, -3.0])
 
 
 def test_intervals_of_several_comparisons_are_bonferronis():
@@ -89,7 +89,7 @@ def test_every_finding_of_the_paper_has_a_verdict(found):
     for finding in found:
         assert any(c.wanted for c in finding.comparisons)
         assert all(c.low <= c.mean <= c.high for c in finding.comparisons)
-        assert finding.name in tables.overview(found)
+        assert finding.name in markdown.overview(found)
 
 
 def test_the_findings_are_drawn(found, tmp_path):
@@ -99,16 +99,16 @@ def test_the_findings_are_drawn(found, tmp_path):
 
 def test_another_precision_is_compared_seed_by_seed(tmp_path):
     def sweep(shift):
-        scores = dict.fromkeys(variants.SCORES, 1.0 + shift)
+        scores = dict.fromkeys(sensitivity.SCORES, 1.0 + shift)
         runs = [
             {"seed": float(seed), "loss": seed + level + shift, **scores}
             for seed in range(3)
             for level in (10.0, 20.0)
         ]
-        return sweeps.Sweep("", {}, {}, runs, 0, [])
+        return load.Sweep("", {}, {}, runs, 0, [])
 
-    rows = variants.precision(sweep(0.5), sweep(0.0))
-    assert [row[0] for row in rows] == ["loss", *variants.SCORES]
+    rows = sensitivity.precision(sweep(0.5), sweep(0.0))
+    assert [row[0] for row in rows] == ["loss", *sensitivity.SCORES]
     for _, mean, half, seeds in rows:
         assert mean == pytest.approx(0.5)
         assert half == pytest.approx(0.0)
@@ -118,10 +118,10 @@ def test_another_precision_is_compared_seed_by_seed(tmp_path):
 def test_a_sweep_is_kept_by_its_name(tmp_path):
     workdir = tmp_path / "mine"
     workdir.mkdir()
-    for name in sweeps.KEPT:
+    for name in load.KEPT:
         (workdir / name).write_text(name)
-    kept = sweeps.keep(workdir, tmp_path / "kept")
-    assert {path.name for path in kept.iterdir()} == set(sweeps.KEPT)
+    kept = load.keep(workdir, tmp_path / "kept")
+    assert {path.name for path in kept.iterdir()} == set(load.KEPT)
     assert kept.name == "mine"
 
 
@@ -140,8 +140,8 @@ def test_a_command_that_cannot_be_followed_ends_in_one_line(arguments, said, cap
 
 
 def test_a_sweep_decides_what_its_settings_suffice_for():
-    tc, plane = sweeps.read("tc"), sweeps.read("pinwheel")
-    assert [f.name for f in claims.of(sweeps.read("betas"))] == ["R1"]
+    tc, plane = load.read("tc"), load.read("pinwheel")
+    assert [f.name for f in claims.of(load.read("betas"))] == ["R1"]
     assert [f.name for f in claims.of(tc)] == ["R13"]
     assert [f.name for f in claims.of(plane)] == ["R6", "R7", "R8", "R9"]
     by_alpha = [run for run in plane.runs if run["beta"] == 0]
@@ -154,14 +154,14 @@ def test_a_sweep_decides_what_its_settings_suffice_for():
 
 
 def test_a_variant_without_a_prior_is_corrected_for_what_it_has():
-    lines = list(variants.lines(["correlated"]))
-    assert [line.score for line in lines] == list(map(columns.name, variants.SCORES))
+    lines = list(sensitivity.lines(["correlated"]))
+    assert [line.score for line in lines] == list(map(columns.name, sensitivity.SCORES))
     kept = {"R1: isotropic, β = 4 − 1", "R3: learned, β = 1", "R3: learned, β = 4"}
     for line in lines:
-        shown = zip(variants.COMPARED, line.effects, strict=True)
+        shown = zip(sensitivity.COMPARED, line.effects, strict=True)
         assert {name for name, effect in shown if effect} == kept
-    sweep = sweeps.read("correlated")
-    sides = variants.COMPARED["R3: learned, β = 1"]
+    sweep = load.read("correlated")
+    sides = sensitivity.COMPARED["R3: learned, β = 1"]
     gaps = effects.gap(sweep, "kim_mnih_pruned", *sides)
     half = stats.t.ppf(1 - 0.025 / 3, 49) * gaps.std(ddof=1) / 50**0.5
     found = lines[0].effects[3]
@@ -169,8 +169,8 @@ def test_a_variant_without_a_prior_is_corrected_for_what_it_has():
 
 
 def test_two_objectives_are_compared_by_seed_at_each_beta():
-    sweep = sweeps.read("heads")
-    found = variants.objectives(sweep, "beta_tcvae", "beta_vae")
+    sweep = load.read("heads")
+    found = sensitivity.objectives(sweep, "beta_tcvae", "beta_vae")
     assert [beta for beta, _ in found] == [1.0, 4.0, 8.0]
     mig = [
         [
@@ -182,5 +182,5 @@ def test_two_objectives_are_compared_by_seed_at_each_beta():
     ]
     gaps = np.subtract(*mig)
     half = stats.t.ppf(1 - 0.025 / 3, 9) * gaps.std(ddof=1) / 10**0.5
-    place = variants.SCORES.index("mig")
+    place = sensitivity.SCORES.index("mig")
     np.testing.assert_allclose(found[2][1][place], [gaps.mean(), half], rtol=1e-9)

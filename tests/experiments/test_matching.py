@@ -1,13 +1,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from experiments.sweep.layout.layout import Sweep
 
 from configs import entropy_equivalence
 from experiments.config import settings
 from experiments.data.arrays import Data, shares
 from experiments.models import vae
 from experiments.sweep import layout
+from experiments.sweep.layout import Sweep
 from experiments.training import corollary_2_start
 
 BETA = 4.0

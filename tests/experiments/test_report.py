@@ -10,7 +10,7 @@ import pytest
 from configs import pinwheel, shapes_anisotropic, sparse, tc_ablation
 from experiments.config import command_line, settings
 from experiments.report import __main__ as report
-from experiments.report import about, markup, tables
+from experiments.report import about, markup, score_tables
 from experiments.results import reading, summary
 from tests.experiments import untrained
 
@@ -87,8 +87,8 @@ def test_the_table_of_means_has_every_setting_score_and_unit(page, image_results
     assert [name for name in heads if name][:4] == ["loss", "reconstruction", "mig"] + [
         "kl_prior_aggregate"
     ]
-    assert tables.unit("loss") == "nats"
-    assert tables.unit("mig") == ""
+    assert score_tables.unit("loss") == "nats"
+    assert score_tables.unit("mig") == ""
 
 
 def test_the_run_table_has_every_run_and_says_which_diverged(page):

@@ -5,7 +5,7 @@ import pathlib
 import matplotlib.style
 import numpy as np
 
-from experiments.drawing import style
+from experiments.plots import style
 
 LABELS = {
     "information": "I(z; v) / H(v)",

@@ -1,4 +1,4 @@
-from experiments.drawing import style
+from experiments.plots import style
 from experiments.results.reading import Cell, Row
 
 

@@ -1,6 +1,6 @@
 """Kim & Mnih's score of many runs against one run in plain NumPy.
 
-    python -m experiments.benchmarks.kim_mnih --runs=100 --points=737280
+    python -m experiments.benchmarks.votes --runs=100 --points=737280
 
 Both score the released definition of Mathieu et al. (no pruning, training votes) on the
 same codes with the same votes. Each repetition times, one after the other, NumPy on a
@@ -233,7 +233,7 @@ def _agree(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="experiments.benchmarks.kim_mnih",
+        prog="experiments.benchmarks.votes",
         description=__doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MultipleLocator
 
-from experiments.drawing import style
+from experiments.plots import style
 from experiments.results import reading
 
 _MAP = "Blues"

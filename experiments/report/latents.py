@@ -16,7 +16,7 @@ from experiments.models import priors, vae
 from experiments.models.vae import Params, Problem, Setting
 from experiments.report import markup
 from experiments.sweep import figure_arrays, trained
-from experiments.sweep.layout.layout import Sweep
+from experiments.sweep.layout import Sweep
 
 _STEPS = np.linspace(-2.5, 2.5, 11, dtype=np.float32)  # standard deviations of q(z_d)
 _BASES = (1 / 6, 1 / 2, 5 / 6)  # places in the data: a square, an ellipse and a heart

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from experiments.findings import sweeps, variants
+from experiments.findings import load, sensitivity
 from experiments.findings.effects import Comparison, Finding
 from experiments.results import columns
 
@@ -56,7 +56,7 @@ def runs(names: Sequence[str]) -> str:
     head = ["sweep", "command", "runs", "failed", "minutes", "revision"]
     rows = []
     for name in names:
-        sweep = sweeps.read(name)
+        sweep = load.read(name)
         command = " ".join(
             word
             for word in sweep.env["command"]
@@ -78,7 +78,7 @@ def runs(names: Sequence[str]) -> str:
 
 def machine(name: str) -> str:
     """Where a sweep ran, in one line."""
-    env = sweeps.read(name).env
+    env = load.read(name).env
     packages = ", ".join(f"{k} {v}" for k, v in env["packages"].items())
     devices = f"{len(env['devices'])} × {env['devices'][0]}"
     return f"{env['machine']}, {devices}; Python {env['python']}, {packages}."
@@ -86,9 +86,9 @@ def machine(name: str) -> str:
 
 def changes(names: list[str]) -> str:
     """The variants of Figure 1, left, score by score."""
-    head = ["", "seeds", "−log p(x∣z)", "score", *variants.COMPARED]
+    head = ["", "seeds", "−log p(x∣z)", "score", *sensitivity.COMPARED]
     rows, before = [], ""
-    for line in variants.lines(names):
+    for line in sensitivity.lines(names):
         new = line.variant != before
         before = line.variant
         start = [line.variant, str(line.seeds), _plus_minus(*line.reconstruction, "")]
@@ -101,7 +101,7 @@ def changes(names: list[str]) -> str:
 
 def precision() -> str:
     """bfloat16 minus float32, the mean over six settings, paired by seed."""
-    found = variants.precision(sweeps.read("bfloat16"), sweeps.read("shapes"))
+    found = sensitivity.precision(load.read("bfloat16"), load.read("shapes"))
     rows = [
         [columns.name(score), _plus_minus(mean, half), str(n)]
         for score, mean, half, n in found
@@ -111,11 +111,11 @@ def precision() -> str:
 
 def objectives(name: str) -> str:
     """The β-TCVAE minus the β-VAE, paired by seed."""
-    found = variants.objectives(sweeps.read(name), "beta_tcvae", "beta_vae")
+    found = sensitivity.objectives(load.read(name), "beta_tcvae", "beta_vae")
     rows = [
         [f"β = {beta:g}", *(_plus_minus(*gap) for gap in gaps)] for beta, gaps in found
     ]
-    return _markdown(["β-TCVAE − β-VAE", *map(columns.name, variants.SCORES)], rows)
+    return _markdown(["β-TCVAE − β-VAE", *map(columns.name, sensitivity.SCORES)], rows)
 
 
 def effect(comparison: Comparison) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.findings import sweeps
+from experiments.findings import load
 from experiments.findings.effects import ABOVE, BELOW, SHOWN, Finding, compared, gap
-from experiments.findings.sweeps import Sweep
+from experiments.findings.load import Sweep
 
 _LEAST = 2.0  # nats of I(z; n): more than log 4, the cluster alone
 Settings = Sequence[dict[str, float]]
@@ -17,13 +17,13 @@ Settings = Sequence[dict[str, float]]
 
 def over_beta(sweep: Sweep) -> Settings:
     """The settings with α = 0, as β grows."""
-    betas = sweeps.levels(sweep, "beta", alpha=0.0)
+    betas = load.levels(sweep, "beta", alpha=0.0)
     return [{"beta": beta, "alpha": 0.0} for beta in betas if beta]
 
 
 def over_alpha(sweep: Sweep) -> Settings:
     """The settings with β = 0, as α grows."""
-    alphas = sweeps.levels(sweep, "alpha", beta=0.0)
+    alphas = load.levels(sweep, "alpha", beta=0.0)
     return [{"beta": 0.0, "alpha": alpha} for alpha in alphas if alpha]
 
 
@@ -46,11 +46,11 @@ def overlap(sweep: Sweep) -> Finding:
 def too_large(sweep: Sweep) -> Finding:
     """R7, beside the best of the β between, by both directions of the KL."""
     settings = over_beta(sweep)
-    inclusive = [sweeps.values(sweep, "kl_prior_aggregate", **s) for s in settings]
+    inclusive = [load.values(sweep, "kl_prior_aggregate", **s) for s in settings]
     exclusive = []
     for setting in settings:  # E KL(q(z|x) ‖ p(z)) = I(z; n) + KL(q(z) ‖ p(z))
-        whole = sweeps.values(sweep, "kl", **setting)
-        known = sweeps.values(sweep, "mutual_information", **setting)
+        whole = load.values(sweep, "kl", **setting)
+        known = load.values(sweep, "mutual_information", **setting)
         exclusive.append({seed: whole[seed] - known[seed] for seed in whole})
     parts = []
     for label, levels in (("KL(p ‖ q)", inclusive), ("KL(q ‖ p)", exclusive)):
@@ -58,7 +58,7 @@ def too_large(sweep: Sweep) -> Finding:
         least = 1 + int(np.argmin(means))
         for place in (0, -1):
             ends = f"{settings[place]['beta']:g} − {settings[least]['beta']:g}"
-            gaps = sweeps.paired(levels[place], levels[least])
+            gaps = load.paired(levels[place], levels[least])
             parts.append((f"{label}, β = {ends}", ABOVE, gaps))
     return Finding(
         "R7",
@@ -83,7 +83,7 @@ def match(sweep: Sweep) -> Finding:
 def meaning(sweep: Sweep) -> Finding:
     """R9."""
     settings = over_alpha(sweep)
-    last = sweeps.values(sweep, "mutual_information", **settings[-1])
+    last = load.values(sweep, "mutual_information", **settings[-1])
     above = np.array(list(last.values())) - _LEAST
     changes = _steps(sweep, "mutual_information", SHOWN, settings)
     return Finding(

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.drawing import style
+from experiments.plots import style
 
 
 class Line(NamedTuple):

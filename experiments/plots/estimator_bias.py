@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.drawing import labels, style
+from experiments.plots import labels, style
 
 QUANTITIES = {
     "entropy": "H[q(z)]",

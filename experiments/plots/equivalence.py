@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.drawing import style
+from experiments.plots import style
 from experiments.results import reading
 
 _OBJECTIVES = ("beta_vae", "entropy_regularised")

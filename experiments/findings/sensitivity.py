@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.findings import effects, sweeps
-from experiments.findings.sweeps import Sweep
+from experiments.findings import effects, load
+from experiments.findings.load import Sweep
 from experiments.results import columns, summary
 
 # Sweep → what differs from shapes_anisotropic.py:laptop.
@@ -45,8 +45,8 @@ class Line(NamedTuple):
 def lines(names: list[str]) -> Iterator[Line]:
     """The variants that were run, each by every score, corrected within a line."""
     for name in names:
-        sweep = sweeps.read(name)
-        first = sweeps.values(sweep, "reconstruction", **_ISOTROPIC, **_ONE)
+        sweep = load.read(name)
+        first = load.values(sweep, "reconstruction", **_ISOTROPIC, **_ONE)
         level = _mean_and_half(np.array(list(first.values())), 1)
         for score in SCORES:
             gaps = [_gap(sweep, score, *sides) for sides in COMPARED.values()]
@@ -63,7 +63,7 @@ def objectives(
     Returns:
         β, and the mean and half-width of each of SCORES, all betas of a score together.
     """
-    betas, found = sweeps.levels(sweep, "beta"), []
+    betas, found = load.levels(sweep, "beta"), []
     for beta in betas:
         sides = [{"objective": name, "beta": beta} for name in (above, below)]
         gaps = [effects.gap(sweep, score, *sides) for score in SCORES]
@@ -86,7 +86,7 @@ def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, i
     rows = []
     for score in names:
         ours, theirs = _by_seed(sweep, score), _by_seed(reference, score)
-        gaps = sweeps.paired(ours, theirs)
+        gaps = load.paired(ours, theirs)
         rows.append((score, *_mean_and_half(gaps, len(names)), len(gaps)))
     return rows
 
@@ -97,7 +97,7 @@ def _gap(
     """The differences by seed, or None if the sweep lacks a setting."""
     try:
         return effects.gap(sweep, score, above, below)
-    except sweeps.Lacking:
+    except load.Lacking:
         return None
 
 

@@ -2,7 +2,7 @@ import matplotlib.style
 import numpy as np
 import pytest
 
-from experiments.drawing import sparsity, style
+from experiments.plots import sparsity, style
 from experiments.results import reading
 
 SPIKES = [0.8, 0.0, 0.95, 0.5, 0.9]

@@ -2,7 +2,7 @@ import matplotlib.style
 import numpy as np
 import pytest
 
-from experiments.drawing import style, tiles
+from experiments.plots import style, traversals
 from experiments.results import reading
 
 LATENTS, STEPS = 3, 5
@@ -32,7 +32,7 @@ def picture(draw, found):
 def test_coloured_tiles_of_any_shape_are_drawn_in_their_colours():
     found = results(4, 6, 3)
     stored = found.pictures["traversals"][0].astype(float)
-    canvas = picture(tiles.traversals, found)
+    canvas = picture(traversals.traversals, found)
     assert canvas.shape == (LATENTS * 5 - 1, STEPS * 7 - 1, 3)
     np.testing.assert_allclose(255 * canvas[5:9, 7:13], stored[0, 1], atol=1e-3)
     faded = 255 * canvas[:4, :6]  # latent 3 is inactive, and first
@@ -41,7 +41,7 @@ def test_coloured_tiles_of_any_shape_are_drawn_in_their_colours():
 
 def test_images_stand_over_their_reconstructions():
     found = results(6, 4, 3)
-    canvas = picture(tiles.reconstructions, found)
+    canvas = picture(traversals.reconstructions, found)
     np.testing.assert_allclose(
         255 * canvas[7:13, 5:9], found.pictures["reconstructions"][0, 1], atol=1e-3
     )
@@ -49,4 +49,4 @@ def test_images_stand_over_their_reconstructions():
 
 def test_tiles_of_neither_one_nor_three_channels_are_refused():
     with pytest.raises(ValueError, match="expected shape .* for 'originals'"):
-        picture(tiles.reconstructions, results(6, 4, 2))
+        picture(traversals.reconstructions, results(6, 4, 2))

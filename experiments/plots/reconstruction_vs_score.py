@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from experiments.drawing import labels, style
+from experiments.plots import labels, style
 from experiments.results import reading
 
 _LOG = logging.getLogger(__name__)

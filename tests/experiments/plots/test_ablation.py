@@ -2,7 +2,7 @@ import matplotlib.style
 import numpy as np
 import pytest
 
-from experiments.drawing import ablation, equivalence, style
+from experiments.plots import ablation, equivalence, style
 from experiments.results import reading
 from experiments.results.reading import Cell, Results, Row
 

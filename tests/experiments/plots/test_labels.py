@@ -2,7 +2,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.drawing import labels, style
+from experiments.plots import labels, style
 
 
 def test_texts_beside_close_points_hide_neither_each_other_nor_a_point():

@@ -1,7 +1,7 @@
 import matplotlib.style
 import numpy as np
 
-from experiments.drawing import density, style
+from experiments.plots import aggregate_posterior, style
 from experiments.results import reading
 
 GRID = np.linspace(-2, 2, 12)
@@ -16,7 +16,7 @@ def titles(settings):
     }
     results = reading.Results({}, [], None, settings, pictures)
     with matplotlib.style.context(["default", style.RC]):
-        (figure,) = density.aggregate_posterior(results).values()
+        (figure,) = aggregate_posterior.aggregate_posterior(results).values()
         figure.draw_without_rendering()
     rows = {}
     for axes in figure.axes[:-1]:  # the last is the colour bar

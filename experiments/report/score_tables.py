@@ -7,7 +7,7 @@ from typing import Any
 
 from scipy import special
 
-from experiments.drawing import style
+from experiments.plots import style
 from experiments.report.markup import Html, join, tag
 from experiments.results import columns, reading, summary
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.findings import sweeps
+from experiments.findings import load
 from experiments.findings.effects import (
     ABOVE,
     BELOW,
@@ -18,7 +18,7 @@ from experiments.findings.effects import (
     compared,
     gap,
 )
-from experiments.findings.sweeps import Sweep
+from experiments.findings.load import Sweep
 from experiments.results import summary
 
 _SCORE, _AUTHORS = "kim_mnih_pruned", "kim_mnih_authors"
@@ -29,12 +29,12 @@ _MARGIN = 0.03  # of a score: what the paper's figures call the same
 
 def isotropic(*swept: Sweep) -> Finding:
     """R1, of sweeps over the same β that differ in their training steps."""
-    betas = sweeps.levels(swept[0], "beta")
+    betas = load.levels(swept[0], "beta")
 
     def slopes(sweep: Sweep, score: str) -> np.ndarray:
-        return sweeps.slope(
+        return load.slope(
             {
-                math.log2(beta): sweeps.values(sweep, score, **_ISOTROPIC, beta=beta)
+                math.log2(beta): load.values(sweep, score, **_ISOTROPIC, beta=beta)
                 for beta in betas
             }
         )
@@ -74,7 +74,7 @@ def anisotropic(name: str, prior: str, *swept: Sweep) -> Finding:
             ),
         )
         for sweep, steps in _steps(swept)
-        for beta in sweeps.levels(sweep, "beta")
+        for beta in load.levels(sweep, "beta")
         for score, label in ((_SCORE, "pruned"), (_AUTHORS, "as the authors"))
     ]
     return Finding(
@@ -129,7 +129,7 @@ def equivalence(sweep: Sweep) -> Finding:
     """R12, of a sweep over both objectives and β."""
     latents = sweep.config["model"]["latents"]
     parts = []
-    for beta in sweeps.levels(sweep, "beta"):
+    for beta in load.levels(sweep, "beta"):
         sides = (
             {"objective": "entropy_regularised", "beta": beta},
             {"objective": "beta_vae", "beta": beta},
@@ -155,7 +155,7 @@ def weights(sweep: Sweep) -> Finding:
     parts = []
     for axis, letter in (("beta", "β"), ("alpha", "α"), ("gamma", "γ")):
         others = {name: value for name, value in start.items() if name != axis}
-        for value in sweeps.levels(sweep, axis, **others):
+        for value in load.levels(sweep, axis, **others):
             if value == start[axis]:
                 continue
             wanted = f"within {_MARGIN}"
@@ -173,7 +173,7 @@ def weights(sweep: Sweep) -> Finding:
 
 
 def _finite(sweep: Sweep) -> Sequence[float]:
-    return [df for df in sweeps.levels(sweep, "df") if math.isfinite(df)]
+    return [df for df in load.levels(sweep, "df") if math.isfinite(df)]
 
 
 def _steps(swept: Sequence[Sweep]) -> list[tuple[Sweep, str]]:

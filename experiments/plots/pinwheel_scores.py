@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from experiments.drawing import style
+from experiments.plots import style
 from experiments.results import reading
 
 _SCORES = ["kl_prior_aggregate", "mutual_information", "log_det", "reconstruction"]

@@ -7,7 +7,7 @@ from typing import Protocol
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.drawing import style
+from experiments.plots import style
 
 _COLUMNS = 3
 # By answer: colour, marker and whether it is filled.

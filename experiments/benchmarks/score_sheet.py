@@ -1,6 +1,6 @@
 """Seconds that the sheet takes, metric by metric, for many runs at once.
 
-    python -m experiments.benchmarks.sheet --runs=100 --points=10000
+    python -m experiments.benchmarks.score_sheet --runs=100 --points=10000
 
 Codes are noisy mixtures of factors of the sizes of dSprites', D = 10, others in each
 run. Each metric is compiled first and then timed; DCI without its trees.
@@ -81,7 +81,7 @@ def report(seconds: dict[str, tuple[float, float]], *, runs: int, points: int) -
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="experiments.benchmarks.sheet",
+        prog="experiments.benchmarks.score_sheet",
         description=__doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

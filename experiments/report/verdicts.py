@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.findings import claims, sweeps, tables
+from experiments.findings import claims, load, markdown
 from experiments.findings.effects import Finding
 from experiments.report.markup import Html, box, join, tag
 from experiments.results import reading
@@ -18,7 +18,7 @@ def table(results: reading.Results, env: dict[str, Any], name: str) -> Html:
     """A row per finding, its effects behind it; nothing if the settings decide none."""
     if not results.scores:
         return Html("")
-    found = claims.of(sweeps.of(results, name, env))
+    found = claims.of(load.of(results, name, env))
     if not found:
         return Html("")
     head = [tag("th", words, scope="col") for words in ("", "the paper", "here")]
@@ -41,7 +41,7 @@ def _row(finding: Finding) -> Html:
         tag(
             "tr",
             tag("th", c.label, scope="row"),
-            tag("td", tables.effect(c)),
+            tag("td", markdown.effect(c)),
             tag("td", f"expected {c.wanted}" if c.wanted else ""),
             tag("td", c.answer),
         )
@@ -55,6 +55,6 @@ def _row(finding: Finding) -> Html:
     return tag(
         "tr",
         tag("th", finding.name, scope="row"),
-        tag("td", tables.sentence(finding.statement), effects, class_="word"),
+        tag("td", markdown.sentence(finding.statement), effects, class_="word"),
         tag("td", tag("strong", finding.verdict), class_="word"),
     )

@@ -1,1 +1,0 @@
-"""One file per kind of picture, over the shared `files` and `style`."""
