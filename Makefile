@@ -25,7 +25,7 @@ versions: setup
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --upgrade --resolution $(RESOLUTION) --group dev --editable '.[experiments]'
 
 faults: setup
-	$(BIN)/python -m experiments.faults
+	$(BIN)/python -m tests.faults
 
 # Tables and figures of experiments/RESULTS.md, from the tables of finished sweeps.
 results: setup

@@ -6,7 +6,7 @@ from absl import flags
 
 from configs import pinwheel
 from experiments.config import command_line
-from experiments.faults.attempt import typed
+from tests.faults.attempts import typed
 
 SMOKE = "--config=configs/pinwheel.py:smoke"
 

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.faults import neighbours, sweeps
-from experiments.faults.trial import Problem, Row
+from tests.faults import neighbours, sweeps
+from tests.faults.trial import Problem, Row
 
 
 @pytest.fixture
@@ -104,6 +104,6 @@ def test_problems_are_counted_for_the_table():
 
 @pytest.mark.slow
 def test_the_campaign_loses_nothing():
-    command = [sys.executable, "-m", "experiments.faults", "--kills=4", "--fuzz=5"]
+    command = [sys.executable, "-m", "tests.faults", "--kills=4", "--fuzz=5"]
     ended = subprocess.run(command, capture_output=True, text=True, env=os.environ)
     assert ended.returncode == 0, ended.stdout + ended.stderr

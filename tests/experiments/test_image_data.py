@@ -17,14 +17,14 @@ from experiments import main
 from experiments.config import settings
 from experiments.data import arrays as data
 from experiments.data import catalogue, loaders
-from experiments.faults import damage, good
 from experiments.models import vae
 from experiments.report import __main__ as report
 from experiments.results import columns as columns_lib
 from experiments.sweep import figure_arrays, layout
 from tests.experiments.test_report import data_of
+from tests.faults import damage
 
-PICTURES = good.discs(48, 12, 18)
+PICTURES = damage.discs(48, 12, 18)
 TWO = np.stack([np.arange(48) % 4, np.arange(48) // 4 % 3], axis=1)
 
 
@@ -134,7 +134,7 @@ def test_a_file_may_bring_factors_and_those_are_scored(tmp_path, columns):
 @pytest.mark.slow
 def test_colours_are_trained_by_convolutions(tmp_path):
     path = tmp_path / "3dshapes.h5"
-    path.write_bytes(good.shapes_file(good.shapes()))
+    path.write_bytes(damage.shapes_file(damage.shapes()))
     row = run(tmp_path / "w", config(name="shapes3d", path=str(path)))
     assert math.isfinite(float(row["mig"]))
     drawn_arrays = np.load(tmp_path / "w" / "pictures.npz")
@@ -143,18 +143,22 @@ def test_colours_are_trained_by_convolutions(tmp_path):
 
 def files(folder):
     """A small good file of each data set, by name."""
-    (folder / "a.h5").write_bytes(good.shapes_file(good.shapes()))
+    (folder / "a.h5").write_bytes(damage.shapes_file(damage.shapes()))
     (folder / "norb").mkdir()
-    for name, content in good.norb_files(training=good.norb(), testing=None).items():
+    for name, content in damage.norb_files(
+        training=damage.norb(), testing=None
+    ).items():
         (folder / "norb" / name).write_bytes(content)
-    large = {f"{i}.jpg": good.photo(f, "JPEG") for i, f in enumerate(good.discs(3, 80))}
+    large = {
+        f"{i}.jpg": damage.photo(f, "JPEG") for i, f in enumerate(damage.discs(3, 80))
+    }
     (folder / "a.zip").write_bytes(damage.archive(large))
     (folder / "own").mkdir()
     for i, picture in enumerate(PICTURES[:3]):
-        (folder / "own" / f"{i}.png").write_bytes(good.photo(picture))
-    (folder / "arm.npz").write_bytes(damage.npz(good.mpi3d()))
-    cars = {name: good.car_file(images) for name, images in good.cars().items()}
-    (folder / "a.tar.gz").write_bytes(good.cars_archive(cars))
+        (folder / "own" / f"{i}.png").write_bytes(damage.photo(picture))
+    (folder / "arm.npz").write_bytes(damage.npz(damage.mpi3d()))
+    cars = {name: damage.car_file(images) for name, images in damage.cars().items()}
+    (folder / "a.tar.gz").write_bytes(damage.cars_archive(cars))
     names = {"shapes3d": "a.h5", "small_norb": "norb", "celeb_a": "a.zip"}
     names |= {"mpi3d": "arm.npz", "cars3d": "a.tar.gz"}
     return {name: str(folder / file) for name, file in names.items()} | {
@@ -203,10 +207,10 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
 
 def shapes_of_one_kind(path):
     """3D Shapes whose shape and scale are one."""
-    arrays = good.shapes()
+    arrays = damage.shapes()
     labels = arrays["labels"].copy()
     labels[:, 3:5] = 1.0
-    path.write_bytes(good.shapes_file(arrays | {"labels": labels}))
+    path.write_bytes(damage.shapes_file(arrays | {"labels": labels}))
     return str(path)
 
 
@@ -238,7 +242,7 @@ def test_sub_folders_are_classes_with_names(tmp_path):
     for i, picture in enumerate(PICTURES[:6]):
         folder = tmp_path / ("cat", "dog")[i % 2]
         folder.mkdir(exist_ok=True)
-        (folder / f"{i}.png").write_bytes(good.photo(picture))
+        (folder / f"{i}.png").write_bytes(damage.photo(picture))
     loaded = loaders.load(config(name="images", path=str(tmp_path)))
     assert (loaded.factor_names, loaded.class_names) == (("class",), ("cat", "dog"))
     np.testing.assert_array_equal(loaded.factors[:, 0], [0, 0, 0, 1, 1, 1])

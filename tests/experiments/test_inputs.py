@@ -5,8 +5,8 @@ import pytest
 from configs import base
 from experiments import figures
 from experiments.config import fields, kinds, settings
-from experiments.faults import damage, fuzz, inputs
 from tests.experiments.test_cli import command
+from tests.faults import attempts, damage, fuzz
 
 # ml_collections loads a config with it.
 LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
@@ -14,10 +14,10 @@ LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
 @LOADS
 def test_every_bad_input_is_refused_in_one_line_that_says_what_is_expected(tmp_path):
-    cases = list(inputs.cases(tmp_path))
+    cases = list(attempts.cases(tmp_path))
     assert len({case.name for case in cases}) == len(cases) > 200
-    outcomes = inputs.tried(tmp_path, cases)
-    assert [line for line in map(inputs.wrong, outcomes) if line] == []
+    outcomes = attempts.tried(tmp_path, cases)
+    assert [line for line in map(attempts.wrong, outcomes) if line] == []
     assert not any(outcome.traceback for outcome in outcomes)
     assert max(outcome.seconds for outcome in outcomes) < 10
 

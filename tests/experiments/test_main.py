@@ -12,11 +12,11 @@ from configs import pinwheel, shapes_anisotropic
 from experiments import main
 from experiments.config import settings
 from experiments.evaluation import evaluate
-from experiments.faults import sweeps
 from experiments.results import run_tables
 from experiments.system import devices
 from experiments.training import one_run
 from tests.experiments import live_view
+from tests.faults import sweeps
 
 FILES = (
     *("config.json", "env.json", "settings.json", "metrics.csv", "scores.csv"),

@@ -7,9 +7,9 @@ import pytest
 
 from decomp.datasets import cache
 from experiments.config import command_line, settings
-from experiments.faults.attempt import attempt
 from experiments.system import commands, paths
 from tests.experiments.small_plane import config_of
+from tests.faults.attempts import attempt
 
 
 @pytest.fixture

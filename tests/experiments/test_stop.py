@@ -190,9 +190,10 @@ def folder(image_results, tmp_path_factory):
 def test_ctrl_c_at_any_moment_ends_every_command_in_one_line(name, folder):
     typed = [word.format(folder) for word in COMMANDS[name]]
     workdir = [f"--workdir={folder / 'main'}"] if name == "main" else []
+    package = "tests" if name == "faults" else "experiments"
     for moment in (0.1, 0.5, 2.0, 6.0, 16.0):
         with subprocess.Popen(
-            [sys.executable, "-m", f"experiments.{name}", *typed, *workdir],
+            [sys.executable, "-m", f"{package}.{name}", *typed, *workdir],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -206,5 +207,5 @@ def test_ctrl_c_at_any_moment_ends_every_command_in_one_line(name, folder):
         if process.returncode in (0, 2):  # it had come to its end
             return
         assert process.returncode == 130
-        assert line.startswith((f"experiments.{name}: SIGINT: ", "experiments: SIGINT"))
+        assert line.startswith((f"{package}.{name}: SIGINT: ", "experiments: SIGINT"))
         assert rest == ""

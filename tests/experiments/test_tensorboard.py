@@ -5,11 +5,11 @@ import pytest
 
 from configs import pinwheel
 from experiments import main
-from experiments.faults.attempt import attempt
 from experiments.sweep import tensorboard
 from experiments.system import parallel
 from experiments.training import one_run
 from tests.experiments.live_view import check, scalars
+from tests.faults.attempts import attempt
 
 # ml_collections loads a config with it.
 LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")

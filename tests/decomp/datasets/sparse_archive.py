@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 
-from experiments.faults import damage
+from tests.faults import damage
 
 _END = 22  # bytes of the end of an archive without a comment
 

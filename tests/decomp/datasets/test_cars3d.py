@@ -8,10 +8,10 @@ import pytest
 import scipy.io
 
 from decomp.datasets import cars3d, matlab
-from experiments.faults import good
+from tests.faults import damage
 
-CARS = good.cars(2)
-FILES = {name: good.car_file(images) for name, images in CARS.items()}
+CARS = damage.cars(2)
+FILES = {name: damage.car_file(images) for name, images in CARS.items()}
 (FIRST, SECOND) = CARS
 SHAPE = (128, 128, 3, 24, 4)
 
@@ -36,7 +36,7 @@ def places(tmp_path_factory):
     (folder / "data" / "shapes48.mat").write_bytes(b"no car")
     backwards = dict(reversed(FILES.items()))
     archive = folder / "nips2015-analogy-data.tar.gz"
-    archive.write_bytes(good.cars_archive(backwards))
+    archive.write_bytes(damage.cars_archive(backwards))
     plain = folder / "a.tar"
     with tarfile.open(plain, "w") as tar:
         tar.add(folder / "data", "data")
@@ -98,9 +98,9 @@ BAD = {
     "7.3": (b"MATLAB 7.3".ljust(124) + b"\0\2IM", "expected a file of MATLAB 5 to 7"),
     "nothing": (HEADER, "expected an array im; got none"),
     "bomb": (HEADER + struct.pack("<II", 15, len(BOMB)) + BOMB, "got none"),
-    "cut": (good.car_file(CARS[FIRST], compressed=False)[:5000], "of im; got fewer"),
-    "grey": (good.car_file(CARS[FIRST][:, :, 0]), r"\[128, 128, 24, 4\]"),
-    "float": (good.car_file(CARS[FIRST] / 1.0), "uint8 .* got class 6"),
+    "cut": (damage.car_file(CARS[FIRST], compressed=False)[:5000], "of im; got fewer"),
+    "grey": (damage.car_file(CARS[FIRST][:, :, 0]), r"\[128, 128, 24, 4\]"),
+    "float": (damage.car_file(CARS[FIRST] / 1.0), "uint8 .* got class 6"),
 }
 
 
@@ -116,8 +116,8 @@ def test_bad_files_are_named(tmp_path, case):
 
 def test_bad_archives_are_named(tmp_path):
     path = tmp_path / "a.tar.gz"
-    whole = good.cars_archive({"a": b"", "b": bytes(100)})
-    many = good.cars_archive({f"{i}": b"" for i in range(184)})
+    whole = damage.cars_archive({"a": b"", "b": bytes(100)})
+    many = damage.cars_archive({f"{i}": b"" for i in range(184)})
     for content, message in (
         (whole[:-40], "expected an intact file; got the error"),
         (b"no archive" * 200, "expected an intact file; got the error"),

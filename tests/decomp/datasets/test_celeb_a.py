@@ -8,12 +8,12 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import resource
 
 from decomp.datasets import celeb_a, raster
-from experiments.faults import damage, good
 from tests.decomp.datasets.test_fashion_mnist import without_a_network
+from tests.faults import damage
 
-FACES = good.discs(5, 218, 178)
+FACES = damage.discs(5, 218, 178)
 JPEGS = {
-    f"{i:06d}.jpg": good.photo(face, "JPEG", quality=95, subsampling=0)
+    f"{i:06d}.jpg": damage.photo(face, "JPEG", quality=95, subsampling=0)
     for i, face in enumerate(FACES, start=1)
 }
 SMALL = raster.smaller(FACES, side=64).reshape(5, -1)
@@ -90,7 +90,7 @@ BAD = {
         archived({"1.jpg": JPEGS["000001.jpg"][:900]}),
         "PNG or JPEG image; got the error 'image file is truncated",
     ),
-    "small": (archived({"1.jpg": good.photo(FACES[0, :32], "JPEG")}), "got 32×178"),
+    "small": (archived({"1.jpg": damage.photo(FACES[0, :32], "JPEG")}), "got 32×178"),
     "large file": (large(), "of 16,777,216 bytes at most; got 16,777,217 of '000001"),
     "flipped": (
         damage.flipped(archived(JPEGS), 1000),

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from decomp.datasets import images
-from experiments.faults import damage, good
+from tests.faults import damage
 
-DISCS = good.discs(6, 20, 30)
+DISCS = damage.discs(6, 20, 30)
 
 
 GREY = DISCS.max(-1)
@@ -19,7 +19,7 @@ TABLE = "\n".join(ROWS)
 def folder_of(place, pictures=DISCS, *, kind="png", table=""):
     place.mkdir(exist_ok=True)
     for i, picture in enumerate(pictures):
-        (place / f"{i}.{kind}").write_bytes(good.photo(picture))
+        (place / f"{i}.{kind}").write_bytes(damage.photo(picture))
     if table:
         (place / "factors.csv").write_text(table)
     return place
@@ -227,7 +227,7 @@ def classed(place):
     names = ("dog/x/1.png", "dog/0.JPG", "10/1.png", "9/1.jpeg", "9/a/b/c.PNG", "a.txt")
     for i, name in enumerate(names):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(good.photo(np.full((8, 8), 40 * i, np.uint8)))
+        (place / name).write_bytes(damage.photo(np.full((8, 8), 40 * i, np.uint8)))
     (place / "empty").mkdir()
     return place
 
@@ -293,7 +293,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
 def test_pictures_of_other_kinds_are_told(tmp_path):
     folder_of(tmp_path)
     for i in range(3):
-        (tmp_path / f"{i}.webp").write_bytes(good.photo(DISCS[i], "WEBP"))
+        (tmp_path / f"{i}.webp").write_bytes(damage.photo(DISCS[i], "WEBP"))
     lines = []
     assert len(images.load(str(tmp_path), tell=lines.append).pixels) == 6
     assert lines == ["  3 pictures of other kinds, such as 0.webp, are left out"]

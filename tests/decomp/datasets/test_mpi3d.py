@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from decomp.datasets import mpi3d
-from experiments.faults import damage, good
 from tests.decomp.datasets import sparse_archive
+from tests.faults import damage
 
-PART = good.mpi3d(24)
+PART = damage.mpi3d(24)
 
 
 def place_of(classes, sizes):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from decomp.datasets import npz
-from experiments.faults import damage
 from tests.decomp.datasets import sparse_archive
+from tests.faults import damage
 
 WHOLE = np.random.default_rng(0).integers(0, 250, (50, 4, 5, 3))
 PLACES = [[0, 1, 2, 7, 8, 49], [3, 3, 4], [], list(range(50))]

@@ -5,13 +5,13 @@ import pytest
 from PIL import Image
 
 from decomp.datasets import images, photos
-from experiments.faults import good
 from tests.decomp.datasets.test_images import (
     DISCS,
     GREY,
     assert_refused,
     folder_of,
 )
+from tests.faults import damage
 
 
 @pytest.mark.parametrize("mode", ["1", "LA", "P", "RGBA", "CMYK"])
@@ -24,18 +24,21 @@ def test_other_kinds_of_pixels_are_converted(tmp_path, mode):
     assert found.pixels.min() >= 254
 
 
-PNG = good.photo(DISCS[0])
+PNG = damage.photo(DISCS[0])
 
 
 FILES = {
     "empty": (b"", "a PNG or JPEG image; got a file of another kind"),
     "text": (b"no image", "a PNG or JPEG image; got a file of another kind"),
     "cut": (PNG[: len(PNG) // 2], "a PNG or JPEG image; got the error"),
-    "GIF": (good.photo(GREY[0], "GIF"), "got a file of another kind"),
-    "WebP": (good.photo(DISCS[0], "WEBP"), "got a file of another kind"),
-    "cut JPEG": (good.photo(DISCS[0], "JPEG")[:700], "got the error 'image file is tr"),
+    "GIF": (damage.photo(GREY[0], "GIF"), "got a file of another kind"),
+    "WebP": (damage.photo(DISCS[0], "WEBP"), "got a file of another kind"),
+    "cut JPEG": (
+        damage.photo(DISCS[0], "JPEG")[:700],
+        "got the error 'image file is tr",
+    ),
     "16 bits": (
-        good.photo(GREY[0].astype(np.uint16)),
+        damage.photo(GREY[0].astype(np.uint16)),
         "8 bits a channel; got the mode",
     ),
     "bomb": (
@@ -113,16 +116,16 @@ def test_images_stand_as_the_camera_was_held(tmp_path, orientation):
     upright = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    held = good.photo(as_held(upright, orientation), exif=exif)
+    held = damage.photo(as_held(upright, orientation), exif=exif)
     for name, content in {"a": held, "b": with_late_notes(held)}.items():
         (tmp_path / f"{name}.png").write_bytes(content)
-    (tmp_path / "c.png").write_bytes(good.photo(upright))
+    (tmp_path / "c.png").write_bytes(damage.photo(upright))
     found = images.load(str(tmp_path))
     assert found.shape == (4, 6, 3)
     for row in found.pixels:
         np.testing.assert_array_equal(row, upright.reshape(-1))
     large = upright.repeat(16, 0).repeat(16, 1)  # as JPEG keeps blocks of one colour
-    content = good.photo(as_held(large, orientation), "JPEG", quality=100, exif=exif)
+    content = damage.photo(as_held(large, orientation), "JPEG", quality=100, exif=exif)
     found = photos.decode(content, "a", channels=3)
     assert found.shape == large.shape
     assert np.abs(found.astype(int) - large)[8::16, 8::16].max() < 40
@@ -131,7 +134,7 @@ def test_images_stand_as_the_camera_was_held(tmp_path, orientation):
 @pytest.mark.parametrize("exif", [b"Exif\0\0no", b"Exif\0\0MM\0*\0\0\0\x08\0\x01"])
 def test_damaged_exif_is_none(tmp_path, exif):
     for i in range(2):
-        content = good.photo(DISCS[i], "JPEG", exif=exif)
+        content = damage.photo(DISCS[i], "JPEG", exif=exif)
         (tmp_path / f"{i}.jpg").write_bytes(content)
     assert images.load(str(tmp_path)).shape == (20, 30, 3)
 

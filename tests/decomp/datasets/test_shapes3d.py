@@ -9,17 +9,17 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import resource
 
 from decomp.datasets import hdf5, shapes3d
-from experiments.faults import good
 from tests.decomp.datasets.test_fashion_mnist import without_a_network
+from tests.faults import damage
 
 URL = "https://storage.googleapis.com/3d-shapes/3dshapes.h5"
 SHA256 = "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785"
-ARRAYS = good.shapes()
-PIXELS = ARRAYS["images"].reshape(good.SHAPES, -1)
+ARRAYS = damage.shapes()
+PIXELS = ARRAYS["images"].reshape(damage.SHAPES, -1)
 
 
 def write(path, *, arrays=ARRAYS, **options):
-    path.write_bytes(good.shapes_file(arrays, **options))
+    path.write_bytes(damage.shapes_file(arrays, **options))
     return path
 
 
@@ -95,7 +95,7 @@ def test_smaller_images_are_averages(tmp_path):
 
 
 def changed(**arrays):
-    return good.shapes_file(ARRAYS | arrays)
+    return damage.shapes_file(ARRAYS | arrays)
 
 
 def edited(change):
@@ -121,7 +121,7 @@ BAD = {
     "classes": (changed(labels=MANY), "at most 10 values of floor_hue; got 48"),
     "no labels": (edited(lambda f: f.__delitem__("labels")), r"got \['images'\]"),
     "lzf": (
-        good.shapes_file(ARRAYS, compression="lzf"),
+        damage.shapes_file(ARRAYS, compression="lzf"),
         "expected gzip, shuffle or fletcher32; got filters",
     ),
     "bomb": (edited(bomb), "one that expands to more"),

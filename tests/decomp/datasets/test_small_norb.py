@@ -9,11 +9,11 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import resource
 
 from decomp.datasets import raster, small_norb
-from experiments.faults import good
 from tests.decomp.datasets.test_fashion_mnist import without_a_network
+from tests.faults import damage
 
-TRAINING, TESTING = good.norb(30), good.norb(7)
-FILES = good.norb_files(training=TRAINING, testing=TESTING)
+TRAINING, TESTING = damage.norb(30), damage.norb(7)
+FILES = damage.norb_files(training=TRAINING, testing=TESTING)
 DAT, CAT, INFO = list(FILES)[:3]
 
 
@@ -52,7 +52,7 @@ def test_both_sets_are_read_and_the_left_camera(tmp_path, suffix):
 
 
 def test_one_set_will_do_and_a_part_of_it(tmp_path):
-    write(tmp_path, good.norb_files(training=None, testing=TRAINING))
+    write(tmp_path, damage.norb_files(training=None, testing=TRAINING))
     places = np.array([0, 4, 29])
     found = small_norb.load(
         str(tmp_path), source="file", side=16, choose=lambda size: places
@@ -76,7 +76,7 @@ def test_a_part_of_both_sets_is_read_across_blocks(tmp_path, monkeypatch):
 def test_a_part_of_one_lighting_is_read(tmp_path):
     info = TRAINING["info"].copy()
     info[:, 3] = 2
-    write(tmp_path, good.norb_files(training=TRAINING | {"info": info}, testing=None))
+    write(tmp_path, damage.norb_files(training=TRAINING | {"info": info}, testing=None))
     found = small_norb.load(str(tmp_path), source="file")
     np.testing.assert_array_equal(found.factors[:, 3], np.full(30, 2))
 
@@ -98,11 +98,15 @@ BAD = {
     "cut": (DAT, FILES[DAT][:-1], "bytes more; the data end early"),
     "longer": (DAT, FILES[DAT] + b"0", "the end of the data; got more"),
     "longer info": (INFO, FILES[INFO] + b"0", "the end of the data; got more"),
-    "fewer": (INFO, good.matrix(INFOS[:9]), r"extents \[30, 4\]; got \[9, 4\]"),
-    "fewer images": (DAT, good.matrix(TRAINING["dat"][:9]), "30 images, as .* got 9"),
-    "category": (CAT, good.matrix(TRAINING["cat"] + 1), r"category 0\.\.4; got 1\.\.5"),
-    "azimuth": (INFO, good.matrix(INFOS + 1), "azimuths 0, 2, …, 34; got odd"),
-    "lighting": (INFO, good.matrix(INFOS * 2), r"elevation 0\.\.8; got 0\.\.16"),
+    "fewer": (INFO, damage.matrix(INFOS[:9]), r"extents \[30, 4\]; got \[9, 4\]"),
+    "fewer images": (DAT, damage.matrix(TRAINING["dat"][:9]), "30 images, as .* got 9"),
+    "category": (
+        CAT,
+        damage.matrix(TRAINING["cat"] + 1),
+        r"category 0\.\.4; got 1\.\.5",
+    ),
+    "azimuth": (INFO, damage.matrix(INFOS + 1), "azimuths 0, 2, …, 34; got odd"),
+    "lighting": (INFO, damage.matrix(INFOS * 2), r"elevation 0\.\.8; got 0\.\.16"),
 }
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from decomp.datasets import images
-from experiments.faults import good
 from tests.decomp.datasets.test_images import (
     DISCS,
     ROWS,
@@ -12,6 +11,7 @@ from tests.decomp.datasets.test_images import (
     assert_refused,
     folder_of,
 )
+from tests.faults import damage
 
 TABLES = {
     "empty": ("", None),
@@ -102,7 +102,7 @@ def test_names_may_have_any_letters_and_accents_of_any_system(tmp_path):
     place = tmp_path / "Grüße 日本"
     place.mkdir()
     for name in ("e\u0301.png", '日本, "1".png'):  # é as macOS writes it
-        (place / name).write_bytes(good.photo(DISCS[0]))
+        (place / name).write_bytes(damage.photo(DISCS[0]))
     text = 'file,hue\n"日本, ""1"".png",rot\n\u00e9.png,grün\n'
     (place / "factors.csv").write_text(text, encoding="utf-8")
     found = images.load(str(place))

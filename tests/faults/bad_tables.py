@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from experiments.faults import damage
-from experiments.faults.damage import Given, flipped
+from tests.faults import damage
+from tests.faults.damage import Given, flipped
 
 _CONFIG = {"figures": ["scores_by_setting"], "figure_line": "beta"}
 _COMMANDS = {

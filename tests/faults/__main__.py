@@ -1,6 +1,6 @@
 """Injects faults into small sweeps and gives bad input; one table of what came of it.
 
-    make faults          # or python -m experiments.faults --kills=20 --fuzz=60
+    make faults          # or python -m tests.faults --kills=20 --fuzz=60
 
 Each sweep that was killed, stopped, damaged or moved has to end with the bytes of one
 that was not: tables, figures, parameters. Each bad input has to be refused in one line.
@@ -22,10 +22,10 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from experiments.benchmarks import table
-from experiments.faults import crashes, fuzz, inputs, neighbours, places, sweeps
-from experiments.faults.trial import Problem, Row, Trial
 from experiments.system import commands, devices, signals
 from experiments.system.terminal import duration, say
+from tests.faults import attempts, crashes, fuzz, neighbours, places, sweeps
+from tests.faults.trial import Problem, Row, Trial
 
 _T = TypeVar("_T")
 _HEAD = ("fault", "injected", "survived", "bytes lost", "tracebacks")
@@ -38,7 +38,7 @@ class Job(NamedTuple):
     run: Callable[[], Row]
 
 
-@commands.command("experiments.faults")
+@commands.command("tests.faults")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Says what each trial came to, then the table; returns 1 if anything is wrong."""
     options, begin = _parser().parse_args(arguments), time.monotonic()
@@ -131,11 +131,11 @@ def _tried(trial: Trial, workdir: pathlib.Path) -> Row:
 
 
 def _bad_input(folder: pathlib.Path) -> Row:
-    outcomes = _apart(inputs.all_tried, folder)
+    outcomes = _apart(attempts.all_tried, folder)
     wrong = [
         Problem(line, tracebacks=int(outcome.traceback))
         for outcome in outcomes
-        if (line := inputs.wrong(outcome))
+        if (line := attempts.wrong(outcome))
     ]
     return Row("bad input, each refused in one line", len(outcomes), wrong)
 
@@ -172,7 +172,7 @@ def _abandon(folder: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = commands.parser(
-        "experiments.faults",
+        "tests.faults",
         __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.faults.trial import Problem, Problems
+from tests.faults.trial import Problem, Problems
 
 SEEDS = 6  # of a setting
 BETAS = "1.0,4.0"

@@ -18,7 +18,7 @@ from decomp.datasets import (
     shapes3d,
     small_norb,
 )
-from experiments.faults import damage, good
+from tests.faults import damage
 
 
 class Loader(NamedTuple):
@@ -63,14 +63,14 @@ def _photographs(folder: pathlib.Path) -> list[Loader]:
     """Good files of the image data sets, in folders of their own."""
     (folder / "norb").mkdir()
     (folder / "own").mkdir()
-    toys = good.norb_files(training=good.norb(3), testing=None)
+    toys = damage.norb_files(training=damage.norb(3), testing=None)
     for name, content in toys.items():
         (folder / "norb" / name).write_bytes(content)
-    discs = good.discs(4, 24, 20)
-    faces = {"1.jpg": good.photo(discs[0], "JPEG")}
+    discs = damage.discs(4, 24, 20)
+    faces = {"1.jpg": damage.photo(discs[0], "JPEG")}
     table = b"file,hue\n0.png,1\n1.png,2\n"
     for i in (0, 1):
-        (folder / "own" / f"{i}.png").write_bytes(good.photo(discs[i]))
+        (folder / "own" / f"{i}.png").write_bytes(damage.photo(discs[i]))
     (folder / "own" / "factors.csv").write_bytes(table)
 
     def shaped(path: pathlib.Path) -> object:
@@ -87,11 +87,11 @@ def _photographs(folder: pathlib.Path) -> list[Loader]:
 
     own = {"images": discs, "factors": np.arange(8).reshape(4, 2)}
     return [
-        Loader("g.h5", good.shapes_file(good.shapes()), shaped),
+        Loader("g.h5", damage.shapes_file(damage.shapes()), shaped),
         *(Loader(f"norb/{name}", content, toyed) for name, content in toys.items()),
         Loader("h.zip", damage.archive(faces), faced),
         Loader("i.npz", damage.npz(own, compressed=True), owned),
-        Loader("own/0.png", good.photo(discs[0]), owned),
+        Loader("own/0.png", damage.photo(discs[0]), owned),
         Loader("own/factors.csv", table, owned),
     ]
 
@@ -99,7 +99,7 @@ def _photographs(folder: pathlib.Path) -> list[Loader]:
 def _published(folder: pathlib.Path) -> list[Loader]:
     """Good files of the data sets that nothing fetches."""
     (folder / "cars").mkdir()
-    (car,) = map(good.car_file, good.cars(1).values())
+    (car,) = map(damage.car_file, damage.cars(1).values())
 
     def moved(path: pathlib.Path) -> object:
         return mpi3d.load(str(path), side=8)
@@ -108,8 +108,8 @@ def _published(folder: pathlib.Path) -> list[Loader]:
         return cars3d.load(str(path.parent if path.suffix == ".mat" else path), side=8)
 
     return [
-        Loader("j.npz", damage.npz(good.mpi3d(4)), moved),
-        Loader("k.npz", damage.npz(good.mpi3d(4), compressed=True), moved),
-        Loader("l.tar.gz", good.cars_archive({"a": car, "b": car}), driven),
+        Loader("j.npz", damage.npz(damage.mpi3d(4)), moved),
+        Loader("k.npz", damage.npz(damage.mpi3d(4), compressed=True), moved),
+        Loader("l.tar.gz", damage.cars_archive({"a": car, "b": car}), driven),
         Loader("cars/m.mat", car, driven),
     ]

@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from experiments.faults import sweeps
-from experiments.faults.sweeps import Ended, end, start
-from experiments.faults.trial import Problem, Problems, Trial
 from experiments.system import devices
 from experiments.system.terminal import say
+from tests.faults import sweeps
+from tests.faults.sweeps import Ended, end, start
+from tests.faults.trial import Problem, Problems, Trial
 
 # XLA compiles a program for one device, and its sums, by other passes.
 _ROUNDING = 1e-3

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.faults import damage
-from experiments.faults.damage import Given, flipped
+from tests.faults import damage
+from tests.faults.damage import Given, flipped
 
 SPARSE = ("--config=configs/sparse.py:smoke", "--config.data.source=file")
 SHAPES = (

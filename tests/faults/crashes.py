@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from experiments.faults import sweeps
-from experiments.faults.sweeps import end, start
-from experiments.faults.trial import Problem, Problems, Trial
+from tests.faults import sweeps
+from tests.faults.sweeps import end, start
+from tests.faults.trial import Problem, Problems, Trial
 
 _AT_ONCE = 5  # kills in a row, from the start of a sweep to its end
 

@@ -1,4 +1,4 @@
-"""Random configs and randomly damaged files: `python -m experiments.faults.fuzz 600`.
+"""Random configs and randomly damaged files: `python -m tests.faults.fuzz 600`.
 
 Every try has to end in a result or in one line; anything else is reported with the seed
 and the number of the try, which give it again.
@@ -21,10 +21,10 @@ from ml_collections import ConfigDict
 from configs import base
 from experiments.config import command_line, kinds, settings
 from experiments.data import catalogue
-from experiments.faults import damage, loaders
-from experiments.faults.attempt import typed
-from experiments.faults.loaders import Loader
 from experiments.sweep import layout
+from tests.faults import damage, image_readers
+from tests.faults.attempts import typed
+from tests.faults.image_readers import Loader
 
 _SLOW = 10.0  # seconds of a core, of a try, that deserve a report
 _TRACED = 8  # one accepted config among so many is traced
@@ -96,7 +96,7 @@ def run(seconds: float, *, seed: int, folder: pathlib.Path) -> Found:
     Returns:
         Counts, and every failure.
     """
-    files, end = loaders.all_of(folder), time.monotonic() + seconds
+    files, end = image_readers.all_of(folder), time.monotonic() + seconds
     number, refused, failures = 0, 0, []
     while time.monotonic() < end:
         rng, start = np.random.default_rng((seed, number)), time.process_time()

@@ -7,8 +7,8 @@ import zlib
 import h5py
 import numpy as np
 
-from experiments.faults import damage, good
-from experiments.faults.damage import Given
+from tests.faults import damage
+from tests.faults.damage import Given
 
 _Table = list[tuple[str, dict[str, bytes], str]]
 
@@ -37,11 +37,11 @@ def _arguments(name: str, files: dict[str, bytes]) -> tuple[str, ...]:
 
 
 def _shapes() -> _Table:
-    arrays = good.shapes()
-    whole = good.shapes_file(arrays)
+    arrays = damage.shapes()
+    whole = damage.shapes_file(arrays)
 
     def changed(**others: np.ndarray) -> bytes:
-        return good.shapes_file(arrays | others)
+        return damage.shapes_file(arrays | others)
 
     def bomb() -> bytes:
         buffer = io.BytesIO(whole)
@@ -69,7 +69,7 @@ def _shapes() -> _Table:
 
 
 def _norb() -> _Table:
-    files = good.norb_files(training=good.norb(), testing=None)
+    files = damage.norb_files(training=damage.norb(), testing=None)
     images, categories, _ = files
     many = np.array([0x1E3D4C55, 4, 24_301, 2, 96, 96], "<i4").tobytes()
     bomb = gzip.compress(files[categories] + bytes(2**24), 9)
@@ -85,7 +85,7 @@ def _norb() -> _Table:
 
 
 def _faces() -> _Table:
-    face = good.photo(good.discs(1, 218, 178)[0], "JPEG")
+    face = damage.photo(damage.discs(1, 218, 178)[0], "JPEG")
     return [
         ("empty", {"a.zip": b""}, "expected an intact file; got the error"),
         ("no images", {"a.zip": damage.archive({"../a": b""})}, "files .jpg; got 0"),
@@ -94,7 +94,7 @@ def _faces() -> _Table:
 
 
 def _arm() -> _Table:
-    part = good.mpi3d()
+    part = damage.mpi3d()
 
     def packed(**others: np.ndarray) -> dict[str, bytes]:
         return {"a.npz": damage.npz(part | others)}
@@ -111,10 +111,10 @@ def _arm() -> _Table:
 
 
 def _cars() -> _Table:
-    (name, images), *_ = good.cars(1).items()
-    file = good.car_file(images)
-    whole = good.cars_archive({name: file})
-    bomb = good.car_file(np.zeros((128, 128, 3, 24, 400), np.uint8))
+    (name, images), *_ = damage.cars(1).items()
+    file = damage.car_file(images)
+    whole = damage.cars_archive({name: file})
+    bomb = damage.car_file(np.zeros((128, 128, 3, 24, 400), np.uint8))
 
     def fleet(content: bytes) -> dict[str, bytes]:
         return {f"{i}.mat": content for i in range(6)}
@@ -126,23 +126,27 @@ def _cars() -> _Table:
         ("text", fleet(b"no file"), "expected a file of MATLAB 5 to 7"),
         (
             "grey",
-            fleet(good.car_file(images[:, :, 0])),
+            fleet(damage.car_file(images[:, :, 0])),
             "got class 9 [128, 128, 24, 4]",
         ),
         ("bomb", fleet(bomb), "got class 9 [128, 128, 3, 24, 400]"),
-        ("floats", fleet(good.car_file(images / 255)), "got class 6 [128, 128, 3, 24,"),
+        (
+            "floats",
+            fleet(damage.car_file(images / 255)),
+            "got class 6 [128, 128, 3, 24,",
+        ),
     ]
 
 
 def _own() -> _Table:
-    discs = good.discs(512, 16, 16)
+    discs = damage.discs(512, 16, 16)
     ranks = np.arange(1024).reshape(512, 2) % 7
 
     def packed(**arrays: np.ndarray) -> dict[str, bytes]:
         return {"a.npz": damage.npz(arrays)}
 
     def folder(table: bytes, **others: bytes) -> dict[str, bytes]:
-        return {"0.png": good.photo(discs[0]), "factors.csv": table} | others
+        return {"0.png": damage.photo(discs[0]), "factors.csv": table} | others
 
     large = damage.bomb("images.npy", b"", 64, {})
     return [
@@ -154,7 +158,7 @@ def _own() -> _Table:
         ("small", packed(images=discs[:, :8]), "16×16 pixels or more; got 8×16"),
         (
             "continuous",
-            packed(images=good.discs(1001, 16, 16), factors=np.arange(1001)),
+            packed(images=damage.discs(1001, 16, 16), factors=np.arange(1001)),
             "expected at most 1,000 values of factor_0; got 1,001",
         ),
         (

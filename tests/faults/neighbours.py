@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 
-from experiments.faults import sweeps
-from experiments.faults.sweeps import end, start
-from experiments.faults.trial import Problem, Problems, Trial
+from tests.faults import sweeps
+from tests.faults.sweeps import end, start
+from tests.faults.trial import Problem, Problems, Trial
 
 _OVERFLOW = "1e30"  # a weight of the KL with which squared gradients leave float32
 
