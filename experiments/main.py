@@ -17,9 +17,9 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
-from experiments import figures
 from experiments.config import command_line, settings
 from experiments.evaluation import evaluate
+from experiments.plots import all_figures
 from experiments.results import run_tables, summary
 from experiments.sweep import figure_arrays, layout, loop, tensorboard, workdirs
 from experiments.system import atomic_files, devices, lock, parallel, paths, signals
@@ -169,7 +169,7 @@ def _finish(
     atomic_files.write_npz(work.workdir / "pictures.npz", figure_arrays.draw(work))
     say(summary.table(statistics, shown=(*_SHOWN, *work.config.figure_score)))
     say(f"every score, with its interval: {work.workdir / 'summary.md'}")
-    for path in figures.draw(work.workdir):
+    for path in all_figures.draw(work.workdir):
         say(str(path))
     board.finished(statistics, pictures=True)
 

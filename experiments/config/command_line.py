@@ -12,8 +12,8 @@ from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
-from experiments.config import kinds, settings
-from experiments.system import commands, paths
+from experiments.config import fields, settings
+from experiments.system import commands, paths, terminal
 
 _CONFIGS = paths.CLONE / "configs"
 _PARSERS = {
@@ -129,8 +129,8 @@ def check(argv: Sequence[str]) -> None:
             parser.parse(text)
         except (TypeError, ValueError, MemoryError, RecursionError):
             raise ValueError(
-                f"--{name} expects {kinds.expected(default)}; got "
-                f"{kinds.short(text) or 'nothing'}."
+                f"--{name} expects {fields.expected(default)}; got "
+                f"{terminal.short(text) or 'nothing'}."
             ) from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments.config import checks, fields, sizes
+from experiments.config import checks, fields
 from experiments.models import objectives
 
 COLUMNS = tuple(fields.AXES)
@@ -23,10 +23,10 @@ def validate(config: ConfigDict) -> ConfigDict:
     config = config.copy_and_resolve_references()
     with config.unlocked():
         fields.check(config)
-    sizes.number_of_runs(config, [len(axis) for axis in _axes(config)])
+    checks.number_of_runs(config, [len(axis) for axis in _axes(config)])
     settings = rows(config)
     checks.combinations(config, settings)
-    sizes.check(config, settings)
+    checks.check(config, settings)
     return config
 
 
@@ -68,12 +68,6 @@ def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
     if row["prior"] not in objectives.SWEPT_BY["spike"]:
         row["spike"] = 0.0
     return row
-
-
-def family(config: ConfigDict) -> str:
-    """The family of distributions of the prior: gaussian, or the prior's own name."""
-    name = config.prior.name[0]
-    return "gaussian" if name in objectives.GAUSSIANS else name
 
 
 def differences(

@@ -11,8 +11,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets import selection
-from experiments.config import kinds
 from experiments.data import catalogue
+from experiments.system import terminal
 
 Ranges = dict[str, tuple[int, int]]  # first and last class by factor
 
@@ -150,7 +150,7 @@ def _held_out(data: ConfigDict, grid: dict[str, int]) -> None:
         ):
             raise ValueError(
                 "data.held_out expects classes of factors, each once, such as "
-                f"{_example(grid)}; got {kinds.short(entry or data.held_out)}."
+                f"{_example(grid)}; got {terminal.short(entry or data.held_out)}."
             )
         found[name] = span
     partial = [name for name, (a, b) in found.items() if b - a + 1 < grid[name]]

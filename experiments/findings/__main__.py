@@ -16,9 +16,8 @@ from collections.abc import Sequence
 
 import matplotlib.style
 
-from experiments import figures
 from experiments.findings import claims, effects, load, markdown, sensitivity
-from experiments.plots import forest, style
+from experiments.plots import all_figures, forest, style
 from experiments.results import reading
 from experiments.system import atomic_files, commands
 from experiments.system.terminal import say
@@ -88,7 +87,7 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
         made["findings"] = forest.forest(found)
         for name, (sweep, figure) in FIGURES.items():
             results = reading.read(load.FOLDER / sweep)
-            made[name] = figures.FIGURES[figure](results)[figure]
+            made[name] = all_figures.FIGURES[figure](results)[figure]
         paths = [folder / f"{name}.png" for name in made]
         for path, figure in zip(paths, made.values(), strict=True):
             atomic_files.write(path, style.drawn(figure, "png"))

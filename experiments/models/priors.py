@@ -21,7 +21,7 @@ from decomp.distributions import (
     subspaces,
 )
 from decomp.distributions.gaussian import Gaussian
-from experiments.config import settings
+from experiments.models import objectives
 
 FAMILIES: dict[str, ModuleType] = {
     "gaussian": gaussian,
@@ -35,6 +35,11 @@ FAMILIES: dict[str, ModuleType] = {
     "mixture": mixture,
     "vamp": mixture,
 }
+
+
+def family(name: str) -> str:
+    """The family of distributions of a prior: gaussian, or the prior's own name."""
+    return "gaussian" if name in objectives.GAUSSIANS else name
 
 
 class Options(NamedTuple):
@@ -64,7 +69,7 @@ def options(config: ConfigDict) -> Options:
     """The options of a validated config."""
     prior = config.prior
     return Options(
-        family=settings.family(config),
+        family=family(config.prior.name[0]),
         latents=config.model.latents,
         layout=prior.layout,
         variance=prior.variance,

@@ -11,7 +11,6 @@ from ml_collections import ConfigDict
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
-from experiments.config import settings
 from experiments.data import arrays
 from experiments.data.arrays import Data, Decode
 from experiments.models import networks, objectives, priors
@@ -56,11 +55,10 @@ class Problem(NamedTuple):
     factor_sizes: tuple[int, ...]  # number of classes of each factor
 
 
-def make(config: ConfigDict, data: Data) -> Problem:
-    """Builds the problem of a validated config and the shapes of its data."""
+def make(config: ConfigDict, rows: list[dict[str, Any]], data: Data) -> Problem:
+    """Builds the problem of a validated config, its settings and its data's shapes."""
     outputs = arrays.width(data)
     encoder, decoder = networks.make(config.model, data.shape or (outputs,))
-    rows = settings.rows(config)
     divergences = tuple(dict.fromkeys(map(objectives.divergence, rows)))
     adversarial = set(divergences) & set(objectives.ADVERSARIAL)
     objective = config.objective

@@ -7,23 +7,38 @@ processes or blocks go on from there. Of several processes the first one reads a
 writes.
 """
 
+import hashlib
+import json
 import pathlib
 import shutil
 import time
 import zlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 
-from experiments.sweep import storage
-from experiments.sweep.storage import Saved
 from experiments.system import parallel
 from experiments.system.parallel import Runs
 from experiments.system.terminal import say
 
 _FOLDER = "checkpoints"
+_KEPT = 2
+# Orbax is called by the first process alone, and waits for no other.
+_ALONE = ocp.options.MultiprocessingOptions(
+    primary_host=0, active_processes={0}, barrier_sync_key_prefix="leader"
+)
+
+
+class Saved(NamedTuple):
+    """The runs of one checkpoint."""
+
+    numbers: np.ndarray  # [R]
+    leaves: list[np.ndarray]  # of the state, [R, ...]
+    curves: np.ndarray  # [records, R, 1 + measures]
+    done: int  # steps taken
 
 
 class Checkpoint:
@@ -85,15 +100,15 @@ class Checkpoint:
             arrays["curves"] = np.stack(curves)[:, :count]
         try:
             if self._manager is None:
-                self._manager = storage.open_folder(self._root / _name(self._numbers))
+                self._manager = open_folder(self._root / _name(self._numbers))
             if done in self._manager.all_steps():
                 return
-            storage.write(self._manager, arrays, self._numbers, done)
+            write(self._manager, arrays, self._numbers, done)
         except Exception as error:  # Orbax and TensorStore raise errors of many kinds
             raise self._failure(error) from None
 
     def _found(self, leaves: list[jax.Array]) -> Saved | None:
-        found = storage.furthest(self._root, self._numbers)
+        found = furthest(self._root, self._numbers)
         shapes = [(leaf.shape[1:], leaf.dtype) for leaf in leaves]
         if found and [(row.shape[1:], row.dtype) for row in found.leaves] != shapes:
             say(f"  {self._root} is of another version and not used")
@@ -126,9 +141,9 @@ def blocks(workdir: pathlib.Path, pending: Runs, size: int) -> Iterator[Runs]:
     place = np.full(len(pending.number), np.iinfo(np.int32).max)
     if parallel.leads():
         root = workdir.resolve() / _FOLDER
-        for i, (_, path) in enumerate(storage.candidates(root)):
-            about = storage.about(path)
-            held = np.isin(pending.number, about["numbers"] if about else [])
+        for i, (_, path) in enumerate(candidates(root)):
+            known = about(path)
+            held = np.isin(pending.number, known["numbers"] if known else [])
             place = np.where(held, np.minimum(place, i), place)
     place = parallel.told(place)
     for first in np.unique(place):
@@ -139,9 +154,9 @@ def forget(workdir: pathlib.Path, finished: np.ndarray) -> None:
     """Removes the checkpoints of which every run has finished."""
     root = workdir / _FOLDER
     for folder in root.glob("*"):
-        paths = [path for _, path in storage.candidates(root, folder.name)]
-        abouts = [about for about in map(storage.about, paths) if about]
-        numbers = [number for about in abouts for number in about["numbers"]]
+        paths = [path for _, path in candidates(root, folder.name)]
+        abouts = [known for known in map(about, paths) if known]
+        numbers = [number for known in abouts for number in known["numbers"]]
         if np.isin(numbers, finished).all():
             shutil.rmtree(folder, ignore_errors=True)
     if root.exists() and not any(root.iterdir()):
@@ -151,3 +166,117 @@ def forget(workdir: pathlib.Path, finished: np.ndarray) -> None:
 def _name(numbers: np.ndarray) -> str:
     """The folder of a block: its first run, and a mark of all of them."""
     return f"{numbers[0]:06d}-{zlib.crc32(np.int64(numbers).tobytes()):08x}"
+
+
+def candidates(root: pathlib.Path, block: str = "*") -> list[tuple[int, pathlib.Path]]:
+    """Steps and folders of what was saved whole, the furthest first."""
+    found = [
+        (int(path.name), path)
+        for path in root.glob(f"{block}/*")
+        if path.name.isdecimal()
+    ]
+    return sorted(found, reverse=True)
+
+
+def about(path: pathlib.Path) -> dict[str, Any] | None:
+    """What a checkpoint says of itself; None if it cannot be read."""
+    try:
+        handler = ocp.JsonCheckpointHandler(multiprocessing_options=_ALONE)
+        with ocp.Checkpointer(handler, multiprocessing_options=_ALONE) as reader:
+            said = reader.restore(path / "about")
+        return said if said.pop("itself") == _mark(said) else None
+    except Exception:
+        return None
+
+
+def furthest(root: pathlib.Path, numbers: np.ndarray) -> Saved | None:
+    """What was saved last of all these runs; damaged checkpoints are passed over."""
+    for _, path in candidates(root):
+        said = about(path)
+        if said and not np.isin(numbers, said["numbers"]).all():
+            continue
+        saved = _read(path, said) if said else None
+        if saved:
+            rows = [saved.numbers.tolist().index(number) for number in numbers]
+            return Saved(
+                numbers,
+                [leaf[rows] for leaf in saved.leaves],
+                saved.curves[:, rows],
+                saved.done,
+            )
+        say(f"  {path} is damaged and not used; what was saved before it is")
+        shutil.rmtree(path, ignore_errors=True)
+    return None
+
+
+def _read(path: pathlib.Path, about: Mapping[str, Any]) -> Saved | None:
+    """A checkpoint whose checksum is right."""
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=_ALONE)
+    options = {"restore_type": np.ndarray}
+    try:
+        # One by one: of reads under way when another fails, TensorStore complains.
+        with ocp.Checkpointer(handler, multiprocessing_options=_ALONE) as reader:
+            arrays = {
+                name: reader.restore(
+                    path / "state",
+                    item={name: 0},
+                    partial_restore=True,
+                    restore_args={name: ocp.RestoreArgs(**options)},
+                )[name]
+                for name in about["arrays"]
+            }
+    except Exception:
+        return None
+    if _digest(arrays) != about["sha256"]:
+        return None
+    curves = arrays.pop("curves", np.zeros((0, len(about["numbers"]), 0)))
+    leaves = [arrays[name] for name in sorted(arrays)]
+    return Saved(np.array(about["numbers"]), leaves, curves, about["done"])
+
+
+def open_folder(folder: pathlib.Path) -> ocp.CheckpointManager:
+    """The manager of the checkpoints of a block, which cleans up after a kill."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return ocp.CheckpointManager(
+        folder,
+        item_names=("state", "about"),
+        options=ocp.CheckpointManagerOptions(
+            max_to_keep=_KEPT,
+            create=False,
+            cleanup_tmp_directories=True,
+            multiprocessing_options=_ALONE,
+        ),
+    )
+
+
+def write(
+    manager: ocp.CheckpointManager,
+    arrays: Mapping[str, np.ndarray],
+    numbers: np.ndarray,
+    done: int,
+) -> None:
+    """Begins to write the arrays of some runs after `done` steps; returns at once."""
+    about = {
+        "numbers": numbers.tolist(),
+        "done": done,
+        "arrays": sorted(arrays),
+        "sha256": _digest(arrays),
+    }
+    about["itself"] = _mark(about)
+    parts = ocp.args.Composite(
+        state=ocp.args.StandardSave(arrays), about=ocp.args.JsonSave(about)
+    )
+    manager.save(done, args=parts)
+
+
+def _mark(about: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+    sha256 = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        sha256.update(f"{name} {array.dtype} {array.shape} ".encode())
+        sha256.update(array.tobytes())
+    return sha256.hexdigest()

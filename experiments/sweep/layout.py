@@ -62,7 +62,7 @@ def make(
     if data.shape:
         data = arrays.with_factors(data, scored.factor_names)
         metrics.chosen(config.evaluate.metrics, scored.factors.shape[1])
-    problem = vae.make(config, data)
+    problem = vae.make(config, rows, data)
     if config.evaluate.images != "trained":
         problem = problem._replace(factor_sizes=vae.factor_sizes(scored))
     return Sweep(

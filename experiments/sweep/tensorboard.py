@@ -11,21 +11,35 @@ what a kill leaves of a last record ends the file.
 """
 
 import contextlib
+import math
 import os
 import pathlib
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import matplotlib.style
 import numpy as np
 
-from experiments.results import run_tables
+from experiments.plots import all_figures, style
+from experiments.results import reading, run_tables, summary
 from experiments.results.summary import Row
-from experiments.sweep import events, panels
-from experiments.sweep.events import Point
 from experiments.system.parallel import Runs
 from experiments.training import one_run
+
+TOTAL = ("mean", "low", "high")  # of a measure over the runs, with its 95 % interval
+_FIGURES = ("traversals", "reconstructions", "aggregate_posterior")
+_SHARED = ("side", "traversal_values", "class_names", "density_grid", "points")
+_RUNS = ("picture_run", "density_run")
+
+
+class Point(NamedTuple):
+    """A value of one setting at one step."""
+
+    tag: str
+    step: int
+    value: float
 
 
 def require() -> None:
@@ -59,7 +73,7 @@ class Board:
         on: bool,
     ):
         self._workdir, self._rows, self._steps, self._on = workdir, rows, steps, on
-        self._root, self._names = workdir / "tensorboard", events.names(rows)
+        self._root, self._names = workdir / "tensorboard", names(rows)
         self._files, self._records = {}, 0
         if on:
             self._forget()
@@ -85,7 +99,7 @@ class Board:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._files[setting] = _begun(folder / _file_name())
             file = self._files[setting]
-            for event in _points(events.curve(table[chosen], one_run.MEASURES)):
+            for event in _points(curve(table[chosen], one_run.MEASURES)):
                 file.write(event)
             file.flush()
         self._records = len(curves)
@@ -102,14 +116,14 @@ class Board:
         tables = run_tables.finished(self._workdir)
         scores = [v for name, v in tables.items() if name.startswith("scores/")]
         ok = (tables["diverged"] < 0) & np.isfinite(scores).all(axis=0)
-        shown = panels.draw(self._workdir) if pictures else [{}] * len(self._rows)
-        given = events.hyperparameters(self._rows)
+        shown = draw(self._workdir) if pictures else [{}] * len(self._rows)
+        given = hyperparameters(self._rows)
         for i, (name, row) in enumerate(zip(self._names, self._rows, strict=True)):
             chosen = tables["curves"][ok & (tables["setting"] == i)]
             whole = [
                 *_session(given[i]),
-                *_points(events.curve(chosen, one_run.MEASURES)),
-                *_points(events.scores(statistics, row, self._steps)),
+                *_points(curve(chosen, one_run.MEASURES)),
+                *_points(scores(statistics, row, self._steps)),
                 *_images(shown[i], self._steps),
             ]
             _write(self._root / name, whole)
@@ -124,7 +138,7 @@ class Board:
 
         tags = dict.fromkeys(f"score/{row.score}" for row in statistics)
         yield _event(summary=summary.hparams(given, tags)[0])
-        yield _event(summary=summary.custom_scalars(events.charts(one_run.MEASURES)))
+        yield _event(summary=summary.custom_scalars(charts(one_run.MEASURES)))
         table = (self._workdir / "summary.md").read_text(encoding="utf-8")
         yield _event(summary=summary.text("summary", table), step=self._steps)
         paths = sorted((self._workdir / "figures").glob("*.png"))
@@ -161,7 +175,7 @@ def _write(folder: pathlib.Path, whole: Iterable[bytes]) -> None:
 
 def _file_name() -> str:
     """TensorBoard reads `tfevents`, files of a folder in the order of their names."""
-    return f"events.out.tfevents.{time.time():017.6f}"
+    return f"out.tfevents.{time.time():017.6f}"
 
 
 def _begun(path: pathlib.Path) -> Any:
@@ -195,7 +209,7 @@ def _images(pictures: dict[str, bytes], step: int) -> Iterator[bytes]:
     from tensorboardX.proto.summary_pb2 import Summary
 
     for name, png in sorted(pictures.items()):
-        width, height = events.size(png)
+        width, height = size(png)
         image = Summary.Image(
             width=width, height=height, colorspace=4, encoded_image_string=png
         )
@@ -210,3 +224,106 @@ def _session(given: dict[str, Any]) -> Iterator[bytes]:
     _, start, end = summary.hparams(given, {})
     yield _event(summary=start)
     yield _event(summary=end)
+
+
+def names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A name for each setting, fit for a folder: the columns in which they differ."""
+    return [",".join(f"{c}={_value(row[c])}" for c in _columns(rows)) for row in rows]
+
+
+def hyperparameters(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same columns; as text where one of their numbers is infinite."""
+    columns = _columns(rows)
+    infinite = {c for c in columns for row in rows if row[c] in (math.inf, -math.inf)}
+    return [{c: _value(r[c]) if c in infinite else r[c] for c in columns} for r in rows]
+
+
+def curve(runs: np.ndarray, measures: Sequence[str]) -> Iterator[Point]:
+    """The training curve of one setting: means over its runs, with their intervals.
+
+    Args:
+        runs: Curves of the runs in the mean `[R, records, 1 + measures]`, the step
+            first; a value that is not finite is left out.
+        measures: Names of the columns behind the step.
+
+    Yields:
+        `MEASURE/mean` where any run is left, `/low` and `/high` where two are.
+    """
+    for record in np.asarray(runs, np.float64).transpose(1, 2, 0):
+        step, *values = record
+        for measure, column in zip(measures, values, strict=True):
+            finite = column[np.isfinite(column)]
+            mean, _, low, high = summary.interval(finite)
+            for name, value in zip(TOTAL, (mean, low, high), strict=True):
+                if math.isfinite(value):
+                    yield Point(f"{measure}/{name}", int(step[0]), value)
+
+
+def scores(
+    statistics: Sequence[Row], setting: Mapping[str, Any], step: int
+) -> Iterator[Point]:
+    """The mean of every score of a setting, at the last step of the training."""
+    for row in statistics:
+        if row.setting == setting and math.isfinite(row.mean):
+            yield Point(f"score/{row.score}", step, row.mean)
+
+
+def charts(measures: Sequence[str]) -> dict[str, dict[str, list]]:
+    """A chart of each measure, its interval as a band, as TensorBoard lays them out."""
+    bands = {m: ["Margin", [f"{m}/{name}" for name in TOTAL]] for m in measures}
+    return {"means over runs, 95 % intervals": bands}
+
+
+def size(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG, from its header."""
+    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Columns that differ between settings, or the first if none does."""
+    varying = [c for c in rows[0] if len({row[c] for row in rows}) > 1]
+    return varying or list(rows[0])[:1]
+
+
+def _value(value: Any) -> str:
+    """As short as tells it from all others."""
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
+_DPI, _LEAST = 100, 5.0  # inches a side
+
+
+def draw(workdir: pathlib.Path) -> list[dict[str, bytes]]:
+    """Pictures by name, for each setting; those that config.json lists among figures.
+
+    None for a setting of which every run has diverged.
+    """
+    results = reading.read(workdir)
+    return [_of_setting(results, i) for i in range(len(reading.settings(results)))]
+
+
+def _of_setting(results: reading.Results, index: int) -> dict[str, bytes]:
+    kept = {
+        name: array if name in _SHARED else array[index : index + 1]
+        for name, array in (results.pictures or {}).items()
+    }
+    if any(kept[name][0] < 0 for name in _RUNS if name in kept):
+        return {}
+    one = results._replace(
+        settings=[reading.settings(results)[index]],
+        pictures=kept,
+        config=results.config | {"title": ""},
+    )
+    found = {}
+    for name in set(_FIGURES) & set(results.config["figures"]):
+        with matplotlib.style.context(["default", style.RC]):
+            try:
+                (figure,) = all_figures.FIGURES[name](one).values()
+            except reading.Missing:
+                continue
+            figure.set_size_inches(np.maximum(figure.get_size_inches(), _LEAST))
+            found[name] = style.drawn(figure, "png", dpi=_DPI, bbox_inches="tight")
+    return found

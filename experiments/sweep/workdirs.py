@@ -1,17 +1,22 @@
 """Whose results a folder holds, and whether they are whole."""
 
+import importlib.metadata
 import json
+import os
 import pathlib
+import platform
+import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 from ml_collections import ConfigDict
 
 from configs import base
 from decomp.datasets import npz
 from experiments.config import settings
-from experiments.sweep import environment
 from experiments.system import atomic_files
 
 # May change between a run and its continuation: no number moves beyond rounding.
@@ -79,7 +84,7 @@ def start(
     changes = compare(workdir, config)
     notes = [f"changed: {line}" for line in changes]
     path = workdir / "env.json"
-    now = environment.describe() | {"seconds": _environment(workdir).get("seconds", 0)}
+    now = describe() | {"seconds": _environment(workdir).get("seconds", 0)}
     try:
         (workdir / "blocks").mkdir(parents=True, exist_ok=True)
         if changes:
@@ -209,3 +214,37 @@ def _with_tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _with_tuples(part) for name, part in value.items()}
     return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+
+
+def describe() -> dict[str, Any]:
+    """Command, machine, versions and revision."""
+    names = ("jax", "jaxlib", "flax", "optax", "chex", "numpy")
+    return {
+        "command": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "packages": {"decomp": _version("decomp-vae")}
+        | {name: _version(name) for name in names},
+        "revision": _revision(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _revision() -> str:
+    """The git revision, with a mark if the tree has changes; empty outside a clone."""
+    here = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -3,10 +3,12 @@
 import sys
 import time
 from concurrent import futures
+from typing import Any
 
 from tqdm import tqdm
 
 _LINE_EVERY = 30.0  # seconds between plain lines
+_LONG = 200  # characters of a value that a message shows
 _TELLING = 0.5  # seconds from which the pace of a call is more than its overhead
 
 
@@ -105,3 +107,9 @@ def duration(seconds: float) -> str:
             value = seconds / size
             return f"{value:.1f} {unit}" if unit == "h" else f"{value:.0f} {unit}"
     return f"{seconds / 86400:,.0f} days"
+
+
+def short(value: Any) -> str:
+    """A value as a message shows it."""
+    text = str(value)
+    return text if len(text) <= _LONG else f"{text[:_LONG]} …"

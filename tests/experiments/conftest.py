@@ -72,7 +72,7 @@ def small():
     factors = rng.integers(0, 3, (POINTS, 5), np.uint8)
     data = Data(points, factors, (8, 8, 1), shares(64), 64)
     rows = settings.rows(config)
-    problem = vae.make(config, data)
+    problem = vae.make(config, settings.rows(config), data)
     table = vae.setting_arrays(config, data, rows, problem)
     sweep = Sweep(config, problem, table, STEPS, data, data, pathlib.Path())
     return Small(sweep, table)

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from experiments.sweep import events
+from experiments.sweep import tensorboard
 from experiments.training import one_run
 
 
@@ -58,7 +58,7 @@ def means(workdir, setting):
 def check(workdir):
     """The live view of a sweep that has ended, against its tables and figures."""
     rows = json.loads((workdir / "settings.json").read_text())
-    board, names = workdir / "tensorboard", events.names(rows)
+    board, names = workdir / "tensorboard", tensorboard.names(rows)
     assert {path.name for path in board.iterdir()} == {*names, "sweep"}
     scores = {row["score"] for row in table(workdir / "summary.csv")}
     for name, row in zip(names, rows, strict=True):

@@ -97,7 +97,7 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
     valid = [accepted(prior, *cell) for cell in CELLS]
     valid = [config for config in valid if not isinstance(config, str)]
     rows = [row for config in valid for row in settings.rows(config)]
-    problem = vae.make(valid[-1], data())._replace(
+    problem = vae.make(valid[-1], settings.rows(valid[-1]), data())._replace(
         objectives=tuple(OBJECTIVES),
         divergences=tuple(dict.fromkeys(map(objectives.divergence, rows))),
     )
@@ -133,7 +133,7 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
 
 def critic_problem(divergence):
     config = settings.validate(config_of("isotropic", *divergence))
-    problem = vae.make(config, data())
+    problem = vae.make(config, settings.rows(config), data())
     rows = settings.rows(config)
     table = vae.setting_arrays(config, data(), rows, problem)
     setting = jax.tree.map(lambda leaf: leaf[0], table)

@@ -215,7 +215,7 @@ def test_the_laptop_variant_keeps_the_seeds_and_the_likelihood_of_a_pixel():
 )
 def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
     config = settings.validate(CONFIGS[name].get_config(variants))
-    problem = vae.make(config, fake(config))
+    problem = vae.make(config, settings.rows(config), fake(config))
     params = jax.eval_shape(
         lambda key: vae.init(key, problem, setting(config)), jax.random.key(0)
     )
@@ -231,7 +231,15 @@ def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
 def test_every_config_traces(name, variants):
     config = settings.validate(CONFIGS[name].get_config(variants))
     data, one = fake(config), setting(config)
-    sweep = Sweep(config, vae.make(config, data), one, 1, data, data, pathlib.Path())
+    sweep = Sweep(
+        config,
+        vae.make(config, settings.rows(config), data),
+        one,
+        1,
+        data,
+        data,
+        pathlib.Path(),
+    )
     init, advance, scores = layout.functions(sweep)
     key, points = jax.random.key(0), jnp.asarray(data.points)
     start = jax.eval_shape(init, key, one)

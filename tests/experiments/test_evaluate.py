@@ -75,7 +75,7 @@ def plane():
         config.evaluate.samples_per_point = 500
     config = settings.validate(config)
     data = Data(CENTRES, np.zeros((4, 1), int), (), coordinates)
-    problem = vae.make(config, data)
+    problem = vae.make(config, settings.rows(config), data)
     setting = vae.setting_arrays(config, data, settings.rows(config), problem)
     setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0
     start = vae.init(jax.random.key(0), problem, setting)

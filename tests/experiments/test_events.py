@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from experiments.results.summary import Row
-from experiments.sweep import events
-from experiments.sweep.events import Point
+from experiments.sweep import tensorboard
+from experiments.sweep.tensorboard import Point
 
 ROWS = [
     {"prior": prior, "df": df, "beta": beta}
@@ -17,17 +17,17 @@ ROWS = [
 
 
 def test_every_setting_has_a_name_of_its_own_by_what_differs():
-    assert events.names(ROWS) == [
+    assert tensorboard.names(ROWS) == [
         "prior=isotropic,df=inf,beta=1",
         "prior=isotropic,df=inf,beta=1.0000001",
         "prior=student_t,df=3,beta=1",
         "prior=student_t,df=3,beta=1.0000001",
     ]
-    assert events.names(ROWS[:1]) == ["prior=isotropic"]
+    assert tensorboard.names(ROWS[:1]) == ["prior=isotropic"]
 
 
 def test_numbers_stay_numbers_unless_one_of_them_is_infinite():
-    assert events.hyperparameters(ROWS)[0] == {
+    assert tensorboard.hyperparameters(ROWS)[0] == {
         "prior": "isotropic",
         "df": "inf",
         "beta": 1.0,
@@ -36,7 +36,7 @@ def test_numbers_stay_numbers_unless_one_of_them_is_infinite():
 
 def test_a_curve_has_the_mean_and_the_interval_of_every_record():
     runs = np.array([[[2, 1.0], [4, 3.0]], [[2, 2.0], [4, 5.0]]])  # [R, records, 2]
-    found = list(events.curve(runs, ("loss",)))
+    found = list(tensorboard.curve(runs, ("loss",)))
     assert [(p.tag, p.step) for p in found] == [
         (f"loss/{name}", step) for step in (2, 4) for name in ("mean", "low", "high")
     ]
@@ -47,9 +47,9 @@ def test_a_curve_has_the_mean_and_the_interval_of_every_record():
 
 def test_what_is_not_finite_is_left_out_and_one_run_has_no_interval():
     runs = np.array([[[2, 1.0]], [[2, np.nan]]])
-    assert list(events.curve(runs, ("loss",))) == [Point("loss/mean", 2, 1.0)]
-    assert list(events.curve(runs[:0], ("loss",))) == []
-    assert list(events.curve(runs[1:], ("loss",))) == []
+    assert list(tensorboard.curve(runs, ("loss",))) == [Point("loss/mean", 2, 1.0)]
+    assert list(tensorboard.curve(runs[:0], ("loss",))) == []
+    assert list(tensorboard.curve(runs[1:], ("loss",))) == []
 
 
 def test_a_score_is_a_point_at_the_end_of_its_own_setting():
@@ -57,10 +57,10 @@ def test_a_score_is_a_point_at_the_end_of_its_own_setting():
         Row(row, "mig", 2, 0, mean, 0.1, 0.0, 1.0)
         for row, mean in zip(ROWS, (0.5, 0.25, math.nan, 0.1), strict=True)
     ]
-    assert list(events.scores(rows, ROWS[1], 9)) == [Point("score/mig", 9, 0.25)]
-    assert list(events.scores(rows, ROWS[2], 9)) == []
+    assert list(tensorboard.scores(rows, ROWS[1], 9)) == [Point("score/mig", 9, 0.25)]
+    assert list(tensorboard.scores(rows, ROWS[2], 9)) == []
 
 
 def test_the_size_of_a_png_stands_in_its_header():
     header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-    assert events.size(header + bytes([0, 0, 1, 2, 0, 0, 0, 3])) == (258, 3)
+    assert tensorboard.size(header + bytes([0, 0, 1, 2, 0, 0, 0, 3])) == (258, 3)

@@ -10,6 +10,7 @@ import pytest
 from experiments import figures
 from experiments.plots import (
     aggregate_posterior,
+    all_figures,
     pinwheel_scores,
     reconstruction_vs_score,
     style,
@@ -131,9 +132,9 @@ def test_the_figures_of_images_are_drawn_a_page_for_each_prior(images, capsys):
 
 def test_equal_files_give_equal_bytes(pinwheel):
     edit(pinwheel, figures=["prior_density"])
-    first = [(path, path.read_bytes()) for path in figures.draw(pinwheel)]
+    first = [(path, path.read_bytes()) for path in all_figures.draw(pinwheel)]
     assert len(first) == 2
-    assert first == [(path, path.read_bytes()) for path in figures.draw(pinwheel)]
+    assert first == [(path, path.read_bytes()) for path in all_figures.draw(pinwheel)]
 
 
 def test_lines_join_the_points_in_the_order_of_their_labels(images):
@@ -205,7 +206,7 @@ def test_traversal_rows_follow_the_order_and_inactive_ones_fade(images):
 
 def test_an_absent_input_leaves_out_only_its_figures(images, caplog):
     (images / "pictures.npz").unlink()
-    names = [path.name for path in figures.draw(images)]
+    names = [path.name for path in all_figures.draw(images)]
     assert names == ["reconstruction_vs_score.png", "reconstruction_vs_score.pdf"]
     assert [record.getMessage() for record in caplog.records] == [
         "skipped traversals: there is no pictures.npz.",
@@ -331,7 +332,7 @@ def test_every_figure_that_can_be_is_drawn_where_settings_diverged(
     count = len(json.loads((workdir / "settings.json").read_text()))
     lose(workdir, [*range(count)] if all_of_them else [0])
     wanted = json.loads((workdir / "config.json").read_text())["figures"]
-    stems = {path.stem for path in figures.draw(workdir)}
+    stems = {path.stem for path in all_figures.draw(workdir)}
     missing = [w for w in wanted if not any(stem.startswith(w) for stem in stems)]
     assert missing == (["prior_density"] if all_of_them and name == "pinwheel" else [])
     assert len(caplog.records) == len(missing)

@@ -3,8 +3,8 @@
 import pytest
 
 from configs import base
-from experiments import figures
-from experiments.config import fields, kinds, settings
+from experiments.config import fields, settings
+from experiments.plots import all_figures
 from tests.experiments.test_cli import command
 from tests.faults import attempts, damage, fuzz
 
@@ -52,11 +52,11 @@ def test_a_program_of_its_own_ends_the_same(tmp_path):
 
 
 def test_the_names_of_figures_are_those_that_can_be_drawn():
-    assert set(fields.FIGURES) == set(figures.FIGURES)
+    assert set(fields.FIGURES) == set(all_figures.FIGURES)
 
 
 def test_every_number_of_a_config_has_a_limit():
-    for name, value in kinds.leaves(base.get_config()):
+    for name, value in fields.leaves(base.get_config()):
         if type(value) is int:
             config = base.get_config()
             section, _, field = name.rpartition(".")

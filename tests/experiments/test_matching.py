@@ -27,7 +27,7 @@ def sweep(tmp_path, *, matched):
     points = rng.integers(0, 65, (48, 64), np.uint8)
     factors = rng.integers(0, 3, (48, 5), np.uint8)
     data = Data(points, factors, (8, 8, 1), shares(64), 64)
-    problem = vae.make(config, data)
+    problem = vae.make(config, settings.rows(config), data)
     table = vae.setting_arrays(config, data, settings.rows(config), problem)
     return Sweep(config, problem, table, 30, data, data, tmp_path)
 

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from experiments.sweep import events, panels
+from experiments.sweep import tensorboard
 
 
 def test_a_setting_has_pictures_of_its_own_unless_all_its_runs_diverged(tmp_path):
@@ -13,8 +13,8 @@ def test_a_setting_has_pictures_of_its_own_unless_all_its_runs_diverged(tmp_path
     tiles = np.zeros((2, 3, 4, 4), np.uint8)
     pictures = {"side": 4, "originals": tiles, "reconstructions": tiles}
     np.savez(tmp_path / "pictures.npz", **pictures, picture_run=np.array([-1, 1]))
-    first, second = panels.draw(tmp_path)
+    first, second = tensorboard.draw(tmp_path)
     assert first == {}
     assert set(second) == {"reconstructions"}
-    width, height = events.size(second["reconstructions"])
+    width, height = tensorboard.size(second["reconstructions"])
     assert max(width, height) > 300

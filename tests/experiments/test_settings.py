@@ -7,7 +7,7 @@ from ml_collections import config_flags
 
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from experiments.config import settings
-from experiments.models import networks
+from experiments.models import networks, priors
 
 SHAPES = shapes_anisotropic.get_config
 T = shapes_student_t.get_config
@@ -213,7 +213,7 @@ def test_a_choice_that_does_not_exist_names_those_that_do():
 )
 def test_the_family_follows_from_the_name_of_the_prior(name, expected):
     config = settings.validate(changed(SHAPES(), prior__name=(name,)))
-    assert settings.family(config) == expected
+    assert priors.family(config.prior.name[0]) == expected
 
 
 def test_differences_name_fields_by_their_path():

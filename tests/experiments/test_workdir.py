@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.sweep import environment, workdirs
+from experiments.sweep import workdirs
 
 CONFIG = {
     "title": "t",
@@ -103,7 +103,7 @@ def test_a_workdir_without_results_may_change_its_config(tmp_path):
 
 
 def test_another_version_since_the_last_start_is_said(begun):
-    other = environment.describe()
+    other = workdirs.describe()
     other["packages"]["jax"] = "0.0.1"
     (begun / "env.json").write_text(json.dumps(other))
     (note,) = start(begun, CONFIG)

@@ -19,7 +19,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments.config import command_line, kinds, settings
+from experiments.config import command_line, fields, settings
 from experiments.data import catalogue
 from experiments.sweep import layout
 from tests.faults import damage, image_readers
@@ -116,8 +116,8 @@ def run(seconds: float, *, seed: int, folder: pathlib.Path) -> Found:
 
 def _config(rng: np.random.Generator) -> bool | ConfigDict:
     """Types a random command line; whether it was refused, or a config to trace."""
-    fields = [field for field, _ in kinds.leaves(base.get_config())]
-    chosen = rng.choice(fields, int(rng.integers(1, 5)), replace=False)
+    names = [field for field, _ in fields.leaves(base.get_config())]
+    chosen = rng.choice(names, int(rng.integers(1, 5)), replace=False)
     variants = "laptop,smoke" if rng.integers(2) else "smoke"
     config = f"--config=configs/{rng.choice(_CONFIGS)}.py:{variants}"
     words = [config, *(f"--config.{name}={rng.choice(_VALUES)}" for name in chosen)]
