@@ -33,7 +33,7 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.estimate import Estimate
 
 
-class Parts(NamedTuple):
+class Decomposition(NamedTuple):
     """q(z) and its divergence from the prior, from the same samples; in nats."""
 
     entropy: Estimate  # H[q(z)]
@@ -52,7 +52,7 @@ def sampled(
     *,
     num_samples: int,
     block: int = 256,
-) -> Parts:
+) -> Decomposition:
     """All parts from S draws z ~ q(z), for data sets too large for draws of every n.
 
     With n uniform and z ~ q(z|x_n). The mutual information, the total correlation and
@@ -86,7 +86,7 @@ def sampled(
     if log_pz_dims is not None:
         log_ratio = log_qz_dims - jax.vmap(log_pz_dims)(z)
         dimensions = jax.vmap(estimate.from_samples, 1)(log_ratio)
-    return Parts(
+    return Decomposition(
         entropy=estimate.from_samples(-log_qz),
         mutual_information=estimate.from_samples(log_qz_x - log_qz),
         total_correlation=estimate.from_samples(log_qz - log_prod_qz),

@@ -30,7 +30,7 @@ from decomp import decomposition, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments.plots import estimator_bias, style
-from experiments.plots.estimator_bias import QUANTITIES, Cell, Regime
+from experiments.plots.estimator_bias import QUANTITIES, Estimates, Regime
 from experiments.sweep import trained
 from experiments.sweep.trained import Posteriors
 from experiments.system import atomic_files, commands, devices
@@ -107,7 +107,7 @@ def write(folder: pathlib.Path, regimes: Sequence[Regime]) -> list[pathlib.Path]
     added = ["exact", "exact_stderr", "bias", "predicted", "exceeds_log_n"]
     atomic_files.write_csv(
         paths[1],
-        ["regime", "points", "latents", *Cell._fields, *added],
+        ["regime", "points", "latents", *Estimates._fields, *added],
         ((*r[:3], *cell, *_beside(r, cell)) for r in regimes for cell in r.cells),
     )
     plain = [r._asdict() | {"cells": [c._asdict() for c in r.cells]} for r in regimes]
@@ -162,18 +162,18 @@ def _estimates(
     return jax.lax.map(one, jnp.arange(len(chosen)))
 
 
-def _cells(batch: int, values: np.ndarray) -> list[Cell]:
+def _cells(batch: int, values: np.ndarray) -> list[Estimates]:
     values = values.reshape(len(values), -1)
     stderr = values.std(axis=0, ddof=1) / math.sqrt(len(values))
     columns = np.stack([values.mean(axis=0), stderr, (values < 0).mean(axis=0)], axis=1)
     names = itertools.product(minibatch.ESTIMATORS, QUANTITIES)
     return [
-        Cell(batch, *name, *row, len(values))
+        Estimates(batch, *name, *row, len(values))
         for name, row in zip(names, columns.tolist(), strict=True)
     ]
 
 
-def _beside(regime: Regime, cell: Cell) -> tuple[float, float, float, Any, bool]:
+def _beside(regime: Regime, cell: Estimates) -> tuple[float, float, float, Any, bool]:
     """The exact value, its error, the bias, what is predicted, whether I > log n."""
     value, stderr = regime.exact[cell.quantity]
     predicted = regime.predicted.get(cell.quantity, "")

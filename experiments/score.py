@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def table(lines: Sequence[sheet.Line]) -> str:
+def table(lines: Sequence[sheet.SheetLine]) -> str:
     """The sheet as a Markdown table, with its notes and the spread of variants below.
 
     A column has the reasons and conventions, if a line has any.
@@ -66,7 +66,7 @@ def table(lines: Sequence[sheet.Line]) -> str:
     return "\n".join(rows)
 
 
-def notes(lines: Sequence[sheet.Line]) -> list[str]:
+def notes(lines: Sequence[sheet.SheetLine]) -> list[str]:
     """What was decided of the factors and codes, as sentences."""
     found = getattr(lines, "notes", ())
     return [note[:1].upper() + note[1:] for note in found]
@@ -74,7 +74,7 @@ def notes(lines: Sequence[sheet.Line]) -> list[str]:
 
 def write(
     folder: pathlib.Path,
-    lines: Sequence[sheet.Line],
+    lines: Sequence[sheet.SheetLine],
     found: dict[str, np.ndarray],
     options: argparse.Namespace,
 ) -> list[pathlib.Path]:
@@ -82,7 +82,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     atomic_files.write(folder / "sheet.md", (table(lines) + "\n").encode())
     told = notes(lines)
-    header = (*sheet.Line._fields, "notes")
+    header = (*sheet.SheetLine._fields, "notes")
     rows = [(*line, " ".join(told)) for line in lines]
     atomic_files.write_csv(folder / "sheet.csv", header, rows)
     entries = [line._asdict() | {"notes": told} for line in lines]

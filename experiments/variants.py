@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def score(
-    runs: trained.Runs, metrics: Sequence[str], seed: int
+    runs: trained.TrainedRuns, metrics: Sequence[str], seed: int
 ) -> dict[tuple[str, str], np.ndarray]:
     """Values by metric and variant, `[R]`; of UDR, that of each run in its setting."""
     key = jax.random.key(seed)
@@ -80,7 +80,7 @@ def score(
 
 
 def statistics(
-    runs: trained.Runs, found: dict[tuple[str, str], np.ndarray]
+    runs: trained.TrainedRuns, found: dict[tuple[str, str], np.ndarray]
 ) -> list[summary.Row]:
     """Mean and interval of every variant over the runs of every setting."""
     values = {
@@ -94,7 +94,7 @@ def statistics(
 
 def write(
     folder: pathlib.Path,
-    runs: trained.Runs,
+    runs: trained.TrainedRuns,
     found: dict[tuple[str, str], np.ndarray],
 ) -> pathlib.Path:
     """Writes variants.csv, a row per run and variant; returns its path."""
@@ -120,7 +120,7 @@ def write(
 
 def read(
     path: pathlib.Path,
-) -> tuple[trained.Runs, dict[tuple[str, str], np.ndarray]]:
+) -> tuple[trained.TrainedRuns, dict[tuple[str, str], np.ndarray]]:
     """The runs, without codes and factors, and the values of a variants.csv."""
     try:
         return _read(path)
@@ -133,7 +133,7 @@ def read(
 
 def _read(
     path: pathlib.Path,
-) -> tuple[trained.Runs, dict[tuple[str, str], np.ndarray]]:
+) -> tuple[trained.TrainedRuns, dict[tuple[str, str], np.ndarray]]:
     with path.open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     found: dict[tuple[str, str], list[float]] = {}
@@ -145,7 +145,7 @@ def _read(
     lines = table[: len(next(iter(found.values()), []))]  # each run once
     keys = [tuple(line[name] for name in settings.COLUMNS) for line in lines]
     rows = list(dict.fromkeys(keys))
-    runs = trained.Runs(
+    runs = trained.TrainedRuns(
         number=np.array([int(line["run"]) for line in lines]),
         seed=np.array([int(line["seed"]) for line in lines]),
         setting=np.array([rows.index(key) for key in keys]),

@@ -30,14 +30,14 @@ _MOST = 70_000  # images, with those to test on
 _MOST_BYTES = _MOST * (_SIDE**2 + 8) + 2048  # with labels of int64 and two headers
 
 
-class Images(NamedTuple):
+class LabelledImages(NamedTuple):
     """Images with their classes, in the order of the file."""
 
     pixels: np.ndarray  # [N, 784] uint8, row by row from the top, 0 the background
     labels: np.ndarray  # [N] uint8, places in CLASS_NAMES
 
 
-def load(path: str = "", *, source: str) -> Images:
+def load(path: str = "", *, source: str) -> LabelledImages:
     """Loads the data set.
 
     Args:
@@ -56,7 +56,7 @@ def load(path: str = "", *, source: str) -> Images:
     return _read(Path(path).expanduser())
 
 
-def _read(path: Path) -> Images:
+def _read(path: Path) -> LabelledImages:
     if path.suffix.lower() == ".npz":
         found = npz.read(path, ("images", "labels"), most=_MOST_BYTES)
         with npz.naming(path):
@@ -70,7 +70,7 @@ def _read(path: Path) -> Images:
     return _read_pair(*(_found(file) for file in (images, images.with_name(labels))))
 
 
-def _read_pair(images: Path, labels: Path) -> Images:
+def _read_pair(images: Path, labels: Path) -> LabelledImages:
     """Reads an IDX file of images and that of their labels."""
     pixels = _idx(images, _SIDE, _SIDE)
     classes = _idx(labels)
@@ -88,7 +88,7 @@ def _found(path: Path) -> Path:
     raise ValueError(f"{path}: expected this file or {other.name}; got neither.")
 
 
-def _checked(images: np.ndarray, labels: np.ndarray) -> Images:
+def _checked(images: np.ndarray, labels: np.ndarray) -> LabelledImages:
     count = len(images) if images.ndim else 0
     if not 0 < count <= _MOST or images.shape[1:] not in ((_SIDE, _SIDE), (_SIDE**2,)):
         raise ValueError(
@@ -103,7 +103,7 @@ def _checked(images: np.ndarray, labels: np.ndarray) -> Images:
     if not 0 <= labels.min() <= labels.max() < len(CLASS_NAMES):
         raise ValueError(f"expected labels 0..9; got {labels.min()}..{labels.max()}")
     pixels = np.ascontiguousarray(images).reshape(count, _SIDE**2)
-    return Images(pixels, labels.astype(np.uint8))
+    return LabelledImages(pixels, labels.astype(np.uint8))
 
 
 def _idx(path: Path, *sides: int) -> np.ndarray:

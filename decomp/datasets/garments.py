@@ -20,7 +20,7 @@ from decomp.datasets.garments_draw import used
 
 __all__ = ["CLASS_NAMES", "FACTOR_NAMES", "Garments", "render", "sample", "used"]
 
-FACTOR_NAMES = garments_draw.Factors._fields
+FACTOR_NAMES = garments_draw.GarmentFactors._fields
 _BLOCK = 256  # images drawn at once, so that they stay in the processor's cache
 
 
@@ -79,6 +79,6 @@ def render(labels: np.ndarray, factors: np.ndarray) -> np.ndarray:
         for start in range(0, len(members), _BLOCK):
             part = members[start : start + _BLOCK]
             columns = factors[part].astype(np.float32).T[:, :, None, None]
-            image = garments_draw.image(label, garments_draw.Factors(*columns))
+            image = garments_draw.image(label, garments_draw.GarmentFactors(*columns))
             pixels[part] = np.rint(255 * image).reshape(len(part), -1)
     return pixels

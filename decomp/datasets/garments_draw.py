@@ -17,7 +17,7 @@ _PAIRS = (_Y % 4 < 2).astype(np.float32)  # every other two rows
 Term = np.ndarray | float  # broadcast to [n, 28, 28]
 
 
-class Factors(NamedTuple):
+class GarmentFactors(NamedTuple):
     """What n garments of one kind differ in, each in [0, 1], float32 `[n, 1, 1]`."""
 
     brightness: np.ndarray
@@ -35,7 +35,7 @@ class Factors(NamedTuple):
     handle: np.ndarray  # its height
 
 
-def image(label: int, v: Factors) -> np.ndarray:
+def image(label: int, v: GarmentFactors) -> np.ndarray:
     """Draws n garments of one kind.
 
     Args:
@@ -51,18 +51,18 @@ def image(label: int, v: Factors) -> np.ndarray:
 
 def used() -> np.ndarray:
     """Which factors a class uses, bool `[10, 13]`."""
-    names = Factors._fields
+    names = GarmentFactors._fields
     return np.array([[name in names[:3] + own for name in names] for _, own in _KINDS])
 
 
-def _t_shirt(v: Factors) -> np.ndarray:
+def _t_shirt(v: GarmentFactors) -> np.ndarray:
     half, bottom, reach = 5 + 2 * v.width, 20 + 6 * v.length, 2 + 4 * v.sleeve
     cuff = half + 0.8 * reach, 4 + reach
     image = _sleeved(half, bottom, cuff, _cloth(half, v.stripes))
     return image * (1 - _oval(_OUT, _Y - 2, 3, 1.5 + 3 * v.neck))
 
 
-def _trouser(v: Factors) -> np.ndarray:
+def _trouser(v: GarmentFactors) -> np.ndarray:
     waist, hip, bottom = 3 + 1.5 * v.width, 4 + 2 * v.width, 21 + 6 * v.length
     outer = _through(_Y, (1, waist), (8, hip), (bottom, hip - 1.5 + 3.5 * v.flare))
     inner = _through(_Y, (8, -1), (9, 0.2), (bottom, 0.4 + 2.4 * v.opening))
@@ -71,7 +71,7 @@ def _trouser(v: Factors) -> np.ndarray:
     return image * (1 - 0.35 * _within(_Y, 2.5, 3.5))  # the belt
 
 
-def _pullover(v: Factors) -> np.ndarray:
+def _pullover(v: GarmentFactors) -> np.ndarray:
     half, bottom = 4.5 + 2 * v.width, 20 + 6 * v.length
     cuff = half + 0.5 + 4 * v.spread, bottom - 1.5
     image = _sleeved(half, bottom, cuff, _cloth(half, v.stripes))
@@ -79,7 +79,7 @@ def _pullover(v: Factors) -> np.ndarray:
     return image * (1 - _oval(_OUT, _Y - 2, 3, 1.2 + 3 * v.neck))
 
 
-def _dress(v: Factors) -> np.ndarray:
+def _dress(v: GarmentFactors) -> np.ndarray:
     half, bottom = 2.5 + 2 * v.width, 20 + 7 * v.length
     hem = half + 0.5 + 5 * v.flare
     side = _through(_Y, (1, half), (4, half + 1), (11, half - 0.5), (bottom, hem))
@@ -88,7 +88,7 @@ def _dress(v: Factors) -> np.ndarray:
     return image * (1 - _oval(_OUT, _Y, 2.2, 1 + 5 * v.neck))
 
 
-def _coat(v: Factors) -> np.ndarray:
+def _coat(v: GarmentFactors) -> np.ndarray:
     half, bottom = 5 + 2.5 * v.width, 22 + 5 * v.length
     cuff = half + 0.5 + 4 * v.spread, bottom - 4
     image = _sleeved(half, bottom, cuff, _cloth(half, 0))
@@ -97,7 +97,7 @@ def _coat(v: Factors) -> np.ndarray:
     return image * (1 - 0.4 * lapels) * (1 - 0.9 * _within(_OUT, -1, front))
 
 
-def _sandal(v: Factors) -> np.ndarray:
+def _sandal(v: GarmentFactors) -> np.ndarray:
     left, right = -8.5 - 4.5 * v.width, 8 + 5 * v.width
     heel = 20 - 8 * v.heel  # the height of its upper end
     sole = _through(_X, (-2, 21), (right - 3, heel))
@@ -110,7 +110,7 @@ def _sandal(v: Factors) -> np.ndarray:
     return image
 
 
-def _shirt(v: Factors) -> np.ndarray:
+def _shirt(v: GarmentFactors) -> np.ndarray:
     half, bottom, reach = 4.5 + 2 * v.width, 21 + 6 * v.length, 3 + 13 * v.sleeve
     cuff = half + (0.1 + 0.35 * v.spread) * reach, 4.5 + reach
     image = _sleeved(half, bottom, cuff, _cloth(half, 0))
@@ -119,7 +119,7 @@ def _shirt(v: Factors) -> np.ndarray:
     return image * (1 - 0.5 * buttons) * (1 - 0.6 * collar)
 
 
-def _sneaker(v: Factors) -> np.ndarray:
+def _sneaker(v: GarmentFactors) -> np.ndarray:
     left, right = -9 - 4 * v.width, 8 + 5 * v.width
     ankle, sole = 13 - 4 * v.length, 21 - 2 * v.sole
     upper = _through(_X, (left, 18), (left + 4, 16.5), (0, ankle + 1), (3, ankle))
@@ -132,7 +132,7 @@ def _sneaker(v: Factors) -> np.ndarray:
     return _paint(image, inside * _within(_Y, sole, 22), 1)
 
 
-def _bag(v: Factors) -> np.ndarray:
+def _bag(v: GarmentFactors) -> np.ndarray:
     half, top = 7 + 5 * v.width, 14 - 4 * v.length
     rise = 1.5 + 7 * v.handle
     hole = _oval(_OUT, _Y - top, 4.2, rise - 1.3)
@@ -144,7 +144,7 @@ def _bag(v: Factors) -> np.ndarray:
     return image * (1 - 0.7 * _within(_OUT, -1, 1) * _within(_Y, top + 3, top + 6))
 
 
-def _ankle_boot(v: Factors) -> np.ndarray:
+def _ankle_boot(v: GarmentFactors) -> np.ndarray:
     left, right = -9 - 3 * v.width, 6 + 4 * v.width
     shaft, heel = 9 - 7 * v.length, 24 - 5 * v.heel
     sole = _through(_X, (-2, 24), (right - 4, heel))

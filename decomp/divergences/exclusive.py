@@ -14,7 +14,7 @@ from decomp.divergences import density, plane
 from decomp.estimate import Estimate
 
 
-class Quadrature(NamedTuple):
+class AggregatePriorQuadrature(NamedTuple):
     """An integral over a box, and how much of q(z) the box holds."""
 
     value: jax.Array  # []
@@ -81,7 +81,7 @@ def kl_aggregate_prior_quadrature(
     low: float,
     high: float,
     points_per_axis: int,
-) -> Quadrature:
+) -> AggregatePriorQuadrature:
     """KL(q‖p) in two dimensions by the midpoint rule, ∫ q(z) log(q(z)/p(z)) dz.
 
     The cells must be narrower than the narrowest posterior: one that fits between the
@@ -103,4 +103,4 @@ def kl_aggregate_prior_quadrature(
     grid = plane.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )
-    return Quadrature(*plane.kl(grid.log_qz, grid.log_pz, grid.area))
+    return AggregatePriorQuadrature(*plane.kl(grid.log_qz, grid.log_pz, grid.area))

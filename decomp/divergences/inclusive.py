@@ -12,7 +12,7 @@ from decomp.divergences import density, plane
 from decomp.estimate import Estimate
 
 
-class Quadrature(NamedTuple):
+class PriorAggregateQuadrature(NamedTuple):
     """An integral over a box, and how much of the prior the box holds."""
 
     value: jax.Array  # []
@@ -57,7 +57,7 @@ def kl_prior_aggregate_quadrature(
     low: float,
     high: float,
     points_per_axis: int,
-) -> Quadrature:
+) -> PriorAggregateQuadrature:
     """KL(p‖q) in two dimensions by the midpoint rule, ∫ p(z) log(p(z)/q(z)) dz.
 
     With cells of width h = (high − low)/points_per_axis the error is O(h²) for a smooth
@@ -79,4 +79,4 @@ def kl_prior_aggregate_quadrature(
     grid = plane.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )
-    return Quadrature(*plane.kl(grid.log_pz, grid.log_qz, grid.area))
+    return PriorAggregateQuadrature(*plane.kl(grid.log_pz, grid.log_qz, grid.area))

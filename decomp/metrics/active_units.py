@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from decomp.metrics import inputs, units
 
 
-class Score(NamedTuple):
+class ActiveUnits(NamedTuple):
     """A number of active dimensions, and which they are."""
 
     score: jax.Array  # [], their number
@@ -19,7 +19,7 @@ class Score(NamedTuple):
     variances: jax.Array  # [D], Var_x E[z_d|x]; +inf beyond the range of float32
 
 
-def score(codes: Any, *, threshold: float = 0.01) -> Score:
+def score(codes: Any, *, threshold: float = 0.01) -> ActiveUnits:
     """The number of dimensions with Var_x(E_q(z|x)[z_d]) > threshold.
 
     The threshold is absolute, made for a prior of unit variance. Exact on the given
@@ -38,4 +38,4 @@ def score(codes: Any, *, threshold: float = 0.01) -> Score:
     active = spread > least
     number = jnp.sum(active.astype(jnp.float32))
     value = jnp.where(units.broken(z), jnp.nan, number)
-    return Score(value, active, units.times_power(spread, 2 * z.exponent))
+    return ActiveUnits(value, active, units.times_power(spread, 2 * z.exponent))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from decomp.metrics import discrete, inputs, units
 
 
-class Score(NamedTuple):
+class Hoyer(NamedTuple):
     """A sparsity, with what is needed to judge it."""
 
     score: jax.Array  # [], mean over the data points
@@ -23,7 +23,7 @@ class Score(NamedTuple):
     num_active: jax.Array  # [] int32
 
 
-def score(codes: Any) -> Score:
+def score(codes: Any) -> Hoyer:
     """Mean Hoyer sparsity of codes scaled to unit standard deviation a dimension.
 
     (1/N) Σ_n Hoyer(z_n/σ), σ_d² = Var z_d (ddof 1)
@@ -49,7 +49,7 @@ def score(codes: Any) -> Score:
     return _mean(z, scaled, active)
 
 
-def score_unscaled(codes: Any) -> Score:
+def score_unscaled(codes: Any) -> Hoyer:
     """Mean Hoyer sparsity of codes as they are: a collapsed dimension counts as sparse.
 
     Args:
@@ -87,8 +87,8 @@ def hoyer(y: jax.Array, active: jax.Array) -> jax.Array:
     return jnp.where((root > 1) & (ratio > 0), jnp.clip(value, 0, 1), 0)
 
 
-def _mean(z: units.Codes, scaled: jax.Array, active: jax.Array) -> Score:
+def _mean(z: units.Codes, scaled: jax.Array, active: jax.Array) -> Hoyer:
     """The score of scaled codes."""
     per_point = jax.vmap(hoyer, (0, None))(scaled, active)
     mean = jnp.where(units.broken(z), jnp.nan, jnp.mean(per_point))
-    return Score(mean, per_point, active, jnp.sum(active.astype(jnp.int32)))
+    return Hoyer(mean, per_point, active, jnp.sum(active.astype(jnp.int32)))

@@ -19,7 +19,7 @@ from decomp import numerics
 from decomp.metrics import discrete, inputs, multinomial, tables, units
 
 
-class Score(NamedTuple):
+class InfoE(NamedTuple):
     """InfoE, with its parts."""
 
     score: jax.Array  # [], mean over the factors used
@@ -36,7 +36,7 @@ def score(
     continuous: tuple[int, ...] | None = None,
     class_weight: str | None = "balanced",
     iterations: int = 40,
-) -> Score:
+) -> InfoE:
     """InfoE: the share of a factor's loss that a linear predictor on the codes removes.
 
     A discrete factor is predicted by multinomial logistic regression without penalty on
@@ -86,7 +86,7 @@ def score(
     nan = jnp.where(broken, jnp.nan, 0)
     share = jnp.where(used, share, 0)
     value = inputs.mean_over(share, used)
-    return Score(nan + value, nan + share, used, converged & used & ~broken)
+    return InfoE(nan + value, nan + share, used, converged & used & ~broken)
 
 
 def _factors(

@@ -34,7 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Score(NamedTuple):
+class InfoMEC(NamedTuple):
     """InfoM and InfoC, with their parts."""
 
     score: jax.Array  # [], InfoM
@@ -54,7 +54,7 @@ def score(
     rule: str | None = None,
     share: float | None = None,
     bins: int = 20,
-) -> Score:
+) -> InfoMEC:
     """InfoM and InfoC from plug-in information between binned codes and factors.
 
     Exact on the given points: on a grid of factors in full these are the ratios of the
@@ -97,7 +97,7 @@ def score_neighbours(
     rule: str | None = None,
     share: float | None = None,
     neighbours: int | None = None,
-) -> Score:
+) -> InfoMEC:
     """InfoM and InfoC from Ross's nearest-neighbour information, as published.
 
     On the host, by scikit-learn: neither jit nor vmap. An estimate even where the
@@ -170,7 +170,7 @@ def active_dimensions(codes: Any, *, rule: str, share: float) -> jax.Array:
 
 def from_information(
     information: jax.Array, entropy: jax.Array, active: jax.Array
-) -> Score:
+) -> InfoMEC:
     """InfoM and InfoC of a table of mutual informations.
 
     Args:
@@ -194,10 +194,10 @@ def from_information(
     modular = _concentration(pruned, active, jnp.sum(used))
     compact = _concentration(pruned.T, used, num_active)
     nan = jnp.where(jnp.any(used), 0, jnp.nan)
-    return Score(nan + modular, nan + compact, ratio, active, num_active)
+    return InfoMEC(nan + modular, nan + compact, ratio, active, num_active)
 
 
-def _mark(z: units.Codes, out: Score) -> Score:
+def _mark(z: units.Codes, out: InfoMEC) -> InfoMEC:
     """NaN scores for codes that are not finite."""
     nan = jnp.where(units.broken(z), jnp.nan, 0)
     return out._replace(score=out.score + nan, compactness=out.compactness + nan)

@@ -5,7 +5,7 @@ dimension whose codes vary least relative to the whole data set. A majority tabl
 dimension → factor is fitted on votes; the score is its accuracy.
 
 The value for given codes depends on how collapsed dimensions are treated and on which
-votes are scored, so each variant is a function of its own (see `Score`). Votes depend
+votes are scored, so each variant is a function of its own (see `VoteScore`). Votes depend
 on the factors only: draw them once and share them between runs (vmap over the codes).
 They are sampled; `kim_mnih_presets.enumerated` is exact on the given points.
 
@@ -29,7 +29,7 @@ class Votes(NamedTuple):
     rows: jax.Array  # [M, L] int32, data points that share its value
 
 
-class Score(NamedTuple):
+class VoteScore(NamedTuple):
     """A score, with what is needed to judge it.
 
     The variants:
@@ -86,7 +86,7 @@ def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Vot
     return Votes(factor.astype(jnp.int32), order[rank, factor[:, None]])
 
 
-def authors(codes: Any, votes: Votes, *, num_factors: int, block: int = 16) -> Score:
+def authors(codes: Any, votes: Votes, *, num_factors: int, block: int = 16) -> VoteScore:
     """The score of Mathieu et al.'s released code: no pruning, training votes.
 
     A collapsed dimension takes part and may win, unless it is exactly constant.
@@ -115,7 +115,7 @@ def pruned(
     *,
     num_factors: int,
     block: int = 16,
-) -> Score:
+) -> VoteScore:
     """The score of Locatello et al.: inactive dimensions cannot win, held-out votes.
 
     Args:
@@ -190,7 +190,7 @@ def normalised_variances(codes: Any, votes: Votes, *, block: int = 16) -> jax.Ar
 
 def score_training(
     variances: jax.Array, factor: jax.Array, active: jax.Array, *, num_factors: int
-) -> Score:
+) -> VoteScore:
     """The accuracy of the majority table on the votes it was fitted on.
 
     `score_held_out` with the same votes, `variances [M, D]` and `factor [M]`, twice.
@@ -208,7 +208,7 @@ def score_held_out(
     active: jax.Array,
     *,
     num_factors: int,
-) -> Score:
+) -> VoteScore:
     """The accuracy, on other votes, of the majority table fitted on the training votes.
 
     A dimension stands for the factor under which it won most training votes; ties go to
@@ -241,7 +241,7 @@ def score_held_out(
     accuracy = jnp.mean((predicted == eval_factor).astype(train_variances.dtype))
     broken = jnp.isnan(train_variances).any() | jnp.isnan(eval_variances).any()
     score = jnp.where(broken, jnp.nan, jnp.where(num_active > 0, accuracy, 0))
-    return Score(score, matrix, active, num_active)
+    return VoteScore(score, matrix, active, num_active)
 
 
 def _winners(variances: jax.Array, active: jax.Array) -> jax.Array:

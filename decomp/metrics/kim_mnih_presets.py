@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Score(NamedTuple):
+class KimMnih(NamedTuple):
     """A score with its parts and its variant."""
 
     # [], 0 if no dimension is active; NaN if a code is not finite, or every factor is
@@ -67,7 +67,7 @@ def score(
     threshold: float | None = None,
     active: jax.Array | None = None,
     block: int = 16,
-) -> Score:
+) -> KimMnih:
     """The score of a variant; jit-able, and vmap-able over the runs of the codes.
 
     Map it over `codes` alone, `jax.vmap(..., (None, 0, None))`: the votes are then
@@ -116,7 +116,7 @@ def score(
     )
     known = jnp.any(inputs.varying(factors)) & ~units.broken(z)
     value = jnp.where(known, out.score, jnp.nan)
-    return Score(value, out.vote_matrix, out.active, out.num_active, variant)
+    return KimMnih(value, out.vote_matrix, out.active, out.num_active, variant)
 
 
 def enumerated(
@@ -128,7 +128,7 @@ def enumerated(
     threshold: float | None = None,
     active: jax.Array | None = None,
     tolerance: float = 1e-4,
-) -> Score:
+) -> KimMnih:
     """The score over all votes there are, each of all points that have its value.
 
     Exact on the given points. Each of the N points and F factors makes one vote (n, f),
@@ -184,7 +184,7 @@ def enumerated(
     value = told / (len(labels) * jnp.maximum(jnp.sum(used), 1))
     value = jnp.where(jnp.any(used) & ~units.broken(z), value, jnp.nan)
     variant = Preset(f"{variant}, enumerated")
-    return Score(value, matrix, allowed, num_active, variant)
+    return KimMnih(value, matrix, allowed, num_active, variant)
 
 
 def _allowed(z: units.Codes, threshold: float, active: jax.Array | None) -> jax.Array:

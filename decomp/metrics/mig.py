@@ -34,7 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 TILE = 8192  # points of q(z) at once: with `block` samples, what the cache holds
 
 
-class Score(NamedTuple):
+class MIG(NamedTuple):
     """A gap, with what is needed to judge it."""
 
     score: jax.Array  # [], mean gap of the factors used
@@ -68,7 +68,7 @@ def score(
     bins: int | None = None,
     counted: tuple[int, ...] | None = None,
     factor_bins: int | None = None,
-) -> Score:
+) -> MIG:
     """The gap of plug-in information between binned codes and factors.
 
     Exact on the given points: on a grid of factors in full it is the gap of the grid,
@@ -110,7 +110,7 @@ def score(
 
 def from_information(
     information: jax.Array, entropy: jax.Array, used: jax.Array
-) -> Score:
+) -> MIG:
     """The gap of a table of mutual informations.
 
     Args:
@@ -128,7 +128,7 @@ def from_information(
     (first, second), (best, _) = _leaders(information)
     per_factor = jnp.where(used, discrete.safe_divide(first - second, entropy), 0)
     mean = inputs.mean_over(per_factor, used)
-    return Score(mean, per_factor, information, entropy, best, used)
+    return MIG(mean, per_factor, information, entropy, best, used)
 
 
 def exact(

@@ -21,7 +21,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Score(NamedTuple):
+class Modularity(NamedTuple):
     """Modularity, with its parts."""
 
     score: jax.Array  # [], mean over the dimensions counted
@@ -52,7 +52,7 @@ def score(
     preset: str = "locatello",
     bins: int | None = None,
     counted: jax.Array | None = None,
-) -> Score:
+) -> Modularity:
     """Modularity: does each dimension inform about a single factor?
 
     1 − δ_d = 1 − Σ_{f≠f(d)} m_df²/((F − 1) m_df(d)²), m_df = I(z_d; v_f) in nats,
@@ -97,7 +97,7 @@ def score(
 
 def from_information(
     information: jax.Array, num_factors: jax.Array, counted: jax.Array
-) -> Score:
+) -> Modularity:
     """The modularity of a table of mutual informations.
 
     Args:
@@ -118,7 +118,7 @@ def from_information(
     per_code = jnp.where(informed, 1 - others, 0)
     mean = discrete.safe_divide(jnp.sum(per_code * counted), jnp.sum(counted))
     best = jnp.argmax(information, axis=1).astype(jnp.int32)
-    return Score(mean, per_code, information, best, counted)
+    return Modularity(mean, per_code, information, best, counted)
 
 
 def explicitness(

@@ -53,7 +53,7 @@ class _Point(NamedTuple):
     loss: jax.Array  # []
 
 
-class _State(NamedTuple):
+class _Iterate(NamedTuple):
     point: _Point
     damping: jax.Array  # [], share of the bound added to the Hessian
     done: jax.Array  # [] bool
@@ -115,10 +115,10 @@ def _fit(
     better = jnp.where(both.value[0] < both.value[1], 0, 1)
     first = jax.tree.map(lambda leaf: leaf[better], both)
 
-    def going(state: _State) -> jax.Array:
+    def going(state: _Iterate) -> jax.Array:
         return ~state.done & (state.steps < steps)
 
-    state = _State(first, jnp.zeros((), x.dtype), jnp.array(False), jnp.int32(0))
+    state = _Iterate(first, jnp.zeros((), x.dtype), jnp.array(False), jnp.int32(0))
     last = jax.lax.while_loop(
         going, lambda state: _advance(data, state, tolerance), state
     )
@@ -178,7 +178,7 @@ def _at(data: _Data, weights: jax.Array) -> _Point:
     return _Point(weights, value, gradient, share, loss)
 
 
-def _advance(data: _Data, state: _State, tolerance: jax.Array) -> _State:
+def _advance(data: _Data, state: _Iterate, tolerance: jax.Array) -> _Iterate:
     """One step, if it is sound, and the damping of the next."""
     point, damping = state.point, state.damping
     direction = _direction(data, point, damping)
@@ -193,7 +193,7 @@ def _advance(data: _Data, state: _State, tolerance: jax.Array) -> _State:
     kept = jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, point)
     less = jnp.where(damping > 1e-4, damping / 10, 0)
     more = jnp.clip(100 * damping, 1e-3, 1)  # with 1 no step can raise the value
-    return _State(kept, jnp.where(better, less, more), done, state.steps + 1)
+    return _Iterate(kept, jnp.where(better, less, more), done, state.steps + 1)
 
 
 def _direction(data: _Data, point: _Point, damping: jax.Array) -> jax.Array:

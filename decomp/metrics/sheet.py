@@ -21,7 +21,7 @@ from decomp.metrics.inputs import Factors
 from decomp.metrics.units import Codes
 
 
-class Line(NamedTuple):
+class SheetLine(NamedTuple):
     """A number of the sheet."""
 
     metric: str
@@ -32,10 +32,10 @@ class Line(NamedTuple):
     note: str = ""  # why there is no value, or which convention it rests on
 
 
-class Sheet(list[Line]):
+class Sheet(list[SheetLine]):
     """The lines of a sheet; `notes` say what was decided of its factors and codes."""
 
-    def __init__(self, lines: Iterable[Line] = (), notes: Sequence[str] = ()):
+    def __init__(self, lines: Iterable[SheetLine] = (), notes: Sequence[str] = ()):
         super().__init__(lines)
         self.notes = tuple(notes)
 
@@ -153,7 +153,7 @@ def many(
     ]
 
 
-def spread(lines: Sequence[Line]) -> dict[str, float]:
+def spread(lines: Sequence[SheetLine]) -> dict[str, float]:
     """Largest minus smallest value of the variants of each metric that has several."""
     values: dict[str, list[float]] = {}
     for line in lines:
@@ -276,9 +276,9 @@ def _lines(
 ) -> Sheet:
     """The sheet of a run, of which `z` are the codes."""
 
-    def line(name: tuple[str, str]) -> Line:
+    def line(name: tuple[str, str]) -> SheetLine:
         value = float(values[name][run])
         note = problems.get(name) or reasons.remark(name, value, z, found)
-        return Line(*name, value, *ENTRIES[name][1:], note)
+        return SheetLine(*name, value, *ENTRIES[name][1:], note)
 
     return Sheet(map(line, chosen), reasons.notes(z, found))

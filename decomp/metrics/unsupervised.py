@@ -18,7 +18,7 @@ from decomp.metrics.preset import Preset
 PRESETS: dict[str, dict[str, Any]] = {"locatello": {"bins": 20}}
 
 
-class Score(NamedTuple):
+class Dependence(NamedTuple):
     """Dependence between the dimensions; 0 is least."""
 
     score: jax.Array  # [], Gaussian total correlation, nats
@@ -31,7 +31,7 @@ class Score(NamedTuple):
     variant: Preset = Preset()  # the preset, and what was given beside it
 
 
-def score(codes: Any, *, preset: str = "locatello", bins: int | None = None) -> Score:
+def score(codes: Any, *, preset: str = "locatello", bins: int | None = None) -> Dependence:
     """Gaussian total correlation, Wasserstein correlation, mean pairwise information.
 
     TC = ½(Σ_d log Σ_dd − log|Σ|), W = W₂²(N(0, Σ), N(0, diag Σ)), Σ = Cov[z], and
@@ -64,7 +64,7 @@ def score(codes: Any, *, preset: str = "locatello", bins: int | None = None) -> 
     correlation = jnp.matmul(unit.T, unit, precision="highest")
     normalised = _wasserstein(scale, correlation)
     nan = jnp.where(units.broken(z), jnp.nan, 0).astype(jnp.float32)
-    return Score(
+    return Dependence(
         nan + _total_correlation(unit),
         nan + units.times_power(normalised * jnp.sum(scale**2), 2 * largest),
         nan + normalised,

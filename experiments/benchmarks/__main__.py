@@ -27,7 +27,7 @@ from experiments.system.terminal import say
 _HEAD = ("work", "decomp", "against", "ratio (least … largest)", "target")
 
 
-class Options(NamedTuple):
+class BenchmarkOptions(NamedTuple):
     """Of the command line."""
 
     peer: str
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     cores = devices.use_cores()
     devices.check_platform()
-    options = Options(chosen.peer, chosen.repetitions, chosen.seconds, cores)
+    options = BenchmarkOptions(chosen.peer, chosen.repetitions, chosen.seconds, cores)
     if options.peer == "torch" and not importlib.util.find_spec("torch"):
         say("--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0.")
         return 2
@@ -55,14 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def conv(options: Options) -> Iterator[tuple[str, ...]]:
+def conv(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
     """Table 1a on 64×64 images: 8 runs and 1 run."""
     work = WORKS["conv"]
     yield from _against_torch(options, "conv, 8 runs", work, Ours(work, 8), 1.25)
     yield from _against_torch(options, "conv, 1 run", work, Ours(work, 1), 1.0)
 
 
-def bfloat16(options: Options) -> Iterator[tuple[str, ...]]:
+def bfloat16(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
     """The same with products of bfloat16, which CPUs do not have."""
     work = WORKS["conv"]
     if jax.default_backend() == "cpu":
@@ -71,7 +71,7 @@ def bfloat16(options: Options) -> Iterator[tuple[str, ...]]:
     yield from _against_torch(options, "conv, 8 runs, bfloat16", work, ours, 1.75)
 
 
-def naive_conv(options: Options) -> Iterator[tuple[str, ...]]:
+def naive_conv(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
     """The same against `nn.Conv` vmapped over the runs of a device."""
     work, vmapped = WORKS["conv"], {"runs.layout": "vmapped"}
     slow = Ours(work, 8, change=vmapped, rebuild=naive.networks)
@@ -79,7 +79,7 @@ def naive_conv(options: Options) -> Iterator[tuple[str, ...]]:
     yield _compare(options, "conv, 8 runs", work, pair, 8.0)
 
 
-def dense(options: Options) -> Iterator[tuple[str, ...]]:
+def dense(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
     """16×16 images, 100 runs; and its products against one large product."""
     work, count = WORKS["dense"], 100
     ours = Ours(work, count)
@@ -97,14 +97,14 @@ def dense(options: Options) -> Iterator[tuple[str, ...]]:
     )
 
 
-def pinwheel(options: Options) -> Iterator[tuple[str, ...]]:
+def pinwheel(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
     """400 points of the plane, full batch, KL(p ‖ q) with the exact q(z)."""
     work = WORKS["pinwheel"]
     ours = Ours(work, 1000)
     yield from _against_torch(options, "pinwheel, 1000 runs", work, ours, 25.0)
 
 
-def growth(options: Options) -> Iterator[tuple[str, ...]]:
+def growth(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
     """Time of a step of a run as runs grow, against the time of one run alone."""
     for name, counts in (("dense", (1, 2, 4, 10, 30, 100)), ("conv", (1, 2, 4, 8, 16))):
         work = WORKS[name]
@@ -121,7 +121,7 @@ def growth(options: Options) -> Iterator[tuple[str, ...]]:
             )
 
 
-ROWS: dict[str, Callable[[Options], Iterator[tuple[str, ...]]]] = {
+ROWS: dict[str, Callable[[BenchmarkOptions], Iterator[tuple[str, ...]]]] = {
     "conv": conv,
     "bfloat16": bfloat16,
     "naive": naive_conv,
@@ -134,7 +134,7 @@ ROWS: dict[str, Callable[[Options], Iterator[tuple[str, ...]]]] = {
 
 
 def _against_torch(
-    options: Options, label: str, work: Work, ours: Program, target: float
+    options: BenchmarkOptions, label: str, work: Work, ours: Program, target: float
 ) -> Iterator[tuple[str, ...]]:
     """A row against the better arrangement of PyTorch; without a peer, our rate."""
     if options.peer != "torch":
@@ -158,7 +158,7 @@ def _against_torch(
 
 
 def _compare(
-    options: Options,
+    options: BenchmarkOptions,
     label: str,
     work: Work,
     pair: dict[str, Program],

@@ -31,7 +31,7 @@ _STEPS = 10  # a call at least, as in training: each reads and writes all states
 _COLUMNS = 3
 
 
-class Point(NamedTuple):
+class CostPoint(NamedTuple):
     """One measurement: the median of the repetitions and their range, in seconds."""
 
     panel: str  # a key of PANELS
@@ -42,7 +42,7 @@ class Point(NamedTuple):
     most: float
 
 
-class Panel(NamedTuple):
+class CostPanel(NamedTuple):
     """What varies and what is measured."""
 
     field: str  # of the config; empty for the number of runs
@@ -54,21 +54,21 @@ class Panel(NamedTuple):
 
 
 PANELS = {
-    "runs": Panel(
+    "runs": CostPanel(
         "",
         {"dense": (1, 2, 4, 10, 30, 100, 200), "conv": (1, 2, 4, 8, 16)},
         "runs",
         "step",
         "a step of all runs  (s)",
     ),
-    "batch": Panel(
+    "batch": CostPanel(
         "train.batch_size",
         {"dense": (16, 32, 64, 128, 256, 512), "conv": (16, 32, 64, 128, 256)},
         "batch",
         "step",
         "a step of a run  (s)",
     ),
-    "side": Panel(
+    "side": CostPanel(
         "data.side",
         {"dense": (8, 16, 32, 64)},
         "side of the images  (pixels)",
@@ -76,14 +76,14 @@ PANELS = {
         "a step of a run  (s)",
         2,
     ),
-    "points": Panel(
+    "points": CostPanel(
         "data.points",
         {"dense": (1_000, 8_192, 65_536, 737_280)},
         "images N",
         "step",
         "a step of a run  (s)",
     ),
-    "scored": Panel(
+    "scored": CostPanel(
         "evaluate.points",
         {"dense": (1_000, 8_192, 65_536, 737_280)},
         "images scored",
@@ -106,14 +106,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for point in measured(panels, options.repetitions):
             say(f"{point.panel} {point.network} {point.value:g}: {point.seconds:.3g} s")
             points.append(point)
-        atomic_files.write_csv(out / "cost.csv", Point._fields, points)
+        atomic_files.write_csv(out / "cost.csv", CostPoint._fields, points)
         atomic_files.write(out / "machine.txt", f"{machine.description()}\n".encode())
     for path in draw(out):
         say(str(path))
     return 0
 
 
-def measured(panels: Sequence[str], repetitions: int) -> Iterator[Point]:
+def measured(panels: Sequence[str], repetitions: int) -> Iterator[CostPoint]:
     """The points of some panels, as they come."""
     for name in panels:
         panel = PANELS[name]
@@ -121,10 +121,10 @@ def measured(panels: Sequence[str], repetitions: int) -> Iterator[Point]:
             for value in values:
                 spent = _spent(panel, network, value, repetitions)
                 middle = statistics.median(spent)
-                yield Point(name, network, value, middle, min(spent), max(spent))
+                yield CostPoint(name, network, value, middle, min(spent), max(spent))
 
 
-def _spent(panel: Panel, network: str, value: int, repetitions: int) -> list[float]:
+def _spent(panel: CostPanel, network: str, value: int, repetitions: int) -> list[float]:
     """Seconds of each repetition."""
     work, change = WORKS[network], {}
     if panel.field:
@@ -141,11 +141,11 @@ def _spent(panel: Panel, network: str, value: int, repetitions: int) -> list[flo
     return [ours.seconds(steps) / steps / shared for _ in range(repetitions)]
 
 
-def read(folder: pathlib.Path) -> list[Point]:
+def read(folder: pathlib.Path) -> list[CostPoint]:
     """The points of cost.csv."""
     with open(folder / "cost.csv", newline="", encoding="utf-8") as file:
         return [
-            Point(row["panel"], row["network"], *map(float, list(row.values())[2:]))
+            CostPoint(row["panel"], row["network"], *map(float, list(row.values())[2:]))
             for row in csv.DictReader(file)
         ]
 
@@ -169,7 +169,7 @@ def draw(folder: pathlib.Path) -> list[pathlib.Path]:
         return style.save(figure, folder / "cost")
 
 
-def _panel(axes: Axes, panel: Panel, points: list[Point]) -> None:
+def _panel(axes: Axes, panel: CostPanel, points: list[CostPoint]) -> None:
     looks = style.series(["dense", "conv"])
     for network in panel.values:
         line = [p for p in points if p.network == network]

@@ -5,7 +5,7 @@ from flax import linen as nn
 
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks.dense import gaussian_head, linear
-from experiments.models.vae import Problem
+from experiments.models.vae import VAE
 
 _FOUR = {"kernel_size": (4, 4), "strides": (2, 2)}
 
@@ -36,7 +36,7 @@ class Decoder(nn.Module):
         return _transposed(1)(hidden).reshape(len(z), -1)
 
 
-def networks(problem: Problem) -> Problem:
+def networks(problem: VAE) -> VAE:
     """The problem with these networks in place of its own."""
     return problem._replace(encoder=Encoder(problem.latents), decoder=Decoder())
 

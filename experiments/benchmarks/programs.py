@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from experiments.config import command_line, settings
-from experiments.models.vae import Problem
+from experiments.models.vae import VAE
 from experiments.sweep import layout, loop
 from experiments.system import parallel
 
@@ -84,7 +84,7 @@ class Ours:
         count: int,
         *,
         change: Mapping[str, Any] | None = None,
-        rebuild: Callable[[Problem], Problem] = lambda problem: problem,
+        rebuild: Callable[[VAE], VAE] = lambda problem: problem,
     ):
         self.runs = count
         start = time.perf_counter()

@@ -19,7 +19,7 @@ Decode = Callable[[jax.Array], jax.Array]
 _MOST_VALUES = 16_384  # of x with principal axes: their matrix takes 2 GB
 
 
-class Data(NamedTuple):
+class Dataset(NamedTuple):
     """A data set; `decode` turns rows as stored into the x of a network.
 
     Images are rows in the order (H, W, C). `decode` is a pure function that runs inside
@@ -51,7 +51,7 @@ def coordinates(rows: jax.Array) -> jax.Array:
     return rows
 
 
-def width(data: Data) -> int:
+def width(data: Dataset) -> int:
     """The number of values X of an x."""
     return math.prod(data.shape) if data.shape else data.points.shape[1]
 
@@ -70,8 +70,8 @@ def choose(key: jax.Array, size: int, count: int, *, field: str) -> np.ndarray |
 
 
 def subset(
-    data: Data, key: jax.Array, count: int, *, field: str = "evaluate.points"
-) -> Data:
+    data: Dataset, key: jax.Array, count: int, *, field: str = "evaluate.points"
+) -> Dataset:
     """A random subset of `count` points, or all of them for a count of 0."""
     if count in (0, len(data.points)):
         return data
@@ -79,7 +79,7 @@ def subset(
     return data._replace(points=data.points[chosen], factors=data.factors[chosen])
 
 
-def with_factors(data: Data, names: Sequence[str]) -> Data:
+def with_factors(data: Dataset, names: Sequence[str]) -> Dataset:
     """The data with the factors of some names, in their own order, and no others."""
     if tuple(names) == data.factor_names:
         return data
@@ -91,7 +91,7 @@ def with_factors(data: Data, names: Sequence[str]) -> Data:
     )
 
 
-def principal_variances(data: Data, config: ConfigDict) -> np.ndarray:
+def principal_variances(data: Dataset, config: ConfigDict) -> np.ndarray:
     """Variances `[D]` of the data along its principal axes, for the prior.
 
     Those of a whole rendered set are kept on disk: at 64×64 they take minutes.

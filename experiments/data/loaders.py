@@ -19,7 +19,7 @@ from decomp.datasets import (
     small_norb,
 )
 from experiments.data import arrays, catalogue, factor_grid, rendered
-from experiments.data.arrays import Data
+from experiments.data.arrays import Dataset
 from experiments.system.terminal import say
 
 _FILES = {
@@ -31,7 +31,7 @@ _FILES = {
 }
 
 
-def load(config: ConfigDict) -> Data:
+def load(config: ConfigDict) -> Dataset:
     """Loads the data of a validated config.
 
     Raises:
@@ -47,7 +47,7 @@ def load(config: ConfigDict) -> Data:
         ) from error
 
 
-def scored(key: jax.Array, config: ConfigDict, data: Data) -> Data:
+def scored(key: jax.Array, config: ConfigDict, data: Dataset) -> Dataset:
     """The images to score of a validated config.
 
     Args:
@@ -74,7 +74,7 @@ def scored(key: jax.Array, config: ConfigDict, data: Data) -> Data:
     return arrays.with_factors(found, names[varied].tolist())
 
 
-def plane(key: jax.Array, config: ConfigDict) -> Data:
+def plane(key: jax.Array, config: ConfigDict) -> Dataset:
     """The pinwheel; the one factor is the arm."""
     points, arms = pinwheel.sample(
         key,
@@ -84,12 +84,12 @@ def plane(key: jax.Array, config: ConfigDict) -> Data:
         rate=config.data.rate,
     )
     labels = np.asarray(arms)[:, None]
-    return Data(
+    return Dataset(
         np.asarray(points), labels, (), arrays.coordinates, factor_names=("arm",)
     )
 
 
-def clothes(key: jax.Array, config: ConfigDict) -> Data:
+def clothes(key: jax.Array, config: ConfigDict) -> Dataset:
     """Fashion-MNIST or its rendered stand-in; the one factor is the class."""
     source, kept_as = catalogue.source(config.data), ""
     if source == "rendered":
@@ -99,7 +99,7 @@ def clothes(key: jax.Array, config: ConfigDict) -> Data:
         kept_as = "" if config.data.points else drawn
     else:
         images = fashion_mnist.load(config.data.path, source=source)
-    whole = Data(
+    whole = Dataset(
         images.pixels,
         images.labels[:, None],
         (28, 28, 1),
@@ -111,7 +111,7 @@ def clothes(key: jax.Array, config: ConfigDict) -> Data:
     return arrays.subset(whole, key, config.data.points, field="data.points")
 
 
-def photographs(key: jax.Array, config: ConfigDict) -> Data:
+def photographs(key: jax.Array, config: ConfigDict) -> Dataset:
     """Images of 64×64 pixels from files; smaller ones weigh as what they stand for."""
     module, side = _FILES[config.data.name], config.data.side or 64
     found = module.load(
@@ -124,7 +124,7 @@ def photographs(key: jax.Array, config: ConfigDict) -> Data:
     return _of(found)._replace(pixels_per_value=(64 // side) ** 2)
 
 
-def own(key: jax.Array, config: ConfigDict) -> Data:
+def own(key: jax.Array, config: ConfigDict) -> Dataset:
     """The user's images, of whatever size."""
     choose = _chosen(key, config)
     return _of(
@@ -132,9 +132,9 @@ def own(key: jax.Array, config: ConfigDict) -> Data:
     )
 
 
-def _of(found: raster.Images) -> Data:
+def _of(found: raster.Images) -> Dataset:
     decode = arrays.shares(255)
-    return Data(
+    return Dataset(
         found.pixels,
         found.factors,
         found.shape,
@@ -153,7 +153,7 @@ def _chosen(key: jax.Array, config: ConfigDict) -> raster.Choose:
     return choose
 
 
-LOADERS: dict[str, Callable[[jax.Array, ConfigDict], Data]] = {
+LOADERS: dict[str, Callable[[jax.Array, ConfigDict], Dataset]] = {
     "dsprites": rendered.sprites,
     "pinwheel": plane,
     "fashion_mnist": clothes,

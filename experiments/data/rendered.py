@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from decomp.datasets import dsprites, dsprites_looks, heads, raster
 from experiments.data import arrays, catalogue, factor_grid
-from experiments.data.arrays import Data
+from experiments.data.arrays import Dataset
 from experiments.system.terminal import say
 
 _LOOKS = {
@@ -19,7 +19,7 @@ _LOOKS = {
 _FEW_HEADS = 1_000  # are drawn; of more, all are, and kept
 
 
-def sprites(key: jax.Array, config: ConfigDict) -> Data:
+def sprites(key: jax.Array, config: ConfigDict) -> Dataset:
     """The images of dSprites, packed, or averaged down to a smaller side."""
     source = catalogue.source(config.data)
     if source == "rendered":
@@ -31,12 +31,12 @@ def sprites(key: jax.Array, config: ConfigDict) -> Data:
     return _sprites(images.packed[chosen], images.factors[chosen], config)
 
 
-def faces(key: jax.Array, config: ConfigDict) -> Data:
+def faces(key: jax.Array, config: ConfigDict) -> Dataset:
     """The drawn heads, on the grid of the 3D faces."""
     return heads_at(factor_grid.trained(key, config), config)
 
 
-def sprites_at(places: np.ndarray | slice, config: ConfigDict) -> Data:
+def sprites_at(places: np.ndarray | slice, config: ConfigDict) -> Dataset:
     """The drawn sprites at some places of their grid."""
     if isinstance(places, slice):
         images = dsprites.load()
@@ -45,7 +45,7 @@ def sprites_at(places: np.ndarray | slice, config: ConfigDict) -> Data:
     return _sprites(dsprites.render(classes), classes, config)
 
 
-def _sprites(packed: np.ndarray, factors: np.ndarray, config: ConfigDict) -> Data:
+def _sprites(packed: np.ndarray, factors: np.ndarray, config: ConfigDict) -> Dataset:
     """dSprites of the side and the look that a config asks for."""
     shape = catalogue.shape(config.data)
     side, look = shape[0], config.data.look
@@ -55,7 +55,7 @@ def _sprites(packed: np.ndarray, factors: np.ndarray, config: ConfigDict) -> Dat
     if look != "plain":
         add, decode = _LOOKS[look], _looking(look, decode, rows.shape[1])
         rows = add(rows, dsprites.flat_index(factors), seed=config.rng)
-    return Data(
+    return Dataset(
         rows,
         factors,
         shape,
@@ -66,7 +66,7 @@ def _sprites(packed: np.ndarray, factors: np.ndarray, config: ConfigDict) -> Dat
     )
 
 
-def heads_at(places: np.ndarray | slice, config: ConfigDict) -> Data:
+def heads_at(places: np.ndarray | slice, config: ConfigDict) -> Dataset:
     """The heads at some places of their grid."""
     classes, shape = heads.factor_classes()[places], catalogue.shape(config.data)
     if len(classes) > _FEW_HEADS:
@@ -76,7 +76,7 @@ def heads_at(places: np.ndarray | slice, config: ConfigDict) -> Data:
     if shape[0] < heads.SIDE:
         pixels = pixels.reshape(-1, heads.SIDE, heads.SIDE, 1)
         pixels = raster.smaller(pixels, side=shape[0]).reshape(len(classes), -1)
-    return Data(
+    return Dataset(
         pixels,
         classes,
         shape,
@@ -110,7 +110,7 @@ def _looking(look: str, shares: arrays.Decode, stored: int) -> arrays.Decode:
 
 
 # Images at given places of a grid.
-AT_PLACES: dict[str, Callable[[np.ndarray, ConfigDict], Data]] = {
+AT_PLACES: dict[str, Callable[[np.ndarray, ConfigDict], Dataset]] = {
     "dsprites": sprites_at,
     "heads": heads_at,
 }

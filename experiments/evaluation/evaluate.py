@@ -1,4 +1,4 @@
-"""Scores of one trained run; definitions and units stand in `columns.py`."""
+"""Scores of one trained run; definitions and units stand in `results.columns`."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from decomp.divergences import inclusive
 from decomp.metrics import kim_mnih
 from experiments.evaluation import metrics
 from experiments.models import objectives, priors, vae
-from experiments.models.vae import Params, Problem, Setting
+from experiments.models.vae import Params, VAE, Hyperparameters
 from experiments.results import columns
 from experiments.system import parallel
 from experiments.training import loss
@@ -25,7 +25,7 @@ COLUMNS = columns.COLUMNS
 Scores = dict[str, jax.Array]
 
 
-class Options(NamedTuple):
+class ScoreOptions(NamedTuple):
     """Static sizes of the evaluation; the fields of `config.evaluate`."""
 
     images: str
@@ -42,19 +42,19 @@ class Options(NamedTuple):
     metrics: tuple[str, ...]
 
 
-def make(problem: Problem, config: ConfigDict) -> Callable[..., Scores]:
+def make(problem: VAE, config: ConfigDict) -> Callable[..., Scores]:
     """Returns `scores(params, key, setting, points, factors)` of one run.
 
     `points` `[N, P]` are rows as stored, `factors` `[N, F]` their classes. Every score
     is a number `[]`.
     """
-    options = Options(**config.evaluate)
+    options = ScoreOptions(**config.evaluate)
     problem = problem._replace(prior_count=1.0)  # the true KL, whatever was trained
 
     def scores(
         params: Params,
         key: jax.Array,
-        setting: Setting,
+        setting: Hyperparameters,
         points: jax.Array,
         factors: jax.Array,
     ) -> Scores:
@@ -75,9 +75,9 @@ def make(problem: Problem, config: ConfigDict) -> Callable[..., Scores]:
 
 def _objective(
     key: jax.Array,
-    problem: Problem,
+    problem: VAE,
     params: Params,
-    setting: Setting,
+    setting: Hyperparameters,
     points: jax.Array,
     batch_size: int,
 ) -> tuple[Scores, Gaussian]:
@@ -121,7 +121,7 @@ def _objective(
 
 
 def _overlap(
-    key: jax.Array, problem: Problem, posteriors: Gaussian, options: Options
+    key: jax.Array, problem: VAE, posteriors: Gaussian, options: ScoreOptions
 ) -> Scores:
     """How much the encodings overlap, the paper's factor (a), on a random subset."""
     size = posteriors.loc.shape[0]
@@ -159,12 +159,12 @@ def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:
 
 def _disentanglement(
     key: jax.Array,
-    problem: Problem,
+    problem: VAE,
     params: Params,
-    setting: Setting,
+    setting: Hyperparameters,
     posteriors: Gaussian,
     factors: jax.Array,
-    options: Options,
+    options: ScoreOptions,
 ) -> Scores:
     """Kim & Mnih's score of the posterior means, in the variants that people report."""
     del params
@@ -206,12 +206,12 @@ def _disentanglement(
 
 def _match(
     key: jax.Array,
-    problem: Problem,
+    problem: VAE,
     params: Params,
-    setting: Setting,
+    setting: Hyperparameters,
     posteriors: Gaussian,
     factors: jax.Array,
-    options: Options,
+    options: ScoreOptions,
 ) -> Scores:
     """How q(z) matches the clustered prior, and what z still tells about x."""
     del factors

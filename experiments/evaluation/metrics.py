@@ -1,4 +1,4 @@
-"""The metrics of `config.evaluate.metrics`, by name; `columns.py` describes them."""
+"""The metrics of `config.evaluate.metrics`, by name; `results.columns` has the rest."""
 
 from collections.abc import Callable, Sequence
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from experiments.findings import clustered_prior, estimators, known_factors, load
 from experiments.findings.effects import Finding
-from experiments.findings.load import Sweep
+from experiments.findings.load import SweepTables
 
 _ANISOTROPIC = (("R2", "pca"), ("R3", "learned"))
 _GAUSSIAN = {"alpha_beta", "beta_vae", "vae"}
@@ -25,7 +25,7 @@ def findings() -> list[Finding]:
     return sorted(decided.values(), key=lambda finding: int(finding.name[1:]))
 
 
-def _of_longer(kept: dict[str, Sweep]) -> list[Finding]:
+def _of_longer(kept: dict[str, SweepTables]) -> list[Finding]:
     """R1 to R3, of training of two lengths."""
     longer = load.read("long")
     return [
@@ -37,12 +37,12 @@ def _of_longer(kept: dict[str, Sweep]) -> list[Finding]:
     ]
 
 
-def of(sweep: Sweep) -> list[Finding]:
+def of(sweep: SweepTables) -> list[Finding]:
     """Those that the settings and the finished runs of one sweep suffice for."""
     if not sweep.runs:
         return []
     varying = load.varying(sweep)
-    families: list[tuple[set[str], Callable[[Sweep], list[Finding]]]] = [
+    families: list[tuple[set[str], Callable[[SweepTables], list[Finding]]]] = [
         ({"prior", "beta"}, _of_priors),
         ({"df"}, _of_tails),
         ({"alpha", "beta"}, _of_the_plane),
@@ -57,7 +57,7 @@ def of(sweep: Sweep) -> list[Finding]:
     return found
 
 
-def _of_priors(sweep: Sweep) -> list[Finding]:
+def _of_priors(sweep: SweepTables) -> list[Finding]:
     priors, betas = load.names(sweep, "prior"), load.levels(sweep, "beta")
     gaussian = load.names(sweep, "objective") <= _GAUSSIAN
     if not gaussian or "isotropic" not in priors:
@@ -70,12 +70,12 @@ def _of_priors(sweep: Sweep) -> list[Finding]:
     return found
 
 
-def _of_tails(sweep: Sweep) -> list[Finding]:
+def _of_tails(sweep: SweepTables) -> list[Finding]:
     dfs = load.levels(sweep, "df")
     return [known_factors.student_t(sweep)] if math.inf in dfs[1:] else []
 
 
-def _of_the_plane(sweep: Sweep) -> list[Finding]:
+def _of_the_plane(sweep: SweepTables) -> list[Finding]:
     betas, alphas = (
         len(clustered_prior.over_beta(sweep)),
         len(clustered_prior.over_alpha(sweep)),
@@ -89,11 +89,11 @@ def _of_the_plane(sweep: Sweep) -> list[Finding]:
     )
 
 
-def _of_objectives(sweep: Sweep) -> list[Finding]:
+def _of_objectives(sweep: SweepTables) -> list[Finding]:
     both = load.names(sweep, "objective") == {"beta_vae", "entropy_regularised"}
     return [known_factors.equivalence(sweep)] if both else []
 
 
-def _of_weights(sweep: Sweep) -> list[Finding]:
+def _of_weights(sweep: SweepTables) -> list[Finding]:
     decided = load.names(sweep, "objective") == {"beta_tcvae"}
     return [known_factors.weights(sweep)] if decided and load.varying(sweep) else []

@@ -9,25 +9,25 @@ import numpy as np
 
 from experiments.findings import load
 from experiments.findings.effects import ABOVE, BELOW, SHOWN, Finding, compared, gap
-from experiments.findings.load import Sweep
+from experiments.findings.load import SweepTables
 
 _LEAST = 2.0  # nats of I(z; n): more than log 4, the cluster alone
 Settings = Sequence[dict[str, float]]
 
 
-def over_beta(sweep: Sweep) -> Settings:
+def over_beta(sweep: SweepTables) -> Settings:
     """The settings with α = 0, as β grows."""
     betas = load.levels(sweep, "beta", alpha=0.0)
     return [{"beta": beta, "alpha": 0.0} for beta in betas if beta]
 
 
-def over_alpha(sweep: Sweep) -> Settings:
+def over_alpha(sweep: SweepTables) -> Settings:
     """The settings with β = 0, as α grows."""
     alphas = load.levels(sweep, "alpha", beta=0.0)
     return [{"beta": 0.0, "alpha": alpha} for alpha in alphas if alpha]
 
 
-def overlap(sweep: Sweep) -> Finding:
+def overlap(sweep: SweepTables) -> Finding:
     """R6."""
     settings = over_beta(sweep)
     spread = _steps(sweep, "log_det", ABOVE, settings)
@@ -43,7 +43,7 @@ def overlap(sweep: Sweep) -> Finding:
     )
 
 
-def too_large(sweep: Sweep) -> Finding:
+def too_large(sweep: SweepTables) -> Finding:
     """R7, beside the best of the β between, by both directions of the KL."""
     settings = over_beta(sweep)
     inclusive = [load.values(sweep, "kl_prior_aggregate", **s) for s in settings]
@@ -69,7 +69,7 @@ def too_large(sweep: Sweep) -> Finding:
     )
 
 
-def match(sweep: Sweep) -> Finding:
+def match(sweep: SweepTables) -> Finding:
     """R8."""
     return Finding(
         "R8",
@@ -80,7 +80,7 @@ def match(sweep: Sweep) -> Finding:
     )
 
 
-def meaning(sweep: Sweep) -> Finding:
+def meaning(sweep: SweepTables) -> Finding:
     """R9."""
     settings = over_alpha(sweep)
     last = load.values(sweep, "mutual_information", **settings[-1])
@@ -96,7 +96,7 @@ def meaning(sweep: Sweep) -> Finding:
 
 
 def _steps(
-    sweep: Sweep, score: str, wanted: str, settings: Settings
+    sweep: SweepTables, score: str, wanted: str, settings: Settings
 ) -> list[tuple[str, str, np.ndarray]]:
     """From each setting to the next."""
     (axis,) = (name for name in settings[0] if settings[0][name] != settings[1][name])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.findings import load
-from experiments.findings.load import Sweep
+from experiments.findings.load import SweepTables
 from experiments.results import summary
 
 ABOVE, BELOW, NOT_ABOVE, SHOWN = "> 0", "< 0", "not > 0", ""
@@ -82,7 +82,7 @@ def compared(parts: Sequence[tuple[str, str, np.ndarray]]) -> list[Comparison]:
 
 
 def gap(
-    sweep: Sweep, score: str, above: Mapping[str, Any], below: Mapping[str, Any]
+    sweep: SweepTables, score: str, above: Mapping[str, Any], below: Mapping[str, Any]
 ) -> np.ndarray:
     """Differences `[n]` of a score between two settings, paired by seed."""
     return load.paired(

@@ -18,7 +18,7 @@ from experiments.findings.effects import (
     compared,
     gap,
 )
-from experiments.findings.load import Sweep
+from experiments.findings.load import SweepTables
 from experiments.results import summary
 
 _SCORE, _AUTHORS = "kim_mnih_pruned", "kim_mnih_authors"
@@ -27,11 +27,11 @@ _LARGE = 100  # ν from which a Student-t is as good as a Gaussian
 _MARGIN = 0.03  # of a score: what the paper's figures call the same
 
 
-def isotropic(*swept: Sweep) -> Finding:
+def isotropic(*swept: SweepTables) -> Finding:
     """R1, of sweeps over the same β that differ in their training steps."""
     betas = load.levels(swept[0], "beta")
 
-    def slopes(sweep: Sweep, score: str) -> np.ndarray:
+    def slopes(sweep: SweepTables, score: str) -> np.ndarray:
         return load.slope(
             {
                 math.log2(beta): load.values(sweep, score, **_ISOTROPIC, beta=beta)
@@ -59,7 +59,7 @@ def isotropic(*swept: Sweep) -> Finding:
     )
 
 
-def anisotropic(name: str, prior: str, *swept: Sweep) -> Finding:
+def anisotropic(name: str, prior: str, *swept: SweepTables) -> Finding:
     """R2 or R3, of sweeps over priors and β that differ in their training steps."""
     how = {"pca": "fixed to principal variances", "learned": "learned"}[prior]
     parts = [
@@ -86,7 +86,7 @@ def anisotropic(name: str, prior: str, *swept: Sweep) -> Finding:
     )
 
 
-def student_t(sweep: Sweep) -> Finding:
+def student_t(sweep: SweepTables) -> Finding:
     """R4, of a sweep over ν that has the Gaussian limit."""
     parts = []
     for score, label in ((f"{_SCORE}_transport", "after transport"), (_SCORE, "means")):
@@ -103,7 +103,7 @@ def student_t(sweep: Sweep) -> Finding:
     )
 
 
-def cost_of_tails(sweep: Sweep, gaussian: Sweep) -> Finding:
+def cost_of_tails(sweep: SweepTables, gaussian: SweepTables) -> Finding:
     """R5, of a sweep over ν and one over β with an isotropic prior."""
     one, four = ({**_ISOTROPIC, "beta": beta} for beta in (1.0, 4.0))
     whole = gap(gaussian, "reconstruction", four, one)
@@ -125,7 +125,7 @@ def cost_of_tails(sweep: Sweep, gaussian: Sweep) -> Finding:
     )
 
 
-def equivalence(sweep: Sweep) -> Finding:
+def equivalence(sweep: SweepTables) -> Finding:
     """R12, of a sweep over both objectives and β."""
     latents = sweep.config["model"]["latents"]
     parts = []
@@ -149,7 +149,7 @@ def equivalence(sweep: Sweep) -> Finding:
     )
 
 
-def weights(sweep: Sweep) -> Finding:
+def weights(sweep: SweepTables) -> Finding:
     """R13, of a sweep of each weight of the β-TCVAE by itself, from (1, 4, 1)."""
     start = {"alpha": 1.0, "beta": 4.0, "gamma": 1.0}
     parts = []
@@ -172,11 +172,11 @@ def weights(sweep: Sweep) -> Finding:
     )
 
 
-def _finite(sweep: Sweep) -> Sequence[float]:
+def _finite(sweep: SweepTables) -> Sequence[float]:
     return [df for df in load.levels(sweep, "df") if math.isfinite(df)]
 
 
-def _steps(swept: Sequence[Sweep]) -> list[tuple[Sweep, str]]:
+def _steps(swept: Sequence[SweepTables]) -> list[tuple[SweepTables, str]]:
     """Each sweep with the words that tell it from the others, if there are any."""
     if len(swept) == 1:
         return [(swept[0], "")]

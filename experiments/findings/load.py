@@ -23,7 +23,7 @@ class Lacking(ValueError):
     """A sweep lacks the runs or the scores that a finding needs."""
 
 
-class Sweep(NamedTuple):
+class SweepTables(NamedTuple):
     """One sweep: what was run, where, and the scores of the runs that did not fail."""
 
     name: str
@@ -34,7 +34,7 @@ class Sweep(NamedTuple):
     columns: list[str]  # of the settings
 
 
-def read(name: str, folder: pathlib.Path = FOLDER) -> Sweep:
+def read(name: str, folder: pathlib.Path = FOLDER) -> SweepTables:
     """Reads a sweep.
 
     Raises:
@@ -50,12 +50,12 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Sweep:
     )
 
 
-def of(results: reading.Results, name: str, env: dict[str, Any]) -> Sweep:
+def of(results: reading.Results, name: str, env: dict[str, Any]) -> SweepTables:
     """The sweep of a folder that has been read."""
     runs = list((results.scores or {}).values())
     fine = [run for run in runs if run["status"] == "ok"]
     columns = list(results.settings[0]) if results.settings else []
-    return Sweep(name, results.config, env, fine, len(runs) - len(fine), columns)
+    return SweepTables(name, results.config, env, fine, len(runs) - len(fine), columns)
 
 
 def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
@@ -75,7 +75,7 @@ def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
     return kept
 
 
-def values(sweep: Sweep, score: str, **setting: reading.Value) -> dict[float, float]:
+def values(sweep: SweepTables, score: str, **setting: reading.Value) -> dict[float, float]:
     """A score by seed, of the runs of one setting.
 
     Raises:
@@ -92,12 +92,12 @@ def values(sweep: Sweep, score: str, **setting: reading.Value) -> dict[float, fl
     return found
 
 
-def varying(sweep: Sweep) -> set[str]:
+def varying(sweep: SweepTables) -> set[str]:
     """The columns in which settings differ."""
     return {n for n in sweep.columns if len({run[n] for run in sweep.runs}) > 1}
 
 
-def levels(sweep: Sweep, column: str, **setting: reading.Value) -> list[float]:
+def levels(sweep: SweepTables, column: str, **setting: reading.Value) -> list[float]:
     """The numbers of a column in order, of the runs of some settings."""
     found = {
         run[column]
@@ -107,7 +107,7 @@ def levels(sweep: Sweep, column: str, **setting: reading.Value) -> list[float]:
     return sorted(value for value in found if isinstance(value, float))
 
 
-def names(sweep: Sweep, column: str) -> set[str]:
+def names(sweep: SweepTables, column: str) -> set[str]:
     """The words of a column."""
     return {str(run[column]) for run in sweep.runs}
 

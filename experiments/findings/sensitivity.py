@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.findings import effects, load
-from experiments.findings.load import Sweep
+from experiments.findings.load import SweepTables
 from experiments.results import columns, summary
 
-# Sweep → what differs from shapes_anisotropic.py:laptop.
+# A sweep → what differs from shapes_anisotropic.py:laptop.
 VARIANTS = {
     "shapes": "as `:laptop`: learning rate 2e-3, 2,500 steps",
     "lr5e-4": "learning rate 5e-4 (the authors' code)",
@@ -32,7 +32,7 @@ COMPARED = {
 SCORES = ("kim_mnih_pruned", "kim_mnih_authors", "mig")
 
 
-class Line(NamedTuple):
+class Contrast(NamedTuple):
     """One variant and one score: means ± half-widths of the comparisons."""
 
     variant: str
@@ -42,7 +42,7 @@ class Line(NamedTuple):
     effects: list[tuple[float, float] | None]  # of COMPARED; None: not run
 
 
-def lines(names: list[str]) -> Iterator[Line]:
+def lines(names: list[str]) -> Iterator[Contrast]:
     """The variants that were run, each by every score, corrected within a line."""
     for name in names:
         sweep = load.read(name)
@@ -52,11 +52,11 @@ def lines(names: list[str]) -> Iterator[Line]:
             gaps = [_gap(sweep, score, *sides) for sides in COMPARED.values()]
             count = sum(gap is not None for gap in gaps)
             found = [None if g is None else _mean_and_half(g, count) for g in gaps]
-            yield Line(VARIANTS[name], len(first), level, columns.name(score), found)
+            yield Contrast(VARIANTS[name], len(first), level, columns.name(score), found)
 
 
 def objectives(
-    sweep: Sweep, above: str, below: str
+    sweep: SweepTables, above: str, below: str
 ) -> list[tuple[float, list[tuple[float, float]]]]:
     """One objective minus another by seed, at each β.
 
@@ -71,7 +71,7 @@ def objectives(
     return found
 
 
-def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, int]]:
+def precision(sweep: SweepTables, reference: SweepTables) -> list[tuple[str, float, float, int]]:
     """Scores of one sweep minus those of another, the mean over settings by seed.
 
     Args:
@@ -92,7 +92,7 @@ def precision(sweep: Sweep, reference: Sweep) -> list[tuple[str, float, float, i
 
 
 def _gap(
-    sweep: Sweep, score: str, above: Mapping[str, Any], below: Mapping[str, Any]
+    sweep: SweepTables, score: str, above: Mapping[str, Any], below: Mapping[str, Any]
 ) -> np.ndarray | None:
     """The differences by seed, or None if the sweep lacks a setting."""
     try:
@@ -101,7 +101,7 @@ def _gap(
         return None
 
 
-def _by_seed(sweep: Sweep, score: str) -> dict[float, float]:
+def _by_seed(sweep: SweepTables, score: str) -> dict[float, float]:
     """The mean over the settings of each seed."""
     found: dict[float, list[float]] = {}
     for run in sweep.runs:

@@ -29,7 +29,7 @@ class Sample(NamedTuple):
     q: Gaussian  # the posteriors of the minibatch, leaves [B, D]
     z: jax.Array  # [B, D] a draw of each
     p: Any  # the prior
-    options: priors.Options
+    options: priors.PriorOptions
     estimator: str  # of q(z), a key of minibatch.ESTIMATORS
     size: int  # N
     weights: Weights

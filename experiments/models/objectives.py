@@ -78,7 +78,7 @@ OBJECTIVES = {
     "dip_vae_ii": Objective(
         lambda t, w: losses.dip_vae(t), ("alpha", "gamma"), "covariance_of_aggregate"
     ),
-    # Not a sum of terms: `problem.objective` computes it from samples of its own.
+    # Not a sum of terms: `training.loss.value` computes it from samples of its own.
     "iwae": Objective(lambda t, w: losses.elbo(t), ()),
 }
 

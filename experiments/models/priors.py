@@ -42,7 +42,7 @@ def family(name: str) -> str:
     return "gaussian" if name in objectives.GAUSSIANS else name
 
 
-class Options(NamedTuple):
+class PriorOptions(NamedTuple):
     """What all runs of a config share; none of it is traced."""
 
     family: str  # a key of FAMILIES
@@ -65,10 +65,10 @@ class Traced(NamedTuple):
     learned: jax.Array  # [] 1 where the Gaussian is trained, else 0
 
 
-def options(config: ConfigDict) -> Options:
+def options(config: ConfigDict) -> PriorOptions:
     """The options of a validated config."""
     prior = config.prior
-    return Options(
+    return PriorOptions(
         family=family(config.prior.name[0]),
         latents=config.model.latents,
         layout=prior.layout,
@@ -82,7 +82,7 @@ def options(config: ConfigDict) -> Options:
 
 
 def init(
-    key: jax.Array, options: Options, traced: Traced, outputs: int
+    key: jax.Array, options: PriorOptions, traced: Traced, outputs: int
 ) -> dict[str, jax.Array] | None:
     """Parameters of the prior, or None where it has none; X is `outputs`."""
     latents, components = options.latents, options.components
@@ -101,7 +101,7 @@ def init(
 
 def make(
     params: dict[str, jax.Array] | None,
-    options: Options,
+    options: PriorOptions,
     traced: Traced,
     encode: Callable[[jax.Array], Gaussian],
 ) -> Any:
@@ -146,18 +146,18 @@ def make(
     return trained[options.family]()
 
 
-def log_prob(options: Options, p: Any) -> Callable[[jax.Array], jax.Array]:
+def log_prob(options: PriorOptions, p: Any) -> Callable[[jax.Array], jax.Array]:
     """log p of one z `[D]`."""
     return functools.partial(FAMILIES[options.family].log_prob, p)
 
 
-def samples(key: jax.Array, options: Options, p: Any, count: int) -> jax.Array:
+def samples(key: jax.Array, options: PriorOptions, p: Any, count: int) -> jax.Array:
     """Independent draws of p(z), `[count, D]`."""
     keys = jax.random.split(key, count)
     return jax.vmap(lambda key: FAMILIES[options.family].sample(key, p))(keys)
 
 
-def closed_kl(options: Options, p: Any) -> Callable[[Gaussian], jax.Array] | None:
+def closed_kl(options: PriorOptions, p: Any) -> Callable[[Gaussian], jax.Array] | None:
     """KL(q(z|x) ‖ p(z)) of one posterior where it has a closed form, else None."""
     if options.family == "gaussian":
         return lambda q: gaussian.kl(q, p)
@@ -166,7 +166,7 @@ def closed_kl(options: Options, p: Any) -> Callable[[Gaussian], jax.Array] | Non
     return None
 
 
-def moments(options: Options, p: Any) -> tuple[jax.Array, jax.Array]:
+def moments(options: PriorOptions, p: Any) -> tuple[jax.Array, jax.Array]:
     """Mean `[D]` and covariance `[D, D]` of p(z)."""
     family = FAMILIES[options.family]
     return family.mean(p), family.covariance(p)

@@ -12,30 +12,30 @@ from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
 from experiments.data import arrays
-from experiments.data.arrays import Data, Decode
+from experiments.data.arrays import Dataset, Decode
 from experiments.models import networks, objectives, priors
 from experiments.models.objectives import Weights
 
 Params = dict[str, Any]
 
 
-class Setting(NamedTuple):
+class Hyperparameters(NamedTuple):
     """The traced numbers of one run."""
 
     weights: Weights
     prior: priors.Traced
-    objective: jax.Array  # [] place in Problem.objectives
-    divergence: jax.Array  # [] place in Problem.divergences
-    code_scale: jax.Array  # [] factor of the codes at the start, see `matching`
+    objective: jax.Array  # [] place in VAE.objectives
+    divergence: jax.Array  # [] place in VAE.divergences
+    code_scale: jax.Array  # [] factor of the codes at the start, see `corollary_2_start`
 
 
-class Problem(NamedTuple):
+class VAE(NamedTuple):
     """What all runs of a config share; none of it is traced."""
 
     encoder: nn.Module
     decoder: nn.Module
     critic: nn.Module | None  # that tells z ~ q(z) from others
-    prior: priors.Options
+    prior: priors.PriorOptions
     prior_count: float  # times log p(z) enters the KL
     objectives: tuple[str, ...]  # keys of algebra.OBJECTIVES
     divergences: tuple[str, ...]  # keys of mismatch.DIVERGENCES
@@ -55,14 +55,14 @@ class Problem(NamedTuple):
     factor_sizes: tuple[int, ...]  # number of classes of each factor
 
 
-def make(config: ConfigDict, rows: list[dict[str, Any]], data: Data) -> Problem:
+def make(config: ConfigDict, rows: list[dict[str, Any]], data: Dataset) -> VAE:
     """Builds the problem of a validated config, its settings and its data's shapes."""
     outputs = arrays.width(data)
     encoder, decoder = networks.make(config.model, data.shape or (outputs,))
     divergences = tuple(dict.fromkeys(map(objectives.divergence, rows)))
     adversarial = set(divergences) & set(objectives.ADVERSARIAL)
     objective = config.objective
-    return Problem(
+    return VAE(
         encoder=encoder,
         decoder=decoder,
         critic=networks.critic(config.critic, config.model) if adversarial else None,
@@ -87,12 +87,12 @@ def make(config: ConfigDict, rows: list[dict[str, Any]], data: Data) -> Problem:
     )
 
 
-def factor_sizes(data: Data) -> tuple[int, ...]:
+def factor_sizes(data: Dataset) -> tuple[int, ...]:
     """The number of classes of each factor."""
     return tuple(int(column.max()) + 1 for column in data.factors.T)
 
 
-def init(key: jax.Array, problem: Problem, setting: Setting) -> Params:
+def init(key: jax.Array, problem: VAE, setting: Hyperparameters) -> Params:
     """Initial parameters: encoder, decoder and, if there are any, prior and critic."""
     encoder_key, decoder_key = jax.random.split(key)
     x, z = jnp.zeros((1, problem.outputs)), jnp.zeros((1, problem.latents))
@@ -109,23 +109,23 @@ def init(key: jax.Array, problem: Problem, setting: Setting) -> Params:
     return params
 
 
-def data_values(problem: Problem, points: jax.Array) -> jax.Array:
+def data_values(problem: VAE, points: jax.Array) -> jax.Array:
     """Inputs of the encoder `[B, X]` from rows as stored `[B, P]`."""
     return problem.unpack(points)
 
 
-def encode(problem: Problem, params: Params, x: jax.Array) -> Gaussian:
+def encode(problem: VAE, params: Params, x: jax.Array) -> Gaussian:
     """q(z|x) of x `[B, X]`: leaves `[B, D]`."""
     return problem.encoder.apply({"params": params["encoder"]}, x)
 
 
-def decode(problem: Problem, params: Params, z: jax.Array) -> Gaussian | Bernoulli:
+def decode(problem: VAE, params: Params, z: jax.Array) -> Gaussian | Bernoulli:
     """p(x|z) of latents `[B, D]`: leaves `[B, X]`."""
     likelihood = problem.decoder.apply({"params": params["decoder"]}, z)
     return likelihood if isinstance(likelihood, Gaussian) else Bernoulli(likelihood)
 
 
-def log_px_z(problem: Problem, params: Params, x: jax.Array, z: jax.Array) -> jax.Array:
+def log_px_z(problem: VAE, params: Params, x: jax.Array, z: jax.Array) -> jax.Array:
     """log p(x|z) in nats `[B]` of x `[B, X]` and z `[B, D]`."""
     likelihood = decode(problem, params, z)
     if isinstance(likelihood, Gaussian):
@@ -135,7 +135,7 @@ def log_px_z(problem: Problem, params: Params, x: jax.Array, z: jax.Array) -> ja
     return problem.pixels_per_value * values
 
 
-def mean(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
+def mean(problem: VAE, params: Params, z: jax.Array) -> jax.Array:
     """The mean `[B, X]` of p(x|z) of latents `[B, D]`; of a Gaussian in no interval."""
     likelihood = decode(problem, params, z)
     if isinstance(likelihood, Gaussian):
@@ -143,7 +143,7 @@ def mean(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
     return bernoulli.mean(likelihood)
 
 
-def prior(problem: Problem, params: Params, setting: Setting) -> Any:
+def prior(problem: VAE, params: Params, setting: Hyperparameters) -> Any:
     """p(z), a distribution of the family of the problem over `[D]`."""
 
     def pseudo_posteriors(free: jax.Array) -> Gaussian:
@@ -155,8 +155,8 @@ def prior(problem: Problem, params: Params, setting: Setting) -> Any:
 
 
 def setting_arrays(
-    config: ConfigDict, data: Data, rows: list[dict[str, Any]], problem: Problem
-) -> Setting:
+    config: ConfigDict, data: Dataset, rows: list[dict[str, Any]], problem: VAE
+) -> Hyperparameters:
     """The settings of a sweep as arrays, leaves `[settings]`."""
     latents = config.model.latents
     logits = {"isotropic": np.zeros(latents)}
@@ -170,7 +170,7 @@ def setting_arrays(
     matched = [
         problem.matched and row["objective"] == "entropy_regularised" for row in rows
     ]
-    setting = Setting(
+    setting = Hyperparameters(
         weights=Weights(
             alpha=column("alpha"),
             beta=column("beta"),

@@ -68,7 +68,7 @@ def ablation(results: reading.Results) -> dict[str, Figure]:
     return {"ablation": figure}
 
 
-def _usual(rows: list[reading.Row], names: list[str]) -> dict[str, reading.Value]:
+def _usual(rows: list[reading.RunRow], names: list[str]) -> dict[str, reading.Value]:
     """The most frequent value of each column, where there are several to tell apart."""
     if len(names) == 1:
         return {}
@@ -77,8 +77,8 @@ def _usual(rows: list[reading.Row], names: list[str]) -> dict[str, reading.Value
 
 
 def _members(
-    rows: list[reading.Row], name: str, usual: dict[str, reading.Value]
-) -> list[reading.Row]:
+    rows: list[reading.RunRow], name: str, usual: dict[str, reading.Value]
+) -> list[reading.RunRow]:
     """The settings that differ from the baseline in one column, in its order."""
     members = [
         row
@@ -93,7 +93,7 @@ def _members(
     )
 
 
-def _panel(axes: Axes, members: list[reading.Row], name: str, score: str) -> None:
+def _panel(axes: Axes, members: list[reading.RunRow], name: str, score: str) -> None:
     cells = [row.cells.get(score) for row in members]
     places = [i for i, cell in enumerate(cells) if cell is not None]
     found = [cells[i] for i in places]

@@ -22,7 +22,7 @@ _LEVELS = (0.05, 0.5)  # contours, as parts of the prior's peak
 _SHOWN = {"kl_prior_aggregate": "KL(p‖q)", "mutual_information": "I(z;n)"}
 
 
-class Panel(NamedTuple):
+class DensityPanel(NamedTuple):
     """One density with the words above and inside it."""
 
     title: str
@@ -53,7 +53,7 @@ def aggregate_posterior(results: reading.Results) -> dict[str, Figure]:
     smalls = [_small(results, i, grid, q) for i, q in enumerate(density)]
     groups = _groups(settings)
     lines = [
-        (heading, [Panel(titles[i], density[i], prior[i], smalls[i]) for i in line])
+        (heading, [DensityPanel(titles[i], density[i], prior[i], smalls[i]) for i in line])
         for heading, members, titles in groups
         for line in _lines(members)
     ]
@@ -241,7 +241,7 @@ def _contours(axes: Axes, grid: np.ndarray, prior: np.ndarray) -> None:
     axes.contour(grid, grid, prior, levels, colors=_CONTOUR, linewidths=0.7)
 
 
-def _title(axes: Axes, panel: Panel) -> None:
+def _title(axes: Axes, panel: DensityPanel) -> None:
     pad = 13.5 + 12.0 * panel.small.count("\n")  # room for the small lines
     axes.set_title(panel.title, pad=pad)
     axes.text(

@@ -27,7 +27,7 @@ _GAP = 0.6  # of a panel's height: what is farther away is left outside
 _SIZE = 8.5  # points, of the texts in a panel
 
 
-class Cell(NamedTuple):
+class Estimates(NamedTuple):
     """One quantity by one estimator at one batch size, over minibatches; in nats."""
 
     batch: int
@@ -47,7 +47,7 @@ class Regime(NamedTuple):
     latents: int
     exact: dict[str, tuple[float, float]]  # value and standard error by quantity
     predicted: dict[str, float]  # Eq. 11 and 12; the ceiling log n of I
-    cells: list[Cell]
+    cells: list[Estimates]
 
 
 class _Line(NamedTuple):

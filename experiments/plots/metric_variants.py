@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from experiments.plots import style
 
 
-class Line(NamedTuple):
+class VariantLine(NamedTuple):
     """One variant of a metric: the mean and interval of every setting."""
 
     metric: str
@@ -66,21 +66,21 @@ def variants(rows: list[Any], names: list[tuple[str, str]]) -> Figure:
 
 def _line(
     rows: list[Any], columns: list[str], labels: list[str], metric: str, variant: str
-) -> Line:
+) -> VariantLine:
     cells = {
         style.describe(row.setting, columns): row
         for row in rows
         if row.score == f"{metric} {variant}"
     }
-    return Line(metric, variant, [cells[label] for label in labels])
+    return VariantLine(metric, variant, [cells[label] for label in labels])
 
 
-def _comparable(line: Line) -> bool:
+def _comparable(line: VariantLine) -> bool:
     means = [cell.mean for cell in line.cells]
     return all(math.isfinite(m) and 0 <= m <= 1 for m in means)
 
 
-def _places(lines: list[Line]) -> list[float]:
+def _places(lines: list[VariantLine]) -> list[float]:
     """A height for every line, downwards, with a gap between metrics."""
     places, y = [], 0.0
     for index, line in enumerate(lines):
@@ -89,7 +89,7 @@ def _places(lines: list[Line]) -> list[float]:
     return places
 
 
-def _frame(axes: Axes, lines: list[Line], places: list[float]) -> None:
+def _frame(axes: Axes, lines: list[VariantLine], places: list[float]) -> None:
     axes.set_yticks(
         places, [f"{line.metric}: {line.variant}".replace("_", " ") for line in lines]
     )

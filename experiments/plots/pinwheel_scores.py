@@ -13,12 +13,12 @@ from experiments.results import reading
 _SCORES = ["kl_prior_aggregate", "mutual_information", "log_det", "reconstruction"]
 
 
-class Column(NamedTuple):
+class SweptColumn(NamedTuple):
     """One column of panels: the settings that differ in `name`."""
 
     name: str
     heading: str
-    rows: list[reading.Row]
+    rows: list[reading.RunRow]
 
 
 def scores_by_setting(results: reading.Results) -> dict[str, Figure]:
@@ -63,30 +63,30 @@ def scores_by_setting(results: reading.Results) -> dict[str, Figure]:
     return {"scores_by_setting": figure}
 
 
-def _columns(rows: list[reading.Row]) -> list[Column]:
+def _columns(rows: list[reading.RunRow]) -> list[SweptColumn]:
     for name in ("beta", "alpha"):
         if any(not isinstance(row.setting.get(name), float) for row in rows):
             raise reading.Missing(f"summary.csv has no number in some row of '{name}'")
     plain = [row for row in rows if row.setting["alpha"] == 0]
     added = [row for row in rows if row.setting["alpha"] != 0]
     columns = [("beta", "alpha", plain), ("alpha", "beta", added)]
-    return [Column(x, _constant(group, c), group) for x, c, group in columns if group]
+    return [SweptColumn(x, _constant(group, c), group) for x, c, group in columns if group]
 
 
-def _values(rows: list[reading.Row], name: str) -> list[float]:
+def _values(rows: list[reading.RunRow], name: str) -> list[float]:
     found = (row.setting[name] for row in rows)
     return sorted({value for value in found if isinstance(value, float)})
 
 
-def _constant(rows: list[reading.Row], name: str) -> str:
+def _constant(rows: list[reading.RunRow], name: str) -> str:
     values = _values(rows, name)
     return f"{style.symbol(name)} = {', '.join(map(style.number, values))}"
 
 
-def _panel(axes: Axes, column: Column, score: str) -> None:
+def _panel(axes: Axes, column: SweptColumn, score: str) -> None:
     """One line for each combination of the columns other than the one along x."""
     rows = [row for row in column.rows if score in row.cells]
-    lines: dict[str, list[reading.Row]] = {}
+    lines: dict[str, list[reading.RunRow]] = {}
     others = style.varying([row.setting for row in column.rows])
     for row in rows:
         names = [name for name in others if name != column.name]

@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 _X = "reconstruction"
 
 
-class Line(NamedTuple):
+class PriorLine(NamedTuple):
     """One line of a panel, its points in the order of their labels."""
 
     look: dict[str, Any]
@@ -70,14 +70,14 @@ def _canvas(results: reading.Results, scores: list[str], note: str):
     return figure, panels[: len(scores)]
 
 
-def _note(rows: list[reading.Row], scores: list[str], key: str, label: str) -> str:
+def _note(rows: list[reading.RunRow], scores: list[str], key: str, label: str) -> str:
     names = {row.setting[key] for row in rows}
     only = f"{style.symbol(key)}: {style.number(*names)}; " if len(names) == 1 else ""
     beside = f"numbers beside the points: {style.symbol(label)}; "
     return only + beside + style.runs(rows, [_X, *scores])
 
 
-def _panel(axes: Axes, lines: list[Line], score: str) -> None:
+def _panel(axes: Axes, lines: list[PriorLine], score: str) -> None:
     for line in lines:
         _draw(axes, line)
     axes.set_xlabel(style.score(_X, per="image"))
@@ -87,7 +87,7 @@ def _panel(axes: Axes, lines: list[Line], score: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _scores(wanted: list[str], rows: list[reading.Row]) -> list[str]:
+def _scores(wanted: list[str], rows: list[reading.RunRow]) -> list[str]:
     present = [s for s in wanted if any(s in row.cells for row in rows)]
     for score in wanted:
         if score not in present:
@@ -100,8 +100,8 @@ def _scores(wanted: list[str], rows: list[reading.Row]) -> list[str]:
 
 
 def _line(
-    rows: list[reading.Row], score: str, label: str, look: dict[str, Any]
-) -> Line:
+    rows: list[reading.RunRow], score: str, label: str, look: dict[str, Any]
+) -> PriorLine:
     """Collects one line; settings of which no run finished have no point."""
     rows = [row for row in rows if score in row.cells]
     rows = [
@@ -110,14 +110,14 @@ def _line(
     rows = sorted(rows, key=lambda row: style.rank(row.setting[label]))
     texts = [style.number(row.setting[label]) for row in rows]
     x, y = ([_interval(row.cells[name]) for row in rows] for name in (_X, score))
-    return Line(look, texts, np.reshape(x, (-1, 3)), np.reshape(y, (-1, 3)))
+    return PriorLine(look, texts, np.reshape(x, (-1, 3)), np.reshape(y, (-1, 3)))
 
 
 def _interval(cell: reading.Cell) -> list[float]:
     return [cell.mean, cell.low, cell.high]
 
 
-def _draw(axes: Axes, line: Line) -> None:
+def _draw(axes: Axes, line: PriorLine) -> None:
     colour = line.look["color"]
     (x, left, right), (y, low, high) = line.x.T, line.y.T
     if strips := _strips(x, low, high):
@@ -144,7 +144,7 @@ def _strips(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[Path]:
     return strips
 
 
-def _label(axes: Axes, lines: list[Line]) -> None:
+def _label(axes: Axes, lines: list[PriorLine]) -> None:
     texts = [text for line in lines for text in line.texts]
     colours = [line.look["color"] for line in lines for _ in line.texts]
     paths = [np.stack([line.x[:, 0], line.y[:, 0]], axis=1) for line in lines]  # [P, 2]

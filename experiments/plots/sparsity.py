@@ -85,7 +85,7 @@ def _canvas(
     return figure, left, [figure.add_subplot(place) for place in places]
 
 
-def _curves(axes: Axes, rows: list[reading.Row], key: str, label: str) -> None:
+def _curves(axes: Axes, rows: list[reading.RunRow], key: str, label: str) -> None:
     """A line per value of `key`; the values of `label` stand at equal steps."""
     values = sorted({row.setting[label] for row in rows}, key=style.rank)
     lines = {row.setting[key]: [] for row in rows}

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from experiments.results import columns
-from experiments.results.reading import Row, Setting, Value
+from experiments.results.reading import RunRow, Setting, Value
 from experiments.system import atomic_files
 
 _UNDATED: dict[str, dict[str, Any]] = {
@@ -205,7 +205,7 @@ def score(name: str, *, per: str) -> str:
     return label if base == name else f"{label},\nafter transport to N(0, I)"
 
 
-def runs(rows: list[Row], scores: list[str]) -> str:
+def runs(rows: list[RunRow], scores: list[str]) -> str:
     """The note on how many runs a point stands for."""
     cells = [[row.cells[s] for s in scores if s in row.cells] for row in rows]
     counts = {cell.n for group in cells for cell in group}

@@ -13,7 +13,7 @@ from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih, mig
 from experiments.models import priors, vae
-from experiments.models.vae import Params, Problem, Setting
+from experiments.models.vae import Params, VAE, Hyperparameters
 from experiments.report import markup
 from experiments.sweep import figure_arrays, trained
 from experiments.sweep.layout import Sweep
@@ -45,7 +45,7 @@ def shared(work: Sweep) -> dict[str, Any]:
     return {"size": [], "steps": _LATTICE, "data": rounded(points, 3), "arms": arms}
 
 
-def of_run(work: Sweep, params: Params, setting: Setting) -> dict[str, Any]:
+def of_run(work: Sweep, params: Params, setting: Hyperparameters) -> dict[str, Any]:
     """The latents of a run, and its pictures.
 
     Returns:
@@ -71,11 +71,11 @@ def of_run(work: Sweep, params: Params, setting: Setting) -> dict[str, Any]:
 
 
 @functools.cache
-def _numbers(problem: Problem) -> Callable[..., Any]:
+def _numbers(problem: VAE) -> Callable[..., Any]:
     """Statistics of each latent, and draws of the prior; compiled once a sweep."""
 
     def numbers(
-        params: Params, setting: Setting, q: Gaussian, factors: jax.Array
+        params: Params, setting: Hyperparameters, q: Gaussian, factors: jax.Array
     ) -> tuple[dict[str, jax.Array], jax.Array]:
         p = vae.prior(problem, params, setting)
         draws = priors.samples(jax.random.key(0), problem.prior, p, _DRAWS)
@@ -103,7 +103,7 @@ def _information(
 
 
 def _images(
-    work: Sweep, params: Params, setting: Setting, q: Gaussian, limit: float
+    work: Sweep, params: Params, setting: Hyperparameters, q: Gaussian, limit: float
 ) -> dict[str, Any]:
     """A sheet for each base image: a row per latent, then the image and decoded."""
     del setting, limit
@@ -127,12 +127,12 @@ def _images(
 
 
 @functools.cache
-def _traverse(problem: Problem) -> Callable[..., jax.Array]:
+def _traverse(problem: VAE) -> Callable[..., jax.Array]:
     return jax.jit(functools.partial(figure_arrays.traversals, problem))
 
 
 def _plane(
-    work: Sweep, params: Params, setting: Setting, q: Gaussian, limit: float
+    work: Sweep, params: Params, setting: Hyperparameters, q: Gaussian, limit: float
 ) -> dict[str, Any]:
     """The density of q(z), contours of p(z), the codes, and p(x|z) over a lattice."""
     axis = np.linspace(-limit, limit, _CELLS, dtype=np.float32)
@@ -152,11 +152,11 @@ def _plane(
 
 
 @functools.cache
-def _densities(problem: Problem) -> Callable[..., Any]:
+def _densities(problem: VAE) -> Callable[..., Any]:
     """q(z) and p(z) over a grid `[y, x]`, and p(x|z) over a lattice, compiled once."""
 
     def densities(
-        params: Params, setting: Setting, q: Gaussian, axis: jax.Array, steps: jax.Array
+        params: Params, setting: Hyperparameters, q: Gaussian, axis: jax.Array, steps: jax.Array
     ) -> tuple[jax.Array, jax.Array, Gaussian]:
         cells = _crossings(axis)
         p = vae.prior(problem, params, setting)

@@ -131,7 +131,7 @@ def _kind(value: reading.Value) -> str | None:
     return None if isinstance(value, float) else "word"
 
 
-def _counts(row: reading.Row) -> tuple[int, int]:
+def _counts(row: reading.RunRow) -> tuple[int, int]:
     cells = row.cells.values()
     return max(c.n for c in cells), max(c.failed for c in cells)
 

@@ -30,7 +30,7 @@ class Cell(NamedTuple):
     high: float
 
 
-class Row(NamedTuple):
+class RunRow(NamedTuple):
     """All scores of one setting."""
 
     setting: Setting
@@ -41,7 +41,7 @@ class Results(NamedTuple):
     """The folder's contents; None stands for a file that is not there."""
 
     config: dict[str, Any]
-    summary: list[Row] | None
+    summary: list[RunRow] | None
     scores: dict[int, dict[str, Value]] | None  # by run
     settings: list[Setting] | None
     pictures: dict[str, np.ndarray] | None
@@ -72,7 +72,7 @@ def read(workdir: pathlib.Path) -> Results:
     )
 
 
-def summary(results: Results) -> list[Row]:
+def summary(results: Results) -> list[RunRow]:
     """The rows of summary.csv, or Missing."""
     if not results.summary:
         raise Missing("there is no summary.csv, or it is empty")
@@ -170,12 +170,12 @@ def _value(entry: Any) -> Value:
         return str(entry)
 
 
-def _summary(path: pathlib.Path) -> list[Row]:
-    rows: dict[tuple, Row] = {}
+def _summary(path: pathlib.Path) -> list[RunRow]:
+    rows: dict[tuple, RunRow] = {}
     for entry in _table(path):
         names = list(entry)[: list(entry).index("score")]
         setting = {name: _value(entry[name]) for name in names}
-        row = rows.setdefault(tuple(setting.values()), Row(setting, {}))
+        row = rows.setdefault(tuple(setting.values()), RunRow(setting, {}))
         row.cells[entry["score"]] = Cell(
             int(entry["n"]),
             int(entry["failed"]),

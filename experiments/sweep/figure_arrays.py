@@ -11,9 +11,9 @@ import numpy as np
 from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
-from experiments.data.arrays import Data
+from experiments.data.arrays import Dataset
 from experiments.models import priors, vae
-from experiments.models.vae import Params, Problem, Setting
+from experiments.models.vae import Params, VAE, Hyperparameters
 from experiments.results import run_tables
 from experiments.sweep.layout import Sweep
 
@@ -29,7 +29,7 @@ def median_runs(
     """Of each setting, the run whose loss is the median of those that finished.
 
     Args:
-        setting: Setting of each run `[R]`.
+        setting: Hyperparameters of each run `[R]`.
         loss: Final loss of each run `[R]`.
         ok: Which runs finished `[R]`.
         num_settings: Number of settings.
@@ -80,13 +80,13 @@ def _blank(leaf: np.ndarray) -> np.ndarray:
     return np.full_like(leaf, np.nan if leaf.dtype.kind == "f" else 0)
 
 
-def of_run(problem: Problem) -> Callable[..., dict[str, jax.Array]]:
+def of_run(problem: VAE) -> Callable[..., dict[str, jax.Array]]:
     """Returns `pictures(params, setting, points, factors)` of one run."""
     draw = _images if problem.shape else _plane
     return jax.jit(functools.partial(draw, problem))
 
 
-def shared(data: Data) -> dict[str, Any]:
+def shared(data: Dataset) -> dict[str, Any]:
     """What the pictures of all settings have in common."""
     if not data.shape:
         return {"density_grid": _GRID, "points": data.points}
@@ -95,9 +95,9 @@ def shared(data: Data) -> dict[str, Any]:
 
 
 def _plane(
-    problem: Problem,
+    problem: VAE,
     params: Params,
-    setting: Setting,
+    setting: Hyperparameters,
     points: jax.Array,
     factors: jax.Array,
 ) -> dict[str, jax.Array]:
@@ -115,9 +115,9 @@ def _plane(
 
 
 def _images(
-    problem: Problem,
+    problem: VAE,
     params: Params,
-    setting: Setting,
+    setting: Hyperparameters,
     points: jax.Array,
     factors: jax.Array,
 ) -> dict[str, jax.Array]:
@@ -158,7 +158,7 @@ def positions(q: Gaussian, steps: jax.Array | np.ndarray) -> jax.Array:
 
 
 def traversals(
-    problem: Problem, params: Params, values: jax.Array, base: jax.Array
+    problem: VAE, params: Params, values: jax.Array, base: jax.Array
 ) -> jax.Array:
     """Decodes `base` `[D]` with one latent at a time moved through `values` `[D, T]`.
 
@@ -171,12 +171,12 @@ def traversals(
     return flat.reshape(*values.shape, *flat.shape[1:])
 
 
-def decoded(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
+def decoded(problem: VAE, params: Params, z: jax.Array) -> jax.Array:
     """Means of p(x|z) of latents `[B, D]` as levels, see `shades`."""
     return shades(problem, vae.mean(problem, params, z))
 
 
-def shades(problem: Problem, x: jax.Array) -> jax.Array:
+def shades(problem: VAE, x: jax.Array) -> jax.Array:
     """Images x `[B, X]` as levels `[B, H, W]`, or `[B, H, W, 3]` in colour, uint8.
 
     What leaves [0, 1] is shown as 0 or 1.

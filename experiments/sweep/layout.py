@@ -10,10 +10,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.data import arrays, loaders
-from experiments.data.arrays import Data
+from experiments.data.arrays import Dataset
 from experiments.evaluation import evaluate, metrics
 from experiments.models import vae
-from experiments.models.vae import Problem, Setting
+from experiments.models.vae import VAE, Hyperparameters
 from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
 from experiments.training import one_run, optimisers
@@ -27,11 +27,11 @@ class Sweep(NamedTuple):
     """All that the blocks have in common."""
 
     config: ConfigDict
-    problem: Problem
-    settings: Setting  # leaves [settings]
+    problem: VAE
+    settings: Hyperparameters  # leaves [settings]
     steps: int
-    data: Data
-    scored: Data  # the part of the data that is scored
+    data: Dataset
+    scored: Dataset  # the part of the data that is scored
     workdir: pathlib.Path
 
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from experiments.evaluation import evaluate
-from experiments.models.vae import Setting
+from experiments.models.vae import Hyperparameters
 from experiments.results import run_tables
 from experiments.sweep import checkpoint, layout
 from experiments.sweep.checkpoint import Checkpoint
@@ -30,7 +30,7 @@ _LONG = 6 * 3600  # seconds from which a sweep on a CPU deserves a warning
 
 
 class Programs(NamedTuple):
-    """Functions of a block of runs; see `sweep.functions` for those of one run."""
+    """Functions of a block of runs; see `layout.functions` for those of one run."""
 
     init: Any
     advance: Any
@@ -42,7 +42,7 @@ class Block(NamedTuple):
 
     runs: Runs
     keys: jax.Array
-    setting: Setting
+    setting: Hyperparameters
 
 
 def programs(sweep: Sweep, plan: Plan) -> Programs:

@@ -17,7 +17,7 @@ from decomp.distributions.gaussian import Gaussian
 from experiments.config import settings
 from experiments.data import arrays
 from experiments.models import priors, vae
-from experiments.models.vae import Params, Problem, Setting
+from experiments.models.vae import Params, VAE, Hyperparameters
 from experiments.plots import style
 from experiments.results import run_tables
 from experiments.sweep import layout, workdirs
@@ -37,7 +37,7 @@ class Posteriors(NamedTuple):
     log_pz: Callable[[jax.Array], jax.Array]  # [D] to []
 
 
-class Runs(NamedTuple):
+class TrainedRuns(NamedTuple):
     """Some runs of a sweep and what they make of the same points."""
 
     number: np.ndarray  # [R]
@@ -53,7 +53,7 @@ class Finished(NamedTuple):
 
     work: Sweep
     rows: list[dict[str, Any]]  # its settings
-    tables: dict[str, np.ndarray]  # of its runs, see `results.finished`
+    tables: dict[str, np.ndarray]  # of its runs, see `run_tables.finished`
 
 
 def synthetic(*, points: int, seed: int) -> Iterator[Posteriors]:
@@ -90,7 +90,7 @@ def finished(workdir: pathlib.Path) -> Finished:
     return Finished(layout.make(config, rows, workdir), rows, tables)
 
 
-def parameters(done: Finished, place: int) -> tuple[Params, Setting]:
+def parameters(done: Finished, place: int) -> tuple[Params, Hyperparameters]:
     """Final parameters and setting of the run at a place of the tables."""
     tables = done.tables
     first, index = int(tables["block"][place]), int(tables["index"][place])
@@ -130,7 +130,7 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     )
 
 
-def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
+def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns:
     """Posterior means of the first finished runs of every setting, of the same points.
 
     Args:
@@ -167,7 +167,7 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> Runs:
         params = jax.tree.map(lambda leaf, i=index: leaf[i], block[1])
         codes.append(np.asarray(encode(work, params).loc))
     columns = (tables[name][chosen] for name in ("number", "seed", "setting"))
-    return Runs(*columns, rows, np.stack(codes), work.data.factors)
+    return TrainedRuns(*columns, rows, np.stack(codes), work.data.factors)
 
 
 def on_some(work: Sweep, points: int) -> Sweep:
@@ -197,7 +197,7 @@ def encode(work: Sweep, params: Params) -> Gaussian:
 
 
 @functools.cache
-def _encoder(problem: Problem) -> Callable[[Params, jax.Array], Gaussian]:
+def _encoder(problem: VAE) -> Callable[[Params, jax.Array], Gaussian]:
     """The compiled encoder, one for all runs of a sweep."""
 
     def encoder(params: Params, points: jax.Array) -> Gaussian:

@@ -14,7 +14,7 @@ from decomp.divergences import adversarial
 from decomp.losses import Terms
 from experiments.models import divergences, objectives, priors, schedules, vae
 from experiments.models.objectives import Weights
-from experiments.models.vae import Params, Problem, Setting
+from experiments.models.vae import Params, VAE, Hyperparameters
 
 MEASURES = ("loss", "reconstruction", "kl", "divergence")
 
@@ -22,8 +22,8 @@ MEASURES = ("loss", "reconstruction", "kl", "divergence")
 def loss(
     params: Params,
     key: jax.Array,
-    problem: Problem,
-    setting: Setting,
+    problem: VAE,
+    setting: Hyperparameters,
     progress: jax.Array,
     x: jax.Array,
     others: jax.Array,
@@ -53,7 +53,7 @@ def loss(
     return mean + critic, measures
 
 
-def weights(problem: Problem, setting: Setting, progress: jax.Array) -> Weights:
+def weights(problem: VAE, setting: Hyperparameters, progress: jax.Array) -> Weights:
     """The weights at a share of the training in [0, 1], by their schedules."""
     options = {"warm_up": problem.warm_up, "cycles": problem.cycles}
     return Weights(
@@ -66,9 +66,9 @@ def weights(problem: Problem, setting: Setting, progress: jax.Array) -> Weights:
 
 def terms(
     key: jax.Array,
-    problem: Problem,
+    problem: VAE,
     params: Params,
-    setting: Setting,
+    setting: Hyperparameters,
     x: jax.Array,
     weighed: Weights,
 ) -> Terms:
@@ -119,9 +119,9 @@ def terms(
 
 def value(
     key: jax.Array,
-    problem: Problem,
+    problem: VAE,
     params: Params,
-    setting: Setting,
+    setting: Hyperparameters,
     x: jax.Array,
     weighed: Weights,
 ) -> tuple[jax.Array, Terms]:
@@ -145,9 +145,9 @@ def value(
 
 def critic_loss(
     key: jax.Array,
-    problem: Problem,
+    problem: VAE,
     params: Params,
-    setting: Setting,
+    setting: Hyperparameters,
     x: jax.Array,
     others: jax.Array,
 ) -> jax.Array:
@@ -178,7 +178,7 @@ def critic_loss(
     return jnp.mean(adversarial.discriminator_loss(real, other))
 
 
-def _critic(problem: Problem, params: Params, z: jax.Array) -> jax.Array:
+def _critic(problem: VAE, params: Params, z: jax.Array) -> jax.Array:
     """Logits `[B]` of z `[B, D]`."""
     assert problem.critic is not None
     return problem.critic.apply({"params": params["critic"]}, z)

@@ -15,7 +15,7 @@ import optax
 
 from decomp.datasets import shuffle
 from experiments.models import vae
-from experiments.models.vae import Params, Problem, Setting
+from experiments.models.vae import Params, VAE, Hyperparameters
 from experiments.system import parallel
 from experiments.training import corollary_2_start, loss
 
@@ -36,7 +36,7 @@ class State(NamedTuple):
 
 
 def make(
-    problem: Problem,
+    problem: VAE,
     optimiser: optax.GradientTransformation,
     *,
     batch_size: int,
@@ -52,7 +52,7 @@ def make(
     """
     second = "total_correlation" in problem.divergences
 
-    def init(key: jax.Array, setting: Setting) -> State:
+    def init(key: jax.Array, setting: Hyperparameters) -> State:
         params = vae.init(jax.random.fold_in(key, parallel.INIT), problem, setting)
         if problem.matched:
             params = corollary_2_start.start(
@@ -68,7 +68,7 @@ def make(
         )
 
     def step(
-        state: State, key: jax.Array, setting: Setting, points: jax.Array
+        state: State, key: jax.Array, setting: Hyperparameters, points: jax.Array
     ) -> State:
         def minibatch(stream: int) -> jax.Array:
             order_key = jax.random.fold_in(key, stream)
@@ -108,7 +108,7 @@ def make(
     def advance(
         state: State,
         key: jax.Array,
-        setting: Setting,
+        setting: Hyperparameters,
         points: jax.Array,
         steps: jax.Array,
     ) -> State:

@@ -8,9 +8,9 @@ import pytest
 
 from configs import shapes_anisotropic
 from experiments.config import settings
-from experiments.data.arrays import Data, shares
+from experiments.data.arrays import Dataset, shares
 from experiments.models import vae
-from experiments.models.vae import Setting
+from experiments.models.vae import Hyperparameters
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
 from experiments.system import parallel
@@ -23,7 +23,7 @@ class Small(NamedTuple):
     """A sweep of six settings on random 8×8 images, in milliseconds."""
 
     sweep: Sweep
-    settings: Setting  # leaves [settings]
+    settings: Hyperparameters  # leaves [settings]
 
     def keys(self, members, *, root=3):
         """Fresh keys, one per run."""
@@ -70,7 +70,7 @@ def small():
     rng = np.random.default_rng(0)
     points = rng.integers(0, 65, (POINTS, 64), np.uint8)
     factors = rng.integers(0, 3, (POINTS, 5), np.uint8)
-    data = Data(points, factors, (8, 8, 1), shares(64), 64)
+    data = Dataset(points, factors, (8, 8, 1), shares(64), 64)
     rows = settings.rows(config)
     problem = vae.make(config, settings.rows(config), data)
     table = vae.setting_arrays(config, data, rows, problem)

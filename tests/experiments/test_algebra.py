@@ -11,7 +11,7 @@ import pytest
 
 from experiments import main
 from experiments.config import settings
-from experiments.data.arrays import Data, coordinates
+from experiments.data.arrays import Dataset, coordinates
 from experiments.models import divergences as mismatch
 from experiments.models import objectives, vae
 from experiments.training import loss as objective
@@ -37,7 +37,7 @@ CELLS = [
 def data():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(POINTS, 2)).astype(np.float32)
-    return Data(points, np.zeros((POINTS, 1), np.uint8), (), coordinates)
+    return Dataset(points, np.zeros((POINTS, 1), np.uint8), (), coordinates)
 
 
 @pytest.mark.parametrize("prior", [*FACTORISED, *JOINT])

@@ -15,7 +15,7 @@ from decomp.distributions.gaussian import Gaussian
 from experiments import bias
 from experiments.config import settings
 from experiments.models import vae
-from experiments.plots.estimator_bias import QUANTITIES, Cell, Regime, figure
+from experiments.plots.estimator_bias import QUANTITIES, Estimates, Regime, figure
 from experiments.results import run_tables
 from experiments.sweep import layout, trained, workdirs
 from experiments.sweep.trained import Posteriors
@@ -201,7 +201,7 @@ def test_batches_are_as_large_as_the_data_allow():
 
 def test_a_line_far_from_the_others_is_told_by_an_arrow():
     cells = [
-        Cell(batch, estimator, quantity, mean, 0.01, 0.0, 16)
+        Estimates(batch, estimator, quantity, mean, 0.01, 0.0, 16)
         for batch in (16, 64)
         for estimator, mean in (("weighted", 30.0), ("symmetrised", 1.0))
         for quantity in QUANTITIES

@@ -10,11 +10,11 @@ import pytest
 from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
 from experiments.config import settings
-from experiments.data.arrays import Data, coordinates, shares
+from experiments.data.arrays import Dataset, coordinates, shares
 from experiments.models import vae
 from experiments.models.objectives import Weights
 from experiments.models.priors import Traced
-from experiments.models.vae import Setting
+from experiments.models.vae import Hyperparameters
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
 
@@ -126,19 +126,19 @@ def fake(config):
     size = max(300, config.train.batch_size)
     if config.data.name == "pinwheel":
         points, arms = np.zeros((size, 2), np.float32), np.zeros((size, 1), int)
-        return Data(points, arms, (), coordinates)
+        return Dataset(points, arms, (), coordinates)
     side = config.data.side
     pixels = (64 // side) ** 2
     points = np.zeros((size, 512 if side == 64 else side**2), np.uint8)
     factors = np.zeros((size, 5), np.uint8)
     decode = dsprites.unpack if side == 64 else shares(pixels)
-    return Data(points, factors, (side, side, 1), decode, pixels)
+    return Dataset(points, factors, (side, side, 1), decode, pixels)
 
 
 def setting(config):
     zero = jnp.zeros(())
     prior = Traced(zero, zero, jnp.zeros(config.model.latents), zero)
-    return Setting(Weights(zero, zero, zero, zero), prior, zero, zero, zero)
+    return Hyperparameters(Weights(zero, zero, zero, zero), prior, zero, zero, zero)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -9,7 +9,7 @@ from decomp import priors
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from experiments.config import settings
-from experiments.data.arrays import Data, coordinates
+from experiments.data.arrays import Dataset, coordinates
 from experiments.evaluation import evaluate
 from experiments.models import vae
 
@@ -74,7 +74,7 @@ def plane():
         config.evaluate.grid_points = 160
         config.evaluate.samples_per_point = 500
     config = settings.validate(config)
-    data = Data(CENTRES, np.zeros((4, 1), int), (), coordinates)
+    data = Dataset(CENTRES, np.zeros((4, 1), int), (), coordinates)
     problem = vae.make(config, settings.rows(config), data)
     setting = vae.setting_arrays(config, data, settings.rows(config), problem)
     setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0

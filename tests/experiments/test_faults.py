@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.faults import neighbours, sweeps
-from tests.faults.trial import Problem, Row
+from tests.faults.trial import Problem, TrialRow
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def test_a_traceback_that_is_printed_is_a_problem():
 
 def test_problems_are_counted_for_the_table():
     problems = [Problem("a", lost=3), Problem("b", lost=4, tracebacks=1)]
-    assert Row("kind", 5, problems).counts == (5, 3, 7, 1)
-    assert Row("kind", 1, problems).counts == (1, 0, 7, 1)
+    assert TrialRow("kind", 5, problems).counts == (5, 3, 7, 1)
+    assert TrialRow("kind", 1, problems).counts == (1, 0, 7, 1)
 
 
 @pytest.mark.slow

@@ -105,7 +105,7 @@ def test_another_precision_is_compared_seed_by_seed(tmp_path):
             for seed in range(3)
             for level in (10.0, 20.0)
         ]
-        return load.Sweep("", {}, {}, runs, 0, [])
+        return load.SweepTables("", {}, {}, runs, 0, [])
 
     rows = sensitivity.precision(sweep(0.5), sweep(0.0))
     assert [row[0] for row in rows] == ["loss", *sensitivity.SCORES]

@@ -342,7 +342,7 @@ def test_convolutions_refuse_images_of_other_sizes_that_only_a_file_tells(tmp_pa
 
 def test_principal_axes_of_images_too_large_for_them_are_refused():
     points = np.zeros((4, 3 * 80 * 80), np.uint8)
-    large = data.Data(points, np.zeros((4, 0), int), (80, 80, 3), data.shares(255))
+    large = data.Dataset(points, np.zeros((4, 0), int), (80, 80, 3), data.shares(255))
     with pytest.raises(ValueError, match="images of at most 16,384 values; got 19,200"):
         data.principal_variances(large, config())
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from configs import entropy_equivalence
 from experiments.config import settings
-from experiments.data.arrays import Data, shares
+from experiments.data.arrays import Dataset, shares
 from experiments.models import vae
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
@@ -26,7 +26,7 @@ def sweep(tmp_path, *, matched):
     rng = np.random.default_rng(0)
     points = rng.integers(0, 65, (48, 64), np.uint8)
     factors = rng.integers(0, 3, (48, 5), np.uint8)
-    data = Data(points, factors, (8, 8, 1), shares(64), 64)
+    data = Dataset(points, factors, (8, 8, 1), shares(64), 64)
     problem = vae.make(config, settings.rows(config), data)
     table = vae.setting_arrays(config, data, settings.rows(config), problem)
     return Sweep(config, problem, table, 30, data, data, tmp_path)

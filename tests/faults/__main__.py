@@ -25,7 +25,7 @@ from experiments.benchmarks import table
 from experiments.system import commands, devices, signals
 from experiments.system.terminal import duration, say
 from tests.faults import attempts, crashes, fuzz, neighbours, places, sweeps
-from tests.faults.trial import Problem, Row, Trial
+from tests.faults.trial import Problem, TrialRow, Trial
 
 _T = TypeVar("_T")
 _HEAD = ("fault", "injected", "survived", "bytes lost", "tracebacks")
@@ -35,7 +35,7 @@ class Job(NamedTuple):
     """What one core does."""
 
     cost: float  # seconds, about
-    run: Callable[[], Row]
+    run: Callable[[], TrialRow]
 
 
 @commands.command("tests.faults")
@@ -94,7 +94,7 @@ def _jobs(
         yield Job(options.fuzz, partial(_random, *inputs_of))
 
 
-def _done(jobs: Sequence[Job], at_once: int) -> list[Row]:
+def _done(jobs: Sequence[Job], at_once: int) -> list[TrialRow]:
     """Runs jobs; says how each ended, and how long the others will take."""
     begin, total, done = time.monotonic(), sum(job.cost for job in jobs), 0.0
     with futures.ThreadPoolExecutor(at_once) as pool:
@@ -111,40 +111,40 @@ def _done(jobs: Sequence[Job], at_once: int) -> list[Row]:
     return [future.result() for future in started]
 
 
-def _added(rows: Sequence[Row]) -> list[Row]:
+def _added(rows: Sequence[TrialRow]) -> list[TrialRow]:
     """A row for each kind."""
     kinds = dict.fromkeys(row.kind for row in rows)
     same = [[row for row in rows if row.kind == kind] for kind in kinds]
     return [
-        Row(kind, sum(r.injected for r in of), [p for r in of for p in r.problems])
+        TrialRow(kind, sum(r.injected for r in of), [p for r in of for p in r.problems])
         for kind, of in zip(kinds, same, strict=True)
     ]
 
 
-def _tried(trial: Trial, workdir: pathlib.Path) -> Row:
+def _tried(trial: Trial, workdir: pathlib.Path) -> TrialRow:
     problems: list[Problem] = []
     try:
         problems.extend(trial.inject(workdir))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         problems.append(Problem(f"{type(error).__name__}: {error}"))
-    return Row(trial.kind, trial.times, problems)
+    return TrialRow(trial.kind, trial.times, problems)
 
 
-def _bad_input(folder: pathlib.Path) -> Row:
+def _bad_input(folder: pathlib.Path) -> TrialRow:
     outcomes = _apart(attempts.all_tried, folder)
     wrong = [
         Problem(line, tracebacks=int(outcome.traceback))
         for outcome in outcomes
         if (line := attempts.wrong(outcome))
     ]
-    return Row("bad input, each refused in one line", len(outcomes), wrong)
+    return TrialRow("bad input, each refused in one line", len(outcomes), wrong)
 
 
-def _random(seconds: float, seed: int, folder: pathlib.Path) -> Row:
+def _random(seconds: float, seed: int, folder: pathlib.Path) -> TrialRow:
     folder.mkdir()
     found = _apart(partial(fuzz.run, seconds, seed=seed, folder=folder))
     wrong = [Problem(failure, tracebacks=1) for failure in found.failures]
-    return Row(f"random configs and files, {duration(seconds)}", found.tries, wrong)
+    return TrialRow(f"random configs and files, {duration(seconds)}", found.tries, wrong)
 
 
 def _apart(function: Callable[..., _T], *arguments: object) -> _T:

@@ -9,17 +9,17 @@ _IMAGES = "configs/images.py:smoke"
 _T = "configs/shapes_student_t.py:laptop,smoke"
 
 
-class Line(NamedTuple):
+class BadCommand(NamedTuple):
     """A command line."""
 
     arguments: tuple[str, ...]
     expects: str  # words of the message
 
 
-def lines() -> list[Line]:
+def lines() -> list[BadCommand]:
     """All command lines."""
     fields = [
-        Line((f"--config={config}", *(f"--config.{f}" for f in text.split())), words)
+        BadCommand((f"--config={config}", *(f"--config.{f}" for f in text.split())), words)
         for config, table in (_FIELDS | TABLES).items()
         for text, words in table
     ]
@@ -28,28 +28,28 @@ def lines() -> list[Line]:
 
 _SEVERAL = "+".join(["1"] * 1100).replace("+", ",")
 _WHOLE = [
-    Line((), "--config is missing; choices: configs/"),
-    Line(("--config=",), "is not a file of Python; choices:"),
-    Line(("--config=configs/none.py",), "--config=configs/none.py is not a file"),
-    Line(("--config=configs",), "is not a file of Python"),
-    Line(("--config=README.md",), "is not a file of Python"),
-    Line(("--config=configs/pinwheel.py:big",), "unknown variant 'big'; choices: lap"),
-    Line(("--config=configs/base.py:big",), "takes 0 positional arguments"),
-    Line(("--config=configs/__init__.py",), "has no attribute 'get_config'"),
-    Line((f"--config={_PLANE}", f"--config={_SHAPES}"), "--config is expected once"),
-    Line((f"--config={_PLANE}", "--wokdir=x"), "Unknown command line flag 'wokdir'"),
-    Line((f"--config={_PLANE}", "extra"), "unexpected argument 'extra'"),
-    Line((f"--config={_PLANE}", "--flagfile=/none"), "Unable to open flagfile"),
-    Line((f"--config={_PLANE}", "--workdir=README.md"), "cannot write to --workdir=RE"),
-    Line((f"--config={_PLANE}", "--workdir=/proc/decomp"), "cannot write to --workdir"),
+    BadCommand((), "--config is missing; choices: configs/"),
+    BadCommand(("--config=",), "is not a file of Python; choices:"),
+    BadCommand(("--config=configs/none.py",), "--config=configs/none.py is not a file"),
+    BadCommand(("--config=configs",), "is not a file of Python"),
+    BadCommand(("--config=README.md",), "is not a file of Python"),
+    BadCommand(("--config=configs/pinwheel.py:big",), "unknown variant 'big'; choices: lap"),
+    BadCommand(("--config=configs/base.py:big",), "takes 0 positional arguments"),
+    BadCommand(("--config=configs/__init__.py",), "has no attribute 'get_config'"),
+    BadCommand((f"--config={_PLANE}", f"--config={_SHAPES}"), "--config is expected once"),
+    BadCommand((f"--config={_PLANE}", "--wokdir=x"), "Unknown command line flag 'wokdir'"),
+    BadCommand((f"--config={_PLANE}", "extra"), "unexpected argument 'extra'"),
+    BadCommand((f"--config={_PLANE}", "--flagfile=/none"), "Unable to open flagfile"),
+    BadCommand((f"--config={_PLANE}", "--workdir=README.md"), "cannot write to --workdir=RE"),
+    BadCommand((f"--config={_PLANE}", "--workdir=/proc/decomp"), "cannot write to --workdir"),
 ]
 _LATE = [
-    Line((f"--config={_PLANE}", "--config.runs.devices=999"), "runs.devices expects"),
-    Line(
+    BadCommand((f"--config={_PLANE}", "--config.runs.devices=999"), "runs.devices expects"),
+    BadCommand(
         (f"--config={_SPARSE}", "--config.data.source=file", "--config.data.path=/no"),
         "/no: expected a folder, an .npz or a file named like train-images",
     ),
-    Line(
+    BadCommand(
         (f"--config={_SHAPES}", "--config.data.source=file", "--config.data.path=a.b"),
         "a.b: expected a file .npz, .hdf5 or .h5; got '.b'",
     ),

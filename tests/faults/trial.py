@@ -25,7 +25,7 @@ class Trial(NamedTuple):
     inject: Callable[[pathlib.Path], Problems]  # in a folder that is not there yet
 
 
-class Row(NamedTuple):
+class TrialRow(NamedTuple):
     """What came of the trials of a kind."""
 
     kind: str

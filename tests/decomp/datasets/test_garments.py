@@ -83,7 +83,7 @@ def test_factors_beside_the_common_ones_belong_to_some_classes_only():
 def test_shades_stay_in_range_and_in_single_precision(label):
     _, factors = corners(label)
     columns = factors.astype(np.float32).T[:, :, None, None]
-    image = garments_draw.image(label, garments_draw.Factors(*columns))
+    image = garments_draw.image(label, garments_draw.GarmentFactors(*columns))
     assert image.shape == (len(factors), 28, 28)
     assert image.dtype == np.float32
     assert 0 <= image.min()

@@ -44,9 +44,9 @@ def test_every_line_has_a_definition_and_a_source():
 
 def test_the_spread_is_over_variants_of_one_metric():
     some = [
-        sheet.Line("a", "1", 0.25, "", ""),
-        sheet.Line("b", "1", 9.0, "", ""),
-        sheet.Line("a", "2", 1.0, "", ""),
+        sheet.SheetLine("a", "1", 0.25, "", ""),
+        sheet.SheetLine("b", "1", 9.0, "", ""),
+        sheet.SheetLine("a", "2", 1.0, "", ""),
     ]
     assert sheet.spread(some) == {"a": 0.75}
 

@@ -4,7 +4,7 @@ import pytest
 
 from experiments.plots import ablation, equivalence, style
 from experiments.results import reading
-from experiments.results.reading import Cell, Results, Row
+from experiments.results.reading import Cell, Results, RunRow
 
 # Baseline (β, α) = (4, 1); every mean tells its setting.
 SETTINGS = [(1.0, 1.0), (4.0, 1.0), (8.0, 1.0), (4.0, 0.5), (4.0, 2.0)]
@@ -16,7 +16,7 @@ def results(rows=(), scores=None, **config):
 
 def row(score="mig", **setting):
     mean = sum(10**i * v for i, v in enumerate(setting.values()) if v != "word")
-    return Row(setting, {score: Cell(5, 0, mean, mean - 1, mean + 1)})
+    return RunRow(setting, {score: Cell(5, 0, mean, mean - 1, mean + 1)})
 
 
 def drawn(figure, found):
@@ -41,7 +41,7 @@ def test_a_column_holds_what_differs_from_the_baseline_in_it_alone():
 
 def test_a_single_column_holds_every_setting_and_repeated_words_are_told_apart():
     rows = [
-        Row({"divergence": name, "alpha": alpha}, {"mig": Cell(5, 0, alpha, 0, 9)})
+        RunRow({"divergence": name, "alpha": alpha}, {"mig": Cell(5, 0, alpha, 0, 9)})
         for name, alpha in (("moments", 0.0), ("moments", 3.0), ("mmd_rbf", 5.0))
     ]
     page = drawn(

@@ -17,7 +17,7 @@ def finished(*, alphas=(0.0,), **changes):
         for spike in SPIKES
     ]
     rows = [
-        reading.Row(s, {"hoyer": reading.Cell(4, 0, s["spike"], s["spike"] - 0.1, 1.0)})
+        reading.RunRow(s, {"hoyer": reading.Cell(4, 0, s["spike"], s["spike"] - 0.1, 1.0)})
         for s in settings
     ]
     magnitude = np.random.default_rng(0).uniform(
@@ -98,7 +98,7 @@ def test_absent_inputs_are_missing_and_wrong_shapes_are_errors():
     results = finished()
     for changes, message in [
         ({"summary": None}, "no summary.csv"),
-        ({"summary": [reading.Row(results.settings[0], {})]}, "no score 'hoyer'"),
+        ({"summary": [reading.RunRow(results.settings[0], {})]}, "no score 'hoyer'"),
         ({"pictures": None}, "no pictures.npz"),
         ({"pictures": {"side": np.array(28)}}, "no array 'class_magnitude'"),
         ({"settings": None}, "no settings.json"),

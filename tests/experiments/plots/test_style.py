@@ -1,5 +1,5 @@
 from experiments.plots import style
-from experiments.results.reading import Cell, Row
+from experiments.results.reading import Cell, RunRow
 
 
 def test_infinity_is_written_as_its_sign_and_comes_last():
@@ -16,8 +16,8 @@ def test_a_prior_has_one_colour_in_all_figures():
 
 def test_the_note_counts_runs_and_those_left_out():
     rows = [
-        Row({"beta": 1.0}, {"kl": Cell(100, 0, 2.0, 1.9, 2.1)}),
-        Row({"beta": 4.0}, {"kl": Cell(97, 3, 1.0, 0.9, 1.1)}),
+        RunRow({"beta": 1.0}, {"kl": Cell(100, 0, 2.0, 1.9, 2.1)}),
+        RunRow({"beta": 4.0}, {"kl": Cell(97, 3, 1.0, 0.9, 1.1)}),
     ]
     note = style.runs(rows, ["kl"])
     assert note.startswith("n = 97–100 runs per point (3 diverged, left out); ")
