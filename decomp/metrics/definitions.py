@@ -18,7 +18,7 @@ from decomp.metrics import (
     infoe,
     infomec,
     irs,
-    kim_mnih_presets,
+    kim_mnih,
     mig,
     modularity,
     sap,
@@ -62,22 +62,22 @@ def _infoe(
 
 ENTRIES: dict[tuple[str, str], Entry] = {
     ("kim_mnih", "locatello"): Entry(
-        lambda key, z, v, s: kim_mnih_presets.score(key, z, v).score,
+        lambda key, z, v, s: kim_mnih.score(key, z, v).score,
         f"{_KIM_MNIH}; std ≥ 0.05, held-out votes of 64",
         _LOCATELLO,
     ),
     ("kim_mnih", "authors"): Entry(
-        lambda key, z, v, s: kim_mnih_presets.score(key, z, v, preset="authors").score,
+        lambda key, z, v, s: kim_mnih.score(key, z, v, preset="authors").score,
         f"{_KIM_MNIH}; no pruning, training votes of 1,000",
         "Mathieu et al. 2018, released code",
     ),
     ("kim_mnih", "kim_mnih"): Entry(
-        lambda key, z, v, s: kim_mnih_presets.score(key, z, v, preset="kim_mnih").score,
+        lambda key, z, v, s: kim_mnih.score(key, z, v, preset="kim_mnih").score,
         f"{_KIM_MNIH}; std ≥ 0.05, training votes of 200",
         "Kim & Mnih 2018",
     ),
     ("kim_mnih", "enumerated"): Entry(
-        lambda key, z, v, s: kim_mnih_presets.enumerated(z, v, sizes=s).score,
+        lambda key, z, v, s: kim_mnih.enumerated(z, v, sizes=s).score,
         f"{_KIM_MNIH}; std ≥ 0.05, all votes of all points: the limit",
         "Kim & Mnih 2018; no sampling",
     ),

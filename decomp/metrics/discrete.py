@@ -160,8 +160,8 @@ def counts(
     def histogram(column: jax.Array) -> jax.Array:
         return jnp.zeros(bins * size, jnp.int32).at[column].add(1)
 
-    tables = jax.vmap(histogram, 1)(cells.reshape(cells.shape[0], -1))
-    return tables.reshape(*cells.shape[1:], bins, size)
+    counted = jax.vmap(histogram, 1)(cells.reshape(cells.shape[0], -1))
+    return counted.reshape(*cells.shape[1:], bins, size)
 
 
 def broken(codes: Any) -> jax.Array:

@@ -31,7 +31,9 @@ class Dependence(NamedTuple):
     variant: Preset = Preset()  # the preset, and what was given beside it
 
 
-def score(codes: Any, *, preset: str = "locatello", bins: int | None = None) -> Dependence:
+def score(
+    codes: Any, *, preset: str = "locatello", bins: int | None = None
+) -> Dependence:
     """Gaussian total correlation, Wasserstein correlation, mean pairwise information.
 
     TC = ½(Σ_d log Σ_dd − log|Σ|), W = W₂²(N(0, Σ), N(0, diag Σ)), Σ = Cov[z], and

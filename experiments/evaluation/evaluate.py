@@ -16,7 +16,7 @@ from decomp.divergences import inclusive
 from decomp.metrics import kim_mnih
 from experiments.evaluation import metrics
 from experiments.models import objectives, priors, vae
-from experiments.models.vae import Params, VAE, Hyperparameters
+from experiments.models.vae import VAE, Hyperparameters, Params
 from experiments.results import columns
 from experiments.system import parallel
 from experiments.training import loss

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import matplotlib.style
 
-from experiments.findings import claims, effects, load, markdown, sensitivity
-from experiments.plots import all_figures, forest, style
+from experiments.findings import claims, effects, forest, load, markdown, sensitivity
+from experiments.plots import all_figures, style
 from experiments.results import reading
 from experiments.system import atomic_files, commands
 from experiments.system.terminal import say

@@ -75,7 +75,9 @@ def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
     return kept
 
 
-def values(sweep: SweepTables, score: str, **setting: reading.Value) -> dict[float, float]:
+def values(
+    sweep: SweepTables, score: str, **setting: reading.Value
+) -> dict[float, float]:
     """A score by seed, of the runs of one setting.
 
     Raises:

@@ -52,7 +52,9 @@ def lines(names: list[str]) -> Iterator[Contrast]:
             gaps = [_gap(sweep, score, *sides) for sides in COMPARED.values()]
             count = sum(gap is not None for gap in gaps)
             found = [None if g is None else _mean_and_half(g, count) for g in gaps]
-            yield Contrast(VARIANTS[name], len(first), level, columns.name(score), found)
+            yield Contrast(
+                VARIANTS[name], len(first), level, columns.name(score), found
+            )
 
 
 def objectives(
@@ -71,7 +73,9 @@ def objectives(
     return found
 
 
-def precision(sweep: SweepTables, reference: SweepTables) -> list[tuple[str, float, float, int]]:
+def precision(
+    sweep: SweepTables, reference: SweepTables
+) -> list[tuple[str, float, float, int]]:
     """Scores of one sweep minus those of another, the mean over settings by seed.
 
     Args:

@@ -24,7 +24,7 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 
-from decomp.metrics import dci, discrete, kim_mnih_presets, mig
+from decomp.metrics import dci, discrete, kim_mnih, mig
 
 # %% [markdown]
 # ## Three representations
@@ -61,7 +61,7 @@ def gap(codes, factors):
 @jax.jit
 def kim_mnih_score(codes):
     """The score of Kim & Mnih over all votes there are."""
-    return kim_mnih_presets.enumerated(codes, factors, sizes=(4, 4, 4)).score
+    return kim_mnih.enumerated(codes, factors, sizes=(4, 4, 4)).score
 
 
 def lasso(codes):
@@ -112,11 +112,11 @@ bar = figure.colorbar(image, ax=panels, label="I(z; v), nats")
 quiet = np.stack([a, b, c / 100], axis=1)
 print(f"deviations {np.round(np.std(quiet, axis=0), 3)}")
 print(f"MIG {gap(quiet, factors)[0]:.2f}")
-print(kim_mnih_presets.PRESETS["locatello"])
+print(kim_mnih.PRESETS["locatello"])
 few = {"votes": 1_000, "samples": 100}  # in place of the preset's, for speed
 for preset in ("authors", "locatello"):
     key = jax.random.key(1)
-    found = kim_mnih_presets.score(key, quiet, factors, preset=preset, **few)
+    found = kim_mnih.score(key, quiet, factors, preset=preset, **few)
     print(f"Kim & Mnih, {preset}: {found.score:.2f}, {found.num_active} active")
 
 # %% [markdown]
@@ -128,7 +128,7 @@ for preset in ("authors", "locatello"):
 
 # %%
 small = np.stack([a, b, c], axis=1) / 100
-by_hand = kim_mnih_presets.enumerated(small, factors, active=np.ones(3, bool))
+by_hand = kim_mnih.enumerated(small, factors, active=np.ones(3, bool))
 print(f"by the threshold {kim_mnih_score(small):.2f}, all active {by_hand.score:.2f}")
 
 # %% [markdown]

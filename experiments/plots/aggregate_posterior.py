@@ -53,7 +53,10 @@ def aggregate_posterior(results: reading.Results) -> dict[str, Figure]:
     smalls = [_small(results, i, grid, q) for i, q in enumerate(density)]
     groups = _groups(settings)
     lines = [
-        (heading, [DensityPanel(titles[i], density[i], prior[i], smalls[i]) for i in line])
+        (
+            heading,
+            [DensityPanel(titles[i], density[i], prior[i], smalls[i]) for i in line],
+        )
         for heading, members, titles in groups
         for line in _lines(members)
     ]

@@ -70,7 +70,9 @@ def _columns(rows: list[reading.RunRow]) -> list[SweptColumn]:
     plain = [row for row in rows if row.setting["alpha"] == 0]
     added = [row for row in rows if row.setting["alpha"] != 0]
     columns = [("beta", "alpha", plain), ("alpha", "beta", added)]
-    return [SweptColumn(x, _constant(group, c), group) for x, c, group in columns if group]
+    return [
+        SweptColumn(x, _constant(group, c), group) for x, c, group in columns if group
+    ]
 
 
 def _values(rows: list[reading.RunRow], name: str) -> list[float]:

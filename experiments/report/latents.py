@@ -13,7 +13,7 @@ from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih, mig
 from experiments.models import priors, vae
-from experiments.models.vae import Params, VAE, Hyperparameters
+from experiments.models.vae import VAE, Hyperparameters, Params
 from experiments.report import markup
 from experiments.sweep import figure_arrays, trained
 from experiments.sweep.layout import Sweep
@@ -156,7 +156,11 @@ def _densities(problem: VAE) -> Callable[..., Any]:
     """q(z) and p(z) over a grid `[y, x]`, and p(x|z) over a lattice, compiled once."""
 
     def densities(
-        params: Params, setting: Hyperparameters, q: Gaussian, axis: jax.Array, steps: jax.Array
+        params: Params,
+        setting: Hyperparameters,
+        q: Gaussian,
+        axis: jax.Array,
+        steps: jax.Array,
     ) -> tuple[jax.Array, jax.Array, Gaussian]:
         cells = _crossings(axis)
         p = vae.prior(problem, params, setting)

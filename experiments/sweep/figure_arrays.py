@@ -13,7 +13,7 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
 from experiments.data.arrays import Dataset
 from experiments.models import priors, vae
-from experiments.models.vae import Params, VAE, Hyperparameters
+from experiments.models.vae import VAE, Hyperparameters, Params
 from experiments.results import run_tables
 from experiments.sweep.layout import Sweep
 

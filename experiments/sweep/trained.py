@@ -17,7 +17,7 @@ from decomp.distributions.gaussian import Gaussian
 from experiments.config import settings
 from experiments.data import arrays
 from experiments.models import priors, vae
-from experiments.models.vae import Params, VAE, Hyperparameters
+from experiments.models.vae import VAE, Hyperparameters, Params
 from experiments.plots import style
 from experiments.results import run_tables
 from experiments.sweep import layout, workdirs

@@ -14,7 +14,7 @@ from decomp.divergences import adversarial
 from decomp.losses import Terms
 from experiments.models import divergences, objectives, priors, schedules, vae
 from experiments.models.objectives import Weights
-from experiments.models.vae import Params, VAE, Hyperparameters
+from experiments.models.vae import VAE, Hyperparameters, Params
 
 MEASURES = ("loss", "reconstruction", "kl", "divergence")
 

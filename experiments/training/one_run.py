@@ -15,7 +15,7 @@ import optax
 
 from decomp.datasets import shuffle
 from experiments.models import vae
-from experiments.models.vae import Params, VAE, Hyperparameters
+from experiments.models.vae import VAE, Hyperparameters, Params
 from experiments.system import parallel
 from experiments.training import corollary_2_start, loss
 

@@ -25,7 +25,7 @@ from experiments.benchmarks import table
 from experiments.system import commands, devices, signals
 from experiments.system.terminal import duration, say
 from tests.faults import attempts, crashes, fuzz, neighbours, places, sweeps
-from tests.faults.trial import Problem, TrialRow, Trial
+from tests.faults.trial import Problem, Trial, TrialRow
 
 _T = TypeVar("_T")
 _HEAD = ("fault", "injected", "survived", "bytes lost", "tracebacks")
@@ -144,7 +144,9 @@ def _random(seconds: float, seed: int, folder: pathlib.Path) -> TrialRow:
     folder.mkdir()
     found = _apart(partial(fuzz.run, seconds, seed=seed, folder=folder))
     wrong = [Problem(failure, tracebacks=1) for failure in found.failures]
-    return TrialRow(f"random configs and files, {duration(seconds)}", found.tries, wrong)
+    return TrialRow(
+        f"random configs and files, {duration(seconds)}", found.tries, wrong
+    )
 
 
 def _apart(function: Callable[..., _T], *arguments: object) -> _T:

@@ -19,7 +19,9 @@ class BadCommand(NamedTuple):
 def lines() -> list[BadCommand]:
     """All command lines."""
     fields = [
-        BadCommand((f"--config={config}", *(f"--config.{f}" for f in text.split())), words)
+        BadCommand(
+            (f"--config={config}", *(f"--config.{f}" for f in text.split())), words
+        )
         for config, table in (_FIELDS | TABLES).items()
         for text, words in table
     ]
@@ -33,18 +35,30 @@ _WHOLE = [
     BadCommand(("--config=configs/none.py",), "--config=configs/none.py is not a file"),
     BadCommand(("--config=configs",), "is not a file of Python"),
     BadCommand(("--config=README.md",), "is not a file of Python"),
-    BadCommand(("--config=configs/pinwheel.py:big",), "unknown variant 'big'; choices: lap"),
+    BadCommand(
+        ("--config=configs/pinwheel.py:big",), "unknown variant 'big'; choices: lap"
+    ),
     BadCommand(("--config=configs/base.py:big",), "takes 0 positional arguments"),
     BadCommand(("--config=configs/__init__.py",), "has no attribute 'get_config'"),
-    BadCommand((f"--config={_PLANE}", f"--config={_SHAPES}"), "--config is expected once"),
-    BadCommand((f"--config={_PLANE}", "--wokdir=x"), "Unknown command line flag 'wokdir'"),
+    BadCommand(
+        (f"--config={_PLANE}", f"--config={_SHAPES}"), "--config is expected once"
+    ),
+    BadCommand(
+        (f"--config={_PLANE}", "--wokdir=x"), "Unknown command line flag 'wokdir'"
+    ),
     BadCommand((f"--config={_PLANE}", "extra"), "unexpected argument 'extra'"),
     BadCommand((f"--config={_PLANE}", "--flagfile=/none"), "Unable to open flagfile"),
-    BadCommand((f"--config={_PLANE}", "--workdir=README.md"), "cannot write to --workdir=RE"),
-    BadCommand((f"--config={_PLANE}", "--workdir=/proc/decomp"), "cannot write to --workdir"),
+    BadCommand(
+        (f"--config={_PLANE}", "--workdir=README.md"), "cannot write to --workdir=RE"
+    ),
+    BadCommand(
+        (f"--config={_PLANE}", "--workdir=/proc/decomp"), "cannot write to --workdir"
+    ),
 ]
 _LATE = [
-    BadCommand((f"--config={_PLANE}", "--config.runs.devices=999"), "runs.devices expects"),
+    BadCommand(
+        (f"--config={_PLANE}", "--config.runs.devices=999"), "runs.devices expects"
+    ),
     BadCommand(
         (f"--config={_SPARSE}", "--config.data.source=file", "--config.data.path=/no"),
         "/no: expected a folder, an .npz or a file named like train-images",

@@ -19,7 +19,6 @@ from decomp.metrics import (
     inputs,
     irs,
     kim_mnih,
-    kim_mnih_presets,
     mig,
     modularity,
     sap,
@@ -244,7 +243,7 @@ def scores(z, v):
         "infom": info.score,
         "infoc": info.compactness,
         "irs": irs.score(z, v, sizes=SIZES).score,
-        "kim_mnih": kim_mnih_presets.enumerated(
+        "kim_mnih": kim_mnih.enumerated(
             z, v, sizes=SIZES, active=units.active(z)
         ).score,
         "sap r²": sap.r_squared(z, v).score,
@@ -263,7 +262,7 @@ def drawn(z, v):
     span = jnp.ptp(z.unit, axis=0, keepdims=True)
     spread = jnp.broadcast_to(0.1 * jnp.where(span > 0, span, 1), z.unit.shape)
     return {
-        "kim_mnih": kim_mnih_presets.score(
+        "kim_mnih": kim_mnih.score(
             keys[0], every, v, threshold=0.0, held_out=20, **few
         ).score,
         "infoe": infoe.score(z, v, sizes=SIZES).score,
@@ -370,9 +369,7 @@ def test_metrics_called_with_integers_score_as_with_floats():
     names = np.array(["d", "b", "c", "a"])[factors]
     few, key = {"votes": 50, "samples": 5}, lambda: jax.random.key(0)
     calls = {
-        "kim_mnih": lambda z, v: kim_mnih_presets.score(
-            key(), z, v, held_out=20, **few
-        ),
+        "kim_mnih": lambda z, v: kim_mnih.score(key(), z, v, held_out=20, **few),
         "sap": lambda z, v: sap.score(key(), z, v),
         # The classes of trees have their random numbers in ascending order.
         "dci": lambda z, v: dci.score(key(), z, factors.astype(v.dtype), trees=2),

@@ -5,13 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from decomp.metrics import kim_mnih, kim_mnih_presets
+from decomp.metrics import kim_mnih
 from tests.decomp.metrics import cases
 
 SIZES = (3, 4, 5)
-run = jax.jit(
-    partial(kim_mnih_presets.enumerated, sizes=SIZES), static_argnames="preset"
-)
+run = jax.jit(partial(kim_mnih.enumerated, sizes=SIZES), static_argnames="preset")
 locatello = partial(run, preset="locatello")
 
 

@@ -21,7 +21,6 @@ from decomp.metrics import (
     infomec,
     irs,
     kim_mnih,
-    kim_mnih_presets,
     mig,
     modularity,
     sap,
@@ -58,7 +57,7 @@ def jitted(z, y):
         "infom": info.score,
         "infoc": info.compactness,
         "irs": irs.score(z, y).score,
-        "kim_mnih, enumerated": kim_mnih_presets.enumerated(z, y, sizes=SIZES).score,
+        "kim_mnih, enumerated": kim_mnih.enumerated(z, y, sizes=SIZES).score,
         "hoyer": hoyer.score(z).score,
         "active units": active_units.score(z).score,
         "gaussian total correlation": alone.score,
@@ -189,7 +188,7 @@ def test_continuous_factors_are_cut_into_classes_and_score_as_they_should():
 
 def test_continuous_factors_are_refused_where_they_would_be_taken_for_classes():
     factors = np.random.default_rng(0).uniform(size=(729, 3))
-    for score in (mig.score, infomec.score, kim_mnih_presets.enumerated):
+    for score in (mig.score, infomec.score, kim_mnih.enumerated):
         with pytest.raises(ValueError, match=r"cut it by discrete\.classes"):
             score(CASES["noise"], factors)
     with pytest.raises(ValueError, match=r"factor 0 has 729 distinct numbers"):

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 import pytest
 
-from decomp.metrics import kim_mnih, kim_mnih_presets, mig
+from decomp.metrics import kim_mnih, mig
 
 SIZES = (3, 6, 40, 32, 32)  # shape, scale, orientation, x, y
 ANGLES = {"0": 0.0, "π/4": np.pi / 4}
@@ -30,7 +30,7 @@ _jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 3})
 _mig = _jit(partial(mig.score, sizes=SIZES), static_argnames=("preset", "bins"))
 _authors = _jit(partial(kim_mnih.authors, num_factors=NUM_FACTORS))
 _pruned = _jit(partial(kim_mnih.pruned, num_factors=NUM_FACTORS))
-_enumerated = _jit(partial(kim_mnih_presets.enumerated, sizes=SIZES))
+_enumerated = _jit(partial(kim_mnih.enumerated, sizes=SIZES))
 
 
 def _codes(factors, angle):

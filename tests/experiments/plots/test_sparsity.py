@@ -17,7 +17,9 @@ def finished(*, alphas=(0.0,), **changes):
         for spike in SPIKES
     ]
     rows = [
-        reading.RunRow(s, {"hoyer": reading.Cell(4, 0, s["spike"], s["spike"] - 0.1, 1.0)})
+        reading.RunRow(
+            s, {"hoyer": reading.Cell(4, 0, s["spike"], s["spike"] - 0.1, 1.0)}
+        )
         for s in settings
     ]
     magnitude = np.random.default_rng(0).uniform(

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.findings.effects import Finding
 from experiments.plots import style
 
 _COLUMNS = 3
@@ -17,34 +17,6 @@ _LOOKS = {
     "open": ("#0072B2", "o", False),
     "": ("0.6", ".", True),
 }
-
-
-class Comparison(Protocol):
-    """One effect with its interval, and where it is expected."""
-
-    label: str
-    wanted: str
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def answer(self) -> str:
-        """`yes`, `no`, `open`, or nothing if it decides nothing."""
-        ...
-
-
-class Finding(Protocol):
-    """A statement with its comparisons."""
-
-    name: str
-    measure: str
-    comparisons: Sequence[Comparison]
-
-    @property
-    def verdict(self) -> str:
-        """In words."""
-        ...
 
 
 def forest(findings: Sequence[Finding]) -> Figure:

@@ -5,15 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from decomp.metrics import kim_mnih, kim_mnih_presets
+from decomp.metrics import kim_mnih
 from decomp.metrics.preset import resolve
 from tests.decomp.metrics import cases
 
 FACTORS = cases.grid(5, 6, 7)
 FEW = {"votes": 200, "samples": 40, "block": 200}
 STATIC = ("preset", "votes", "held_out", "samples", "block")
-_score = jax.jit(kim_mnih_presets.score, static_argnames=STATIC)
-_many = partial(kim_mnih_presets.score, preset="authors", **FEW)
+_score = jax.jit(kim_mnih.score, static_argnames=STATIC)
+_many = partial(kim_mnih.score, preset="authors", **FEW)
 _many = jax.jit(jax.vmap(_many, (None, 0, None)))
 _votes = jax.jit(partial(kim_mnih.draw_votes, votes=200, samples=40))
 
