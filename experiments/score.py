@@ -20,7 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from decomp.datasets import npz
+from decomp.datasets.readers import npz
 from decomp.metrics import dci, inputs, mig, sheet
 from experiments.plots import heatmap
 from experiments.system import atomic_files, commands, devices

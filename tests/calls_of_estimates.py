@@ -14,23 +14,23 @@ from decomp import (
     overlap,
     priors,
 )
-from decomp.datasets import dsprites, dsprites_looks, pinwheel, shuffle
+from decomp.datasets import dsprites, pinwheel, shuffle
+from decomp.datasets.renderers import dsprites_looks
 from decomp.distributions import (
     gaussian,
 )
 from decomp.divergences import (
     adversarial,
     density,
-    exclusive,
-    inclusive,
+    kl_aggregate_prior,
+    kl_prior_aggregate,
     mmd,
     moments,
-    plane,
+    quadrature,
     sliced_wasserstein,
 )
 from decomp.estimate import Estimate
-from decomp.networks import conv, dense, discriminator, products
-from decomp.networks import dsprites as dsprites_networks
+from decomp.networks import conv_vae, convolution, dense, discriminator, products
 from decomp.theory import (
     corollary_1,
     corollary_2,
@@ -133,31 +133,31 @@ ESTIMATES = {
     "adversarial.generator_loss": (adversarial.generator_loss, array(4)),
     "adversarial.permute_dims": (drawn(adversarial.permute_dims), ZS),
     "density.log_qz": (of(density.log_qz, block=3), ZS, Q),
-    "exclusive.kl_aggregate_prior": (
-        exclusive.kl_aggregate_prior,
+    "kl_aggregate_prior.kl_aggregate_prior": (
+        kl_aggregate_prior.kl_aggregate_prior,
         array(4),
         array(4) / 2,
     ),
-    "exclusive.kl_aggregate_prior_exact": (
-        lambda q, p: exclusive.kl_aggregate_prior_exact(
+    "kl_aggregate_prior.kl_aggregate_prior_exact": (
+        lambda q, p: kl_aggregate_prior.kl_aggregate_prior_exact(
             key(), q, of(gaussian.log_prob, p), num_samples=3, block=2
         ),
         Q,
         G,
     ),
-    "exclusive.kl_aggregate_prior_quadrature": (
-        with_prior(exclusive.kl_aggregate_prior_quadrature, **BOX),
+    "kl_aggregate_prior.kl_aggregate_prior_quadrature": (
+        with_prior(kl_aggregate_prior.kl_aggregate_prior_quadrature, **BOX),
         Q,
         G,
     ),
-    "inclusive.kl_prior_aggregate": (
-        of(inclusive.kl_prior_aggregate, block=3),
+    "kl_prior_aggregate.kl_prior_aggregate": (
+        of(kl_prior_aggregate.kl_prior_aggregate, block=3),
         ZS,
         array(4),
         Q,
     ),
-    "inclusive.kl_prior_aggregate_quadrature": (
-        with_prior(inclusive.kl_prior_aggregate_quadrature, **BOX),
+    "kl_prior_aggregate.kl_prior_aggregate_quadrature": (
+        with_prior(kl_prior_aggregate.kl_prior_aggregate_quadrature, **BOX),
         Q,
         G,
     ),
@@ -175,8 +175,8 @@ ESTIMATES = {
         *(SPREAD, SQUARE, ONE, ONE),
     ),
     "moments.kl_of_moments": (moments.kl_of_moments, Z, SPREAD, Z, SQUARE),
-    "plane.log_densities": (with_prior(plane.log_densities, **BOX), Q, G),
-    "plane.kl": (of(plane.kl, area=0.5), array(4), array(4)),
+    "quadrature.log_densities": (with_prior(quadrature.log_densities, **BOX), Q, G),
+    "quadrature.kl": (of(quadrature.kl, area=0.5), array(4), array(4)),
     "sliced_wasserstein.squared": (drawn(sliced_wasserstein.squared), ZS, ZS / 2),
     "sliced_wasserstein.squared_1d": (
         sliced_wasserstein.squared_1d,
@@ -252,9 +252,9 @@ REST = {
     ),
     "pinwheel.sample": (lambda: pinwheel.sample(key(), num_points=8),),
     "shuffle.permuted_index": (lambda: shuffle.permuted_index(key(), np.arange(5), 5),),
-    "conv.conv": (conv.conv, IMAGES, KERNEL),
-    "conv.conv_transpose": (conv.conv_transpose, IMAGES, KERNEL.swapaxes(2, 3)),
-    "conv.conv, bfloat16": (of(conv.conv, precision=BF16), IMAGES, KERNEL),
+    "convolution.conv": (convolution.conv, IMAGES, KERNEL),
+    "convolution.conv_transpose": (convolution.conv_transpose, IMAGES, KERNEL.swapaxes(2, 3)),
+    "convolution.conv, bfloat16": (of(convolution.conv, precision=BF16), IMAGES, KERNEL),
     "products.einsum": (of(products.einsum, "mk,kn->mn"), SQUARE, SPREAD),
     "products.operands": (of(products.operands, precision=BF16), SQUARE, SPREAD),
     "products.dot_general": (
@@ -273,11 +273,11 @@ REST = {
         applied(discriminator.Discriminator((3,)), 4, 2),
         ZS,
     ),
-    "dsprites.ConvEncoder": (
-        applied(dsprites_networks.ConvEncoder(2), 2, 4096),
+    "conv_vae.ConvEncoder": (
+        applied(conv_vae.ConvEncoder(2), 2, 4096),
         SPRITES,
     ),
-    "dsprites.ConvDecoder": (applied(dsprites_networks.ConvDecoder(2), 4, 2), ZS),
+    "conv_vae.ConvDecoder": (applied(conv_vae.ConvDecoder(2), 4, 2), ZS),
     "priors.isotropic": (lambda: priors.isotropic(2),),
     "priors.anisotropic": (priors.anisotropic, Z),
     "priors.full_covariance": (priors.full_covariance, SPREAD),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from decomp import aggregate, decomposition, importance, losses, minibatch, overlap
-from decomp.divergences import exclusive, inclusive, mmd, moments
+from decomp.divergences import kl_aggregate_prior, kl_prior_aggregate, mmd, moments
 from decomp.divergences import sliced_wasserstein as sliced
 from tests import hunt
 from tests.hunt import LOGIT, PLACE, array, drawn, gaussians, total
@@ -30,7 +30,9 @@ def terms(q, log_px_z):
         log_pz=log_pz,
         aggregate=lambda q, z: densities(q, z, minibatch.stratified(len(z), 9)),
         divergence=lambda key, q, z: (
-            inclusive.kl_prior_aggregate(jnp.zeros((2, 2)), jnp.zeros(2), q).value
+            kl_prior_aggregate.kl_prior_aggregate(
+                jnp.zeros((2, 2)), jnp.zeros(2), q
+            ).value
         ),
     )
 
@@ -78,7 +80,7 @@ SETS = {
     "sampled": drawn(decomposition.sampled, num_samples=3, log_pz=log_pz),
     "effective_neighbours": drawn(overlap.effective_neighbours, num_samples=3),
     "exclusive": drawn(
-        exclusive.kl_aggregate_prior_exact, log_pz=log_pz, num_samples=3
+        kl_aggregate_prior.kl_aggregate_prior_exact, log_pz=log_pz, num_samples=3
     ),
     "covariance": lambda q: moments.penalty(
         moments.covariance_of_aggregate(q), jnp.eye(2), off_diagonal=10.0, diagonal=1e3
@@ -91,7 +93,7 @@ GROUPS = {
     "posteriors and points": (
         {
             "log_densities": total(aggregate.log_densities),
-            "inclusive": lambda q, z: total(inclusive.kl_prior_aggregate)(
+            "inclusive": lambda q, z: total(kl_prior_aggregate.kl_prior_aggregate)(
                 z, z[:, 0], q
             ),
             "minibatch": lambda q, z: total(densities)(q, z, minibatch.weighted(3, 7)),

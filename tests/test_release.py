@@ -18,5 +18,5 @@ def test_the_version_is_the_same_in_the_project_the_citation_and_the_changes():
 
 def test_an_extra_that_an_error_names_is_there():
     assert "tensorboard" in PROJECT["optional-dependencies"]
-    text = (ROOT / "experiments" / "tensorboard.py").read_text()
+    text = (ROOT / "experiments" / "sweep" / "tensorboard.py").read_text()
     assert "extra `tensorboard`" in text

@@ -21,7 +21,7 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.laplace import Laplace
 from decomp.distributions.mixture import Mixture
 from decomp.distributions.student_t import StudentT
-from decomp.divergences import inclusive
+from decomp.divergences import kl_prior_aggregate
 
 SCALES = (1e-6, 1.0, 1e6)
 DFS = (0.5, 3.0, 1e6, np.inf)
@@ -62,7 +62,7 @@ def terms(q):
         log_px_z=lambda x, z: jax.vmap(gaussian.log_prob)(Gaussian(z, q.scale), x),
         log_pz=lambda z: gaussian.log_prob(priors.isotropic(2), z),
         divergence=lambda key, q, z: (
-            inclusive.kl_prior_aggregate(q.loc + 0.5, jnp.zeros(3), q).value
+            kl_prior_aggregate.kl_prior_aggregate(q.loc + 0.5, jnp.zeros(3), q).value
         ),
     )
     return jnp.mean(losses.alpha_beta(found, 2.0, 4.0) + losses.elbo(found))
@@ -152,13 +152,13 @@ CASES = {
         stratified(decomposition.dimension_wise_kl, lambda z: -0.5 * z * z),
         [(q,) for q in SETS],
     ),
-    "inclusive.kl_prior_aggregate": (
-        lambda q, z: inclusive.kl_prior_aggregate(z, jnp.sum(z, 1), q).value,
+    "kl_prior_aggregate.kl_prior_aggregate": (
+        lambda q, z: kl_prior_aggregate.kl_prior_aggregate(z, jnp.sum(z, 1), q).value,
         [(q, MEANS + 0.3) for q in SETS],
     ),
-    "inclusive.kl_prior_aggregate_quadrature": (
+    "kl_prior_aggregate.kl_prior_aggregate_quadrature": (
         lambda q: (
-            inclusive.kl_prior_aggregate_quadrature(
+            kl_prior_aggregate.kl_prior_aggregate_quadrature(
                 lambda z: gaussian.log_prob(priors.isotropic(2), z),
                 q,
                 low=-50.0,

@@ -18,8 +18,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from decomp.datasets import download, matlab, npz, photos, raster
+from decomp.datasets import raster
 from decomp.datasets.raster import Choose, Images, Tell
+from decomp.datasets.readers import download, matlab, npz, photos
 
 FACTOR_NAMES = ("elevation", "azimuth", "object_type")
 FACTOR_SIZES = (4, 24, 183)

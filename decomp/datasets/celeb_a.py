@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from decomp.datasets import download, folders, npz, photos, raster
+from decomp.datasets import raster
 from decomp.datasets.raster import Choose, Images, Tell
+from decomp.datasets.readers import download, folders, npz, photos
 
 SIDE = 64
 NUM_IMAGES = 202_599

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 if __name__ == "__main__":  # before the imports that take seconds
-    from decomp.datasets import ending
+    from decomp.datasets.readers import ending
 
     ending.begin("decomp.datasets.dsprites")
 
@@ -24,14 +24,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.datasets import (
-    cache,
-    download,
-    dsprites_compare,
-    dsprites_files,
-    dsprites_render,
-)
-from decomp.datasets.dsprites_render import (
+from decomp.datasets.readers import cache, download, dsprites_files
+from decomp.datasets.renderers import dsprites_compare, dsprites_render
+from decomp.datasets.renderers.dsprites_render import (
     FACTOR_NAMES,
     FACTOR_SIZES,
     factor_classes,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from decomp.datasets import download, npz
+from decomp.datasets.readers import download, npz
 
 CLASS_NAMES = (
     *("t-shirt", "trouser", "pullover", "dress", "coat"),

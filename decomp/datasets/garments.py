@@ -14,9 +14,9 @@ from typing import NamedTuple
 import chex
 import numpy as np
 
-from decomp.datasets import garments_draw
 from decomp.datasets.fashion_mnist import CLASS_NAMES
-from decomp.datasets.garments_draw import used
+from decomp.datasets.renderers import garments_draw
+from decomp.datasets.renderers.garments_draw import used
 
 __all__ = ["CLASS_NAMES", "FACTOR_NAMES", "Garments", "render", "sample", "used"]
 

@@ -12,8 +12,10 @@ every machine draws the same bytes.
 import chex
 import numpy as np
 
-from decomp.datasets import cache, heads_mesh, heads_raster, heads_shape, raster
-from decomp.datasets.heads_raster import SIDE
+from decomp.datasets import raster
+from decomp.datasets.readers import cache
+from decomp.datasets.renderers import heads_mesh, heads_raster, heads_shape
+from decomp.datasets.renderers.heads_raster import SIDE
 
 FACTOR_NAMES = ("identity", "azimuth", "elevation", "lighting")
 FACTOR_SIZES = (heads_shape.NUM_IDENTITIES, 21, 11, 11)

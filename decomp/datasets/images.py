@@ -23,9 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from decomp.datasets import classes, folders, npz, photos, raster, tables
-from decomp.datasets.npz import Stored
+from decomp.datasets import classes, raster
 from decomp.datasets.raster import Choose, Images, Tell
+from decomp.datasets.readers import factor_table, folders, npz, photos
+from decomp.datasets.readers.npz import Stored
 
 _TABLE = "factors.csv"
 _CLASS = "class"
@@ -147,7 +148,7 @@ def _text(values: np.ndarray) -> np.ndarray:
 def _of_folder(folder: Path, side: int, choose: Choose, tell: Tell) -> Images:
     names = folders.names(folder, photos.SUFFIXES, most=_MOST_IMAGES, tell=tell)
     table = folder / _TABLE
-    columns = tables.read(table, names) if table.exists() else {}
+    columns = factor_table.read(table, names) if table.exists() else {}
     ranks, sub_folders = _of_folders(names)
     if sub_folders and _CLASS not in columns:
         columns = {_CLASS: ranks} | columns

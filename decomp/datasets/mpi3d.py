@@ -22,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from decomp.datasets import download, npz, raster
-from decomp.datasets.npz import Stored
+from decomp.datasets import raster
 from decomp.datasets.raster import Choose, Images, Tell
+from decomp.datasets.readers import download, npz
+from decomp.datasets.readers.npz import Stored
 
 FACTOR_NAMES = (
     *("object_color", "object_shape", "object_size", "camera_height"),

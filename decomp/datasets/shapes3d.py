@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from decomp import extras
-from decomp.datasets import classes, download, hdf5, npz, raster
+from decomp.datasets import classes, raster
 from decomp.datasets.raster import Choose, Images, Tell
+from decomp.datasets.readers import download, hdf5, npz
 
 FACTOR_NAMES = (
     *("floor_hue", "wall_hue", "object_hue"),

@@ -26,8 +26,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from decomp.datasets import download, npz, raster
+from decomp.datasets import raster
 from decomp.datasets.raster import Choose, Images, Tell
+from decomp.datasets.readers import download, npz
 
 FACTOR_NAMES = ("category", "elevation", "azimuth", "lighting", "instance")
 FACTOR_SIZES = (5, 9, 18, 6, 10)

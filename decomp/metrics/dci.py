@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import fitted, inputs, units
+from decomp.metrics import inputs, units
 from decomp.metrics.preset import Preset, resolve
+from decomp.metrics.solvers import fitted
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359.

@@ -12,7 +12,6 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import (
     active_units,
     dci,
-    fitted,
     higgins,
     hoyer,
     infoe,
@@ -25,6 +24,7 @@ from decomp.metrics import (
     units,
     unsupervised,
 )
+from decomp.metrics.solvers import fitted
 
 
 class Entry(NamedTuple):

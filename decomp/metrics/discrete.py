@@ -12,7 +12,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs, tables, units
+from decomp.metrics import containers, inputs, units
 
 MAX_VALUES = inputs.MAX_VALUES
 
@@ -176,5 +176,5 @@ def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def _cells(codes: Any, bins: int) -> jax.Array:
     """Bins `[N, D]` int32, of any kind of integer."""
-    width = tables.array(codes, "bins").shape[1]
+    width = containers.array(codes, "bins").shape[1]
     return inputs.classes(codes, (bins,) * width)[0]

@@ -21,8 +21,9 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from decomp.metrics import inputs, multinomial, units
+from decomp.metrics import inputs, units
 from decomp.metrics.preset import Preset, resolve
+from decomp.metrics.solvers import multinomial
 
 PRESETS: dict[str, dict[str, Any]] = {
     "locatello": {

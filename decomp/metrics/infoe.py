@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import numerics
-from decomp.metrics import discrete, inputs, multinomial, tables, units
+from decomp.metrics import containers, discrete, inputs, units
+from decomp.metrics.solvers import multinomial
 
 
 class InfoE(NamedTuple):
@@ -98,7 +99,7 @@ def _factors(
         numbers = jnp.asarray(found.numbers, jnp.float32)
         return jnp.asarray(found.classes), numbers, found.sizes, found.continuous
     table = inputs.codes(factors, name="factors").unit
-    labels = jnp.asarray(tables.array(factors, "factors")).astype(jnp.int32)
+    labels = jnp.asarray(containers.array(factors, "factors")).astype(jnp.int32)
     return labels, table, tuple(sizes), tuple(continuous or ())
 
 

@@ -47,7 +47,7 @@ import numpy as np
 from jax.core import Tracer
 
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import tables, units
+from decomp.metrics import containers, units
 from decomp.metrics.units import Codes
 
 MAX_VALUES = 100
@@ -99,15 +99,15 @@ def of_rank(values: Any, name: str, rank: int) -> Any:
     Raises:
         ValueError: In one line, if it is none.
     """
-    table = tables.array(values, name)
+    table = containers.array(values, name)
     shape = ("[N, D]", "[R, N, D]")[rank - 2]
     unread = table.dtype.kind == "V" and table.dtype.names is None
-    if unread and not tables.of_numbers(table):
+    if unread and not containers.of_numbers(table):
         raise ValueError(
             f"expected numbers in {name} {shape}; got {table.dtype}: NumPy writes "
             "bfloat16 so, and cannot read it; save float32."
         )
-    if not tables.of_numbers(table):
+    if not containers.of_numbers(table):
         raise ValueError(f"expected numbers in {name} {shape}; got {table.dtype}.")
     if table.ndim != rank or 0 in table.shape:
         raise ValueError(f"expected {name} {shape}; got shape {table.shape}.")
@@ -121,8 +121,8 @@ def posteriors(q: Gaussian) -> Gaussian:
         ValueError: In one line, if these are no tables of numbers of one shape.
     """
     z = codes(q.loc, name="means")
-    scale = tables.array(q.scale, "scales")
-    if scale.shape != z.unit.shape or not tables.of_numbers(scale):
+    scale = containers.array(q.scale, "scales")
+    if scale.shape != z.unit.shape or not containers.of_numbers(scale):
         raise ValueError(
             f"expected scales of the shape of the means, {z.unit.shape}; got "
             f"{scale.dtype} of shape {scale.shape}."
@@ -140,11 +140,13 @@ def posteriors(q: Gaussian) -> Gaussian:
 
 def stacked(values: Any, others: Any, name: str) -> Any:
     """Two tables as one, rows of the first before those of the second."""
-    if tables.traced(values) or tables.traced(others):
+    if containers.traced(values) or containers.traced(others):
         return jnp.concatenate([jnp.asarray(values), jnp.asarray(others)])
     if name == "codes":
-        return np.concatenate([tables.array(values, name), tables.array(others, name)])
-    parts = [tables.columns(table)[0] for table in (values, others)]
+        return np.concatenate(
+            [containers.array(values, name), containers.array(others, name)]
+        )
+    parts = [containers.columns(table)[0] for table in (values, others)]
     joined = [
         np.concatenate([np.where(c.missing, None, c.values) for c in pair])
         for pair in zip(*parts, strict=True)
@@ -154,8 +156,8 @@ def stacked(values: Any, others: Any, name: str) -> Any:
 
 def real(values: Any, name: str = "an array") -> jax.Array:
     """Numbers of any kind as float32, for functions beneath the metrics."""
-    table = tables.array(values, name)
-    if not tables.of_numbers(table):
+    table = containers.array(values, name)
+    if not containers.of_numbers(table):
         raise ValueError(f"expected numbers in {name}; got {table.dtype}.")
     return jnp.asarray(table).astype(jnp.float32)
 
@@ -187,13 +189,13 @@ def factors(
     Raises:
         ValueError: In one line, if this is no table, or a value is infinite or missing.
     """
-    if tables.traced(values):
+    if containers.traced(values):
         raise ValueError(
             "under jit or vmap the number of classes must be static: call "
             "`classes, sizes = discrete.classes(factors)` outside and give sizes=."
         )
-    columns, own = tables.columns(values)
-    names = tables.named(names if names is not None else own, len(columns))
+    columns, own = containers.columns(values)
+    names = containers.named(names if names is not None else own, len(columns))
     missing = np.any([column.missing for column in columns], axis=0)
     if missing.any() and not (incomplete and not missing.all()):
         raise ValueError(
@@ -203,17 +205,21 @@ def factors(
         )
     kept = np.flatnonzero(~missing)
     columns = [column._replace(values=column.values[kept]) for column in columns]
-    told = {place: True for place in tables.places(continuous or (), names)}
-    told |= {place: False for place in tables.places(discrete or (), names)}
+    told = {place: True for place in containers.places(continuous or (), names)}
+    told |= {place: False for place in containers.places(discrete or (), names)}
     kinds = [
-        told.get(f, column.numeric and tables.distinct(column.values)[0] > max_values)
+        told.get(
+            f, column.numeric and containers.distinct(column.values)[0] > max_values
+        )
         for f, column in enumerate(columns)
     ]
     for f, column in enumerate(columns):
         if kinds[f] and not column.numeric:
             raise ValueError(f"factor {names[f]} holds labels: it is not continuous.")
     found = [
-        (bins, _cut(column.values, bins)) if kind else tables.distinct(column.values)
+        (bins, _cut(column.values, bins))
+        if kind
+        else containers.distinct(column.values)
         for column, kind in zip(columns, kinds, strict=True)
     ]
     classes = np.stack([labels for _, labels in found], axis=1).astype(np.int32)
@@ -222,7 +228,7 @@ def factors(
         tuple(size for size, _ in found),
         np.stack([_numbers(column) for column in columns], axis=1),
         tuple(f for f, kind in enumerate(kinds) if kind),
-        tuple(f for f, column in enumerate(columns) if not tables.ordered(column)),
+        tuple(f for f, column in enumerate(columns) if not containers.ordered(column)),
         tuple(np.flatnonzero((classes == classes[:1]).all(axis=0)).tolist()),
         names,
         kept,
@@ -244,7 +250,7 @@ def told(values: Any, continuous: Sequence[Any] | None) -> Factors:
     if len(continuous) == count and all(isinstance(c, bool) for c in continuous):
         chosen = [f for f in range(count) if continuous[f]]
     else:
-        chosen = list(tables.places(continuous, found.names))
+        chosen = list(containers.places(continuous, found.names))
     others = [f for f in range(count) if f not in chosen]
     return factors(values, continuous=chosen, discrete=others)
 
@@ -268,7 +274,7 @@ def classes(
     table = values
     if sizes is None:
         return cut(factors(values, bins=bins or BINS), bins)
-    table = tables.array(values, "factors")
+    table = containers.array(values, "factors")
     chex.assert_shape(table, (None, len(sizes)))
     if not isinstance(table, Tracer):
         _check_classes(table, sizes)
@@ -284,7 +290,7 @@ def labels(values: Any, *, bins: int | None = None) -> jax.Array:
     Raises:
         ValueError: For a continuous factor without bins.
     """
-    if not tables.traced(values):
+    if not containers.traced(values):
         return classes(values, bins=bins)[0]
     table = jnp.asarray(values)
     chex.assert_rank(table, 2)
@@ -309,7 +315,7 @@ def regressed(values: Any) -> jax.Array:
     Raises:
         ValueError: For labels that are no numbers.
     """
-    if tables.traced(values):
+    if containers.traced(values):
         return codes(values, name="factors").unit
     found = factors(values)
     check_numbers(found)
@@ -343,10 +349,10 @@ def _cut(values: np.ndarray, bins: int) -> np.ndarray:
     )[:, 0]
 
 
-def _numbers(column: tables.Column) -> np.ndarray:
+def _numbers(column: containers.Column) -> np.ndarray:
     if not column.numeric:  # of two labels the order does not matter
-        two = tables.ordered(column)
-        return tables.distinct(column.values)[1] * (1.0 if two else 0.0)
+        two = containers.ordered(column)
+        return containers.distinct(column.values)[1] * (1.0 if two else 0.0)
     return units.of_host(column.values[:, None])[0][:, 0].astype(np.float64)
 
 
@@ -366,7 +372,7 @@ def cut(found: Factors, bins: int | None) -> tuple[jax.Array, tuple[int, ...]]:
 def _check_classes(table: np.ndarray, sizes: tuple[int, ...]) -> None:
     """Refuses what is not a class of 0 … V_f − 1."""
     if (
-        not tables.of_numbers(table)
+        not containers.of_numbers(table)
         or (table != np.floor(table.astype(np.float64))).any()
     ):
         raise ValueError("expected classes 0 … V − 1, see discrete.classes.")

@@ -25,8 +25,9 @@ import jax.numpy as jnp
 
 from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import discrete, inputs, subsets, units
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics.preset import Preset, resolve
+from decomp.metrics.solvers import subsets
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359: held-out votes; dimensions whose codes

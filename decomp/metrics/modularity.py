@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import classifiers, discrete, inputs, units
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
+from decomp.metrics.solvers import classifiers
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359: posterior means of 10,000 points; means

@@ -24,8 +24,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import numerics
-from decomp.metrics import classifiers, discrete, fitted, inputs, units
+from decomp.metrics import discrete, inputs, units
 from decomp.metrics.preset import Preset, resolve
+from decomp.metrics.solvers import classifiers, fitted
 
 PRESETS: dict[str, dict[str, Any]] = {
     "locatello": {"penalty": 0.01, "num_train": 10_000, "num_test": 5_000},

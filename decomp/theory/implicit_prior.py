@@ -29,8 +29,8 @@ import jax.numpy as jnp
 from decomp import numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import plane
-from decomp.divergences.plane import Grid
+from decomp.divergences import quadrature
+from decomp.divergences.quadrature import Grid
 from decomp.theory.theorem_1 import Sides
 
 
@@ -57,7 +57,7 @@ def log_normaliser(
         `[]` in nats. Where Z is infinite it grows with the box.
     """
     q, beta = numerics.floats(q, beta)
-    grid = plane.log_densities(
+    grid = quadrature.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )
     return _log_normaliser(grid, beta)
@@ -89,7 +89,7 @@ def sides(
         and r(z) by the midpoint rule.
     """
     q, beta = numerics.floats(q, beta)
-    grid = plane.log_densities(
+    grid = quadrature.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )
     log_z = _log_normaliser(grid, beta)
@@ -97,7 +97,7 @@ def sides(
 
     def aggregate_kl(log_density: jax.Array) -> jax.Array:
         """KL(q(z)‖·)."""
-        return plane.kl(grid.log_qz, log_density, grid.area)[0]
+        return quadrature.kl(grid.log_qz, log_density, grid.area)[0]
 
     conditional = jnp.mean(jax.vmap(gaussian.entropy)(q))
     information = -aggregate_kl(jnp.zeros_like(grid.log_qz)) - conditional

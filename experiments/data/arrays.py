@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from decomp.datasets import cache, principal
+from decomp.datasets import principal
+from decomp.datasets.readers import cache
 from experiments.system import atomic_files
 from experiments.system.terminal import say
 

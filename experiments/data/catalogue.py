@@ -9,15 +9,8 @@ from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
-from decomp.datasets import (
-    cars3d,
-    celeb_a,
-    dsprites_render,
-    heads,
-    mpi3d,
-    shapes3d,
-    small_norb,
-)
+from decomp.datasets import cars3d, celeb_a, heads, mpi3d, shapes3d, small_norb
+from decomp.datasets.renderers import dsprites_render
 
 SIDES = (8, 16, 32, 64)  # to which images are averaged down
 LOOKS = ("plain", "colour", "noise")  # of dSprites; all but the first have colours

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from decomp.datasets import dsprites, dsprites_looks, heads, raster
+from decomp.datasets import dsprites, heads, raster
+from decomp.datasets.renderers import dsprites_looks
 from experiments.data import arrays, catalogue, factor_grid
 from experiments.data.arrays import Dataset
 from experiments.system.terminal import say

@@ -12,7 +12,7 @@ from decomp import decomposition, minibatch, overlap
 from decomp.datasets import shuffle
 from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import inclusive
+from decomp.divergences import kl_prior_aggregate
 from decomp.metrics import kim_mnih
 from experiments.evaluation import metrics
 from experiments.models import objectives, priors, vae
@@ -219,7 +219,7 @@ def _match(
     # All but 1e-8 of the mass of clusters; `prior_mass` tells of other priors.
     clusters = problem.prior.family == "clusters"
     reach = 1 + 6 * math.sqrt(problem.prior.variance) if clusters else 6.0
-    match = inclusive.kl_prior_aggregate_quadrature(
+    match = kl_prior_aggregate.kl_prior_aggregate_quadrature(
         priors.log_prob(problem.prior, p),
         posteriors,
         low=-reach,

@@ -11,8 +11,8 @@ from decomp import minibatch
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import (
     adversarial,
-    exclusive,
-    inclusive,
+    kl_aggregate_prior,
+    kl_prior_aggregate,
     mmd,
     moments,
     sliced_wasserstein,
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 def _inclusive(key: jax.Array, sample: Sample) -> jax.Array:
     y = priors.samples(key, sample.options, sample.p, len(sample.z))
     log_pz = jax.vmap(priors.log_prob(sample.options, sample.p))(y)
-    return inclusive.kl_prior_aggregate(y, log_pz, sample.q).value
+    return kl_prior_aggregate.kl_prior_aggregate(y, log_pz, sample.q).value
 
 
 def _exclusive(key: jax.Array, sample: Sample) -> jax.Array:
@@ -47,7 +47,7 @@ def _exclusive(key: jax.Array, sample: Sample) -> jax.Array:
     weights = minibatch.ESTIMATORS[sample.estimator](len(sample.z), sample.size)
     log_qz = minibatch.log_densities(sample.q, sample.z, weights).log_qz
     log_pz = jax.vmap(priors.log_prob(sample.options, sample.p))(sample.z)
-    return exclusive.kl_aggregate_prior(log_qz, log_pz).value
+    return kl_aggregate_prior.kl_aggregate_prior(log_qz, log_pz).value
 
 
 def _rbf(latents: int) -> mmd.Kernel:

@@ -7,8 +7,7 @@ from flax import linen as nn
 from jax.lax import DotAlgorithmPreset, Precision
 from ml_collections import ConfigDict
 
-from decomp.networks import dense, products
-from decomp.networks import dsprites as conv
+from decomp.networks import conv_vae, dense, products
 from decomp.networks.discriminator import Discriminator
 from decomp.networks.shared_scale import SharedScale
 
@@ -43,7 +42,7 @@ def make(model: ConfigDict, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Modul
         "scale_floor": model.scale_floor,
         **common,
     }
-    square = shape[:-1] == (conv.SIDE, conv.SIDE)
+    square = shape[:-1] == (conv_vae.SIDE, conv_vae.SIDE)
     if model.network == "conv" and not square:
         size = "×".join(map(str, shape[:-1]))
         raise ValueError(
@@ -54,9 +53,9 @@ def make(model: ConfigDict, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Modul
     decoder: nn.Module
     if model.network == "conv" or (model.network == "auto" and square):
         common["colours"] = encoder_options["colours"] = shape[-1]
-        channels = conv.CHANNELS[model.channels]
-        encoder = conv.ConvEncoder(channels=channels, **encoder_options)
-        decoder = conv.ConvDecoder(model.latents, **common)
+        channels = conv_vae.CHANNELS[model.channels]
+        encoder = conv_vae.ConvEncoder(channels=channels, **encoder_options)
+        decoder = conv_vae.ConvDecoder(model.latents, **common)
     else:
         encoder = dense.DenseEncoder(
             hidden=model.hidden, scale_link=model.scale, **encoder_options

@@ -27,7 +27,7 @@ import optax
 from decomp import decomposition, losses, minibatch, priors
 from decomp.datasets import pinwheel
 from decomp.distributions import gaussian, mixture
-from decomp.divergences import inclusive, mmd
+from decomp.divergences import kl_prior_aggregate, mmd
 from decomp.networks.dense import DenseEncoder, GaussianDecoder
 
 # %% [markdown]
@@ -126,7 +126,7 @@ def scores(params):
     information = decomposition.mutual_information(
         jax.random.key(4), q, samples_per_point=16
     )
-    mismatch = inclusive.kl_prior_aggregate_quadrature(
+    mismatch = kl_prior_aggregate.kl_prior_aggregate_quadrature(
         partial(mixture.log_prob, prior), q, low=-2.1, high=2.1, points_per_axis=100
     )
     return {"information": information.value, "KL(p ‖ q)": mismatch.value}

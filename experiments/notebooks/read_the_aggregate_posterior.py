@@ -26,7 +26,7 @@ from matplotlib.collections import EllipseCollection
 from decomp import decomposition, minibatch, overlap, priors
 from decomp.distributions import gaussian, mixture
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import exclusive, inclusive
+from decomp.divergences import kl_aggregate_prior, kl_prior_aggregate
 
 # %% [markdown]
 # ## Three degrees of overlap
@@ -182,8 +182,8 @@ aggregates = {
 box = {"low": -3.0, "high": 3.0, "points_per_axis": 300}
 for name, q in aggregates.items():
     log_pz = partial(mixture.log_prob, clusters)
-    q_p = exclusive.kl_aggregate_prior_quadrature(log_pz, q, **box)
-    p_q = inclusive.kl_prior_aggregate_quadrature(log_pz, q, **box)
+    q_p = kl_aggregate_prior.kl_aggregate_prior_quadrature(log_pz, q, **box)
+    p_q = kl_prior_aggregate.kl_prior_aggregate_quadrature(log_pz, q, **box)
     print(
         f"{name}: KL(q ‖ p) {q_p.value:.2f}, KL(p ‖ q) {p_q.value:.2f} nats "
         f"(mass in the box {q_p.aggregate_mass:.3f}, {p_q.prior_mass:.3f})"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decomp.datasets import npz
+from decomp.datasets.readers import npz
 
 _MOST_BYTES = 2**32  # of pictures
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from decomp.datasets import npz
+from decomp.datasets.readers import npz
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments.config import settings

@@ -15,7 +15,7 @@ import jax
 from ml_collections import ConfigDict
 
 from configs import base
-from decomp.datasets import npz
+from decomp.datasets.readers import npz
 from experiments.config import settings
 from experiments.system import atomic_files
 

@@ -7,7 +7,7 @@ import sys
 import jax
 import jaxlib
 
-from decomp.datasets import cache
+from decomp.datasets.readers import cache
 from experiments.system import signals
 
 _HEARTBEAT = 30  # seconds after which a process that is silent counts as lost

@@ -10,7 +10,7 @@ from experiments.system import lock
 
 HOLDER = """
 import pathlib, sys, time
-from experiments import lock
+from experiments.system import lock
 with lock.held(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

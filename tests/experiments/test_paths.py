@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from decomp.datasets import cache
+from decomp.datasets.readers import cache
 from experiments.config import command_line, settings
 from experiments.system import commands, paths
 from tests.experiments.small_plane import config_of

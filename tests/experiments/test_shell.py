@@ -91,7 +91,7 @@ def test_an_error_of_ours_is_no_line():
 
 @pytest.mark.parametrize("platform", ["cuda", "nonsense"])
 def test_a_platform_that_is_not_there_is_one_line_that_says_what_is(platform):
-    code = "from experiments import startup\ntry: startup.check_platform()\n"
+    code = "from experiments.system import devices\ntry: devices.check_platform()\n"
     code += "except ValueError as error: print(error)"
     environment = os.environ | {"JAX_PLATFORMS": platform}
     done = subprocess.run(

@@ -49,8 +49,8 @@ def test_a_signal_that_is_ignored_stays_ignored():
 
 WATCHED = """
 import hashlib, os, pathlib, sys, time
-from experiments import files, stop
-stop.watch()
+from experiments.system import atomic_files, signals
+signals.watch()
 print("ready", flush=True)
 {}
 """
@@ -94,13 +94,13 @@ def test_a_command_ends_at_once_though_it_is_not_in_python(started, number):
 
 def test_what_has_to_be_saved_is_waited_for_and_said(started):
     process = started(
-        "with stop.listening() as asked:\n"
+        "with signals.listening() as asked:\n"
         "    asked.waits = 'all is saved'\n"
         "    print('go', flush=True)\n"
         "    while not asked(): time.sleep(.01)\n"
         "    sys.stdin.readline()\n"
         "    print('saved', asked(), flush=True)\n"
-        "stop.leave(7)"
+        "signals.leave(7)"
     )
     assert process.stdout.readline() == "go\n"
     process.send_signal(signal.SIGINT)
@@ -112,7 +112,7 @@ def test_what_has_to_be_saved_is_waited_for_and_said(started):
 
 def test_the_second_signal_ends_what_is_waited_for(started):
     process = started(
-        "with stop.listening() as asked:\n"
+        "with signals.listening() as asked:\n"
         "    asked.waits = 'all is saved'\n"
         "    print('go', flush=True)\n"
         f"    {BLOCKED}"
@@ -137,9 +137,9 @@ def test_a_file_that_is_being_written_is_there_whole_and_the_rest_is_cleaned(
         "    whole(file)\n"
         "os.fsync = slowly\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
-        "with stop.cleaning((folder / 'left').unlink):\n"
+        "with signals.cleaning((folder / 'left').unlink):\n"
         "    (folder / 'left').touch()\n"
-        "    files.write(folder / 'kept', b'all of it')\n"
+        "    atomic_files.write(folder / 'kept', b'all of it')\n"
         "    time.sleep(60)"
     )
     assert process.stdout.readline() == "go\n"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from absl import flags
 
-from decomp.datasets import dsprites_compare
+from decomp.datasets.renderers import dsprites_compare
 from experiments import bias, figures, main, score, variants
 from experiments.config import command_line
 from tests.faults import bad_arrays, bad_configs, bad_photographs, bad_tables

@@ -14,10 +14,10 @@ from decomp.datasets import (
     fashion_mnist,
     images,
     mpi3d,
-    npz,
     shapes3d,
     small_norb,
 )
+from decomp.datasets.readers import npz
 from tests.faults import damage
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from decomp.datasets import cars3d, matlab
+from decomp.datasets import cars3d
+from decomp.datasets.readers import matlab
 from tests.faults import damage
 
 CARS = damage.cars(2)

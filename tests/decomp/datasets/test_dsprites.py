@@ -5,7 +5,8 @@ import jax
 import numpy as np
 import pytest
 
-from decomp.datasets import cache, dsprites
+from decomp.datasets import dsprites
+from decomp.datasets.readers import cache
 
 SHA256_OF_THE_SET = "3a228f4037ef3d42a42588e0e01f1078aa2df13cfa17584e88c95ed9fb5672da"
 SHA256_OF_EVERY_17TH_OUTLINE = {

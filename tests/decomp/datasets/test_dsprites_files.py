@@ -10,7 +10,8 @@ import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import resource
 
-from decomp.datasets import dsprites, dsprites_compare
+from decomp.datasets import dsprites
+from decomp.datasets.renderers import dsprites_compare
 
 URL = (
     "https://github.com/deepmind/dsprites-dataset/blob/master/"

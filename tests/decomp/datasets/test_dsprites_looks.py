@@ -5,7 +5,8 @@ import jax
 import numpy as np
 import pytest
 
-from decomp.datasets import dsprites, dsprites_looks
+from decomp.datasets import dsprites
+from decomp.datasets.renderers import dsprites_looks
 
 SHA256 = {
     "colour": "9fe413fe91c69b4207072c7ac508833447315d8d94e54c4d1ee11798da5a43a4",

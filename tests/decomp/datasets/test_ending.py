@@ -5,7 +5,7 @@ import sys
 import pytest
 
 COMMAND = """
-from decomp.datasets import ending
+from decomp.datasets.readers import ending
 ending.begin("name")
 print("β", flush=True)
 while True: pass

@@ -3,7 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from decomp.datasets import garments, garments_draw
+from decomp.datasets import garments
+from decomp.datasets.renderers import garments_draw
 
 SHA256_OF_200 = "7f78bf3b6a7eb20fc847e1e996e9d7b6f72711da0f42f001261f57b18b6322b2"
 USED = garments.used()

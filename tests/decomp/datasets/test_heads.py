@@ -3,7 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from decomp.datasets import heads, heads_mesh, heads_raster, heads_shape
+from decomp.datasets import heads
+from decomp.datasets.renderers import heads_mesh, heads_raster, heads_shape
 
 SHA256_OF_EVERY_1499TH = (
     "70717141b3c835d2df3c41abac46bfafab6771751e51e8fc01db29a0d9a9aeae"

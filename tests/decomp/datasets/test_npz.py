@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from decomp.datasets import npz
+from decomp.datasets.readers import npz
 from tests.decomp.datasets import sparse_archive
 from tests.faults import damage
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decomp.datasets import images, photos
+from decomp.datasets import images
+from decomp.datasets.readers import photos
 from tests.decomp.datasets.test_images import (
     DISCS,
     GREY,

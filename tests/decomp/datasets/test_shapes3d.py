@@ -8,7 +8,8 @@ import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import resource
 
-from decomp.datasets import hdf5, shapes3d
+from decomp.datasets import shapes3d
+from decomp.datasets.readers import hdf5
 from tests.decomp.datasets.test_fashion_mnist import without_a_network
 from tests.faults import damage
 

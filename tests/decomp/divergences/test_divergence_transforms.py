@@ -7,7 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import adversarial, exclusive, mmd, moments, sliced_wasserstein
+from decomp.divergences import (
+    adversarial,
+    kl_aggregate_prior,
+    mmd,
+    moments,
+    sliced_wasserstein,
+)
 
 MEANS = np.array([[0.0, 0.0], [1.0, -1.0], [0.0, 0.0], [3.0, 2.0]])  # two the same
 SCALES = (1e-6, 1.0, 1e6)
@@ -20,7 +26,7 @@ def everything(key, q):
     logits_q, logits_p = jnp.sum(z, axis=1), jnp.sum(z * y, axis=1)
     covariance, eye = moments.covariance_of_aggregate(q), jnp.eye(2)
     return {
-        "exclusive": exclusive.kl_aggregate_prior(logits_q, logits_p).value,
+        "exclusive": kl_aggregate_prior.kl_aggregate_prior(logits_q, logits_p).value,
         "mmd.v": mmd.v_statistic(z, y, RBF),
         "mmd.u_dims": mmd.u_statistic_dims(z, y, mmd.imq),
         "sliced": sliced_wasserstein.squared(key, z, y, projections=3),

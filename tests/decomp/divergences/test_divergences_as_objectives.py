@@ -9,7 +9,7 @@ import pytest
 
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import exclusive, mmd, moments, sliced_wasserstein
+from decomp.divergences import kl_aggregate_prior, mmd, moments, sliced_wasserstein
 
 COUNT, STEPS = 64, 200
 PRIOR = Gaussian(np.zeros(2, np.float32), np.ones(2, np.float32))
@@ -21,7 +21,7 @@ def log_pz(z):
 
 @jax.jit
 def exact(q):
-    return exclusive.kl_aggregate_prior_quadrature(
+    return kl_aggregate_prior.kl_aggregate_prior_quadrature(
         log_pz, q, low=-8.0, high=8.0, points_per_axis=80
     ).value
 

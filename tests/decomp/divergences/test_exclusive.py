@@ -8,7 +8,7 @@ from scipy import special, stats
 from decomp.distributions import gaussian, mixture
 from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.mixture import Mixture
-from decomp.divergences import exclusive
+from decomp.divergences import kl_aggregate_prior
 
 SAMPLES = 400
 CENTRES = ((0.0, -1.0), (0.0, 1.0), (1.0, 0.0), (-1.0, 0.0))
@@ -31,7 +31,7 @@ def sampled(seed, q):
 
     def once(i):
         def estimate(q):
-            e = exclusive.kl_aggregate_prior_exact(
+            e = kl_aggregate_prior.kl_aggregate_prior_exact(
                 jax.random.fold_in(jax.random.key(seed), i),
                 q,
                 partial(mixture.log_prob, _prior()),
@@ -48,7 +48,7 @@ def sampled(seed, q):
 @jax.jit
 @jax.value_and_grad
 def exact(q):
-    return exclusive.kl_aggregate_prior_quadrature(
+    return kl_aggregate_prior.kl_aggregate_prior_quadrature(
         partial(mixture.log_prob, _prior()), q, low=-6.0, high=6.0, points_per_axis=120
     ).value
 
@@ -86,7 +86,7 @@ def test_the_estimate_from_logs_is_their_mean_difference():
     rng = np.random.default_rng(0)
     log_qz, log_pz = rng.normal(size=(2, 20))
     with jax.enable_x64(True):
-        e = exclusive.kl_aggregate_prior(jnp.array(log_qz), jnp.array(log_pz))
+        e = kl_aggregate_prior.kl_aggregate_prior(jnp.array(log_qz), jnp.array(log_pz))
         np.testing.assert_allclose(e.value, np.mean(log_qz - log_pz), rtol=1e-12)
         np.testing.assert_allclose(e.stderr, stats.sem(log_qz - log_pz), rtol=1e-12)
 
@@ -104,7 +104,7 @@ def test_an_unbiased_density_of_a_minibatch_underestimates_down_to_negative_valu
         z = own + scale * rng.normal(size=size)
         log_qz_x = stats.norm.logpdf(z[:, None], own, scale)
         log_qz = special.logsumexp(log_qz_x, axis=1, b=weights)
-        e = exclusive.kl_aggregate_prior(
+        e = kl_aggregate_prior.kl_aggregate_prior(
             jnp.float32(log_qz), jnp.float32(stats.norm.logpdf(z))
         )
         values.append(float(e.value))
@@ -120,7 +120,7 @@ def test_quadrature_of_two_gaussians_is_their_closed_form():
     with jax.enable_x64(True):
         q = Gaussian(jnp.array([0.2, -0.1]), jnp.array([0.5, 0.8]))
         p = Gaussian(jnp.array([0.0, 0.4]), jnp.array([0.7, 0.6]))
-        out = exclusive.kl_aggregate_prior_quadrature(
+        out = kl_aggregate_prior.kl_aggregate_prior_quadrature(
             partial(gaussian.log_prob, p),
             jax.tree.map(lambda leaf: leaf[None], q),
             low=-8.0,
@@ -133,7 +133,7 @@ def test_quadrature_of_two_gaussians_is_their_closed_form():
 
 @partial(jax.jit, static_argnums=0)
 def coarse(log_pz, q):
-    return exclusive.kl_aggregate_prior_quadrature(
+    return kl_aggregate_prior.kl_aggregate_prior_quadrature(
         log_pz, q, low=-2.0, high=2.0, points_per_axis=10
     )
 
@@ -161,7 +161,7 @@ def test_quadrature_is_infinite_where_only_the_prior_vanishes():
 
 def test_a_prior_without_mass_where_q_has_some_is_infinitely_far():
     q = Gaussian(jnp.zeros((1, 2)), jnp.ones((1, 2)))
-    found = exclusive.kl_aggregate_prior_quadrature(
+    found = kl_aggregate_prior.kl_aggregate_prior_quadrature(
         lambda z: jnp.where(z[0] > 0, 0.0, -jnp.inf),
         q,
         low=-5.0,

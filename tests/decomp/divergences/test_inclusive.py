@@ -12,7 +12,7 @@ from decomp import aggregate
 from decomp.distributions import gaussian, mixture
 from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.mixture import Mixture
-from decomp.divergences import inclusive
+from decomp.divergences import kl_prior_aggregate as inclusive
 
 kl_prior_aggregate = jax.jit(inclusive.kl_prior_aggregate, static_argnames=("block",))
 sample = jax.jit(jax.vmap(mixture.sample, (0, None)))

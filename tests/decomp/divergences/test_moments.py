@@ -8,7 +8,7 @@ import numpy as np
 from decomp.distributions import full_gaussian, gaussian
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import exclusive, moments
+from decomp.divergences import kl_aggregate_prior, moments
 
 kl_of_moments = jax.jit(moments.kl_of_moments)
 
@@ -80,7 +80,7 @@ def test_under_a_gaussian_prior_it_is_the_kl_less_what_is_not_gaussian():
 
         @jax.jit
         def to(g):
-            return exclusive.kl_aggregate_prior_quadrature(
+            return kl_aggregate_prior.kl_aggregate_prior_quadrature(
                 partial(full_gaussian.log_prob, g),
                 q,
                 low=-15.0,

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import LinearSVC
 
-from decomp.metrics import classifiers
+from decomp.metrics.solvers import classifiers
 
 RNG = np.random.default_rng(0)
 LABEL = RNG.choice(4, 300, p=[0.5, 0.3, 0.15, 0.05])

@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import newton
-from decomp.metrics.newton import Local
+from decomp.metrics.solvers import newton
+from decomp.metrics.solvers.newton import Local
 
 RNG = np.random.default_rng(0)
 ROOTS = RNG.normal(size=(3, 4, 6))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from decomp.metrics import classifiers, fitted, sap
+from decomp.metrics import sap
+from decomp.metrics.solvers import classifiers, fitted
 from tests.decomp.metrics import cases
 
 linear = jax.jit(sap.r_squared)

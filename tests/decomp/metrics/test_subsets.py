@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from decomp.metrics import subsets
+from decomp.metrics.solvers import subsets
 
 compute = jax.jit(subsets.variances)
 RNG = np.random.default_rng(0)

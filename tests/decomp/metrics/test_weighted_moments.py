@@ -2,17 +2,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import moments
+from decomp.metrics.solvers import outer_products
 
 RNG = np.random.default_rng(0)
 
 
 def test_weighted_sums_agree_with_loops():
     x, weights = RNG.normal(size=(7, 4)), RNG.normal(size=(3, 7))
-    products = moments.products(jnp.float32(x))
+    products = outer_products.products(jnp.float32(x))
     assert products.shape == (7, 10)
     exact = [sum(w[n] * np.outer(x[n], x[n]) for n in range(7)) for w in weights]
-    found = moments.weighted(jnp.float32(weights), products)
+    found = outer_products.weighted(jnp.float32(weights), products)
     np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-5)
 
 
@@ -20,7 +20,7 @@ def test_inverses_are_those_of_what_is_not_zero():
     roots = RNG.normal(size=(2, 5, 9))
     matrices = roots @ roots.swapaxes(1, 2) * np.array([1e-12, 1e6])[:, None, None]
     padded = np.insert(np.insert(matrices, 2, 0, axis=1), 2, 0, axis=2)
-    found = jax.jit(moments.inverse)(jnp.float32(padded))
+    found = jax.jit(outer_products.inverse)(jnp.float32(padded))
     exact = np.linalg.inv(matrices)
     exact = np.insert(np.insert(exact, 2, 0, axis=1), 2, 0, axis=2)
     for a, b in zip(found, exact, strict=True):

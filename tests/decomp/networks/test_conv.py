@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from decomp.networks import conv
+from decomp.networks import convolution
 
 RUNS = 3
 BATCH = 2
@@ -26,7 +26,9 @@ def flax_layer(kind, features):
 
 
 def our_layer(kind, features):
-    return {"conv": conv.Conv, "transpose": conv.ConvTranspose}[kind](features)
+    return {"conv": convolution.Conv, "transpose": convolution.ConvTranspose}[kind](
+        features
+    )
 
 
 def apply_flax(kind, features):
@@ -119,7 +121,7 @@ def test_runs_that_share_their_data_add_their_input_gradients():
     params, x = draw("conv", 2, 3, (4, 4), np.float64)
 
     def loss(x, kernel):
-        return jnp.sum(jnp.sin(conv.conv(x, kernel)))
+        return jnp.sum(jnp.sin(convolution.conv(x, kernel)))
 
     def total(x, kernels):
         return jnp.sum(jax.vmap(loss, in_axes=(None, 0))(x, kernels))
@@ -141,8 +143,8 @@ def test_the_transpose_is_the_adjoint_of_the_convolution(narrow):
     kernel = rng.normal(size=(4, 4, narrow, 5))
     large, small = rng.normal(size=(narrow, 6, 8, 2)), rng.normal(size=(5, 3, 4, 2))
     with jax.enable_x64(True):
-        left = jnp.sum(jax.jit(conv.conv)(large, kernel) * small)
-        right = jnp.sum(large * jax.jit(conv.conv_transpose)(small, kernel))
+        left = jnp.sum(jax.jit(convolution.conv)(large, kernel) * small)
+        right = jnp.sum(large * jax.jit(convolution.conv_transpose)(small, kernel))
         np.testing.assert_allclose(left, right, rtol=1e-12)
 
 
@@ -152,7 +154,9 @@ def test_second_derivatives_agree_with_finite_differences():
 
     @jax.jit
     def there_and_back(x, kernel):
-        return jnp.sum(jnp.sin(conv.conv_transpose(conv.conv(x, kernel), kernel)))
+        return jnp.sum(
+            jnp.sin(convolution.conv_transpose(convolution.conv(x, kernel), kernel))
+        )
 
     with jax.enable_x64(True):
         jax.test_util.check_grads(there_and_back, (x, kernel), order=2, modes=["rev"])
@@ -179,11 +183,11 @@ def test_no_program_contains_a_convolution_or_a_gather(case):
 
 def test_an_odd_side_is_refused():
     with pytest.raises(ValueError, match="even height and width; got 5 × 4"):
-        conv.conv(jnp.ones((1, 5, 4, 2)), jnp.ones((4, 4, 1, 3)))
+        convolution.conv(jnp.ones((1, 5, 4, 2)), jnp.ones((4, 4, 1, 3)))
 
 
 def test_a_kernel_of_another_shape_is_refused():
     with pytest.raises(AssertionError):
-        conv.conv(jnp.ones((1, 4, 4, 2)), jnp.ones((3, 3, 1, 3)))
+        convolution.conv(jnp.ones((1, 4, 4, 2)), jnp.ones((3, 3, 1, 3)))
     with pytest.raises(AssertionError):
-        conv.conv_transpose(jnp.ones((1, 4, 4, 2)), jnp.ones((4, 4, 1, 3)))
+        convolution.conv_transpose(jnp.ones((1, 4, 4, 2)), jnp.ones((4, 4, 1, 3)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from decomp.networks import conv, dense, initialisers
+from decomp.networks import convolution, dense, initialisers
 
 KEY = jax.random.key(0)
 PINWHEEL = {"latents": 2, "hidden": (100,)}
@@ -96,8 +96,8 @@ def test_a_run_does_not_depend_on_its_neighbours():
 
 LAYERS = {
     "Dense": (dense.BernoulliDecoder(64, ()), (1, 50), 50),
-    "Conv": (conv.Conv(32), (8, 4, 4, 1), 16 * 8),
-    "ConvTranspose": (conv.ConvTranspose(8), (32, 4, 4, 1), 16 * 8),
+    "Conv": (convolution.Conv(32), (8, 4, 4, 1), 16 * 8),
+    "ConvTranspose": (convolution.ConvTranspose(8), (32, 4, 4, 1), 16 * 8),
 }
 
 

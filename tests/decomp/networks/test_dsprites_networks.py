@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from decomp.networks import dsprites
+from decomp.networks import conv_vae
 
 KEY = jax.random.key(0)
 
@@ -36,7 +36,7 @@ ENCODERS = [("text", 16_416, 32_832, 199_988), ("kim_mnih", 32_832, 65_600, 249_
 
 @pytest.mark.parametrize(("channels", "third", "fourth", "total"), ENCODERS)
 def test_the_encoder_has_the_parameters_of_table_1a(channels, third, fourth, total):
-    encoder = dsprites.ConvEncoder(channels=dsprites.CHANNELS[channels])
+    encoder = conv_vae.ConvEncoder(channels=conv_vae.CHANNELS[channels])
     got = counts(encoder, 4096)
     assert got == {
         "Conv_0": 544,
@@ -50,7 +50,7 @@ def test_the_encoder_has_the_parameters_of_table_1a(channels, third, fourth, tot
 
 
 def test_the_decoder_has_the_parameters_of_table_1a():
-    got = counts(dsprites.ConvDecoder(), 10)
+    got = counts(conv_vae.ConvDecoder(), 10)
     assert got == {
         "Dense_0": 1_408,
         "Dense_1": 132_096,
@@ -63,7 +63,7 @@ def test_the_decoder_has_the_parameters_of_table_1a():
 
 
 def test_the_default_encoder_is_the_text_s():
-    assert dsprites.ConvEncoder().channels == dsprites.CHANNELS["text"]
+    assert conv_vae.ConvEncoder().channels == conv_vae.CHANNELS["text"]
 
 
 def reference_encoder(params, x):
@@ -91,10 +91,10 @@ def reference_decoder(params, z):
 
 
 NETWORKS = {
-    "encoder": (dsprites.ConvEncoder(), reference_encoder, 4096),
-    "decoder": (dsprites.ConvDecoder(), reference_decoder, 10),
-    "encoder, colour": (dsprites.ConvEncoder(colours=3), reference_encoder, 3 * 4096),
-    "decoder, colour": (dsprites.ConvDecoder(colours=3), reference_decoder, 10),
+    "encoder": (conv_vae.ConvEncoder(), reference_encoder, 4096),
+    "decoder": (conv_vae.ConvDecoder(), reference_decoder, 10),
+    "encoder, colour": (conv_vae.ConvEncoder(colours=3), reference_encoder, 3 * 4096),
+    "decoder, colour": (conv_vae.ConvDecoder(colours=3), reference_decoder, 10),
 }
 
 
@@ -154,6 +154,6 @@ def test_training_many_runs_lowers_to_no_convolution(name):
 
 
 def test_inputs_of_another_width_are_refused():
-    for module, width in ((dsprites.ConvEncoder(), 1024), (dsprites.ConvDecoder(), 9)):
+    for module, width in ((conv_vae.ConvEncoder(), 1024), (conv_vae.ConvDecoder(), 9)):
         with pytest.raises(AssertionError):
             shapes(module, width)

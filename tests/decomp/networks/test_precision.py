@@ -5,8 +5,8 @@ import pytest
 from jax.extend import core
 
 from decomp.networks import products
+from decomp.networks.conv_vae import ConvDecoder, ConvEncoder
 from decomp.networks.dense import BernoulliDecoder, DenseEncoder
-from decomp.networks.dsprites import ConvDecoder, ConvEncoder
 from decomp.networks.products import BFLOAT16
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from decomp.datasets.heads_mesh import Mesh
+from decomp.datasets.renderers.heads_mesh import Mesh
 
 SIDE = 64  # pixels
 _SAMPLES = 2  # along each side of a pixel

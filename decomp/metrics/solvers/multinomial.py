@@ -19,7 +19,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs, moments, newton, tables
+from decomp.metrics import containers, inputs
+from decomp.metrics.solvers import newton, outer_products
 
 _PRODUCTS = 60  # Hessian products of a step at most
 _SMOOTH = 4  # components of the means of the classes
@@ -89,7 +90,7 @@ def fit(
         Fit. Memory is `N · (V + D²)`.
     """
     x, weight = inputs.real(x), inputs.real(weight)
-    label = jnp.asarray(tables.array(label, "labels")).astype(jnp.int32)
+    label = jnp.asarray(containers.array(label, "labels")).astype(jnp.int32)
     chex.assert_equal_shape_prefix([x, label, weight], 1)
     numbers = inputs.real(penalty), jnp.float32(tolerance)
     return _fit(x, label, weight, *numbers, steps, size=size)
@@ -143,7 +144,7 @@ def _data(
     penalty: jax.Array,
 ) -> _Data:
     design = jnp.concatenate([x, jnp.ones_like(x[:, :1])], axis=1)
-    products = moments.products(design)
+    products = outer_products.products(design)
     true = label[None, :] == jnp.arange(size)[:, None]
     present = jnp.any(true, axis=1)
     ridge = jnp.broadcast_to(jnp.asarray(penalty, x.dtype), x.shape[1:])
@@ -153,7 +154,7 @@ def _data(
         true,
         weight,
         jnp.concatenate([ridge, jnp.zeros(1, x.dtype)]),
-        0.5 * moments.weighted(weight[None, :], products)[0],
+        0.5 * outer_products.weighted(weight[None, :], products)[0],
         jnp.zeros((size, 0), x.dtype),
         jnp.where(present, 0, -jnp.inf).astype(x.dtype),
     )
@@ -218,18 +219,20 @@ def _preconditioner(
     """About the inverse: of each class alone, and of smooth functions of the class."""
     width, count = data.design.shape[1], data.smooth.shape[1]
     spread = share * (1 - share) * data.weight[None, :]
-    within = moments.weighted(spread, data.products)
-    each = moments.inverse(within + added[None])
+    within = outer_products.weighted(spread, data.products)
+    each = outer_products.inverse(within + added[None])
     mean = jnp.matmul(data.smooth.T, share, precision="highest")  # [S, N]
     pairs = data.smooth.T[:, None, :] * data.smooth.T[None, :, :]  # [S, S, V]
     second = jnp.matmul(pairs.reshape(-1, len(share)), share, precision="highest")
     crossed = (mean[:, None, :] * mean[None, :, :]).reshape(second.shape)
-    joint = moments.weighted((second - crossed) * data.weight[None, :], data.products)
+    joint = outer_products.weighted(
+        (second - crossed) * data.weight[None, :], data.products
+    )
     joint = joint.reshape(count, count, width, width)
     own = added + 1e-6 * data.bound  # more than the rounding of the difference
     own = jnp.eye(count)[:, :, None, None] * own[None, None]
     joint = jnp.moveaxis(joint + own, 2, 1).reshape(1, count * width, count * width)
-    smooth = moments.inverse(joint)[0]
+    smooth = outer_products.inverse(joint)[0]
 
     def solve(rest: jax.Array) -> jax.Array:
         coarse = jnp.matmul(data.smooth.T, rest, precision="highest").ravel()

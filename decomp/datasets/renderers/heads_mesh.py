@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from decomp.datasets import heads_shape
-from decomp.datasets.heads_shape import Identity
+from decomp.datasets.renderers import heads_shape
+from decomp.datasets.renderers.heads_shape import Identity
 
 _COLUMNS, _ROWS = 128, 88  # vertices round the head, and from its top to its bottom
 _NECK_COLUMNS, _NECK_ROWS = 40, 10

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from decomp import estimate, numerics
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import density, plane
+from decomp.divergences import density, quadrature
 from decomp.estimate import Estimate
 
 
@@ -100,7 +100,7 @@ def kl_aggregate_prior_quadrature(
         NaN, where p(z) = 0 and q(z) is not.
     """
     (q,) = numerics.floats(q)
-    grid = plane.log_densities(
+    grid = quadrature.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )
-    return AggregatePriorQuadrature(*plane.kl(grid.log_qz, grid.log_pz, grid.area))
+    return AggregatePriorQuadrature(*quadrature.kl(grid.log_qz, grid.log_pz, grid.area))

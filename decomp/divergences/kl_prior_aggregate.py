@@ -8,7 +8,7 @@ import jax
 
 from decomp import estimate, numerics
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import density, plane
+from decomp.divergences import density, quadrature
 from decomp.estimate import Estimate
 
 
@@ -76,7 +76,7 @@ def kl_prior_aggregate_quadrature(
         The KL in nats, and the integral of p over the box.
     """
     (q,) = numerics.floats(q)
-    grid = plane.log_densities(
+    grid = quadrature.log_densities(
         prior_log_prob, q, low=low, high=high, points_per_axis=points_per_axis
     )
-    return PriorAggregateQuadrature(*plane.kl(grid.log_pz, grid.log_qz, grid.area))
+    return PriorAggregateQuadrature(*quadrature.kl(grid.log_pz, grid.log_qz, grid.area))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from decomp.datasets import npz
+from decomp.datasets.readers import npz
 
 _FILE = "file"
 _NAMELESS = re.compile(r"$|Unnamed: \d+$")  # of a column of pandas, and if read again

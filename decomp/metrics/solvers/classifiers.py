@@ -10,8 +10,9 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs, moments, newton, units
-from decomp.metrics.newton import Local
+from decomp.metrics import inputs, units
+from decomp.metrics.solvers import newton, outer_products
+from decomp.metrics.solvers.newton import Local
 
 
 class Linear(NamedTuple):
@@ -137,7 +138,7 @@ def _logistic(
 ) -> Linear:
     size, dims = x.shape
     design = jnp.concatenate([x, jnp.ones_like(x[:, :1])], axis=1)
-    products = moments.products(design)
+    products = outer_products.products(design)
     label = target.astype(x.dtype)
     sign = jnp.where(target, 1, -1).astype(x.dtype)
     ridge = jnp.pad(jnp.full(dims, 1 / (inverse_penalty * size), x.dtype), (0, 1))
@@ -146,7 +147,7 @@ def _logistic(
         logit = jnp.matmul(weights, design.T, precision="highest")  # [P, N]
         share = jax.nn.sigmoid(logit)
         gradient = jnp.matmul(share - label, design, precision="highest") / size
-        curve = moments.weighted(share * (1 - share) / size, products)
+        curve = outer_products.weighted(share * (1 - share) / size, products)
         loss = jnp.mean(jax.nn.softplus(-sign * logit), axis=1)
         return Local(
             loss + 0.5 * jnp.sum(ridge[None, :] * weights**2, axis=1),

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from decomp.datasets import npz, photos
 from decomp.datasets.raster import Tell
+from decomp.datasets.readers import npz, photos
 
 # Of pictures that are not read, so that it is told that they are left out.
 _OTHERS = {".bmp", ".gif", ".heic", ".jfif", ".jp2", ".pgm", ".ppm", ".tif", ".tiff"}

@@ -8,7 +8,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from decomp.datasets import dsprites_files, dsprites_render
+from decomp.datasets.readers import dsprites_files
+from decomp.datasets.renderers import dsprites_render
 
 _BLOCK = 16 * 1024  # images drawn at once
 _NUM_SHOWN = 5

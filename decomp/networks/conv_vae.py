@@ -15,7 +15,7 @@ from flax.typing import PrecisionLike
 
 from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
-from decomp.networks.conv import Conv, ConvTranspose
+from decomp.networks.convolution import Conv, ConvTranspose
 from decomp.networks.dense import SCALE_FLOOR, gaussian_head, linear
 
 SIDE = 64

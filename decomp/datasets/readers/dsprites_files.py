@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from decomp import extras
-from decomp.datasets import dsprites_render, hdf5, npz
+from decomp.datasets.readers import hdf5, npz
+from decomp.datasets.renderers import dsprites_render
 
 _log = logging.getLogger(__name__)
 _BLOCK = 4096  # images

@@ -1,0 +1,1 @@
+"""Readers of files that nobody vouches for, and what fetches and keeps them."""

@@ -1,0 +1,1 @@
+"""What data sets are drawn by."""

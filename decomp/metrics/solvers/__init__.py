@@ -1,0 +1,1 @@
+"""Solvers that the metrics share: classifiers, Newton's method, sums of products."""
