@@ -83,6 +83,9 @@ def get_config() -> ConfigDict:
     config.objective.beta = (1.0,)  # weight of KL(q(z|x) ‖ p(z))
     config.objective.alpha = (0.0,)  # weight of D(q(z), p(z))
     config.objective.gamma = (1.0,)
+    config.objective["lambda"] = (1.0,)  # of info_vae, wae_mmd and wae_gan
+    config.objective.lambda_od = (1.0,)  # of dip_vae_i and dip_vae_ii
+    config.objective.lambda_d = (1.0,)
     # D of alpha_beta and info_vae: kl_prior_aggregate | kl_aggregate_prior | mmd_rbf |
     # mmd_imq | mmd_rbf_dims | mmd_imq_dims | sliced_wasserstein | moments |
     # jensen_shannon
@@ -96,6 +99,9 @@ def get_config() -> ConfigDict:
     config.objective.schedule.alpha = "constant"
     config.objective.schedule.beta = "constant"
     config.objective.schedule.gamma = "constant"
+    config.objective.schedule["lambda"] = "constant"
+    config.objective.schedule.lambda_od = "constant"
+    config.objective.schedule.lambda_d = "constant"
     config.objective.schedule.capacity = "linear"
     config.objective.warm_up = 0.5  # share of the training, or of a cycle, to rise in
     config.objective.cycles = 4  # of cyclic

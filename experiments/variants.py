@@ -22,7 +22,6 @@ import matplotlib.style
 import numpy as np
 
 from decomp.metrics import sheet, udr
-from experiments.config import settings
 from experiments.plots import metric_variants, style
 from experiments.results import summary
 from experiments.sweep import trained
@@ -101,7 +100,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     atomic_files.write_csv(
         folder / "variants.csv",
-        ["run", "seed", *settings.COLUMNS, "metric", "variant", "value"],
+        ["run", "seed", *runs.rows[0], "metric", "variant", "value"],
         (
             (number, seed, *runs.rows[row].values(), *name, values[i])
             for name, values in found.items()
@@ -143,15 +142,15 @@ def _read(
     if len({len(values) for values in found.values()}) != 1:
         raise ValueError("it has not as many rows of every variant")
     lines = table[: len(next(iter(found.values()), []))]  # each run once
-    keys = [tuple(line[name] for name in settings.COLUMNS) for line in lines]
+    others = ("run", "seed", "metric", "variant", "value")
+    columns = [name for name in lines[0] if name not in others] if lines else []
+    keys = [tuple(line[name] for name in columns) for line in lines]
     rows = list(dict.fromkeys(keys))
     runs = trained.TrainedRuns(
         number=np.array([int(line["run"]) for line in lines]),
         seed=np.array([int(line["seed"]) for line in lines]),
         setting=np.array([rows.index(key) for key in keys]),
-        rows=[
-            dict(zip(settings.COLUMNS, map(_value, row), strict=True)) for row in rows
-        ],
+        rows=[dict(zip(columns, map(_value, row), strict=True)) for row in rows],
         codes=np.empty((len(lines), 0, 0)),
         factors=np.empty((0, 0)),
     )

@@ -253,8 +253,16 @@ REST = {
     "pinwheel.sample": (lambda: pinwheel.sample(key(), num_points=8),),
     "shuffle.permuted_index": (lambda: shuffle.permuted_index(key(), np.arange(5), 5),),
     "convolution.conv": (convolution.conv, IMAGES, KERNEL),
-    "convolution.conv_transpose": (convolution.conv_transpose, IMAGES, KERNEL.swapaxes(2, 3)),
-    "convolution.conv, bfloat16": (of(convolution.conv, precision=BF16), IMAGES, KERNEL),
+    "convolution.conv_transpose": (
+        convolution.conv_transpose,
+        IMAGES,
+        KERNEL.swapaxes(2, 3),
+    ),
+    "convolution.conv, bfloat16": (
+        of(convolution.conv, precision=BF16),
+        IMAGES,
+        KERNEL,
+    ),
     "products.einsum": (of(products.einsum, "mk,kn->mn"), SQUARE, SPREAD),
     "products.operands": (of(products.operands, precision=BF16), SQUARE, SPREAD),
     "products.dot_general": (

@@ -4,7 +4,9 @@ import re
 import numpy as np
 
 from experiments.config import settings
-from experiments.models import objectives as algebra
+from experiments.models import divergences as registered_divergences
+from experiments.models import objectives as registered_objectives
+from experiments.models import priors as registered_priors
 from tests.experiments.small_plane import config_of
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
@@ -57,6 +59,6 @@ def test_the_table_of_objectives_is_what_configs_accept():
                 except ValueError:
                     works = False
                 assert works == mark.startswith("✓"), (name, prior)
-    assert objectives == set(algebra.OBJECTIVES)
-    assert divergences == set(algebra.DIVERGENCES)
-    assert priors == set(algebra.PRIORS)
+    assert objectives == set(registered_objectives.OBJECTIVES)
+    assert divergences == set(registered_divergences.names())
+    assert priors == set(registered_priors.names())

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def seconds(made: layout.Sweep) -> float:
     """Seconds from tracing to machine code of the three functions of a sweep."""
     everything = parallel.enumerate_runs(
-        len(made.settings.weights.beta), made.config.seeds, 0
+        len(made.settings.objective), made.config.seeds, 0
     )
     plan = layout.plan(made, len(everything.number))
     _, keys, setting = loop.block(

@@ -6,7 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from experiments.data import catalogue, factor_grid
-from experiments.models import objectives
+from experiments.models import objectives, priors
 from experiments.results import columns
 from experiments.system import paths
 
@@ -37,21 +37,22 @@ def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
 
 def _axes(config: ConfigDict) -> None:
     names = config.prior.name
-    if len(names) > 1 and not set(names) <= set(objectives.GAUSSIANS):
+    if not priors.swept_together(names):
+        together = tuple(
+            name for name, prior in priors.PRIORS.items() if prior.together
+        )
         raise ValueError(
-            f"prior.name sweeps over {objectives.GAUSSIANS} only, as other priors are "
+            f"prior.name sweeps over {together} only, as other priors are "
             f"other programs; got {names}."
         )
-    for name in ("alpha", "beta", "gamma"):
+    read = objectives.read_by(config.objective.name)
+    for name in objectives.weights():
         values = config.objective[name]
         if not all(0 <= value < math.inf for value in values):
             raise ValueError(
                 f"objective.{name} expects finite values ≥ 0; got {values}."
             )
-        read = any(
-            name in objectives.OBJECTIVES[o].weights for o in config.objective.name
-        )
-        if len(values) > 1 and not read:
+        if len(values) > 1 and name not in read:
             raise ValueError(
                 f"objective.{name} is not read by objective.name = "
                 f"{config.objective.name}; expected one value, got {values}."
@@ -65,41 +66,26 @@ def _axes(config: ConfigDict) -> None:
 
 
 def _prior(config: ConfigDict) -> None:
-    """The size of the latent space against the prior."""
-    name, latents = config.prior.name[0], config.model.latents
-    if name == "clusters" and latents != 2:
+    """The size of the latent space against the prior and the groups."""
+    if reason := priors.PRIORS[config.prior.name[0]].refusal(config):
+        raise ValueError(reason)
+    groups, latents = config.objective.groups, config.model.latents
+    if groups and (sum(groups) != latents or min(groups) < 1):
         raise ValueError(
-            "prior.name = clusters lies in the plane and expects model.latents = 2; "
-            f"got {latents}. prior.name = mixture takes any."
-        )
-    for field, groups in (
-        ("prior.groups", config.prior.groups if name == "subspaces" else ()),
-        ("objective.groups", config.objective.groups),
-    ):
-        if groups and (sum(groups) != latents or min(groups) < 1):
-            raise ValueError(
-                f"{field} expects sizes that add up to model.latents = {latents}; "
-                f"got {groups}."
-            )
-    if name == "subspaces" and not config.prior.groups:
-        raise ValueError(
-            "prior.name = subspaces expects prior.groups, such as 5,5 for two "
-            "subspaces of five latents; got none."
-        )
-    if name == "hierarchical" and not 0 < config.prior.top < latents:
-        raise ValueError(
-            "prior.name = hierarchical expects prior.top between 1 and "
-            f"model.latents − 1 = {latents - 1}; got {config.prior.top}."
+            f"objective.groups expects sizes that add up to model.latents = {latents}; "
+            f"got {groups}."
         )
 
 
 def _objective(config: ConfigDict) -> None:
     objective = config.objective
-    if "iwae" in objective.name and len(set(objective.name)) > 1:
-        raise ValueError(
-            "objective.name = iwae is a program of its own and is not swept with "
-            f"others; got {objective.name}."
-        )
+    for name in objective.name:
+        own = objectives.OBJECTIVES[name].own_program
+        if own and len(set(objective.name)) > 1:
+            raise ValueError(
+                f"objective.name = {name} is a program of its own and is not swept "
+                f"with others; got {objective.name}."
+            )
     free = any(
         objectives.OBJECTIVES[name].divergence == objectives.FREE
         for name in objective.name

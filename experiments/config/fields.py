@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from configs import base
 from experiments.data import catalogue
-from experiments.models import objectives, schedules
+from experiments.models import divergences, objectives, priors, schedules
 from experiments.results import columns
 from experiments.system import parallel, terminal
 from experiments.system.terminal import short
@@ -38,6 +38,7 @@ AXES = {
 }
 _CHOICES = {
     "data.name": catalogue.NAMES,
+    "objective.schedule.capacity": tuple(schedules.SCHEDULES),
     "data.look": catalogue.LOOKS,
     "data.source": ("rendered", "file", "tfds", "auto"),
     "data.side": (0, *catalogue.SIDES),
@@ -51,23 +52,13 @@ _CHOICES = {
     "prior.layout": ("axes", "square"),
     "objective.sweep": ("product", "zip"),
     "objective.estimator": ("batch_mean", "weighted", "stratified", "symmetrised"),
-    **{
-        f"objective.schedule.{name}": tuple(schedules.SCHEDULES)
-        for name in objectives.Weights._fields
-    },
     "train.optimiser": ("adam", "amsgrad_torch"),
     "evaluate.images": ("trained", "all", "held_out"),
     "runs.layout": parallel.LAYOUTS,
-    "figure_line": tuple(AXES),
-    "figure_label": tuple(AXES),
 }
 _SOME_OF = {
-    "prior.name": objectives.PRIORS,
-    "objective.name": tuple(objectives.OBJECTIVES),
-    "objective.divergence": objectives.DIVERGENCES,
     "evaluate.metrics": columns.METRICS,
     "figures": FIGURES,
-    "figure_sweeps": tuple(AXES),
     "figure_score": tuple(columns.COLUMNS),
 }
 _POSITIVE = (
@@ -124,9 +115,6 @@ _TUPLES = {
     "prior.groups": int,
     "objective.name": str,
     "objective.divergence": str,
-    "objective.beta": float,
-    "objective.alpha": float,
-    "objective.gamma": float,
     "objective.groups": int,
     "model.hidden": int,
     "critic.hidden": int,
@@ -152,20 +140,63 @@ def check(config: ConfigDict) -> None:
     Raises:
         ValueError: One line naming the field, what was expected and what came.
     """
-    same_fields(config, base.get_config())
-    for field, cast in _TUPLES.items():
+    _add_weights(config)
+    same_fields(config, known())
+    tuples, choices, some_of = _of_entries()
+    for field, cast in tuples.items():
         section, name = _place(config, field)
         section[name] = found = elements(field, section[name], cast)
         if not found and field not in _MAY_BE_EMPTY:
             raise ValueError(f"{field} expects at least one value; got none.")
     _sizes(config)
-    for field, choices in _CHOICES.items():
-        _require(config, field, choices.__contains__, f"one of {choices}")
-    for field, choices in _SOME_OF.items():
-        _require(config, field, set(choices).issuperset, f"some of {choices}")
+    for field, allowed in choices.items():
+        _require(config, field, allowed.__contains__, f"one of {allowed}")
+    for field, allowed in some_of.items():
+        _require(config, field, set(allowed).issuperset, f"some of {allowed}")
     for names, accepts, expected in _RULES:
         for field in names:
             _require(config, field, accepts, expected)
+
+
+def known() -> ConfigDict:
+    """Every field there is, with its default, those of registered weights too."""
+    return _add_weights(base.get_config())
+
+
+def axis(column: str) -> str:
+    """The field that is swept for a column of the settings."""
+    return AXES.get(column, f"objective.{column}")
+
+
+def axes() -> tuple[str, ...]:
+    """The columns that a sweep may have."""
+    return (*AXES, *(name for name in objectives.weights() if name not in AXES))
+
+
+def _add_weights(config: ConfigDict) -> ConfigDict:
+    """The config, with the fields of weights that it does not have."""
+    for name, weight in objectives.weights().items():
+        if name not in config.objective:
+            config.objective[name] = (weight.default,)
+        if name not in config.objective.schedule:
+            config.objective.schedule[name] = "constant"
+    return config
+
+
+def _of_entries() -> tuple[dict[str, type], dict[str, tuple], dict[str, tuple]]:
+    """Types of tuples, choices of one, choices of some, with what entries add."""
+    weights, columns_ = objectives.weights(), axes()
+    tuples = _TUPLES | {f"objective.{name}": float for name in weights}
+    steps = tuple(schedules.SCHEDULES)
+    choices = _CHOICES | {f"objective.schedule.{name}": steps for name in weights}
+    choices |= {"figure_line": columns_, "figure_label": columns_}
+    some_of = _SOME_OF | {
+        "prior.name": priors.names(),
+        "objective.name": tuple(objectives.OBJECTIVES),
+        "objective.divergence": divergences.names(),
+        "figure_sweeps": columns_,
+    }
+    return tuples, choices, some_of
 
 
 def get(config: ConfigDict, field: str) -> Any:

@@ -8,10 +8,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from experiments.config import checks, fields
-from experiments.models import objectives
+from experiments.models import objectives, priors
 
-COLUMNS = tuple(fields.AXES)
-_NEUTRAL = {"alpha": 0.0, "beta": 1.0, "gamma": 1.0}  # of a weight that is not read
+COLUMNS = tuple(fields.AXES)  # of every sweep
 
 
 def validate(config: ConfigDict) -> ConfigDict:
@@ -30,15 +29,24 @@ def validate(config: ConfigDict) -> ConfigDict:
     return config
 
 
+def columns(config: ConfigDict) -> tuple[str, ...]:
+    """The columns of the settings of a config: every sweep's, and further weights.
+
+    A weight that few objectives have is a column where one of the config reads it.
+    """
+    read = objectives.read_by(config.objective.name)
+    return (*COLUMNS, *(name for name in read if name not in COLUMNS))
+
+
 def rows(config: ConfigDict) -> list[dict[str, Any]]:
-    """The settings of a validated config, a dict over `COLUMNS` each."""
-    axes = _axes(config)
+    """The settings of a validated config, a dict over `columns` each."""
+    names, axes = columns(config), _axes(config)
     if config.objective.sweep == "product":
         combinations = list(itertools.product(*axes))
     else:
         length = max(map(len, axes))
         if any(len(axis) not in (1, length) for axis in axes):
-            lengths = dict(zip(COLUMNS, map(len, axes), strict=True))
+            lengths = dict(zip(names, map(len, axes), strict=True))
             raise ValueError(
                 "objective.sweep = zip needs axes of equal length, or of length 1; "
                 f"got {lengths}."
@@ -46,7 +54,7 @@ def rows(config: ConfigDict) -> list[dict[str, Any]]:
         stretched = [axis * length if len(axis) == 1 else axis for axis in axes]
         combinations = list(zip(*stretched, strict=True))
     settings = [
-        _canonical(dict(zip(COLUMNS, values, strict=True)), config)
+        _canonical(dict(zip(names, values, strict=True)), config)
         for values in combinations
     ]
     return list({tuple(row.values()): row for row in settings}.values())
@@ -55,18 +63,18 @@ def rows(config: ConfigDict) -> list[dict[str, Any]]:
 def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
     """The setting with neutral values of what its objective and prior do not read."""
     objective = objectives.OBJECTIVES[row["objective"]]
-    for name, neutral in _NEUTRAL.items():
-        if name not in objective.weights:
-            row[name] = neutral
+    for name, weight in objectives.weights().items():
+        if name in row and name not in objective.weights:
+            row[name] = weight.default
     if objective.divergence != objectives.FREE:
-        row["divergence"] = objective.divergence or objectives.NONE
+        row["divergence"] = objective.divergence
     elif objectives.divergence(row) == objectives.NONE:
         one, *others = config.objective.divergence
         row["divergence"] = objectives.NONE if others else one  # not weighed
-    if row["prior"] not in objectives.SWEPT_BY["df"]:
-        row["df"] = math.inf
-    if row["prior"] not in objectives.SWEPT_BY["spike"]:
-        row["spike"] = 0.0
+    reads = priors.PRIORS[row["prior"]].reads
+    for name, neutral in (("df", math.inf), ("spike", 0.0)):
+        if name not in reads:
+            row[name] = neutral
     return row
 
 
@@ -85,4 +93,4 @@ def differences(
 
 
 def _axes(config: ConfigDict) -> list[tuple]:
-    return [fields.get(config, field) for field in fields.AXES.values()]
+    return [fields.get(config, fields.axis(name)) for name in columns(config)]

@@ -1,7 +1,12 @@
-"""D(q(z), p(z)) of a minibatch by name, and the critic that some of them train."""
+"""The divergences D(q(z), p(z)) that a config may name, one entry each.
+
+A divergence of one's own is registered in a config file, see `configs/your_own.py`:
+
+    divergences.register(divergences.Divergence("mine", "my D", "", estimate))
+"""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -17,10 +22,11 @@ from decomp.divergences import (
     moments,
     sliced_wasserstein,
 )
-from experiments.models import objectives, priors
-from experiments.models.objectives import Weights
+from experiments.models import priors, registry
 
-Divergence = Callable[..., jax.Array]  # (key, sample) to []
+NONE = "none"  # the divergence of an objective without one
+
+PRIOR, MARGINALS = "p(z)", "Π_d q(z_d)"  # what a critic tells q(z) from
 
 
 class Sample(NamedTuple):
@@ -32,8 +38,45 @@ class Sample(NamedTuple):
     options: priors.PriorOptions
     estimator: str  # of q(z), a key of minibatch.ESTIMATORS
     size: int  # N
-    weights: Weights
+    weights: Mapping[str, jax.Array]  # of the objective, by name
     critic: Callable[[jax.Array], jax.Array]  # logits [B] of z [B, D]
+
+
+Estimate = Callable[[jax.Array, Sample], jax.Array]  # (key, sample) to []
+
+
+class Divergence(NamedTuple):
+    """All that is known of a divergence."""
+
+    name: str  # in `config.objective.divergence`
+    label: str  # in figures and reports
+    source: str
+    estimate: Estimate
+    chosen: bool = True  # by the config; else it belongs to one objective
+    factorised: str = ""  # why it needs a prior that factorises; "" if it does not
+    covariance: bool = False  # whether it needs the prior's covariance
+    critic: str = ""  # PRIOR or MARGINALS, where a critic is trained for it
+    pairs: bool = True  # whether it compares points of a minibatch, and so needs two
+
+
+DIVERGENCES: dict[str, Divergence] = {}
+
+
+def register(divergence: Divergence) -> None:
+    """Makes a divergence known to configs by its name.
+
+    Raises:
+        ValueError: In one line, for a name that is taken.
+    """
+    registry.add(DIVERGENCES, divergence, "divergence")
+
+
+def names() -> tuple[str, ...]:
+    """The names of those that a config may choose."""
+    return tuple(name for name, entry in DIVERGENCES.items() if entry.chosen)
+
+
+# ---------------------------------------------------------------- those of the papers
 
 
 def _inclusive(key: jax.Array, sample: Sample) -> jax.Array:
@@ -60,7 +103,7 @@ def _imq(latents: int) -> mmd.Kernel:
 
 def _mmd(
     statistic: Callable[..., jax.Array], kernel: Callable[..., jax.Array], *, dims: bool
-) -> Divergence:
+) -> Estimate:
     def measure(key: jax.Array, sample: Sample) -> jax.Array:
         y = priors.samples(key, sample.options, sample.p, len(sample.z))
         return statistic(sample.z, y, kernel(1 if dims else sample.options.latents))
@@ -87,15 +130,15 @@ def _moments(key: jax.Array, sample: Sample) -> jax.Array:
 
 def _penalty(
     covariance: Callable[[Gaussian], jax.Array],
-) -> Divergence:
+) -> Estimate:
     def measure(key: jax.Array, sample: Sample) -> jax.Array:
         del key
         _, target = priors.moments(sample.options, sample.p)
         return moments.penalty(
             covariance(sample.q),
             target,
-            off_diagonal=sample.weights.alpha,
-            diagonal=sample.weights.gamma,
+            off_diagonal=sample.weights["lambda_od"],
+            diagonal=sample.weights["lambda_d"],
         )
 
     return measure
@@ -121,19 +164,103 @@ def _none(key: jax.Array, sample: Sample) -> jax.Array:
     return jnp.zeros(())
 
 
-DIVERGENCES: dict[str, Divergence] = {
-    objectives.NONE: _none,
-    "kl_prior_aggregate": _inclusive,
-    "kl_aggregate_prior": _exclusive,
-    "mmd_rbf": _mmd(mmd.u_statistic, _rbf, dims=False),
-    "mmd_imq": _mmd(mmd.u_statistic, _imq, dims=False),
-    "mmd_rbf_dims": _mmd(mmd.u_statistic_dims, _rbf, dims=True),
-    "mmd_imq_dims": _mmd(mmd.u_statistic_dims, _imq, dims=True),
-    "sliced_wasserstein": _sliced,
-    "moments": _moments,
-    "jensen_shannon": _jensen_shannon,
-    "non_saturating": _non_saturating,
-    "total_correlation": _total_correlation,
-    "covariance_of_means": _penalty(moments.covariance_of_means),
-    "covariance_of_aggregate": _penalty(moments.covariance_of_aggregate),
-}
+_MARGINALS_ALONE = "compares marginals alone"
+_ENTRIES = (
+    Divergence(NONE, "none", "", _none, chosen=False, pairs=False),
+    Divergence(
+        "kl_prior_aggregate",
+        "KL(p‖q)",
+        "Mathieu et al. 2018, arXiv:1812.02833, App. B.2",
+        _inclusive,
+    ),
+    Divergence(
+        "kl_aggregate_prior",
+        "KL(q‖p)",
+        "Mathieu et al. 2018, arXiv:1812.02833, App. C",
+        _exclusive,
+    ),
+    Divergence(
+        "mmd_rbf",
+        "MMD, RBF",
+        "Zhao et al. 2019, arXiv:1706.02262",
+        _mmd(mmd.u_statistic, _rbf, dims=False),
+    ),
+    Divergence(
+        "mmd_imq",
+        "MMD, IMQ",
+        "Tolstikhin et al. 2018, arXiv:1711.01558",
+        _mmd(mmd.u_statistic, _imq, dims=False),
+    ),
+    Divergence(
+        "mmd_rbf_dims",
+        "MMD of marginals, RBF",
+        "Mathieu et al. 2019, arXiv:1812.02833, released code",
+        _mmd(mmd.u_statistic_dims, _rbf, dims=True),
+        factorised=_MARGINALS_ALONE,
+    ),
+    Divergence(
+        "mmd_imq_dims",
+        "MMD of marginals, IMQ",
+        "Mathieu et al. 2019, arXiv:1812.02833, released code",
+        _mmd(mmd.u_statistic_dims, _imq, dims=True),
+        factorised=_MARGINALS_ALONE,
+    ),
+    Divergence(
+        "sliced_wasserstein",
+        "sliced Wasserstein",
+        "Kolouri et al. 2018, arXiv:1804.01947",
+        _sliced,
+    ),
+    Divergence(
+        "moments",
+        "moments",
+        "Kumar et al. 2018, arXiv:1711.00848",
+        _moments,
+        covariance=True,
+    ),
+    Divergence(
+        "jensen_shannon",
+        "Jensen–Shannon",
+        "Goodfellow et al. 2014, arXiv:1406.2661",
+        _jensen_shannon,
+        critic=PRIOR,
+        pairs=False,
+    ),
+    Divergence(
+        "non_saturating",
+        "the generator's loss",
+        "Tolstikhin et al. 2018, arXiv:1711.01558",
+        _non_saturating,
+        chosen=False,
+        critic=PRIOR,
+        pairs=False,
+    ),
+    Divergence(
+        "total_correlation",
+        "total correlation",
+        "Kim & Mnih 2018, arXiv:1802.05983",
+        _total_correlation,
+        chosen=False,
+        factorised="drives q(z) to the product of its marginals",
+        critic=MARGINALS,
+    ),
+    Divergence(
+        "covariance_of_means",
+        "covariance of the means",
+        "Kumar et al. 2018, arXiv:1711.00848, Eq. 6",
+        _penalty(moments.covariance_of_means),
+        chosen=False,
+        covariance=True,
+    ),
+    Divergence(
+        "covariance_of_aggregate",
+        "covariance of q(z)",
+        "Kumar et al. 2018, arXiv:1711.00848, Eq. 7",
+        _penalty(moments.covariance_of_aggregate),
+        chosen=False,
+        covariance=True,
+    ),
+)
+for _entry in _ENTRIES:
+    register(_entry)
+registry.close(DIVERGENCES)

@@ -1,6 +1,8 @@
-"""Which objectives, divergences and priors there are, and which go together.
+"""The objectives that a config may name, one entry each, and what goes together.
 
-The table of the README: a cell that makes no sense says why.
+An objective of one's own is registered in a config file, see `configs/your_own.py`:
+
+    objectives.register(objectives.Objective("mine", "my loss", "", value, weights))
 """
 
 from collections.abc import Callable, Mapping
@@ -10,104 +12,99 @@ import jax
 
 from decomp import losses
 from decomp.losses import Terms
+from experiments.models import divergences, priors, registry
+from experiments.models.divergences import NONE
 
-GAUSSIANS = ("isotropic", "pca", "learned")  # traced: one program, swept together
-FACTORISED = (*GAUSSIANS, "student_t", "laplace", "spike_slab")
-PRIORS = (
-    *FACTORISED,
-    *("full_covariance", "clusters", "mixture", "subspaces", "hierarchical", "vamp"),
-)
 FREE = "free"  # the divergence of an objective that takes any
-NONE = "none"  # that of an objective without one
-SWEPT_BY = {"df": ("student_t", "subspaces"), "spike": ("spike_slab",)}
+FACTORISED = "factorised"  # the prior has to factorise over latents
+OWN_GROUPS = "own groups"  # or be subspaces of the objective's groups, with γ = 1
+
+# Fields of `config.objective` and columns of a sweep that are no weights.
+_TAKEN = (
+    *("name", "divergence", "estimator", "groups", "samples", "capacity", "schedule"),
+    *("warm_up", "cycles", "matched", "sweep", "prior_count"),
+    *("prior", "df", "spike", "objective", "run", "seed", "status"),
+)
+
+Weights = Mapping[str, jax.Array]  # by name, [] each
+Row = Mapping[str, Any]  # a setting, over the columns of the sweep
 
 
-class Weights(NamedTuple):
-    """The numbers that objectives weigh terms with."""
+class Weight(NamedTuple):
+    """A number that objectives weigh terms with, a field `objective.NAME`."""
 
-    alpha: jax.Array  # []
-    beta: jax.Array  # []
-    gamma: jax.Array  # []
-    capacity: jax.Array  # [] nats
+    symbol: str  # in figures and reports
+    default: float  # of the field, and what a table shows where it is not read
+    help: str
 
 
 class Objective(NamedTuple):
-    """One row of the table."""
+    """All that is known of an objective."""
 
-    value: Callable[[Terms, Weights], jax.Array]  # per example [B]
-    weights: tuple[str, ...]  # that it reads
-    divergence: str | None = None  # its D, None, or FREE
+    name: str  # in `config.objective.name`
+    label: str  # in figures and reports
+    source: str
+    value: Callable[[Terms, Weights], jax.Array]  # per example [B], to be maximised
+    weights: Mapping[str, Weight] = {}  # those that it reads
+    divergence: str = NONE  # its D, NONE, or FREE where the config chooses
+    needs: str = ""  # FACTORISED or OWN_GROUPS, of the prior
+    reason: str = ""  # what it does that needs it
     has_parts: bool = False  # whether it weighs the parts of the KL
+    weighs_always: bool = True  # its D; else only where alpha > 0
+    own_program: bool = False  # not a sum of terms: swept with no other objective
 
 
-OBJECTIVES = {
-    "vae": Objective(lambda t, w: losses.elbo(t), ()),
-    "beta_vae": Objective(lambda t, w: losses.beta_vae(t, w.beta), ("beta",)),
-    "alpha_beta": Objective(
-        lambda t, w: losses.alpha_beta(t, w.alpha, w.beta), ("alpha", "beta"), FREE
-    ),
-    "entropy_regularised": Objective(
-        lambda t, w: losses.entropy_regularised(t, w.beta), ("beta",)
-    ),
-    "capacity": Objective(
-        lambda t, w: losses.capacity(t, w.gamma, w.capacity), ("gamma",)
-    ),
-    "beta_tcvae": Objective(
-        lambda t, w: losses.beta_tcvae(t, w.alpha, w.beta, w.gamma),
-        ("alpha", "beta", "gamma"),
-        has_parts=True,
-    ),
-    "hfvae": Objective(
-        lambda t, w: losses.hfvae(t, w.alpha, w.beta, w.gamma),
-        ("alpha", "beta", "gamma"),
-        has_parts=True,
-    ),
-    "factor_vae": Objective(
-        lambda t, w: losses.factor_vae(t, w.gamma), ("gamma",), "total_correlation"
-    ),
-    "info_vae": Objective(
-        lambda t, w: losses.info_vae(t, w.alpha, w.gamma), ("alpha", "gamma"), FREE
-    ),
-    "wae_mmd": Objective(lambda t, w: losses.wae(t, w.alpha), ("alpha",), "mmd_imq"),
-    "wae_gan": Objective(
-        lambda t, w: losses.wae(t, w.alpha), ("alpha",), "non_saturating"
-    ),
-    "dip_vae_i": Objective(
-        lambda t, w: losses.dip_vae(t), ("alpha", "gamma"), "covariance_of_means"
-    ),
-    "dip_vae_ii": Objective(
-        lambda t, w: losses.dip_vae(t), ("alpha", "gamma"), "covariance_of_aggregate"
-    ),
-    # Not a sum of terms: `training.loss.value` computes it from samples of its own.
-    "iwae": Objective(lambda t, w: losses.elbo(t), ()),
-}
-
-# D by name, for the objectives that take any; the others are of one objective.
-DIVERGENCES = (
-    "kl_prior_aggregate",
-    "kl_aggregate_prior",
-    "mmd_rbf",
-    "mmd_imq",
-    "mmd_rbf_dims",
-    "mmd_imq_dims",
-    "sliced_wasserstein",
-    "moments",
-    "jensen_shannon",
-)
-ADVERSARIAL = ("jensen_shannon", "non_saturating", "total_correlation")
-_OF_COVARIANCES = ("moments", "covariance_of_means", "covariance_of_aggregate")
+OBJECTIVES: dict[str, Objective] = {}
 
 
-def divergence(row: Mapping[str, Any]) -> str:
+def register(objective: Objective) -> None:
+    """Makes an objective known to configs by its name, and its weights as fields.
+
+    Raises:
+        ValueError: In one line, for a name that is taken, a divergence that is not
+            there, or a weight that other objectives declare with another default.
+    """
+    if objective.divergence not in (FREE, *divergences.DIVERGENCES):
+        raise ValueError(
+            f"objective {objective.name} expects a divergence among {FREE}, "
+            f"{', '.join(divergences.DIVERGENCES)}; got {objective.divergence}."
+        )
+    others = {n: o for n, o in OBJECTIVES.items() if n != objective.name}
+    known = {n: w for o in others.values() for n, w in o.weights.items()}
+    for name, weight in objective.weights.items():
+        if not name.isidentifier() or name in _TAKEN:
+            raise ValueError(
+                f"objective {objective.name} expects weights with names of letters, "
+                f"digits and underscores, none of {', '.join(_TAKEN)}; got {name!r}."
+            )
+        if known.get(name, weight)[:2] != weight[:2]:
+            raise ValueError(
+                f"objective {objective.name} expects for its weight {name} the symbol "
+                f"and default of other objectives, {known[name][:2]}; got {weight[:2]}."
+            )
+    registry.add(OBJECTIVES, objective, "objective")
+
+
+def weights() -> dict[str, Weight]:
+    """All weights by name, in the order of their registration."""
+    return {n: w for o in OBJECTIVES.values() for n, w in o.weights.items()}
+
+
+def read_by(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The weights that any of some objectives reads."""
+    return tuple(n for n in weights() if any(n in OBJECTIVES[o].weights for o in names))
+
+
+def divergence(row: Row) -> str:
     """The divergence that a setting computes, or NONE."""
-    own = OBJECTIVES[row["objective"]].divergence
-    if own != FREE:
-        return own or NONE
-    weighed = row["alpha"] > 0 or row["objective"] != "alpha_beta"
+    objective = OBJECTIVES[row["objective"]]
+    if objective.divergence != FREE:
+        return objective.divergence
+    weighed = objective.weighs_always or row["alpha"] > 0
     return row["divergence"] if weighed else NONE
 
 
-def of_pairs(row: Mapping[str, Any]) -> str:
+def of_pairs(row: Row) -> str:
     """What compares the points of a minibatch, and of one tells nothing; "" if none.
 
     A covariance of one point is 0, and q(z) of one posterior is that posterior, whose
@@ -116,53 +113,206 @@ def of_pairs(row: Mapping[str, Any]) -> str:
     name, measure = row["objective"], divergence(row)
     if OBJECTIVES[name].has_parts:
         return f"objective.name = {name}"
-    alone = measure in (NONE, "jensen_shannon", "non_saturating")
-    return "" if alone else f"the divergence {measure}"
+    pairs = divergences.DIVERGENCES[measure].pairs
+    return f"the divergence {measure}" if pairs else ""
 
 
-def refusal(
-    row: Mapping[str, Any], *, groups: tuple[int, ...], prior_groups: tuple[int, ...]
-) -> str:
+def refusal(row: Row, *, groups: tuple[int, ...], prior_groups: tuple[int, ...]) -> str:
     """Why objective, divergence and prior of a setting do not go together, or "".
 
     Args:
-        row: A setting, over the columns of `settings.COLUMNS`.
+        row: A setting, over the columns of the sweep.
         groups: Of latents, for hfvae.
         prior_groups: The subspaces of the prior.
     """
-    name, prior, measure = row["objective"], row["prior"], divergence(row)
-    undefined = prior in SWEPT_BY["df"] and row["df"] <= 2
-    if measure in _OF_COVARIANCES and undefined:
-        return (
-            f"{measure} matches the prior's covariance, which a {prior} prior has for "
-            f"prior.df above 2 only; got {row['df']:g}."
-        )
-    if prior in FACTORISED:
+    objective, prior = OBJECTIVES[row["objective"]], priors.PRIORS[row["prior"]]
+    measure = divergences.DIVERGENCES[divergence(row)]
+    if measure.covariance:
+        if reason := _without_covariance(row, measure.name):
+            return reason
+    if prior.factorised:
         return ""
-    in_groups = prior == "subspaces" and groups == prior_groups and row["gamma"] == 1
-    if name == "hfvae" and not in_groups:
+    own = prior.name == "subspaces" and groups == prior_groups and row["gamma"] == 1
+    if objective.needs and not (objective.needs == OWN_GROUPS and own):
+        reason = objective.reason
+    elif measure.factorised and objective.divergence == FREE:
         reason = (
-            "weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises over "
-            "latents, or subspaces of the same groups with objective.gamma = 1"
-        )
-    elif name == "beta_tcvae":
-        reason = (
-            "weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises over "
-            "latents"
-        )
-    elif measure == "total_correlation":
-        reason = (
-            "drives q(z) to the product of its marginals, which needs a prior that "
-            "factorises over latents"
-        )
-    elif measure.endswith("_dims"):
-        reason = (
-            f"with objective.divergence = {measure} compares marginals alone, which "
+            f"with objective.divergence = {measure.name} {measure.factorised}, which "
             "needs a prior that factorises over latents"
+        )
+    elif measure.factorised:
+        reason = (
+            f"{measure.factorised}, which needs a prior that factorises over latents"
         )
     else:
         return ""
     return (
-        f"objective.name = {name} {reason}: expected prior.name among "
-        f"{', '.join(FACTORISED)}; got {prior}."
+        f"objective.name = {objective.name} {reason}: expected prior.name among "
+        f"{', '.join(priors.factorised())}; got {prior.name}."
     )
+
+
+def _without_covariance(row: Row, measure: str) -> str:
+    prior = priors.PRIORS[row["prior"]]
+    if not callable(getattr(prior.family, "covariance", None)):
+        return (
+            f"{measure} matches the prior's covariance, which prior.name = "
+            f"{prior.name} does not give."
+        )
+    if not prior.has_covariance(row):
+        return (
+            f"{measure} matches the prior's covariance, which a {prior.name} prior has "
+            f"for prior.df above 2 only; got {row['df']:g}."
+        )
+    return ""
+
+
+# ---------------------------------------------------------------- those of the papers
+
+
+def _alpha(help: str) -> dict[str, Weight]:
+    return {"alpha": Weight("α", 0.0, help)}
+
+
+def _beta(help: str) -> dict[str, Weight]:
+    return {"beta": Weight("β", 1.0, help)}
+
+
+def _gamma(help: str) -> dict[str, Weight]:
+    return {"gamma": Weight("γ", 1.0, help)}
+
+
+def _lambda(name: str, symbol: str, help: str) -> dict[str, Weight]:
+    return {name: Weight(symbol, 1.0, help)}
+
+
+_OF_THE_KL = "weight of KL(q(z|x) ‖ p(z))"
+_OF_D = "weight of D(q(z), p(z))"
+_OF_PARTS = (
+    _alpha("weight of the index-code mutual information")
+    | _beta("weight of the total correlation")
+    | _gamma("weight of the dimension-wise KL")
+)
+_OF_COVARIANCES = _lambda(
+    "lambda_od", "λ_od", "weight of the covariances, off the diagonal"
+) | _lambda("lambda_d", "λ_d", "weight of the variances, on the diagonal")
+_ENTRIES = (
+    Objective(
+        "vae",
+        "VAE",
+        "Kingma & Welling 2014, arXiv:1312.6114",
+        lambda t, w: losses.elbo(t),
+    ),
+    Objective(
+        "beta_vae",
+        "β-VAE",
+        "Higgins et al. 2017; Mathieu et al. 2018, arXiv:1812.02833, Eq. 1",
+        lambda t, w: losses.beta_vae(t, w["beta"]),
+        _beta(_OF_THE_KL),
+    ),
+    Objective(
+        "alpha_beta",
+        "α and β",
+        "Mathieu et al. 2018, arXiv:1812.02833, Eq. 3",
+        lambda t, w: losses.alpha_beta(t, w["alpha"], w["beta"]),
+        _alpha(_OF_D) | _beta(_OF_THE_KL),
+        FREE,
+        weighs_always=False,
+    ),
+    Objective(
+        "entropy_regularised",
+        "entropy-regularised VAE",
+        "Mathieu et al. 2018, arXiv:1812.02833, Eq. 6",
+        lambda t, w: losses.entropy_regularised(t, w["beta"]),
+        _beta("½ (β − 1) weighs log |S(x)|"),
+    ),
+    Objective(
+        "capacity",
+        "capacity",
+        "Burgess et al. 2018, arXiv:1804.03599",
+        lambda t, w: losses.capacity(t, w["gamma"], w["capacity"]),
+        _gamma("weight of |KL − capacity|"),
+    ),
+    Objective(
+        "beta_tcvae",
+        "β-TCVAE",
+        "Chen et al. 2018, arXiv:1802.04942, Eq. 4",
+        lambda t, w: losses.beta_tcvae(t, w["alpha"], w["beta"], w["gamma"]),
+        _OF_PARTS,
+        needs=FACTORISED,
+        reason="weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
+        "over latents",
+        has_parts=True,
+    ),
+    Objective(
+        "hfvae",
+        "HFVAE",
+        "Esmaeili et al. 2019, arXiv:1804.02086",
+        lambda t, w: losses.hfvae(t, w["alpha"], w["beta"], w["gamma"]),
+        _OF_PARTS,
+        needs=OWN_GROUPS,
+        reason="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises over "
+        "latents, or subspaces of the same groups with objective.gamma = 1",
+        has_parts=True,
+    ),
+    Objective(
+        "factor_vae",
+        "FactorVAE",
+        "Kim & Mnih 2018, arXiv:1802.05983, Eq. 2",
+        lambda t, w: losses.factor_vae(t, w["gamma"]),
+        _gamma("weight of the total correlation"),
+        "total_correlation",
+    ),
+    Objective(
+        "info_vae",
+        "InfoVAE",
+        "Zhao et al. 2019, arXiv:1706.02262",
+        lambda t, w: losses.info_vae(t, w["alpha"], w["lambda"]),
+        _alpha("1 − α weighs the KL")
+        | _lambda("lambda", "λ", "α + λ − 1 weighs D(q(z), p(z))"),
+        FREE,
+    ),
+    Objective(
+        "wae_mmd",
+        "WAE, MMD",
+        "Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4",
+        lambda t, w: losses.wae(t, w["lambda"]),
+        _lambda("lambda", "λ", _OF_D),
+        "mmd_imq",
+    ),
+    Objective(
+        "wae_gan",
+        "WAE, GAN",
+        "Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4",
+        lambda t, w: losses.wae(t, w["lambda"]),
+        _lambda("lambda", "λ", _OF_D),
+        "non_saturating",
+    ),
+    Objective(
+        "dip_vae_i",
+        "DIP-VAE-I",
+        "Kumar et al. 2018, arXiv:1711.00848, Eq. 6",
+        lambda t, w: losses.dip_vae(t),
+        _OF_COVARIANCES,
+        "covariance_of_means",
+    ),
+    Objective(
+        "dip_vae_ii",
+        "DIP-VAE-II",
+        "Kumar et al. 2018, arXiv:1711.00848, Eq. 7",
+        lambda t, w: losses.dip_vae(t),
+        _OF_COVARIANCES,
+        "covariance_of_aggregate",
+    ),
+    # Its bound is `training.loss.value`, from samples of its own; this is never called.
+    Objective(
+        "iwae",
+        "IWAE",
+        "Burda et al. 2016, arXiv:1509.00519",
+        lambda t, w: losses.elbo(t),
+        own_program=True,
+    ),
+)
+for _entry in _ENTRIES:
+    register(_entry)
+registry.close(OBJECTIVES)

@@ -1,5 +1,6 @@
 """What one run computes: the networks and prior of a config, and its traced numbers."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ from decomp.distributions.gaussian import Gaussian
 from experiments.data import arrays
 from experiments.data.arrays import Dataset, Decode
 from experiments.models import networks, objectives, priors
+from experiments.models.divergences import DIVERGENCES
 from experiments.models.objectives import Weights
 
 Params = dict[str, Any]
@@ -39,12 +41,12 @@ class VAE(NamedTuple):
     critic: nn.Module | None  # that tells z ~ q(z) from others
     prior: priors.PriorOptions
     prior_count: float  # times log p(z) enters the KL
-    objectives: tuple[str, ...]  # keys of algebra.OBJECTIVES
-    divergences: tuple[str, ...]  # keys of mismatch.DIVERGENCES
+    objectives: tuple[str, ...]  # keys of objectives.OBJECTIVES
+    divergences: tuple[str, ...]  # keys of divergences.DIVERGENCES
     estimator: str  # of q(z) in a minibatch, a key of minibatch.ESTIMATORS
     groups: tuple[int, ...]  # of latents, for hfvae
     samples: int  # of each example, for iwae
-    schedules: tuple[str, ...]  # of each weight, keys of schedules.SCHEDULES
+    schedules: Mapping[str, str]  # by weight, keys of schedules.SCHEDULES
     warm_up: float
     cycles: int
     matched: bool  # whether some runs start with codes that are scaled
@@ -62,7 +64,7 @@ def make(config: ConfigDict, rows: list[dict[str, Any]], data: Dataset) -> VAE:
     outputs = arrays.width(data)
     encoder, decoder = networks.make(config.model, data.shape or (outputs,))
     divergences = tuple(dict.fromkeys(map(objectives.divergence, rows)))
-    adversarial = set(divergences) & set(objectives.ADVERSARIAL)
+    adversarial = any(DIVERGENCES[name].critic for name in divergences)
     objective = config.objective
     return VAE(
         encoder=encoder,
@@ -75,7 +77,7 @@ def make(config: ConfigDict, rows: list[dict[str, Any]], data: Dataset) -> VAE:
         estimator=objective.estimator,
         groups=tuple(objective.groups),
         samples=objective.samples,
-        schedules=tuple(objective.schedule[name] for name in Weights._fields),
+        schedules={name: objective.schedule[name] for name in _weights(rows)},
         warm_up=objective.warm_up,
         cycles=objective.cycles,
         matched=objective.matched,
@@ -87,6 +89,11 @@ def make(config: ConfigDict, rows: list[dict[str, Any]], data: Dataset) -> VAE:
         pixels_per_value=data.pixels_per_value,
         factor_sizes=factor_sizes(data),
     )
+
+
+def _weights(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The weights of a sweep: those that its objectives read, and the capacity."""
+    return (*objectives.read_by(tuple(row["objective"] for row in rows)), "capacity")
 
 
 def factor_sizes(data: Dataset) -> tuple[int, ...]:
@@ -172,13 +179,13 @@ def setting_arrays(
     matched = [
         problem.matched and row["objective"] == "entropy_regularised" for row in rows
     ]
+    unread = {name: weight.default for name, weight in objectives.weights().items()}
+    unread["capacity"] = config.objective.capacity
     setting = Hyperparameters(
-        weights=Weights(
-            alpha=column("alpha"),
-            beta=column("beta"),
-            gamma=column("gamma"),
-            capacity=[config.objective.capacity] * len(rows),
-        ),
+        weights={
+            name: [row.get(name, unread[name]) for row in rows]
+            for name in _weights(rows)
+        },
         prior=priors.Traced(
             df=column("df"),
             spike=column("spike"),

@@ -51,7 +51,7 @@ def draw(sweep: Sweep) -> dict[str, np.ndarray]:
     tables = run_tables.finished(sweep.workdir)
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
     chosen = median_runs(
-        tables["setting"], tables["scores/loss"], ok, len(sweep.settings.weights.beta)
+        tables["setting"], tables["scores/loss"], ok, len(sweep.settings.objective)
     )
     scored = sweep.scored
     spaced = np.linspace(0, len(scored.points) - 1, min(len(scored.points), _POINTS))

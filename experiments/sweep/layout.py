@@ -128,7 +128,7 @@ def vmapped_bytes(sweep: Sweep, count: int) -> float:
     program = parallel.over_runs(
         advance, parallel.trial(count), mapped=3, shared=2, vmapped=True
     )
-    settings = len(sweep.settings.weights.beta)
+    settings = len(sweep.settings.objective)
     keys, setting = jax.eval_shape(
         lambda index: (
             jax.vmap(jax.random.key)(index),
@@ -168,7 +168,7 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
     """What a sweep is about to do, a line per fact."""
     config = sweep.config
     total, left = len(everything.number), len(pending.number)
-    settings = len(sweep.settings.weights.beta)
+    settings = len(sweep.settings.objective)
     size, batch = len(sweep.data.points), config.train.batch_size
     device = plan.mesh.devices.flat[0]
     start = f"; {total - left} are finished, {left} left" if left < total else ""

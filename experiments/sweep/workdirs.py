@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from configs import base
 from decomp.datasets.readers import npz
-from experiments.config import settings
+from experiments.config import fields, settings
 from experiments.system import atomic_files
 
 # May change between a run and its continuation: no number moves beyond rounding.
@@ -55,7 +54,9 @@ def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
     new = json.loads(json.dumps(config))
     try:
         old = json.loads((workdir / "config.json").read_text(encoding="utf-8"))
-        changes = settings.differences(new, old)
+        # A field that an older version did not have is as it was: at its default.
+        defaults = json.loads(json.dumps(fields.known().to_dict()))
+        changes = settings.differences(_filled(new, defaults), _filled(old, defaults))
         binding = [line for line in changes if not _may_change(line, new, old)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -109,7 +110,7 @@ def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
         return False
     # A weight on a schedule is another one at the same step of a longer training.
     weighs = new["objective"]["schedule"]
-    constant = {weighs[name] for name in ("alpha", "beta", "gamma")} == {"constant"}
+    constant = {w for name, w in weighs.items() if name != "capacity"} == {"constant"}
     scheduled = not constant or "capacity" in new["objective"]["name"]
     name = field.partition(".")[2]
     grows = new["train"][name] > old["train"][name]
@@ -148,7 +149,7 @@ def config(workdir: pathlib.Path) -> ConfigDict:
         raise ValueError(f"{workdir} is no workdir: it holds no config.json.")
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
-        whole = _filled(_with_tuples(saved), base.get_config().to_dict())
+        whole = _filled(_with_tuples(saved), fields.known().to_dict())
         return settings.validate(ConfigDict(whole))
     except (*npz.BAD_FILE, AttributeError) as error:
         raise ValueError(

@@ -56,12 +56,10 @@ def loss(
 def weights(problem: VAE, setting: Hyperparameters, progress: jax.Array) -> Weights:
     """The weights at a share of the training in [0, 1], by their schedules."""
     options = {"warm_up": problem.warm_up, "cycles": problem.cycles}
-    return Weights(
-        *(
-            final * schedules.SCHEDULES[name](progress, **options)
-            for final, name in zip(setting.weights, problem.schedules, strict=True)
-        )
-    )
+    return {
+        name: final * schedules.SCHEDULES[problem.schedules[name]](progress, **options)
+        for name, final in setting.weights.items()
+    }
 
 
 def terms(
@@ -92,7 +90,7 @@ def terms(
         return _switch(
             setting.divergence,
             [
-                functools.partial(divergences.DIVERGENCES[name], sample=sample)
+                functools.partial(divergences.DIVERGENCES[name].estimate, sample=sample)
                 for name in problem.divergences
             ],
             key,
@@ -170,7 +168,9 @@ def critic_loss(
         return priors.samples(other_key, problem.prior, p, len(x))
 
     sources = [
-        marginals if name == "total_correlation" else of_prior
+        marginals
+        if divergences.DIVERGENCES[name].critic == divergences.MARGINALS
+        else of_prior
         for name in problem.divergences
     ]
     drawn = _switch(setting.divergence, sources, None)

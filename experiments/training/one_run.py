@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from decomp.datasets import shuffle
-from experiments.models import vae
+from experiments.models import divergences, vae
 from experiments.models.vae import VAE, Hyperparameters, Params
 from experiments.system import parallel
 from experiments.training import corollary_2_start, loss
@@ -50,7 +50,10 @@ def make(
     with a schedule follow the share of `total_steps` taken. A run whose loss or
     gradient is not finite stops there, with the parameters that it had.
     """
-    second = "total_correlation" in problem.divergences
+    second = any(
+        divergences.DIVERGENCES[name].critic == divergences.MARGINALS
+        for name in problem.divergences
+    )
 
     def init(key: jax.Array, setting: Hyperparameters) -> State:
         params = vae.init(jax.random.fold_in(key, parallel.INIT), problem, setting)

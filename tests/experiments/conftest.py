@@ -46,7 +46,7 @@ class Small(NamedTuple):
         init, advance = functions
         members = np.asarray(members)
         setting = self.settings
-        setting = setting._replace(weights=setting.weights._replace(**changes))
+        setting = setting._replace(weights=setting.weights | changes)
         setting = jax.tree.map(lambda leaf: leaf[members], setting)
         keys, points = (
             self.keys(members, root=root),

@@ -25,6 +25,8 @@ def config_of(prior, name, divergence):
         config.objective.alpha = (0.5,)
         config.objective.beta = (2.0,)
         config.objective.gamma = (3.0,)
+        config.objective["lambda"] = (3.0,)
+        config.objective.lambda_od, config.objective.lambda_d = (0.5,), (3.0,)
         config.objective.groups = (1, 1)
     return config
 

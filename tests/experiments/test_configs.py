@@ -11,8 +11,7 @@ from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
 from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates, shares
-from experiments.models import vae
-from experiments.models.objectives import Weights
+from experiments.models import objectives, vae
 from experiments.models.priors import Traced
 from experiments.models.vae import Hyperparameters
 from experiments.sweep import layout
@@ -138,7 +137,10 @@ def fake(config):
 def setting(config):
     zero = jnp.zeros(())
     prior = Traced(zero, zero, jnp.zeros(config.model.latents), zero)
-    return Hyperparameters(Weights(zero, zero, zero, zero), prior, zero, zero, zero)
+    weights = dict.fromkeys(
+        (*objectives.read_by(config.objective.name), "capacity"), zero
+    )
+    return Hyperparameters(weights, prior, zero, zero, zero)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

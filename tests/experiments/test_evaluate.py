@@ -54,7 +54,7 @@ def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     kl = jax.vmap(lambda q: gaussian.kl(q, p))(q)
     np.testing.assert_allclose(found["reconstruction"], -jnp.mean(log_px), rtol=1e-5)
     np.testing.assert_allclose(found["kl"], jnp.mean(kl), rtol=1e-5)
-    loss = found["reconstruction"] + float(setting.weights.beta) * found["kl"]
+    loss = found["reconstruction"] + float(setting.weights["beta"]) * found["kl"]
     np.testing.assert_allclose(found["loss"], loss, rtol=1e-6)
     log_det = 2 * jnp.mean(jnp.sum(jnp.log(q.scale), axis=1))
     np.testing.assert_allclose(found["log_det"], log_det, rtol=1e-4)

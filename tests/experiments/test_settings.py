@@ -213,7 +213,7 @@ def test_a_choice_that_does_not_exist_names_those_that_do():
 )
 def test_the_family_follows_from_the_name_of_the_prior(name, expected):
     config = settings.validate(changed(SHAPES(), prior__name=(name,)))
-    assert priors.family(config.prior.name[0]) == expected
+    assert priors.options(config).family == expected
 
 
 def test_differences_name_fields_by_their_path():

@@ -87,7 +87,7 @@ def test_fixed_priors_stay_and_learned_ones_move_with_the_trace_kept(
 def test_a_diverged_run_is_frozen_and_its_neighbours_do_not_notice(
     small, together, company
 ):
-    beta = small.settings.weights.beta.at[3].set(jnp.inf)
+    beta = small.settings.weights["beta"].at[3].set(jnp.inf)
     state = small.train(together, range(6), beta=beta)
     start = small.train(together, range(6), calls=())
     assert state.diverged.tolist() == [-1, -1, -1, 0, -1, -1]
@@ -155,8 +155,8 @@ def test_a_run_that_diverges_later_keeps_the_parameters_of_that_step(small, toge
     state = init(keys, small.settings)
     state = advance(state, keys, small.settings, points, jnp.int32(2))
     weights = small.settings.weights
-    beta = weights.beta.at[0].set(jnp.nan)
-    bad = small.settings._replace(weights=weights._replace(beta=beta))
+    beta = weights["beta"].at[0].set(jnp.nan)
+    bad = small.settings._replace(weights=weights | {"beta": beta})
     kept = jax.device_get(state.params)
     end = advance(state, keys, bad, points, jnp.int32(2))
     # A loss that recovers does not bring the run back.
@@ -175,7 +175,7 @@ def test_sums_are_those_since_the_last_record(small, together):
     np.testing.assert_array_less(sums[2][:, 1], 0.6 * sums[1][:, 1])
     np.testing.assert_allclose(
         sums[3][:, 0],
-        sums[3][:, 1] + np.asarray(small.settings.weights.beta) * sums[3][:, 2],
+        sums[3][:, 1] + np.asarray(small.settings.weights["beta"]) * sums[3][:, 2],
         rtol=1e-6,
     )
 

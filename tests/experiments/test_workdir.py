@@ -75,11 +75,18 @@ def test_seeds_may_be_added_and_not_taken_away(begun):
 
 def test_the_workdir_of_another_config_is_refused_naming_what_differs(begun):
     other = trained(learning_rate=8.0) | {"rng": 4}
-    with pytest.raises(
-        ValueError, match=r"rng: None -> 4; train\.learning_rate: 0.* 8"
-    ):
+    with pytest.raises(ValueError, match=r"rng: 0 -> 4; train\.learning_rate: 0.* 8"):
         start(begun, other)
     assert config_of(begun)["train"]["steps"] == 4
+
+
+def test_a_field_that_an_older_version_did_not_have_was_at_its_default(begun):
+    new = json.loads(json.dumps(CONFIG))
+    new["objective"]["lambda"] = [1.0]
+    start(begun, new)
+    new["objective"]["lambda"] = [2.0]
+    with pytest.raises(ValueError, match=r"objective\.lambda: \[1\.0\] -> \[2\.0\]"):
+        start(begun, new)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"seeds": "x"}'])

@@ -54,7 +54,8 @@ def test_memory_is_that_of_the_rows(tmp_path, monkeypatch, name):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert rows.shape == (40, 64, 64)
-    assert peak < 2 * rows.nbytes + 4 * 2**18
+    # The rows, a block, and what the Python that reads the archive holds of it.
+    assert peak < 2 * rows.nbytes + 8 * 2**18 < 2.5e6
 
 
 def test_an_archive_beyond_four_gigabytes_is_read_where_its_rows_stand(tmp_path):
