@@ -7,8 +7,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from experiments.data import catalogue
-from experiments.models import divergences, objectives, priors, schedules
+from experiments.data import catalogue, loaders
+from experiments.models import divergences, networks, objectives, priors, schedules
 from experiments.results import columns
 from experiments.system import parallel, terminal
 from experiments.system.terminal import short
@@ -37,12 +37,10 @@ AXES = {
     "gamma": "objective.gamma",
 }
 _CHOICES = {
-    "data.name": catalogue.NAMES,
     "objective.schedule.capacity": tuple(schedules.SCHEDULES),
     "data.look": catalogue.LOOKS,
     "data.source": ("rendered", "file", "tfds", "auto"),
     "data.side": (0, *catalogue.SIDES),
-    "model.network": ("conv", "dense", "auto"),
     "model.channels": ("text", "kim_mnih"),
     "model.likelihood": ("bernoulli", "gaussian"),
     "model.scale": ("exp", "softplus"),
@@ -57,9 +55,7 @@ _CHOICES = {
     "runs.layout": parallel.LAYOUTS,
 }
 _SOME_OF = {
-    "evaluate.metrics": columns.METRICS,
     "figures": FIGURES,
-    "figure_score": tuple(columns.COLUMNS),
 }
 _POSITIVE = (
     *("seeds", "model.latents", "prior.variance", "train.batch_size"),
@@ -190,11 +186,14 @@ def _of_entries() -> tuple[dict[str, type], dict[str, tuple], dict[str, tuple]]:
     steps = tuple(schedules.SCHEDULES)
     choices = _CHOICES | {f"objective.schedule.{name}": steps for name in weights}
     choices |= {"figure_line": columns_, "figure_label": columns_}
+    choices |= {"data.name": loaders.names(), "model.network": networks.names()}
     some_of = _SOME_OF | {
         "prior.name": priors.names(),
         "objective.name": tuple(objectives.OBJECTIVES),
         "objective.divergence": divergences.names(),
         "figure_sweeps": columns_,
+        "figure_score": tuple(columns.COLUMNS),
+        "evaluate.metrics": columns.metrics(),
     }
     return tuples, choices, some_of
 

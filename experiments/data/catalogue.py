@@ -1,26 +1,33 @@
 """The data sets that a config may name: what is known of each before it is read.
 
-A new data set has a row in `SETS` here, a function in
-`experiments.data.loaders.LOADERS` that reads or renders it, and its name in
-`configs/base.py`.
+`loaders` has an entry for each. One of one's own is registered in a config file, see
+`configs/your_own.py`:
+
+    catalogue.register(loaders.of_arrays("mine", "my images", images, factors))
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
+import numpy as np
 from ml_collections import ConfigDict
 
-from decomp.datasets import cars3d, celeb_a, heads, mpi3d, shapes3d, small_norb
-from decomp.datasets.renderers import dsprites_render
+from experiments.data.arrays import Dataset
+from experiments.system import registry
 
 SIDES = (8, 16, 32, 64)  # to which images are averaged down
 LOOKS = ("plain", "colour", "noise")  # of dSprites; all but the first have colours
 PLANE = "plane"  # labels of points that are no images
 
 
-class Known(NamedTuple):
-    """What is known of a data set by its name alone."""
+class DataSource(NamedTuple):
+    """All that is known of a data set; of most of it a config is checked by name."""
 
-    sources: tuple[str, ...]  # rendered | file | tfds
+    name: str  # in `config.data.name`
+    label: str  # in reports
+    load: Callable[[jax.Array, ConfigDict], Dataset]  # (key, config) to the arrays
+    sources: tuple[str, ...] = ("rendered",)  # rendered | file | tfds
     shape: tuple[int, ...] = ()  # (H, W, C) of an image; () if only a file tells
     scaled: bool = False  # whether data.side below H averages its images down
     rendered: int = 0  # images if they are drawn, and data.points is 0
@@ -29,63 +36,20 @@ class Known(NamedTuple):
     grid: tuple[tuple[str, int], ...] = ()  # factors and classes; once each if rendered
     looks: tuple[str, ...] = ("plain",)  # of data.look
     published: str = ""  # the file and where it is, if nothing fetches it
+    # Images at places of the grid, where it is drawn.
+    at_places: Callable[[np.ndarray, ConfigDict], Dataset] | None = None
 
 
-SETS = {
-    "dsprites": Known(
-        ("rendered", "file", "tfds"),
-        (64, 64, 1),
-        scaled=True,
-        rendered=dsprites_render.NUM_IMAGES,
-        most=dsprites_render.NUM_IMAGES,
-        grid=tuple(
-            zip(dsprites_render.FACTOR_NAMES, dsprites_render.FACTOR_SIZES, strict=True)
-        ),
-        looks=LOOKS,
-    ),
-    "pinwheel": Known(("rendered",), labels=PLANE),
-    "fashion_mnist": Known(
-        ("rendered", "file", "tfds"), (28, 28, 1), rendered=60_000, labels="class"
-    ),
-    "heads": Known(
-        ("rendered",),
-        (64, 64, 1),
-        scaled=True,
-        rendered=heads.NUM_IMAGES,
-        most=heads.NUM_IMAGES,
-        grid=tuple(zip(heads.FACTOR_NAMES, heads.FACTOR_SIZES, strict=True)),
-    ),
-    "shapes3d": Known(
-        ("file", "tfds"), (64, 64, 3), scaled=True, most=shapes3d.NUM_IMAGES
-    ),
-    "small_norb": Known(
-        ("file", "tfds"), (64, 64, 1), scaled=True, most=small_norb.NUM_IMAGES
-    ),
-    "celeb_a": Known(
-        ("file", "tfds"),
-        (64, 64, 3),
-        scaled=True,
-        most=celeb_a.NUM_IMAGES,
-        labels="none",
-    ),
-    "mpi3d": Known(
-        ("file",),
-        (64, 64, 3),
-        scaled=True,
-        most=mpi3d.NUM_IMAGES,
-        published="mpi3d_toy.npz, mpi3d_realistic.npz or mpi3d_real.npz from "
-        "github.com/rr-learning/disentanglement_dataset",
-    ),
-    "cars3d": Known(
-        ("file",),
-        (64, 64, 3),
-        scaled=True,
-        most=cars3d.NUM_IMAGES,
-        published="www.scottreed.info/files/nips2015-analogy-data.tar.gz",
-    ),
-    "images": Known(("file",), labels="file"),
-}
-NAMES = tuple(SETS)
+SETS: dict[str, DataSource] = {}
+
+
+def register(data_set: DataSource) -> None:
+    """Makes a data set known to configs by its name.
+
+    Raises:
+        ValueError: In one line, for a name that is taken.
+    """
+    registry.add(SETS, data_set, "data set")
 
 
 def source(data: ConfigDict) -> str:

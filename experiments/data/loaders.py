@@ -1,6 +1,7 @@
-"""Loads, renders or samples the data set that a config names."""
+"""Loads, renders or samples the data set that a config names; an entry for each."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,6 +12,7 @@ from decomp.datasets import (
     celeb_a,
     fashion_mnist,
     garments,
+    heads,
     images,
     mpi3d,
     pinwheel,
@@ -18,8 +20,11 @@ from decomp.datasets import (
     shapes3d,
     small_norb,
 )
+from decomp.datasets.renderers import dsprites_render
 from experiments.data import arrays, catalogue, factor_grid, rendered
 from experiments.data.arrays import Dataset
+from experiments.data.catalogue import DataSource
+from experiments.system import registry
 from experiments.system.terminal import say
 
 _FILES = {
@@ -31,6 +36,11 @@ _FILES = {
 }
 
 
+def names() -> tuple[str, ...]:
+    """The names of all data sets."""
+    return tuple(catalogue.SETS)
+
+
 def load(config: ConfigDict) -> Dataset:
     """Loads the data of a validated config.
 
@@ -39,7 +49,7 @@ def load(config: ConfigDict) -> Dataset:
     """
     data_key = jax.random.fold_in(jax.random.key(config.rng), 0)
     try:
-        return LOADERS[config.data.name](data_key, config)
+        return catalogue.SETS[config.data.name].load(data_key, config)
     except MemoryError as error:
         raise ValueError(
             f"data.name = {config.data.name}: too little memory is left for the images "
@@ -63,7 +73,9 @@ def scored(key: jax.Array, config: ConfigDict, data: Dataset) -> Dataset:
         found = arrays.subset(data, key, config.evaluate.points)
     else:
         places = factor_grid.scored(key, config)
-        found = rendered.AT_PLACES[config.data.name](places, config)
+        at_places = catalogue.SETS[config.data.name].at_places
+        assert at_places is not None  # the config was checked
+        found = at_places(places, config)
     if not found.shape or not found.factor_names:
         return found
     varied = (found.factors != found.factors[:1]).any(axis=0)
@@ -153,15 +165,171 @@ def _chosen(key: jax.Array, config: ConfigDict) -> raster.Choose:
     return choose
 
 
-LOADERS: dict[str, Callable[[jax.Array, ConfigDict], Dataset]] = {
-    "dsprites": rendered.sprites,
-    "pinwheel": plane,
-    "fashion_mnist": clothes,
-    "heads": rendered.faces,
-    "shapes3d": photographs,
-    "small_norb": photographs,
-    "celeb_a": photographs,
-    "mpi3d": photographs,
-    "cars3d": photographs,
-    "images": own,
-}
+def of_arrays(
+    name: str,
+    label: str,
+    images: np.ndarray,
+    factors: np.ndarray | None = None,
+    *,
+    factor_names: Sequence[str] = (),
+) -> DataSource:
+    """An entry for images in memory.
+
+    Args:
+        name: The name in `config.data.name`.
+        label: The name in reports.
+        images: `[N, H, W]` or `[N, H, W, C]`, C 1 or 3: bytes, or floats in [0, 1].
+        factors: `[N, F]`, or `[N]` for one class; of any values, None for none.
+        factor_names: F of them; f0, f1, ... where there are none.
+
+    Raises:
+        ValueError: In one line, for arrays that are no images or do not go together.
+    """
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise ValueError(
+            f"data set {name} expects images [N, H, W], or [N, H, W, C] with C = 1 or "
+            f"3; got {list(images.shape)}."
+        )
+    floats = np.issubdtype(images.dtype, np.floating)
+    inside = not floats or (images.min() >= 0 and images.max() <= 1)
+    if not inside or not (floats or images.dtype == np.uint8):
+        raise ValueError(
+            f"data set {name} expects images of bytes, or of floats in [0, 1]; got "
+            f"{images.dtype} in {images.min()} .. {images.max()}."
+        )
+    classes, names = _classes(name, len(images), factors, factor_names)
+    rows = images.reshape(len(images), -1)
+    whole = Dataset(
+        rows.astype(np.float32) if floats else rows,
+        classes,
+        images.shape[1:],
+        arrays.coordinates if floats else arrays.shares(255),
+        factor_names=names,
+    )
+
+    def load(key: jax.Array, config: ConfigDict) -> Dataset:
+        return arrays.subset(whole, key, config.data.points, field="data.points")
+
+    labels = {0: "none", 1: "class"}.get(len(names), "factors")
+    return DataSource(
+        name, label, load, shape=images.shape[1:], most=len(images), labels=labels
+    )
+
+
+def _classes(
+    name: str, count: int, factors: np.ndarray | None, names: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Classes from 0 of factors of any values `[N, F]`, and the factors' names."""
+    table = np.zeros((count, 0)) if factors is None else np.asarray(factors)
+    table = table[:, None] if table.ndim == 1 else table
+    if table.ndim != 2 or len(table) != count:
+        raise ValueError(
+            f"data set {name} expects factors [{count}, F], a row an image; got "
+            f"{list(table.shape)}."
+        )
+    names = tuple(names) or tuple(f"f{i}" for i in range(table.shape[1]))
+    if len(names) != table.shape[1]:
+        raise ValueError(
+            f"data set {name} expects {table.shape[1]} names of factors; got "
+            f"{len(names)}."
+        )
+    columns = [np.unique(column, return_inverse=True)[1] for column in table.T]
+    classes = np.stack(columns, axis=1) if columns else table
+    return classes.astype(np.int32), names
+
+
+def _grid(module: Any) -> tuple[tuple[str, int], ...]:
+    return tuple(zip(module.FACTOR_NAMES, module.FACTOR_SIZES, strict=True))
+
+
+_FROM_FILES: dict[str, Any] = {"sources": ("file", "tfds"), "scaled": True}
+_ENTRIES = (
+    DataSource(
+        "dsprites",
+        "dSprites",
+        rendered.sprites,
+        ("rendered", "file", "tfds"),
+        (64, 64, 1),
+        scaled=True,
+        rendered=dsprites_render.NUM_IMAGES,
+        most=dsprites_render.NUM_IMAGES,
+        grid=_grid(dsprites_render),
+        looks=catalogue.LOOKS,
+        at_places=rendered.sprites_at,
+    ),
+    DataSource("pinwheel", "pinwheel", plane, labels=catalogue.PLANE),
+    DataSource(
+        "fashion_mnist",
+        "Fashion-MNIST",
+        clothes,
+        ("rendered", "file", "tfds"),
+        (28, 28, 1),
+        rendered=60_000,
+        labels="class",
+    ),
+    DataSource(
+        "heads",
+        "heads",
+        rendered.faces,
+        ("rendered",),
+        (64, 64, 1),
+        scaled=True,
+        rendered=heads.NUM_IMAGES,
+        most=heads.NUM_IMAGES,
+        grid=_grid(heads),
+        at_places=rendered.heads_at,
+    ),
+    DataSource(
+        "shapes3d",
+        "3D Shapes",
+        photographs,
+        shape=(64, 64, 3),
+        most=shapes3d.NUM_IMAGES,
+        **_FROM_FILES,
+    ),
+    DataSource(
+        "small_norb",
+        "Small NORB",
+        photographs,
+        shape=(64, 64, 1),
+        most=small_norb.NUM_IMAGES,
+        **_FROM_FILES,
+    ),
+    DataSource(
+        "celeb_a",
+        "CelebA",
+        photographs,
+        shape=(64, 64, 3),
+        most=celeb_a.NUM_IMAGES,
+        labels="none",
+        **_FROM_FILES,
+    ),
+    DataSource(
+        "mpi3d",
+        "MPI3D",
+        photographs,
+        ("file",),
+        (64, 64, 3),
+        scaled=True,
+        most=mpi3d.NUM_IMAGES,
+        published="mpi3d_toy.npz, mpi3d_realistic.npz or mpi3d_real.npz from "
+        "github.com/rr-learning/disentanglement_dataset",
+    ),
+    DataSource(
+        "cars3d",
+        "Cars3D",
+        photographs,
+        ("file",),
+        (64, 64, 3),
+        scaled=True,
+        most=cars3d.NUM_IMAGES,
+        published="www.scottreed.info/files/nips2015-analogy-data.tar.gz",
+    ),
+    DataSource("images", "your images", own, ("file",), labels="file"),
+)
+for _entry in _ENTRIES:
+    catalogue.register(_entry)
+registry.close(catalogue.SETS)

@@ -1,7 +1,6 @@
 """Data sets that are drawn on a grid of factors: dSprites and heads."""
 
 import functools
-from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -108,10 +107,3 @@ def _looking(look: str, shares: arrays.Decode, stored: int) -> arrays.Decode:
         return paint(shares(rows[:, :stored]), rows[:, stored:])
 
     return decode
-
-
-# Images at given places of a grid.
-AT_PLACES: dict[str, Callable[[np.ndarray, ConfigDict], Dataset]] = {
-    "dsprites": sprites_at,
-    "heads": heads_at,
-}

@@ -141,7 +141,7 @@ def _overlap(
         "neighbours": neighbours.value,
     }
     if problem.prior.family == "subspaces":
-        result |= _dependence(group_key, q, tuple(problem.prior.fields["groups"]))
+        result |= _dependence(group_key, q, tuple(problem.prior.fields.groups))
     return result
 
 
@@ -218,7 +218,7 @@ def _match(
     p = vae.prior(problem, params, setting)
     # All but 1e-8 of the mass of clusters; `prior_mass` tells of other priors.
     clusters = problem.prior.family == "clusters"
-    reach = 1 + 6 * math.sqrt(problem.prior.fields["variance"]) if clusters else 6.0
+    reach = 1 + 6 * math.sqrt(problem.prior.fields.variance) if clusters else 6.0
     match = kl_prior_aggregate.kl_prior_aggregate_quadrature(
         priors.log_prob(problem.prior, p),
         posteriors,

@@ -1,14 +1,34 @@
-"""The metrics of `config.evaluate.metrics`, by name; `results.columns` has the rest."""
+"""The metrics of `config.evaluate.metrics`; `results.columns` says what each is.
+
+A metric of one's own is registered in a config file, see `configs/your_own.py`:
+
+    metrics.register(metrics.Metric("mine", "my score", "what it is", score))
+"""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 
 from decomp.metrics import hoyer, infomec, mig, modularity, sap, unsupervised
 from experiments.results import columns
+from experiments.system import registry
 
-# Of codes [N, D], classes [N, F] and how many there are.
-METRICS: dict[str, Callable[..., jax.Array]] = {
+# (codes [N, D], classes [N, F], sizes) to [], where sizes are the numbers of classes.
+Value = Callable[[jax.Array, jax.Array, tuple[int, ...]], jax.Array]
+
+
+class Metric(NamedTuple):
+    """A metric that a config file adds."""
+
+    name: str  # in `config.evaluate.metrics`, and the column of scores.csv
+    label: str  # at the head of a table
+    text: str  # what it is, with its unit
+    value: Value
+    of_factors: bool = True  # or of the codes alone
+
+
+METRICS: dict[str, Value] = {
     "mig": lambda codes, classes, sizes: mig.score(codes, classes, sizes=sizes).score,
     "modularity": lambda codes, classes, sizes: (
         modularity.score(codes, classes, sizes=sizes).score
@@ -31,6 +51,25 @@ METRICS: dict[str, Callable[..., jax.Array]] = {
 }
 
 
+_OWN: dict[str, Metric] = {}
+_TAKEN = frozenset(columns.COLUMNS)
+
+
+def register(metric: Metric) -> None:
+    """Makes a metric known to configs by its name.
+
+    Raises:
+        ValueError: In one line, for a name that is taken by a score.
+    """
+    if metric.name in _TAKEN:
+        raise ValueError(
+            f"the name {metric.name} is taken by a score; expected another."
+        )
+    registry.add(_OWN, metric, "metric")
+    METRICS[metric.name] = metric.value
+    columns.add(metric.name, metric.label, metric.text, of_factors=metric.of_factors)
+
+
 def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
     """The metrics asked for; auto is those of factors, or those of codes without any.
 
@@ -38,7 +77,8 @@ def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
         ValueError: For metrics of factors where there are none.
     """
     factors = num_factors > 1
-    default = columns.OF_FACTORS if factors else columns.OF_CODES
+    every = columns.OF_FACTORS if factors else columns.OF_CODES
+    default = [name for name in every if name not in _OWN]
     wanted = [m for name in names for m in (default if name == "auto" else [name])]
     if not factors and set(wanted) & set(columns.OF_FACTORS):
         found = "a class alone" if num_factors else "none"

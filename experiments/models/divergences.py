@@ -22,7 +22,8 @@ from decomp.divergences import (
     moments,
     sliced_wasserstein,
 )
-from experiments.models import priors, registry
+from experiments.models import priors
+from experiments.system import registry
 
 NONE = "none"  # the divergence of an objective without one
 

@@ -1,8 +1,16 @@
-"""The networks of a config."""
+"""The networks that a config may name, one entry each, and those of a config.
+
+A network of one's own is registered in a config file, see `configs/your_own.py`:
+
+    networks.register(networks.Network("mine", "my network", "", make))
+"""
 
 import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 from jax.lax import DotAlgorithmPreset, Precision
 from ml_collections import ConfigDict
@@ -10,6 +18,7 @@ from ml_collections import ConfigDict
 from decomp.networks import conv_vae, dense, products
 from decomp.networks.discriminator import Discriminator
 from decomp.networks.shared_scale import SharedScale
+from experiments.system import registry
 
 # Of the products of the networks; parameters, sums and all else are float32.
 PRECISIONS = {
@@ -17,6 +26,52 @@ PRECISIONS = {
     "tf32": DotAlgorithmPreset.TF32_TF32_F32,
     "bfloat16": products.BFLOAT16,
 }
+
+
+class Common(NamedTuple):
+    """What all networks of a config are made with."""
+
+    shape: tuple[int, ...]  # of an x: (H, W, C) of an image, or (X,)
+    latents: int
+    precision: Any  # of the products
+    initialiser: str  # of the weights, a key of decomp.networks.initialisers
+
+    @property
+    def outputs(self) -> int:
+        """X, the values of an x."""
+        return math.prod(self.shape)
+
+
+class Network(NamedTuple):
+    """All that is known of a network."""
+
+    name: str  # in `config.model.network`
+    label: str  # in reports
+    source: str
+    # (config.model, common) to two Flax modules: an encoder, x [B, X] to a Gaussian
+    # over z [B, D], and a decoder, z [B, D] to logits of x, or its means, [B, X].
+    make: Callable[[ConfigDict, Common], tuple[nn.Module, nn.Module]]
+    refusal: Callable[[tuple[int, ...]], str] = lambda shape: ""  # of an x, or ""
+
+
+AUTO = "auto"  # conv where it fits the images, else dense
+NETWORKS: dict[str, Network] = {}
+
+
+def register(network: Network) -> None:
+    """Makes a network known to configs by its name.
+
+    Raises:
+        ValueError: In one line, for a name that is taken.
+    """
+    if network.name == AUTO:
+        raise ValueError(f"a network expects another name than {AUTO}.")
+    registry.add(NETWORKS, network, "network")
+
+
+def names() -> tuple[str, ...]:
+    """What `config.model.network` may say."""
+    return (*NETWORKS, AUTO)
 
 
 def make(model: ConfigDict, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
@@ -27,8 +82,8 @@ def make(model: ConfigDict, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Modul
         shape: Of an x: (H, W, C) of an image, or (X,).
 
     Raises:
-        ValueError: For a precision that the device has not, or images that the network
-            cannot take.
+        ValueError: For a precision that the device has not, images that the network
+            cannot take, or one whose outputs have other shapes.
     """
     backend = jax.default_backend()
     if model.precision == "tf32" and backend != "gpu":
@@ -36,38 +91,114 @@ def make(model: ConfigDict, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Modul
             f"model.precision=tf32 expects an NVIDIA GPU; this is a {backend}, choices "
             "are float32 and bfloat16."
         )
-    common = {"initialiser": model.init, "precision": PRECISIONS[model.precision]}
-    encoder_options = {
-        "latents": model.latents,
-        "scale_floor": model.scale_floor,
-        **common,
-    }
-    square = shape[:-1] == (conv_vae.SIDE, conv_vae.SIDE)
-    if model.network == "conv" and not square:
-        size = "×".join(map(str, shape[:-1]))
-        raise ValueError(
-            f"model.network = conv expects images of 64×64 pixels; got {size}, which "
-            "dense takes."
-        )
-    outputs, floor = math.prod(shape), model.likelihood_floor
-    decoder: nn.Module
-    if model.network == "conv" or (model.network == "auto" and square):
-        common["colours"] = encoder_options["colours"] = shape[-1]
-        channels = conv_vae.CHANNELS[model.channels]
-        encoder = conv_vae.ConvEncoder(channels=channels, **encoder_options)
-        decoder = conv_vae.ConvDecoder(model.latents, **common)
-    else:
-        encoder = dense.DenseEncoder(
-            hidden=model.hidden, scale_link=model.scale, **encoder_options
-        )
-        decoder = dense.BernoulliDecoder(outputs, model.hidden, **common)
+    common = Common(shape, model.latents, PRECISIONS[model.precision], model.init)
+    name = model.network
+    if name == AUTO:
+        name = "dense" if NETWORKS["conv"].refusal(shape) else "conv"
+    if reason := NETWORKS[name].refusal(shape):
+        raise ValueError(f"model.network = {name} {reason}")
+    encoder, decoder = NETWORKS[name].make(model, common)
     if model.likelihood == "bernoulli":
-        return encoder, decoder
+        return _checked(name, encoder, decoder, common)
     if len(shape) > 1:  # images
-        return encoder, SharedScale(decoder, floor)
+        return encoder, SharedScale(decoder, model.likelihood_floor)
+    if name != "dense":
+        raise ValueError(
+            f"model.network = {name} expects images; points have dense networks."
+        )
     return encoder, dense.GaussianDecoder(
-        outputs, model.hidden, scale_floor=floor, **common
+        common.outputs,
+        model.hidden,
+        scale_floor=model.likelihood_floor,
+        initialiser=common.initialiser,
+        precision=common.precision,
     )
+
+
+def _checked(
+    name: str, encoder: nn.Module, decoder: nn.Module, common: Common
+) -> tuple[nn.Module, nn.Module]:
+    """The two, if they have the shapes that a VAE needs."""
+    if name in registry.published(NETWORKS):
+        return encoder, decoder
+
+    def outputs(module: nn.Module, width: int) -> Any:
+        def run(key: jax.Array, x: jax.Array) -> Any:
+            return module.apply(module.init(key, x), x)
+
+        return jax.eval_shape(run, jax.random.key(0), jnp.zeros((2, width)))
+
+    try:
+        q, x = outputs(encoder, common.outputs), outputs(decoder, common.latents)
+        shapes = q.loc.shape, q.scale.shape, x.shape
+    except Exception as error:  # of whatever kind a network of a user's own raises
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"model.network = {name} cannot be built: {reason}") from None
+    wanted = ((2, common.latents), (2, common.latents), (2, common.outputs))
+    if shapes != wanted:
+        raise ValueError(
+            f"model.network = {name} expects an encoder to a Gaussian of shape "
+            f"{wanted[0]} and a decoder to {wanted[2]} from batches of 2; got "
+            f"{shapes[0]}, {shapes[1]} and {shapes[2]}."
+        )
+    return encoder, decoder
+
+
+def _only_squares(shape: tuple[int, ...]) -> str:
+    if shape[:-1] == (conv_vae.SIDE, conv_vae.SIDE):
+        return ""
+    size = "×".join(map(str, shape[:-1]))
+    return f"expects images of 64×64 pixels; got {size}, which dense takes."
+
+
+def _conv(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:
+    options: dict[str, Any] = {
+        "initialiser": common.initialiser,
+        "precision": common.precision,
+        "colours": common.shape[-1],
+    }
+    encoder = conv_vae.ConvEncoder(
+        latents=common.latents,
+        scale_floor=model.scale_floor,
+        channels=conv_vae.CHANNELS[model.channels],
+        **options,
+    )
+    return encoder, conv_vae.ConvDecoder(common.latents, **options)
+
+
+def _dense(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:
+    options: dict[str, Any] = {
+        "initialiser": common.initialiser,
+        "precision": common.precision,
+    }
+    encoder = dense.DenseEncoder(
+        latents=common.latents,
+        scale_floor=model.scale_floor,
+        hidden=model.hidden,
+        scale_link=model.scale,
+        **options,
+    )
+    return encoder, dense.BernoulliDecoder(common.outputs, model.hidden, **options)
+
+
+register(
+    Network(
+        "conv",
+        "convolutions of Table 1a",
+        "Mathieu et al. 2018, arXiv:1812.02833, Table 1a",
+        _conv,
+        _only_squares,
+    )
+)
+register(
+    Network(
+        "dense",
+        "dense layers",
+        "Mathieu et al. 2018, arXiv:1812.02833, Table 1b",
+        _dense,
+    )
+)
+registry.close(NETWORKS)
 
 
 def critic(options: ConfigDict, model: ConfigDict) -> nn.Module:

@@ -12,8 +12,9 @@ import jax
 
 from decomp import losses
 from decomp.losses import Terms
-from experiments.models import divergences, priors, registry
+from experiments.models import divergences, priors
 from experiments.models.divergences import NONE
+from experiments.system import registry
 
 FREE = "free"  # the divergence of an objective that takes any
 FACTORISED = "factorised"  # the prior has to factorise over latents

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from decomp import priors
 from decomp.distributions import (
@@ -24,7 +24,7 @@ from decomp.distributions import (
     subspaces,
 )
 from decomp.distributions.gaussian import Gaussian
-from experiments.models import registry
+from experiments.system import registry
 
 FACTORISED = "a density that is a product over latents"
 COVARIANCE = "a mean and a covariance"
@@ -46,7 +46,7 @@ class PriorOptions(NamedTuple):
 
     name: str  # a key of PRIORS
     latents: int
-    fields: Mapping[str, Any]  # those of `config.prior`
+    fields: FrozenConfigDict  # `config.prior`
 
     @property
     def family(self) -> str:
@@ -124,7 +124,7 @@ def swept_together(chosen: tuple[str, ...]) -> bool:
 def options(config: ConfigDict) -> PriorOptions:
     """The options of a validated config."""
     return PriorOptions(
-        config.prior.name[0], config.model.latents, config.prior.to_dict()
+        config.prior.name[0], config.model.latents, FrozenConfigDict(config.prior)
     )
 
 
@@ -283,8 +283,8 @@ register(
         lambda params, options, traced, encode: priors.spike_and_slab(
             options.latents,
             spike_probability=traced.spike,
-            spike_scale=options.fields["spike_scale"],
-            slab_scale=options.fields["slab_scale"],
+            spike_scale=options.fields.spike_scale,
+            slab_scale=options.fields.slab_scale,
         ),
         reads=("spike",),
         factorised=True,
@@ -312,7 +312,7 @@ register(
         _MATHIEU,
         mixture,
         lambda params, options, traced, encode: priors.clusters(
-            layout=options.fields["layout"], variance=options.fields["variance"]
+            layout=options.fields.layout, variance=options.fields.variance
         ),
         refusal=_of_the_plane,
     )
@@ -325,7 +325,7 @@ register(
         mixture,
         lambda params, options, traced, encode: priors.free_mixture(**params),
         init=lambda key, options, traced, outputs: priors.mixture_start(
-            key, options.fields["components"], options.latents, spread=1.0
+            key, options.fields.components, options.latents, spread=1.0
         )._asdict(),
     )
 )
@@ -336,7 +336,7 @@ register(
         _MATHIEU,
         subspaces,
         lambda params, options, traced, encode: priors.subspaces(
-            tuple(options.fields["groups"]), df=traced.df
+            tuple(options.fields.groups), df=traced.df
         ),
         reads=("df",),
         has_covariance=_finite_variance,
@@ -351,7 +351,7 @@ register(
         hierarchical,
         lambda params, options, traced, encode: priors.hierarchical(**params),
         init=lambda key, options, traced, outputs: priors.hierarchical_start(
-            key, options.fields["top"], options.latents
+            key, options.fields.top, options.latents
         )._asdict(),
         refusal=_of_levels,
     )
@@ -367,7 +367,7 @@ register(
         ),
         init=lambda key, options, traced, outputs: {
             "pseudo_inputs": jax.random.normal(
-                key, (options.fields["components"], outputs)
+                key, (options.fields.components, outputs)
             )
         },
     )

@@ -1,13 +1,12 @@
 """What one run computes: the networks and prior of a config, and its traced numbers."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FrozenConfigDict
 
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
@@ -46,7 +45,7 @@ class VAE(NamedTuple):
     estimator: str  # of q(z) in a minibatch, a key of minibatch.ESTIMATORS
     groups: tuple[int, ...]  # of latents, for hfvae
     samples: int  # of each example, for iwae
-    schedules: Mapping[str, str]  # by weight, keys of schedules.SCHEDULES
+    schedules: FrozenConfigDict  # of each weight, keys of schedules.SCHEDULES
     warm_up: float
     cycles: int
     matched: bool  # whether some runs start with codes that are scaled
@@ -77,7 +76,7 @@ def make(config: ConfigDict, rows: list[dict[str, Any]], data: Dataset) -> VAE:
         estimator=objective.estimator,
         groups=tuple(objective.groups),
         samples=objective.samples,
-        schedules={name: objective.schedule[name] for name in _weights(rows)},
+        schedules=FrozenConfigDict(objective.schedule),
         warm_up=objective.warm_up,
         cycles=objective.cycles,
         matched=objective.matched,

@@ -1,12 +1,6 @@
 """The scores of a run: what each column of scores.csv is, and its unit."""
 
-# `evaluate.metrics`: those that compare codes with factors, and those of codes alone;
-# auto is the default of either, as the data have factors or not.
-OF_FACTORS = ("mig", "modularity", "infom", "infoc", "sap")
-OF_CODES = ("hoyer", "gaussian_tc", "gaussian_wasserstein", "pairwise_information")
-METRICS = (*OF_FACTORS, *OF_CODES, "auto")
-
-COLUMNS = {
+COLUMNS: dict[str, str] = {
     "loss": "minus the objective, in minibatches, nats per image or point",
     "reconstruction": "−log p(x|z) at one z ~ q(z|x), nats",
     "kl": "KL(q(z|x) ‖ p(z)), nats; one-sample where no closed form exists",
@@ -36,7 +30,7 @@ COLUMNS = {
     "mutual_information": "I_q(z; n), exact q(z), samples of z, nats; ≤ log N",
 }
 
-_NAMES = {
+_NAMES: dict[str, str] = {
     "kl": "KL",
     "log_det": "log|S|",
     "kim_mnih_pruned": "Kim & Mnih, pruned",
@@ -53,6 +47,27 @@ _NAMES = {
     "pairwise_information": "I(z_d; z_e)",
     "mutual_information": "I(z; n)",
 }
+
+
+# Of these columns, those that `evaluate.metrics` chooses: what compares codes with
+# factors, and what looks at codes alone.
+OF_FACTORS = ["mig", "modularity", "infom", "infoc", "sap"]
+OF_CODES = ["hoyer", "gaussian_tc", "gaussian_wasserstein", "pairwise_information"]
+
+
+def metrics() -> tuple[str, ...]:
+    """What `evaluate.metrics` may say; auto is what the data have factors for."""
+    return (*OF_FACTORS, *OF_CODES, "auto")
+
+
+def add(column: str, label: str, text: str, *, of_factors: bool) -> None:
+    """Adds a column, or says anew what it is, and lets `evaluate.metrics` choose it."""
+    COLUMNS[column], _NAMES[column] = text, label
+    for names, wanted in ((OF_FACTORS, of_factors), (OF_CODES, not of_factors)):
+        if column in names:
+            names.remove(column)
+        if wanted:
+            names.append(column)
 
 
 def name(column: str) -> str:

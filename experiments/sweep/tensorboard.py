@@ -114,8 +114,8 @@ class Board:
         if not self._on:
             return
         tables = run_tables.finished(self._workdir)
-        scores = [v for name, v in tables.items() if name.startswith("scores/")]
-        ok = (tables["diverged"] < 0) & np.isfinite(scores).all(axis=0)
+        values = [v for name, v in tables.items() if name.startswith("scores/")]
+        ok = (tables["diverged"] < 0) & np.isfinite(values).all(axis=0)
         shown = draw(self._workdir) if pictures else [{}] * len(self._rows)
         given = hyperparameters(self._rows)
         for i, (name, row) in enumerate(zip(self._names, self._rows, strict=True)):
@@ -175,7 +175,7 @@ def _write(folder: pathlib.Path, whole: Iterable[bytes]) -> None:
 
 def _file_name() -> str:
     """TensorBoard reads `tfevents`, files of a folder in the order of their names."""
-    return f"out.tfevents.{time.time():017.6f}"
+    return f"events.out.tfevents.{time.time():017.6f}"
 
 
 def _begun(path: pathlib.Path) -> Any:

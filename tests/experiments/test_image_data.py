@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -347,8 +348,35 @@ def test_principal_axes_of_images_too_large_for_them_are_refused():
         data.principal_variances(large, config())
 
 
-def test_every_name_of_the_catalogue_can_be_loaded():
-    assert set(loaders.LOADERS) == set(catalogue.NAMES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_arrays_in_memory_are_a_data_set(dtype):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (6, 4, 5)).astype(np.uint8)
+    given = images if dtype == np.uint8 else images.astype(dtype) / 255
+    table = np.array([["b", 7], ["a", 7], ["b", 1], ["c", 1], ["a", 7], ["c", 1]])
+    entry = loaders.of_arrays("mine", "Mine", given, table, factor_names=("x", "y"))
+    assert (entry.shape, entry.most, entry.labels) == ((4, 5, 1), 6, "factors")
+    found = entry.load(jax.random.key(0), config())
+    np.testing.assert_allclose(
+        found.decode(jnp.asarray(found.points)), images.reshape(6, 20) / 255, atol=1e-6
+    )
+    assert found.factors.tolist() == [[1, 1], [0, 1], [1, 0], [2, 0], [0, 1], [2, 0]]
+    assert found.factor_names == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("images", "factors", "words"),
+    [
+        (np.zeros((3, 4)), None, "expects images [N, H, W]"),
+        (np.zeros((3, 4, 4, 2), np.uint8), None, "expects images [N, H, W]"),
+        (np.full((3, 4, 4), 2.0), None, "floats in [0, 1]; got float64 in 2.0 .. 2.0"),
+        (np.zeros((3, 4, 4), int), None, "expects images of bytes"),
+        (np.zeros((3, 4, 4), np.uint8), np.zeros((2, 1)), "factors [3, F]"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused(images, factors, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        loaders.of_arrays("mine", "Mine", images, factors)
 
 
 def test_a_source_is_a_file_where_there_is_a_path():

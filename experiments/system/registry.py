@@ -16,7 +16,7 @@ def add(table: dict[str, Any], entry: Any, kind: str) -> None:
         raise ValueError(
             f"a {kind} expects a name of letters, digits and underscores; got {name!r}."
         )
-    if name in _PUBLISHED.get(id(table), ()):
+    if name in published(table):
         raise ValueError(
             f"the name {name} is taken by a {kind} of the package; expected another."
         )
@@ -26,3 +26,8 @@ def add(table: dict[str, Any], entry: Any, kind: str) -> None:
 def close(table: dict[str, Any]) -> None:
     """From here on the names in the table are taken."""
     _PUBLISHED[id(table)] = frozenset(table)
+
+
+def published(table: dict[str, Any]) -> frozenset[str]:
+    """The names of the entries that come with the package."""
+    return _PUBLISHED.get(id(table), frozenset())
