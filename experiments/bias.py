@@ -29,6 +29,7 @@ from tqdm import tqdm
 from decomp import decomposition, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
+from experiments.config import command_line
 from experiments.plots import estimator_bias, style
 from experiments.plots.estimator_bias import QUANTITIES, Estimates, Regime
 from experiments.sweep import trained
@@ -234,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--batches", help="sizes B; 16,32,64,256,1024 as far as the data allow")
     add("--samples", type=whole(1), default=2**14, help="draws behind a number; 16384")
     add("--seed", type=whole(0), default=0, help="of draws and synthetic means; 0")
+    command_line.add_config(parser)
     return parser
 
 

@@ -22,6 +22,7 @@ import matplotlib.style
 import numpy as np
 
 from decomp.metrics import sheet, udr
+from experiments.config import command_line
 from experiments.plots import metric_variants, style
 from experiments.results import summary
 from experiments.sweep import trained
@@ -204,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
         "--redraw", action="store_true", help="from variants.csv, without scoring"
     )
     add("--out", None, "folder of the tables and the figure (WORKDIR)", commands.path)
+    command_line.add_config(parser)
     return parser
 
 

@@ -1,7 +1,9 @@
 """The command line: help, errors of one line, and what a sweep says when it starts."""
 
+import argparse
 import importlib.util
 import pathlib
+import runpy
 import sys
 import traceback
 import warnings
@@ -233,3 +235,24 @@ def _fields(config: ConfigDict, prefix: str) -> list[str]:
             text = ",".join(map(str, value)) if isinstance(value, tuple) else ""
             lines.append(f"  {prefix}{name}={text or value}")
     return lines
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Adds the argument that names the file of a sweep with entries of its own."""
+    parser.add_argument(
+        "--config",
+        type=_registered,
+        metavar="FILE",
+        help="the config of a sweep that registers entries of its own",
+    )
+
+
+def _registered(text: str) -> pathlib.Path:
+    """Runs a config file for what it registers."""
+    file = paths.in_clone(text.partition(":")[0])
+    try:
+        runpy.run_path(str(file))
+    except Exception as error:  # whatever a user's file raises
+        reason = " ".join(str(error).split())[:300]
+        raise argparse.ArgumentTypeError(f"{file} is no config: {reason}") from None
+    return file

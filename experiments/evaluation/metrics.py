@@ -5,13 +5,16 @@ A metric of one's own is registered in a config file, see `configs/your_own.py`:
     metrics.register(metrics.Metric("mine", "my score", "what it is", score))
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from decomp.metrics import hoyer, infomec, mig, modularity, sap, unsupervised
-from experiments.results import columns
+from experiments.data.arrays import Dataset
+from experiments.results import columns, labels
 from experiments.system import registry
 
 # (codes [N, D], classes [N, F], sizes) to [], where sizes are the numbers of classes.
@@ -67,7 +70,9 @@ def register(metric: Metric) -> None:
         )
     registry.add(_OWN, metric, "metric")
     METRICS[metric.name] = metric.value
-    columns.add(metric.name, metric.label, metric.text, of_factors=metric.of_factors)
+    labels.add_score(
+        metric.name, metric.label, metric.text, of_factors=metric.of_factors
+    )
 
 
 def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
@@ -87,3 +92,35 @@ def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
             f"got {found}, choices: {', '.join(columns.OF_CODES)}, auto."
         )
     return tuple(dict.fromkeys(wanted))
+
+
+def check(names: Sequence[str], scored: Dataset, latents: int) -> None:
+    """Raises ValueError for metrics that the data have no factors for, or that fail.
+
+    Args:
+        names: The metrics asked for, see `chosen`.
+        scored: The data that is scored.
+        latents: D, the width of the codes.
+    """
+    count, factors = scored.factors.shape
+    codes = jax.ShapeDtypeStruct((count, latents), jnp.float32)
+    classes = jax.ShapeDtypeStruct((count, factors), jnp.int32)
+    sizes = tuple(int(column.max()) + 1 for column in scored.factors.T)
+    for name in chosen(names, factors):
+        if name not in _OWN:
+            continue
+        try:
+            value = METRICS[name]
+            found = jax.eval_shape(
+                functools.partial(lambda v, c, f: v(c, f, sizes), value), codes, classes
+            )
+        except Exception as error:  # of whatever kind a user's function raises
+            reason = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"evaluate.metrics = {name} cannot be computed: {reason}"
+            ) from None
+        if getattr(found, "shape", None) != ():
+            raise ValueError(
+                f"evaluate.metrics = {name} expects one number; got shape "
+                f"{list(getattr(found, 'shape', ()))}."
+            )

@@ -23,6 +23,7 @@ from decomp.divergences import (
     sliced_wasserstein,
 )
 from experiments.models import priors
+from experiments.results import labels
 from experiments.system import registry
 
 NONE = "none"  # the divergence of an objective without one
@@ -70,6 +71,8 @@ def register(divergence: Divergence) -> None:
         ValueError: In one line, for a name that is taken.
     """
     registry.add(DIVERGENCES, divergence, "divergence")
+    if registry.published(DIVERGENCES):  # this one is a user's own
+        labels.add_word(divergence.name, divergence.label)
 
 
 def names() -> tuple[str, ...]:

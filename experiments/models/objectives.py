@@ -14,6 +14,7 @@ from decomp import losses
 from decomp.losses import Terms
 from experiments.models import divergences, priors
 from experiments.models.divergences import NONE
+from experiments.results import labels
 from experiments.system import registry
 
 FREE = "free"  # the divergence of an objective that takes any
@@ -84,6 +85,10 @@ def register(objective: Objective) -> None:
                 f"and default of other objectives, {known[name][:2]}; got {weight[:2]}."
             )
     registry.add(OBJECTIVES, objective, "objective")
+    if registry.published(OBJECTIVES):  # this one is a user's own
+        labels.add_word(objective.name, objective.label)
+        for name, weight in objective.weights.items():
+            labels.add_symbol(name, weight.symbol)
 
 
 def weights() -> dict[str, Weight]:

@@ -24,6 +24,7 @@ from decomp.distributions import (
     subspaces,
 )
 from decomp.distributions.gaussian import Gaussian
+from experiments.results import labels
 from experiments.system import registry
 
 FACTORISED = "a density that is a product over latents"
@@ -104,6 +105,8 @@ def register(prior: Prior) -> None:
                 f"z) and sample(key, p); got one without {needed}."
             )
     registry.add(PRIORS, prior, "prior")
+    if registry.published(PRIORS):  # this one is a user's own
+        labels.add_word(prior.name, prior.label)
 
 
 def names() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.plots import labels, style
+from experiments.plots import point_labels, style
 
 QUANTITIES = {
     "entropy": "H[q(z)]",
@@ -205,7 +205,7 @@ def _references(axes: Axes, texts: list[tuple]) -> None:
 def _name(axes: Axes, lines: list[_Line]) -> None:
     """Writes the names of the lines beside them."""
     middle = [len(line.x) // 2 for line in lines]
-    labels.place(
+    point_labels.place(
         axes,
         np.array(
             [(line.x[i], line.mean[i]) for line, i in zip(lines, middle, strict=True)]

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from experiments.plots import labels, style
+from experiments.plots import point_labels, style
 from experiments.results import reading
 
 _LOG = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def _label(axes: Axes, lines: list[PriorLine]) -> None:
     ]
     paper = [path for path in paths if len(path)] + [np.array(bar) for bar in bars]
     if texts:
-        labels.place(axes, np.concatenate(paths), texts, colours, paper)
+        point_labels.place(axes, np.concatenate(paths), texts, colours, paper)
 
 
 def _legend(figure: Figure, looks: dict[reading.Value, dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from experiments.results import columns
+from experiments.results import columns, labels
 from experiments.results.reading import RunRow, Setting, Value
 from experiments.system import atomic_files
 
@@ -52,37 +52,6 @@ _SERIES = [
     ("#56B4E9", "P"),
     ("#000000", "X"),
 ]
-_PRIORS = {
-    "isotropic": "isotropic Gaussian",
-    "pca": "anisotropic Gaussian, PCA values",
-    "learned": "anisotropic Gaussian, learned",
-    "student_t": "Student-t",
-}
-_OBJECTIVES = {
-    "vae": "VAE",
-    "beta_vae": "β-VAE",
-    "beta_tcvae": "β-TCVAE",
-    "factor_vae": "FactorVAE",
-    "dip_vae_i": "DIP-VAE-I",
-    "dip_vae_ii": "DIP-VAE-II",
-    "info_vae": "InfoVAE",
-    "wae_mmd": "WAE, MMD",
-    "wae_gan": "WAE, GAN",
-    "iwae": "IWAE",
-    "hfvae": "HFVAE",
-}
-_DIVERGENCES = {
-    "kl_prior_aggregate": "KL(p‖q)",
-    "kl_aggregate_prior": "KL(q‖p)",
-    "mmd_rbf": "MMD, RBF",
-    "mmd_imq": "MMD, IMQ",
-    "mmd_rbf_dims": "MMD of marginals, RBF",
-    "mmd_imq_dims": "MMD of marginals, IMQ",
-    "sliced_wasserstein": "sliced Wasserstein",
-    "jensen_shannon": "Jensen–Shannon",
-}
-_WORDS = _PRIORS | _OBJECTIVES | _DIVERGENCES
-_SYMBOLS = {"beta": "β", "alpha": "α", "gamma": "γ", "df": "ν", "spike": "spike"}
 _SCORES = {
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
     "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
@@ -143,7 +112,7 @@ def drawn(figure: Figure, kind: str, **options: Any) -> bytes:
 
 def series(names: list[Value]) -> dict[Value, dict[str, Any]]:
     """A colour and a marker for each line; a known prior has the same everywhere."""
-    known = [*_PRIORS] if any(name in _PRIORS for name in names) else []
+    known = [*labels.PRIORS] if any(name in labels.PRIORS for name in names) else []
     order = [*known, *(name for name in names if name not in known)]
     looks = [_SERIES[order.index(name) % len(_SERIES)] for name in names]
     return {
@@ -158,7 +127,7 @@ def number(value: Value) -> str:
         return "∞" if math.isinf(value) else f"{value:.4g}".replace("-", "−")
     if value is None:
         return "none"
-    return _WORDS.get(value, value.replace("_", " "))
+    return labels.WORDS.get(value, value.replace("_", " "))
 
 
 def rank(value: Value) -> tuple:
@@ -176,7 +145,7 @@ def slug(value: Value) -> str:
 
 def symbol(name: str) -> str:
     """A setting column's letter."""
-    return _SYMBOLS.get(name, name.replace("_", " "))
+    return labels.SYMBOLS.get(name, name.replace("_", " "))
 
 
 def describe(setting: Setting, names: list[str]) -> str:

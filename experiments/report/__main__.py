@@ -11,6 +11,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
+from experiments.config import command_line
 from experiments.report import folder, page
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         type=commands.path,
         help="the page (report.html)",
     )
+    command_line.add_config(parser)
     return parser
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from decomp.datasets.readers import npz
+from experiments.results import labels
 
 _MOST_BYTES = 2**32  # of pictures
 
@@ -63,6 +64,7 @@ def read(workdir: pathlib.Path) -> Results:
     config = _optional(workdir / "config.json", _config)
     if config is None:
         raise ValueError(f"{workdir} has no config.json; is it an experiment's folder?")
+    _optional(labels.path(workdir), _labels)
     return Results(
         config=config,
         summary=_optional(workdir / "summary.csv", _summary),
@@ -151,6 +153,10 @@ def _config(path: pathlib.Path) -> dict[str, Any]:
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise ValueError("expected an object with a list of names 'figures'")
     return config
+
+
+def _labels(path: pathlib.Path) -> None:
+    labels.learn(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _table(path: pathlib.Path) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from experiments.models import vae
 from experiments.models.vae import VAE, Hyperparameters
 from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
-from experiments.training import one_run, optimisers
+from experiments.training import one_run, optimisers, own_entries
 
 # Runs of the program whose memory tells that of a block: enough to outweigh what all
 # runs share, few enough to fit anywhere.
@@ -61,14 +61,16 @@ def make(
     scored = loaders.scored(subset_key, config, data)
     if data.shape:
         data = arrays.with_factors(data, scored.factor_names)
-        metrics.chosen(config.evaluate.metrics, scored.factors.shape[1])
+        metrics.check(config.evaluate.metrics, scored, config.model.latents)
     problem = vae.make(config, rows, data)
     if config.evaluate.images != "trained":
         problem = problem._replace(factor_sizes=vae.factor_sizes(scored))
+    table = vae.setting_arrays(config, data, rows, problem)
+    own_entries.check(problem, jax.tree.map(lambda leaf: leaf[0], table))
     return Sweep(
         config=config,
         problem=problem,
-        settings=vae.setting_arrays(config, data, rows, problem),
+        settings=table,
         steps=steps,
         data=data,
         scored=scored,

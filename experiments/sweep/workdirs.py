@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 
 from decomp.datasets.readers import npz
 from experiments.config import fields, settings
+from experiments.results import labels
 from experiments.system import atomic_files
 
 # May change between a run and its continuation: no number moves beyond rounding.
@@ -93,6 +94,8 @@ def start(
         notes += _drift(workdir, now) + _set_aside(workdir)
         atomic_files.write_json(workdir / "config.json", config)
         atomic_files.write_json(workdir / "training.json", training._asdict())
+        if own := labels.own():
+            atomic_files.write_json(labels.path(workdir), own)
         atomic_files.write_json(path, now)
     except OSError as error:
         raise ValueError(f"cannot write to --workdir={workdir}: {error}.") from None
@@ -152,8 +155,10 @@ def config(workdir: pathlib.Path) -> ConfigDict:
         whole = _filled(_with_tuples(saved), fields.known().to_dict())
         return settings.validate(ConfigDict(whole))
     except (*npz.BAD_FILE, AttributeError) as error:
+        own = labels.path(workdir).exists()
+        hint = " The file that registers its entries is given by --config." * own
         raise ValueError(
-            f"{path}: expected a config of this version; got: {error}"
+            f"{path}: expected a config of this version; got: {error}{hint}"
         ) from None
 
 

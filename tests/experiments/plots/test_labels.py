@@ -2,7 +2,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.plots import labels, style
+from experiments.plots import point_labels, style
 
 
 def test_texts_beside_close_points_hide_neither_each_other_nor_a_point():
@@ -11,7 +11,7 @@ def test_texts_beside_close_points_hide_neither_each_other_nor_a_point():
         figure = Figure(figsize=(4, 3))
         axes = figure.subplots()
         axes.set(xlim=(0, 1), ylim=(0, 1))
-        labels.place(axes, points, ["1", "16", "∞", "100"], ["k"] * 4, [points])
+        point_labels.place(axes, points, ["1", "16", "∞", "100"], ["k"] * 4, [points])
         figure.draw_without_rendering()
         boxes = [text.get_window_extent() for text in axes.texts]
     pixels = axes.transData.transform(points)

@@ -1,0 +1,90 @@
+"""Refuses what a config file registered and cannot be trained or scored with.
+
+Entries of the package are tested; those of a user are tried here, on shapes alone, when
+a sweep starts.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from experiments.models import divergences, objectives, priors, vae
+from experiments.models.vae import VAE, Hyperparameters
+from experiments.system import registry
+from experiments.training import loss
+
+_BATCH = 2
+
+
+def check(problem: VAE, setting: Hyperparameters) -> None:
+    """Tries the prior, objectives and divergences that a config registered.
+
+    Args:
+        problem: The VAE of the sweep.
+        setting: Of any of its runs.
+
+    Raises:
+        ValueError: In one line that names the entry, what was expected and what came.
+    """
+    key = jax.random.key(0)
+    params = jax.eval_shape(lambda: vae.init(key, problem, setting))
+    latents, batch = (problem.latents,), (_BATCH,)
+    name = problem.prior.name
+    if name not in registry.published(priors.PRIORS):
+
+        def density(params: Any) -> tuple[jax.Array, jax.Array]:
+            p = vae.prior(problem, params, setting)
+            z = priors.PRIORS[name].family.sample(key, p)
+            return z, priors.log_prob(problem.prior, p)(z)
+
+        z, log_pz = _shapes(f"prior.name = {name}", density, params)
+        _same(f"prior.name = {name}", "sample(key, p)", z, latents)
+        _same(f"prior.name = {name}", "log_prob(p, z) of one z", log_pz, ())
+    x = jnp.zeros((_BATCH, problem.outputs))
+    weighed = loss.weights(problem, setting, jnp.ones(()))
+    for name in problem.objectives:
+        if name not in registry.published(objectives.OBJECTIVES):
+            alone = problem._replace(objectives=(name,))
+            text = f"objective.name = {name}"
+            found = _shapes(text, _values(alone, setting, x, weighed), params)
+            _same(text, "its value, one for each example of a batch of 2", found, batch)
+    for name in problem.divergences:
+        if name not in registry.published(divergences.DIVERGENCES):
+            alone = problem._replace(divergences=(name,))
+            text = f"objective.divergence = {name}"
+            found = _shapes(text, _mismatch(alone, setting, x, weighed), params)
+            _same(text, "its estimate", found, ())
+
+
+def _values(
+    problem: VAE, setting: Hyperparameters, x: jax.Array, weighed: Any
+) -> Callable[[Any], Any]:
+    key = jax.random.key(0)
+    return lambda params: loss.value(key, problem, params, setting, x, weighed)[0]
+
+
+def _mismatch(
+    problem: VAE, setting: Hyperparameters, x: jax.Array, weighed: Any
+) -> Callable[[Any], Any]:
+    key = jax.random.key(0)
+    return lambda params: (
+        loss.terms(key, problem, params, setting, x, weighed).divergence
+    )
+
+
+def _shapes(what: str, function: Callable[[Any], Any], params: Any) -> Any:
+    try:
+        return jax.eval_shape(function, params)
+    except Exception as error:  # of whatever kind a user's function raises
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"{what} cannot be computed: {reason}") from None
+
+
+def _same(what: str, part: str, found: Any, shape: tuple[int, ...]) -> None:
+    if getattr(found, "shape", None) != shape:
+        raise ValueError(
+            f"{what} expects {part} of shape {list(shape)}; got "
+            f"{list(getattr(found, 'shape', ()))}."
+        )

@@ -1,0 +1,224 @@
+"""Entries that a config file registers: used by name everywhere, refused when wrong."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import pinwheel, your_own
+from decomp.distributions import gaussian
+from decomp.distributions.gaussian import Gaussian
+from experiments import main
+from experiments.config import settings
+from experiments.data import catalogue
+from experiments.evaluation import metrics
+from experiments.models import divergences, networks, objectives, priors
+from experiments.plots import style
+from experiments.sweep import layout
+from experiments.system import registry
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """A sweep of the config with everything of one's own."""
+    workdir = tmp_path_factory.mktemp("own") / "w"
+    main.run(your_own.get_config("smoke"), workdir)
+    return workdir
+
+
+def test_a_sweep_of_ones_own_leaves_its_scores_under_its_names(results):
+    with (results / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["status"] for row in rows} == {"ok"}
+    assert {row["objective"] for row in rows} == {"free_bits", "alpha_beta"}
+    assert {row["divergence"] for row in rows} == {"none", "means"}
+    assert {row["bits"] for row in rows} == {"0.0", "8.0"}
+    assert all(0 <= float(row["correlation"]) <= 1 for row in rows)
+
+
+def test_the_loss_of_ones_own_is_what_was_trained(results):
+    with (results / "scores.csv").open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["objective"] == "free_bits"]
+    for row in rows:
+        weighed = float(row["loss"]) - float(row["reconstruction"])
+        # The mean of max(KL, bits) is above both; KL is of one draw, and may be below 0.
+        assert weighed >= max(float(row["bits"]), float(row["kl"])) - 1e-4
+    low, high = ([r for r in rows if r["bits"] == bits] for bits in ("0.0", "8.0"))
+    for one, other in zip(low, high, strict=True):
+        assert float(other["loss"]) > float(one["loss"]) + 5
+
+
+def test_figures_and_the_report_call_it_by_its_labels(results):
+    found = json.loads((results / "labels.json").read_text())
+    assert found["words"]["free_bits"] == "free bits"
+    code = (
+        "import sys; from experiments.plots import style\n"
+        "from experiments.results import reading\n"
+        "from experiments.system.paths import path\n"
+        "reading.read(path(sys.argv[1]))\n"
+        "assert 'jax' not in sys.modules\n"
+        "row = {'objective': 'free_bits', 'divergence': 'means', 'bits': 8.0}\n"
+        "print(style.describe(row, list(row)), style.score('correlation', per='image'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(results)], capture_output=True, text=True
+    )
+    expected = "free bits, distance of means, bits = 8 correlation\n"
+    assert done.stdout == expected, done.stderr
+
+
+def test_the_logistic_prior_of_the_example_is_one():
+    p, z = jnp.array([0.5]), np.linspace(-30, 30, 6_001)
+    log_pz = jax.vmap(lambda z: your_own.family.log_prob(p, z[None]))(jnp.asarray(z))
+    mass = np.exp(np.float64(log_pz)) * 0.01
+    # The variance of a logistic of scale s is π² s²/3; its mass is 1.
+    np.testing.assert_allclose(mass.sum(), 1, rtol=1e-5)
+    np.testing.assert_allclose(np.sum(mass * z**2), np.pi**2 / 12, rtol=1e-5)
+
+
+def plane(**changes):
+    config = pinwheel.get_config("smoke")
+    with config.unlocked():
+        config.objective.sweep = "product"
+        config.objective.beta = config.objective.alpha = (1.0,)
+        for field, value in changes.items():
+            section, name = field.split("__")
+            config[section][name] = value
+    return config
+
+
+def started(config, tmp_path):
+    config = settings.validate(config)
+    return layout.make(config, settings.rows(config), tmp_path)
+
+
+def flat(key, p):
+    return jnp.zeros(2)
+
+
+@pytest.mark.parametrize(
+    ("sample", "log_prob", "words"),
+    [
+        (flat, lambda p, z: z, "expects log_prob(p, z) of one z of shape []; got [2]"),
+        (lambda key, p: 0.0, lambda p, z: jnp.sum(z), "expects sample(key, p)"),
+        (flat, lambda p, z: p["no"], "cannot be computed"),
+    ],
+)
+def test_a_prior_that_is_wrong_is_named_in_one_line(sample, log_prob, words, tmp_path):
+    family = SimpleNamespace(sample=sample, log_prob=log_prob)
+    priors.register(priors.Prior("bad", "bad", "", family, lambda *_: jnp.ones(2)))
+    with pytest.raises(ValueError, match=re.escape(words)) as refused:
+        started(plane(prior__name=("bad",)), tmp_path)
+    assert str(refused.value).startswith("prior.name = bad ")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_prior_without_a_density_is_refused_when_it_is_registered():
+    family = SimpleNamespace(sample=flat)
+    with pytest.raises(ValueError, match="prior bad expects a family .* without log_p"):
+        priors.register(priors.Prior("bad", "bad", "", family, lambda *_: None))
+
+
+def test_a_prior_without_a_covariance_is_refused_where_one_is_needed():
+    family = SimpleNamespace(sample=flat, log_prob=lambda p, z: -jnp.sum(z**2))
+    priors.register(priors.Prior("no_moments", "", "", family, lambda *_: None))
+    config = plane(prior__name=("no_moments",), objective__divergence=("moments",))
+    with pytest.raises(ValueError, match="covariance, which prior.name = no_moments"):
+        settings.validate(config)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (lambda t, w: jnp.mean(t.kl), "of a batch of 2 of shape [2]; got []"),
+        (lambda t, w: w["none"], "cannot be computed: 'none'"),
+    ],
+)
+def test_a_loss_that_is_wrong_is_named_in_one_line(value, words, tmp_path):
+    objectives.register(objectives.Objective("bad", "bad", "", value))
+    with pytest.raises(ValueError, match=re.escape(words)) as refused:
+        started(plane(objective__name=("bad",)), tmp_path)
+    assert str(refused.value).startswith("objective.name = bad ")
+
+
+def test_a_divergence_that_is_no_number_is_named_in_one_line(tmp_path):
+    entry = divergences.Divergence("bad", "", "", lambda key, sample: sample.z)
+    divergences.register(entry)
+    words = "objective.divergence = bad .*shape"
+    with pytest.raises(ValueError, match=words):
+        started(plane(objective__divergence=("bad",)), tmp_path)
+
+
+class Wrong(nn.Module):
+    """An encoder to one latent too many."""
+
+    @nn.compact
+    def __call__(self, x):
+        loc = nn.Dense(4)(x)
+        return Gaussian(loc, jnp.ones_like(loc))
+
+
+def test_a_network_of_another_shape_is_named_in_one_line(tmp_path):
+    networks.register(
+        networks.Network("bad", "", "", lambda m, c: (Wrong(), nn.Dense(c.outputs)))
+    )
+    config = your_own.get_config("smoke")
+    with config.unlocked():
+        config.model.network = "bad"
+    words = "model.network = bad expects an encoder to a Gaussian of shape (2, 3)"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        started(config, tmp_path)
+
+
+def test_a_metric_that_is_no_number_is_named_in_one_line(tmp_path):
+    metrics.register(metrics.Metric("bad", "", "", lambda c, f, s: c[0]))
+    config = your_own.get_config("smoke")
+    with config.unlocked():
+        config.evaluate.metrics = ("bad",)
+    with pytest.raises(ValueError, match=r"= bad expects one number; got shape \[3\]"):
+        started(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("register", "entry"),
+    [
+        (priors.register, priors.Prior("laplace", "", "", gaussian, lambda *_: None)),
+        (objectives.register, objectives.Objective("vae", "", "", lambda t, w: t.kl)),
+        (
+            divergences.register,
+            divergences.Divergence("moments", "", "", lambda k, s: 0.0),
+        ),
+        (networks.register, networks.Network("dense", "", "", lambda m, c: None)),
+        (catalogue.register, catalogue.DataSource("heads", "", lambda k, c: None)),
+        (metrics.register, metrics.Metric("mig", "", "", lambda c, f, s: 0.0)),
+    ],
+)
+def test_a_name_of_the_package_is_taken(register, entry):
+    with pytest.raises(ValueError, match=f"the name {entry.name} is taken"):
+        register(entry)
+
+
+def test_a_weight_has_one_default_and_no_name_of_another_field():
+    for name, weight, words in [
+        ("beta", objectives.Weight("b", 2.0, ""), "expects for its weight beta"),
+        ("samples", objectives.Weight("s", 1.0, ""), "got 'samples'"),
+    ]:
+        entry = objectives.Objective("o", "", "", lambda t, w: t.kl, {name: weight})
+        with pytest.raises(ValueError, match=words):
+            objectives.register(entry)
+
+
+def test_entries_and_figures_call_things_by_the_same_names():
+    for table in (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS):
+        for name in registry.published(table):
+            entry = table[name]
+            shown = style.number(name)
+            assert shown in (entry.label, name.replace("_", " ")), name
