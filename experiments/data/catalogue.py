@@ -14,6 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.data.arrays import Dataset
+from experiments.results import labels
 from experiments.system import registry
 
 SIDES = (8, 16, 32, 64)  # to which images are averaged down
@@ -50,6 +51,8 @@ def register(data_set: DataSource) -> None:
         ValueError: In one line, for a name that is taken.
     """
     registry.add(SETS, data_set, "data set")
+    if registry.published(SETS):  # this one is a user's own
+        labels.add_word(data_set.name, data_set.label)
 
 
 def source(data: ConfigDict) -> str:

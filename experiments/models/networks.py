@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 from decomp.networks import conv_vae, dense, products
 from decomp.networks.discriminator import Discriminator
 from decomp.networks.shared_scale import SharedScale
+from experiments.results import labels
 from experiments.system import registry
 
 # Of the products of the networks; parameters, sums and all else are float32.
@@ -67,6 +68,8 @@ def register(network: Network) -> None:
     if network.name == AUTO:
         raise ValueError(f"a network expects another name than {AUTO}.")
     registry.add(NETWORKS, network, "network")
+    if registry.published(NETWORKS):  # this one is a user's own
+        labels.add_word(network.name, network.label)
 
 
 def names() -> tuple[str, ...]:

@@ -8,16 +8,9 @@ import shlex
 from typing import Any
 
 from experiments.plots import style
-from experiments.results import reading
+from experiments.results import labels, reading
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
-_FIELDS = {
-    "beta": "objective.beta",
-    "alpha": "objective.alpha",
-    "gamma": "objective.gamma",
-    "df": "prior.df",
-    "spike": "prior.spike",
-}
 _BARE = str.maketrans("", "", "[]'")  # lists without their signs
 
 
@@ -78,7 +71,7 @@ def command(env: dict[str, Any]) -> str:
 def changed(env: dict[str, Any], results: reading.Results) -> list[str]:
     """The same command with one setting changed, and that of a report of it."""
     column, value = _other(results)
-    field = f"--config.{_FIELDS.get(column, 'seeds')}"
+    field = f"--config.{_field(results.config, column)}"
     folder = _flag(env, "--workdir") or "results/new"
     folder = f"{folder.rstrip('/')}-{column}-{value}"
     kept = [
@@ -120,10 +113,18 @@ def _other(results: reading.Results) -> tuple[str, str]:
         finite = [v for v in values if isinstance(v, float) and 0 < v < 1e9]
         if name == "spike" and finite:
             return name, f"{(1 + max(finite)) / 2:g}"
-        if name in _FIELDS and finite:
+        if finite and _field(results.config, name) != "seeds":
             return name, f"{2 * max(finite):g}"
     seeds = results.config.get("seeds")
     return "seeds", str(2 * seeds if isinstance(seeds, int) else 10)
+
+
+def _field(config: dict[str, Any], column: str) -> str:
+    """The field that is swept for a column of numbers; the seeds if there is none."""
+    for section in ("objective", "prior"):
+        if column in _part(config, section):
+            return f"{section}.{column}"
+    return "seeds"
 
 
 def _runs(results: reading.Results) -> str:
@@ -150,9 +151,12 @@ def _settings(results: reading.Results) -> str:
 
 def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
     data, model, train = (_part(config, name) for name in ("data", "model", "train"))
-    scaled = data.get("name") not in ("pinwheel", "fashion_mnist") and data.get("side")
+    name = str(data.get("name"))
+    as_they_are = name in ("pinwheel", "fashion_mnist") or labels.is_own(name)
+    scaled = not as_they_are and data.get("side")
     side = f"{data.get('side')}×{data.get('side')} pixels" if scaled else ""
-    source = str(data.get("source", "")) if data.get("name") != "pinwheel" else ""
+    named = name != "pinwheel" and not labels.is_own(name)
+    source = str(data.get("source", "")) if named else ""
     file = pathlib.PurePath(str(data.get("path") or "")).name
     if source == "auto":  # as the catalogue has it
         source = "file" if file else "tfds"
@@ -165,11 +169,11 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
         else f"{train.get('epochs')} epochs"
     )
     return [
-        ("Data", _list(data.get("name"), side, source, file, *_drawn(config))),
+        ("Data", _list(labels.own_label(name), side, source, file, *_drawn(config))),
         (
             "Network",
             _list(
-                f"{model.get('network')} {layers}".strip(),
+                f"{labels.own_label(str(model.get('network')))} {layers}".strip(),
                 f"{model.get('latents')} latents",
                 "Gaussian p(x|z)" if model.get("likelihood") == "gaussian" else "",
             ),

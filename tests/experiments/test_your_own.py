@@ -49,7 +49,7 @@ def test_the_loss_of_ones_own_is_what_was_trained(results):
         rows = [r for r in csv.DictReader(file) if r["objective"] == "free_bits"]
     for row in rows:
         weighed = float(row["loss"]) - float(row["reconstruction"])
-        # The mean of max(KL, bits) is above both; KL is of one draw, and may be below 0.
+        # The mean of max(KL, bits) is above both. KL is of one draw, perhaps below 0.
         assert weighed >= max(float(row["bits"]), float(row["kl"])) - 1e-4
     low, high = ([r for r in rows if r["bits"] == bits] for bits in ("0.0", "8.0"))
     for one, other in zip(low, high, strict=True):
