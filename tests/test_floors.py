@@ -179,3 +179,13 @@ def test_the_library_sets_no_flag_of_jax_and_has_no_precision_of_its_own():
                 assert name not in {
                     *("jax.config", "jax.enable_x64", "jnp.float64", "jax.debug"),
                 }, module
+
+
+def test_names_of_classes_do_not_repeat():
+    places = {}
+    for folder in FOLDERS:
+        for module, tree in modules(folder):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name, []).append(module)
+    assert {name: of for name, of in places.items() if len(of) > 1} == {}

@@ -10,7 +10,7 @@ from experiments.models.vae import VAE
 _FOUR = {"kernel_size": (4, 4), "strides": (2, 2)}
 
 
-class Encoder(nn.Module):
+class PlainEncoder(nn.Module):
     """q(z|x) of images `[B, 4096]`."""
 
     latents: int = 10
@@ -24,7 +24,7 @@ class Encoder(nn.Module):
         return gaussian_head(linear(hidden, 2 * self.latents, "torch"), "exp", 1e-6)
 
 
-class Decoder(nn.Module):
+class PlainDecoder(nn.Module):
     """Logits `[B, 4096]` of codes."""
 
     @nn.compact
@@ -38,7 +38,7 @@ class Decoder(nn.Module):
 
 def networks(problem: VAE) -> VAE:
     """The problem with these networks in place of its own."""
-    return problem._replace(encoder=Encoder(problem.latents), decoder=Decoder())
+    return problem._replace(encoder=PlainEncoder(problem.latents), decoder=PlainDecoder())
 
 
 def _transposed(features: int) -> nn.ConvTranspose:
