@@ -1,162 +1,420 @@
-"""Every field of a configuration once, with its unit and its default.
+"""Every field of a config: its default, what it may hold, and what it is for.
 
-The defaults are the paper's dSprites experiment (App. B.1). A field that holds a tuple
-under `objective` or `prior` is an axis of the sweep; `--config.objective.beta=4` makes
-it a single value. Numbers stand as the paper's text has them unless a comment says why.
+A config is made of these defaults, which other configs override. A tuple under
+`objective` or `prior` is an axis of the sweep; `--config.objective.beta=4` makes it a
+single value. The values are those of the paper's text unless the help of a field says
+otherwise.
 """
 
+import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
+
+
+class Rule(NamedTuple):
+    """What a value has to be, as a test and in words."""
+
+    accepts: Callable[[Any], bool]
+    words: str
+
+
+POSITIVE = Rule(lambda v: 0 < v < math.inf, "a finite number above 0")
+NOT_NEGATIVE = Rule(lambda v: 0 <= v < math.inf, "0 or a number above")
+FOR_A_VARIANCE = Rule(lambda v: v >= 2, "at least 2, for a variance")
+AT_LEAST_TWO = Rule(lambda v: v >= 2, "at least 2")
+DECAY = Rule(lambda v: 0 <= v < 1, "a number in [0, 1)")
+WIDTHS = Rule(lambda v: min(v) > 0, "units of each layer")
+
+
+class Field(NamedTuple):
+    """One field of a config."""
+
+    default: Any
+    help: str
+    rule: Rule | None = None
+    # What it may say, or of a tuple each part: the values, or a word for the entries of
+    # that kind, see `experiments.config.fields`.
+    choices: tuple | str = ()
+    most: int = 0  # above it a number is a slip of the hand and no experiment; 0: none
+    parts: type | None = None  # of a tuple, the type of its parts
+    may_be_empty: bool = False  # whether a tuple may have no parts
+
+
+FIELDS: dict[str, Field] = {
+    "title": Field("", "title of the figures and of the report"),
+    "variant": Field("", "variants applied, by name; the config sets it"),
+    "deviations": Field((), "what the variants changed, each with its source"),
+    "rng": Field(0, "root of all randomness; a seed is folded into it", NOT_NEGATIVE),
+    "seeds": Field(100, "runs of each setting", POSITIVE, most=1_000_000),
+    "distributed": Field(
+        False, "whether several processes train: SLURM, Kubernetes, Cloud TPU or MPI"
+    ),
+    "tensorboard": Field(False, "whether WORKDIR/tensorboard has a live view"),
+    "first_seed": Field(
+        0, "the seeds are first_seed … first_seed + seeds − 1", NOT_NEGATIVE
+    ),
+    # ---- data
+    "data.name": Field("dsprites", "the data set", choices="data sets"),
+    "data.source": Field(
+        "rendered",
+        "where images are from; auto is a file if there is a path, else tfds",
+        choices=("rendered", "file", "tfds", "auto"),
+    ),
+    "data.path": Field(
+        "",
+        "path for data.source = file: .npz, .hdf5, .zip, .tar.gz or a folder",
+    ),
+    "data.side": Field(
+        64,
+        "pixels a side to which images are averaged down; 0 leaves them as they are",
+        choices="sides",
+    ),
+    "data.points": Field(
+        0,
+        "images used, a random subset, 0 for all; or points of the pinwheel",
+        NOT_NEGATIVE,
+        most=2_000_000,
+    ),
+    "data.look": Field(
+        "plain",
+        "look of dSprites: colour paints each sprite in its own colour, noise puts "
+        "noise behind it",
+        choices="looks",
+    ),
+    "data.correlated": Field(
+        (),
+        "two factors of dSprites or heads, such as scale,x: images are drawn, with "
+        "replacement, by p ∝ exp(−(f − g)²/2σ²), their classes scaled to [0, 1]",
+        parts=str,
+        may_be_empty=True,
+    ),
+    "data.correlation": Field(
+        0.2,
+        "width σ of data.correlated; Träuble et al. 2021 take 0.2, 0.4 and 0.7",
+        POSITIVE,
+    ),
+    "data.held_out": Field(
+        "",
+        "classes of two factors or more, such as shape=2,x=16..31: an image that has "
+        "them all is not trained on",
+    ),
+    "data.radial_std": Field(
+        0.3,
+        "spread of the pinwheel along its arms; the paper swaps this name and the next",
+        NOT_NEGATIVE,
+    ),
+    "data.tangential_std": Field(
+        0.1, "spread of the pinwheel across its arms", NOT_NEGATIVE
+    ),
+    "data.rate": Field(0.25, "how much the arms of the pinwheel bend", NOT_NEGATIVE),
+    # ---- model
+    "model.network": Field(
+        "conv",
+        "networks: conv is Table 1a; auto is conv for 64×64 pixels, else dense",
+        choices="networks",
+    ),
+    "model.channels": Field(
+        "text",
+        "channels of conv: the text has 32,32,32,64, Kim & Mnih have 32,32,64,64",
+        choices=("text", "kim_mnih"),
+    ),
+    "model.hidden": Field(
+        (128, 128),
+        "units of each hidden layer of dense",
+        WIDTHS,
+        most=100_000,
+        parts=int,
+    ),
+    "model.latents": Field(10, "D, the width of z", POSITIVE, most=10_000),
+    "model.likelihood": Field(
+        "bernoulli",
+        "likelihood p(x|z); the scale of a Gaussian is learned, for images one for all "
+        "pixels",
+        choices=("bernoulli", "gaussian"),
+    ),
+    "model.scale": Field(
+        "exp",
+        "link of the scale of q(z|x): exp(½·) or softplus(·)",
+        choices=("exp", "softplus"),
+    ),
+    "model.scale_floor": Field(1e-6, "added to the scale of q(z|x)", NOT_NEGATIVE),
+    "model.likelihood_floor": Field(
+        1e-6, "added to the scale of a Gaussian p(x|z)", NOT_NEGATIVE
+    ),
+    "model.precision": Field(
+        "float32",
+        "precision of the networks' products, whose sums are float32; tf32 needs an "
+        "NVIDIA GPU",
+        choices=("float32", "tf32", "bfloat16"),
+    ),
+    "model.init": Field(
+        "torch",
+        "initial weights: PyTorch's, which the authors used, or Flax's",
+        choices=("torch", "flax"),
+    ),
+    # ---- prior
+    "prior.name": Field(
+        ("isotropic",),
+        "prior p(z); isotropic, pca and learned can be swept together",
+        choices="priors",
+        parts=str,
+    ),
+    "prior.df": Field(
+        (math.inf,),
+        "degrees of freedom ν of student_t and subspaces; inf: Gaussian",
+        parts=float,
+    ),
+    "prior.pca_ranks": Field(
+        "top",
+        "principal variances of pca and learned: the largest, or those of the released "
+        "code",
+        choices=("top", "released_code"),
+    ),
+    "prior.layout": Field(
+        "axes",
+        "where clusters lie: on the axes, as in the authors' code, or in a square, as "
+        "in the text",
+        choices=("axes", "square"),
+    ),
+    "prior.variance": Field(0.03, "variance of a cluster", POSITIVE),
+    "prior.spike": Field(
+        (0.8,), "probability of spike_slab that a latent is off", parts=float
+    ),
+    "prior.spike_scale": Field(
+        0.05, "scale of the spike, as the authors have it", POSITIVE
+    ),
+    "prior.slab_scale": Field(1.0, "scale of the slab", POSITIVE),
+    "prior.groups": Field(
+        (),
+        "sizes of the subspaces, which add up to the latents",
+        parts=int,
+        may_be_empty=True,
+    ),
+    "prior.top": Field(2, "latents of the upper level of hierarchical", NOT_NEGATIVE),
+    "prior.components": Field(
+        16, "components of mixture, and pseudo-inputs of vamp", POSITIVE, most=100_000
+    ),
+    # ---- objective
+    "objective.name": Field(
+        ("alpha_beta",),
+        "objective; alpha_beta is Eq. 3 and has the β-VAE as a case",
+        choices="objectives",
+        parts=str,
+    ),
+    "objective.beta": Field((1.0,), "weight of KL(q(z|x) ‖ p(z))", parts=float),
+    "objective.alpha": Field((0.0,), "weight of D(q(z), p(z))", parts=float),
+    "objective.gamma": Field(
+        (1.0,), "weight γ of beta_tcvae, hfvae, factor_vae and capacity", parts=float
+    ),
+    "objective.lambda": Field(
+        (1.0,), "weight λ of info_vae, wae_mmd and wae_gan", parts=float
+    ),
+    "objective.lambda_od": Field(
+        (1.0,), "weight of the covariances in dip_vae_i and dip_vae_ii", parts=float
+    ),
+    "objective.lambda_d": Field(
+        (1.0,), "weight of the variances in dip_vae_i and dip_vae_ii", parts=float
+    ),
+    "objective.divergence": Field(
+        ("kl_prior_aggregate",),
+        "divergence D(q(z), p(z)) of alpha_beta and info_vae",
+        choices="divergences",
+        parts=str,
+    ),
+    "objective.estimator": Field(
+        "symmetrised",
+        "estimator of q(z) in a minibatch; symmetrised is Eq. 10b",
+        choices=("batch_mean", "weighted", "stratified", "symmetrised"),
+    ),
+    "objective.groups": Field(
+        (),
+        "sizes of the groups of hfvae, which add up to the latents",
+        parts=int,
+        may_be_empty=True,
+    ),
+    "objective.samples": Field(
+        5, "samples of iwae for each example", POSITIVE, most=10_000
+    ),
+    "objective.capacity": Field(
+        25.0, "nats at which the schedule of capacity ends", NOT_NEGATIVE
+    ),
+    **{
+        f"objective.schedule.{name}": Field(
+            usual,
+            f"how objective.{name} changes during the training",
+            choices="schedules",
+        )
+        for name, usual in {
+            **dict.fromkeys(("alpha", "beta", "gamma"), "constant"),
+            **dict.fromkeys(("lambda", "lambda_od", "lambda_d"), "constant"),
+            "capacity": "linear",
+        }.items()
+    },
+    "objective.warm_up": Field(
+        0.5, "share of the training, or of a cycle, in which a weight rises", POSITIVE
+    ),
+    "objective.cycles": Field(4, "cycles of a cyclic schedule", POSITIVE),
+    "objective.matched": Field(
+        False, "whether entropy_regularised starts from codes × √β (Corollary 2)"
+    ),
+    "objective.sweep": Field(
+        "product", "how the axes of the sweep combine", choices=("product", "zip")
+    ),
+    "objective.prior_count": Field(
+        1.0, "how often log p(z) enters the KL of clusters", POSITIVE
+    ),
+    # ---- critic
+    "critic.hidden": Field(
+        (1000,) * 5,
+        "units of each hidden layer of the critic, which factor_vae, wae_gan and "
+        "jensen_shannon train; the four fields are as Kim & Mnih 2018 have them",
+        WIDTHS,
+        most=100_000,
+        parts=int,
+    ),
+    "critic.learning_rate": Field(1e-4, "learning rate of the critic", POSITIVE),
+    "critic.b1": Field(0.5, "decay of the mean in the critic's Adam", DECAY),
+    "critic.b2": Field(0.9, "decay of the square in the critic's Adam", DECAY),
+    # ---- train
+    "train.batch_size": Field(64, "examples of a minibatch", POSITIVE),
+    "train.epochs": Field(20.0, "passes over the data", NOT_NEGATIVE),
+    "train.steps": Field(
+        0,
+        "steps, in place of epochs; 0 takes epochs · points / batch_size",
+        NOT_NEGATIVE,
+    ),
+    "train.optimiser": Field(
+        "adam",
+        "optimiser; amsgrad_torch is what the authors' code runs",
+        choices=("adam", "amsgrad_torch"),
+    ),
+    "train.learning_rate": Field(1e-4, "learning rate of the networks", POSITIVE),
+    "train.b1": Field(0.9, "decay of the mean in Adam", DECAY),
+    "train.b2": Field(0.999, "decay of the square in Adam", DECAY),
+    "train.eps": Field(
+        1e-8,
+        "ε of Adam; the text has none, and this is the default of both frameworks",
+        POSITIVE,
+    ),
+    "train.records": Field(50, "rows of metrics.csv for each run", POSITIVE),
+    # ---- evaluate
+    "evaluate.images": Field(
+        "trained",
+        "images scored: those trained on, or of the grid of factors all, or held_out",
+        choices=("trained", "all", "held_out"),
+    ),
+    "evaluate.points": Field(
+        0, "how many of these images, a random subset; 0 for all", NOT_NEGATIVE
+    ),
+    "evaluate.batch_size": Field(1024, "examples encoded at once", POSITIVE),
+    "evaluate.votes": Field(
+        20_000,
+        "votes of Kim & Mnih's score as the authors compute it, without pruning",
+        POSITIVE,
+        most=10_000_000,
+    ),
+    "evaluate.samples_per_vote": Field(
+        1_000, "points of a vote of Kim & Mnih's score", FOR_A_VARIANCE, most=1_000_000
+    ),
+    "evaluate.train_votes": Field(
+        10_000,
+        "votes that fit the pruned score (Locatello et al. 2019)",
+        POSITIVE,
+        most=10_000_000,
+    ),
+    "evaluate.held_out_votes": Field(
+        5_000, "votes on which the pruned score is judged", POSITIVE, most=10_000_000
+    ),
+    "evaluate.active_threshold": Field(
+        0.05,
+        "a latent is pruned where the std of its means over that of q(z_d) is below",
+        NOT_NEGATIVE,
+    ),
+    "evaluate.overlap_points": Field(
+        1024,
+        "points on which overlap is judged, which costs their square",
+        FOR_A_VARIANCE,
+        most=100_000,
+    ),
+    "evaluate.metrics": Field(
+        ("mig", "modularity", "infom", "infoc", "sap"),
+        "metrics of codes and factors, or of codes alone; auto is those that the data "
+        "allow",
+        choices="metrics",
+        parts=str,
+    ),
+    "evaluate.grid_points": Field(
+        200,
+        "quadrature points on each axis of the plane",
+        AT_LEAST_TWO,
+        most=10_000,
+    ),
+    "evaluate.samples_per_point": Field(
+        16,
+        "draws of each point for the mutual information, for points of the plane",
+        FOR_A_VARIANCE,
+        most=10_000,
+    ),
+    # ---- runs
+    "runs.block": Field(
+        0, "runs trained together; 0 chooses by the memory", NOT_NEGATIVE
+    ),
+    "runs.checkpoint_minutes": Field(
+        10.0, "minutes between two saves of a block in training", NOT_NEGATIVE
+    ),
+    "runs.keep_states": Field(
+        False,
+        "whether states of finished runs are kept, thrice the parameters, so that "
+        "train.steps may grow",
+    ),
+    "runs.devices": Field(
+        0, "devices used; 0 for all, on a CPU one for each core", NOT_NEGATIVE
+    ),
+    "runs.layout": Field("auto", "how runs share a device", choices="layouts"),
+    # ---- figures
+    "figures": Field(
+        ("reconstruction_vs_score", "traversals", "reconstructions"),
+        "figures that are drawn; () for none",
+        choices="figures",
+        parts=str,
+        may_be_empty=True,
+    ),
+    "figure_line": Field(
+        "prior", "Figure 1 has a line for each value of this column", choices="columns"
+    ),
+    "figure_label": Field(
+        "beta", "its points are labelled by this column", choices="columns"
+    ),
+    "figure_sweeps": Field(
+        ("beta",),
+        "columns of the ablation",
+        choices="columns",
+        parts=str,
+        may_be_empty=True,
+    ),
+    "figure_score": Field(
+        ("kim_mnih_pruned", "kim_mnih_authors"),
+        "scores that are drawn",
+        choices="scores",
+        parts=str,
+        may_be_empty=True,
+    ),
+}
 
 
 def get_config() -> ConfigDict:
     """Returns the base configuration, not yet locked."""
     config = ConfigDict()
-    config.title = ""
-    config.variant = ""  # the variants applied, by name
-    config.deviations = ()  # what the variants changed, each with its source
-    config.rng = 0  # root of all randomness; a seed is folded into it
-    config.seeds = 100  # runs per setting
-    config.distributed = False  # several processes: SLURM, Kubernetes, Cloud TPU, MPI
-    config.tensorboard = False  # a live view in WORKDIR/tensorboard
-    config.first_seed = 0  # seeds first_seed … first_seed + seeds − 1
-
-    config.data = ConfigDict()
-    # dsprites | pinwheel | fashion_mnist | heads | shapes3d | small_norb | celeb_a |
-    # mpi3d | cars3d | images
-    config.data.name = "dsprites"
-    # Images: rendered | file | tfds, or auto: file if there is a path, else tfds
-    config.data.source = "rendered"
-    config.data.path = ""  # of source = "file": .npz, .hdf5, .zip, .tar.gz or a folder
-    config.data.side = 64  # pixels, images are averaged down to them; 0 = as they are
-    config.data.points = 0  # images used, a random subset; 0 = all. pinwheel: 400
-    # Of dsprites: plain | colour (of its own for each sprite) | noise (behind it)
-    config.data.look = "plain"
-    # Two factors of dsprites or heads, such as scale,x: images are drawn, with
-    # replacement, by p ∝ exp(−(f − g)²/2σ²), σ = correlation, classes scaled to [0, 1]
-    config.data.correlated = ()
-    config.data.correlation = 0.2  # of Träuble et al. 2021, with 0.4 and 0.7
-    # Classes of two factors or more, such as shape=2,x=16..31: where an image has them
-    # all, it is not trained on
-    config.data.held_out = ""
-    config.data.radial_std = 0.3  # pinwheel; the paper swaps the two names
-    config.data.tangential_std = 0.1
-    config.data.rate = 0.25
-
-    config.model = ConfigDict()
-    # conv (Table 1a) | dense, or auto: conv for 64×64 pixels, else dense
-    config.model.network = "conv"
-    config.model.channels = "text"  # of conv: text 32,32,32,64 | kim_mnih 32,32,64,64
-    config.model.hidden = (128, 128)  # of dense: units per hidden layer
-    config.model.latents = 10
-    # bernoulli | gaussian, with a learned scale: of images one for all of their pixels
-    config.model.likelihood = "bernoulli"
-    config.model.scale = "exp"  # of q(z|x): exp(½·) or softplus(·)
-    config.model.scale_floor = 1e-6  # added to the scale of q(z|x)
-    config.model.likelihood_floor = 1e-6  # added to the scale of a Gaussian p(x|z)
-    # Of the networks' products: float32 | tf32 (NVIDIA) | bfloat16, sums in float32
-    config.model.precision = "float32"
-    config.model.init = "torch"  # torch (the authors' framework) | flax
-
-    config.prior = ConfigDict()
-    # isotropic | pca | learned (swept together), or one of full_covariance, student_t,
-    # laplace, spike_slab, subspaces, hierarchical, clusters, mixture, vamp
-    config.prior.name = ("isotropic",)
-    config.prior.df = (float("inf"),)  # ν of student_t; inf is the Gaussian limit
-    config.prior.pca_ranks = "top"  # top (centred) | released_code
-    config.prior.layout = (
-        "axes"  # of clusters: axes (the authors' code) | square (text)
-    )
-    config.prior.variance = 0.03  # of a cluster
-    config.prior.spike = (0.8,)  # of spike_slab: probability that a latent is off
-    config.prior.spike_scale = 0.05  # as released by the authors
-    config.prior.slab_scale = 1.0
-    config.prior.groups = ()  # of subspaces: sizes that add up to the latents
-    config.prior.top = 2  # of hierarchical: latents of the upper level
-    config.prior.components = 16  # of mixture, and pseudo-inputs of vamp
-
-    config.objective = ConfigDict()
-    # alpha_beta (Eq. 3) holds the β-VAE; experiments/models/objectives.py has every
-    # name, the weights it reads and what they multiply
-    config.objective.name = ("alpha_beta",)
-    config.objective.beta = (1.0,)  # weight of KL(q(z|x) ‖ p(z))
-    config.objective.alpha = (0.0,)  # weight of D(q(z), p(z))
-    config.objective.gamma = (1.0,)
-    config.objective["lambda"] = (1.0,)  # of info_vae, wae_mmd and wae_gan
-    config.objective.lambda_od = (1.0,)  # of dip_vae_i and dip_vae_ii
-    config.objective.lambda_d = (1.0,)
-    # D of alpha_beta and info_vae: kl_prior_aggregate | kl_aggregate_prior | mmd_rbf |
-    # mmd_imq | mmd_rbf_dims | mmd_imq_dims | sliced_wasserstein | moments |
-    # jensen_shannon
-    config.objective.divergence = ("kl_prior_aggregate",)
-    # Of q(z) in a minibatch: batch_mean | weighted | stratified | symmetrised (Eq. 10b)
-    config.objective.estimator = "symmetrised"
-    config.objective.groups = ()  # of hfvae: sizes that add up to the latents
-    config.objective.samples = 5  # of iwae, per example
-    config.objective.capacity = 25.0  # nats, where its schedule ends
-    config.objective.schedule = ConfigDict()  # constant | linear | cyclic, by weight
-    config.objective.schedule.alpha = "constant"
-    config.objective.schedule.beta = "constant"
-    config.objective.schedule.gamma = "constant"
-    config.objective.schedule["lambda"] = "constant"
-    config.objective.schedule.lambda_od = "constant"
-    config.objective.schedule.lambda_d = "constant"
-    config.objective.schedule.capacity = "linear"
-    config.objective.warm_up = 0.5  # share of the training, or of a cycle, to rise in
-    config.objective.cycles = 4  # of cyclic
-    config.objective.matched = False  # entropy_regularised from codes × √β (Cor. 2)
-    config.objective.sweep = "product"  # product | zip: how the axes combine
-    config.objective.prior_count = 1.0  # times log p(z) enters the KL of clusters
-
-    config.critic = ConfigDict()  # of factor_vae, wae_gan, jensen_shannon
-    config.critic.hidden = (1000,) * 5  # Kim & Mnih 2018; so are the next three
-    config.critic.learning_rate = 1e-4
-    config.critic.b1 = 0.5
-    config.critic.b2 = 0.9
-
-    config.train = ConfigDict()
-    config.train.batch_size = 64
-    config.train.epochs = 20.0
-    config.train.steps = 0  # 0: epochs · points / batch_size
-    config.train.optimiser = "adam"  # adam | amsgrad_torch
-    config.train.learning_rate = 1e-4
-    config.train.b1 = 0.9
-    config.train.b2 = 0.999
-    config.train.eps = 1e-8  # not in the text; the default of both frameworks
-    config.train.records = 50  # rows of metrics.csv over the training of a run
-
-    config.evaluate = ConfigDict()
-    # Images scored: trained (those used), or of the grid of factors all | held_out
-    config.evaluate.images = "trained"
-    config.evaluate.points = 0  # of these, a random subset; 0 = all
-    config.evaluate.batch_size = 1024
-    config.evaluate.votes = 20_000  # of the authors' score, no pruning
-    config.evaluate.samples_per_vote = 1_000
-    config.evaluate.train_votes = 10_000  # of the pruned score (Locatello et al. 2019)
-    config.evaluate.held_out_votes = 5_000
-    config.evaluate.active_threshold = 0.05  # std of means / std of q(z): below, pruned
-    config.evaluate.overlap_points = 1024  # a random subset: overlap costs its square
-    # Of factors: mig, modularity, infom, infoc, sap. Of codes alone: hoyer,
-    # gaussian_tc, gaussian_wasserstein, pairwise_information. auto: those of factors,
-    # or those of codes for data without
-    config.evaluate.metrics = ("mig", "modularity", "infom", "infoc", "sap")
-    config.evaluate.grid_points = 200  # pinwheel: quadrature points per axis
-    config.evaluate.samples_per_point = 16  # pinwheel: of the mutual information
-
-    config.runs = ConfigDict()
-    config.runs.block = 0  # runs trained together; 0 = chosen from the memory
-    config.runs.checkpoint_minutes = 10.0  # between saves of a block in training
-    # Keep the state of finished runs, thrice the parameters: train.steps may then grow.
-    config.runs.keep_states = False
-    config.runs.devices = 0  # 0 = all; on a CPU, one per core
-    config.runs.layout = "auto"  # of runs on a device: auto | mapped | vmapped
-
-    config.figures = ("reconstruction_vs_score", "traversals", "reconstructions")
-    config.figure_line = "prior"  # a line of Figure 1 per value of this column
-    config.figure_label = "beta"  # its points are labelled by this one
-    config.figure_sweeps = ("beta",)  # columns of the ablation
-    config.figure_score = ("kim_mnih_pruned", "kim_mnih_authors")
+    for name, field in FIELDS.items():
+        *sections, last = name.split(".")
+        section = config
+        for part in sections:
+            if part not in section:
+                section[part] = ConfigDict()
+            section = section[part]
+        section[last] = field.default
     return config
 
 

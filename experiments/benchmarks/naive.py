@@ -38,7 +38,9 @@ class PlainDecoder(nn.Module):
 
 def networks(problem: VAE) -> VAE:
     """The problem with these networks in place of its own."""
-    return problem._replace(encoder=PlainEncoder(problem.latents), decoder=PlainDecoder())
+    return problem._replace(
+        encoder=PlainEncoder(problem.latents), decoder=PlainDecoder()
+    )
 
 
 def _transposed(features: int) -> nn.ConvTranspose:

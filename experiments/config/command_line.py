@@ -5,9 +5,10 @@ import importlib.util
 import pathlib
 import runpy
 import sys
+import textwrap
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from absl import flags
@@ -182,7 +183,7 @@ def usage(argv: Sequence[str]) -> str:
     ]
     if any(argument.partition("=")[0] == "--config" for argument in argv):
         lines[-1] = "Fields:"
-        lines += _fields(load_config(config_argument(argv)), "--config.")
+        lines += _fields(load_config(config_argument(argv)))
     return "\n".join(lines)
 
 
@@ -226,15 +227,22 @@ def _found(argv: Sequence[str]) -> list[str]:
     return [*argv[:place], f"--config={whole}", *argv[place + 2 :]]
 
 
-def _fields(config: ConfigDict, prefix: str) -> list[str]:
-    lines = []
-    for name, value in config.items():
-        if isinstance(value, ConfigDict):
-            lines += _fields(value, f"{prefix}{name}.")
-        elif name not in ("deviations", "variant", "title"):
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else ""
-            lines.append(f"  {prefix}{name}={text or value}")
-    return lines
+def _fields(config: ConfigDict) -> Iterator[str]:
+    """Each field with its value, what it is for, and what else it may say."""
+    known = fields.described()
+    for name, value in fields.leaves(config):
+        if name in ("deviations", "variant", "title"):
+            continue
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else ""
+        yield f"  --config.{name}={text or value}"
+        if name in known:
+            help = f"{known[name].help[:1].upper()}{known[name].help[1:]}."
+            if allowed := fields.choices(known[name]):
+                some = "Any of" if known[name].parts else "One of"
+                help += f" {some} {', '.join(map(str, allowed))}."
+            yield from textwrap.wrap(
+                help, 88, initial_indent=" " * 8, subsequent_indent=" " * 8
+            )
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

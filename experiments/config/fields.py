@@ -1,4 +1,7 @@
-"""What each field of a config may hold by itself; `checks` has what goes together."""
+"""Checks each field of a config by itself, against `configs.base.FIELDS`.
+
+`checks` has what goes together.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -36,93 +39,22 @@ AXES = {
     "alpha": "objective.alpha",
     "gamma": "objective.gamma",
 }
-_CHOICES = {
-    "objective.schedule.capacity": tuple(schedules.SCHEDULES),
-    "data.look": catalogue.LOOKS,
-    "data.source": ("rendered", "file", "tfds", "auto"),
-    "data.side": (0, *catalogue.SIDES),
-    "model.channels": ("text", "kim_mnih"),
-    "model.likelihood": ("bernoulli", "gaussian"),
-    "model.scale": ("exp", "softplus"),
-    "model.init": ("torch", "flax"),
-    "model.precision": ("float32", "tf32", "bfloat16"),
-    "prior.pca_ranks": ("top", "released_code"),
-    "prior.layout": ("axes", "square"),
-    "objective.sweep": ("product", "zip"),
-    "objective.estimator": ("batch_mean", "weighted", "stratified", "symmetrised"),
-    "train.optimiser": ("adam", "amsgrad_torch"),
-    "evaluate.images": ("trained", "all", "held_out"),
-    "runs.layout": parallel.LAYOUTS,
+# What the words of `base.Field.choices` stand for: entries that were registered count.
+_CHOICES: dict[str, Callable[[], tuple]] = {
+    "data sets": loaders.names,
+    "sides": lambda: (0, *catalogue.SIDES),
+    "looks": lambda: catalogue.LOOKS,
+    "networks": networks.names,
+    "priors": priors.names,
+    "objectives": lambda: tuple(objectives.OBJECTIVES),
+    "divergences": divergences.names,
+    "schedules": lambda: tuple(schedules.SCHEDULES),
+    "metrics": columns.metrics,
+    "layouts": lambda: parallel.LAYOUTS,
+    "figures": lambda: FIGURES,
+    "columns": lambda: axes(),
+    "scores": lambda: tuple(columns.COLUMNS),
 }
-_SOME_OF = {
-    "figures": FIGURES,
-}
-_POSITIVE = (
-    *("seeds", "model.latents", "prior.variance", "train.batch_size"),
-    *("train.learning_rate", "train.eps", "train.records", "evaluate.batch_size"),
-    *("evaluate.votes", "evaluate.train_votes", "evaluate.held_out_votes"),
-    *("objective.prior_count", "objective.samples"),
-    *("objective.warm_up", "objective.cycles", "prior.components"),
-    *("prior.spike_scale", "prior.slab_scale", "critic.learning_rate"),
-    "data.correlation",
-)
-_NOT_NEGATIVE = (
-    *("rng", "first_seed", "data.points", "data.rate", "data.radial_std"),
-    *("data.tangential_std", "model.scale_floor", "model.likelihood_floor"),
-    *("train.epochs", "train.steps", "evaluate.points", "runs.block"),
-    *("runs.devices", "runs.checkpoint_minutes", "evaluate.active_threshold"),
-    *("objective.capacity", "prior.top"),
-)
-_AT_LEAST_TWO = (
-    *("evaluate.overlap_points", "evaluate.samples_per_vote"),
-    "evaluate.samples_per_point",
-)
-_DECAYS = ("train.b1", "train.b2", "critic.b1", "critic.b2")
-_RULES = (
-    (_POSITIVE, lambda v: 0 < v < math.inf, "a finite number above 0"),
-    (_NOT_NEGATIVE, lambda v: 0 <= v < math.inf, "0 or a number above"),
-    (_AT_LEAST_TWO, lambda v: v >= 2, "at least 2, for a variance"),
-    (("evaluate.grid_points",), lambda v: v >= 2, "at least 2"),
-    (_DECAYS, lambda v: 0 <= v < 1, "a number in [0, 1)"),
-    (("model.hidden", "critic.hidden"), lambda v: min(v) > 0, "units of each layer"),
-)
-# Sizes of arrays: above these a number is a slip of the hand, not an experiment.
-_AT_MOST = {
-    "seeds": 1_000_000,
-    "data.points": 2_000_000,
-    "model.latents": 10_000,
-    "model.hidden": 100_000,
-    "critic.hidden": 100_000,
-    "prior.components": 100_000,
-    "objective.samples": 10_000,
-    "evaluate.votes": 10_000_000,
-    "evaluate.train_votes": 10_000_000,
-    "evaluate.held_out_votes": 10_000_000,
-    "evaluate.samples_per_vote": 1_000_000,
-    "evaluate.overlap_points": 100_000,
-    "evaluate.grid_points": 10_000,
-    "evaluate.samples_per_point": 10_000,
-}
-_TUPLES = {
-    "data.correlated": str,
-    "prior.name": str,
-    "prior.df": float,
-    "prior.spike": float,
-    "prior.groups": int,
-    "objective.name": str,
-    "objective.divergence": str,
-    "objective.groups": int,
-    "model.hidden": int,
-    "critic.hidden": int,
-    "evaluate.metrics": str,
-    "figures": str,
-    "figure_sweeps": str,
-    "figure_score": str,
-}
-_MAY_BE_EMPTY = (
-    *("data.correlated", "prior.groups", "objective.groups", "figures"),
-    *("figure_sweeps", "figure_score"),
-)
 _WHOLE = 2**31 - 1  # the largest that int32 holds
 _SMALL, _LARGE = 1e-30, 1e30  # well inside float32
 
@@ -138,20 +70,44 @@ def check(config: ConfigDict) -> None:
     """
     _add_weights(config)
     same_fields(config, known())
-    tuples, choices, some_of = _of_entries()
-    for field, cast in tuples.items():
-        section, name = _place(config, field)
-        section[name] = found = elements(field, section[name], cast)
-        if not found and field not in _MAY_BE_EMPTY:
-            raise ValueError(f"{field} expects at least one value; got none.")
-    _sizes(config)
-    for field, allowed in choices.items():
-        _require(config, field, allowed.__contains__, f"one of {allowed}")
-    for field, allowed in some_of.items():
-        _require(config, field, set(allowed).issuperset, f"some of {allowed}")
-    for names, accepts, expected in _RULES:
-        for field in names:
-            _require(config, field, accepts, expected)
+    fields = described()
+    for name, field in fields.items():
+        if field.parts is not None:
+            section, last = _place(config, name)
+            section[last] = found = elements(name, section[last], field.parts)
+            if not found and not field.may_be_empty:
+                raise ValueError(f"{name} expects at least one value; got none.")
+    _sizes(config, fields)
+    for name, field in fields.items():
+        if allowed := choices(field):
+            one = field.parts is None
+            accepts = allowed.__contains__ if one else set(allowed).issuperset
+            _require(config, name, accepts, f"{'one' if one else 'some'} of {allowed}")
+    for name, field in fields.items():
+        if field.rule is not None:
+            _require(config, name, field.rule.accepts, field.rule.words)
+
+
+def described() -> dict[str, base.Field]:
+    """Every field there is, those of registered weights too."""
+    weights = {
+        f"objective.{name}": base.Field((weight.default,), weight.help, parts=float)
+        for name, weight in objectives.weights().items()
+    }
+    steps = {
+        f"objective.schedule.{name}": base.Field(
+            "constant", f"how objective.{name} changes", choices="schedules"
+        )
+        for name in objectives.weights()
+    }
+    return weights | steps | base.FIELDS
+
+
+def choices(field: base.Field) -> tuple:
+    """What a field may say, or of a tuple each part."""
+    if isinstance(field.choices, str):
+        return _CHOICES[field.choices]()
+    return field.choices
 
 
 def known() -> ConfigDict:
@@ -179,25 +135,6 @@ def _add_weights(config: ConfigDict) -> ConfigDict:
     return config
 
 
-def _of_entries() -> tuple[dict[str, type], dict[str, tuple], dict[str, tuple]]:
-    """Types of tuples, choices of one, choices of some, with what entries add."""
-    weights, columns_ = objectives.weights(), axes()
-    tuples = _TUPLES | {f"objective.{name}": float for name in weights}
-    steps = tuple(schedules.SCHEDULES)
-    choices = _CHOICES | {f"objective.schedule.{name}": steps for name in weights}
-    choices |= {"figure_line": columns_, "figure_label": columns_}
-    choices |= {"data.name": loaders.names(), "model.network": networks.names()}
-    some_of = _SOME_OF | {
-        "prior.name": priors.names(),
-        "objective.name": tuple(objectives.OBJECTIVES),
-        "objective.divergence": divergences.names(),
-        "figure_sweeps": columns_,
-        "figure_score": tuple(columns.COLUMNS),
-        "evaluate.metrics": columns.metrics(),
-    }
-    return tuples, choices, some_of
-
-
 def get(config: ConfigDict, field: str) -> Any:
     """The value of a field such as `objective.schedule.beta`."""
     section, name = _place(config, field)
@@ -211,10 +148,10 @@ def _place(config: ConfigDict, field: str) -> tuple[ConfigDict, str]:
     return config, name
 
 
-def _sizes(config: ConfigDict) -> None:
+def _sizes(config: ConfigDict, fields: dict[str, base.Field]) -> None:
     """Every number has to fit int32 or float32, and arrays the memory of a machine."""
     for field, value in leaves(config):
-        most = _AT_MOST.get(field, _WHOLE)
+        most = fields[field].most or _WHOLE if field in fields else _WHOLE
         for number in value if isinstance(value, tuple) else [value]:
             if type(number) is int and number > most:
                 raise ValueError(

@@ -4,7 +4,7 @@ import sys
 import pytest
 from absl import flags
 
-from configs import pinwheel
+from configs import base, pinwheel
 from experiments.config import command_line
 from tests.faults.attempts import typed
 
@@ -92,6 +92,21 @@ def test_help_lists_the_fields_in_a_form_that_can_be_typed():
     assert "--config.prior.df=100.0,inf" in text
     assert "--config.train.steps=4" in text
     assert "--config.model.network=conv" in text
+
+
+def test_help_says_of_each_field_what_it_is_for_and_what_it_may_say():
+    text = command_line.usage(["main", "--help", "--config=configs/pinwheel.py"])
+    lines = text.splitlines()
+    for name, field in base.FIELDS.items():
+        if name in ("title", "variant", "deviations"):
+            continue
+        (place,) = [
+            i for i, line in enumerate(lines) if line.startswith(f"  --config.{name}=")
+        ]
+        assert lines[place + 1].startswith(8 * " " + field.help[:1].upper()), name
+    words = " ".join(text.split())
+    assert "One of adam, amsgrad_torch." in words
+    assert "Any of isotropic, pca, learned, student_t," in words
 
 
 @pytest.mark.parametrize(
