@@ -1,9 +1,10 @@
 """The test files of what has changed, for `make check`: a line of paths for pytest.
 
 What has changed is the work tree and the commits that its upstream, or else the branch
-main, does not have. The tests of a file stand in the folder of its name, as
-`tests/decomp/metrics/test_mig.py` for `decomp/metrics/mig.py`. The tests of structure
-and of documents are always among them; they take a few seconds.
+main, does not have. The tests of a file have its name and stand below `tests/decomp` or
+`tests/experiments`, as `tests/decomp/metrics/test_mig.py` for `decomp/metrics/mig.py`;
+others have the name of its folder. The tests of structure and of documents are always
+among them; they take a few seconds.
 """
 
 import pathlib
@@ -39,10 +40,10 @@ def tests_of(path):
     elif path.parts[0] == "configs":
         found = [ROOT / "tests" / "experiments" / "test_configs.py"]
     elif path.suffix == ".py" and path.parts[0] in ("decomp", "experiments"):
-        folder = ROOT / "tests" / path.parent
-        found = [*folder.glob(f"test_{path.stem}.py")]
-        found += folder.glob(f"test_{path.stem}_*.py")
-        found += folder.parent.glob(f"test_{path.parent.name}.py")
+        folder = ROOT / "tests" / path.parts[0]
+        found = [*folder.rglob(f"test_{path.stem}.py")]
+        found += folder.rglob(f"test_{path.stem}_*.py")
+        found += folder.rglob(f"test_{path.parent.name}.py")
     else:
         found = []
     return {file.relative_to(ROOT).as_posix() for file in found if file.exists()}

@@ -11,6 +11,8 @@ from tests import changed
         ("decomp/metrics/mig.py", "tests/decomp/metrics/test_mig.py"),
         ("decomp/metrics/mig.py", "tests/decomp/metrics/test_mig_exact.py"),
         ("experiments/report/score_tables.py", "tests/experiments/test_report.py"),
+        ("experiments/models/objectives.py", "tests/experiments/test_objectives.py"),
+        ("decomp/datasets/readers/npz.py", "tests/decomp/datasets/test_npz.py"),
         ("tests/decomp/test_losses.py", "tests/decomp/test_losses.py"),
         ("configs/pinwheel.py", "tests/experiments/test_configs.py"),
         ("README.md", "tests/test_readme.py"),

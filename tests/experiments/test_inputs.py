@@ -5,7 +5,7 @@ import pytest
 from configs import base
 from experiments.config import fields, settings
 from experiments.plots import all_figures
-from tests.experiments.test_cli import command
+from tests.experiments.test_command_line import command
 from tests.faults import attempts, damage, fuzz
 
 # ml_collections loads a config with it.
