@@ -206,6 +206,9 @@ def test_ctrl_c_at_any_moment_ends_every_command_in_one_line(name, folder):
             rest = process.stderr.read()
         if process.returncode in (0, 2):  # it had come to its end
             return
+        ours = "experiments" in line + rest or "tests/faults" in line + rest
+        if process.returncode == -signal.SIGINT and not ours:
+            continue  # Python itself was not yet up, on a machine that is busy
         assert process.returncode == 130
         assert line.startswith((f"{package}.{name}: SIGINT: ", "experiments: SIGINT"))
         assert rest == ""
