@@ -1,0 +1,105 @@
+"""How settings are called in figures and reports, and what a config adds to that.
+
+The tables here are those of the package. What a config file registers is added, kept in
+the workdir as labels.json, and learned again by whoever reads the workdir.
+"""
+
+import pathlib
+from typing import Any
+
+from experiments.results import columns
+
+PRIORS = {
+    "isotropic": "isotropic Gaussian",
+    "pca": "anisotropic Gaussian, PCA values",
+    "learned": "anisotropic Gaussian, learned",
+    "student_t": "Student-t",
+}
+_OBJECTIVES = {
+    "vae": "VAE",
+    "beta_vae": "β-VAE",
+    "beta_tcvae": "β-TCVAE",
+    "factor_vae": "FactorVAE",
+    "dip_vae_i": "DIP-VAE-I",
+    "dip_vae_ii": "DIP-VAE-II",
+    "info_vae": "InfoVAE",
+    "wae_mmd": "WAE, MMD",
+    "wae_gan": "WAE, GAN",
+    "iwae": "IWAE",
+    "hfvae": "HFVAE",
+}
+_DIVERGENCES = {
+    "kl_prior_aggregate": "KL(p‖q)",
+    "kl_aggregate_prior": "KL(q‖p)",
+    "mmd_rbf": "MMD, RBF",
+    "mmd_imq": "MMD, IMQ",
+    "mmd_rbf_dims": "MMD of marginals, RBF",
+    "mmd_imq_dims": "MMD of marginals, IMQ",
+    "sliced_wasserstein": "sliced Wasserstein",
+    "jensen_shannon": "Jensen–Shannon",
+}
+WORDS = PRIORS | _OBJECTIVES | _DIVERGENCES
+SYMBOLS = {
+    "beta": "β",
+    "alpha": "α",
+    "gamma": "γ",
+    "lambda": "λ",
+    "lambda_od": "λ_od",
+    "lambda_d": "λ_d",
+    "df": "ν",
+    "spike": "spike",
+}
+_OWN: dict[str, dict[str, Any]] = {"words": {}, "symbols": {}, "scores": {}}
+
+
+def add_word(name: str, label: str) -> None:
+    """Has an objective, divergence, prior, network or data set called by its label."""
+    _OWN["words"][name] = WORDS[name] = label
+
+
+def add_symbol(weight: str, symbol: str) -> None:
+    """Has a weight called by its symbol."""
+    _OWN["symbols"][weight] = SYMBOLS[weight] = symbol
+
+
+def add_score(name: str, label: str, text: str, *, of_factors: bool) -> None:
+    """Has a score called by its label, and described by a text."""
+    columns.add(name, label, text, of_factors=of_factors)
+    _OWN["scores"][name] = [label, text, of_factors]
+
+
+def is_own(name: str) -> bool:
+    """Whether a config file registered it."""
+    return name in _OWN["words"]
+
+
+def own_label(name: str) -> str:
+    """The label of what a config file registered; other names as they are."""
+    return _OWN["words"].get(name, name)
+
+
+def own() -> dict[str, dict[str, Any]]:
+    """What was added, as labels.json has it; empty if there is nothing."""
+    return {kind: dict(found) for kind, found in _OWN.items() if found}
+
+
+def learn(found: Any) -> None:
+    """Adds what a labels.json has.
+
+    Raises:
+        ValueError: In one line, for what is no such file.
+    """
+    try:
+        for name, label in found.get("words", {}).items():
+            add_word(str(name), str(label))
+        for name, symbol in found.get("symbols", {}).items():
+            add_symbol(str(name), str(symbol))
+        for name, (label, text, of_factors) in found.get("scores", {}).items():
+            add_score(str(name), str(label), str(text), of_factors=bool(of_factors))
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError("expected the words, symbols and scores of a sweep") from None
+
+
+def path(workdir: pathlib.Path) -> pathlib.Path:
+    """Where a workdir keeps them."""
+    return workdir / "labels.json"
