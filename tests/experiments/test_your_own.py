@@ -1,6 +1,8 @@
 """Entries that a config file registers: used by name everywhere, refused when wrong."""
 
+import copy
 import csv
+import importlib
 import json
 import re
 import subprocess
@@ -13,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import pinwheel, your_own
+from configs import pinwheel
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments import main
@@ -22,12 +24,35 @@ from experiments.data import catalogue
 from experiments.evaluation import metrics
 from experiments.models import divergences, networks, objectives, priors
 from experiments.plots import style
+from experiments.results import columns, labels
 from experiments.sweep import layout
 from experiments.system import registry
 
+TABLES = (
+    *(objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS, catalogue.SETS),
+    *(networks.NETWORKS, metrics.METRICS, metrics._OWN, columns.COLUMNS),
+    *(columns._NAMES, labels.WORDS, labels.SYMBOLS, labels._OWN),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def your_own():
+    """The config; what it and the tests register is gone afterwards."""
+    kept = [copy.copy(table) for table in TABLES]
+    own, lists = copy.deepcopy(labels._OWN), (columns.OF_FACTORS, columns.OF_CODES)
+    names = [list(found) for found in lists]
+    yield importlib.import_module("configs.your_own")
+    for table, old in zip(TABLES, kept, strict=True):
+        table.clear()
+        table.update(old)
+    labels._OWN.update(own)
+    for found, old in zip(lists, names, strict=True):
+        found[:] = old
+    sys.modules.pop("configs.your_own")
+
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def results(your_own, tmp_path_factory):
     """A sweep of the config with everything of one's own."""
     workdir = tmp_path_factory.mktemp("own") / "w"
     main.run(your_own.get_config("smoke"), workdir)
@@ -75,7 +100,7 @@ def test_figures_and_the_report_call_it_by_its_labels(results):
     assert done.stdout == expected, done.stderr
 
 
-def test_the_logistic_prior_of_the_example_is_one():
+def test_the_logistic_prior_of_the_example_is_one(your_own):
     p, z = jnp.array([0.5]), np.linspace(-30, 30, 6_001)
     log_pz = jax.vmap(lambda z: your_own.family.log_prob(p, z[None]))(jnp.asarray(z))
     mass = np.exp(np.float64(log_pz)) * 0.01
@@ -166,7 +191,7 @@ class Wrong(nn.Module):
         return Gaussian(loc, jnp.ones_like(loc))
 
 
-def test_a_network_of_another_shape_is_named_in_one_line(tmp_path):
+def test_a_network_of_another_shape_is_named_in_one_line(your_own, tmp_path):
     networks.register(
         networks.Network("bad", "", "", lambda m, c: (Wrong(), nn.Dense(c.outputs)))
     )
@@ -178,7 +203,7 @@ def test_a_network_of_another_shape_is_named_in_one_line(tmp_path):
         started(config, tmp_path)
 
 
-def test_a_metric_that_is_no_number_is_named_in_one_line(tmp_path):
+def test_a_metric_that_is_no_number_is_named_in_one_line(your_own, tmp_path):
     metrics.register(metrics.Metric("bad", "", "", lambda c, f, s: c[0]))
     config = your_own.get_config("smoke")
     with config.unlocked():
