@@ -7,6 +7,7 @@ from experiments.config import settings
 from experiments.models import divergences as registered_divergences
 from experiments.models import objectives as registered_objectives
 from experiments.models import priors as registered_priors
+from experiments.system import registry
 from tests.experiments.small_plane import config_of
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
@@ -59,6 +60,8 @@ def test_the_table_of_objectives_is_what_configs_accept():
                 except ValueError:
                     works = False
                 assert works == mark.startswith("✓"), (name, prior)
-    assert objectives == set(registered_objectives.OBJECTIVES)
-    assert divergences == set(registered_divergences.names())
-    assert priors == set(registered_priors.names())
+    assert objectives == registry.published(registered_objectives.OBJECTIVES)
+    assert divergences == set(registered_divergences.names()) & registry.published(
+        registered_divergences.DIVERGENCES
+    )
+    assert priors == registry.published(registered_priors.PRIORS)

@@ -123,7 +123,8 @@ def test_a_file_may_bring_factors_and_those_are_scored(tmp_path, columns):
     work = layout.make(found, settings.rows(found), tmp_path)
     assert work.data.factor_names == tuple(names)
     assert work.problem.factor_sizes == (4, 3)[:columns]
-    of_factors = {*columns_lib.OF_FACTORS, "kim_mnih_pruned", "kim_mnih_authors"}
+    of_factors = {"mig", "modularity", "infom", "infoc", "sap"}
+    of_factors |= {"kim_mnih_pruned", "kim_mnih_authors"}
     scores = scores_of(work)
     if columns == 2:
         assert of_factors <= scores
