@@ -13,7 +13,7 @@ from configs import base
 from experiments.data import catalogue, loaders
 from experiments.models import divergences, networks, objectives, priors, schedules
 from experiments.results import columns
-from experiments.system import parallel, terminal
+from experiments.system import parallel
 from experiments.system.terminal import short
 
 _KINDS = {
@@ -151,7 +151,7 @@ def _place(config: ConfigDict, field: str) -> tuple[ConfigDict, str]:
 def _sizes(config: ConfigDict, fields: dict[str, base.Field]) -> None:
     """Every number has to fit int32 or float32, and arrays the memory of a machine."""
     for field, value in leaves(config):
-        most = fields[field].most or _WHOLE if field in fields else _WHOLE
+        most = fields[field].most or _WHOLE
         for number in value if isinstance(value, tuple) else [value]:
             if type(number) is int and number > most:
                 raise ValueError(
@@ -174,7 +174,7 @@ def _require(
 ) -> None:
     value = get(config, field)
     if not accepts(value):
-        raise ValueError(f"{field} expects {expected}; got {terminal.short(value)}.")
+        raise ValueError(f"{field} expects {expected}; got {short(value)}.")
 
 
 def same_fields(given: ConfigDict, known: ConfigDict, prefix: str = "") -> None:

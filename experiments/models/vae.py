@@ -27,9 +27,8 @@ class Hyperparameters(NamedTuple):
     prior: priors.Traced
     objective: jax.Array  # [] place in VAE.objectives
     divergence: jax.Array  # [] place in VAE.divergences
-    code_scale: (
-        jax.Array
-    )  # [] factor of the codes at the start, see `corollary_2_start`
+    # [] factor of the codes at the start, see `corollary_2_start`
+    code_scale: jax.Array
 
 
 class VAE(NamedTuple):
