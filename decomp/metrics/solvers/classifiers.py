@@ -173,8 +173,10 @@ def indicators(labels: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
 def areas(scores: jax.Array, target: jax.Array) -> jax.Array:
     """Area under the curve: P(score of the class > score of the rest) + ½ P(equal).
 
-    Scores that differ by less than 2⁻¹⁶ of the largest are taken as equal, so that
-    rounding does not decide between points of equal codes.
+    Neighbours in the order of the scores that differ by less than 2⁻¹⁶ of the largest
+    score are taken as equal (by less than 2⁻⁶/N of it for more than 1,024 points, whose
+    scores lie closer), so that the rounding of a fit does not decide between points of
+    equal codes.
 
     Args:
         scores: `[P, N]`.
@@ -188,16 +190,18 @@ def areas(scores: jax.Array, target: jax.Array) -> jax.Array:
 
 @jax.jit
 def _areas(scores: jax.Array, target: jax.Array) -> jax.Array:
-    unit = jnp.max(jnp.abs(scores), axis=1, keepdims=True) / 2**16
-    rounded = jnp.round(scores / jnp.where(unit > 0, unit, 1)).astype(jnp.int32)
-    keys = jnp.sort(2 * rounded + target, axis=1)  # the class behind its equals
-    inside = keys % 2
-    below = jnp.cumsum(1 - inside, axis=1)  # points of the rest up to each
-    left = ((0, 0), (1, 0))
-    first = jnp.diff(keys // 2, axis=1, prepend=-(2**20)) != 0
-    before = jnp.where(first, jnp.pad(below[:, :-1], left), 0)
-    under = jax.lax.cummax(before, axis=1)  # points of the rest that score less
-    wins = jnp.mean(inside * (under + below), axis=1, dtype=scores.dtype) / 2
+    size = scores.shape[1]
+    tolerance = jnp.max(jnp.abs(scores), axis=1, keepdims=True) / 2**16
+    tolerance = tolerance * min(1, 1024 / size)
+    scores, inside = jax.lax.sort((scores, target), dimension=1, num_keys=1)
+    apart = jnp.diff(scores, axis=1) > tolerance  # [P, N−1]
+    first = jnp.pad(apart, ((0, 0), (1, 0)), constant_values=True)
+    last = jnp.pad(apart, ((0, 0), (0, 1)), constant_values=True)
+    rest = jnp.cumsum(~inside, axis=1)  # points of the rest up to each
+    lower = jax.lax.cummax(jnp.where(first, rest - ~inside, 0), axis=1)
+    through = jax.lax.cummin(jnp.where(last, rest, size), axis=1, reverse=True)
+    # Half the rest that ties counts: the mean of those below and those not above.
+    wins = jnp.mean(inside * (lower + through), axis=1, dtype=scores.dtype) / 2
     share = jnp.mean(target, axis=1, dtype=scores.dtype)
-    pairs = share * (1 - share) * scores.shape[1]
+    pairs = share * (1 - share) * size
     return jnp.where(pairs > 0, wins / jnp.where(pairs > 0, pairs, 1), jnp.nan)

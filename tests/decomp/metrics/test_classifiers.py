@@ -74,6 +74,22 @@ def test_rounding_does_not_decide_between_equal_scores():
     np.testing.assert_allclose(classifiers.areas(noise, KNOWN[:1]), 0.5, rtol=1e-6)
 
 
+def test_equal_scores_stay_equal_wherever_they_lie():
+    # Of 2,000 places none splits the two equals of a fit that is 1e-6 off.
+    places = np.linspace(0.1, 0.9, 2000)[:, None]
+    scores = np.float32(places + [0, 1e-6, 2e-6, 0.1]) / places.max()
+    target = np.broadcast_to([True, False, True, False], scores.shape)
+    # Half a win each against the equal, none against the last: (½ + ½) of 4 pairs.
+    np.testing.assert_array_equal(classifiers.areas(scores, target), 0.25)
+
+
+def test_many_points_close_to_each_other_are_not_taken_as_equal():
+    scores = np.random.default_rng(1).normal(size=(1, 10**5))
+    target = scores + np.random.default_rng(2).normal(size=scores.shape) > 0
+    exact = roc_auc_score(target[0], scores[0])
+    np.testing.assert_allclose(classifiers.areas(scores, target), exact, atol=2e-6)
+
+
 def test_a_class_of_all_points_or_none_has_no_area():
     target = np.stack([np.ones(300, bool), np.zeros(300, bool)])
     scores = jnp.float32(np.stack([CODES["mixed"]] * 2))
