@@ -1,7 +1,11 @@
 """Every field of a config: its default, what it may hold, and what it is for.
 
-A config is made of these defaults, which other configs override. A tuple under
-`objective` or `prior` is an axis of the sweep; `--config.objective.beta=4` makes it a
+A config is made of these defaults, which other configs override. Several values of a
+field of `data`, `model`, `prior`, `objective`, `critic` or `train` are an axis of the
+sweep, such as `config.model.latents = (5, 10)`; a field that is a tuple itself takes a
+tuple of tuples, such as `config.model.hidden = ((128,), (64, 64))`. Weights, objectives
+and priors of one family share a compiled program; other values are programs of their
+own, which are trained one after another. `--config.objective.beta=4` makes an axis a
 single value. The values are those of the paper's text unless the help of a field says
 otherwise.
 """
@@ -157,7 +161,7 @@ FIELDS: dict[str, Field] = {
     # ---- prior
     "prior.name": Field(
         ("isotropic",),
-        "prior p(z); isotropic, pca and learned can be swept together",
+        "prior p(z); isotropic, pca and learned share a program",
         choices="priors",
         parts=str,
     ),
@@ -405,14 +409,18 @@ FIELDS: dict[str, Field] = {
 
 
 def get_config() -> ConfigDict:
-    """Returns the base configuration, not yet locked."""
-    config = ConfigDict()
+    """Returns the base configuration, not yet locked.
+
+    A field takes values of any type, as a tuple in place of one value is swept; what is
+    no value of the field is refused when the sweep starts.
+    """
+    config = ConfigDict(type_safe=False)
     for name, field in FIELDS.items():
         *sections, last = name.split(".")
         section = config
         for part in sections:
             if part not in section:
-                section[part] = ConfigDict()
+                section[part] = ConfigDict(type_safe=False)
             section = section[part]
         section[last] = field.default
     return config

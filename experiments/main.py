@@ -45,23 +45,58 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
     config = settings.validate(config)
     if config.tensorboard:
         tensorboard.require()
-    rows = settings.rows(config)
     signals.promise("the same command goes on after what was saved last")
     with lock.held(workdir) if parallel.leads() else contextlib.nullcontext():
         if parallel.leads():
             workdirs.compare(workdir, config.to_dict())
         say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
-        work = layout.make(config, rows, workdir)
-        _sweep(work, layout.plan(work, len(rows) * config.seeds), rows)
+        works = layout.programs(config, workdir)
+        counts = [len(work.settings.objective) * config.seeds for work in works]
+        plans = list(map(layout.plan, works, counts))
+        _sweep(config, works, plans)
     parallel.agreed(0)  # none leaves while the first one draws
 
 
-def _sweep(work: layout.Sweep, plan: parallel.Plan, rows: list[dict[str, Any]]) -> None:
-    """Trains what is left of a sweep, and draws."""
-    config, workdir = work.config, work.workdir
+def _sweep(
+    config: ConfigDict, works: list[layout.Sweep], plans: list[parallel.Plan]
+) -> None:
+    """Trains what is left of a sweep, program after program, and draws."""
+    rows, workdir = settings.rows(config), works[0].workdir
+    everything, left = _begin(config, works, rows, workdir)
+    say(layout.overview(config, works))
+    begin = time.monotonic()
+    on = config.tensorboard and parallel.leads()
+    steps = max(work.steps for work in works)
+    board = tensorboard.Board(workdir, rows, steps, on=on)
+    with contextlib.closing(board):
+        for place, (work, plan) in enumerate(zip(works, plans, strict=True), 1):
+            own = layout.members(work, everything)
+            pending = parallel.take(everything, own & left)
+            if len(works) > 1:
+                say(f"program {place} of {len(works)}: {layout.differs(config, work)}")
+            say(layout.introduction(work, plan, int(own.sum()), len(pending.number)))
+            for _ in loop.run(work, plan, pending, board.record):
+                if parallel.leads():
+                    board.finished(_write_tables(workdir, rows))
+                    now = time.monotonic()
+                    workdirs.spend(workdir, now - begin)
+                    begin = now
+        if parallel.leads():
+            _finish(config, works, rows, board)
+
+
+def _begin(
+    config: ConfigDict,
+    works: list[layout.Sweep],
+    rows: list[dict[str, Any]],
+    workdir: pathlib.Path,
+) -> tuple[parallel.Runs, np.ndarray]:
+    """Makes the workdir; returns all runs, and which of them have not finished."""
     if parallel.leads():
-        training = workdirs.Training(work.steps, layout.record_every(work))
-        for note in workdirs.start(workdir, config.to_dict(), training):
+        trainings = [
+            workdirs.Training(work.steps, layout.record_every(work)) for work in works
+        ]
+        for note in workdirs.start(workdir, config.to_dict(), trainings):
             say(f"  {note}")
         atomic_files.write_json(workdir / "settings.json", rows)
     everything = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
@@ -70,21 +105,7 @@ def _sweep(work: layout.Sweep, plan: parallel.Plan, rows: list[dict[str, Any]]) 
         if parallel.leads()
         else []
     )
-    left = parallel.told(~np.isin(everything.number, done))
-    pending = parallel.take(everything, left)
-    say(layout.introduction(work, plan, everything, pending))
-    begin = time.monotonic()
-    on = config.tensorboard and parallel.leads()
-    board = tensorboard.Board(workdir, rows, work.steps, on=on)
-    with contextlib.closing(board):
-        for _ in loop.run(work, plan, pending, board.record):
-            if parallel.leads():
-                board.finished(_write_tables(workdir, rows))
-                now = time.monotonic()
-                workdirs.spend(workdir, now - begin)
-                begin = now
-        if parallel.leads():
-            _finish(work, rows, board)
+    return everything, parallel.told(~np.isin(everything.number, done))
 
 
 def main(argv: list[str]) -> None:
@@ -162,14 +183,18 @@ def _write_tables(
 
 
 def _finish(
-    work: layout.Sweep, rows: list[dict[str, Any]], board: tensorboard.Board
+    config: ConfigDict,
+    works: list[layout.Sweep],
+    rows: list[dict[str, Any]],
+    board: tensorboard.Board,
 ) -> None:
     """Tables, pictures and figures of all runs."""
-    statistics = _write_tables(work.workdir, rows)
-    atomic_files.write_npz(work.workdir / "pictures.npz", figure_arrays.draw(work))
-    say(summary.table(statistics, shown=(*_SHOWN, *work.config.figure_score)))
-    say(f"every score, with its interval: {work.workdir / 'summary.md'}")
-    for path in all_figures.draw(work.workdir):
+    workdir = works[0].workdir
+    statistics = _write_tables(workdir, rows)
+    atomic_files.write_npz(workdir / "pictures.npz", figure_arrays.draw(works))
+    say(summary.table(statistics, shown=(*_SHOWN, *config.figure_score)))
+    say(f"every score, with its interval: {workdir / 'summary.md'}")
+    for path in all_figures.draw(workdir):
         say(str(path))
     board.finished(statistics, pictures=True)
 

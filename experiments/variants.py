@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = trained.runs(
         options.workdir, per_setting=options.runs, points=options.points
     )
-    say(f"scoring {len(runs.number)} runs at {runs.codes.shape[1]:,} points")
+    say(f"scoring {len(runs.number)} runs at {len(runs.factors):,} points")
     found = score(runs, metrics, options.seed)
     rows = statistics(runs, found)
     say(summary.table(rows))
@@ -61,20 +61,25 @@ def score(
 ) -> dict[tuple[str, str], np.ndarray]:
     """Values by metric and variant, `[R]`; of UDR, that of each run in its setting."""
     key = jax.random.key(seed)
-    lines = sheet.many(key, runs.codes, runs.factors, metrics=metrics)
-    for note in lines[0].notes:
-        say(note)
-    found = {
-        (line.metric, line.variant): np.array([run[i].value for run in lines])
-        for i, line in enumerate(lines[0])
-    }
-    codes = jnp.asarray(runs.codes[:, :_UDR_POINTS])
+    widths = np.array([codes.shape[1] for codes in runs.codes])
+    found: dict[tuple[str, str], np.ndarray] = {}
+    for width in np.unique(widths):
+        members = np.flatnonzero(widths == width)
+        codes = np.stack([runs.codes[i] for i in members])
+        lines = sheet.many(key, codes, runs.factors, metrics=metrics)
+        for note in lines[0].notes:
+            say(note)
+        for i, line in enumerate(lines[0]):
+            nothing = np.full(len(widths), np.nan)
+            values = found.setdefault((line.metric, line.variant), nothing)
+            values[members] = [run[i].value for run in lines]
     for preset in ("lasso", "spearman"):
         values = np.full(len(runs.number), np.nan)
         for setting in np.unique(runs.setting):
             members = np.flatnonzero(runs.setting == setting)
+            codes = jnp.stack([runs.codes[i][:_UDR_POINTS] for i in members])
             if len(members) > 1:
-                values[members] = udr.score(codes[members], preset=preset).score
+                values[members] = udr.score(codes, preset=preset).score
         found["udr", preset] = values
     return found
 
@@ -152,7 +157,7 @@ def _read(
         seed=np.array([int(line["seed"]) for line in lines]),
         setting=np.array([rows.index(key) for key in keys]),
         rows=[dict(zip(columns, map(_value, row), strict=True)) for row in rows],
-        codes=np.empty((len(lines), 0, 0)),
+        codes=[],
         factors=np.empty((0, 0)),
     )
     return runs, {name: np.array(values) for name, values in found.items()}

@@ -5,6 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from experiments.config import fields
 from experiments.data import catalogue, factor_grid
 from experiments.models import objectives, priors
 from experiments.results import columns
@@ -21,7 +22,6 @@ def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
         config: With every field valid by itself.
         rows: Its settings.
     """
-    _axes(config)
     _prior(config)
     _objective(config)
     for row in rows:
@@ -35,16 +35,12 @@ def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
     _data(config)
 
 
-def _axes(config: ConfigDict) -> None:
-    names = config.prior.name
-    if not priors.swept_together(names):
-        together = tuple(
-            name for name, prior in priors.PRIORS.items() if prior.together
-        )
-        raise ValueError(
-            f"prior.name sweeps over {together} only, as other priors are "
-            f"other programs; got {names}."
-        )
+def axes(config: ConfigDict) -> None:
+    """Raises ValueError for axes of a sweep that have no meaning.
+
+    Args:
+        config: With every field valid by itself.
+    """
     read = objectives.read_by(config.objective.name)
     for name in objectives.weights():
         values = config.objective[name]
@@ -63,6 +59,22 @@ def _axes(config: ConfigDict) -> None:
         raise ValueError(
             f"prior.spike expects probabilities in [0, 1); got {config.prior.spike}."
         )
+    free = any(
+        objectives.OBJECTIVES[name].divergence == objectives.FREE
+        for name in config.objective.name
+    )
+    if len(config.objective.divergence) > 1 and not free:
+        raise ValueError(
+            "objective.divergence is not chosen by objective.name = "
+            f"{config.objective.name}; expected one value, got "
+            f"{config.objective.divergence}."
+        )
+    sets = fields.values(config, "data.name")
+    if len({catalogue.SETS[name].labels == catalogue.PLANE for name in sets}) > 1:
+        raise ValueError(
+            "data.name sweeps over images, or over points of the plane, which have "
+            f"other scores and figures; got {sets}."
+        )
 
 
 def _prior(config: ConfigDict) -> None:
@@ -79,22 +91,6 @@ def _prior(config: ConfigDict) -> None:
 
 def _objective(config: ConfigDict) -> None:
     objective = config.objective
-    for name in objective.name:
-        own = objectives.OBJECTIVES[name].own_program
-        if own and len(set(objective.name)) > 1:
-            raise ValueError(
-                f"objective.name = {name} is a program of its own and is not swept "
-                f"with others; got {objective.name}."
-            )
-    free = any(
-        objectives.OBJECTIVES[name].divergence == objectives.FREE
-        for name in objective.name
-    )
-    if len(objective.divergence) > 1 and not free:
-        raise ValueError(
-            f"objective.divergence is not chosen by objective.name = {objective.name}; "
-            f"expected one value, got {objective.divergence}."
-        )
     if "hfvae" in objective.name and not objective.groups:
         raise ValueError(
             "objective.name = hfvae expects objective.groups, sizes of groups of "

@@ -35,8 +35,17 @@ def parse(argv: Sequence[str]) -> list[str]:
             print(usage(argv))
             sys.exit(0)
         check(argv)
-        with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
-            rest = flags.FLAGS(_found(argv))  # ml_collections loads as Python 3.3 did
+        plain, swept = _apart(argv)
+        sys.argv, whole = plain, sys.argv  # ml_collections reads the fields there
+        try:
+            with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
+                rest = flags.FLAGS(_found(plain))  # it loads as Python 3.3 did
+            config = flags.FLAGS.config
+        finally:
+            sys.argv = whole  # env.json has the command
+        with config.unlocked(), config.ignore_type():
+            for name, values in swept.items():
+                fields.put(config, name, values)
         validate(config_argument(argv), flags.FLAGS.config)
         return rest
     except (flags.Error, ValueError, AttributeError, TypeError, OSError) as error:
@@ -47,7 +56,7 @@ def _with_flag_files(argv: Sequence[str]) -> list[str]:
     """The arguments with those of every --flagfile in its place."""
     found = flags.FLAGS.read_flags_from_files(list(argv))
     if found != list(argv):
-        sys.argv = found  # ml_collections reads the fields there, env.json the command
+        sys.argv = found
     return found
 
 
@@ -128,8 +137,10 @@ def check(argv: Sequence[str]) -> None:
         if parser is None or (type(default) is bool and not equals):
             continue
         text = _value(argv, position)
+        several = _is_swept(name, default, text)
         try:
-            parser.parse(text)
+            for part in text.split(",") if several else [text]:
+                parser.parse(part)
         except (TypeError, ValueError, MemoryError, RecursionError):
             raise ValueError(
                 f"--{name} expects {fields.expected(default)}; got "
@@ -176,8 +187,8 @@ def usage(argv: Sequence[str]) -> str:
         "  VARIANT  laptop, authors, smoke; none is the paper's text",
         "  FOLDER   default results/FILE-VARIANT in the current folder; the same "
         "command goes on in it",
-        "  VALUE    of a tuple is swept: --config.objective.beta=1,4; whole numbers "
-        "are written 1000 or 1_000, not 1e3",
+        "  VALUE    several with commas are swept: --config.objective.beta=1,4 or "
+        "--config.model.latents=5,10; whole numbers are written 1000 or 1_000, not 1e3",
         "",
         "With --config, --help lists its fields.",
     ]
@@ -201,6 +212,38 @@ def _default(config: ConfigDict, name: str) -> Any:
     if isinstance(section, ConfigDict):
         raise ValueError(f"--{name} is a section; fields: {', '.join(section)}.")
     return section
+
+
+def _is_swept(name: str, default: Any, text: str) -> bool:
+    """Whether a text such as 5,10,20 is several values of a field of one value."""
+    field = fields.described().get(name.removeprefix("config."))
+    if field is None or not fields.may_be_swept(name.removeprefix("config.")):
+        return False
+    one = field.parts is None and not isinstance(default, tuple)
+    listed = bool(field.choices) or not isinstance(field.default, str)
+    return one and listed and "," in text
+
+
+def _apart(argv: Sequence[str]) -> tuple[list[str], dict[str, tuple]]:
+    """The arguments without those that sweep a field of one value, and the latter."""
+    config = load_config(config_argument(argv))
+    plain, swept, skipped = [], {}, False
+    for position, argument in enumerate(argv):
+        name, equals, _ = argument.partition("=")
+        name = name.lstrip("-")
+        if skipped:  # the value of the one before
+            skipped = False
+            continue
+        if position and name.startswith("config."):
+            default, text = _default(config, name), _value(argv, position)
+            if _is_swept(name, default, text):
+                parser = _PARSERS.get(type(default), flags.ArgumentParser())
+                values = tuple(map(parser.parse, text.split(",")))
+                swept[name.removeprefix("config.")] = values
+                skipped = not equals
+                continue
+        plain.append(argument)
+    return plain, swept
 
 
 def _value(argv: Sequence[str], position: int) -> str:

@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -39,6 +39,10 @@ AXES = {
     "alpha": "objective.alpha",
     "gamma": "objective.gamma",
 }
+# Sections of which a field may have several values, which are swept one program after
+# another, and the fields of them that say how to sweep or to record.
+_SWEPT = ("data", "model", "prior", "objective", "critic", "train")
+_NOT_SWEPT = ("objective.sweep", "train.records")
 # What the words of `base.Field.choices` stand for: entries that were registered count.
 _CHOICES: dict[str, Callable[[], tuple]] = {
     "data sets": loaders.names,
@@ -52,7 +56,7 @@ _CHOICES: dict[str, Callable[[], tuple]] = {
     "metrics": columns.metrics,
     "layouts": lambda: parallel.LAYOUTS,
     "figures": lambda: FIGURES,
-    "columns": lambda: axes(),
+    "columns": lambda: axes(),  # and those of what the config sweeps
     "scores": lambda: tuple(columns.COLUMNS),
 }
 _WHOLE = 2**31 - 1  # the largest that int32 holds
@@ -72,20 +76,18 @@ def check(config: ConfigDict) -> None:
     same_fields(config, known())
     fields = described()
     for name, field in fields.items():
-        if field.parts is not None:
-            section, last = _place(config, name)
-            section[last] = found = elements(name, section[last], field.parts)
-            if not found and not field.may_be_empty:
-                raise ValueError(f"{name} expects at least one value; got none.")
+        put(config, name, _uniform(name, field, get(config, name)))
     _sizes(config, fields)
+    own = tuple(map(column, swept(config)))
     for name, field in fields.items():
-        if allowed := choices(field):
-            one = field.parts is None
-            accepts = allowed.__contains__ if one else set(allowed).issuperset
-            _require(config, name, accepts, f"{'one' if one else 'some'} of {allowed}")
+        allowed = choices(field) + (own if field.choices == "columns" else ())
+        one = field.parts is None
+        accepts = allowed.__contains__ if one else set(allowed).issuperset
+        for value in values(config, name) if allowed else ():
+            _require(name, value, accepts, f"{'one' if one else 'some'} of {allowed}")
     for name, field in fields.items():
-        if field.rule is not None:
-            _require(config, name, field.rule.accepts, field.rule.words)
+        for value in values(config, name) if field.rule is not None else ():
+            _require(name, value, field.rule.accepts, field.rule.words)
 
 
 def described() -> dict[str, base.Field]:
@@ -101,6 +103,44 @@ def described() -> dict[str, base.Field]:
         for name in objectives.weights()
     }
     return weights | steps | base.FIELDS
+
+
+def may_be_swept(name: str) -> bool:
+    """Whether a field may have several values that are programs of their own.
+
+    The fields of `axes` may have several values of one program.
+    """
+    own = name in map(axis, axes())
+    return name.partition(".")[0] in _SWEPT and name not in _NOT_SWEPT and not own
+
+
+def values(config: ConfigDict, name: str) -> tuple:
+    """The values of a field that is swept, or its one value `(value,)`."""
+    value = get(config, name)
+    several = isinstance(value, tuple) and may_be_swept(name)
+    if several and described()[name].parts is not None:
+        several = any(isinstance(part, tuple) for part in value)
+    return value if several else (value,)
+
+
+def swept(config: ConfigDict) -> tuple[str, ...]:
+    """The fields with several values, but for those of `axes`."""
+    return tuple(name for name in described() if len(values(config, name)) > 1)
+
+
+def column(field: str) -> str:
+    """The column of the settings for a field that is swept, as `train_steps`."""
+    section, *rest = field.split(".")
+    if rest == ["name"]:
+        return section
+    return "_".join([section, *rest] if section in ("prior", "critic") else rest)
+
+
+def shown(value: Any) -> Any:
+    """The value of a field in its column: a number or a text."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value) if isinstance(value, bool) else value
 
 
 def choices(field: base.Field) -> tuple:
@@ -141,6 +181,21 @@ def get(config: ConfigDict, field: str) -> Any:
     return section[name]
 
 
+def put(config: ConfigDict, field: str, value: Any) -> None:
+    """Gives a field of an unlocked config a value."""
+    section, name = _place(config, field)
+    section[name] = value
+
+
+def replaced(config: ConfigDict, changes: Mapping[str, Any]) -> ConfigDict:
+    """A copy of a config with other values of some fields."""
+    copy = config.copy_and_resolve_references()
+    with copy.unlocked(), copy.ignore_type():
+        for field, value in changes.items():
+            put(copy, field, value)
+    return copy
+
+
 def _place(config: ConfigDict, field: str) -> tuple[ConfigDict, str]:
     *sections, name = field.split(".")
     for section in sections:
@@ -152,7 +207,7 @@ def _sizes(config: ConfigDict, fields: dict[str, base.Field]) -> None:
     """Every number has to fit int32 or float32, and arrays the memory of a machine."""
     for field, value in leaves(config):
         most = fields[field].most or _WHOLE
-        for number in value if isinstance(value, tuple) else [value]:
+        for number in _flat(value):
             if type(number) is int and number > most:
                 raise ValueError(
                     f"{field} expects at most {most:,}; got {number:.10g}."
@@ -164,15 +219,48 @@ def _sizes(config: ConfigDict, fields: dict[str, base.Field]) -> None:
                 )
 
 
+def _flat(value: Any) -> Iterator[Any]:
+    """The parts of a tuple, of tuples in it too, or the value."""
+    for part in value if isinstance(value, tuple) else ():
+        yield from _flat(part)
+    if not isinstance(value, tuple):
+        yield value
+
+
+def _uniform(name: str, field: base.Field, value: Any) -> Any:
+    """The value with parts of one type, and a tuple of one value to sweep as that.
+
+    Raises:
+        ValueError: For an element of another type, or a tuple without any.
+    """
+    nested = isinstance(value, tuple) and any(isinstance(v, tuple) for v in value)
+    if field.parts is None:
+        wanted = float if isinstance(field.default, float) else lambda one: one
+        if not isinstance(value, tuple):
+            return wanted(value)
+        if not may_be_swept(name):
+            return value
+        found = tuple(map(wanted, value))
+    elif nested and may_be_swept(name):
+        found = tuple(_uniform(name, field, one) for one in value)
+    else:
+        found = elements(name, value, field.parts)
+        if not found and not field.may_be_empty:
+            raise ValueError(f"{name} expects at least one value; got none.")
+        return found
+    if not found:
+        raise ValueError(f"{name} expects at least one value; got none.")
+    return found if len(found) > 1 else found[0]
+
+
 def _in_float32(number: float) -> bool:
     """Whether float32 holds a number; 0, infinity and NaN are for others to judge."""
     return not math.isfinite(number) or not number or _SMALL <= abs(number) <= _LARGE
 
 
 def _require(
-    config: ConfigDict, field: str, accepts: Callable[[Any], bool], expected: str
+    field: str, value: Any, accepts: Callable[[Any], bool], expected: str
 ) -> None:
-    value = get(config, field)
     if not accepts(value):
         raise ValueError(f"{field} expects {expected}; got {short(value)}.")
 
@@ -202,7 +290,7 @@ def same_fields(given: ConfigDict, known: ConfigDict, prefix: str = "") -> None:
                     f"got {short(given.get(name))}."
                 )
             same_fields(given[name], default, f"{field}.")
-        elif name not in given or not _like(given[name], default):
+        elif name not in given or not _fits(field, given[name], default):
             value = given.get(name)
             raise ValueError(
                 f"{field} expects {_KINDS[type(default)]}; got {short(value)} "
@@ -242,6 +330,14 @@ def leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
+
+
+def _fits(field: str, value: Any, default: Any) -> bool:
+    """Whether a value, or each of those that are swept, has the type of the default."""
+    if isinstance(value, tuple) and may_be_swept(field):
+        parts = value if not isinstance(default, tuple) else ()
+        return all(_like(part, default) for part in parts)
+    return _like(value, default)
 
 
 def _like(value: Any, default: Any) -> bool:

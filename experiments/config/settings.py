@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
@@ -13,6 +13,14 @@ from experiments.models import objectives, priors
 COLUMNS = tuple(fields.AXES)  # of every sweep
 
 
+class ProgramSettings(NamedTuple):
+    """Settings of a sweep that are trained by one compiled program."""
+
+    config: ConfigDict  # with one value of each field that is a program of its own
+    rows: list[dict[str, Any]]  # its settings, over the columns of the sweep
+    first: int  # place of the first of them among the settings of the sweep
+
+
 def validate(config: ConfigDict) -> ConfigDict:
     """Returns a copy whose tuples have one type each, or says what is wrong with it.
 
@@ -20,44 +28,93 @@ def validate(config: ConfigDict) -> ConfigDict:
         ValueError: One line naming the field, what was expected and what came.
     """
     config = config.copy_and_resolve_references()
-    with config.unlocked():
+    with config.unlocked(), config.ignore_type():
         fields.check(config)
-    checks.number_of_runs(config, [len(axis) for axis in _axes(config)])
-    settings = rows(config)
-    checks.combinations(config, settings)
-    checks.check(config, settings)
+    checks.number_of_runs(config, list(map(len, _axes(config).values())))
+    checks.axes(config)
+    for program in programs(config):
+        checks.combinations(program.config, program.rows)
+        checks.check(program.config, program.rows)
     return config
 
 
 def columns(config: ConfigDict) -> tuple[str, ...]:
-    """The columns of the settings of a config: every sweep's, and further weights.
+    """The columns of the settings of a config.
 
-    A weight that few objectives have is a column where one of the config reads it.
+    Those of every sweep, of weights that few objectives have where one of the config
+    reads them, and of fields that are swept one program after another.
     """
-    read = objectives.read_by(config.objective.name)
-    return (*COLUMNS, *(name for name in read if name not in COLUMNS))
+    return tuple(_axes(config))
+
+
+def programs(config: ConfigDict) -> list[ProgramSettings]:
+    """The programs of a validated config, in the order in which they are trained.
+
+    Settings that differ in traced numbers alone, in priors of one family or in
+    objectives that are swept together share a program.
+    """
+    swept, axes = fields.swept(config), _axes(config)
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for values in _combinations(config, axes):
+        row = _canonical(dict(zip(axes, values, strict=True)), config)
+        alone = row["objective"] * objectives.OBJECTIVES[row["objective"]].own_program
+        key = (values[: len(swept)], priors.program(row["prior"]), alone)
+        groups.setdefault(key, []).append(row)
+    found, first = [], 0
+    for (fixed, *_), several in groups.items():
+        named = zip(swept, fixed, strict=True)
+        shown = {fields.column(field): fields.shown(one) for field, one in named}
+        rows = [row | shown for row in several]
+        rows = list({tuple(row.values()): row for row in rows}.values())
+        chosen = dict(zip(swept, fixed, strict=True))
+        for field in ("prior", "objective"):
+            present = {row[field] for row in rows}
+            names = fields.get(config, fields.axis(field))
+            chosen[fields.axis(field)] = tuple(n for n in names if n in present)
+        found.append(ProgramSettings(fields.replaced(config, chosen), rows, first))
+        first += len(rows)
+    return found
 
 
 def rows(config: ConfigDict) -> list[dict[str, Any]]:
     """The settings of a validated config, a dict over `columns` each."""
-    names, axes = columns(config), _axes(config)
+    return [row for program in programs(config) for row in program.rows]
+
+
+def own_programs(config: ConfigDict) -> dict[str, tuple]:
+    """Fields with values that are programs of their own, and these values."""
+    found = {field: fields.values(config, field) for field in fields.swept(config)}
+    if len({priors.program(name) for name in config.prior.name}) > 1:
+        found["prior.name"] = config.prior.name
+    alone = [n for n in config.objective.name if objectives.OBJECTIVES[n].own_program]
+    if alone and len(set(config.objective.name)) > 1:
+        found["objective.name"] = config.objective.name
+    return found
+
+
+def _axes(config: ConfigDict) -> dict[str, tuple]:
+    """The values of every column; those of programs of their own come first."""
+    read = objectives.read_by(config.objective.name)
+    names = (*COLUMNS, *(name for name in read if name not in COLUMNS))
+    own = {fields.column(f): fields.values(config, f) for f in fields.swept(config)}
+    return own | {name: fields.get(config, fields.axis(name)) for name in names}
+
+
+def _combinations(
+    config: ConfigDict, axes: Mapping[str, tuple]
+) -> Iterable[tuple[Any, ...]]:
+    """The values of every setting, in the order of the axes."""
     if config.objective.sweep == "product":
-        combinations = list(itertools.product(*axes))
-    else:
-        length = max(map(len, axes))
-        if any(len(axis) not in (1, length) for axis in axes):
-            lengths = dict(zip(names, map(len, axes), strict=True))
-            raise ValueError(
-                "objective.sweep = zip needs axes of equal length, or of length 1; "
-                f"got {lengths}."
-            )
-        stretched = [axis * length if len(axis) == 1 else axis for axis in axes]
-        combinations = list(zip(*stretched, strict=True))
-    settings = [
-        _canonical(dict(zip(names, values, strict=True)), config)
-        for values in combinations
-    ]
-    return list({tuple(row.values()): row for row in settings}.values())
+        return itertools.product(*axes.values())
+    lengths = {name: len(axis) for name, axis in axes.items()}
+    length = max(lengths.values())
+    if not set(lengths.values()) <= {1, length}:
+        raise ValueError(
+            "objective.sweep = zip needs axes of equal length, or of length 1; "
+            f"got {lengths}."
+        )
+    stretched = [axis * length if len(axis) == 1 else axis for axis in axes.values()]
+    return zip(*stretched, strict=True)
 
 
 def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
@@ -90,7 +147,3 @@ def differences(
         elif ours != theirs:
             lines.append(f"{prefix}{name}: {theirs} -> {ours}")
     return lines
-
-
-def _axes(config: ConfigDict) -> list[tuple]:
-    return [fields.get(config, fields.axis(name)) for name in columns(config)]

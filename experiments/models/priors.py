@@ -51,8 +51,8 @@ class PriorOptions(NamedTuple):
 
     @property
     def family(self) -> str:
-        """The name of the program: priors of one family are swept together."""
-        return PRIORS[self.name].together or self.name
+        """The name of the program: priors of one family share it."""
+        return program(self.name)
 
 
 def everywhere(row: Row) -> bool:
@@ -114,14 +114,14 @@ def names() -> tuple[str, ...]:
     return tuple(PRIORS)
 
 
+def program(name: str) -> str:
+    """What priors that share a compiled program have in common."""
+    return PRIORS[name].together or name
+
+
 def factorised() -> tuple[str, ...]:
     """The names of those that factorise over latents."""
     return tuple(name for name, prior in PRIORS.items() if prior.factorised)
-
-
-def swept_together(chosen: tuple[str, ...]) -> bool:
-    """Whether some priors are one program."""
-    return len({PRIORS[name].together or name for name in chosen}) == 1
 
 
 def options(config: ConfigDict) -> PriorOptions:

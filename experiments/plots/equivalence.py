@@ -23,7 +23,9 @@ def equivalence(results: reading.Results) -> dict[str, Figure]:
         One figure by name.
     """
     pairs = _pairs(results)
-    latents = int(results.config["model"]["latents"])
+    latents = results.config["model"]["latents"]
+    if isinstance(latents, list):
+        raise reading.Missing("model.latents is swept, and the ratio is of one D")
     betas = np.array([beta for beta, _ in pairs])
     plain = np.array([pair[0] for _, pair in pairs])  # [pairs, 2]
     entropy = np.array([pair[1] for _, pair in pairs])

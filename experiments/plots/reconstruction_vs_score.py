@@ -52,7 +52,7 @@ def reconstruction_vs_score(results: reading.Results) -> dict[str, Figure]:
         _panel(axes, lines, score)
         drawn.append(lines)
     if len(groups) > 1:
-        _legend(figure, looks)
+        _legend(figure, key, looks)
     figure.draw_without_rendering()  # the labels need the final sizes
     for axes, lines in zip(panels, drawn, strict=True):
         _label(axes, lines)
@@ -160,11 +160,13 @@ def _label(axes: Axes, lines: list[PriorLine]) -> None:
         point_labels.place(axes, np.concatenate(paths), texts, colours, paper)
 
 
-def _legend(figure: Figure, looks: dict[reading.Value, dict[str, Any]]) -> None:
+def _legend(
+    figure: Figure, key: str, looks: dict[reading.Value, dict[str, Any]]
+) -> None:
     """The lines' names; the legend takes over the title, to stay clear of it."""
     edge = {"markeredgecolor": "white", "markeredgewidth": 0.6}
     handles = [
-        Line2D([], [], label=style.number(name), **look, **edge)
+        Line2D([], [], label=style.describe({key: name}, [key]), **look, **edge)
         for name, look in looks.items()
     ]
     title = figure.get_suptitle()

@@ -38,17 +38,20 @@ def traversals(results: reading.Results) -> dict[str, Figure]:
     active = reading.array(results, "active", count, latents).astype(bool)
     order = reading.array(results, "order", count, latents).astype(int)
     drawn = ~reading.lost(results, count)
+    widths = _widths(results, count, latents)
     if not np.all(np.sort(order[drawn], axis=1) == np.arange(latents)):
         raise ValueError(
             f"pictures.npz: a row of 'order' does not list {latents} latents."
         )
 
     def panel(axes: Axes, i: int) -> None:
-        keep = np.expand_dims(active[i], tuple(range(1, tiles.ndim - 1)))
+        own = np.arange(latents) < widths[i]
+        keep = np.expand_dims(active[i] | ~own, tuple(range(1, tiles.ndim - 1)))
         chosen = np.where(keep, tiles[i], _fade(tiles[i]))
         _mosaic(axes, chosen[order[i]])
         axes.set_yticks(
-            _middles(latents, size, 0), [f"$z_{{{j + 1}}}$" for j in order[i]]
+            _middles(latents, size, 0),
+            [f"$z_{{{j + 1}}}$" if own[j] else "" for j in order[i]],
         )
         for text, j in zip(axes.get_yticklabels(), order[i], strict=True):
             text.set_color("black" if active[i, j] else "0.65")
@@ -63,6 +66,13 @@ def traversals(results: reading.Results) -> dict[str, Figure]:
     )
     note += "most first; grey: inactive"
     return _pages(results, "traversals", (latents, steps, *size), panel, note)
+
+
+def _widths(results: reading.Results, count: int, latents: int) -> np.ndarray:
+    """The number of latents of each setting `[count]`; what is behind it is blank."""
+    if "latents" in (results.pictures or {}):
+        return reading.array(results, "latents", count).astype(int)
+    return np.full(count, latents)
 
 
 def reconstructions(results: reading.Results) -> dict[str, Figure]:

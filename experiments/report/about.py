@@ -150,7 +150,8 @@ def _settings(results: reading.Results) -> str:
 
 
 def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
-    data, model, train = (_part(config, name) for name in ("data", "model", "train"))
+    sections = (_part(config, name) for name in ("data", "model", "train"))
+    data, model, train = ({k: _swept(v) for k, v in s.items()} for s in sections)
     name = str(data.get("name"))
     as_they_are = name in ("pinwheel", "fashion_mnist") or labels.is_own(name)
     scaled = not as_they_are and data.get("side")
@@ -160,12 +161,12 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
     file = pathlib.PurePath(str(data.get("path") or "")).name
     if source == "auto":  # as the catalogue has it
         source = "file" if file else "tfds"
-    hidden = model.get("hidden")
+    hidden = _part(config, "model").get("hidden")
     dense = model.get("network") == "dense" and isinstance(hidden, list)
     layers = "-".join(map(str, hidden)) if dense else ""
     length = (
-        f"{train.get('steps'):,} steps"
-        if isinstance(train.get("steps"), int) and train.get("steps")
+        f"{_thousands(train.get('steps'))} steps"
+        if train.get("steps")
         else f"{train.get('epochs')} epochs"
     )
     return [
@@ -187,6 +188,16 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
             ),
         ),
     ]
+
+
+def _swept(value: Any) -> Any:
+    """The values of a field of one value that is swept, as `5 | 10`."""
+    several = isinstance(value, list) and not any(isinstance(v, list) for v in value)
+    return " | ".join(map(_thousands, value)) if several else value
+
+
+def _thousands(value: Any) -> str:
+    return f"{value:,}" if type(value) is int else str(value)
 
 
 def _drawn(config: dict[str, Any]) -> list[str]:

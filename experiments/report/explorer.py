@@ -34,13 +34,20 @@ def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
     chosen = choose(done, score)
     if not chosen:
         return None
-    work = trained.on_some(done.work, _POINTS)
-    shared = latents.shared(work)
+    first = done.works[trained.program(done, chosen[0][2])].data.points
+    works = {
+        i: trained.on_some(work, _POINTS)
+        for i, work in enumerate(done.works)
+        if work.data.points is first  # the page has the images of one data set
+    }
     shown = [
         {"run": int(done.tables["number"][place]), "setting": setting, "role": role}
-        | latents.of_run(work, *trained.parameters(done, place))
+        | latents.of_run(works[program], *trained.parameters(done, place))
         for setting, role, place in chosen
+        if (program := trained.program(done, place)) in works
     ]
+    work = next(iter(works.values()))
+    shared = latents.shared(work)
     runs, bases = _fit(shown, room - _size(shared))
     return shared | {
         "score": columns.name(score),

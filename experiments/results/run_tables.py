@@ -9,6 +9,7 @@ pictures.npz   what the figures show           figures/           drawn from the
 tensorboard/   a live view, if asked for, see tensorboard.py
 """
 
+import math
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -77,20 +78,40 @@ def finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
     Returns:
         `number`, `seed`, `setting`, `diverged`, `term` and `scores/*` `[R]`, by number;
         `curves` `[R, records, 1 + measures]`; and `block`, `index` `[R]`, where the
-        parameters of a run are. Empty if no block has finished.
+        parameters of a run are. Empty if no block has finished. Where programs differ,
+        a score that a run does not have is NaN there and true in `lacks/*` `[R]`, and
+        records behind the end of its curve are NaN.
     """
-    parts: dict[str, list[np.ndarray]] = {}
+    found: list[dict[str, np.ndarray]] = []
     for path in sorted((workdir / "blocks").glob("*.npz")):
         with np.load(path, allow_pickle=False) as block:
             names = [name for name in block.files if not name.startswith("params/")]
             tables = {name: block[name] for name in names}
         count = len(tables["number"])
         tables |= {"block": np.full(count, int(path.stem)), "index": np.arange(count)}
-        for name, table in tables.items():
-            parts.setdefault(name, []).append(table)
-    whole = {name: np.concatenate(tables) for name, tables in parts.items()}
+        found.append(tables)
+    _fill(found)
+    names = found[0] if found else {}
+    whole = {name: np.concatenate([t[name] for t in found]) for name in names}
     order = np.argsort(whole["number"]) if whole else None
     return {name: table[order] for name, table in whole.items()}
+
+
+def _fill(blocks: list[dict[str, np.ndarray]]) -> None:
+    """Gives blocks of different programs the same scores and records."""
+    names = dict.fromkeys(n for b in blocks for n in b if n.startswith("scores/"))
+    partial = [name for name in names if any(name not in b for b in blocks)]
+    records = max((b["curves"].shape[1] for b in blocks), default=0)
+    for block in blocks:
+        count = len(block["number"])
+        for name in partial:
+            lacks = np.full(count, name not in block)
+            block[name.replace("scores/", "lacks/")] = lacks
+            block.setdefault(name, np.full(count, np.nan, np.float32))
+        short = records - block["curves"].shape[1]
+        if short:
+            more = ((0, 0), (0, short), (0, 0))
+            block["curves"] = np.pad(block["curves"], more, constant_values=np.nan)
 
 
 def write_tables(
@@ -116,7 +137,8 @@ def write_tables(
     tables = finished(workdir)
     names = [name for name in order if f"scores/{name}" in tables]
     scores = {name: tables[f"scores/{name}"] for name in names}
-    finite = np.stack([np.isfinite(values) for values in scores.values()])
+    lacks = {name: tables.get(f"lacks/{name}", False) for name in names}
+    finite = np.stack([np.isfinite(scores[name]) | lacks[name] for name in names])
     ok = (tables["diverged"] < 0) & finite.all(axis=0)
     identity = [
         (int(run), int(seed), *rows[setting].values())
@@ -134,7 +156,9 @@ def write_tables(
             ok, tables["diverged"], tables["term"], finite.argmin(axis=0), strict=True
         )
     ]
-    values = np.stack(list(scores.values()), axis=1).astype(float).tolist()
+    values = np.stack(list(scores.values()), axis=1).astype(float).astype(object)
+    for column, name in enumerate(names):
+        values[np.broadcast_to(lacks[name], len(values)), column] = ""
     columns = ["run", "seed", *rows[0]]
     atomic_files.write_csv(
         workdir / "scores.csv",
@@ -146,7 +170,10 @@ def write_tables(
         [*columns, "step", "name", "value"],
         _curve_lines(identity, tables["curves"], measures),
     )
-    statistics = summary.summarise(rows, tables["setting"], ok, scores)
+    statistics = [
+        row._replace(n=0, failed=0) if _lacked(row, rows, tables) else row
+        for row in summary.summarise(rows, tables["setting"], ok, scores)
+    ]
     atomic_files.write_csv(
         workdir / "summary.csv",
         [*rows[0], *summary.Row._fields[1:]],
@@ -158,10 +185,20 @@ def write_tables(
     return statistics
 
 
+def _lacked(
+    row: summary.Row, rows: Sequence[dict[str, Any]], tables: dict[str, np.ndarray]
+) -> bool:
+    """Whether the program of a setting has no such score."""
+    lacks = tables.get(f"lacks/{row.score}", np.zeros(0, bool))
+    return bool(lacks[tables["setting"][: len(lacks)] == rows.index(row.setting)].any())
+
+
 def _curve_lines(
     identity: Sequence[tuple], curves: np.ndarray, measures: Sequence[str]
 ) -> Iterator[tuple]:
     for run, curve in zip(identity, curves.tolist(), strict=True):
         for step, *values in curve:
+            if math.isnan(step):  # behind the end of a shorter training
+                break
             for name, value in zip(measures, values, strict=True):
                 yield (*run, int(step), name, float(f"{value:.6g}"))

@@ -1,7 +1,7 @@
 """What the figures show of one run per setting, as arrays."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -46,13 +46,32 @@ def median_runs(
     return chosen
 
 
-def draw(sweep: Sweep) -> dict[str, np.ndarray]:
-    """Arrays for the figures, of the run of median loss of each setting."""
-    tables = run_tables.finished(sweep.workdir)
+def draw(sweeps: Sequence[Sweep]) -> dict[str, np.ndarray]:
+    """Arrays for the figures, of the run of median loss of each setting.
+
+    Where programs differ in latents or in the size of images, the smaller ones are
+    filled up with white, and `latents` `[settings]` says how many rows are theirs.
+    """
+    tables = run_tables.finished(sweeps[0].workdir)
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
-    chosen = median_runs(
-        tables["setting"], tables["scores/loss"], ok, len(sweep.settings.objective)
-    )
+    count = sum(len(sweep.settings.objective) for sweep in sweeps)
+    chosen = median_runs(tables["setting"], tables["scores/loss"], ok, count)
+    drawn = [one for sweep in sweeps for one in _settings(sweep, tables, chosen)]
+    whole = _stacked(drawn)
+    widths = [
+        s.problem.latents for s in sweeps for _ in range(len(s.settings.objective))
+    ]
+    if len(set(widths)) > 1:
+        whole["latents"] = np.asarray(widths)
+    numbers = [-1 if place < 0 else tables["number"][place] for place in chosen]
+    name = "picture_run" if sweeps[0].problem.shape else "density_run"
+    return whole | shared(sweeps[0].data) | {name: np.asarray(numbers)}
+
+
+def _settings(
+    sweep: Sweep, tables: dict[str, np.ndarray], chosen: np.ndarray
+) -> Iterator[dict[str, np.ndarray]]:
+    """The arrays of each setting of a program."""
     scored = sweep.scored
     spaced = np.linspace(0, len(scored.points) - 1, min(len(scored.points), _POINTS))
     points, factors = (
@@ -60,19 +79,39 @@ def draw(sweep: Sweep) -> dict[str, np.ndarray]:
         for table in (scored.points, scored.factors.astype(np.int32))
     )
     picture = of_run(sweep.problem)
-    stacked, numbers = [], []
-    for row, position in enumerate(np.maximum(chosen, 0)):
+    for row in range(len(sweep.settings.objective)):
+        own = tables["setting"] == sweep.first + row
+        lost = chosen[sweep.first + row] < 0
+        position = np.argmax(own) if lost else chosen[sweep.first + row]
         place = int(tables["block"][position]), int(tables["index"][position])
         params = run_tables.read_params(sweep.workdir, *place)
         setting = jax.tree.map(lambda leaf, row=row: leaf[row], sweep.settings)
         arrays = jax.device_get(picture(params, setting, points, factors))
-        lost = chosen[row] < 0
-        stacked.append(jax.tree.map(_blank, arrays) if lost else arrays)
-        numbers.append(-1 if lost else tables["number"][position])
-    arrays = jax.tree.map(lambda *leaves: np.stack(leaves), *stacked)
-    arrays |= shared(sweep.data)
-    name = "picture_run" if sweep.problem.shape else "density_run"
-    return arrays | {name: np.asarray(numbers)}
+        yield jax.tree.map(_blank, arrays) if lost else arrays
+
+
+def _stacked(drawn: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of all settings, each filled up to the largest `[settings, ...]`."""
+    whole = {}
+    for name in dict.fromkeys(name for arrays in drawn for name in arrays):
+        leaves = [np.asarray(arrays[name]) for arrays in drawn if name in arrays]
+        dims = max(leaf.ndim for leaf in leaves)
+        shape = np.max([leaf.shape for leaf in leaves if leaf.ndim == dims], axis=0)
+        for leaf in leaves:  # of these, shades of grey may be a dimension short
+            shape[: leaf.ndim] = np.maximum(shape[: leaf.ndim], leaf.shape)
+        kind = leaves[0].dtype
+        fill = {"f": np.nan, "u": 255}.get(kind.kind, 0)
+        whole[name] = np.full((len(drawn), *shape), fill, kind)
+        for row, arrays in enumerate(drawn):
+            if name not in arrays:
+                continue
+            leaf = np.asarray(arrays[name])
+            if leaf.ndim < dims:
+                leaf = np.repeat(leaf[..., None], shape[-1], axis=-1)
+            if name == "order":  # the rows that are filled up come last
+                whole[name][row] = np.arange(shape[0])
+            whole[name][(row, *map(slice, leaf.shape))] = leaf
+    return whole
 
 
 def _blank(leaf: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """A sweep: its data, networks and settings, and how its runs are laid out."""
 
+import json
 import math
 import os
 import pathlib
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from experiments.config import fields, settings
 from experiments.data import arrays, loaders
 from experiments.data.arrays import Dataset
 from experiments.evaluation import evaluate, metrics
@@ -24,26 +26,51 @@ _CALIBRATED = 8
 
 
 class Sweep(NamedTuple):
-    """All that the blocks have in common."""
+    """All that the runs of one program of a sweep have in common."""
 
     config: ConfigDict
     problem: VAE
-    settings: Hyperparameters  # leaves [settings]
+    settings: Hyperparameters  # of this program, leaves [settings]
     steps: int
     data: Dataset
     scored: Dataset  # the part of the data that is scored
     workdir: pathlib.Path
+    first: int = 0  # place of its first setting among those of the sweep
+
+
+def programs(config: ConfigDict, workdir: pathlib.Path) -> list[Sweep]:
+    """The programs of a validated config; those of the same data share the arrays.
+
+    Raises:
+        ValueError: For data that do not fit the config.
+    """
+    loaded: dict[str, Dataset] = {}
+    found = []
+    for one in settings.programs(config):
+        key = json.dumps([one.config.rng, one.config.data.to_dict()])
+        if key not in loaded:
+            loaded[key] = loaders.load(one.config)
+        found.append(_make(one, loaded[key], workdir))
+    return found
 
 
 def make(
     config: ConfigDict, rows: list[dict[str, Any]], workdir: pathlib.Path
 ) -> Sweep:
-    """Loads the data and builds the networks of a validated config.
+    """Loads the data and builds the networks of a validated config of one program.
 
     Raises:
         ValueError: For data that do not fit the config.
     """
-    data = loaders.load(config)
+    return _make(
+        settings.ProgramSettings(config, rows, 0), loaders.load(config), workdir
+    )
+
+
+def _make(
+    program: settings.ProgramSettings, data: Dataset, workdir: pathlib.Path
+) -> Sweep:
+    config, rows, first = program
     size, batch = len(data.points), config.train.batch_size
     if size < 2:
         raise ValueError(f"the data expect at least 2 points; got {size}.")
@@ -71,6 +98,7 @@ def make(
         config=config,
         problem=problem,
         settings=table,
+        first=first,
         steps=steps,
         data=data,
         scored=scored,
@@ -130,13 +158,13 @@ def vmapped_bytes(sweep: Sweep, count: int) -> float:
     program = parallel.over_runs(
         advance, parallel.trial(count), mapped=3, shared=2, vmapped=True
     )
-    settings = len(sweep.settings.objective)
+    rows = len(sweep.settings.objective)
     keys, setting = jax.eval_shape(
         lambda index: (
             jax.vmap(jax.random.key)(index),
             jax.tree.map(lambda leaf: leaf[index], sweep.settings),
         ),
-        np.zeros(count, np.int32) % settings,
+        np.zeros(count, np.int32) % rows,
     )
     state = jax.eval_shape(jax.vmap(init), keys, setting)
     points = jax.ShapeDtypeStruct(sweep.data.points.shape, sweep.data.points.dtype)
@@ -147,7 +175,7 @@ def vmapped_bytes(sweep: Sweep, count: int) -> float:
 
 
 def plan(sweep: Sweep, num_runs: int) -> Plan:
-    """Lays the runs out over the devices, by the memory that they take."""
+    """Lays the runs of a program out over the devices, by the memory that they take."""
     device, options = jax.local_devices()[0], sweep.config.runs
     if device.platform == "cpu" or options.block:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
@@ -166,11 +194,23 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
     )
 
 
-def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> str:
-    """What a sweep is about to do, a line per fact."""
+def members(sweep: Sweep, everything: Runs) -> np.ndarray:
+    """Which runs of all are of this program, `[R]` bool."""
+    place = everything.setting - sweep.first
+    return (place >= 0) & (place < len(sweep.settings.objective))
+
+
+def introduction(sweep: Sweep, plan: Plan, total: int, left: int) -> str:
+    """What a sweep, or one program of several, is about to do, a line per fact.
+
+    Args:
+        sweep: The program.
+        plan: How its runs are laid out.
+        total: Its runs.
+        left: Those of them that have not finished.
+    """
     config = sweep.config
-    total, left = len(everything.number), len(pending.number)
-    settings = len(sweep.settings.objective)
+    rows = len(sweep.settings.objective)
     size, batch = len(sweep.data.points), config.train.batch_size
     device = plan.mesh.devices.flat[0]
     start = f"; {total - left} are finished, {left} left" if left < total else ""
@@ -181,7 +221,7 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
     ]
     facts = [
         ("data", _described(sweep)),
-        ("runs", f"{total:,} = {settings} settings × {config.seeds} seeds{start}"),
+        ("runs", f"{total:,} = {rows} settings × {config.seeds} seeds{start}"),
         (
             "training",
             f"{sweep.steps:,} steps of batch {batch} a run, "
@@ -202,6 +242,30 @@ def introduction(sweep: Sweep, plan: Plan, everything: Runs, pending: Runs) -> s
     if config.tensorboard:
         facts += [("live view", f"tensorboard --logdir={sweep.workdir}/tensorboard")]
     return "\n".join(f"  {name:<9} {text}" for name, text in facts)
+
+
+def overview(config: ConfigDict, sweeps: list[Sweep]) -> str:
+    """How many programs a sweep is, and in what they differ; empty for one."""
+    if len(sweeps) == 1:
+        return ""
+    swept = "; ".join(
+        f"{field} = {' | '.join(str(fields.shown(v)) for v in values)}"
+        for field, values in settings.own_programs(config).items()
+    )
+    rows = sum(len(sweep.settings.objective) for sweep in sweeps)
+    return (
+        f"  {len(sweeps)} programs, one after another, for {swept}; in all "
+        f"{rows * config.seeds:,} runs = {rows} settings × {config.seeds} seeds"
+    )
+
+
+def differs(config: ConfigDict, sweep: Sweep) -> str:
+    """What the config of one program of several says where others say otherwise."""
+    values = {
+        field: fields.get(sweep.config, field)
+        for field in settings.own_programs(config)
+    }
+    return ", ".join(f"{field} = {fields.shown(v)}" for field, v in values.items())
 
 
 def _place(workdir: pathlib.Path) -> str:

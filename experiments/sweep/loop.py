@@ -161,7 +161,8 @@ def block(sweep: Sweep, plan: Plan, members: Runs) -> Block:
     padded = parallel.padded(members, plan.block)
     root = jax.random.fold_in(jax.random.key(sweep.config.rng), 2)
     keys = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(padded.seed)
-    setting = jax.tree.map(lambda leaf: leaf[padded.setting], sweep.settings)
+    rows = padded.setting - sweep.first
+    setting = jax.tree.map(lambda leaf: leaf[rows], sweep.settings)
     return Block(members, *parallel.scatter(plan, (keys, setting)))
 
 

@@ -44,14 +44,14 @@ class TrainedRuns(NamedTuple):
     seed: np.ndarray  # [R]
     setting: np.ndarray  # [R] place in `rows`
     rows: list[dict[str, Any]]  # the settings of the sweep
-    codes: np.ndarray  # [R, N, D] posterior means
+    codes: list[np.ndarray]  # R times [N, D], posterior means
     factors: np.ndarray  # [N, F] classes
 
 
 class Finished(NamedTuple):
     """A sweep of which some runs have finished."""
 
-    work: Sweep
+    works: list[Sweep]  # its programs
     rows: list[dict[str, Any]]  # its settings
     tables: dict[str, np.ndarray]  # of its runs, see `run_tables.finished`
 
@@ -87,16 +87,22 @@ def finished(workdir: pathlib.Path) -> Finished:
     tables = _finished(workdir)
     if not tables:
         raise ValueError(f"{workdir}: no run has finished.")
-    return Finished(layout.make(config, rows, workdir), rows, tables)
+    return Finished(layout.programs(config, workdir), rows, tables)
+
+
+def program(done: Finished, place: int) -> int:
+    """Which of the programs trained the run at a place of the tables."""
+    firsts = [work.first for work in done.works]
+    return int(np.searchsorted(firsts, done.tables["setting"][place], "right")) - 1
 
 
 def parameters(done: Finished, place: int) -> tuple[Params, Hyperparameters]:
     """Final parameters and setting of the run at a place of the tables."""
-    tables = done.tables
+    tables, work = done.tables, done.works[program(done, place)]
     first, index = int(tables["block"][place]), int(tables["index"][place])
-    row = int(tables["setting"][place])
-    setting = jax.tree.map(lambda leaf: leaf[row], done.work.settings)
-    params = jax.tree.map(lambda leaf: leaf[index], _params(done.work, first))
+    row = int(tables["setting"][place]) - work.first
+    setting = jax.tree.map(lambda leaf: leaf[row], work.settings)
+    params = jax.tree.map(lambda leaf: leaf[index], _params(work, first))
     return params, setting
 
 
@@ -107,7 +113,7 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
         ValueError: In one line, for a folder or a run that cannot be used.
     """
     done = finished(workdir)
-    work, rows, tables = done
+    _, rows, tables = done
     numbers, fine = tables["number"].tolist(), tables["diverged"] < 0
     if run is None and not fine.any():
         raise ValueError(f"{workdir}: every run that has finished diverged.")
@@ -120,6 +126,7 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     place = numbers.index(run)
     if tables["diverged"][place] >= 0:
         raise ValueError(f"{workdir}: run {run} diverged; choose another.")
+    work = done.works[program(done, place)]
     params, setting = parameters(done, place)
     p = vae.prior(work.problem, params, setting)
     names = style.varying(rows) or ["prior", "beta"]
@@ -143,11 +150,15 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
     """
     done = finished(workdir)
     rows, tables = done.rows, done.tables
-    factors = len(done.work.problem.factor_sizes)
+    if any(work.data.points is not done.works[0].data.points for work in done.works):
+        raise ValueError(
+            f"{workdir}: expected runs on the same data; got several data sets."
+        )
+    factors = len(done.works[0].problem.factor_sizes)
     if factors < 2:
         found = "a class alone" if factors else "none"
         raise ValueError(f"{workdir}: expected data with factors; got {found}.")
-    work = on_some(done.work, points)
+    works = [on_some(work, points) for work in done.works]
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
     if not ok.any():
         raise ValueError(f"{workdir}: every run that has finished diverged.")
@@ -161,13 +172,13 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
     codes, block = [], None
     for place in chosen:
         if block is None or block[0] != tables["block"][place]:
-            first = int(tables["block"][place])
+            first, work = int(tables["block"][place]), works[program(done, place)]
             block = first, _params(work, first)
         index = tables["index"][place]
         params = jax.tree.map(lambda leaf, i=index: leaf[i], block[1])
         codes.append(np.asarray(encode(work, params).loc))
     columns = (tables[name][chosen] for name in ("number", "seed", "setting"))
-    return TrainedRuns(*columns, rows, np.stack(codes), work.data.factors)
+    return TrainedRuns(*columns, rows, codes, works[0].data.factors)
 
 
 def on_some(work: Sweep, points: int) -> Sweep:

@@ -8,10 +8,11 @@ import platform
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from decomp.datasets.readers import npz
@@ -73,7 +74,7 @@ def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
 
 
 def start(
-    workdir: pathlib.Path, config: Mapping[str, Any], training: Training
+    workdir: pathlib.Path, config: Mapping[str, Any], trainings: Sequence[Training]
 ) -> list[str]:
     """Makes the folder with its config; damaged blocks in it are set aside.
 
@@ -90,10 +91,11 @@ def start(
     try:
         (workdir / "blocks").mkdir(parents=True, exist_ok=True)
         if changes:
-            notes += _lengthen(workdir, training)
+            notes += _lengthen(workdir, trainings)
         notes += _drift(workdir, now) + _set_aside(workdir)
         atomic_files.write_json(workdir / "config.json", config)
-        atomic_files.write_json(workdir / "training.json", training._asdict())
+        programs = [training._asdict() for training in trainings]
+        atomic_files.write_json(workdir / "training.json", programs)
         if own := labels.own():
             atomic_files.write_json(labels.path(workdir), own)
         atomic_files.write_json(path, now)
@@ -116,29 +118,31 @@ def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
     constant = {w for name, w in weighs.items() if name != "capacity"} == {"constant"}
     scheduled = not constant or "capacity" in new["objective"]["name"]
     name = field.partition(".")[2]
-    grows = new["train"][name] > old["train"][name]
+    pairs = zip(*(np.ravel(c["train"][name]) for c in (new, old)), strict=False)
+    same = np.shape(new["train"][name]) == np.shape(old["train"][name])
+    grows = same and all(longer > shorter for longer, shorter in pairs)
     return grows and not scheduled and old["runs"]["keep_states"]
 
 
-def _lengthen(workdir: pathlib.Path, training: Training) -> list[str]:
+def _lengthen(workdir: pathlib.Path, trainings: Sequence[Training]) -> list[str]:
     """Forgets blocks that trained for less; their states are in the checkpoints."""
     try:
-        old = Training(
-            **json.loads((workdir / "training.json").read_text(encoding="utf-8"))
-        )
+        saved = json.loads((workdir / "training.json").read_text(encoding="utf-8"))
+        one = [saved] if isinstance(saved, dict) else saved  # as older versions wrote
+        pairs = list(zip([Training(**old) for old in one], trainings, strict=True))
     except (OSError, ValueError, TypeError):
         return []
-    if training == old:
-        return []
-    if training.record_every != old.record_every:
-        raise ValueError(
-            f"train.records expects {training.steps / old.record_every:g}, so that the "
-            "curves of the longer training go on with a row every "
-            f"{old.record_every:,} steps; got one every {training.record_every:,}."
-        )
-    for path in (workdir / "blocks").glob("*.npz"):
+    for old, new in pairs:
+        if new.record_every != old.record_every:
+            raise ValueError(
+                f"train.records expects {new.steps / old.record_every:g}, so that the "
+                "curves of the longer training go on with a row every "
+                f"{old.record_every:,} steps; got one every {new.record_every:,}."
+            )
+    longer = {f"{a.steps:,} -> {b.steps:,} steps" for a, b in pairs if a != b}
+    for path in (workdir / "blocks").glob("*.npz") if longer else ():
         path.unlink()
-    return [f"trained for longer: {old.steps:,} -> {training.steps:,} steps"]
+    return [f"trained for longer: {words}" for words in sorted(longer)]
 
 
 def config(workdir: pathlib.Path) -> ConfigDict:

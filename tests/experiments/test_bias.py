@@ -108,7 +108,7 @@ def workdir(tmp_path_factory):
         config.model.hidden = (3,)
     config = settings.validate(config)
     folder = tmp_path_factory.mktemp("runs")
-    workdirs.start(folder, config.to_dict(), workdirs.Training(4, 2))
+    workdirs.start(folder, config.to_dict(), [workdirs.Training(4, 2)])
     work = layout.make(config, settings.rows(config), folder)
     setting = jax.tree.map(lambda leaf: leaf[1:3], work.settings)
     keys = jax.random.split(jax.random.key(0), 2)

@@ -35,7 +35,6 @@ def test_a_weight_that_nothing_reads_is_not_swept():
         (("hfvae",), {"objective.groups": ()}, "hfvae expects objective.groups"),
         (("hfvae",), {"objective.groups": (1, 2)}, "add up to model.latents = 2"),
         (("vae",), {"objective.divergence": ("moments",) * 2}, "is not chosen by"),
-        (("vae",), {"objective.name": ("vae", "iwae")}, "a program of its own"),
         (("vae",), {"objective.warm_up": 1.5}, "a share in"),
         (("vae",), {"objective.matched": True}, "matched expects model.network"),
         (("vae",), {"objective.name": ("elbo",)}, "objective.name expects some of"),

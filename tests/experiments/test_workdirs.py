@@ -25,7 +25,7 @@ CONFIG = {
 def start(folder, config):
     train = config["train"]
     training = workdirs.Training(train["steps"], train["steps"] // train["records"])
-    return workdirs.start(folder, config, training)
+    return workdirs.start(folder, config, [training])
 
 
 def trained(**changes):

@@ -44,7 +44,7 @@ def write(workdir, config, *, diverged=()):
     """Writes the files of a finished sweep; the runs in `diverged` did so at step 3."""
     config = settings.validate(config)
     rows = settings.rows(config)
-    workdirs.start(workdir, config.to_dict(), workdirs.Training(4, 2))
+    workdirs.start(workdir, config.to_dict(), [workdirs.Training(4, 2)])
     atomic_files.write_json(workdir / "settings.json", rows)
     work = layout.make(config, rows, workdir)
     every = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)

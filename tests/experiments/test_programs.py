@@ -1,0 +1,210 @@
+"""Sweeps over fields whose values are programs of their own."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from absl import flags
+
+from configs import base, shapes_anisotropic
+from experiments import main
+from experiments.config import command_line, fields, settings
+from experiments.report import __main__ as report
+from experiments.results import columns, run_tables
+from experiments.sweep import trained
+
+
+def config_of(**changes):
+    """A sweep of two seeds on 64 images of 8×8 pixels; `model__latents` is a field."""
+    config = shapes_anisotropic.get_config("laptop,smoke")
+    usual = {
+        "data__side": 8,
+        "data__points": 64,
+        "model__hidden": (4,),
+        "model__latents": 2,
+        "prior__name": ("isotropic",),
+        "objective__beta": (1.0, 4.0),
+        "train__steps": 2,
+        "evaluate__metrics": ("mig",),
+        "evaluate__points": 0,
+        "evaluate__overlap_points": 16,
+        "figures": ("traversals", "reconstruction_vs_score"),
+    }
+    with config.unlocked():
+        for name, value in (usual | changes).items():
+            section, field = config, name
+            if "__" in name:
+                first, field = name.split("__", 1)
+                section = config[first]
+            section[field] = value
+    return config
+
+
+def programs_of(**changes):
+    """Of each program what the given fields say, and its settings."""
+    config = settings.validate(config_of(**changes))
+    names = [name.replace("__", ".") for name in changes]
+    return [
+        ([fields.get(one.config, name) for name in names], one.first, len(one.rows))
+        for one in settings.programs(config)
+    ]
+
+
+def test_each_value_of_such_a_field_is_a_program():
+    found = programs_of(model__latents=(2, 3), train__learning_rate=(1e-3, 1))
+    rates = [[2, 1e-3], [2, 1.0], [3, 1e-3], [3, 1.0]]
+    assert found == [(values, 2 * i, 2) for i, values in enumerate(rates)]
+
+
+def test_priors_of_one_family_share_a_program_and_others_have_their_own():
+    found = programs_of(prior__name=("pca", "laplace", "isotropic"))
+    assert found == [([("pca", "isotropic")], 0, 4), ([("laplace",)], 4, 2)]
+
+
+def test_an_objective_of_its_own_program_is_swept_beside_others():
+    found = programs_of(objective__name=("vae", "iwae", "beta_vae"))
+    assert found == [([("vae", "beta_vae")], 0, 3), ([("iwae",)], 3, 1)]
+
+
+def test_a_zip_sweep_pairs_such_a_field_with_the_others():
+    found = programs_of(model__latents=(2, 3), objective__sweep="zip")
+    assert found == [([2, "zip"], 0, 1), ([3, "zip"], 1, 1)]
+
+
+def test_a_tuple_of_one_value_is_that_value():
+    assert programs_of(model__latents=(3,)) == [([3], 0, 2)]
+    assert programs_of(model__hidden=((3, 4),)) == [([(3, 4)], 0, 2)]
+
+
+def test_a_field_that_is_a_tuple_is_swept_by_a_tuple_of_tuples():
+    config = settings.validate(config_of(model__hidden=((3,), (3, 4))))
+    assert [row["hidden"] for row in settings.rows(config)] == ["3", "3", "3,4", "3,4"]
+    hidden = [one.config.model.hidden for one in settings.programs(config)]
+    assert hidden == [(3,), (3, 4)]
+
+
+def test_the_column_of_every_field_has_a_name_of_its_own():
+    swept = [name for name in base.FIELDS if fields.may_be_swept(name)]
+    names = [*map(fields.column, swept), *fields.axes()]
+    assert len(set(names)) == len(names) > 50
+    others = {"run", "seed", "status", "step", "name", "value", "score", "n", "failed"}
+    assert not set(names) & (others | set(columns.COLUMNS))
+
+
+def test_what_is_typed_with_commas_is_swept(monkeypatch):
+    line = [
+        "main",
+        "--config=configs/shapes_anisotropic.py:laptop,smoke",
+        "--config.model.latents=5,10",
+        "--config.model.likelihood",
+        "gaussian,bernoulli",
+        "--config.objective.matched=False",
+        "--config.seeds=3",
+    ]
+    monkeypatch.setattr("sys.argv", line)
+    monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
+    from ml_collections import config_flags
+
+    config_flags.DEFINE_config_file("config", flag_values=flags.FLAGS)
+    assert command_line.parse(line) == ["main"]
+    config = flags.FLAGS.config
+    assert (config.model.latents, config.seeds) == ((5, 10), 3)
+    assert config.model.likelihood == ("gaussian", "bernoulli")
+    assert config.objective.matched is False
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """The workdir of a finished sweep of two programs."""
+    workdir = tmp_path_factory.mktemp("programs") / "out"
+    config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
+    main.run(config, workdir)
+    return workdir
+
+
+def test_one_workdir_has_all_runs_with_their_column(swept):
+    with (swept / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(int(r["seed"]), r["latents"], r["beta"]) for r in rows] == [
+        (seed, latents, beta)
+        for seed in (0, 1)
+        for latents in ("2", "3")
+        for beta in ("1.0", "4.0")
+    ]
+    assert {row["status"] for row in rows} == {"ok"}
+    assert "| latents | beta |" in (swept / "summary.md").read_text()
+
+
+def test_pictures_say_how_many_latents_are_of_a_setting(swept):
+    with np.load(swept / "pictures.npz") as pictures:
+        assert pictures["latents"].tolist() == [2, 2, 3, 3]
+        assert pictures["traversals"].shape == (4, 3, 9, 8, 8)
+        assert (pictures["traversals"][:2, 2] == 255).all()
+        assert (pictures["order"][:2, 2] == 2).all()
+    assert (swept / "figures" / "traversals.png").exists()
+
+
+def test_a_finished_run_is_encoded_by_the_networks_of_its_program(swept):
+    done = trained.finished(swept)
+    for place, latents in enumerate([2, 2, 3, 3]):
+        params, _ = trained.parameters(done, place)
+        work = done.works[trained.program(done, place)]
+        assert trained.encode(work, params).loc.shape == (64, latents)
+
+
+def test_the_report_tells_of_all_programs(swept):
+    assert report.main([str(swept), f"--out={swept / 'report.html'}"]) == 0
+    text = (swept / "report.html").read_text()
+    assert "2 | 3 latents" in text
+
+
+def test_a_program_that_is_lost_is_trained_again_to_the_same_bytes(swept, capsys):
+    before = (swept / "scores.csv").read_bytes()
+    lost = run_tables.block_path(swept, 2)
+    kept = [path for path in (swept / "blocks").glob("*.npz") if path != lost]
+    stamps = [path.stat().st_mtime_ns for path in kept]
+    lost.unlink()
+    config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
+    main.run(config, swept)
+    assert (swept / "scores.csv").read_bytes() == before
+    assert [path.stat().st_mtime_ns for path in kept] == stamps
+    said = capsys.readouterr().out
+    assert "2 programs, one after another, for model.latents = 2 | 3" in said
+    assert "4 are finished, 0 left" in said
+
+
+def test_another_value_belongs_to_another_workdir(swept):
+    with pytest.raises(ValueError, match=r"model.latents: \[2, 3\] -> \[2, 4\]"):
+        main.run(config_of(model__latents=(2, 4)), swept)
+    assert json.loads((swept / "config.json").read_text())["model"]["latents"] == [2, 3]
+
+
+def test_scores_that_one_program_lacks_are_blank_and_no_failure(tmp_path):
+    arrays = {
+        "curves": np.zeros((1, 2, 2)),
+        "diverged": np.array([-1]),
+        "term": np.array([-1]),
+        "seed": np.array([0]),
+        "scores/loss": np.array([1.0], np.float32),
+    }
+    (tmp_path / "blocks").mkdir()
+    for i, (more, records) in enumerate([({}, 1), ({"scores/mig": np.ones(1)}, 2)]):
+        np.savez(
+            run_tables.block_path(tmp_path, i),
+            **arrays | {"curves": np.full((1, records, 2), float(i))} | more,
+            number=np.array([i]),
+            setting=np.array([i]),
+        )
+    rows = [{"latents": 2}, {"latents": 3}]
+    names = {"order": ("loss", "mig"), "measures": ("loss",), "terms": ("loss",)}
+    statistics = run_tables.write_tables(tmp_path, rows, **names)
+    assert (tmp_path / "scores.csv").read_text().splitlines() == [
+        "run,seed,latents,status,diverged_at,first_bad,loss,mig",
+        "0,0,2,ok,,,1.0,",
+        "1,0,3,ok,,,1.0,1.0",
+    ]
+    assert [(row.score, row.n) for row in statistics] == [
+        *(("loss", 1), ("mig", 0), ("loss", 1), ("mig", 1))
+    ]
+    assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 1 + 1 + 2
