@@ -16,6 +16,7 @@ from decomp.metrics import definitions, units
 from experiments.data.arrays import Dataset
 from experiments.results import columns, labels
 from experiments.system import registry
+from experiments.system.own_functions import check_shape, shapes
 
 # (codes [N, D], classes [N, F], sizes) to [], where sizes are the numbers of classes.
 Value = Callable[[jax.Array, jax.Array, tuple[int, ...]], jax.Array]
@@ -117,17 +118,10 @@ def check(names: Sequence[str], scored: Dataset, latents: int) -> None:
     for name in chosen(names, factors):
         if name not in _OWN:
             continue
-        try:
-            found = jax.eval_shape(
-                lambda c, f, value=_OWN[name].value: value(c, f, sizes), codes, classes
-            )
-        except Exception as error:  # of whatever kind a user's function raises
-            reason = " ".join(str(error).split())[:300]
-            raise ValueError(
-                f"evaluate.metrics = {name} cannot be computed: {reason}"
-            ) from None
-        if getattr(found, "shape", None) != ():
-            raise ValueError(
-                f"evaluate.metrics = {name} expects one number; got shape "
-                f"{list(getattr(found, 'shape', ()))}."
-            )
+        found = shapes(
+            f"evaluate.metrics = {name}",
+            lambda c, f, value=_OWN[name].value: value(c, f, sizes),
+            codes,
+            classes,
+        )
+        check_shape(f"evaluate.metrics = {name}", "one number", found, ())

@@ -220,7 +220,9 @@ def test_a_metric_that_is_no_number_is_named_in_one_line(your_own, tmp_path):
     config = your_own.get_config("smoke")
     with config.unlocked():
         config.evaluate.metrics = ("bad",)
-    with pytest.raises(ValueError, match=r"= bad expects one number; got shape \[3\]"):
+    with pytest.raises(
+        ValueError, match=r"= bad expects one number of shape \[\]; got \[3\]"
+    ):
         started(config, tmp_path)
 
 
