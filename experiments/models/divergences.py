@@ -70,9 +70,7 @@ def register(divergence: Divergence) -> None:
     Raises:
         ValueError: In one line, for a name that is taken.
     """
-    registry.add(DIVERGENCES, divergence, "divergence")
-    if registry.published(DIVERGENCES):  # this one is a user's own
-        labels.add_word(divergence.name, divergence.label)
+    labels.add_entry(DIVERGENCES, divergence, "divergence")
 
 
 def names() -> tuple[str, ...]:

@@ -68,9 +68,7 @@ def register(network: Network) -> None:
     """
     if network.name == AUTO:
         raise ValueError(f"a network expects another name than {AUTO}.")
-    registry.add(NETWORKS, network, "network")
-    if registry.published(NETWORKS):  # this one is a user's own
-        labels.add_word(network.name, network.label)
+    labels.add_entry(NETWORKS, network, "network")
 
 
 def names() -> tuple[str, ...]:

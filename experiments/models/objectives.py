@@ -84,9 +84,7 @@ def register(objective: Objective) -> None:
                 f"objective {objective.name} expects for its weight {name} the symbol "
                 f"and default of other objectives, {known[name][:2]}; got {weight[:2]}."
             )
-    registry.add(OBJECTIVES, objective, "objective")
-    if registry.published(OBJECTIVES):  # this one is a user's own
-        labels.add_word(objective.name, objective.label)
+    if labels.add_entry(OBJECTIVES, objective, "objective"):
         for name, weight in objective.weights.items():
             labels.add_symbol(name, weight.symbol)
 

@@ -104,9 +104,7 @@ def register(prior: Prior) -> None:
                 f"prior {prior.name} expects a family with the functions log_prob(p, "
                 f"z) and sample(key, p); got one without {needed}."
             )
-    registry.add(PRIORS, prior, "prior")
-    if registry.published(PRIORS):  # this one is a user's own
-        labels.add_word(prior.name, prior.label)
+    labels.add_entry(PRIORS, prior, "prior")
 
 
 def names() -> tuple[str, ...]:

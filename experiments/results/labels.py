@@ -8,6 +8,7 @@ import pathlib
 from typing import Any
 
 from experiments.results import columns
+from experiments.system import registry
 
 PRIORS = {
     "isotropic": "isotropic Gaussian",
@@ -50,6 +51,27 @@ SYMBOLS = {
     "spike": "spike",
 }
 _OWN: dict[str, dict[str, Any]] = {"words": {}, "symbols": {}, "scores": {}}
+
+
+def add_entry(table: dict[str, Any], entry: Any, kind: str) -> bool:
+    """Adds an entry to a registry; one of a config file is called by its label.
+
+    Args:
+        table: The registry, entries by name.
+        entry: What is added; it has a name and a label.
+        kind: What it is, such as "prior".
+
+    Returns:
+        Whether a config file brings it, and not the package.
+
+    Raises:
+        ValueError: In one line, for a name that is none or is taken.
+    """
+    registry.add(table, entry, kind)
+    is_own = bool(registry.published(table))
+    if is_own:
+        add_word(entry.name, entry.label)
+    return is_own
 
 
 def add_word(name: str, label: str) -> None:
