@@ -1,7 +1,8 @@
 """How settings are called in figures and reports, and what a config adds to that.
 
-The tables here are those of the package. What a config file registers is added, kept in
-the workdir as labels.json, and learned again by whoever reads the workdir.
+The tables here are those of the package; the entries of `experiments.models` read their
+labels here, as results are read without JAX. What a config file registers is added,
+kept in the workdir as labels.json, and learned again by whoever reads the workdir.
 """
 
 import pathlib
@@ -16,7 +17,7 @@ PRIORS = {
     "learned": "anisotropic Gaussian, learned",
     "student_t": "Student-t",
 }
-_OBJECTIVES = {
+OBJECTIVES = {
     "vae": "VAE",
     "beta_vae": "β-VAE",
     "beta_tcvae": "β-TCVAE",
@@ -29,7 +30,7 @@ _OBJECTIVES = {
     "iwae": "IWAE",
     "hfvae": "HFVAE",
 }
-_DIVERGENCES = {
+DIVERGENCES = {
     "kl_prior_aggregate": "KL(p‖q)",
     "kl_aggregate_prior": "KL(q‖p)",
     "mmd_rbf": "MMD, RBF",
@@ -39,7 +40,7 @@ _DIVERGENCES = {
     "sliced_wasserstein": "sliced Wasserstein",
     "jensen_shannon": "Jensen–Shannon",
 }
-WORDS = PRIORS | _OBJECTIVES | _DIVERGENCES
+WORDS = PRIORS | OBJECTIVES | DIVERGENCES
 SYMBOLS = {
     "beta": "β",
     "alpha": "α",
