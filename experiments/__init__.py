@@ -3,9 +3,12 @@
 import importlib.util
 import sys
 
-# What the extra `experiments` installs, by the names under which it is imported.
-PACKAGES = ("flax", "orbax", "ml_collections", "absl", "tqdm", "matplotlib", "scipy")
-PACKAGES += ("sklearn", "h5py", "PIL", "tensorflow_datasets")
+from decomp import extras
+
+# What the extra `experiments` installs, by the names under which it is imported: what
+# the library can use, and what the harness needs besides.
+PACKAGES = (*extras.EXTRAS, "orbax", "ml_collections", "absl", "tqdm", "matplotlib")
+PACKAGES += ("scipy",)
 # Python calls a command so until it has found the module.
 _IS_COMMAND = sys.argv[:1] == ["-m"]
 

@@ -75,5 +75,5 @@ def test_a_command_without_the_packages_of_the_harness_ends_in_one_line():
     )
     assert found.returncode == 2
     (line,) = found.stderr.splitlines()
-    assert line.startswith("experiments: flax, orbax, ")
+    assert line.startswith("experiments: flax, sklearn, ")
     assert "run `make setup`" in line

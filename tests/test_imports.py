@@ -42,3 +42,7 @@ def test_no_part_of_the_library_but_networks_and_files_needs_more_than_that():
         *("decomp.divergences.mmd", "decomp.metrics.mig", "decomp.metrics.sheet"),
     )
     assert not found & set(HEAVY)
+
+
+def test_names_and_texts_of_metrics_load_nothing_outside_the_standard_library():
+    assert loaded("decomp.metrics.definitions") == {"decomp"}

@@ -1,38 +1,51 @@
-"""The entries of the sheet: how each number is made, what it is, and where it is from.
+"""The registry of metrics: how each number is made, what it is, and where it is from.
 
-Every entry is of codes `[N, D]` and classes `[N, F]` as `inputs` makes them.
+`sheet` prints them, and a sweep of `experiments` measures those that have a column. An
+entry that is registered here is known to both:
+
+    definitions.register(definitions.Entry("mine", "own", measure, "what it is", ""))
+
+An entry imports its metric when it measures, so that names and texts are there without
+JAX, for whoever reads finished results.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
+# (key, codes, classes [N, F], numbers of classes) to []. Codes are an array [N, D] or
+# `units.Codes`; a metric that does not draw ignores the key, and one of codes alone the
+# classes.
+Measure = Callable[[Any, Any, Any, tuple[int, ...]], Any]
 
-from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import (
-    active_units,
-    dci,
-    higgins,
-    hoyer,
-    infoe,
-    infomec,
-    irs,
-    kim_mnih,
-    mig,
-    modularity,
-    sap,
-    units,
-    unsupervised,
-)
-from decomp.metrics.solvers import fitted
+
+class ScoreColumn(NamedTuple):
+    """A metric as a score of a sweep, of the posterior means of each run."""
+
+    name: str  # in `config.evaluate.metrics`, and the column of scores.csv
+    label: str  # at the head of a table
+    axis: str = ""  # beside an axis of a figure, with its unit; "" for the label
+    auto: bool = True  # whether `config.evaluate.metrics` = auto measures it
 
 
 class Entry(NamedTuple):
-    """A number of the sheet: of a key, `units.Codes`, classes and their numbers."""
+    """All that is known of one variant of a metric."""
 
-    measure: Callable[[jax.Array, Any, jax.Array, tuple[int, ...]], Any]
-    definition: str
+    metric: str
+    variant: str
+    measure: Measure
+    definition: str  # with its unit, if it has one
     source: str
+    of_factors: bool = True  # or of the codes alone
+    draws: bool = False  # whether it uses the key
+    compiled: bool = True  # or scikit-learn fits it on the host
+    unasked: bool = True  # whether a sheet has it whose variants are not chosen
+    column: ScoreColumn | None = None  # where sweeps may measure it
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The key in `ENTRIES`."""
+        return self.metric, self.variant
 
 
 POINTS = 10_000  # of InfoE at most
@@ -43,158 +56,364 @@ _DCI = "1 − H of importances over factors, {}"
 _LOCATELLO = "Locatello et al. 2019"
 
 
-def _explicitness(
-    key: jax.Array, z: units.Codes, classes: jax.Array, sizes: tuple[int, ...]
-) -> jax.Array:
+def _kim_mnih(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
+    from decomp.metrics import kim_mnih
+
+    return kim_mnih.score(key, z, v, preset=preset).score
+
+
+def _enumerated(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    from decomp.metrics import kim_mnih
+
+    return kim_mnih.enumerated(z, v, sizes=s).score
+
+
+def _higgins(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    from decomp.metrics import higgins
+
+    return higgins.score(key, z, v).score
+
+
+def _mig(key: Any, z: Any, v: Any, s: tuple[int, ...], **options: Any) -> Any:
+    from decomp.metrics import mig
+
+    return mig.score(z, v, sizes=s, **options).score
+
+
+def _mig_exact(key: Any, q: Any, v: Any, s: tuple[int, ...]) -> Any:
+    from decomp.distributions.gaussian import Gaussian
+    from decomp.metrics import mig
+
+    return mig.exact(key, Gaussian(*q), v, sizes=s).score
+
+
+def _modularity(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    from decomp.metrics import modularity
+
+    return modularity.score(z, v, sizes=s).score
+
+
+def _explicitness(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
     """On points that were not fitted, in Locatello et al.'s numbers."""
-    train, test = fitted.split(key, len(classes), num_train=10_000, num_test=5_000)
-    parts = (units.rows(z, train), classes[train], units.rows(z, test), classes[test])
-    return modularity.explicitness(*parts, sizes=sizes).score
+    from decomp.metrics import inputs, modularity, units
+    from decomp.metrics.solvers import fitted
+
+    z = inputs.codes(z)
+    train, test = fitted.split(key, len(v), num_train=10_000, num_test=5_000)
+    parts = (units.rows(z, train), v[train], units.rows(z, test), v[test])
+    return modularity.explicitness(*parts, sizes=s).score
 
 
-def _infoe(
-    key: jax.Array, z: units.Codes, classes: jax.Array, sizes: tuple[int, ...]
-) -> jax.Array:
+def _infomec(
+    key: Any, z: Any, v: Any, s: tuple[int, ...], *, part: str, preset: str
+) -> Any:
+    from decomp.metrics import infomec
+
+    return getattr(infomec.score(z, v, sizes=s, preset=preset), part)
+
+
+def _infoe(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
     """Of some of the points, if there are more."""
-    rows = jax.random.permutation(key, len(classes))[:POINTS]
-    return infoe.score(units.rows(z, rows), classes[rows], sizes=sizes).score
+    import jax
+
+    from decomp.metrics import infoe, inputs, units
+
+    rows = jax.random.permutation(key, len(v))[:POINTS]
+    return infoe.score(units.rows(inputs.codes(z), rows), v[rows], sizes=s).score
 
 
-ENTRIES: dict[tuple[str, str], Entry] = {
-    ("kim_mnih", "locatello"): Entry(
-        lambda key, z, v, s: kim_mnih.score(key, z, v).score,
+def _dci(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
+    from decomp.metrics import dci
+
+    return dci.score(key, z, v, preset=preset, continuous=()).score
+
+
+def _sap(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    from decomp.metrics import sap
+
+    return sap.score(key, z, v, sizes=s).score
+
+
+def _r_squared(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    from decomp.metrics import sap
+
+    return sap.r_squared(z, v).score
+
+
+def _irs(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
+    from decomp.metrics import irs
+
+    return irs.score(z, v, sizes=s, preset=preset).score
+
+
+def _hoyer(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    from decomp.metrics import hoyer
+
+    return hoyer.score(z).score
+
+
+def _active_units(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    from decomp.metrics import active_units
+
+    return active_units.score(z).score
+
+
+def _unsupervised(key: Any, z: Any, v: Any, s: tuple[int, ...], *, part: str) -> Any:
+    from decomp.metrics import unsupervised
+
+    return getattr(unsupervised.score(z), part)
+
+
+# Those of `infomec.PRESETS`; the first is the one of the sweeps.
+_RULES = ("latent_quantization", "latent_quantization_eighth", "tripod")
+_ENTRIES = (
+    Entry(
+        "kim_mnih",
+        "locatello",
+        functools.partial(_kim_mnih, preset="locatello"),
         f"{_KIM_MNIH}; std ≥ 0.05, held-out votes of 64",
         _LOCATELLO,
+        draws=True,
     ),
-    ("kim_mnih", "authors"): Entry(
-        lambda key, z, v, s: kim_mnih.score(key, z, v, preset="authors").score,
+    Entry(
+        "kim_mnih",
+        "authors",
+        functools.partial(_kim_mnih, preset="authors"),
         f"{_KIM_MNIH}; no pruning, training votes of 1,000",
         "Mathieu et al. 2018, released code",
+        draws=True,
     ),
-    ("kim_mnih", "kim_mnih"): Entry(
-        lambda key, z, v, s: kim_mnih.score(key, z, v, preset="kim_mnih").score,
+    Entry(
+        "kim_mnih",
+        "kim_mnih",
+        functools.partial(_kim_mnih, preset="kim_mnih"),
         f"{_KIM_MNIH}; std ≥ 0.05, training votes of 200",
         "Kim & Mnih 2018",
+        draws=True,
     ),
-    ("kim_mnih", "enumerated"): Entry(
-        lambda key, z, v, s: kim_mnih.enumerated(z, v, sizes=s).score,
+    Entry(
+        "kim_mnih",
+        "enumerated",
+        _enumerated,
         f"{_KIM_MNIH}; std ≥ 0.05, all votes of all points: the limit",
         "Kim & Mnih 2018; no sampling",
     ),
-    ("higgins", "locatello"): Entry(
-        lambda key, z, v, s: higgins.score(key, z, v).score,
+    Entry(
+        "higgins",
+        "locatello",
+        _higgins,
         "accuracy of a linear classifier of f from abs(z − z') of pairs sharing v_f",
         "Higgins et al. 2017; Locatello et al. 2019",
+        draws=True,
     ),
-    ("mig", "locatello"): Entry(
-        lambda key, z, v, s: mig.score(z, v, sizes=s).score,
+    Entry(
+        "mig",
+        "locatello",
+        _mig,
         _MIG.format("20 bins of the codes"),
         "Chen et al. 2018; Locatello et al. 2019",
+        column=ScoreColumn("mig", "MIG", "mutual information gap"),
     ),
-    ("mig", "50 bins"): Entry(
-        lambda key, z, v, s: mig.score(z, v, sizes=s, bins=50).score,
+    Entry(
+        "mig",
+        "50 bins",
+        functools.partial(_mig, bins=50),
         _MIG.format("50 bins of the codes"),
         "Chen et al. 2018",
     ),
-    ("mig", "binned factors"): Entry(
-        lambda key, z, v, s: mig.score(z, v, sizes=s, preset="binned_factors").score,
+    Entry(
+        "mig",
+        "binned factors",
+        functools.partial(_mig, preset="binned_factors"),
         _MIG.format("20 bins of the codes; factors in 20 bins too (a known defect)"),
         "for comparison only",
     ),
-    ("mig", "exact"): Entry(
-        lambda key, q, v, s: mig.exact(key, Gaussian(*q), v, sizes=s).score,
+    Entry(
+        "mig",
+        "exact",
+        _mig_exact,
         _MIG.format("10,000 samples of q(z), exact densities"),
         "Chen et al. 2018",
+        draws=True,
     ),
-    ("modularity", "locatello"): Entry(
-        lambda key, z, v, s: modularity.score(z, v, sizes=s).score,
+    Entry(
+        "modularity",
+        "locatello",
+        _modularity,
         "mean_d 1 − Σ_{f≠best} I(z_d; v_f)²/(I(z_d; v_best)² (F − 1)), 20 bins",
         "Ridgeway & Mozer 2018",
+        column=ScoreColumn("modularity", "modularity"),
     ),
-    ("explicitness", "locatello"): Entry(
+    Entry(
+        "explicitness",
+        "locatello",
         _explicitness,
         "mean_f mean_v area under the curve of [v_f = v], logistic regression on z",
         "Ridgeway & Mozer 2018; Locatello et al. 2019",
+        draws=True,
+        column=ScoreColumn("explicitness", "explicitness", auto=False),
     ),
-    **{
-        (name, rule): Entry(
-            lambda key, z, v, s, part=part, rule=rule: getattr(
-                infomec.score(z, v, sizes=s, preset=rule), part
-            ),
+    *(
+        Entry(
+            metric,
+            rule,
+            functools.partial(_infomec, part=part, preset=rule),
             f"{symbol} of the normalised I(z_d; v_f), 20 bins, pruning rule {rule}",
             "Hsu et al. 2023",
+            column=ScoreColumn(metric, symbol) if rule == _RULES[0] else None,
         )
-        for name, part, symbol in (
+        for metric, part, symbol in (
             ("infom", "score", "InfoM"),
             ("infoc", "compactness", "InfoC"),
         )
-        for rule in infomec.PRESETS
-    },
-    ("infoe", "balanced"): Entry(
+        for rule in _RULES
+    ),
+    Entry(
+        "infoe",
+        "balanced",
         _infoe,
         "mean_f 1 − log loss of logistic regression on z/that without z; fit balanced",
         "Hsu et al. 2023",
+        draws=True,
     ),
-    ("dci disentanglement", "locatello"): Entry(
-        lambda key, z, v, s: dci.score(key, z, v, continuous=()).score,
+    Entry(
+        "dci disentanglement",
+        "locatello",
+        functools.partial(_dci, preset="locatello"),
         _DCI.format("gradient boosting"),
         "Eastwood & Williams 2018; Locatello et al. 2019",
+        draws=True,
+        compiled=False,
     ),
-    ("dci disentanglement", "tripod"): Entry(
-        lambda key, z, v, s: dci.score(key, z, v, preset="tripod", continuous=()).score,
+    Entry(
+        "dci disentanglement",
+        "tripod",
+        functools.partial(_dci, preset="tripod"),
         _DCI.format("random forest of depth 10"),
         "Hsu et al. 2024",
+        draws=True,
+        compiled=False,
     ),
-    ("dci disentanglement", "eastwood"): Entry(
-        lambda key, z, v, s: (
-            dci.score(key, z, v, preset="eastwood", continuous=()).score
-        ),
+    Entry(
+        "dci disentanglement",
+        "eastwood",
+        functools.partial(_dci, preset="eastwood"),
         _DCI.format("lasso"),
         "Eastwood & Williams 2018",
+        draws=True,
+        compiled=False,
     ),
-    ("sap", "locatello"): Entry(
-        lambda key, z, v, s: sap.score(key, z, v, sizes=s).score,
+    Entry(
+        "sap",
+        "locatello",
+        _sap,
         "mean_f gap of the two best linear-SVM accuracies of v_f from one z_d",
         "Kumar et al. 2018; Locatello et al. 2019",
+        draws=True,
     ),
-    ("sap", "r_squared"): Entry(
-        lambda key, z, v, s: sap.r_squared(z, v).score,
+    Entry(
+        "sap",
+        "r_squared",
+        _r_squared,
         "mean_f gap of the two largest R² of v_f and one z_d",
         "Kumar et al. 2018",
+        column=ScoreColumn("sap", "SAP"),
     ),
-    ("irs", "locatello"): Entry(
-        lambda key, z, v, s: irs.score(z, v, sizes=s).score,
+    Entry(
+        "irs",
+        "locatello",
+        functools.partial(_irs, preset="locatello"),
         "1 − deviation of z_d as other factors move, 99 % quantile",
         "Suter et al. 2019; Locatello et al. 2019",
+        column=ScoreColumn("irs", "IRS", auto=False),
     ),
-    ("irs", "suter"): Entry(
-        lambda key, z, v, s: irs.score(z, v, sizes=s, preset="suter").score,
+    Entry(
+        "irs",
+        "suter",
+        functools.partial(_irs, preset="suter"),
         "1 − deviation of z_d as other factors move, maximum",
         "Suter et al. 2019",
     ),
-    ("hoyer", "scaled"): Entry(
-        lambda key, z, v, s: hoyer.score(z).score,
+    Entry(
+        "hoyer",
+        "scaled",
+        _hoyer,
         "mean_n (√D − ‖z‖₁/‖z‖₂)/(√D − 1) of codes over their std",
         "Mathieu et al. 2019",
+        of_factors=False,
+        column=ScoreColumn("hoyer", "hoyer", "Hoyer sparsity"),
     ),
-    ("active units", "0.01"): Entry(
-        lambda key, z, v, s: active_units.score(z).score,
+    Entry(
+        "active units",
+        "0.01",
+        _active_units,
         "number of d with Var z_d > 0.01",
         "Burda et al. 2016",
+        of_factors=False,
     ),
-    ("gaussian total correlation", "locatello"): Entry(
-        lambda key, z, v, s: unsupervised.score(z).score,
+    Entry(
+        "gaussian total correlation",
+        "locatello",
+        functools.partial(_unsupervised, part="score"),
         "½ (Σ_d log Cov_dd − log det Cov), nats",
         _LOCATELLO,
+        of_factors=False,
+        column=ScoreColumn(
+            "gaussian_tc", "Gaussian TC", "Gaussian total correlation  (nats)"
+        ),
     ),
-    ("wasserstein correlation", "locatello"): Entry(
-        lambda key, z, v, s: unsupervised.score(z).wasserstein,
+    Entry(
+        "wasserstein correlation",
+        "locatello",
+        functools.partial(_unsupervised, part="wasserstein"),
         "W₂² of N(0, Cov) and N(0, diag Cov)",
         _LOCATELLO,
+        of_factors=False,
     ),
-    ("pairwise information", "locatello"): Entry(
-        lambda key, z, v, s: unsupervised.score(z).mutual_information,
+    Entry(
+        "wasserstein correlation",
+        "normalised",
+        functools.partial(_unsupervised, part="wasserstein_normalised"),
+        "W₂² of N(0, Cov) and N(0, diag Cov), / tr Cov",
+        _LOCATELLO,
+        of_factors=False,
+        unasked=False,
+        column=ScoreColumn(
+            "gaussian_wasserstein", "Gaussian W₂²", "Gaussian Wasserstein correlation"
+        ),
+    ),
+    Entry(
+        "pairwise information",
+        "locatello",
+        functools.partial(_unsupervised, part="mutual_information"),
         "mean_{d≠e} I(z_d; z_e), 20 bins, nats",
         _LOCATELLO,
+        of_factors=False,
+        column=ScoreColumn(
+            "pairwise_information", "I(z_d; z_e)", "mean I(z_d; z_e)  (nats)"
+        ),
     ),
-}
+)
+ENTRIES: dict[tuple[str, str], Entry] = {entry.name: entry for entry in _ENTRIES}
+
+
+def register(entry: Entry) -> None:
+    """Adds an entry; one that was registered before under its name is replaced.
+
+    Args:
+        entry: What a sheet finds by its metric and variant, and a sweep by its column.
+
+    Raises:
+        ValueError: In one line, for a metric and variant of the package.
+    """
+    if entry.name in {known.name for known in _ENTRIES}:
+        raise ValueError(
+            f"the metric {', '.join(entry.name)} is taken by one of the package; "
+            "expected another."
+        )
+    ENTRIES[entry.name] = entry
+
+
+def columns() -> dict[str, Entry]:
+    """The entries that a sweep may measure, by the names of their columns."""
+    return {e.column.name: e for e in ENTRIES.values() if e.column is not None}

@@ -16,12 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, PartitionSpec
 
-from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.definitions import ENTRIES, Entry
 
 Name = tuple[str, str]  # metric, variant
 
 TOGETHER = ("kim_mnih", "higgins")
-HOST = ("dci disentanglement",)  # scikit-learn fits it
 
 
 def measure(
@@ -49,25 +48,26 @@ def measure(
     """
     values: dict[Name, np.ndarray] = {}
     problems: dict[Name, str] = {}
-    for group in _groups(names):
+    for group in _groups([ENTRIES[name] for name in names]):
         try:
-            if group[0][0] in HOST:
-                values |= _on_host(key, codes, classes, sizes, group)
-            else:
+            if group[0].compiled:
                 values |= _on_devices(key, codes, classes, sizes, group, block)
+            else:
+                values |= _on_host(key, codes, classes, sizes, group)
         except Exception as error:  # of whatever kind: the row says what it was
             runs = len(jax.tree.leaves(codes)[0])
             reason = " ".join(str(error).split()) or type(error).__name__
-            values |= {name: np.full(runs, np.nan) for name in group}
-            problems |= dict.fromkeys(group, reason)
+            values |= {entry.name: np.full(runs, np.nan) for entry in group}
+            problems |= {entry.name: reason for entry in group}
     return values, problems
 
 
-def _groups(names: Sequence[Name]) -> list[tuple[Name, ...]]:
+def _groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
     """Entries computed together: the variants of a metric share most of the work."""
-    found: dict[Any, list[Name]] = {}
-    for name in names:
-        found.setdefault(name if name[0] in HOST else name[0], []).append(name)
+    found: dict[Any, list[Entry]] = {}
+    for entry in entries:
+        shared = entry.metric if entry.compiled else entry.name
+        found.setdefault(shared, []).append(entry)
     return [tuple(group) for group in found.values()]
 
 
@@ -76,7 +76,7 @@ def _on_devices(
     codes: Any,
     classes: jax.Array,
     sizes: tuple[int, ...],
-    names: tuple[Name, ...],
+    entries: tuple[Entry, ...],
     block: int,
 ) -> dict[Name, np.ndarray]:
     """Values `[R]` of the variants of one compiled metric."""
@@ -88,11 +88,12 @@ def _on_devices(
         filled = start + -(-(stop - start) // devices) * devices
         rows = np.minimum(np.arange(start, filled), count - 1)
         part = jax.tree.map(lambda leaf, rows=rows: leaf[rows], codes)
-        out = _compiled(key, part, classes, sizes, names, devices)
-        parts.append(
-            {name: v[: stop - start] for name, v in zip(names, out, strict=True)}
-        )
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+        out = _compiled(key, part, classes, sizes, entries, devices)
+        parts.append([values[: stop - start] for values in out])
+    return {
+        entry.name: np.concatenate(values)
+        for entry, values in zip(entries, zip(*parts, strict=True), strict=True)
+    }
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
@@ -101,7 +102,7 @@ def _compiled(
     codes: Any,
     classes: jax.Array,
     sizes: tuple[int, ...],
-    names: tuple[Name, ...],
+    entries: tuple[Entry, ...],
     devices: int,
 ) -> tuple[jax.Array, ...]:
     """The values of some entries `[R]`, on so many devices."""
@@ -110,13 +111,13 @@ def _compiled(
         def of_run(codes: Any) -> tuple[jax.Array, ...]:
             return tuple(
                 jnp.asarray(
-                    ENTRIES[name].measure(_stream(key, name), codes, classes, sizes),
+                    entry.measure(_stream(key, entry.name), codes, classes, sizes),
                     jnp.float32,
                 )
-                for name in names
+                for entry in entries
             )
 
-        if names[0][0] in TOGETHER:
+        if entries[0].metric in TOGETHER:
             return jax.vmap(of_run)(codes)
         return jax.lax.map(of_run, codes)
 
@@ -141,22 +142,22 @@ def _on_host(
     codes: Any,
     classes: jax.Array,
     sizes: tuple[int, ...],
-    names: tuple[Name, ...],
+    entries: tuple[Entry, ...],
 ) -> dict[Name, np.ndarray]:
     """Values `[R]` of entries that scikit-learn fits, a run on each core."""
     count = len(jax.tree.leaves(codes)[0])
 
-    def measure(name: Name, run: int) -> float:
-        part = _stream(key, name)
+    def measure(entry: Entry, run: int) -> float:
+        part = _stream(key, entry.name)
         own = jax.tree.map(lambda leaf: leaf[run], codes)
-        return float(ENTRIES[name].measure(part, own, classes, sizes))
+        return float(entry.measure(part, own, classes, sizes))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return {
-            name: np.array(
-                list(pool.map(functools.partial(measure, name), range(count)))
+            entry.name: np.array(
+                list(pool.map(functools.partial(measure, entry), range(count)))
             )
-            for name in names
+            for entry in entries
         }
 
 

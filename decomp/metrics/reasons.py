@@ -9,16 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from decomp.metrics import inputs, units
+from decomp.metrics.definitions import ENTRIES
 from decomp.metrics.inputs import Factors
 from decomp.metrics.units import Codes
 
-OF_CODES = (
-    "hoyer",
-    "active units",
-    "gaussian total correlation",
-    "wasserstein correlation",
-    "pairwise information",
-)
 _OF_NUMBERS = (("sap", "r_squared"), ("dci disentanglement", "eastwood"))
 _FITTED = (("sap", "locatello"), ("explicitness", "locatello"), ("infoe", "balanced"))
 _MOST_CLASSES = 1_000  # each has a classifier of its own
@@ -38,7 +32,7 @@ def refusal(name: tuple[str, str], found: Factors) -> str:
     used = [f for f in range(len(found.names)) if f not in found.constant]
     labels = [f for f in used if f in found.labels]
     large = [f for f in used if found.sizes[f] > _MOST_CLASSES]
-    if name[0] in OF_CODES:
+    if not ENTRIES[name].of_factors:
         return ""
     if not used:
         return "every factor is constant"

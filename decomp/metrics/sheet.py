@@ -40,6 +40,7 @@ class Sheet(list[SheetLine]):
         self.notes = tuple(notes)
 
 
+# Those of the package; a metric that was registered is chosen by its name.
 METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
 FAST = tuple(
     metric if metric != "dci disentanglement" else f"{metric}, eastwood"
@@ -72,7 +73,8 @@ def sheet(
         factors: Factors `[N, F]`, discrete or continuous.
         scales: Deviations of Gaussian posteriors around the codes `[N, D]`; with them
             the exact MIG is a line too.
-        metrics: Names from `METRICS`, or `FAST`; "metric, variant" names one variant.
+        metrics: Names from `METRICS`, or `FAST`, or of what was registered in
+            `definitions`; "metric, variant" names one variant.
         bins: Equal-width bins of a factor that is continuous.
         continuous: Factors that are continuous whatever their values, by index or name.
         discrete: Factors that are classes whatever their values.
@@ -200,15 +202,21 @@ def _chosen(metrics: Sequence[str], *, exact: bool) -> list[tuple[str, str]]:
 def _entries(name: str) -> list[tuple[str, str]]:
     """The entries that "metric" or "metric, variant" stands for."""
     metric, comma, variant = (part.strip() for part in name.partition(","))
-    word = _plain(metric)
-    exact = [found for found in METRICS if _plain(found) == word]
-    begun = [found for found in METRICS if _plain(found).startswith(f"{word} ")]
+    word, metrics = _plain(metric), _metrics()
+    exact = [found for found in metrics if _plain(found) == word]
+    begun = [found for found in metrics if _plain(found).startswith(f"{word} ")]
     known = exact or (begun if len(begun) == 1 else [])
     return [
-        entry
-        for entry in ENTRIES
-        if entry[0] in known and (not comma or _plain(entry[1]) == _plain(variant))
+        found
+        for found, entry in ENTRIES.items()
+        if entry.metric in known
+        and (_plain(entry.variant) == _plain(variant) if comma else entry.unasked)
     ]
+
+
+def _metrics() -> tuple[str, ...]:
+    """The names of all metrics, the registered ones too."""
+    return tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
 
 
 def _plain(name: str) -> str:
@@ -216,7 +224,7 @@ def _plain(name: str) -> str:
 
 
 def _unknown(name: str) -> ValueError:
-    return ValueError(f"unknown metric '{name}'; choices: {', '.join(METRICS)}.")
+    return ValueError(f"unknown metric '{name}'; choices: {', '.join(_metrics())}.")
 
 
 def _rows(codes: Any, found: Factors) -> np.ndarray:
@@ -279,6 +287,7 @@ def _lines(
     def line(name: tuple[str, str]) -> SheetLine:
         value = float(values[name][run])
         note = problems.get(name) or reasons.remark(name, value, z, found)
-        return SheetLine(*name, value, *ENTRIES[name][1:], note)
+        entry = ENTRIES[name]
+        return SheetLine(*name, value, entry.definition, entry.source, note)
 
     return Sheet(map(line, chosen), reasons.notes(z, found))

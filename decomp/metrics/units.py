@@ -72,6 +72,12 @@ def of_traced(table: jax.Array) -> Codes:
     )
 
 
+def values(z: Codes) -> jax.Array:
+    """The codes as an array `[..., N, D]` float32, rounded as an offset makes it."""
+    offset = z.unit + z.origin[..., None, :]
+    return times_power(offset, z.exponent[..., None, :])
+
+
 def active(z: Codes) -> jax.Array:
     """Latents that are not constant, `[..., D]` bool."""
     return jnp.ptp(z.unit, axis=-2) != 0

@@ -92,6 +92,11 @@ def check(config: ConfigDict) -> None:
 
 def described() -> dict[str, base.Field]:
     """Every field there is, those of registered weights too."""
+    return _of_weights() | base.FIELDS
+
+
+def _of_weights() -> dict[str, base.Field]:
+    """The fields of the registered weights, each with its schedule."""
     weights = {
         f"objective.{name}": base.Field((weight.default,), weight.help, parts=float)
         for name, weight in objectives.weights().items()
@@ -102,7 +107,7 @@ def described() -> dict[str, base.Field]:
         )
         for name in objectives.weights()
     }
-    return weights | steps | base.FIELDS
+    return weights | steps
 
 
 def may_be_swept(name: str) -> bool:
@@ -167,11 +172,10 @@ def axes() -> tuple[str, ...]:
 
 def _add_weights(config: ConfigDict) -> ConfigDict:
     """The config, with the fields of weights that it does not have."""
-    for name, weight in objectives.weights().items():
-        if name not in config.objective:
-            config.objective[name] = (weight.default,)
-        if name not in config.objective.schedule:
-            config.objective.schedule[name] = "constant"
+    for name, field in _of_weights().items():
+        section, last = _place(config, name)
+        if last not in section:
+            section[last] = field.default
     return config
 
 

@@ -15,7 +15,6 @@ from ml_collections import ConfigDict
 
 from experiments.data.arrays import Dataset
 from experiments.results import labels
-from experiments.system import registry
 
 SIDES = (8, 16, 32, 64)  # to which images are averaged down
 LOOKS = ("plain", "colour", "noise")  # of dSprites; all but the first have colours
@@ -50,9 +49,7 @@ def register(data_set: DataSource) -> None:
     Raises:
         ValueError: In one line, for a name that is taken.
     """
-    registry.add(SETS, data_set, "data set")
-    if registry.published(SETS):  # this one is a user's own
-        labels.add_word(data_set.name, data_set.label)
+    labels.add_entry(SETS, data_set, "data set")
 
 
 def source(data: ConfigDict) -> str:

@@ -175,8 +175,9 @@ def _disentanglement(
 
     result = {"active": jnp.sum(active.astype(jnp.float32))}
     for name in metrics.chosen(options.metrics, num_factors):
-        score = metrics.METRICS[name]
-        result[name] = score(posteriors.loc, factors, problem.factor_sizes)
+        result[name] = metrics.score(
+            name, key, posteriors.loc, factors, problem.factor_sizes
+        )
     if num_factors < 2:  # a class or nothing, which no score of factors can be asked of
         return result
     keys = jax.random.split(key, 3)

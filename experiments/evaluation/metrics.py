@@ -1,21 +1,22 @@
-"""The metrics of `config.evaluate.metrics`; `results.columns` says what each is.
+"""The metrics of `config.evaluate.metrics`, those of `decomp.metrics.definitions`.
 
 A metric of one's own is registered in a config file, see `configs/your_own.py`:
 
     metrics.register(metrics.Metric("mine", "my score", "what it is", score))
 """
 
-import functools
+import zlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import hoyer, infomec, mig, modularity, sap, unsupervised
+from decomp.metrics import definitions, units
 from experiments.data.arrays import Dataset
 from experiments.results import columns, labels
 from experiments.system import registry
+from experiments.system.own_functions import check_shape, shapes
 
 # (codes [N, D], classes [N, F], sizes) to [], where sizes are the numbers of classes.
 Value = Callable[[jax.Array, jax.Array, tuple[int, ...]], jax.Array]
@@ -31,35 +32,12 @@ class Metric(NamedTuple):
     of_factors: bool = True  # or of the codes alone
 
 
-METRICS: dict[str, Value] = {
-    "mig": lambda codes, classes, sizes: mig.score(codes, classes, sizes=sizes).score,
-    "modularity": lambda codes, classes, sizes: (
-        modularity.score(codes, classes, sizes=sizes).score
-    ),
-    "infom": lambda codes, classes, sizes: (
-        infomec.score(codes, classes, sizes=sizes).score
-    ),
-    "infoc": lambda codes, classes, sizes: (
-        infomec.score(codes, classes, sizes=sizes).compactness
-    ),
-    "hoyer": lambda codes, classes, sizes: hoyer.score(codes).score,
-    "sap": lambda codes, classes, sizes: sap.r_squared(codes, classes).score,
-    "gaussian_tc": lambda codes, classes, sizes: unsupervised.score(codes).score,
-    "gaussian_wasserstein": lambda codes, classes, sizes: (
-        unsupervised.score(codes).wasserstein_normalised
-    ),
-    "pairwise_information": lambda codes, classes, sizes: (
-        unsupervised.score(codes).mutual_information
-    ),
-}
-
-
 _OWN: dict[str, Metric] = {}
 _TAKEN = frozenset(columns.COLUMNS)
 
 
 def register(metric: Metric) -> None:
-    """Makes a metric known to configs by its name.
+    """Makes a metric known to configs and to `decomp.metrics.sheet` by its name.
 
     Raises:
         ValueError: In one line, for a name that is taken by a score.
@@ -69,10 +47,40 @@ def register(metric: Metric) -> None:
             f"the name {metric.name} is taken by a score; expected another."
         )
     registry.add(_OWN, metric, "metric")
-    METRICS[metric.name] = metric.value
+
+    def measure(key: Any, codes: Any, classes: Any, sizes: tuple[int, ...]) -> Any:
+        del key
+        if isinstance(codes, units.Codes):  # those of a sheet
+            codes = units.values(codes)
+        return metric.value(codes, classes, sizes)
+
+    definitions.register(
+        definitions.Entry(
+            *(metric.name, "own", measure, metric.text, ""),
+            of_factors=metric.of_factors,
+            column=definitions.ScoreColumn(metric.name, metric.label, auto=False),
+        )
+    )
     labels.add_score(
         metric.name, metric.label, metric.text, of_factors=metric.of_factors
     )
+
+
+def score(
+    name: str, key: jax.Array, codes: Any, classes: jax.Array, sizes: tuple[int, ...]
+) -> jax.Array:
+    """The value of a metric `[]`, by the name of its column.
+
+    Args:
+        name: One of `columns.metrics`, other than auto.
+        key: A metric that draws folds its name into it, so none depends on the others.
+        codes: `[N, D]`.
+        classes: `[N, F]`.
+        sizes: Number of classes of each factor.
+    """
+    entry = definitions.columns()[name]
+    own = jax.random.fold_in(key, zlib.crc32(name.encode())) if entry.draws else key
+    return entry.measure(own, codes, classes, sizes)
 
 
 def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
@@ -83,7 +91,8 @@ def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
     """
     factors = num_factors > 1
     every = columns.OF_FACTORS if factors else columns.OF_CODES
-    default = [name for name in every if name not in _OWN]
+    auto = {n for n, e in definitions.columns().items() if e.column and e.column.auto}
+    default = [name for name in every if name in auto]
     wanted = [m for name in names for m in (default if name == "auto" else [name])]
     if not factors and set(wanted) & set(columns.OF_FACTORS):
         found = "a class alone" if num_factors else "none"
@@ -109,18 +118,10 @@ def check(names: Sequence[str], scored: Dataset, latents: int) -> None:
     for name in chosen(names, factors):
         if name not in _OWN:
             continue
-        try:
-            value = METRICS[name]
-            found = jax.eval_shape(
-                functools.partial(lambda v, c, f: v(c, f, sizes), value), codes, classes
-            )
-        except Exception as error:  # of whatever kind a user's function raises
-            reason = " ".join(str(error).split())[:300]
-            raise ValueError(
-                f"evaluate.metrics = {name} cannot be computed: {reason}"
-            ) from None
-        if getattr(found, "shape", None) != ():
-            raise ValueError(
-                f"evaluate.metrics = {name} expects one number; got shape "
-                f"{list(getattr(found, 'shape', ()))}."
-            )
+        found = shapes(
+            f"evaluate.metrics = {name}",
+            lambda c, f, value=_OWN[name].value: value(c, f, sizes),
+            codes,
+            classes,
+        )
+        check_shape(f"evaluate.metrics = {name}", "one number", found, ())

@@ -70,9 +70,7 @@ def register(divergence: Divergence) -> None:
     Raises:
         ValueError: In one line, for a name that is taken.
     """
-    registry.add(DIVERGENCES, divergence, "divergence")
-    if registry.published(DIVERGENCES):  # this one is a user's own
-        labels.add_word(divergence.name, divergence.label)
+    labels.add_entry(DIVERGENCES, divergence, "divergence")
 
 
 def names() -> tuple[str, ...]:
@@ -173,45 +171,45 @@ _ENTRIES = (
     Divergence(NONE, "none", "", _none, chosen=False, pairs=False),
     Divergence(
         "kl_prior_aggregate",
-        "KL(p‖q)",
+        labels.DIVERGENCES["kl_prior_aggregate"],
         "Mathieu et al. 2018, arXiv:1812.02833, App. B.2",
         _inclusive,
     ),
     Divergence(
         "kl_aggregate_prior",
-        "KL(q‖p)",
+        labels.DIVERGENCES["kl_aggregate_prior"],
         "Mathieu et al. 2018, arXiv:1812.02833, App. C",
         _exclusive,
     ),
     Divergence(
         "mmd_rbf",
-        "MMD, RBF",
+        labels.DIVERGENCES["mmd_rbf"],
         "Zhao et al. 2019, arXiv:1706.02262",
         _mmd(mmd.u_statistic, _rbf, dims=False),
     ),
     Divergence(
         "mmd_imq",
-        "MMD, IMQ",
+        labels.DIVERGENCES["mmd_imq"],
         "Tolstikhin et al. 2018, arXiv:1711.01558",
         _mmd(mmd.u_statistic, _imq, dims=False),
     ),
     Divergence(
         "mmd_rbf_dims",
-        "MMD of marginals, RBF",
+        labels.DIVERGENCES["mmd_rbf_dims"],
         "Mathieu et al. 2019, arXiv:1812.02833, released code",
         _mmd(mmd.u_statistic_dims, _rbf, dims=True),
         factorised=_MARGINALS_ALONE,
     ),
     Divergence(
         "mmd_imq_dims",
-        "MMD of marginals, IMQ",
+        labels.DIVERGENCES["mmd_imq_dims"],
         "Mathieu et al. 2019, arXiv:1812.02833, released code",
         _mmd(mmd.u_statistic_dims, _imq, dims=True),
         factorised=_MARGINALS_ALONE,
     ),
     Divergence(
         "sliced_wasserstein",
-        "sliced Wasserstein",
+        labels.DIVERGENCES["sliced_wasserstein"],
         "Kolouri et al. 2018, arXiv:1804.01947",
         _sliced,
     ),
@@ -224,7 +222,7 @@ _ENTRIES = (
     ),
     Divergence(
         "jensen_shannon",
-        "Jensen–Shannon",
+        labels.DIVERGENCES["jensen_shannon"],
         "Goodfellow et al. 2014, arXiv:1406.2661",
         _jensen_shannon,
         critic=PRIOR,

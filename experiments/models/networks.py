@@ -20,6 +20,7 @@ from decomp.networks.discriminator import Discriminator
 from decomp.networks.shared_scale import SharedScale
 from experiments.results import labels
 from experiments.system import registry
+from experiments.system.own_functions import shapes
 
 # Of the products of the networks; parameters, sums and all else are float32.
 PRECISIONS = {
@@ -67,9 +68,7 @@ def register(network: Network) -> None:
     """
     if network.name == AUTO:
         raise ValueError(f"a network expects another name than {AUTO}.")
-    registry.add(NETWORKS, network, "network")
-    if registry.published(NETWORKS):  # this one is a user's own
-        labels.add_word(network.name, network.label)
+    labels.add_entry(NETWORKS, network, "network")
 
 
 def names() -> tuple[str, ...]:
@@ -125,24 +124,21 @@ def _checked(
     if name in registry.published(NETWORKS):
         return encoder, decoder
 
-    def outputs(module: nn.Module, width: int) -> Any:
-        def run(key: jax.Array, x: jax.Array) -> Any:
-            return module.apply(module.init(key, x), x)
+    def outputs(key: jax.Array, x: jax.Array, z: jax.Array) -> Any:
+        encoder_key, decoder_key = jax.random.split(key)
+        q: Any = encoder.apply(encoder.init(encoder_key, x), x)
+        return q.loc, q.scale, decoder.apply(decoder.init(decoder_key, z), z)
 
-        return jax.eval_shape(run, jax.random.key(0), jnp.zeros((2, width)))
-
-    try:
-        q, x = outputs(encoder, common.outputs), outputs(decoder, common.latents)
-        shapes = q.loc.shape, q.scale.shape, x.shape
-    except Exception as error:  # of whatever kind a network of a user's own raises
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"model.network = {name} cannot be built: {reason}") from None
+    x, z = jnp.zeros((2, common.outputs)), jnp.zeros((2, common.latents))
+    key, what = jax.random.key(0), f"model.network = {name}"
+    out = shapes(what, outputs, key, x, z, verb="built")
+    found = tuple(getattr(leaf, "shape", ()) for leaf in out)
     wanted = ((2, common.latents), (2, common.latents), (2, common.outputs))
-    if shapes != wanted:
+    if found != wanted:
         raise ValueError(
-            f"model.network = {name} expects an encoder to a Gaussian of shape "
+            f"{what} expects an encoder to a Gaussian of shape "
             f"{wanted[0]} and a decoder to {wanted[2]} from batches of 2; got "
-            f"{shapes[0]}, {shapes[1]} and {shapes[2]}."
+            f"{found[0]}, {found[1]} and {found[2]}."
         )
     return encoder, decoder
 

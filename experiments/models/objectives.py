@@ -84,9 +84,7 @@ def register(objective: Objective) -> None:
                 f"objective {objective.name} expects for its weight {name} the symbol "
                 f"and default of other objectives, {known[name][:2]}; got {weight[:2]}."
             )
-    registry.add(OBJECTIVES, objective, "objective")
-    if registry.published(OBJECTIVES):  # this one is a user's own
-        labels.add_word(objective.name, objective.label)
+    if labels.add_entry(OBJECTIVES, objective, "objective"):
         for name, weight in objective.weights.items():
             labels.add_symbol(name, weight.symbol)
 
@@ -177,19 +175,19 @@ def _without_covariance(row: Row, measure: str) -> str:
 
 
 def _alpha(help: str) -> dict[str, Weight]:
-    return {"alpha": Weight("α", 0.0, help)}
+    return {"alpha": Weight(labels.SYMBOLS["alpha"], 0.0, help)}
 
 
 def _beta(help: str) -> dict[str, Weight]:
-    return {"beta": Weight("β", 1.0, help)}
+    return {"beta": Weight(labels.SYMBOLS["beta"], 1.0, help)}
 
 
 def _gamma(help: str) -> dict[str, Weight]:
-    return {"gamma": Weight("γ", 1.0, help)}
+    return {"gamma": Weight(labels.SYMBOLS["gamma"], 1.0, help)}
 
 
-def _lambda(name: str, symbol: str, help: str) -> dict[str, Weight]:
-    return {name: Weight(symbol, 1.0, help)}
+def _lambda(name: str, help: str) -> dict[str, Weight]:
+    return {name: Weight(labels.SYMBOLS[name], 1.0, help)}
 
 
 _OF_THE_KL = "weight of KL(q(z|x) ‖ p(z))"
@@ -200,18 +198,18 @@ _OF_PARTS = (
     | _gamma("weight of the dimension-wise KL")
 )
 _OF_COVARIANCES = _lambda(
-    "lambda_od", "λ_od", "weight of the covariances, off the diagonal"
-) | _lambda("lambda_d", "λ_d", "weight of the variances, on the diagonal")
+    "lambda_od", "weight of the covariances, off the diagonal"
+) | _lambda("lambda_d", "weight of the variances, on the diagonal")
 _ENTRIES = (
     Objective(
         "vae",
-        "VAE",
+        labels.OBJECTIVES["vae"],
         "Kingma & Welling 2014, arXiv:1312.6114",
         lambda t, w: losses.elbo(t),
     ),
     Objective(
         "beta_vae",
-        "β-VAE",
+        labels.OBJECTIVES["beta_vae"],
         "Higgins et al. 2017; Mathieu et al. 2018, arXiv:1812.02833, Eq. 1",
         lambda t, w: losses.beta_vae(t, w["beta"]),
         _beta(_OF_THE_KL),
@@ -241,7 +239,7 @@ _ENTRIES = (
     ),
     Objective(
         "beta_tcvae",
-        "β-TCVAE",
+        labels.OBJECTIVES["beta_tcvae"],
         "Chen et al. 2018, arXiv:1802.04942, Eq. 4",
         lambda t, w: losses.beta_tcvae(t, w["alpha"], w["beta"], w["gamma"]),
         _OF_PARTS,
@@ -252,7 +250,7 @@ _ENTRIES = (
     ),
     Objective(
         "hfvae",
-        "HFVAE",
+        labels.OBJECTIVES["hfvae"],
         "Esmaeili et al. 2019, arXiv:1804.02086",
         lambda t, w: losses.hfvae(t, w["alpha"], w["beta"], w["gamma"]),
         _OF_PARTS,
@@ -263,7 +261,7 @@ _ENTRIES = (
     ),
     Objective(
         "factor_vae",
-        "FactorVAE",
+        labels.OBJECTIVES["factor_vae"],
         "Kim & Mnih 2018, arXiv:1802.05983, Eq. 2",
         lambda t, w: losses.factor_vae(t, w["gamma"]),
         _gamma("weight of the total correlation"),
@@ -271,32 +269,32 @@ _ENTRIES = (
     ),
     Objective(
         "info_vae",
-        "InfoVAE",
+        labels.OBJECTIVES["info_vae"],
         "Zhao et al. 2019, arXiv:1706.02262",
         lambda t, w: losses.info_vae(t, w["alpha"], w["lambda"]),
         _alpha("1 − α weighs the KL")
-        | _lambda("lambda", "λ", "α + λ − 1 weighs D(q(z), p(z))"),
+        | _lambda("lambda", "α + λ − 1 weighs D(q(z), p(z))"),
         FREE,
     ),
     Objective(
         "wae_mmd",
-        "WAE, MMD",
+        labels.OBJECTIVES["wae_mmd"],
         "Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4",
         lambda t, w: losses.wae(t, w["lambda"]),
-        _lambda("lambda", "λ", _OF_D),
+        _lambda("lambda", _OF_D),
         "mmd_imq",
     ),
     Objective(
         "wae_gan",
-        "WAE, GAN",
+        labels.OBJECTIVES["wae_gan"],
         "Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4",
         lambda t, w: losses.wae(t, w["lambda"]),
-        _lambda("lambda", "λ", _OF_D),
+        _lambda("lambda", _OF_D),
         "non_saturating",
     ),
     Objective(
         "dip_vae_i",
-        "DIP-VAE-I",
+        labels.OBJECTIVES["dip_vae_i"],
         "Kumar et al. 2018, arXiv:1711.00848, Eq. 6",
         lambda t, w: losses.dip_vae(t),
         _OF_COVARIANCES,
@@ -304,7 +302,7 @@ _ENTRIES = (
     ),
     Objective(
         "dip_vae_ii",
-        "DIP-VAE-II",
+        labels.OBJECTIVES["dip_vae_ii"],
         "Kumar et al. 2018, arXiv:1711.00848, Eq. 7",
         lambda t, w: losses.dip_vae(t),
         _OF_COVARIANCES,
@@ -313,7 +311,7 @@ _ENTRIES = (
     # Its bound is `training.loss.value`, from samples of its own; this is never called.
     Objective(
         "iwae",
-        "IWAE",
+        labels.OBJECTIVES["iwae"],
         "Burda et al. 2016, arXiv:1509.00519",
         lambda t, w: losses.elbo(t),
         own_program=True,

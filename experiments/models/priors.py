@@ -104,9 +104,7 @@ def register(prior: Prior) -> None:
                 f"prior {prior.name} expects a family with the functions log_prob(p, "
                 f"z) and sample(key, p); got one without {needed}."
             )
-    registry.add(PRIORS, prior, "prior")
-    if registry.published(PRIORS):  # this one is a user's own
-        labels.add_word(prior.name, prior.label)
+    labels.add_entry(PRIORS, prior, "prior")
 
 
 def names() -> tuple[str, ...]:
@@ -234,16 +232,11 @@ def _finite_variance(row: Row) -> bool:
 
 
 _MATHIEU = "Mathieu et al. 2018, arXiv:1812.02833"
-_ANISOTROPIC = {
-    "isotropic": "isotropic Gaussian",
-    "pca": "anisotropic Gaussian, PCA values",
-    "learned": "anisotropic Gaussian, learned",
-}
-for _name, _label in _ANISOTROPIC.items():
+for _name in ("isotropic", "pca", "learned"):
     register(
         Prior(
             _name,
-            _label,
+            labels.PRIORS[_name],
             _MATHIEU,
             gaussian,
             _gaussian,
@@ -256,7 +249,7 @@ for _name, _label in _ANISOTROPIC.items():
 register(
     Prior(
         "student_t",
-        "Student-t",
+        labels.PRIORS["student_t"],
         _MATHIEU,
         student_t,
         lambda params, options, traced, encode: priors.student_t(

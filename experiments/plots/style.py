@@ -52,22 +52,6 @@ _SERIES = [
     ("#56B4E9", "P"),
     ("#000000", "X"),
 ]
-_SCORES = {
-    "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
-    "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
-    "kl_prior_aggregate": "KL(p(z) ‖ q(z))  (nats)",
-    "mutual_information": "I(z; n)  (nats)",
-    "log_det": "mean of log |S(x)|  (nats)",
-    "mig": "mutual information gap",
-    "tc_between": "dependence between groups  (nats)",
-    "tc_within": "dependence inside groups  (nats)",
-    "hoyer": "Hoyer sparsity",
-    "active": "active latents",
-    "gaussian_tc": "Gaussian total correlation  (nats)",
-    "gaussian_wasserstein": "Gaussian Wasserstein correlation",
-    "pairwise_information": "mean I(z_d; z_e)  (nats)",
-    "kl": "KL(q(z|x) ‖ p(z))  (nats)",
-}
 
 
 def lost(axes: Axes) -> None:
@@ -169,9 +153,7 @@ def score(name: str, *, per: str) -> str:
     """A score's axis label; `per` is what one example is called."""
     if name == "reconstruction":
         return f"reconstruction loss  (nats per {per})"
-    base = name.removesuffix("_transport")
-    label = _SCORES.get(base, columns.name(base))
-    return label if base == name else f"{label},\nafter transport to N(0, I)"
+    return columns.axis(name)
 
 
 def runs(rows: list[RunRow], scores: list[str]) -> str:

@@ -1,4 +1,22 @@
-"""The scores of a run: what each column of scores.csv is, and its unit."""
+"""The scores of a run: what each column of scores.csv is, and its unit.
+
+Those that are metrics stand in `decomp.metrics.definitions`.
+"""
+
+from decomp.metrics import definitions
+from decomp.metrics.definitions import Entry
+
+_METRICS = definitions.columns()
+_SHOWN = [entry.column for entry in _METRICS.values() if entry.column is not None]
+# Of the columns, those that `evaluate.metrics` chooses: what compares codes with
+# factors, and what looks at codes alone.
+OF_FACTORS = [name for name, entry in _METRICS.items() if entry.of_factors]
+OF_CODES = [name for name, entry in _METRICS.items() if not entry.of_factors]
+
+
+def _text(entry: Entry) -> str:
+    return f"{entry.definition}; of the posterior means ({entry.source})"
+
 
 COLUMNS: dict[str, str] = {
     "loss": "minus the objective, in minibatches, nats per image or point",
@@ -14,18 +32,11 @@ COLUMNS: dict[str, str] = {
     "kim_mnih_authors": "Kim & Mnih, all latents, training votes (Mathieu et al.)",
     "kim_mnih_pruned_transport": "the same of the means mapped to a Gaussian",
     "kim_mnih_authors_transport": "the same of the means mapped to a Gaussian",
-    "mig": "mutual information gap of the means, 20 bins (Chen et al.; Locatello)",
-    "modularity": "modularity of the means, 20 bins (Ridgeway & Mozer)",
-    "infom": "InfoM of the means, 20 bins, range above 1/20 (Hsu et al. 2023)",
-    "infoc": "InfoC of the means, 20 bins, range above 1/20 (Hsu et al. 2023)",
-    "sap": "gap of the two largest R² of a factor (Kumar et al.)",
+    **{name: _text(_METRICS[name]) for name in OF_FACTORS},
     "kl_prior_aggregate": "KL(p(z) ‖ q(z)), exact q(z), by quadrature, nats",
     "tc_between": "TC of q(z) between the prior's subspaces, of the same points, nats",
     "tc_within": "TC of q(z) inside them, summed, of the same points, nats",
-    "hoyer": "Hoyer sparsity of the means over their std (Mathieu et al. 2019)",
-    "gaussian_tc": "total correlation of a Gaussian fitted to the means, nats",
-    "gaussian_wasserstein": "W₂² of that Gaussian to one without correlations, / tr Σ",
-    "pairwise_information": "I(z_d; z_e) of the means, 20 bins, mean over pairs, nats",
+    **{name: _text(_METRICS[name]) for name in OF_CODES},
     "prior_mass": "of p(z) in the box of that quadrature",
     "mutual_information": "I_q(z; n), exact q(z), samples of z, nats; ≤ log N",
 }
@@ -35,24 +46,24 @@ _NAMES: dict[str, str] = {
     "log_det": "log|S|",
     "kim_mnih_pruned": "Kim & Mnih, pruned",
     "kim_mnih_authors": "Kim & Mnih, all latents",
-    "mig": "MIG",
-    "infom": "InfoM",
-    "infoc": "InfoC",
-    "sap": "SAP",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))",
     "tc_between": "TC between subspaces",
     "tc_within": "TC inside subspaces",
-    "gaussian_tc": "Gaussian TC",
-    "gaussian_wasserstein": "Gaussian W₂²",
-    "pairwise_information": "I(z_d; z_e)",
     "mutual_information": "I(z; n)",
+    **{column.name: column.label for column in _SHOWN},
 }
-
-
-# Of these columns, those that `evaluate.metrics` chooses: what compares codes with
-# factors, and what looks at codes alone.
-OF_FACTORS = ["mig", "modularity", "infom", "infoc", "sap"]
-OF_CODES = ["hoyer", "gaussian_tc", "gaussian_wasserstein", "pairwise_information"]
+_AXES: dict[str, str] = {
+    "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
+    "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
+    "kl_prior_aggregate": "KL(p(z) ‖ q(z))  (nats)",
+    "mutual_information": "I(z; n)  (nats)",
+    "log_det": "mean of log |S(x)|  (nats)",
+    "tc_between": "dependence between groups  (nats)",
+    "tc_within": "dependence inside groups  (nats)",
+    "active": "active latents",
+    "kl": "KL(q(z|x) ‖ p(z))  (nats)",
+    **{column.name: column.axis for column in _SHOWN if column.axis},
+}
 
 
 def metrics() -> tuple[str, ...]:
@@ -75,3 +86,10 @@ def name(column: str) -> str:
     base = column.removesuffix("_transport")
     short = _NAMES.get(base, base.replace("_", " "))
     return short if base == column else f"{short}, after transport"
+
+
+def axis(column: str) -> str:
+    """What a score is called beside the axis of a figure, with its unit."""
+    base = column.removesuffix("_transport")
+    label = _AXES.get(base, name(base))
+    return label if base == column else f"{label},\nafter transport to N(0, I)"

@@ -1,13 +1,15 @@
 """How settings are called in figures and reports, and what a config adds to that.
 
-The tables here are those of the package. What a config file registers is added, kept in
-the workdir as labels.json, and learned again by whoever reads the workdir.
+The tables here are those of the package; the entries of `experiments.models` read their
+labels here, as results are read without JAX. What a config file registers is added,
+kept in the workdir as labels.json, and learned again by whoever reads the workdir.
 """
 
 import pathlib
 from typing import Any
 
 from experiments.results import columns
+from experiments.system import registry
 
 PRIORS = {
     "isotropic": "isotropic Gaussian",
@@ -15,7 +17,7 @@ PRIORS = {
     "learned": "anisotropic Gaussian, learned",
     "student_t": "Student-t",
 }
-_OBJECTIVES = {
+OBJECTIVES = {
     "vae": "VAE",
     "beta_vae": "β-VAE",
     "beta_tcvae": "β-TCVAE",
@@ -28,7 +30,7 @@ _OBJECTIVES = {
     "iwae": "IWAE",
     "hfvae": "HFVAE",
 }
-_DIVERGENCES = {
+DIVERGENCES = {
     "kl_prior_aggregate": "KL(p‖q)",
     "kl_aggregate_prior": "KL(q‖p)",
     "mmd_rbf": "MMD, RBF",
@@ -38,7 +40,7 @@ _DIVERGENCES = {
     "sliced_wasserstein": "sliced Wasserstein",
     "jensen_shannon": "Jensen–Shannon",
 }
-WORDS = PRIORS | _OBJECTIVES | _DIVERGENCES
+WORDS = PRIORS | OBJECTIVES | DIVERGENCES
 SYMBOLS = {
     "beta": "β",
     "alpha": "α",
@@ -50,6 +52,27 @@ SYMBOLS = {
     "spike": "spike",
 }
 _OWN: dict[str, dict[str, Any]] = {"words": {}, "symbols": {}, "scores": {}}
+
+
+def add_entry(table: dict[str, Any], entry: Any, kind: str) -> bool:
+    """Adds an entry to a registry; one of a config file is called by its label.
+
+    Args:
+        table: The registry, entries by name.
+        entry: What is added; it has a name and a label.
+        kind: What it is, such as "prior".
+
+    Returns:
+        Whether a config file brings it, and not the package.
+
+    Raises:
+        ValueError: In one line, for a name that is none or is taken.
+    """
+    registry.add(table, entry, kind)
+    is_own = bool(registry.published(table))
+    if is_own:
+        add_word(entry.name, entry.label)
+    return is_own
 
 
 def add_word(name: str, label: str) -> None:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from experiments.models import divergences, objectives, priors, vae
 from experiments.models.vae import VAE, Hyperparameters
 from experiments.system import registry
+from experiments.system.own_functions import check_shape, shapes
 from experiments.training import loss
 
 _BATCH = 2
@@ -47,23 +48,25 @@ def _try(problem: VAE, setting: Hyperparameters) -> None:
             z = priors.PRIORS[name].family.sample(key, p)
             return z, priors.log_prob(problem.prior, p)(z)
 
-        z, log_pz = _shapes(f"prior.name = {name}", density, params)
-        _same(f"prior.name = {name}", "sample(key, p)", z, latents)
-        _same(f"prior.name = {name}", "log_prob(p, z) of one z", log_pz, ())
+        z, log_pz = shapes(f"prior.name = {name}", density, params)
+        check_shape(f"prior.name = {name}", "sample(key, p)", z, latents)
+        check_shape(f"prior.name = {name}", "log_prob(p, z) of one z", log_pz, ())
     x = jnp.zeros((_BATCH, problem.outputs))
     weighed = loss.weights(problem, setting, jnp.ones(()))
     for name in problem.objectives:
         if name not in registry.published(objectives.OBJECTIVES):
             alone = problem._replace(objectives=(name,))
             text = f"objective.name = {name}"
-            found = _shapes(text, _values(alone, setting, x, weighed), params)
-            _same(text, "its value, one for each example of a batch of 2", found, batch)
+            found = shapes(text, _values(alone, setting, x, weighed), params)
+            check_shape(
+                text, "its value, one for each example of a batch of 2", found, batch
+            )
     for name in problem.divergences:
         if name not in registry.published(divergences.DIVERGENCES):
             alone = problem._replace(divergences=(name,))
             text = f"objective.divergence = {name}"
-            found = _shapes(text, _mismatch(alone, setting, x, weighed), params)
-            _same(text, "its estimate", found, ())
+            found = shapes(text, _mismatch(alone, setting, x, weighed), params)
+            check_shape(text, "its estimate", found, ())
 
 
 def _values(
@@ -80,19 +83,3 @@ def _mismatch(
     return lambda params: (
         loss.terms(key, problem, params, setting, x, weighed).divergence
     )
-
-
-def _shapes(what: str, function: Callable[[Any], Any], params: Any) -> Any:
-    try:
-        return jax.eval_shape(function, params)
-    except Exception as error:  # of whatever kind a user's function raises
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"{what} cannot be computed: {reason}") from None
-
-
-def _same(what: str, part: str, found: Any, shape: tuple[int, ...]) -> None:
-    if getattr(found, "shape", None) != shape:
-        raise ValueError(
-            f"{what} expects {part} of shape {list(shape)}; got "
-            f"{list(getattr(found, 'shape', ()))}."
-        )

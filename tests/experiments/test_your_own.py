@@ -18,6 +18,7 @@ import pytest
 from configs import pinwheel
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
+from decomp.metrics import definitions, sheet
 from experiments import main
 from experiments.config import settings
 from experiments.data import catalogue
@@ -30,7 +31,7 @@ from experiments.system import registry
 
 TABLES = (
     *(objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS, catalogue.SETS),
-    *(networks.NETWORKS, metrics.METRICS, metrics._OWN, columns.COLUMNS),
+    *(networks.NETWORKS, definitions.ENTRIES, metrics._OWN, columns.COLUMNS),
     *(columns._NAMES, labels.WORDS, labels.SYMBOLS, labels._OWN),
 )
 
@@ -203,12 +204,25 @@ def test_a_network_of_another_shape_is_named_in_one_line(your_own, tmp_path):
         started(config, tmp_path)
 
 
+def test_a_metric_of_ones_own_is_a_line_of_the_sheet_too(your_own):
+    codes, places = np.random.default_rng(0).normal(size=(720, 3)), your_own.PLACES
+    (line,) = sheet.sheet(
+        jax.random.key(0), codes, places, metrics=sheet.parse("correlation")
+    )
+    assert line[:2] == ("correlation", "own")
+    assert line.definition == your_own.meaning
+    both = np.corrcoef(codes.T, places.T)[:3, 3:]
+    np.testing.assert_allclose(line.value, np.abs(both).max(0).mean(), rtol=1e-4)
+
+
 def test_a_metric_that_is_no_number_is_named_in_one_line(your_own, tmp_path):
     metrics.register(metrics.Metric("bad", "", "", lambda c, f, s: c[0]))
     config = your_own.get_config("smoke")
     with config.unlocked():
         config.evaluate.metrics = ("bad",)
-    with pytest.raises(ValueError, match=r"= bad expects one number; got shape \[3\]"):
+    with pytest.raises(
+        ValueError, match=r"= bad expects one number of shape \[\]; got \[3\]"
+    ):
         started(config, tmp_path)
 
 

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from decomp.metrics import definitions, reasons, sheet
+from decomp.metrics import definitions, infomec, sheet, units
 
 GRID = np.stack(np.meshgrid(range(3), range(4), range(5), indexing="ij"), -1)
 FACTORS = np.tile(GRID.reshape(-1, 3), (4, 1))
@@ -40,6 +40,87 @@ def test_every_line_has_a_definition_and_a_source():
     for (metric, variant), entry in definitions.ENTRIES.items():
         assert entry.definition, (metric, variant)
         assert entry.source, (metric, variant)
+
+
+def perfect(entry):
+    """What an entry is measured of: codes, or posteriors for the exact MIG."""
+    codes = jax.numpy.asarray(FEW, jax.numpy.float32)
+    posteriors = entry.name == ("mig", "exact")
+    return (codes, codes * 0 + 0.01) if posteriors else codes
+
+
+COMPILED = [e for e in definitions.ENTRIES.values() if e.compiled]
+CLASSES = jax.ShapeDtypeStruct(FEW.shape, jax.numpy.int32)
+
+
+@pytest.mark.parametrize("entry", COMPILED, ids=lambda entry: ", ".join(entry.name))
+def test_an_entry_uses_the_key_and_the_factors_if_it_says_so(entry):
+    def traced(key, classes):
+        jax.eval_shape(
+            lambda v: entry.measure(key, perfect(entry), v, (3, 4, 5)), classes
+        )
+
+    traced(jax.random.key(0), CLASSES)
+    for needed, key, classes in (
+        (entry.draws, None, CLASSES),
+        (entry.of_factors, jax.random.key(0), None),
+    ):
+        if needed:
+            with pytest.raises(Exception):  # noqa: B017, PT011
+                traced(key, classes)
+        else:
+            traced(key, classes)
+
+
+def test_the_rules_of_infomec_are_its_presets():
+    for metric in ("infom", "infoc"):
+        rules = [v for m, v in definitions.ENTRIES if m == metric]
+        assert rules == list(infomec.PRESETS)
+
+
+@pytest.fixture
+def register():
+    """What a test registers is gone after it."""
+    kept = dict(definitions.ENTRIES)
+    yield definitions.register
+    definitions.ENTRIES.clear()
+    definitions.ENTRIES.update(kept)
+
+
+def test_a_metric_that_is_registered_is_a_line_of_the_sheet_by_its_name(register):
+    def entry(factor):
+        return definitions.Entry(
+            *("largest", "own", lambda k, z, v, s: factor * units.values(z).max()),
+            *("the largest code", "us"),
+            of_factors=False,
+        )
+
+    for factor in (1, 2):  # registered anew, it is the new one that counts
+        register(entry(factor))
+        (line,) = lines(FACTORS + 0.5, metrics=("largest",))
+        assert line[:2] == ("largest", "own")
+        assert line[2:] == (factor * 4.5, "the largest code", "us", "")
+    assert "largest" not in sheet.METRICS
+
+
+def test_a_variant_of_the_package_is_taken(register):
+    entry = definitions.ENTRIES["mig", "50 bins"]
+    with pytest.raises(ValueError, match="the metric mig, 50 bins is taken"):
+        register(entry)
+
+
+def test_the_normalised_wasserstein_correlation_is_a_line_where_it_is_chosen():
+    chosen = lines(NOISE, FEW, ("wasserstein_correlation", "pairwise information"))
+    assert [line.variant for line in chosen] == ["locatello", "locatello"]
+    (line,) = lines(NOISE, FEW, ("wasserstein correlation, normalised",))
+    variances = np.trace(np.cov(NOISE.T))
+    np.testing.assert_allclose(line.value, chosen[0].value / variances, rtol=1e-5)
+
+
+def test_codes_in_units_of_their_own_are_the_codes_again():
+    codes = np.array([[1.0, -2e10], [2.5, 0.0], [-3.0, 4e-20]], np.float32)
+    z = units.Codes(*map(np.asarray, units.of_host(codes)))
+    np.testing.assert_allclose(units.values(z), codes, rtol=1e-6, atol=1e-15)
 
 
 def test_the_spread_is_over_variants_of_one_metric():
@@ -125,7 +206,9 @@ def test_a_conventional_value_has_a_note():
 @pytest.mark.parametrize("case", DEGENERATE)
 def test_every_line_has_a_number_or_a_reason(case):
     codes, factors = DEGENERATE[case]
-    signed, unbounded = ("infoe", "irs"), reasons.OF_CODES
+    entries = definitions.ENTRIES.values()
+    unbounded = [entry.metric for entry in entries if not entry.of_factors]
+    signed = ("infoe", "irs")
     for line in lines(codes, factors, sheet.METRICS):
         value, name = line.value, (case, line)
         assert np.isfinite(value) or line.note, name

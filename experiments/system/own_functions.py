@@ -1,0 +1,49 @@
+"""Tries a function of a config file on shapes alone, and refuses it in one line.
+
+Entries of the package are tested; those of a user are tried when a sweep starts.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def shapes(
+    what: str, function: Callable[..., Any], *arguments: Any, verb: str = "computed"
+) -> Any:
+    """The shapes of what a function returns, without computing it.
+
+    Args:
+        what: The field and its value, such as "prior.name = mine".
+        function: Called with abstract arguments, as by `jax.eval_shape`.
+        arguments: Arrays or their shapes.
+        verb: What cannot be done where it fails.
+
+    Raises:
+        ValueError: In one line, whatever the function raises.
+    """
+    try:
+        return jax.eval_shape(function, *arguments)
+    except Exception as error:  # of whatever kind a user's function raises
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"{what} cannot be {verb}: {reason}") from None
+
+
+def check_shape(what: str, part: str, found: Any, shape: tuple[int, ...]) -> None:
+    """Checks one array that a function returned.
+
+    Args:
+        what: The field and its value, such as "prior.name = mine".
+        part: What the array is.
+        found: The array or its shape, from `shapes`.
+        shape: The shape that is needed.
+
+    Raises:
+        ValueError: In one line that says what was expected and what came.
+    """
+    if getattr(found, "shape", None) != shape:
+        raise ValueError(
+            f"{what} expects {part} of shape {list(shape)}; got "
+            f"{list(getattr(found, 'shape', ()))}."
+        )

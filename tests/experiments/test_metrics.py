@@ -1,0 +1,53 @@
+"""The metrics that a sweep may measure, from the registry of `decomp.metrics`."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from decomp.metrics import definitions
+from experiments.evaluation import metrics
+from experiments.results import columns
+
+SIZES = (2, 2, 2)
+FACTORS = jnp.asarray(list(itertools.product(*map(range, SIZES))) * 10, jnp.int32)
+OF_FACTORS = ("mig", "modularity", "infom", "infoc", "sap")
+OF_CODES = ("hoyer", "gaussian_tc", "gaussian_wasserstein", "pairwise_information")
+
+
+def test_auto_is_what_it_was_before_more_could_be_chosen():
+    assert metrics.chosen(("auto",), 3) == OF_FACTORS
+    assert metrics.chosen(("auto",), 1) == OF_CODES
+    assert metrics.chosen(("irs", "auto"), 3) == ("irs", *OF_FACTORS)
+    with pytest.raises(ValueError, match="got a class alone, choices: hoyer"):
+        metrics.chosen(("explicitness",), 1)
+
+
+def test_every_metric_of_a_sweep_is_compiled_and_needs_codes_alone_besides_factors():
+    for name, entry in definitions.columns().items():
+        assert entry.compiled, name
+        assert entry.name != ("mig", "exact"), name
+        assert entry.definition in columns.COLUMNS[name]
+
+
+@pytest.mark.parametrize("name", [*columns.OF_FACTORS, *columns.OF_CODES])
+def test_a_score_of_many_runs_is_that_of_each_alone(name):
+    noise = np.random.default_rng(0).normal(size=(3, len(FACTORS), 4))
+    codes = jnp.asarray(noise, jnp.float32)
+
+    def score(codes):
+        return metrics.score(name, jax.random.key(7), codes, FACTORS, SIZES)
+
+    together = jax.jit(jax.vmap(score))(codes)
+    alone = [jax.jit(score)(one) for one in codes]
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6)
+    assert len(set(np.asarray(together).tolist())) == 3
+
+
+@pytest.mark.parametrize("name", columns.OF_FACTORS)
+def test_the_factors_themselves_score_one(name):
+    codes = FACTORS.astype(jnp.float32)
+    value = metrics.score(name, jax.random.key(0), codes, FACTORS, SIZES)
+    np.testing.assert_allclose(value, 1.0, atol=1e-6)
