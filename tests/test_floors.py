@@ -16,7 +16,7 @@ FLOORS = [
     {"decomp.distributions"},
     {"decomp.aggregate", "decomp.divergences", "decomp.priors", "decomp.minibatch"}
     | {"decomp.metrics", "decomp.networks", "decomp.datasets"},
-    {"decomp.decomposition", "decomp.overlap"},
+    {"decomp.decomposition", "decomp.overlap", "decomp.runs", "decomp.training"},
     {"decomp.losses", "decomp.importance", "decomp.theory"},
     {"configs.base"},
     {"experiments.system"},
@@ -39,6 +39,7 @@ OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}
 # What else a part of the library may import at the top of a file.
 MORE = {"decomp.networks": {"flax"}, "decomp.datasets": {"h5py"}}
+MORE |= {"decomp.training": {"optax"}}
 
 
 def modules(folder):

@@ -16,8 +16,6 @@ from experiments.models import divergences, objectives, priors, schedules, vae
 from experiments.models.objectives import Weights
 from experiments.models.vae import VAE, Hyperparameters, Params
 
-MEASURES = ("loss", "reconstruction", "kl", "divergence")
-
 
 def loss(
     params: Params,
