@@ -31,7 +31,7 @@ def is_vmapped(layout: str, platform: str) -> bool:
     return layout == "vmapped" or layout == "auto" and platform != "cpu"
 
 
-def over(devices: Sequence[jax.Device]) -> Mesh:
+def over(devices: Sequence[Any]) -> Mesh:
     """The devices, over which the runs axis is spread."""
     return jax.make_mesh(
         (len(devices),), ("run",), axis_types=(AxisType.Auto,), devices=devices

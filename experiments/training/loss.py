@@ -1,6 +1,5 @@
 """The objective of a run on a minibatch, and the loss of its critic."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -88,7 +87,9 @@ def terms(
         return _switch(
             setting.divergence,
             [
-                functools.partial(divergences.DIVERGENCES[name].estimate, sample=sample)
+                lambda key, name=name: divergences.DIVERGENCES[name].estimate(
+                    key, sample
+                )
                 for name in problem.divergences
             ],
             key,
