@@ -1,6 +1,7 @@
 """Decomposition in variational auto-encoders: pure functions over JAX arrays.
 
-Import the module you need; the path is the name: `from decomp import losses`,
+`decomp.fit` trains VAEs and `decomp.load` reads trained ones from a file. Of all else,
+import the module you need; the path is the name: `from decomp import losses`,
 `from decomp.distributions import gaussian`, `from decomp.metrics import kim_mnih`.
 `decomp/EQUATIONS.md` leads from an equation of the papers to its function.
 
@@ -42,3 +43,22 @@ Arrays may be NumPy's, or whatever `np.asarray` takes; JAX arrays come back. The
 computed and returned in float32, those of half precision and whole numbers too, and in
 float64 if one of them is of float64 under `jax_enable_x64`: see `numerics.floats`.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from decomp.fitting import fit
+    from decomp.trained import load
+
+__all__ = ["fit", "load"]
+
+_PLACES = {"fit": "decomp.fitting", "load": "decomp.trained"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports `fit` and `load` when they are first used: they need optax."""
+    if name in _PLACES:
+        import importlib
+
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'decomp' has no attribute {name!r}")

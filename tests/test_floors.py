@@ -14,10 +14,14 @@ FLOORS = [
     {"decomp.numerics", "decomp.extras"},
     {"decomp.estimate"},
     {"decomp.distributions"},
-    {"decomp.aggregate", "decomp.divergences", "decomp.priors", "decomp.minibatch"}
+    {"decomp.minibatch"},
+    {"decomp.aggregate", "decomp.divergences", "decomp.priors"}
     | {"decomp.metrics", "decomp.networks", "decomp.datasets"},
-    {"decomp.decomposition", "decomp.overlap"},
+    {"decomp.decomposition", "decomp.overlap", "decomp.runs", "decomp.training"},
     {"decomp.losses", "decomp.importance", "decomp.theory"},
+    {"decomp.trained"},
+    {"decomp.model"},
+    {"decomp.fitting"},
     {"configs.base"},
     {"experiments.system"},
     {"experiments.results"},
@@ -39,6 +43,7 @@ OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}
 # What else a part of the library may import at the top of a file.
 MORE = {"decomp.networks": {"flax"}, "decomp.datasets": {"h5py"}}
+MORE |= {"decomp.training": {"optax"}, "decomp.fitting": {"optax"}}
 
 
 def modules(folder):

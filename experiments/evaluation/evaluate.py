@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from decomp import decomposition, minibatch, overlap
+from decomp import decomposition, minibatch, overlap, training
 from decomp.datasets import shuffle
 from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
@@ -18,7 +18,6 @@ from experiments.evaluation import metrics
 from experiments.models import objectives, priors, vae
 from experiments.models.vae import VAE, Hyperparameters, Params
 from experiments.results import columns
-from experiments.system import parallel
 from experiments.training import loss
 
 COLUMNS = columns.COLUMNS
@@ -58,7 +57,7 @@ def make(problem: VAE, config: ConfigDict) -> Callable[..., Scores]:
         points: jax.Array,
         factors: jax.Array,
     ) -> Scores:
-        key = jax.random.fold_in(key, parallel.SCORES)
+        key = jax.random.fold_in(key, training.SCORES)
         terms_key, score_key, overlap_key = jax.random.split(key, 3)
         result, posteriors = _objective(
             terms_key, problem, params, setting, points, options.batch_size

@@ -5,23 +5,15 @@ A divergence of one's own is registered in a config file, see `configs/your_own.
     divergences.register(divergences.Divergence("mine", "my D", "", estimate))
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from decomp import minibatch
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import (
-    adversarial,
-    kl_aggregate_prior,
-    kl_prior_aggregate,
-    mmd,
-    moments,
-    sliced_wasserstein,
-)
+from decomp.divergences import adversarial, moments
+from decomp.divergences.estimates import ESTIMATES
 from experiments.models import priors
 from experiments.results import labels
 from experiments.system import registry
@@ -42,6 +34,11 @@ class Sample(NamedTuple):
     size: int  # N
     weights: Mapping[str, jax.Array]  # of the objective, by name
     critic: Callable[[jax.Array], jax.Array]  # logits [B] of z [B, D]
+
+    @property
+    def family(self) -> Any:
+        """The functions of the prior, see `priors.Prior`."""
+        return priors.PRIORS[self.options.name].family
 
 
 Estimate = Callable[[jax.Array, Sample], jax.Array]  # (key, sample) to []
@@ -79,55 +76,6 @@ def names() -> tuple[str, ...]:
 
 
 # ---------------------------------------------------------------- those of the papers
-
-
-def _inclusive(key: jax.Array, sample: Sample) -> jax.Array:
-    y = priors.samples(key, sample.options, sample.p, len(sample.z))
-    log_pz = jax.vmap(priors.log_prob(sample.options, sample.p))(y)
-    return kl_prior_aggregate.kl_prior_aggregate(y, log_pz, sample.q).value
-
-
-def _exclusive(key: jax.Array, sample: Sample) -> jax.Array:
-    del key
-    weights = minibatch.ESTIMATORS[sample.estimator](len(sample.z), sample.size)
-    log_qz = minibatch.log_densities(sample.q, sample.z, weights).log_qz
-    log_pz = jax.vmap(priors.log_prob(sample.options, sample.p))(sample.z)
-    return kl_aggregate_prior.kl_aggregate_prior(log_qz, log_pz).value
-
-
-def _rbf(latents: int) -> mmd.Kernel:
-    return functools.partial(mmd.rbf, bandwidths=mmd.rbf_bandwidths(latents))
-
-
-def _imq(latents: int) -> mmd.Kernel:
-    return functools.partial(mmd.imq, latents=latents)
-
-
-def _mmd(
-    statistic: Callable[..., jax.Array], kernel: Callable[..., jax.Array], *, dims: bool
-) -> Estimate:
-    def measure(key: jax.Array, sample: Sample) -> jax.Array:
-        y = priors.samples(key, sample.options, sample.p, len(sample.z))
-        return statistic(sample.z, y, kernel(1 if dims else sample.options.latents))
-
-    return measure
-
-
-def _sliced(key: jax.Array, sample: Sample) -> jax.Array:
-    sample_key, direction_key = jax.random.split(key)
-    y = priors.samples(sample_key, sample.options, sample.p, len(sample.z))
-    return sliced_wasserstein.squared(direction_key, sample.z, y)
-
-
-def _moments(key: jax.Array, sample: Sample) -> jax.Array:
-    del key
-    mean, covariance = priors.moments(sample.options, sample.p)
-    return moments.kl_of_moments(
-        jnp.mean(sample.q.loc, axis=0),
-        moments.covariance_of_aggregate(sample.q),
-        mean,
-        covariance,
-    )
 
 
 def _penalty(
@@ -173,51 +121,51 @@ _ENTRIES = (
         "kl_prior_aggregate",
         labels.DIVERGENCES["kl_prior_aggregate"],
         "Mathieu et al. 2018, arXiv:1812.02833, App. B.2",
-        _inclusive,
+        ESTIMATES["kl_prior_aggregate"],
     ),
     Divergence(
         "kl_aggregate_prior",
         labels.DIVERGENCES["kl_aggregate_prior"],
         "Mathieu et al. 2018, arXiv:1812.02833, App. C",
-        _exclusive,
+        ESTIMATES["kl_aggregate_prior"],
     ),
     Divergence(
         "mmd_rbf",
         labels.DIVERGENCES["mmd_rbf"],
         "Zhao et al. 2019, arXiv:1706.02262",
-        _mmd(mmd.u_statistic, _rbf, dims=False),
+        ESTIMATES["mmd_rbf"],
     ),
     Divergence(
         "mmd_imq",
         labels.DIVERGENCES["mmd_imq"],
         "Tolstikhin et al. 2018, arXiv:1711.01558",
-        _mmd(mmd.u_statistic, _imq, dims=False),
+        ESTIMATES["mmd_imq"],
     ),
     Divergence(
         "mmd_rbf_dims",
         labels.DIVERGENCES["mmd_rbf_dims"],
         "Mathieu et al. 2019, arXiv:1812.02833, released code",
-        _mmd(mmd.u_statistic_dims, _rbf, dims=True),
+        ESTIMATES["mmd_rbf_dims"],
         factorised=_MARGINALS_ALONE,
     ),
     Divergence(
         "mmd_imq_dims",
         labels.DIVERGENCES["mmd_imq_dims"],
         "Mathieu et al. 2019, arXiv:1812.02833, released code",
-        _mmd(mmd.u_statistic_dims, _imq, dims=True),
+        ESTIMATES["mmd_imq_dims"],
         factorised=_MARGINALS_ALONE,
     ),
     Divergence(
         "sliced_wasserstein",
         labels.DIVERGENCES["sliced_wasserstein"],
         "Kolouri et al. 2018, arXiv:1804.01947",
-        _sliced,
+        ESTIMATES["sliced_wasserstein"],
     ),
     Divergence(
         "moments",
         "moments",
         "Kumar et al. 2018, arXiv:1711.00848",
-        _moments,
+        ESTIMATES["moments"],
         covariance=True,
     ),
     Divergence(

@@ -3,9 +3,7 @@
 A run is one (seed, setting) pair. Runs are trained in blocks that fit the memory, and
 a block is spread evenly over all devices of all processes: of R runs on G devices,
 device g trains the runs g·R/G … (g + 1)·R/G − 1 and never hears of the others, as no
-program here communicates. On a device runs are either vmapped (accelerators) or mapped
-one after another (CPU cores, where a network then stays in the cache and no product is
-batched).
+program here communicates. How a device computes its runs is decided in `decomp.runs`.
 
 With several processes, each calls the same functions in the same order; `scatter` and
 `share` place arrays, `collect` gathers them, and process 0 alone writes.
@@ -17,15 +15,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
-# Streams of the key of a run; `fold_in(key, STREAM)` starts one.
-INIT, ORDER, NOISE, SCORES, OTHERS = range(5)
+from decomp import runs as axis
 
-LAYOUTS = ("auto", "mapped", "vmapped")
-
-_RUNS = PartitionSpec("run")
-_SHARED = PartitionSpec()
+LAYOUTS = axis.LAYOUTS
 
 
 class Runs(NamedTuple):
@@ -74,7 +68,7 @@ def plan(
         block: Runs per block; 0 takes what fits, at most 100 on CPUs, where larger
             blocks gain nothing and a finished block is saved.
         devices: Devices used; 0 takes all.
-        layout: One of `LAYOUTS`; "auto" maps runs on CPUs and vmaps them elsewhere.
+        layout: One of `LAYOUTS`, see `decomp.runs.is_vmapped`.
 
     Raises:
         ValueError: If more devices are asked for than there are, or fewer than all of
@@ -95,13 +89,13 @@ def plan(
         fits = max(1, memory // max(bytes_per_run, 1)) * (1 if on_cpu else count)
         block = min(fits, 100) if on_cpu else fits
     block = max(count, min(block, num_runs) // count * count)
-    vmapped = layout == "vmapped" or layout == "auto" and not on_cpu
-    return Plan(_mesh(available[:count]), block, vmapped)
+    vmapped = axis.is_vmapped(layout, available[0].platform)
+    return Plan(axis.over(available[:count]), block, vmapped)
 
 
 def trial(count: int) -> Plan:
     """A block of runs vmapped on the first device of this process."""
-    return Plan(_mesh(jax.local_devices()[:1]), count, vmapped=True)
+    return Plan(axis.over(jax.local_devices()[:1]), count, vmapped=True)
 
 
 def blocks(runs: Runs, size: int) -> Iterator[Runs]:
@@ -118,12 +112,12 @@ def padded(runs: Runs, size: int) -> Runs:
 
 def share(plan: Plan, tree: Any) -> Any:
     """Puts arrays that all runs read on every device, once."""
-    return _place(plan, tree, _SHARED)
+    return _place(plan, tree, axis.SHARED)
 
 
 def scatter(plan: Plan, tree: Any) -> Any:
     """Puts arrays with a leading axis `[block]` where their runs are trained."""
-    return _place(plan, tree, _RUNS)
+    return _place(plan, tree, axis.RUNS)
 
 
 def place(whole: np.ndarray, sharding: Sharding) -> jax.Array:
@@ -159,12 +153,6 @@ def leads() -> bool:
     return jax.process_index() == 0
 
 
-def _mesh(devices: list[jax.Device]) -> Mesh:
-    return jax.make_mesh(
-        (len(devices),), ("run",), axis_types=(AxisType.Auto,), devices=devices
-    )
-
-
 def _place(plan: Plan, tree: Any, spec: PartitionSpec) -> Any:
     sharding = NamedSharding(plan.mesh, spec)
 
@@ -178,52 +166,6 @@ def _place(plan: Plan, tree: Any, spec: PartitionSpec) -> Any:
     return jax.tree.map(put, tree)
 
 
-def over_runs(
-    function: Callable,
-    plan: Plan,
-    *,
-    mapped: int,
-    shared: int,
-    vmapped: bool,
-    donate: tuple[int, ...] = (),
-    brief: bool = False,
-) -> Any:
-    """Compiles a function of one run to one of a block of runs.
-
-    Args:
-        function: Takes `mapped` arguments of one run, then `shared` ones that all runs
-            have in common.
-        plan: Layout of the block.
-        mapped: Number of arguments whose leaves get a leading axis `[block]`.
-        shared: Number of arguments that stay as they are.
-        vmapped: Whether a device computes its runs at once, or one after another.
-        donate: Arguments whose memory may be reused.
-        brief: That it takes less time to run than to compile well.
-
-    Returns:
-        A jitted function; outputs have a leading axis `[block]`.
-    """
-
-    def on_device(*arguments: Any) -> Any:
-        common = arguments[mapped:]
-        if vmapped:
-            axes = (0,) * mapped + (None,) * shared
-            return jax.vmap(function, axes)(*arguments)
-        return jax.lax.map(lambda one: function(*one, *common), arguments[:mapped])
-
-    sharded = jax.shard_map(
-        on_device,
-        mesh=plan.mesh,
-        in_specs=(_RUNS,) * mapped + (_SHARED,) * shared,
-        out_specs=_RUNS,
-        check_vma=False,
-    )
-    # With a device a core, products that spread over the cores get in each other's way
-    # (a seventh slower, measured), and their sums depend on how many there are.
-    cpu = plan.mesh.devices.flat[0].platform == "cpu"
-    options: dict[str, Any] = {}
-    if cpu and plan.mesh.size > 1:
-        options["xla_cpu_multi_thread_eigen"] = False
-    if cpu and brief:
-        options["xla_backend_optimization_level"] = 1  # of 3: the same bits
-    return jax.jit(sharded, donate_argnums=donate, compiler_options=options or None)
+def over_runs(function: Callable, plan: Plan, **options: Any) -> Any:
+    """Compiles a function of one run to one of a block, see `decomp.runs.over_runs`."""
+    return axis.over_runs(function, plan.mesh, **options)

@@ -1,6 +1,5 @@
 """The objective of a run on a minibatch, and the loss of its critic."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,8 +14,6 @@ from decomp.losses import Terms
 from experiments.models import divergences, objectives, priors, schedules, vae
 from experiments.models.objectives import Weights
 from experiments.models.vae import VAE, Hyperparameters, Params
-
-MEASURES = ("loss", "reconstruction", "kl", "divergence")
 
 
 def loss(
@@ -90,7 +87,9 @@ def terms(
         return _switch(
             setting.divergence,
             [
-                functools.partial(divergences.DIVERGENCES[name].estimate, sample=sample)
+                lambda key, name=name: divergences.DIVERGENCES[name].estimate(
+                    key, sample
+                )
                 for name in problem.divergences
             ],
             key,

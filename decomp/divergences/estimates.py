@@ -1,0 +1,111 @@
+"""Estimates of D(q(z), p(z)) from a minibatch, by name.
+
+Each is a function of a key and of a `Minibatch`, or of what else has its fields. Sweeps
+of `experiments` and `decomp.fit` know them by the names in `ESTIMATES`.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from decomp import minibatch
+from decomp.distributions.gaussian import Gaussian
+from decomp.divergences import (
+    kl_aggregate_prior,
+    kl_prior_aggregate,
+    mmd,
+    moments,
+    sliced_wasserstein,
+)
+
+
+class Minibatch(NamedTuple):
+    """What an estimate may look at."""
+
+    q: Gaussian  # the posteriors of the minibatch, leaves [B, D]
+    z: jax.Array  # [B, D] a draw of each
+    p: Any  # the prior, a distribution over [D]
+    family: Any  # of the prior: log_prob(p, z), sample(key, p), mean(p), covariance(p)
+    estimator: str  # of q(z), a key of minibatch.ESTIMATORS
+    size: int  # N, the number of data points
+
+
+Estimator = Callable[[jax.Array, Any], jax.Array]  # (key, minibatch) to []
+
+
+def prior_samples(key: jax.Array, batch: Any) -> jax.Array:
+    """As many independent draws of p(z) as the minibatch has points `[B, D]`."""
+    keys = jax.random.split(key, len(batch.z))
+    return jax.vmap(lambda key: batch.family.sample(key, batch.p))(keys)
+
+
+def inclusive(key: jax.Array, batch: Any) -> jax.Array:
+    """KL(p ‖ q) at draws of p(z), with the minibatch's mean of q(z|x) for q(z)."""
+    y = prior_samples(key, batch)
+    log_pz = jax.vmap(lambda z: batch.family.log_prob(batch.p, z))(y)
+    return kl_prior_aggregate.kl_prior_aggregate(y, log_pz, batch.q).value
+
+
+def exclusive(key: jax.Array, batch: Any) -> jax.Array:
+    """KL(q ‖ p) at the draws z, by the minibatch's estimator of q(z)."""
+    del key
+    weights = minibatch.ESTIMATORS[batch.estimator](len(batch.z), batch.size)
+    log_qz = minibatch.log_densities(batch.q, batch.z, weights).log_qz
+    log_pz = jax.vmap(lambda z: batch.family.log_prob(batch.p, z))(batch.z)
+    return kl_aggregate_prior.kl_aggregate_prior(log_qz, log_pz).value
+
+
+def sliced(key: jax.Array, batch: Any) -> jax.Array:
+    """The squared sliced Wasserstein distance of z and draws of p(z)."""
+    sample_key, direction_key = jax.random.split(key)
+    y = prior_samples(sample_key, batch)
+    return sliced_wasserstein.squared(direction_key, batch.z, y)
+
+
+def of_moments(key: jax.Array, batch: Any) -> jax.Array:
+    """KL of two Gaussians, with the moments of the minibatch's q(z) and of p(z)."""
+    del key
+    return moments.kl_of_moments(
+        jnp.mean(batch.q.loc, axis=0),
+        moments.covariance_of_aggregate(batch.q),
+        batch.family.mean(batch.p),
+        batch.family.covariance(batch.p),
+    )
+
+
+def of_mmd(
+    statistic: Callable[..., jax.Array],
+    kernel: Callable[[int], mmd.Kernel],
+    *,
+    dims: bool,
+) -> Estimator:
+    """The estimate by a statistic of `mmd`, and a kernel for a number of latents."""
+
+    def estimate(key: jax.Array, batch: Any) -> jax.Array:
+        y = prior_samples(key, batch)
+        return statistic(batch.z, y, kernel(1 if dims else batch.z.shape[1]))
+
+    return estimate
+
+
+def _rbf(latents: int) -> mmd.Kernel:
+    return functools.partial(mmd.rbf, bandwidths=mmd.rbf_bandwidths(latents))
+
+
+def _imq(latents: int) -> mmd.Kernel:
+    return functools.partial(mmd.imq, latents=latents)
+
+
+ESTIMATES: dict[str, Estimator] = {
+    "kl_prior_aggregate": inclusive,
+    "kl_aggregate_prior": exclusive,
+    "mmd_rbf": of_mmd(mmd.u_statistic, _rbf, dims=False),
+    "mmd_imq": of_mmd(mmd.u_statistic, _imq, dims=False),
+    "mmd_rbf_dims": of_mmd(mmd.u_statistic_dims, _rbf, dims=True),
+    "mmd_imq_dims": of_mmd(mmd.u_statistic_dims, _imq, dims=True),
+    "sliced_wasserstein": sliced,
+    "moments": of_moments,
+}

@@ -1,0 +1,406 @@
+"""Training in one call: many seeds and settings of a VAE, in one compiled program.
+
+    from decomp import fit
+
+    vaes = fit(x, beta=[1, 4], seeds=10)      # x [N, *shape] in [0, 1]
+    vaes[vaes.weights["beta"] == 4].encode(x)
+
+Every weight of the objective that is a sequence is an axis; the runs are all seeds of
+all combinations. A run depends on its seed and its weights, and on no other run. It is
+the same to the byte where the same number of devices trains it on a CPU, and up to
+rounding elsewhere.
+"""
+
+import inspect
+import itertools
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from decomp import extras, losses, minibatch, priors, runs
+from decomp import model as models
+from decomp import training as steps_of
+from decomp.divergences.estimates import ESTIMATES
+from decomp.trained import LIKELIHOODS, TrainedVAE
+
+OBJECTIVES: dict[str, Callable[..., jax.Array]] = {
+    objective.__name__: objective
+    for objective in (
+        *(losses.elbo, losses.beta_vae, losses.alpha_beta, losses.beta_tcvae),
+        *(losses.hfvae, losses.factor_vae, losses.info_vae, losses.wae),
+        *(losses.dip_vae, losses.entropy_regularised, losses.capacity),
+    )
+}
+# Those of them that are nothing without a divergence.
+_WEIGH_D = ("alpha_beta", "factor_vae", "info_vae", "wae", "dip_vae")
+
+
+def fit(
+    data: Any,
+    *,
+    encoder: Any = None,
+    decoder: Any = None,
+    latents: int = 10,
+    hidden: Sequence[int] = (128, 128),
+    prior: Any = None,
+    likelihood: str = "bernoulli",
+    objective: str | Callable[..., jax.Array] = "beta_vae",
+    divergence: str | Callable[..., jax.Array] | None = None,
+    estimator: str = "symmetrised",
+    groups: tuple[int, ...] = (),
+    optimiser: optax.GradientTransformation | None = None,
+    learning_rate: float = 1e-3,
+    seeds: int | Sequence[int] = 1,
+    batch_size: int = 64,
+    steps: int | None = None,
+    epochs: float | None = None,
+    records: int = 50,
+    layout: str = "auto",
+    progress: bool = True,
+    **weights: float | Sequence[float],
+) -> TrainedVAE:
+    """Trains a VAE for every seed and every combination of the weights.
+
+    Args:
+        data: Examples x `[N, *shape]`, which networks see as rows `[N, X]`; in [0, 1]
+            for the Bernoulli likelihood.
+        encoder: A Flax module, or a pair of functions init(key, x) and
+            apply(params, x), from x `[B, X]` to a `Gaussian` over z, leaves `[B, D]`.
+            By default dense layers.
+        decoder: The same from z `[B, D]` to the logits of x `[B, X]`, or to a
+            `Gaussian` over x where the likelihood is Gaussian.
+        latents: D.
+        hidden: Units of each layer of the default networks.
+        prior: p(z), a distribution of `decomp.priors`; or a pair of initial parameters
+            and a function that makes the distribution of them, to be trained along,
+            such as `(jnp.zeros(10), priors.anisotropic)`. By default N(0, I).
+        likelihood: "bernoulli" or "gaussian". The default decoder of the latter has one
+            learned scale.
+        objective: A key of `OBJECTIVES`, or a function of `losses.Terms` and weights to
+            one value per example `[B]`, which is maximised. Its other arguments are its
+            weights.
+        divergence: D(q(z), p(z)): a key of `divergences.estimates.ESTIMATES`, or a
+            function of a key and of an `estimates.Minibatch` to `[]`.
+        estimator: Of q(z) in a minibatch, a key of `minibatch.ESTIMATORS`.
+        groups: Sizes of the groups of latents, for hfvae.
+        optimiser: By default Adam at `learning_rate`.
+        learning_rate: Of Adam; unused where an optimiser is given.
+        seeds: A number of seeds, from 0, or the seeds.
+        batch_size: B, at most N.
+        steps: Training steps of each run; by default 5,000.
+        epochs: Passes over the data, in place of `steps`.
+        records: Points of the training curves.
+        layout: Of the runs on a device, one of `runs.LAYOUTS`.
+        progress: Whether to show a bar; without a terminal or notebook there is none.
+        **weights: Of the objective, such as `beta=4` or `beta=[1, 4]`. β is 1 where it
+            is not given, other weights have to be.
+
+    Returns:
+        Trained VAEs of all runs: for each seed, all combinations of the weights.
+        A run that diverged keeps the parameters of the step before.
+
+    Raises:
+        ValueError: In one line, for data or options that do not fit.
+
+    >>> import numpy as np
+    >>> x = np.eye(8)
+    >>> vaes = fit(x, beta=[1, 4], latents=2, hidden=(4,), steps=2, batch_size=8)
+    >>> vaes.encode(x).loc.shape
+    (2, 8, 2)
+    """
+    points, shape = _points(data)
+    _check(points, likelihood, batch_size, learning_rate, records, layout, estimator)
+    numbers, settings = _runs(seeds, _objective(objective), weights)
+    optimiser = optimiser or optax.adam(learning_rate)
+    total = _steps(steps, epochs, len(points), batch_size)
+    networks = _networks(encoder, decoder, likelihood, points.shape[1], latents, hidden)
+    model = models.Model(
+        *networks,
+        prior=priors.isotropic(latents) if prior is None else prior,
+        objective=_objective(objective),
+        divergence=_divergence(divergence, objective),
+        estimator=estimator,
+        groups=tuple(groups),
+        outputs=points.shape[1],
+        latents=latents,
+        size=len(points),
+    )
+    models.check(
+        model, likelihood, {name: w[0] for name, w in settings.items()}, batch_size
+    )
+    every = max(1, total // records)
+    init, advance = steps_of.make(
+        lambda key, setting: models.start(model, key),
+        lambda *arguments: models.loss(model, *arguments),
+        optimiser,
+        batch_size=batch_size,
+        record_every=every,
+        total_steps=total,
+    )
+    state, curves = _train(
+        init,
+        advance,
+        points,
+        numbers,
+        settings,
+        total,
+        every,
+        layout,
+        progress=progress,
+    )
+    count = len(numbers)
+    state = jax.tree.map(lambda leaf: np.asarray(leaf)[:count], state)
+    return TrainedVAE(
+        seed=numbers,
+        params={name: state.params[name] for name in ("encoder", "decoder")},
+        prior=_priors(model, state.params, count),
+        encoder=model.encoder,
+        decoder=model.decoder,
+        shape=shape,
+        latents=latents,
+        weights=settings,
+        curves=curves,
+        diverged=state.diverged,
+    )
+
+
+# ---------------------------------------------------------------------------- all runs
+
+
+def _train(
+    init: Callable[..., Any],
+    advance: Callable[..., Any],
+    points: np.ndarray,
+    numbers: np.ndarray,
+    settings: dict[str, np.ndarray],
+    total: int,
+    every: int,
+    layout: str,
+    *,
+    progress: bool,
+) -> tuple[steps_of.State, dict[str, np.ndarray]]:
+    """The states of all runs after the last step, and the curves `[R, records]`."""
+    devices = jax.local_devices()[: len(numbers)]
+    mesh, count = runs.over(devices), len(numbers)
+    spare = np.minimum(np.arange(-(-count // len(devices)) * len(devices)), count - 1)
+    keys = jax.vmap(jax.random.key)(numbers[spare])
+    setting = {name: jnp.asarray(w[spare]) for name, w in settings.items()}
+    vmapped = runs.is_vmapped(layout, devices[0].platform)
+    begin = runs.over_runs(init, mesh, mapped=2, shared=0, vmapped=vmapped, brief=True)
+    go = runs.over_runs(advance, mesh, mapped=3, shared=2, vmapped=vmapped, donate=(0,))
+    state = begin(keys, setting)
+    rows, done, bar = [], 0, _Bar(total, shown=progress)
+    while done < total:
+        taken = min(every, total - done)
+        state = go(state, keys, setting, points, np.int32(taken))
+        done += taken
+        means = np.asarray(state.sums)[:count] / taken
+        rows.append(np.concatenate([np.full((count, 1), done), means], axis=1))
+        bar.update(taken, means[:, 0])
+    bar.close()
+    table = np.stack(rows, axis=1)
+    curves = {"step": table[..., 0].astype(int)}
+    curves |= {n: table[..., i + 1] for i, n in enumerate(steps_of.MEASURES)}
+    return state, curves
+
+
+def _priors(model: models.Model, params: dict[str, Any], count: int) -> Any:
+    """p(z) of every run, leaves `[R, ...]`."""
+    if models.is_trained(model.prior):
+        return jax.device_get(jax.vmap(model.prior[1])(params["prior"]))
+    return jax.tree.map(
+        lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf))), model.prior
+    )
+
+
+class _Bar:
+    """A line that shows how far the training is."""
+
+    def __init__(self, total: int, *, shown: bool):
+        notebook = "ipykernel" in sys.modules
+        self._shown = shown and (notebook or sys.stderr.isatty())
+        self._total, self._done, self._begun = total, 0, time.monotonic()
+
+    def update(self, steps: int, losses: np.ndarray) -> None:
+        """Counts steps and shows the mean loss of runs that have not diverged."""
+        self._done += steps
+        if not self._shown:
+            return
+        finite = losses[np.isfinite(losses)]
+        loss = f"{finite.mean():.4g}" if finite.size else "not finite"
+        left = (time.monotonic() - self._begun) * (self._total / self._done - 1)
+        share = self._done / self._total
+        bar = "█" * round(30 * share) + "·" * (30 - round(30 * share))
+        text = f"{share:4.0%} {bar} {left:.0f} s left, mean loss {loss} nats"
+        print(f"\r{text}   ", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Ends the line."""
+        if self._shown:
+            print(file=sys.stderr)
+
+
+# -------------------------------------------------------------------- what may be asked
+
+
+def _points(data: Any) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Rows `[N, X]` of float32, and the shape of one x."""
+    array = np.asarray(data, np.float32)
+    if array.ndim < 2 or len(array) < 2 or not array.size:
+        raise ValueError(
+            f"data expect the shape [N, ...] of 2 examples or more; got "
+            f"{list(array.shape)}."
+        )
+    bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"data expect finite values; {bad.sum()} of {len(array)} examples hold "
+            "NaN or infinity."
+        )
+    return array.reshape(len(array), -1), array.shape[1:]
+
+
+def _check(
+    points: np.ndarray,
+    likelihood: str,
+    batch_size: int,
+    learning_rate: float,
+    records: int,
+    layout: str,
+    estimator: str,
+) -> None:
+    _choose("likelihood", likelihood, LIKELIHOODS)
+    _choose("layout", layout, runs.LAYOUTS)
+    _choose("estimator", estimator, minibatch.ESTIMATORS)
+    low, high = points.min(), points.max()
+    if likelihood == "bernoulli" and not 0 <= low <= high <= 1:
+        raise ValueError(
+            f"the Bernoulli likelihood expects data in [0, 1]; got values from {low:g} "
+            f"to {high:g}. Scale them, or choose likelihood='gaussian'."
+        )
+    if not 1 <= batch_size <= len(points):
+        raise ValueError(
+            f"batch_size expects a number from 1 to {len(points)}, the examples; got "
+            f"{batch_size}."
+        )
+    if not 0 < learning_rate < np.inf:
+        raise ValueError(
+            f"learning_rate expects a number above 0; got {learning_rate}."
+        )
+    if records < 1:
+        raise ValueError(f"records expects 1 or more; got {records}.")
+
+
+def _choose(what: str, name: Any, choices: Any) -> None:
+    if name not in choices:
+        raise ValueError(f"unknown {what} {name!r}; choices: {', '.join(choices)}.")
+
+
+def _objective(
+    objective: str | Callable[..., jax.Array],
+) -> Callable[..., jax.Array]:
+    if not isinstance(objective, str):
+        return objective
+    _choose("objective", objective, OBJECTIVES)
+    return OBJECTIVES[objective]
+
+
+def _divergence(
+    divergence: str | Callable[..., jax.Array] | None, objective: Any
+) -> Callable[..., jax.Array] | None:
+    name = getattr(objective, "__name__", objective)
+    if divergence is None and name in _WEIGH_D:
+        raise ValueError(
+            f"the objective {name} weighs a divergence: expected a function or one of "
+            f"{', '.join(ESTIMATES)}; got none."
+        )
+    if not isinstance(divergence, str):
+        return divergence
+    _choose("divergence", divergence, ESTIMATES)
+    return ESTIMATES[divergence]
+
+
+def _runs(
+    seeds: Any, objective: Callable[..., jax.Array], weights: dict[str, Any]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The seed and the weights of every run `[R]`."""
+    chosen = np.arange(seeds) if np.ndim(seeds) == 0 else np.asarray(seeds)
+    if not chosen.size or chosen.dtype.kind not in "iu" or chosen.min() < 0:
+        raise ValueError(
+            f"seeds expects a number from 1 or a sequence of whole numbers from 0; got "
+            f"{seeds}."
+        )
+    _, *read = inspect.signature(objective).parameters.values()
+    names = [parameter.name for parameter in read]
+    if unread := [name for name in weights if name not in names]:
+        raise ValueError(
+            f"the objective {objective.__name__} reads the weights "
+            f"{', '.join(names) or 'none'}; got {', '.join(unread)}."
+        )
+    if objective is losses.beta_vae:
+        weights = {"beta": 1.0} | weights
+    needed = [p.name for p in read if p.default is p.empty and p.name not in weights]
+    if needed:
+        raise ValueError(
+            f"the objective {objective.__name__} expects {', '.join(needed)}; got "
+            f"{', '.join(weights) or 'no weights'}."
+        )
+    axes = [np.atleast_1d(np.asarray(w, np.float32)) for w in weights.values()]
+    for name, axis in zip(weights, axes, strict=True):
+        if axis.ndim != 1 or not axis.size or np.isnan(axis).any():
+            raise ValueError(
+                f"{name} expects a number or a sequence of numbers; got "
+                f"{weights[name]}."
+            )
+    table = list(itertools.product(*axes))
+    columns = np.asarray(table, np.float32).reshape(len(table), len(axes)).T
+    seed = np.repeat(chosen, len(table)).astype(np.int32)
+    return seed, {
+        name: np.tile(column, len(chosen))
+        for name, column in zip(weights, columns, strict=True)
+    }
+
+
+def _steps(steps: int | None, epochs: float | None, size: int, batch_size: int) -> int:
+    if steps is not None and epochs is not None:
+        raise ValueError("steps and epochs expect one of the two; got both.")
+    total = round(epochs * (size // batch_size)) if epochs is not None else steps
+    total = 5_000 if total is None else total
+    if total < 1:
+        raise ValueError(
+            f"training expects a step or more, {size // batch_size} make an epoch; got "
+            f"{f'epochs={epochs}' if steps is None else f'steps={steps}'}."
+        )
+    return total
+
+
+def _networks(
+    encoder: Any,
+    decoder: Any,
+    likelihood: str,
+    outputs: int,
+    latents: int,
+    hidden: Sequence[int],
+) -> tuple[Any, Any]:
+    """Encoder and decoder, dense ones where there is none."""
+    if encoder is not None and decoder is not None:
+        return encoder, decoder
+    extras.require("flax")
+    from decomp.networks import dense
+    from decomp.networks.shared_scale import SharedScale
+
+    layers = tuple(hidden)
+    if decoder is None:
+        decoder = dense.BernoulliDecoder(outputs, layers, initialiser="flax")
+        decoder = decoder if likelihood == "bernoulli" else SharedScale(decoder)
+    if encoder is None:
+        encoder = dense.DenseEncoder(
+            latents, layers, scale_link="exp", initialiser="flax"
+        )
+    return encoder, decoder

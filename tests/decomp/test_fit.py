@@ -1,0 +1,312 @@
+import functools
+import math
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import decomp
+from decomp import losses, priors, runs
+from decomp.distributions.gaussian import Gaussian
+from decomp.networks import dense
+from decomp.theory import linear_vae
+
+SMALL = {"latents": 2, "hidden": (6,), "batch_size": 16, "steps": 6, "records": 3}
+X = np.random.default_rng(0).uniform(size=(40, 3, 2)).astype(np.float32)
+
+
+@functools.cache
+def several():
+    return decomp.fit(X, beta=[1, 4], seeds=[3, 5], **SMALL)
+
+
+def assert_same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def linear(outputs, latents, scale):
+    """A VAE of linear maps with a decoder of fixed scale, without Flax."""
+
+    def start(key, rows, width):
+        kernel = 0.3 * jax.random.normal(key, (rows.shape[1], width))
+        return {"kernel": kernel, "bias": jnp.zeros(width)}
+
+    def encode(params, x):
+        loc = x @ params["kernel"] + params["bias"][None]
+        return Gaussian(loc, jnp.broadcast_to(jnp.exp(params["log_scale"]), loc.shape))
+
+    def decode(params, z):
+        loc = z @ params["kernel"] + params["bias"][None]
+        return Gaussian(loc, jnp.full_like(loc, scale))
+
+    def start_encoder(key, x):
+        return start(key, x, latents) | {"log_scale": jnp.zeros(latents)}
+
+    def start_decoder(key, z):
+        return start(key, z, outputs)
+
+    return (start_encoder, encode), (start_decoder, decode)
+
+
+def test_a_linear_vae_reaches_the_optimum_that_is_known_in_closed_form():
+    scale, betas = 0.5, [1.0, 4.0]
+    rng = np.random.default_rng(0)
+    spread = np.linalg.qr(rng.normal(size=(4, 4)))[0] * [2.0, 1.2, 0.7, 0.3]
+    x = rng.normal(size=(256, 4)) @ spread.T
+    encoder, decoder = linear(4, 3, scale)
+    # Full batches; the noise of z alone is left, which a falling rate averages out.
+    rate = optax.cosine_decay_schedule(0.03, 1500)
+    vaes = decomp.fit(
+        x,
+        encoder=encoder,
+        decoder=decoder,
+        latents=3,
+        likelihood="gaussian",
+        optimiser=optax.adam(rate),
+        beta=betas,
+        batch_size=256,
+        steps=1500,
+    )
+    mean, covariance = x.mean(axis=0), np.cov(x.T, bias=True)
+    for run, beta in enumerate(betas):
+        best = linear_vae.optimum(mean, covariance, scale, beta, num_latents=3)
+        # The decoder is unique up to a rotation of the latents: WWᵀ is.
+        w = vaes.params["decoder"]["kernel"][run].T
+        exact = np.asarray(best.decoder @ best.decoder.T)
+        np.testing.assert_allclose(w @ w.T, exact, atol=0.03 * np.trace(exact))
+        value = objective(x, vaes[run].encode(x), w, mean, scale, beta)
+        q = jax.vmap(lambda x, best=best: linear_vae.posterior(best, x))(x)
+        exact_q = Gaussian(q.loc, jnp.sqrt(jnp.diagonal(q.scale_tril, 0, 1, 2) ** 2))
+        optimum = objective(x, exact_q, np.asarray(best.decoder), mean, scale, beta)
+        assert optimum - 0.01 < value < optimum + 1e-3  # nats: no more than the optimum
+
+
+def objective(x, q, w, bias, scale, beta):
+    """The exact mean of log p(x|z) − β KL over the data."""
+    loc, deviation = np.asarray(q.loc, float), np.asarray(q.scale, float)
+    rest = x - loc @ w.T - bias
+    square = (rest**2).sum(1) + (deviation**2 @ (w**2).sum(0))
+    log_px_z = -0.5 * square / scale**2 - 4 * math.log(scale * math.sqrt(2 * math.pi))
+    kl = 0.5 * (loc**2 + deviation**2 - 1 - 2 * np.log(deviation)).sum(1)
+    return np.mean(log_px_z - beta * kl)
+
+
+def test_runs_are_all_seeds_of_all_combinations_of_the_weights():
+    vaes = several()
+    assert vaes.seed.tolist() == [3, 3, 5, 5]
+    assert vaes.weights["beta"].tolist() == [1, 4, 1, 4]
+    assert vaes.diverged.tolist() == [-1] * 4
+    assert vaes.curves["step"].tolist() == [[2, 4, 6]] * 4
+    chosen = vaes[vaes.weights["beta"] == 4]
+    assert chosen.seed.tolist() == [3, 5]
+    assert len(chosen) == 2
+    assert [int(vae.seed) for vae in vaes] == [3, 3, 5, 5]
+
+
+def test_the_loss_is_the_reconstruction_and_beta_times_the_kl():
+    curves, beta = several().curves, several().weights["beta"]
+    np.testing.assert_allclose(
+        curves["loss"],
+        curves["reconstruction"] + beta[:, None] * curves["kl"],
+        rtol=1e-5,
+    )
+
+
+def test_a_run_alone_is_the_run_in_company():
+    # Two each, as many as the devices of the tests, so that both are on two.
+    alone = decomp.fit(X, beta=4, seeds=[5, 5], **SMALL)
+    assert_same(alone[0].params, several()[3].params)
+    assert_same(alone[0].curves, several()[3].curves)
+    single = decomp.fit(X, beta=4, seeds=[5], **SMALL)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+        single[0].params,
+        several()[3].params,
+    )
+
+
+def test_layouts_give_the_same_runs_up_to_rounding():
+    vmapped = decomp.fit(X, beta=[1, 4], seeds=[3, 5], layout="vmapped", **SMALL)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        vmapped.params,
+        several().params,
+    )
+
+
+def test_an_infinite_weight_stops_its_run_and_no_other():
+    vaes = decomp.fit(X, beta=[1, np.inf], seeds=[3, 5], **SMALL)
+    assert vaes.diverged.tolist() == [-1, 0, -1, 0]
+    assert_same(vaes[0].params, several()[0].params)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(vaes.params))
+
+
+def test_verbs_have_the_shapes_that_they_say_and_agree():
+    vaes, one = several(), several()[2]
+    assert vaes.encode(X).scale.shape == (4, 40, 2)
+    assert one.codes(X).shape == (40, 2)
+    flat = one.encode(X.reshape(40, 6))
+    assert_same(flat, one.encode(X))
+    assert vaes.reconstruct(X).shape == (4, 40, 3, 2)
+    np.testing.assert_allclose(vaes.codes(X)[2], one.codes(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        vaes.reconstruct(X)[2], one.reconstruct(X), rtol=1e-5, atol=1e-6
+    )
+    path = one.traverse(X[0], 1, [-2, 0, 2])
+    assert path.shape == (3, 3, 2)
+    code = one.codes(X[:1]).at[:, 1].set(2)
+    np.testing.assert_allclose(path[2], one.decode(code)[0], rtol=1e-6)
+    assert vaes.traverse(X[0], 1, [-2, 0, 2]).shape == (4, 3, 3, 2)
+    images = vaes.sample(jax.random.key(0), 5)
+    assert images.shape == (4, 5, 3, 2)
+    assert np.all((images > 0) & (images < 1))
+    assert one.prior.scale.tolist() == [1, 1]
+
+
+def test_many_rows_are_encoded_in_blocks(monkeypatch):
+    one = several()[0]
+    whole = one.codes(X)
+    monkeypatch.setattr("decomp.trained.BLOCK", 16)
+    np.testing.assert_allclose(one.codes(X), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_a_trained_vae_passes_through_jit_and_vmap():
+    codes = jax.jit(jax.vmap(lambda vae: vae.codes(X)))(several())
+    np.testing.assert_allclose(codes, several().codes(X), rtol=1e-5, atol=1e-6)
+
+
+def test_a_prior_may_be_trained():
+    prior = jnp.zeros(2), priors.anisotropic
+    vaes = decomp.fit(X, prior=prior, seeds=2, **SMALL | {"learning_rate": 0.1})
+    assert vaes.prior.scale.shape == (2, 2)
+    assert np.all(vaes.prior.scale != 1)
+    np.testing.assert_allclose((vaes.prior.scale**2).sum(1), 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"objective": "wae", "divergence": "mmd_imq", "scale": 10},
+        {"objective": "beta_tcvae", "alpha": 1, "beta": [1, 6], "gamma": 1},
+        {"objective": lambda terms, bits: terms.log_px_z - jnp.maximum(terms.kl, bits)}
+        | {"bits": 1.0},
+        {"prior": priors.student_t(jnp.float32(3), 2), "likelihood": "gaussian"},
+    ],
+)
+def test_other_objectives_priors_and_likelihoods_train(options):
+    vaes = decomp.fit(X, seeds=1, **SMALL | {"steps": 2} | options)
+    assert np.isfinite(vaes.curves["loss"]).all()
+    assert vaes.diverged.tolist() == [-1] * len(vaes)
+
+
+def test_the_divergence_is_weighed_as_the_objective_says():
+    fitted = decomp.fit(
+        X, objective=losses.wae, divergence="moments", scale=3.0, **SMALL
+    )
+    curves = fitted.curves
+    assert np.all(curves["divergence"] > 0)
+    np.testing.assert_allclose(
+        curves["loss"], curves["reconstruction"] + 3 * curves["divergence"], rtol=1e-5
+    )
+
+
+def test_a_saved_vae_is_the_same_in_a_fresh_process(tmp_path):
+    several().save(tmp_path / "vaes.npz")
+    np.save(tmp_path / "x.npy", X)
+    code = (
+        "import decomp, numpy as np, sys\n"
+        "vaes = decomp.load(sys.argv[1] + '/vaes.npz')\n"
+        "assert vaes.weights['beta'].tolist() == [1, 4, 1, 4], vaes.weights\n"
+        "x = np.load(sys.argv[1] + '/x.npy')\n"
+        "np.save(sys.argv[1] + '/codes.npy', vaes.codes(x))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    found = np.load(tmp_path / "codes.npy")
+    np.testing.assert_allclose(found, several().codes(X), rtol=1e-5, atol=1e-6)
+    again = decomp.load(tmp_path / "vaes.npz")
+    assert_same(again.params, several().params)
+    assert_same(again.curves, several().curves)
+    assert again.encoder == several().encoder
+
+
+def test_a_file_of_other_networks_asks_for_them(tmp_path):
+    encoder, decoder = linear(6, 2, 0.5)
+    options = SMALL | {"likelihood": "gaussian", "steps": 1}
+    vaes = decomp.fit(X, encoder=encoder, decoder=decoder, **options)
+    path = tmp_path / "linear.npz"
+    vaes.save(path)
+    with pytest.raises(ValueError, match=r"its encoder.*load\(path, encoder=\.\.\.\)"):
+        decomp.load(path)
+    again = decomp.load(path, encoder=encoder, decoder=decoder)
+    assert_same(again.codes(X), vaes.codes(X))
+    other = dense.DenseEncoder(2, (6,))
+    with pytest.raises(ValueError, match="parameters of another encoder"):
+        decomp.load(path, encoder=other, decoder=decoder)
+
+
+NAN = X.copy()
+NAN[3, 0, 0] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        (X[:, 0, 0], {}, r"data expect the shape \[N, \.\.\.\]"),
+        (NAN, {}, "data expect finite values; 1 of 40"),
+        (X * 16, {}, r"Bernoulli likelihood expects data in \[0, 1\]; got values"),
+        (X, {"batch_size": 41}, "batch_size expects a number from 1 to 40"),
+        (X, {"objective": "beta-vae"}, "unknown objective 'beta-vae'; choices: elbo"),
+        (X, {"divergence": "mmd"}, "unknown divergence 'mmd'; choices: kl_prior"),
+        (X, {"likelihood": "normal"}, "unknown likelihood 'normal'; choices"),
+        (X, {"seeds": []}, "seeds expects"),
+        (X, {"seeds": 0}, "seeds expects"),
+        (X, {"learning_rate": -1e-3}, "learning_rate expects a number above 0"),
+        (X, {"steps": 0}, "training expects a step or more"),
+        (X, {"steps": 3, "epochs": 1}, "expect one of the two"),
+        (X, {"gamma": 2}, "beta_vae reads the weights beta; got gamma"),
+        (X, {"objective": "capacity", "gamma": 2}, "capacity expects nats; got gamma"),
+        (X, {"beta": []}, "beta expects a number or a sequence"),
+        (X, {"objective": "wae", "scale": 1}, "wae weighs a divergence"),
+        (X, {"encoder": dense.DenseEncoder(3, (4,))}, r"encoder expects .*\[16, 2\]"),
+        (X, {"decoder": dense.BernoulliDecoder(5, (4,))}, r"decoder expects .*\[16, 6"),
+        (X, {"prior": priors.isotropic(3)}, r"prior expects a distribution of shape"),
+        (
+            X,
+            {"decoder": dense.GaussianDecoder(6, (4,))},
+            "got Gaussian for 'bernoulli'",
+        ),
+        (X, {"objective": lambda terms: terms.kl.sum()}, "the objective cannot be"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(data, options, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        decomp.fit(data, **SMALL | options)
+    assert "\n" not in str(caught.value)
+
+
+def test_verbs_refuse_other_shapes_in_one_line():
+    vaes = several()
+    with pytest.raises(ValueError, match=r"x expects the shape \[N, 3, 2\], N ≥ 1"):
+        vaes.encode(X[:, :2])
+    with pytest.raises(ValueError, match=r"z expects the shape \[N, 2\]"):
+        vaes.decode(np.zeros((3, 4)))
+    with pytest.raises(ValueError, match="latent expects a number from 0 to 1; got 2"):
+        vaes.traverse(X[0], 2, [0])
+    with pytest.raises(IndexError, match="from 0 to 3; got 4"):
+        vaes[4]
+
+
+def test_one_function_decides_how_runs_are_laid_out():
+    assert not runs.is_vmapped("auto", "cpu")
+    assert runs.is_vmapped("auto", "gpu")
+    assert runs.is_vmapped("vmapped", "cpu")
+    assert not runs.is_vmapped("mapped", "gpu")
+
+
+def test_importing_decomp_loads_nothing_until_fit_is_used():
+    code = "import decomp, sys; assert 'jax' not in sys.modules; decomp.fit"
+    subprocess.run([sys.executable, "-c", code], check=True)
