@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from experiments.findings import load, sensitivity
 from experiments.findings.effects import Comparison, Finding
 from experiments.results import columns
+from experiments.system import documents
 
 
 def overview(findings: Sequence[Finding]) -> str:
@@ -24,7 +25,7 @@ def overview(findings: Sequence[Finding]) -> str:
                 f"**{finding.verdict}**",
             ]
         )
-    return _markdown(head, rows)
+    return documents.table(head, rows)
 
 
 def details(findings: Sequence[Finding]) -> str:
@@ -46,7 +47,7 @@ def details(findings: Sequence[Finding]) -> str:
             f"### {finding.name}\n\n{sentence(finding.statement)}: "
             f"**{finding.verdict}**. From "
             f"{', '.join(f'`{name}`' for name in finding.sweeps)}.\n\n"
-            + _markdown(head, rows)
+            + documents.table(head, rows)
         )
     return "\n\n".join(parts)
 
@@ -73,7 +74,7 @@ def runs(names: Sequence[str]) -> str:
                 str(sweep.env["revision"]),
             ]
         )
-    return _markdown(head, rows)
+    return documents.table(head, rows)
 
 
 def machine(name: str) -> str:
@@ -96,7 +97,7 @@ def changes(names: list[str]) -> str:
             [*(start if new else [""] * 3), line.score]
             + [_plus_minus(*found) if found else "–" for found in line.effects]
         )
-    return _markdown(head, rows)
+    return documents.table(head, rows)
 
 
 def precision() -> str:
@@ -106,7 +107,7 @@ def precision() -> str:
         [columns.name(score), _plus_minus(mean, half), str(n)]
         for score, mean, half, n in found
     ]
-    return _markdown(["bfloat16 − float32", "95 % together", "seeds"], rows)
+    return documents.table(["bfloat16 − float32", "95 % together", "seeds"], rows)
 
 
 def objectives(name: str) -> str:
@@ -115,7 +116,9 @@ def objectives(name: str) -> str:
     rows = [
         [f"β = {beta:g}", *(_plus_minus(*gap) for gap in gaps)] for beta, gaps in found
     ]
-    return _markdown(["β-TCVAE − β-VAE", *map(columns.name, sensitivity.SCORES)], rows)
+    return documents.table(
+        ["β-TCVAE − β-VAE", *map(columns.name, sensitivity.SCORES)], rows
+    )
 
 
 def effect(comparison: Comparison) -> str:
@@ -142,9 +145,3 @@ def _plus_minus(mean: float, half: float, sign: str = "+") -> str:
     # Of −0.000 the sign says nothing.
     rounded = round(mean, digits) + 0.0
     return f"{rounded:{sign}.{digits}f} ± {half:.{digits}f}".replace("-", "−")
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = [[cell.replace("|", "\\|") for cell in line] for line in (head, *rows)]
-    lines = [cells[0], ["---"] * len(head), *cells[1:]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -5,6 +5,7 @@ from scipy import stats
 from experiments.findings import __main__ as command
 from experiments.findings import claims, effects, load, markdown, sensitivity
 from experiments.results import columns
+from experiments.system import documents
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_intervals_of_several_comparisons_are_bonferronis():
 def test_results_are_those_of_the_tables(found, tmp_path):
     copy = tmp_path / "RESULTS.md"
     copy.write_bytes(command.RESULTS.read_bytes())
-    command.write(copy, command.blocks(found))
+    documents.write(copy, command.blocks(found))
     assert copy.read_text() == command.RESULTS.read_text()
 
 
