@@ -15,7 +15,15 @@ from collections.abc import Sequence
 
 import matplotlib.style
 
-from experiments.findings import claims, effects, forest, load, markdown, sensitivity
+from experiments.findings import (
+    claims,
+    conclusions,
+    effects,
+    forest,
+    load,
+    markdown,
+    sensitivity,
+)
 from experiments.plots import all_figures, style
 from experiments.results import reading
 from experiments.system import atomic_files, commands, documents
@@ -53,6 +61,7 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
     """The tables by the name of their mark in RESULTS.md."""
     swept = sorted(path.parent.name for path in load.FOLDER.glob("*/scores.csv"))
     return {
+        "tally": conclusions.tally(found),
         "overview": markdown.overview(found),
         "details": markdown.details(found),
         "variants": markdown.changes([n for n in sensitivity.VARIANTS if n in swept]),

@@ -3,29 +3,35 @@
 import math
 from collections.abc import Sequence
 
-from experiments.findings import load, sensitivity
+from experiments.findings import conclusions, load, sensitivity
 from experiments.findings.effects import Comparison, Finding
 from experiments.results import columns
 from experiments.system import documents
 
 
 def overview(findings: Sequence[Finding]) -> str:
-    """A row per finding: the statement, its first effect, the verdict."""
-    head = ["", "the statement", "of", "first effect", "all effects", "verdict"]
-    rows = []
-    for finding in findings:
-        first = finding.comparisons[0]
-        rows.append(
-            [
-                f"[{finding.name}](#{finding.name.lower()})",
-                finding.statement,
-                finding.measure,
-                f"{first.label}: {effect(first)}",
-                f"[{len(finding.comparisons)}](#{finding.name.lower()})",
-                f"**{finding.verdict}**",
-            ]
+    """By figure: a row for each finding, with a sentence, an effect and the verdict."""
+    parts = []
+    for group, shown in conclusions.grouped(findings):
+        rows = []
+        for finding in shown:
+            link = f"#{finding.name.lower()}"
+            first = finding.comparisons[0]
+            rows.append(
+                [
+                    f"[{finding.name}]({link})",
+                    f"**{finding.verdict}**",
+                    conclusions.sentence(finding),
+                    f"{first.label}: {effect(first)} ({finding.measure}; "
+                    f"[all {len(finding.comparisons)}]({link}))",
+                ]
+            )
+        head = ["", "verdict", "what was found", "first effect, 95 % interval"]
+        parts.append(
+            f"### {group.title}\n\n{documents.table(head, rows)}\n\n"
+            f"![{group.title}](gallery/{group.figure})\n\n*{group.caption}*"
         )
-    return documents.table(head, rows)
+    return "\n\n".join(parts)
 
 
 def details(findings: Sequence[Finding]) -> str:
