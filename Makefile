@@ -4,7 +4,7 @@ CONFIG ?= configs/shapes_anisotropic.py:laptop
 RELEASE_PYTHONS ?= 3.11 3.13
 BIN := .venv/bin
 
-.PHONY: run test test-all check versions faults results notebooks release audit lint setup
+.PHONY: run test test-all check versions faults results reference docs notebooks release audit lint setup
 
 run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
@@ -30,6 +30,16 @@ faults: setup
 # Tables and figures of experiments/RESULTS.md, from the tables of finished sweeps.
 results: setup
 	$(BIN)/python -m experiments.findings
+
+# Tables of names in the documents, from the registries.
+reference: setup
+	$(BIN)/python -m experiments.reference
+
+# The API reference, from the docstrings; takes pdoc from PyPI for the occasion.
+docs: setup
+	rm -rf dist/docs
+	JAX_PLATFORMS=cpu UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv run --quiet --frozen --no-sync --with pdoc==16.0.0 python -W error -m pdoc --docformat google --math --output-directory dist/docs decomp
+	@echo dist/docs/index.html
 
 # Runs the notebooks and keeps their outputs; takes Jupyter from PyPI for the occasion.
 notebooks: setup

@@ -35,7 +35,7 @@ def tests_of(path):
     path = pathlib.PurePosixPath(path)
     if path.name.startswith("test_"):
         found = [ROOT / path]
-    elif path.name == "README.md":
+    elif path.suffix == ".md":
         found = [ROOT / "tests" / "test_readme.py"]
     elif path.parts[0] == "configs":
         found = [ROOT / "tests" / "experiments" / "test_configs.py"]

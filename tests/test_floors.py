@@ -37,7 +37,7 @@ FLOORS = [
     # The commands, each a file or a package.
     {"experiments.main", "experiments.score", "experiments.bias"}
     | {"experiments.variants", "experiments.figures", "experiments.watch"}
-    | {"experiments.benchmarks", "experiments.notebooks"},
+    | {"experiments.benchmarks", "experiments.notebooks", "experiments.reference"},
 ]
 OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}

@@ -1,67 +1,79 @@
+"""The documents: their examples run, their links lead somewhere, they are short."""
+
+import contextlib
+import io
 import pathlib
 import re
 
 import numpy as np
+import pytest
 
-from experiments.config import settings
-from experiments.models import divergences as registered_divergences
-from experiments.models import objectives as registered_objectives
-from experiments.models import priors as registered_priors
-from experiments.system import registry
-from tests.experiments.small_plane import config_of
+ROOT = pathlib.Path(__file__).parent.parent
+README = ROOT / "README.md"
+DOCUMENTS = [
+    README,
+    *(ROOT / "configs").glob("*.md"),
+    *(ROOT / "decomp").rglob("*.md"),
+    *(ROOT / "experiments").rglob("*.md"),
+    *(ROOT / "tests").rglob("*.md"),
+]
+NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
 
-README = pathlib.Path(__file__).parent.parent / "README.md"
+
+def test_the_readme_has_at_most_150_lines():
+    assert len(README.read_text().splitlines()) <= 150
 
 
-def test_the_notebook_example_runs():
-    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+def test_the_examples_of_the_readme_run_and_print_what_they_say():
+    first, score = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     names = {}
-    exec(example, names)
+    exec(first, names)
     assert np.isfinite(names["loss"])
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(score, {})
+    said = re.findall(r"^print\(.*\)  # (.*)$", score, re.MULTILINE)
+    assert printed.getvalue().splitlines() == said
 
 
-def test_every_path_in_the_readme_exists():
-    paths = re.findall(
-        r"(?:configs|experiments|decomp)/[\w/]+\.\w+", README.read_text()
-    )
-    assert paths
-    for path in paths:
-        assert (README.parent / path).exists(), path
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_path_in_a_document_exists(document):
+    text = document.read_text()
+    for path in re.findall(r"\b(?:configs|experiments|decomp|tests)/[\w/]+\.\w+", text):
+        assert (ROOT / path).exists(), path
 
 
-def cells():
-    """Names of a row, whether they are divergences, priors of a column, what stands."""
-    table = README.read_text().split("## The space of objectives")[1].split("## ")[0]
-    header, _, *rows = [line for line in table.splitlines() if line.startswith("|")]
-    columns = [re.findall(r"`(\w+)`", part) for part in header.split("|")[2:-1]]
-    for row in rows:
-        first, *marks = row.split("|")[1:-1]
-        names = re.findall(r"`(\w+)`", first)
-        for priors, mark in zip(columns, marks, strict=True):
-            yield names, "D:" in first, priors, mark.strip()
+def anchor(title):
+    """The anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def test_the_table_of_objectives_is_what_configs_accept():
-    objectives, divergences, priors = set(), set(), set()
-    for names, is_divergence, column, mark in cells():
-        priors.update(column)
-        (divergences if is_divergence else objectives).update(names)
-        for name in names:
-            for prior in column:
-                objective = "alpha_beta" if is_divergence else name
-                divergence = name if is_divergence else "kl_prior_aggregate"
-                config = config_of(prior, objective, divergence)
-                if "own groups" in mark:
-                    with config.unlocked():
-                        config.objective.groups, config.objective.gamma = (2,), (1.0,)
-                try:
-                    settings.validate(config)
-                    works = True
-                except ValueError:
-                    works = False
-                assert works == mark.startswith("✓"), (name, prior)
-    assert objectives == registry.published(registered_objectives.OBJECTIVES)
-    assert divergences == set(registered_divergences.names()) & registry.published(
-        registered_divergences.DIVERGENCES
-    )
-    assert priors == registry.published(registered_priors.PRIORS)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_link_in_a_document_leads_somewhere(document):
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if link.startswith("https://"):
+            continue
+        name, _, part = link.partition("#")
+        target = document.parent / name if name else document
+        assert target.exists(), link
+        if part:
+            titles = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+            assert part in map(anchor, titles), link
+
+
+def test_every_command_of_a_document_is_there():
+    for document in DOCUMENTS:
+        for name in re.findall(
+            r"-m ((?:experiments|decomp)[\w.]+)", document.read_text()
+        ):
+            path = ROOT.joinpath(*name.removesuffix(".NAME").split("."))
+            assert path.with_suffix(".py").exists() or path.is_dir(), (document, name)
+
+
+def test_every_target_of_make_in_a_document_is_there():
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for document in DOCUMENTS:
+        for name in re.findall(
+            r"(?:`|^    )make ([a-z][\w-]*)", document.read_text(), re.M
+        ):
+            assert name in targets, (document, name)

@@ -10,16 +10,23 @@ its folder: it takes the place of the sweep of that name.
 """
 
 import pathlib
-import re
 import sys
 from collections.abc import Sequence
 
 import matplotlib.style
 
-from experiments.findings import claims, effects, forest, load, markdown, sensitivity
+from experiments.findings import (
+    claims,
+    conclusions,
+    effects,
+    forest,
+    load,
+    markdown,
+    sensitivity,
+)
 from experiments.plots import all_figures, style
 from experiments.results import reading
-from experiments.system import atomic_files, commands
+from experiments.system import atomic_files, commands, documents
 from experiments.system.terminal import say
 
 RESULTS = pathlib.Path(__file__).parent.parent / "RESULTS.md"
@@ -45,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for workdir in parser.parse_args(arguments).keep:
         say(str(load.keep(workdir)))
     found = claims.findings()
-    for path in [write(RESULTS, blocks(found)), *draw(found, GALLERY)]:
+    for path in [documents.write(RESULTS, blocks(found)), *draw(found, GALLERY)]:
         say(str(path))
     return 0
 
@@ -54,6 +61,7 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
     """The tables by the name of their mark in RESULTS.md."""
     swept = sorted(path.parent.name for path in load.FOLDER.glob("*/scores.csv"))
     return {
+        "tally": conclusions.tally(found),
         "overview": markdown.overview(found),
         "details": markdown.details(found),
         "variants": markdown.changes([n for n in sensitivity.VARIANTS if n in swept]),
@@ -62,22 +70,6 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }
-
-
-def write(path: pathlib.Path, made: dict[str, str]) -> pathlib.Path:
-    """Puts each table between `<!-- name -->` and `<!-- end -->` of a file.
-
-    Raises:
-        ValueError: If the file lacks a mark.
-    """
-    text = path.read_text(encoding="utf-8")
-    for name, block in made.items():
-        mark = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
-        if not mark.search(text):
-            raise ValueError(f"{path} has no mark <!-- {name} --> … <!-- end -->.")
-        text = mark.sub(lambda m, block=block: m[1] + block + m[2], text)
-    atomic_files.write(path, text.encode())
-    return path
 
 
 def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib.Path]:

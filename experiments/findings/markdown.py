@@ -3,28 +3,35 @@
 import math
 from collections.abc import Sequence
 
-from experiments.findings import load, sensitivity
+from experiments.findings import conclusions, load, sensitivity
 from experiments.findings.effects import Comparison, Finding
 from experiments.results import columns
+from experiments.system import documents
 
 
 def overview(findings: Sequence[Finding]) -> str:
-    """A row per finding: the statement, its first effect, the verdict."""
-    head = ["", "the statement", "of", "first effect", "all effects", "verdict"]
-    rows = []
-    for finding in findings:
-        first = finding.comparisons[0]
-        rows.append(
-            [
-                f"[{finding.name}](#{finding.name.lower()})",
-                finding.statement,
-                finding.measure,
-                f"{first.label}: {effect(first)}",
-                f"[{len(finding.comparisons)}](#{finding.name.lower()})",
-                f"**{finding.verdict}**",
-            ]
+    """By figure: a row for each finding, with a sentence, an effect and the verdict."""
+    parts = []
+    for group, shown in conclusions.grouped(findings):
+        rows = []
+        for finding in shown:
+            link = f"#{finding.name.lower()}"
+            first = finding.comparisons[0]
+            rows.append(
+                [
+                    f"[{finding.name}]({link})",
+                    f"**{finding.verdict}**",
+                    conclusions.sentence(finding),
+                    f"{first.label}: {effect(first)} ({finding.measure}; "
+                    f"[all {len(finding.comparisons)}]({link}))",
+                ]
+            )
+        head = ["", "verdict", "what was found", "first effect, 95 % interval"]
+        parts.append(
+            f"### {group.title}\n\n{documents.table(head, rows)}\n\n"
+            f"![{group.title}](gallery/{group.figure})\n\n*{group.caption}*"
         )
-    return _markdown(head, rows)
+    return "\n\n".join(parts)
 
 
 def details(findings: Sequence[Finding]) -> str:
@@ -46,7 +53,7 @@ def details(findings: Sequence[Finding]) -> str:
             f"### {finding.name}\n\n{sentence(finding.statement)}: "
             f"**{finding.verdict}**. From "
             f"{', '.join(f'`{name}`' for name in finding.sweeps)}.\n\n"
-            + _markdown(head, rows)
+            + documents.table(head, rows)
         )
     return "\n\n".join(parts)
 
@@ -73,7 +80,7 @@ def runs(names: Sequence[str]) -> str:
                 str(sweep.env["revision"]),
             ]
         )
-    return _markdown(head, rows)
+    return documents.table(head, rows)
 
 
 def machine(name: str) -> str:
@@ -96,7 +103,7 @@ def changes(names: list[str]) -> str:
             [*(start if new else [""] * 3), line.score]
             + [_plus_minus(*found) if found else "–" for found in line.effects]
         )
-    return _markdown(head, rows)
+    return documents.table(head, rows)
 
 
 def precision() -> str:
@@ -106,7 +113,7 @@ def precision() -> str:
         [columns.name(score), _plus_minus(mean, half), str(n)]
         for score, mean, half, n in found
     ]
-    return _markdown(["bfloat16 − float32", "95 % together", "seeds"], rows)
+    return documents.table(["bfloat16 − float32", "95 % together", "seeds"], rows)
 
 
 def objectives(name: str) -> str:
@@ -115,7 +122,9 @@ def objectives(name: str) -> str:
     rows = [
         [f"β = {beta:g}", *(_plus_minus(*gap) for gap in gaps)] for beta, gaps in found
     ]
-    return _markdown(["β-TCVAE − β-VAE", *map(columns.name, sensitivity.SCORES)], rows)
+    return documents.table(
+        ["β-TCVAE − β-VAE", *map(columns.name, sensitivity.SCORES)], rows
+    )
 
 
 def effect(comparison: Comparison) -> str:
@@ -142,9 +151,3 @@ def _plus_minus(mean: float, half: float, sign: str = "+") -> str:
     # Of −0.000 the sign says nothing.
     rounded = round(mean, digits) + 0.0
     return f"{rounded:{sign}.{digits}f} ± {half:.{digits}f}".replace("-", "−")
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    cells = [[cell.replace("|", "\\|") for cell in line] for line in (head, *rows)]
-    lines = [cells[0], ["---"] * len(head), *cells[1:]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -3,8 +3,16 @@ import pytest
 from scipy import stats
 
 from experiments.findings import __main__ as command
-from experiments.findings import claims, effects, load, markdown, sensitivity
+from experiments.findings import (
+    claims,
+    conclusions,
+    effects,
+    load,
+    markdown,
+    sensitivity,
+)
 from experiments.results import columns
+from experiments.system import documents
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +87,7 @@ def test_intervals_of_several_comparisons_are_bonferronis():
 def test_results_are_those_of_the_tables(found, tmp_path):
     copy = tmp_path / "RESULTS.md"
     copy.write_bytes(command.RESULTS.read_bytes())
-    command.write(copy, command.blocks(found))
+    documents.write(copy, command.blocks(found))
     assert copy.read_text() == command.RESULTS.read_text()
 
 
@@ -90,6 +98,24 @@ def test_every_finding_of_the_paper_has_a_verdict(found):
         assert any(c.wanted for c in finding.comparisons)
         assert all(c.low <= c.mean <= c.high for c in finding.comparisons)
         assert finding.name in markdown.overview(found)
+
+
+def test_every_verdict_has_its_own_sentence_and_figure(found):
+    by_figure = [f for _, shown in conclusions.grouped(found) for f in shown]
+    assert by_figure == found
+    for finding in found:
+        assert (finding.name, finding.verdict) in conclusions.SENTENCES
+    for group in conclusions.GROUPS:
+        assert (command.GALLERY / group.figure).exists()
+    other = found[0]._replace(comparisons=[comparison("> 0", -1, 1)])
+    assert conclusions.sentence(other) == f"The statement is: {other.statement}."
+
+
+def test_the_tally_counts_verdicts(found):
+    no = found[0]._replace(comparisons=[comparison("> 0", -2, -1)])
+    assert conclusions.tally([found[0], found[1], no]) == (
+        "Of 3 statements, 1 hold, 1 hold in part, and 1 do not hold or are open."
+    )
 
 
 def test_the_findings_are_drawn(found, tmp_path):

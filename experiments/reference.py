@@ -1,0 +1,268 @@
+"""Writes the tables of names in the documents, from the registries of the code.
+
+    python -m experiments.reference      # make reference
+
+The tables lie between the marks of README.md, decomp/OBJECTIVES.md and the README.md of
+configs, decomp/metrics and decomp/datasets. A test compares them with the registries,
+so whoever adds an entry runs this command.
+"""
+
+import math
+import pathlib
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from configs import base
+from decomp.metrics import definitions
+from experiments.data import catalogue, loaders
+from experiments.models import divergences, networks, objectives, priors
+from experiments.results import columns
+from experiments.system import commands, documents, registry
+from experiments.system.terminal import say
+
+ROOT = pathlib.Path(__file__).parent.parent
+_MARKS = ("✓", "✓ ν > 2", "✓ its own groups, γ = 1", "–")
+
+
+@commands.command("experiments.reference")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0, or 2 after one line for a file without a mark."""
+    parser = commands.parser("experiments.reference", (__doc__ or "").splitlines()[0])
+    parser.parse_args(arguments)
+    for path, blocks in tables().items():
+        say(str(documents.write(ROOT / path, blocks)))
+    return 0
+
+
+def tables() -> dict[str, dict[str, str]]:
+    """The tables of each file, by the name of their mark."""
+    assert loaders.names()  # importing the loaders registers the data sets
+    return {
+        "README.md": {"implemented": _implemented()},
+        "configs/README.md": {"fields": _fields()},
+        "decomp/OBJECTIVES.md": {
+            "objectives": _objectives(),
+            "divergences": _divergences(),
+            "priors": _priors(),
+            "combinations": combinations(),
+            "networks": _networks(),
+        },
+        "decomp/metrics/README.md": {"metrics": _metrics(), "columns": _columns()},
+        "decomp/datasets/README.md": {"data sets": _data_sets()},
+    }
+
+
+def _published(table: dict[str, Any]) -> list[Any]:
+    """The entries of a registry that come with the package."""
+    return [table[name] for name in table if name in registry.published(table)]
+
+
+def _names(table: dict[str, Any]) -> list[str]:
+    return [entry.name for entry in _published(table)]
+
+
+def _divergence_names() -> list[str]:
+    """Those that a config may choose."""
+    return [d.name for d in _published(divergences.DIVERGENCES) if d.chosen]
+
+
+def _implemented() -> str:
+    """What there is, by name."""
+    rows = {
+        "[objectives](decomp/OBJECTIVES.md)": _names(objectives.OBJECTIVES),
+        "[divergences](decomp/OBJECTIVES.md#divergences) D": _divergence_names(),
+        "[priors](decomp/OBJECTIVES.md#priors)": _names(priors.PRIORS),
+        "[networks](decomp/OBJECTIVES.md#networks)": _names(networks.NETWORKS),
+        "[metrics](decomp/metrics/README.md)": dict.fromkeys(
+            name for name, _ in definitions.ENTRIES
+        ),
+        "[data sets](decomp/datasets/README.md)": _names(catalogue.SETS),
+    }
+    lines = [
+        [kind, " ".join(f"`{name}`" for name in names)] for kind, names in rows.items()
+    ]
+    return documents.table(["", "names"], lines)
+
+
+def _fields() -> str:
+    """Every field of a config."""
+    rows = []
+    for name, field in base.FIELDS.items():
+        allowed = ""
+        if isinstance(field.choices, str):
+            allowed = field.choices
+        elif field.choices:
+            allowed = ", ".join(map(str, field.choices))
+        elif field.rule:
+            allowed = field.rule.words
+        rows.append([f"`{name}`", f"`{_shown(field.default)}`", field.help, allowed])
+    return documents.table(["field", "default", "what it is", "allowed"], rows)
+
+
+def _shown(default: object) -> str:
+    """A default as it is typed on the command line."""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default)) or "()"
+    return str(default) if default != "" else "''"
+
+
+def _objectives() -> str:
+    rows = []
+    for entry in _published(objectives.OBJECTIVES):
+        weights = [
+            f"{w.symbol} (`objective.{n}`): {w.help}" for n, w in entry.weights.items()
+        ]
+        measure = {objectives.FREE: "any", divergences.NONE: "–"}.get(entry.divergence)
+        rows.append(
+            [
+                f"`{entry.name}`",
+                entry.label,
+                "; ".join(weights) or "–",
+                measure or divergences.DIVERGENCES[entry.divergence].label,
+                entry.source,
+            ]
+        )
+    return documents.table(["name", "objective", "weights", "D(q, p)", "source"], rows)
+
+
+def _divergences() -> str:
+    rows = []
+    for entry in _published(divergences.DIVERGENCES):
+        if entry.chosen:
+            needs = ["a prior that factorises over latents"] * bool(entry.factorised)
+            needs += ["the prior's covariance"] * entry.covariance
+            needs += ["a critic, which is trained beside"] * bool(entry.critic)
+            row = [
+                f"`{entry.name}`",
+                entry.label,
+                "; ".join(needs) or "–",
+                entry.source,
+            ]
+            rows.append(row)
+    return documents.table(["name", "divergence", "needs", "source"], rows)
+
+
+def _priors() -> str:
+    rows = [
+        [
+            f"`{entry.name}`",
+            entry.label,
+            "yes" if entry.factorised else "no",
+            "yes" if entry.kl else "no",
+            ", ".join(f"`prior.{name}`" for name in entry.reads) or "–",
+            entry.source or "–",
+        ]
+        for entry in _published(priors.PRIORS)
+    ]
+    head = ["name", "prior", "factorises", "KL in closed form", "swept by", "source"]
+    return documents.table(head, rows)
+
+
+def combinations() -> str:
+    """What goes together; rows, and columns, that are alike are one."""
+    names = _names(priors.PRIORS)
+    pairs = [
+        (f"`{o.name}`", o.name, "kl_prior_aggregate")
+        for o in _published(objectives.OBJECTIVES)
+    ]
+    pairs += [(f"D: `{name}`", "alpha_beta", name) for name in _divergence_names()]
+    marks = {
+        shown: tuple(_mark(objective, divergence, prior) for prior in names)
+        for shown, objective, divergence in pairs
+    }
+    columns_alike = _grouped(
+        (prior, tuple(row[i] for row in marks.values()))
+        for i, prior in enumerate(names)
+    )
+    rows_alike = _grouped(
+        (shown, (shown.startswith("D:"), row)) for shown, row in marks.items()
+    )
+    firsts = [names.index(group[0]) for group in columns_alike.values()]
+    lines = [
+        [" ".join(group).replace(" D:", ""), *(row[i] for i in firsts)]
+        for (_, row), group in rows_alike.items()
+    ]
+    heads = (" ".join(f"`{name}`" for name in g) for g in columns_alike.values())
+    return documents.table(["", *heads], lines)
+
+
+def _grouped(pairs: Iterable[tuple[str, tuple]]) -> dict[tuple, list[str]]:
+    """The names that share a value, by value, in their order."""
+    found: dict[tuple, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(value, []).append(name)
+    return found
+
+
+def _mark(objective: str, divergence: str, prior: str) -> str:
+    """Whether an objective and a divergence go with a prior, and under which terms."""
+
+    def works(df: float, groups: tuple[int, ...]) -> bool:
+        row = {"objective": objective, "divergence": divergence, "prior": prior}
+        row |= {"df": df, "alpha": 1.0, "gamma": 1.0}
+        return not objectives.refusal(row, groups=groups, prior_groups=(2,))
+
+    terms = (2.0, ()), (math.inf, ()), (math.inf, (2,))
+    return next(
+        (m for m, t in zip(_MARKS, terms, strict=False) if works(*t)), _MARKS[-1]
+    )
+
+
+def _networks() -> str:
+    rows = [
+        [f"`{entry.name}`", entry.label, entry.source]
+        for entry in _published(networks.NETWORKS)
+    ]
+    return documents.table(["name", "network", "source"], rows)
+
+
+def _metrics() -> str:
+    rows = [
+        [f"`{name}`", preset, entry.definition, entry.source]
+        for (name, preset), entry in definitions.ENTRIES.items()
+    ]
+    return documents.table(["row", "variant", "definition", "source"], rows)
+
+
+def _columns() -> str:
+    """The scores of a run of a sweep, each with what makes it a column."""
+    chosen = {*columns.OF_FACTORS, *columns.OF_CODES}
+    rows = [
+        [f"`{name}`", columns.name(name), text, "yes" if name in chosen else ""]
+        for name, text in columns.COLUMNS.items()
+    ]
+    head = ["column", "label", "what it is", "`evaluate.metrics`"]
+    return documents.table(head, rows)
+
+
+def _data_sets() -> str:
+    rows = []
+    for entry in _published(catalogue.SETS):
+        shape = "×".join(map(str, entry.shape)) or "of any size"
+        images = entry.rendered or entry.most
+        grid = ", ".join(f"{name} {size}" for name, size in entry.grid)
+        rows.append(
+            [
+                f"`{entry.name}`",
+                entry.label,
+                "points of the plane" if entry.labels == catalogue.PLANE else shape,
+                f"{images:,}" if images else "–",
+                grid or _LABELS[entry.labels],
+                ", ".join(entry.sources),
+            ]
+        )
+    head = ["name", "data set", "example", "images", "factors and classes", "source"]
+    return documents.table(head, rows)
+
+
+_LABELS = {
+    "factors": "those of its files",
+    "class": "one class",
+    "none": "none",
+    "file": "those of your files, if there are any",
+    catalogue.PLANE: "one class, the arm",
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
