@@ -1,4 +1,4 @@
-"""What the explorer tells of one run: its latents, what they decode to, and q(z)."""
+"""What the explorer shows of one run: its latents, what they decode to, and q(z)."""
 
 import functools
 from collections.abc import Callable

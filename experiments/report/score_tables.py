@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from scipy import special
@@ -18,9 +18,18 @@ def scores_of(results: reading.Results) -> list[str]:
     """Names of the scores: those of the figures first, then as in summary.csv."""
     rows = results.summary or []
     names = dict.fromkeys(name for row in rows for name in row.cells)
-    first = results.config.get("figure_score")
-    first = [name for name in first if name in names] if isinstance(first, list) else []
-    return list(dict.fromkeys([*first, *names]))
+    return list(dict.fromkeys([*_of_figures(results, names), *names]))
+
+
+def drawn(results: reading.Results) -> list[str]:
+    """The scores that the figures draw, or the first one where they draw none."""
+    scores = scores_of(results)
+    return _of_figures(results, scores) or scores[:1]
+
+
+def _of_figures(results: reading.Results, names: Container[str]) -> list[str]:
+    found = results.config.get("figure_score")
+    return [name for name in found if name in names] if isinstance(found, list) else []
 
 
 def unit(score: str) -> str:
@@ -45,7 +54,13 @@ def means(results: reading.Results) -> Html:
     ]
     head += [_head("n"), _head("failed")]
     head += [
-        _head(columns.name(score), unit(score), data_score=score) for score in scores
+        _head(
+            columns.name(score),
+            unit(score),
+            data_score=score,
+            title=columns.COLUMNS.get(score),
+        )
+        for score in scores
     ]
     body = []
     for place, row in enumerate(rows):

@@ -7,10 +7,14 @@ from experiments.report.folder import Folder, title
 from experiments.report.markup import Html, box, data, join, tag
 from experiments.results import reading
 
-_MEANS = "Means over runs with 95 % t-intervals; the bars of a column share an axis."
+_MEANS = (
+    "The table shows means over runs with 95 % t-intervals. A bar shows the interval; "
+    "the bars of a column share an axis."
+)
 _DIFFERENCES = (
-    "Differences from the reference, paired by seed, with 95 % intervals, each by "
-    "itself; bold where the interval leaves out 0, which the upright line marks."
+    "The table shows differences from the reference, paired by seed, with 95 % "
+    "intervals, each by itself. A difference is bold if its interval excludes 0, which "
+    "the upright line marks."
 )
 _SCRIPTED = tag("noscript", tag("p", "This part needs JavaScript."))
 
@@ -91,7 +95,15 @@ def _scores(results: reading.Results, name: str) -> Html:
         autocomplete="off",
     )
     reference = tag("div", tag("label", "Differences from", select), class_="controls")
+    scores = score_tables.scores_of(results)
+    first = score_tables.drawn(results)
     return join(
+        score_tables.definitions(first),
+        tag(
+            "details",
+            tag("summary", "What the other scores are"),
+            score_tables.definitions([s for s in scores if s not in first]),
+        ),
         reference if results.scores and len(options) > 1 else "",
         tag(
             "p",
@@ -101,12 +113,8 @@ def _scores(results: reading.Results, name: str) -> Html:
             data_means=_MEANS,
             data_differences=_DIFFERENCES,
         ),
+        tag("p", f"Scroll sideways for all {len(scores)} scores.", class_="note"),
         box(score_tables.means(results), f"Means: {name}"),
-        tag(
-            "details",
-            tag("summary", "What the scores are"),
-            score_tables.definitions(score_tables.scores_of(results)),
-        ),
     )
 
 
@@ -118,9 +126,12 @@ def _explorer(
     runs, total = len(shown["runs"]), len(results.scores or {})
     score = shown["score"]
     roles = ", ".join(dict.fromkeys(run["role"] for run in shown["runs"]))
-    words = f"{runs} of {total} runs, of each setting the {roles} by {score}. "
+    words = (
+        f"The explorer has {runs} of {total} runs: those of each setting that are "
+        f"{roles} by the score {score}. "
+    )
     words += (
-        "Move a latent: the others stay at the code of the base image."
+        "Move a latent to see the image; others stay at the code of the base image."
         if shown["size"]
         else "Move z in its plane, with the sliders or a pointer."
     )
@@ -163,14 +174,17 @@ def _commands(folder: Folder) -> Html:
         return Html("")
     change = "\n".join(about.changed(folder.env, folder.results))
     return join(
-        tag("p", "This folder was made by"),
+        tag("p", "This command made the folder:"),
         tag("pre", made, tabindex="0"),
-        tag("p", "With one setting changed, and a report of it:"),
+        tag(
+            "p",
+            "These train a variant with one hyper-parameter changed, and report on it:",
+        ),
         tag("pre", change, tabindex="0"),
         tag(
             "p",
-            "Every field can be set so; the first command with --help lists them. "
-            "Values with commas between are swept.",
+            "Every field of the config can be set in this way; add --help to the first "
+            "command for a list. Values separated by commas are swept.",
             class_="note",
         ),
     )

@@ -8,9 +8,10 @@ from experiments.report.markup import Html, box, join, tag
 from experiments.results import reading
 
 _NOTE = (
-    "Effects are paired by seed; the intervals of a finding hold together with 95 % "
-    "(Bonferroni). A finding holds if every whole interval is where it is expected; a "
-    "comparison is open if its interval is on both sides."
+    "These statements of the papers can be decided from this sweep. Effects are paired "
+    "by seed, and the intervals of a finding hold together with 95 % (Bonferroni). A "
+    "finding holds if every whole interval is where the paper expects it; a comparison "
+    "is open if its interval lies on both sides."
 )
 
 
@@ -21,7 +22,10 @@ def table(results: reading.Results, env: dict[str, Any], name: str) -> Html:
     found = claims.of(load.of(results, name, env))
     if not found:
         return Html("")
-    head = [tag("th", words, scope="col") for words in ("", "the paper", "here")]
+    head = [
+        tag("th", words, scope="col")
+        for words in ("", "statement of the paper", "in this sweep")
+    ]
     return join(
         tag("p", _NOTE, class_="note"),
         box(

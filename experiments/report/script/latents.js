@@ -83,7 +83,7 @@ function information(run, { factors, points }, level, name) {
   return make(
     "section",
     {},
-    make(level, {}, "What each latent tells of each factor"),
+    make(level, {}, "How much each latent tells about each factor"),
     make(
       "p",
       { class: "note" },
