@@ -56,7 +56,11 @@ def your_own():
 def results(your_own, tmp_path_factory):
     """A sweep of the config with everything of one's own."""
     workdir = tmp_path_factory.mktemp("own") / "w"
-    main.run(your_own.get_config("smoke"), workdir)
+    config = your_own.get_config("smoke")
+    few = dict.fromkeys(("votes", "train_votes", "held_out_votes"), 100)
+    with config.unlocked():
+        config.evaluate.update(few | {"samples_per_vote": 20, "overlap_points": 64})
+    main.run(config, workdir)
     return workdir
 
 

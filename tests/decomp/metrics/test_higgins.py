@@ -44,7 +44,7 @@ def test_factors_that_are_not_classes_are_refused_in_one_line():
 
 def test_differences_and_score_agree_with_a_slow_implementation():
     factors = cases.grid(3, 4, 5)
-    codes = cases.mixed(factors)
+    codes = np.asarray(cases.mixed(factors))
     out = _run(codes, factors)
     pairs = draw(jax.random.key(0), factors, points=600, samples=20)
     x = np.zeros((600, 4))
