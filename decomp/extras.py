@@ -10,6 +10,7 @@ import importlib.util
 EXTRAS = {
     "flax": "networks",
     "sklearn": "metrics",
+    "matplotlib": "experiments",
     "h5py": "datasets",
     "PIL": "datasets",
     "tensorflow_datasets": "datasets",

@@ -1,5 +1,48 @@
 """Metrics of disentanglement, one a file, on plain arrays of codes and factors.
 
+`score` computes all of them, as `python -m experiments.score` does.
+
 What they take, what is a class and what is continuous, and what a constant or missing
 value does is one rule for all of them, in `decomp.metrics.inputs`.
 """
+
+import importlib
+from typing import Any
+
+
+def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
+    """The sheet of a representation, with every published variant of each metric.
+
+    Args:
+        codes: One code a data point, such as the posterior means `[N, D]`; or those of
+            several runs `[R, N, D]`.
+        factors: Factors `[N, F]`, or a single one `[N]`.
+        seed: Of the random votes.
+        **options: Those of `sheet.sheet`, such as `metrics=["mig", "dci"]`.
+
+    Returns:
+        A `sheet.Sheet`, which has `.values`, `.to_csv(path)` and `.plot()`; for several
+        runs a list of them.
+
+    Raises:
+        ValueError: For an unknown metric, or arrays that cannot be scored.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> score(factors, factors, metrics=["mig, locatello"]).values
+    {'mig, locatello': 1.0}
+    """
+    import jax
+    import numpy as np
+
+    from decomp.metrics import sheet
+
+    factors = np.asarray(factors)[:, None] if np.ndim(factors) == 1 else factors
+    make = sheet.many if np.ndim(codes) == 3 else sheet.sheet
+    return make(jax.random.key(seed), codes, factors, **options)
+
+
+def __getattr__(name: str) -> Any:
+    """Kim & Mnih's metric under the name that its module had before 0.1."""
+    if name == "kim_mnih_presets":
+        return importlib.import_module("decomp.metrics.kim_mnih")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,9 @@ scikit-learn, so the sheet runs on the host; `FAST` leaves out its trees, which 
 minutes a run. The rest is compiled, and `many` measures many runs by it at once.
 """
 
+import csv
+import html
+import pathlib
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from decomp import extras
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import inputs, over_runs, reasons
 from decomp.metrics.definitions import ENTRIES
@@ -33,11 +37,54 @@ class SheetLine(NamedTuple):
 
 
 class Sheet(list[SheetLine]):
-    """The lines of a sheet; `notes` say what was decided of its factors and codes."""
+    """The lines of a sheet; `notes` say what was decided of its factors and codes.
+
+    A notebook shows it as a table, and `print` as lines.
+    """
 
     def __init__(self, lines: Iterable[SheetLine] = (), notes: Sequence[str] = ()):
         super().__init__(lines)
         self.notes = tuple(notes)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The numbers by "metric, variant"."""
+        return {f"{line.metric}, {line.variant}": line.value for line in self}
+
+    def __str__(self) -> str:
+        """A line for each number, and the notes below."""
+        width = max(map(len, self.values), default=0)
+        lines = [f"{name:{width}}  {value:.4f}" for name, value in self.values.items()]
+        return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        cells = [
+            SheetLine._fields,
+            *(line._replace(value=f"{line.value:.4f}") for line in self),
+        ]
+        rows = [
+            "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)
+            for tag, row in zip(["th", *["td"] * len(self)], cells, strict=True)
+        ]
+        table = "".join(f"<tr>{row}</tr>" for row in rows)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<table>{table}</table>{notes}"
+
+    def to_csv(self, path: Any) -> None:
+        """Writes the lines as a table, with a header."""
+        with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([SheetLine._fields, *self])
+
+    def plot(self) -> Any:
+        """Draws a bar for each number; returns Matplotlib's axes."""
+        extras.require("matplotlib")
+        from matplotlib import pyplot
+
+        shown = {n: v for n, v in self.values.items() if not np.isnan(v)}
+        _, axes = pyplot.subplots(figsize=(7, 1 + 0.25 * len(shown)), layout="tight")
+        axes.barh(list(shown), list(shown.values()))
+        axes.invert_yaxis()
+        return axes
 
 
 # Those of the package; a metric that was registered is chosen by its name.

@@ -1,7 +1,10 @@
+import csv
+
 import jax
 import numpy as np
 import pytest
 
+from decomp import metrics
 from decomp.metrics import definitions, infomec, sheet, units
 
 GRID = np.stack(np.meshgrid(range(3), range(4), range(5), indexing="ij"), -1)
@@ -234,3 +237,35 @@ def test_arrays_that_cannot_be_scored_are_refused_in_one_line(
     with pytest.raises(ValueError, match=message) as error:
         lines(codes, factors, metrics)
     assert "\n" not in str(error.value)
+
+
+def test_a_sheet_is_a_table_in_a_notebook_a_file_and_a_picture(tmp_path):
+    factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    found = metrics.score(factors, factors, metrics=["mig", "hoyer"])
+    assert found.values["mig, locatello"] == pytest.approx(1, abs=1e-6)
+    assert "mig, locatello" in str(found)
+    page = found._repr_html_()
+    assert page.count("<tr>") == len(found) + 1
+    assert "<td>1.0000</td>" in page
+    found.to_csv(tmp_path / "sheet.csv")
+    with (tmp_path / "sheet.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["metric"] for row in rows] == [line.metric for line in found]
+    assert [float(row["value"]) for row in rows] == [line.value for line in found]
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    assert len(found.plot().patches) == len(found)
+    pyplot.close("all")
+
+
+def test_score_takes_one_factor_and_many_runs():
+    codes = np.random.default_rng(0).normal(size=(2, 30, 3))
+    labels = ["a", "b", "c"] * 10
+    several = metrics.score(codes, labels, metrics=["mig"])
+    alone = metrics.score(codes[1], labels, metrics=["mig"])
+    assert several[1].values == pytest.approx(alone.values, abs=1e-6)
+    with pytest.raises(ValueError, match="expected as many codes as factors"):
+        metrics.score(codes[0], labels[:20], metrics=["mig"])
