@@ -9,6 +9,7 @@ run, and so are its results; `vaes[3]` is a single run, whose results have no su
 """
 
 import dataclasses
+import enum
 import functools
 import importlib
 import json
@@ -318,9 +319,12 @@ def _described(network: Any) -> dict[str, Any] | None:
     }
     if "decoder" in fields:
         fields["decoder"] = _described(fields["decoder"])
+    precision = fields.get("precision")
+    if isinstance(precision, enum.Enum):
+        fields["precision"] = {type(precision).__name__: precision.name}
     try:
         return json.loads(json.dumps({"name": name, "fields": fields}))
-    except TypeError:  # a field that is no number, text or list, such as a precision
+    except TypeError:  # a field that is no number, text or list
         return None
 
 
@@ -346,6 +350,10 @@ def _network(described: dict[str, Any]) -> Any:
     }
     if "decoder" in fields:
         fields["decoder"] = _network(fields["decoder"])
+    if isinstance(fields.get("precision"), dict):
+        ((kind, one),) = fields["precision"].items()
+        kinds = {k.__name__: k for k in (jax.lax.Precision, jax.lax.DotAlgorithmPreset)}
+        fields["precision"] = kinds[kind][one]
     return getattr(importlib.import_module(_NETWORKS[name]), name)(**fields)
 
 

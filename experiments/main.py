@@ -21,7 +21,7 @@ from experiments.config import command_line, settings
 from experiments.evaluation import evaluate
 from experiments.plots import all_figures
 from experiments.results import run_tables, summary
-from experiments.sweep import figure_arrays, layout, loop, tensorboard, workdirs
+from experiments.sweep import figure_arrays, layout, loop, opened, tensorboard, workdirs
 from experiments.system import atomic_files, devices, lock, parallel, paths, signals
 from experiments.system.terminal import say
 from experiments.training import one_run
@@ -99,6 +99,7 @@ def _begin(
         for note in workdirs.start(workdir, config.to_dict(), trainings):
             say(f"  {note}")
         atomic_files.write_json(workdir / "settings.json", rows)
+        opened.write_shapes(workdir, works)
     everything = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
     done = (
         run_tables.finished(workdir).get("number", np.zeros(0))

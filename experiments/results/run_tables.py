@@ -2,6 +2,7 @@
 
 config.json    the config, as validated        env.json      versions, devices, revision
 settings.json  columns of each setting         metrics.csv   training curves, long form
+inputs.json    the shape of an x of each program
 blocks/*.npz   parameters and scores of a block of runs that has finished
 checkpoints/   the block in training, see checkpoint.py
 scores.csv     a row per run                   summary.csv, .md   95 % intervals

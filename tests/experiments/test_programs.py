@@ -2,14 +2,18 @@
 
 import csv
 import json
+import shutil
 
+import jax
 import numpy as np
 import pytest
 from absl import flags
 
+import decomp
 from configs import base, shapes_anisotropic
-from experiments import main
+from experiments import main, results
 from experiments.config import command_line, fields, settings
+from experiments.models import vae as models_vae
 from experiments.report import __main__ as report
 from experiments.results import columns, run_tables
 from experiments.sweep import trained
@@ -151,6 +155,64 @@ def test_a_finished_run_is_encoded_by_the_networks_of_its_program(swept):
         params, _ = trained.parameters(done, place)
         work = done.works[trained.program(done, place)]
         assert trained.encode(work, params).loc.shape == (64, latents)
+
+
+def test_a_sweep_opens_with_its_scores_and_settings(swept):
+    sweep = results.open(swept)
+    assert len(sweep) == 8
+    assert sweep.scores["latents"].tolist() == [2, 2, 3, 3] * 2
+    assert sweep.scores["beta"].tolist() == [1.0, 4.0] * 4
+    assert sweep.settings[2]["latents"] == 3
+    fits = sweep.scores["reconstruction"]
+    assert sweep.best("reconstruction", lowest=True) == np.argmin(fits)
+    threes = np.flatnonzero(sweep.scores["latents"] == 3)
+    assert (
+        sweep.best("loss", latents=3) == threes[sweep.scores["loss"][threes].argmax()]
+    )
+
+
+def test_a_run_of_an_opened_sweep_is_the_one_that_was_trained(swept):
+    sweep, done = results.open(swept), trained.finished(swept)
+    for run, latents in enumerate([2, 2, 3, 3]):
+        vae, work = sweep[run], done.works[trained.program(done, run)]
+        images = work.problem.unpack(work.data.points).reshape(-1, 8, 8, 1)
+        params, setting = trained.parameters(done, run)
+        q, exact = vae.encode(images), trained.encode(work, params)
+        for leaf, known in zip(q, exact, strict=True):
+            np.testing.assert_allclose(leaf, known, rtol=1e-5, atol=1e-6)
+        assert vae.latents == latents
+        assert vae.reconstruct(images).shape == images.shape
+        p = models_vae.prior(work.problem, params, setting)
+        np.testing.assert_allclose(vae.prior.scale, p.scale)
+        assert vae.sample(jax.random.key(0), 3).shape == (3, 8, 8, 1)
+        assert vae.curves["step"].tolist() == [1, 2]
+        assert vae.weights["beta"] == (1.0, 4.0)[run % 2]
+
+
+def test_a_run_of_an_opened_sweep_can_be_taken_elsewhere(swept, tmp_path):
+    vae = results.open(swept)[3]
+    vae.save(tmp_path / "run.npz")
+    z = np.ones((2, 3), np.float32)
+    again = decomp.load(tmp_path / "run.npz")
+    np.testing.assert_array_equal(again.decode(z), vae.decode(z))
+
+
+def test_a_sweep_of_an_older_version_opens_by_its_data(swept, tmp_path):
+    older = shutil.copytree(swept, tmp_path / "older")
+    (older / "inputs.json").unlink()
+    assert results.open(older)[2].shape == (8, 8, 1)
+
+
+def test_what_cannot_be_opened_is_said_in_one_line(swept, tmp_path):
+    with pytest.raises(ValueError, match="is no workdir: it holds no config.json"):
+        results.open(tmp_path)
+    sweep = results.open(swept)
+    with pytest.raises(IndexError, match="run 8 has not finished; .* from 0 to 7"):
+        sweep[8]
+    with pytest.raises(ValueError, match="there is no column fid; choices: run, seed"):
+        sweep.best("fid")
+    with pytest.raises(ValueError, match="no finished run has a finite mig and"):
+        sweep.best("mig", latents=7)
 
 
 def test_the_report_tells_of_all_programs(swept):

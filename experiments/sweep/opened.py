@@ -1,0 +1,183 @@
+"""A sweep opened from its folder: settings, scores, and the networks of each run."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from decomp.distributions.gaussian import Gaussian
+from decomp.trained import TrainedVAE
+from experiments.config import settings
+from experiments.config.settings import ProgramSettings
+from experiments.models import networks, objectives, priors
+from experiments.results import run_tables
+from experiments.sweep import layout, workdirs
+from experiments.system import atomic_files, paths
+from experiments.training import one_run
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class OpenedSweep:
+    """The finished runs of a sweep.
+
+    `sweep[563]` is run 563, a `decomp.trained.TrainedVAE` that encodes and decodes.
+    """
+
+    workdir: pathlib.Path
+    settings: list[dict[str, Any]]  # the columns of each setting
+    # A column for each of run, seed, setting (its place in `settings`), the columns of
+    # the settings, diverged (the step, or −1) and every score, all [R].
+    scores: dict[str, np.ndarray]
+    _programs: list[ProgramSettings]
+    _shapes: list[tuple[int, ...]]  # of an x of each program
+    _tables: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        """The number of runs that have finished."""
+        return len(self.scores["run"])
+
+    def __iter__(self) -> Iterator[TrainedVAE]:
+        """The finished runs, by number."""
+        return (self[run] for run in self.scores["run"].tolist())
+
+    def __repr__(self) -> str:
+        """How many runs there are, and where."""
+        return (
+            f"OpenedSweep({len(self)} finished runs of {len(self.settings)} settings, "
+            f"{self.workdir})"
+        )
+
+    def __getitem__(self, run: int) -> TrainedVAE:
+        """The trained networks, prior and training curves of a run, by its number."""
+        numbers = self.scores["run"].tolist()
+        if run not in numbers:
+            raise IndexError(
+                f"{self.workdir}: run {run} has not finished; expected one of the "
+                f"{len(numbers)} from {numbers[0]} to {numbers[-1]}."
+            )
+        place = numbers.index(run)
+        setting = int(self._tables["setting"][place])
+        firsts = [program.first for program in self._programs]
+        program = int(np.searchsorted(firsts, setting, "right")) - 1
+        row, shape = self.settings[setting], self._shapes[program]
+        config = self._programs[program].config
+        encoder, decoder = networks.make(config.model, shape)
+        first, index = (int(self._tables[name][place]) for name in ("block", "index"))
+        params = run_tables.read_params(self.workdir, first, index)
+        step, *measures = self._tables["curves"][place].T
+        kept = np.isfinite(step)
+        names = objectives.OBJECTIVES[row["objective"]].weights
+        return TrainedVAE(
+            seed=int(self._tables["seed"][place]),
+            params={name: params[name] for name in ("encoder", "decoder")},
+            prior=_prior(self._programs[program], row, params, encoder, shape),
+            encoder=encoder,
+            decoder=decoder,
+            shape=shape,
+            latents=config.model.latents,
+            weights={name: row[name] for name in names if name in row},
+            curves={"step": step[kept].astype(int)}
+            | {
+                name: values[kept]
+                for name, values in zip(one_run.MEASURES, measures, strict=True)
+            },
+            diverged=int(self._tables["diverged"][place]),
+        )
+
+    def best(self, score: str, *, lowest: bool = False, **setting: Any) -> int:
+        """The number of the run with the highest score; those that diverged are out.
+
+        Args:
+            score: A column of `scores`.
+            lowest: Whether the lowest is the best, as of `reconstruction`.
+            **setting: Values of columns that the run has to have, such as `beta=4`.
+
+        Raises:
+            ValueError: In one line, for a column that is not there, or if no run is
+                left.
+        """
+        for name in (score, *setting):
+            if name not in self.scores:
+                raise ValueError(
+                    f"{self.workdir}: there is no column {name}; choices: "
+                    f"{', '.join(self.scores)}."
+                )
+        values = np.asarray(self.scores[score], float)
+        ok = np.isfinite(values) & (self.scores["diverged"] < 0)
+        for name, wanted in setting.items():
+            ok &= self.scores[name] == wanted
+        if not ok.any():
+            raise ValueError(
+                f"{self.workdir}: no finished run has a finite {score} and {setting}."
+            )
+        order = np.where(ok, values if lowest else -values, np.inf)
+        return int(self.scores["run"][np.argmin(order)])
+
+
+def open_workdir(workdir: Any) -> OpenedSweep:
+    """The finished runs of a folder, see `experiments.results.open`.
+
+    Raises:
+        ValueError: In one line, for a folder that cannot be used.
+    """
+    folder = paths.path(str(workdir))
+    config = workdirs.config(folder)
+    programs, rows = settings.programs(config), settings.rows(config)
+    tables = run_tables.finished(folder)
+    if not tables:
+        raise ValueError(f"{folder}: no run has finished.")
+    columns = {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
+    scores = {"run": tables["number"], "seed": tables["seed"]}
+    scores |= {"setting": tables["setting"]}
+    scores |= {name: values[tables["setting"]] for name, values in columns.items()}
+    scores |= {"diverged": tables["diverged"]}
+    scores |= {
+        name.removeprefix("scores/"): values
+        for name, values in tables.items()
+        if name.startswith("scores/")
+    }
+    return OpenedSweep(folder, rows, scores, programs, _shapes(folder, config), tables)
+
+
+def write_shapes(workdir: pathlib.Path, works: list[layout.Sweep]) -> None:
+    """Keeps the shapes of x, so that networks can be rebuilt without the data."""
+    shapes = [list(work.data.shape or (work.problem.outputs,)) for work in works]
+    atomic_files.write_json(workdir / "inputs.json", shapes)
+
+
+def _shapes(workdir: pathlib.Path, config: Any) -> list[tuple[int, ...]]:
+    """The shape of an x of each program; without inputs.json the data tell."""
+    try:
+        kept = json.loads((workdir / "inputs.json").read_text(encoding="utf-8"))
+        return [tuple(map(int, shape)) for shape in kept]
+    except (OSError, ValueError, TypeError):
+        works = layout.programs(config, workdir)
+        return [work.data.shape or (work.problem.outputs,) for work in works]
+
+
+def _prior(
+    program: ProgramSettings,
+    row: dict[str, Any],
+    params: dict[str, Any],
+    encoder: Any,
+    shape: tuple[int, ...],
+) -> Any:
+    """p(z) of a run, from its parameters and its row of the settings."""
+    options = priors.options(program.config)
+    traced = priors.Traced(
+        df=jnp.float32(row["df"]),
+        spike=jnp.float32(row["spike"]),
+        log_variances=jnp.zeros(options.latents),  # those trained with are parameters
+        learned=jnp.zeros(()),
+    )
+
+    def encode(free: jax.Array) -> Gaussian:
+        x = jax.nn.sigmoid(free) if len(shape) > 1 else free
+        return encoder.apply({"params": params["encoder"]}, x)
+
+    return priors.make(params.get("prior"), options, traced, encode)
