@@ -63,7 +63,8 @@ def _sweep(
     """Trains what is left of a sweep, program after program, and draws."""
     rows, workdir = settings.rows(config), works[0].workdir
     everything, left = _begin(config, works, rows, workdir)
-    say(layout.overview(config, works))
+    if len(works) > 1:
+        say(layout.overview(config, works))
     begin = time.monotonic()
     on = config.tensorboard and parallel.leads()
     steps = max(work.steps for work in works)

@@ -245,9 +245,7 @@ def introduction(sweep: Sweep, plan: Plan, total: int, left: int) -> str:
 
 
 def overview(config: ConfigDict, sweeps: list[Sweep]) -> str:
-    """How many programs a sweep is, and in what they differ; empty for one."""
-    if len(sweeps) == 1:
-        return ""
+    """How many programs a sweep is, and in what they differ."""
     swept = "; ".join(
         f"{field} = {' | '.join(str(fields.shown(v)) for v in values)}"
         for field, values in settings.own_programs(config).items()
