@@ -64,7 +64,7 @@ def make(
         loss: Maps (params, key, setting, progress, x, others) to the value that is
             minimised, `[]`, and MEASURES `[4]`, in nats. `progress` is the share of
             `total_steps` that has been taken, x the minibatch.
-        optimiser: Of the parameters.
+        optimiser: The optimiser of the parameters.
         batch_size: B, at most N.
         record_every: Steps after which the sums of the measures start again from 0.
         total_steps: Steps of the whole training.

@@ -59,11 +59,12 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
         for name, values in tables.items()
         if name.startswith("scores/")
     }
-    finite = np.all([np.isfinite(values) for values in scores.values()], axis=0)
-    ok = (tables["diverged"] < 0) & finite
+    ok = run_tables.finished_well(tables)
     done = len(ok)
     words = f"{done:,} of {total:,} runs have finished, {np.sum(~ok):,} diverged"
-    table = summary.table(summary.summarise(rows, tables["setting"], ok, scores), shown)
+    partial = {name: run_tables.lacking(tables, name) for name in scores}
+    means = summary.summarise(rows, tables["setting"], ok, scores, partial)
+    table = summary.table(means, shown)
     return total - done, f"{words}\n\n{table}\n"
 
 

@@ -115,6 +115,20 @@ def _fill(blocks: list[dict[str, np.ndarray]]) -> None:
             block["curves"] = np.pad(block["curves"], more, constant_values=np.nan)
 
 
+def finished_well(tables: dict[str, np.ndarray]) -> np.ndarray:
+    """Which runs have not diverged and have all scores of their program, `[R]`."""
+    names = [n.removeprefix("scores/") for n in tables if n.startswith("scores/")]
+    ok = tables["diverged"] < 0
+    for name in names:
+        ok &= np.isfinite(tables[f"scores/{name}"]) | lacking(tables, name)
+    return ok
+
+
+def lacking(tables: dict[str, np.ndarray], score: str) -> np.ndarray:
+    """Which runs are of a program that has no such score, `[R]`."""
+    return tables.get(f"lacks/{score}", np.zeros(len(tables["number"]), bool))
+
+
 def write_tables(
     workdir: pathlib.Path,
     rows: Sequence[dict[str, Any]],
@@ -138,9 +152,9 @@ def write_tables(
     tables = finished(workdir)
     names = [name for name in order if f"scores/{name}" in tables]
     scores = {name: tables[f"scores/{name}"] for name in names}
-    lacks = {name: tables.get(f"lacks/{name}", False) for name in names}
+    lacks = {name: lacking(tables, name) for name in names}
     finite = np.stack([np.isfinite(scores[name]) | lacks[name] for name in names])
-    ok = (tables["diverged"] < 0) & finite.all(axis=0)
+    ok = finished_well(tables)
     identity = [
         (int(run), int(seed), *rows[setting].values())
         for run, seed, setting in zip(
@@ -159,7 +173,7 @@ def write_tables(
     ]
     values = np.stack(list(scores.values()), axis=1).astype(float).astype(object)
     for column, name in enumerate(names):
-        values[np.broadcast_to(lacks[name], len(values)), column] = ""
+        values[lacks[name], column] = ""
     columns = ["run", "seed", *rows[0]]
     atomic_files.write_csv(
         workdir / "scores.csv",
@@ -171,10 +185,7 @@ def write_tables(
         [*columns, "step", "name", "value"],
         _curve_lines(identity, tables["curves"], measures),
     )
-    statistics = [
-        row._replace(n=0, failed=0) if _lacked(row, rows, tables) else row
-        for row in summary.summarise(rows, tables["setting"], ok, scores)
-    ]
+    statistics = summary.summarise(rows, tables["setting"], ok, scores, lacks)
     atomic_files.write_csv(
         workdir / "summary.csv",
         [*rows[0], *summary.Row._fields[1:]],
@@ -184,14 +195,6 @@ def write_tables(
         workdir / "summary.md", (summary.table(statistics) + "\n").encode()
     )
     return statistics
-
-
-def _lacked(
-    row: summary.Row, rows: Sequence[dict[str, Any]], tables: dict[str, np.ndarray]
-) -> bool:
-    """Whether the program of a setting has no such score."""
-    lacks = tables.get(f"lacks/{row.score}", np.zeros(0, bool))
-    return bool(lacks[tables["setting"][: len(lacks)] == rows.index(row.setting)].any())
 
 
 def _curve_lines(

@@ -46,6 +46,7 @@ def summarise(
     setting: np.ndarray,
     ok: np.ndarray,
     scores: Mapping[str, np.ndarray],
+    lacks: Mapping[str, np.ndarray] | None = None,
 ) -> list[Row]:
     """Summarises every score over the runs of every setting.
 
@@ -54,12 +55,13 @@ def summarise(
         setting: Which setting each run has `[R]`.
         ok: Which runs count `[R]`; the others are reported as failed.
         scores: Values by name `[R]`.
+        lacks: Of some scores, which runs do not have them `[R]` and do not count.
     """
-    rows = []
+    rows, lacks = [], lacks or {}
     for index, columns in enumerate(settings):
-        chosen = (setting == index) & ok
-        failed = int(np.sum((setting == index) & ~ok))
         for name, values in scores.items():
+            members = (setting == index) & ~lacks.get(name, np.zeros_like(ok))
+            chosen, failed = members & ok, int(np.sum(members & ~ok))
             statistics = interval(np.asarray(values, np.float64)[chosen])
             rows.append(Row(columns, name, int(chosen.sum()), failed, *statistics))
     return rows

@@ -114,8 +114,7 @@ class Board:
         if not self._on:
             return
         tables = run_tables.finished(self._workdir)
-        values = [v for name, v in tables.items() if name.startswith("scores/")]
-        ok = (tables["diverged"] < 0) & np.isfinite(values).all(axis=0)
+        ok = run_tables.finished_well(tables)
         shown = draw(self._workdir) if pictures else [{}] * len(self._rows)
         given = hyperparameters(self._rows)
         for i, (name, row) in enumerate(zip(self._names, self._rows, strict=True)):

@@ -11,7 +11,7 @@ from absl import flags
 
 import decomp
 from configs import base, shapes_anisotropic
-from experiments import main, results
+from experiments import main, results, watch
 from experiments.config import command_line, fields, settings
 from experiments.models import vae as models_vae
 from experiments.report import __main__ as report
@@ -270,3 +270,9 @@ def test_scores_that_one_program_lacks_are_blank_and_no_failure(tmp_path):
         *(("loss", 1), ("mig", 0), ("loss", 1), ("mig", 1))
     ]
     assert len((tmp_path / "metrics.csv").read_text().splitlines()) == 1 + 1 + 2
+    assert run_tables.finished_well(run_tables.finished(tmp_path)).all()
+    config = {"seeds": 1, "figure_score": ["mig"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "settings.json").write_text(json.dumps(rows))
+    left, text = watch.state(tmp_path)
+    assert (left, "2 of 2 runs have finished, 0 diverged" in text) == (0, True)
