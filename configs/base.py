@@ -150,8 +150,21 @@ FIELDS: dict[str, Field] = {
     "model.precision": Field(
         "float32",
         "precision of the networks' products, whose sums are float32; tf32 needs an "
-        "NVIDIA GPU",
-        choices=("float32", "tf32", "bfloat16"),
+        "NVIDIA GPU; bfloat16_activations keeps the activations in bfloat16 too",
+        choices=("float32", "tf32", "bfloat16", "bfloat16_activations"),
+    ),
+    "model.form": Field(
+        "auto",
+        "how convolutions are computed, with the same values and parameters: auto is "
+        "the form that is fastest on the device",
+        choices=(
+            "auto",
+            "products",
+            "grouped",
+            "grouped_products",
+            "grouped_4x4",
+            "convolutions",
+        ),
     ),
     "model.init": Field(
         "torch",

@@ -8,15 +8,16 @@ trained there need transposing only.
 Source: Mathieu et al. 2018, Table 1a.
 """
 
+from typing import Any
+
 import chex
 import jax
 from flax import linen as nn
-from flax.typing import PrecisionLike
 
 from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
-from decomp.networks.convolution import Conv, ConvTranspose
-from decomp.networks.dense import SCALE_FLOOR, gaussian_head, linear
+from decomp.networks.convolution import AUTO, FORMS, Conv, ConvTranspose, form_for
+from decomp.networks.dense import SCALE_FLOOR, gaussian_head, hidden_layer, linear
 
 SIDE = 64
 PIXELS = SIDE * SIDE
@@ -36,20 +37,22 @@ class ConvEncoder(nn.Module):
     channels: tuple[int, ...] = CHANNELS["text"]
     scale_floor: float = SCALE_FLOOR
     initialiser: str = "torch"
-    precision: PrecisionLike = None
+    precision: Any = None
     colours: int = 1  # C
+    form: str = AUTO  # of the convolutions, see `convolution`
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Gaussian:
         """Maps images `[B, 4096·C]` to posteriors with leaves `[B, latents]`."""
         (x,) = numerics.floats(x)
         chex.assert_shape(x, (None, PIXELS * self.colours))
-        hidden = x.T.reshape(SIDE, SIDE, self.colours, -1)
-        hidden = hidden.transpose(2, 0, 1, 3)  # [C, H, W, B]
+        options = self.initialiser, self.precision, form_for(self.form)
+        form = FORMS[form_for(self.form)]
+        hidden = form.from_rows(x, (SIDE, SIDE, self.colours))
         for features in self.channels:
-            hidden = nn.relu(Conv(features, self.initialiser, self.precision)(hidden))
-        hidden = hidden.reshape(-1, x.shape[0]).T
-        hidden = linear(hidden, 128, self.initialiser, self.precision)
+            hidden = nn.relu(Conv(features, *options)(hidden))
+        hidden = form.to_features(hidden)
+        hidden = hidden_layer(hidden, 128, self.initialiser, self.precision)
         raw = linear(hidden, 2 * self.latents, self.initialiser, self.precision)
         return gaussian_head(raw, "exp", self.scale_floor)
 
@@ -59,20 +62,21 @@ class ConvDecoder(nn.Module):
 
     latents: int = 10
     initialiser: str = "torch"
-    precision: PrecisionLike = None
+    precision: Any = None
     colours: int = 1  # C
+    form: str = AUTO  # of the convolutions, see `convolution`
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         """Maps codes `[B, latents]` to logits `[B, 4096·C]`."""
         chex.assert_shape(z, (None, self.latents))
-        hidden = nn.relu(linear(z, 128, self.initialiser, self.precision))
-        hidden = nn.relu(linear(hidden, 64 * 4 * 4, self.initialiser, self.precision))
-        hidden = hidden.T.reshape(64, 4, 4, -1)  # [C, H, W, B]
+        layer = self.initialiser, self.precision
+        hidden = nn.relu(hidden_layer(z, 128, *layer))
+        hidden = nn.relu(hidden_layer(hidden, 64 * 4 * 4, *layer))
+        options = self.initialiser, self.precision, form_for(self.form)
+        form = FORMS[form_for(self.form)]
+        hidden = form.from_features(hidden, (64, 4, 4))
         for features in (64, 64, 32):
-            hidden = nn.relu(
-                ConvTranspose(features, self.initialiser, self.precision)(hidden)
-            )
-        colours = self.colours
-        logits = ConvTranspose(colours, self.initialiser, self.precision)(hidden)
-        return logits.transpose(1, 2, 0, 3).reshape(PIXELS * colours, -1).T
+            hidden = nn.relu(ConvTranspose(features, *options)(hidden))
+        logits = form.to_rows(ConvTranspose(self.colours, *options)(hidden))
+        return numerics.floats(logits)[0]

@@ -6,11 +6,12 @@ Table 1b of the paper is `DenseEncoder(latents=2, hidden=(100,))` with
 `BernoulliDecoder(outputs=256, hidden=(H, H))`.
 """
 
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from flax.typing import PrecisionLike
 
 from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
@@ -32,7 +33,7 @@ class DenseEncoder(nn.Module):
     scale_link: str = "softplus"
     scale_floor: float = SCALE_FLOOR
     initialiser: str = "torch"
-    precision: PrecisionLike = None
+    precision: Any = None
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Gaussian:
@@ -56,7 +57,7 @@ class GaussianDecoder(nn.Module):
     scale_link: str = "softplus"
     scale_floor: float = SCALE_FLOOR
     initialiser: str = "torch"
-    precision: PrecisionLike = None
+    precision: Any = None
 
     @nn.compact
     def __call__(self, z: jax.Array) -> Gaussian:
@@ -73,7 +74,7 @@ class BernoulliDecoder(nn.Module):
     outputs: int
     hidden: tuple[int, ...]
     initialiser: str = "torch"
-    precision: PrecisionLike = None
+    precision: Any = None
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
@@ -87,7 +88,7 @@ def linear(
     x: jax.Array,
     features: int,
     initialiser: str,
-    precision: PrecisionLike = None,
+    precision: Any = None,
 ) -> jax.Array:
     """Applies a new `nn.Dense` of the calling module to x `[B, fan_in]`."""
     chex.assert_rank(x, 2)
@@ -101,6 +102,13 @@ def linear(
         dot_general=products.dot_general,
     )
     return layer(x)
+
+
+def hidden_layer(
+    x: jax.Array, features: int, initialiser: str, precision: Any = None
+) -> jax.Array:
+    """`linear`, in the precision of activations."""
+    return products.activations(linear(x, features, initialiser, precision), precision)
 
 
 def gaussian_head(raw: jax.Array, link: str, floor: float) -> Gaussian:
@@ -127,9 +135,9 @@ def _layers(
     x: jax.Array,
     widths: tuple[int, ...],
     initialiser: str,
-    precision: PrecisionLike,
+    precision: Any,
 ) -> jax.Array:
     """Linear layers with ReLU between them and none after the last."""
     for width in widths[:-1]:
-        x = nn.relu(linear(x, width, initialiser, precision))
+        x = nn.relu(hidden_layer(x, width, initialiser, precision))
     return linear(x, widths[-1], initialiser, precision)

@@ -1,10 +1,11 @@
 """The discriminator of a density ratio between latents."""
 
+from typing import Any
+
 import jax
 from flax import linen as nn
-from flax.typing import PrecisionLike
 
-from decomp.networks.dense import linear
+from decomp.networks.dense import hidden_layer, linear
 
 LEAK = 0.2
 
@@ -20,13 +21,12 @@ class Discriminator(nn.Module):
 
     hidden: tuple[int, ...]
     initialiser: str = "torch"
-    precision: PrecisionLike = None
+    precision: Any = None
 
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         """Maps z `[B, D]` to logits `[B]`."""
         for features in self.hidden:
-            z = jax.nn.leaky_relu(
-                linear(z, features, self.initialiser, self.precision), LEAK
-            )
+            layer = hidden_layer(z, features, self.initialiser, self.precision)
+            z = jax.nn.leaky_relu(layer, LEAK)
         return linear(z, 1, self.initialiser, self.precision)[:, 0]

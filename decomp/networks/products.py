@@ -3,7 +3,9 @@
 `DotAlgorithmPreset.BF16_BF16_F32` is written out: operands rounded to bfloat16, sums in
 float32. XLA's own form of it is float32 on CPUs, whose answers would then be others
 than an accelerator's; written out, both round alike, and a processor with products of
-bfloat16 takes them. Any other precision goes to XLA as it is.
+bfloat16 takes them. `ACTIVATIONS` rounds the results as well, so that the activations
+of a network and their gradients are bfloat16, and half as many bytes; parameters and
+their gradients stay float32. Any other precision goes to XLA as it is.
 """
 
 from functools import partial
@@ -11,36 +13,48 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.lax import DotAlgorithmPreset, PrecisionLike
+from jax.lax import DotAlgorithmPreset, Precision
 
 from decomp import numerics
 
 BFLOAT16 = DotAlgorithmPreset.BF16_BF16_F32
+ACTIVATIONS: Any = "bfloat16 activations"
+_ROUNDED = (BFLOAT16, ACTIVATIONS)
+
+
+def activations(x: jax.Array, precision: Any = None) -> jax.Array:
+    """The array as activations of a network: bfloat16 if the precision says so."""
+    return x.astype(jnp.bfloat16) if precision == ACTIVATIONS else x
 
 
 def operands(
-    a: jax.Array, b: jax.Array, precision: PrecisionLike = None
+    a: jax.Array, b: jax.Array, precision: Any = None
 ) -> tuple[jax.Array, jax.Array]:
-    """Two factors as `numerics.floats`; float32 where a product rounds to bfloat16.
+    """Activations and a kernel as `numerics.floats`; float32 where products round.
 
     So a factor of float64 has the precision of its derivative.
 
     Args:
-        a: First factor.
-        b: Second factor.
+        a: Activations; of bfloat16 if the precision is `ACTIVATIONS`.
+        b: A kernel.
         precision: Of their product.
 
     Returns:
-        Both, in one precision.
+        Both, otherwise in one precision.
     """
     a, b = numerics.floats(a, b)
-    if precision != BFLOAT16:
+    if precision not in _ROUNDED:
         return a, b
-    return a.astype(jnp.float32), b.astype(jnp.float32)
+    return activations(a.astype(jnp.float32), precision), b.astype(jnp.float32)
 
 
 def einsum(
-    subscripts: str, a: jax.Array, b: jax.Array, precision: PrecisionLike = None
+    subscripts: str,
+    a: jax.Array,
+    b: jax.Array,
+    precision: Any = None,
+    *,
+    sums: bool = False,
 ) -> jax.Array:
     """The product of two matrices; float32 if the precision is bfloat16.
 
@@ -50,20 +64,43 @@ def einsum(
         subscripts: As `jnp.einsum` takes them, such as "mk,kn->mn".
         a: First matrix.
         b: Second matrix.
-        precision: See `jax.lax.dot`.
+        precision: See `jax.lax.dot`, or `ACTIVATIONS`, whose product is bfloat16.
+        sums: Whether the product is float32 then too, as the gradient of a kernel.
     """
-    a, b = operands(a, b, precision)
-    if precision != BFLOAT16:
+    if precision not in _ROUNDED:
+        a, b = operands(a, b, precision)
         return jnp.einsum(subscripts, a, b, precision=precision)
     a, b = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
-    return jnp.einsum(subscripts, a, b, preferred_element_type=jnp.float32)
+    narrow = precision == ACTIVATIONS and not sums
+    dtype = jnp.bfloat16 if narrow else jnp.float32
+    return jnp.einsum(subscripts, a, b, preferred_element_type=dtype)
+
+
+def for_convolution(
+    a: jax.Array, b: jax.Array, precision: Any = None
+) -> tuple[jax.Array, jax.Array, Any]:
+    """Two factors as a convolution of XLA takes them, and its precision.
+
+    A convolution has no precision of a product: factors that are rounded to bfloat16
+    keep their bits in the default one of every backend, whose sums are float32, and on
+    an NVIDIA GPU the default is TF32.
+    """
+    if precision == DotAlgorithmPreset.TF32_TF32_F32:
+        return a, b, Precision.DEFAULT
+    if precision == ACTIVATIONS:
+        return a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), Precision.DEFAULT
+    if precision == BFLOAT16:
+        bits = {"exponent_bits": 8, "mantissa_bits": 7}
+        a, b = (jax.lax.reduce_precision(x, **bits) for x in (a, b))
+        return a, b, Precision.DEFAULT
+    return a, b, precision
 
 
 def dot_general(
     x: jax.Array,
     kernel: jax.Array,
     dimension_numbers: Any,
-    precision: PrecisionLike = None,
+    precision: Any = None,
     **options: Any,
 ) -> jax.Array:
     """`jax.lax.dot_general` for `nn.Dense`, whose derivatives round as the value does.
@@ -72,15 +109,16 @@ def dot_general(
         x: `[B, fan_in]`.
         kernel: `[fan_in, features]`.
         dimension_numbers: Of a product of matrices.
-        precision: See `jax.lax.dot`.
+        precision: See `jax.lax.dot`; with `ACTIVATIONS` as with `BFLOAT16`, as the
+            result is rounded once the bias is added.
         **options: Handed on to `jax.lax.dot_general`.
 
     Returns:
         `[B, features]`.
     """
-    x, kernel = operands(x, kernel, precision)
-    if precision == BFLOAT16:
-        return _rounded(x, kernel)
+    if precision in _ROUNDED:
+        return _rounded(*operands(x, kernel, BFLOAT16))
+    x, kernel = operands(x, kernel)
     return jax.lax.dot_general(
         x, kernel, dimension_numbers, precision=precision, **options
     )

@@ -76,6 +76,7 @@ class Ours:
         count: Number of runs.
         change: More fields of the config, by dotted name.
         rebuild: Makes another problem of that of the config.
+        state: Of another such program of as many runs, on the host, to start from.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Ours:
         *,
         change: Mapping[str, Any] | None = None,
         rebuild: Callable[[VAE], VAE] = lambda problem: problem,
+        state: Any = None,
     ):
         self.runs = count
         start = time.perf_counter()
@@ -100,7 +102,11 @@ class Ours:
             parallel.share(self.plan, made.scored.factors.astype(np.int32)),
         ]
         self._advance, self._scores = programs.advance, programs.scores
-        self._state = programs.init(self._block.keys, self._block.setting)
+        self._state = (
+            programs.init(self._block.keys, self._block.setting)
+            if state is None
+            else parallel.scatter(self.plan, state)
+        )
         self.seconds(1)
         self.seconds_to_compile = time.perf_counter() - start
 
@@ -110,6 +116,10 @@ class Ours:
         state = self._advance(self._state, keys, setting, self._points, np.int32(steps))
         self._state = jax.block_until_ready(state)
         return time.perf_counter() - start
+
+    def state(self) -> Any:
+        """The state of all runs, on the host."""
+        return parallel.collect(self._state)
 
     def seconds_to_score(self) -> float:
         """Scores all runs, once."""

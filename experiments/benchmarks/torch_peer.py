@@ -23,6 +23,24 @@ Loss = Callable[[], torch.Tensor]
 POINTS = 8192  # of the data in memory
 
 
+class BernoulliVAE(nn.Module):
+    """A β-VAE of binary images, β = 1; its output is the loss of a minibatch."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module):
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        loc, log_var = self.encoder(x).float().chunk(2, -1)
+        z = loc + torch.exp(log_var / 2) * torch.randn_like(loc)
+        kl = 0.5 * (loc**2 + log_var.exp() - log_var - 1).sum()
+        logits = self.decoder(z).float()
+        missing = functional.binary_cross_entropy_with_logits(
+            logits, x, reduction="sum"
+        )
+        return (missing + 1.0 * kl) / len(x)
+
+
 def conv(*, batch: int) -> tuple[nn.Module, Loss]:
     """Table 1a on binary images of 64×64, β-VAE; channels last, which is faster."""
     encoder = nn.Sequential(
@@ -45,19 +63,17 @@ def conv(*, batch: int) -> tuple[nn.Module, Loss]:
         ),
         nn.ConvTranspose2d(32, 1, 4, 2, 1),
     )
-    networks = nn.ModuleList([encoder, decoder])
+    networks = BernoulliVAE(encoder, decoder)
     networks = networks.to(memory_format=torch.channels_last)
-    images = torch.rand(POINTS, 1, 64, 64) < 0.05
-    return networks, lambda: _bernoulli_loss(encoder, decoder, images, batch)
+    return networks, _on_minibatches(networks, (1, 64, 64), batch)
 
 
 def dense(*, batch: int) -> tuple[nn.Module, Loss]:
     """The laptop variant: 256-128-128-10 on 16×16 images, β-VAE."""
     encoder = _layers(256, 128, 128, 20)
     decoder = _layers(10, 128, 128, 256)
-    images = torch.rand(POINTS, 256) < 0.05
-    networks = nn.ModuleList([encoder, decoder])
-    return networks, lambda: _bernoulli_loss(encoder, decoder, images, batch)
+    networks = BernoulliVAE(encoder, decoder)
+    return networks, _on_minibatches(networks, (256,), batch)
 
 
 def pinwheel(*, batch: int) -> tuple[nn.Module, Loss]:
@@ -117,16 +133,13 @@ def _train(loss: Loss, optimiser: Any, steps: int) -> float:
     return time.perf_counter() - start
 
 
-def _bernoulli_loss(
-    encoder: nn.Module, decoder: nn.Module, images: torch.Tensor, batch: int
-) -> torch.Tensor:
-    x = images[torch.randint(len(images), (batch,))].float()
-    loc, log_var = encoder(x).chunk(2, -1)
-    z = loc + torch.exp(log_var / 2) * torch.randn_like(loc)
-    kl = 0.5 * (loc**2 + log_var.exp() - log_var - 1).sum()
-    logits = decoder(z)
-    missing = functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
-    return (missing + 1.0 * kl) / batch
+def _on_minibatches(networks: nn.Module, shape: tuple[int, ...], batch: int) -> Loss:
+    images = torch.rand(POINTS, *shape) < 0.05
+
+    def loss() -> torch.Tensor:
+        return networks(images[torch.randint(len(images), (batch,))].float())
+
+    return loss
 
 
 def _layers(*widths: int) -> nn.Sequential:

@@ -22,11 +22,13 @@ from experiments.results import labels
 from experiments.system import registry
 from experiments.system.own_functions import shapes
 
-# Of the products of the networks; parameters, sums and all else are float32.
+# Of the products of the networks; parameters, sums and all else are float32, but for
+# the activations that the last one rounds.
 PRECISIONS = {
     "float32": Precision.HIGHEST,  # else accelerators may round to fewer bits
     "tf32": DotAlgorithmPreset.TF32_TF32_F32,
     "bfloat16": products.BFLOAT16,
+    "bfloat16_activations": products.ACTIVATIONS,
 }
 
 
@@ -155,6 +157,7 @@ def _conv(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:
         "initialiser": common.initialiser,
         "precision": common.precision,
         "colours": common.shape[-1],
+        "form": model.form,
     }
     encoder = conv_vae.ConvEncoder(
         latents=common.latents,

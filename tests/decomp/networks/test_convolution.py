@@ -5,6 +5,7 @@ import pytest
 from flax import linen as nn
 
 from decomp.networks import convolution
+from decomp.networks.convolution import FORMS
 
 RUNS = 3
 BATCH = 2
@@ -25,10 +26,21 @@ def flax_layer(kind, features):
     )
 
 
-def our_layer(kind, features):
-    return {"conv": convolution.Conv, "transpose": convolution.ConvTranspose}[kind](
-        features
-    )
+def our_layer(kind, features, form="products"):
+    layers = {"conv": convolution.Conv, "transpose": convolution.ConvTranspose}
+    return layers[kind](features, form=form)
+
+
+def apply_ours(kind, features, form):
+    """Our layer on images `[C, H, W, B]`, whatever the layout of the form."""
+    layer = our_layer(kind, features, form)
+
+    def apply(params, x):
+        if form == "products":
+            return layer.apply(params, x)
+        return layer.apply(params, x.transpose(3, 1, 2, 0)).transpose(3, 1, 2, 0)
+
+    return apply
 
 
 def apply_flax(kind, features):
@@ -70,17 +82,22 @@ def assert_close(got, expected, dtype):
         assert np.max(np.abs(a - b)) <= TOLERANCE[dtype] * np.max(np.abs(b))
 
 
-PRECISIONS = [(name, np.float64) for name in CASES] + [
-    ("conv", np.float32),
-    ("transpose, product first", np.float32),
+# In float64 every form has each case; in float32 one case of each kind is enough.
+PRECISIONS = [(name, np.float64, form) for name in CASES for form in FORMS] + [
+    ("conv", np.float32, "products"),
+    ("conv", np.float32, "grouped"),
+    ("transpose, product first", np.float32, "products"),
+    ("transpose, product first", np.float32, "grouped_4x4"),
 ]
 
 
-@pytest.mark.parametrize(("name", "dtype"), PRECISIONS)
-def test_values_and_gradients_are_flax_s_alone_and_under_vmap_over_runs(name, dtype):
+@pytest.mark.parametrize(("name", "dtype", "form"), PRECISIONS)
+def test_values_and_gradients_are_flax_s_alone_and_under_vmap_over_runs(
+    name, dtype, form
+):
     case = CASES[name]
     kind, _, features, _ = case
-    ours, theirs = our_layer(kind, features).apply, apply_flax(kind, features)
+    ours, theirs = apply_ours(kind, features, form), apply_flax(kind, features)
 
     @jax.jit
     def both(params, x):

@@ -1,0 +1,437 @@
+"""A quarter of an hour with an accelerator: what it computes, how fast, and Figure 1.
+
+    python -m experiments.benchmarks.accelerator --out=results/accelerator --minutes=12
+
+Stages, the most valuable first: the device and its peaks; images a second of every form
+of the convolutions, precision and number of runs; value and gradient of every form
+against those of Flax on the host; images a second of PyTorch; and with the time left,
+Figure 1 at 64×64 with the networks of Table 1a, isotropic against learned, and at 16×16
+for the twenty epochs of the paper. Every row is written as it ends, to `rows.jsonl`; a
+second call leaves out what is there. `--smoke` rehearses it on any machine in minutes.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from decomp.networks import conv_vae
+from decomp.networks.convolution import FORMS
+from experiments.benchmarks import machine, programs
+from experiments.benchmarks.programs import WORKS, Ours
+from experiments.models.networks import PRECISIONS
+from experiments.system import commands
+from experiments.system.terminal import say
+
+_RUNS = 32  # trained together where forms are compared
+_OTHER_RUNS = (1, 8, 100)
+_SIDE = 8192  # of the matrices whose products give the peaks
+
+
+class Session(NamedTuple):
+    """What a call of the command has."""
+
+    folder: pathlib.Path
+    ends: float  # time.monotonic() by which it has ended
+    smoke: bool
+    seconds: float  # of a measurement
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return self.ends - time.monotonic()
+
+    @property
+    def file(self) -> pathlib.Path:
+        return self.folder / "rows.jsonl"
+
+
+@commands.command("experiments.benchmarks.accelerator")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Goes through the stages while there is time; returns 0."""
+    options = _parser().parse_args(arguments)
+    folder = pathlib.Path(options.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    session = Session(
+        folder,
+        time.monotonic() + 60 * options.minutes,
+        options.smoke,
+        0.1 if options.smoke else 0.6,
+    )
+    # The processes of later stages need memory of the device too.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    for name in options.stages or STAGES:
+        needed, stage = STAGES[name]
+        if session.left < needed and not options.smoke:
+            say(f"{name}: left out, as {session.left:.0f} s are left")
+            continue
+        say(f"{name}: {session.left:.0f} s left")
+        stage(session)
+    return 0
+
+
+def device(session: Session) -> None:
+    """What the device is, and its peaks: bytes moved and products, a second."""
+    _row(session, "device", lambda: {"description": machine.description()})
+    side = 256 if session.smoke else _SIDE
+
+    def copied() -> dict[str, Any]:
+        x = jnp.ones((16 * side, side))
+        seconds = _seconds(session, lambda x: x + 1.0, x)
+        return {"bytes_per_second": 2 * x.nbytes / seconds}
+
+    _row(session, "copy", copied)
+    for name, precision in PRECISIONS.items():
+        dtype = jnp.bfloat16 if "activations" in name else jnp.float32
+        if name not in _precisions() or name == "bfloat16":
+            continue
+
+        def product(precision: Any = precision, dtype: Any = dtype) -> dict[str, Any]:
+            x = jax.random.normal(jax.random.key(0), (side, side), dtype)
+            kept = None if dtype == jnp.bfloat16 else precision
+            seconds = _seconds(
+                session, lambda x: jnp.matmul(x, x, precision=kept) / side, x
+            )
+            return {"flops_per_second": 2 * side**3 / seconds}
+
+        _row(session, f"product {name}", product)
+
+
+def forms(session: Session) -> None:
+    """Relative errors of the loss and of its gradient, for three runs.
+
+    They are those of every form in float32, and in other precisions of the fastest.
+    """
+    encoder, decoder = conv_vae.ConvEncoder(form="products"), conv_vae.ConvDecoder()
+    keys = jax.random.split(jax.random.key(0), 3)
+    rng = np.random.default_rng(0)
+    x = (rng.random((3, 16, 4096)) < 0.1).astype(np.float32)
+    z = rng.normal(size=(3, 16, 10)).astype(np.float32)
+    host = jax.local_devices(backend="cpu")[0]
+    with jax.default_device(host):
+        params = jax.jit(
+            jax.vmap(lambda key: (encoder.init(key, x[0]), decoder.init(key, z[0])))
+        )(keys)
+        exact = jax.device_get(jax.jit(_value_and_gradient("flax", None))(params, x, z))
+        params = jax.device_get(params)
+    for name in _precisions():
+        for form in FORMS if name == "float32" else (fastest(session, name),):
+
+            def errors(form: str = form, name: str = name) -> dict[str, Any]:
+                function = jax.jit(_value_and_gradient(form, PRECISIONS[name]))
+                value, gradient = jax.device_get(function(params, x, z))
+                return {
+                    "value": _relative(value, exact[0]),
+                    "gradient": _relative(gradient, exact[1]),
+                }
+
+            _row(session, f"error {form} {name}", errors)
+
+
+def rates(session: Session) -> None:
+    """Images a second of our step: gather, unpack, loss, gradient, Adam."""
+    work = WORKS["conv"]
+    compared = FORMS if not session.smoke else ("products", "grouped_products")
+    names, states = _precisions(), {}
+    for name in names:
+        for form in compared if name != "bfloat16" else ("products",):
+            _rate(session, "conv", work, _RUNS, name, form, states)
+    for name in names[-2:0:-1]:
+        best = fastest(session, name)
+        for count in _OTHER_RUNS:
+            _rate(session, "conv", work, count, name, best, states)
+    _rate(session, "dense", WORKS["dense"], 120, "float32", "auto", states)
+    _rate(session, "pinwheel", WORKS["pinwheel"], 1000, "float32", "auto", states)
+
+
+def fastest(session: Session, precision: str) -> str:
+    """The form with the most images a second in a precision, by the rows so far."""
+    measured = {
+        form: row["images_per_second"]
+        for form in FORMS
+        if "images_per_second"
+        in (row := _read(session).get(_rate_name("conv", _RUNS, precision, form), {}))
+    }
+    return max(measured, key=lambda form: measured[form]) if measured else "products"
+
+
+def peer(session: Session) -> None:
+    """PyTorch: one network at a time or many by `torch.func.vmap`, compiled or not."""
+    for runs, precision, compiled in (
+        (1, "tf32", True),
+        (_RUNS, "tf32", False),
+        (1, "bfloat16", True),
+        (_RUNS, "tf32", True),
+        (1, "tf32", False),
+    ):
+        options = [f"--precision={precision}"] + ["--compile"] * compiled
+
+        def measured(runs: int = runs, options: list[str] = options) -> dict[str, Any]:
+            return {"images_per_second": _torch(session, runs, options)}
+
+        how = " compiled" if compiled else ""
+        _row(session, f"torch {runs} runs {precision}{how}", measured)
+
+
+def figure(session: Session) -> None:
+    """Figure 1 at 64×64 and Table 1a: isotropic against learned, scored."""
+    precision = "tf32" if "tf32" in _precisions() else "float32"
+    form, seeds = fastest(session, precision), 2 if session.smoke else 10
+    rate = _read(session).get(_rate_name("conv", _RUNS, precision, form), {})
+    share = 0.5 if session.left > 300 else 1.0
+    images = rate.get("images_per_second", 1e5) * 0.8 * (share * session.left - 100)
+    steps = 4 if session.smoke else int(images / (64 * 2 * seeds)) // 100 * 100
+    fields = {
+        "prior.name": "isotropic,learned",
+        "objective.beta": 1.0,
+        "seeds": seeds,
+        "train.steps": steps,
+        "train.learning_rate": 5e-4,
+        "model.precision": precision,
+        "model.form": form,
+        "runs.block": 2 * seeds,
+    }
+    variant = ":smoke" if session.smoke else ""
+    scoring = {} if session.smoke else _SCORED_AS_THE_LAPTOP_S
+    config = f"configs/shapes_anisotropic.py{variant}"
+    _sweep(session, "figure_1_64", config, {**fields, **scoring})
+
+
+def paper_length(session: Session) -> None:
+    """The laptop variant for the paper's twenty epochs and at its learning rate."""
+    seeds, runs = 2 if session.smoke else 20, 120
+    rate = _read(session).get(_rate_name("dense", runs, "float32", "auto"), {})
+    each = 20 * 737_280 / rate.get("images_per_second", 1e6)  # seconds of a run
+    fields: dict[str, Any] = {
+        "seeds": seeds,
+        "train.steps": 4 if session.smoke else 0,
+        "train.learning_rate": 1e-4,
+    }
+    if runs * each > session.left - 90:
+        fields |= {"prior.name": "isotropic,learned", "objective.beta": 1.0}
+        runs = 2 * seeds
+    fields["runs.block"] = runs
+    variant = ":laptop,smoke" if session.smoke else ":laptop"
+    config = f"configs/shapes_anisotropic.py{variant}"
+    _sweep(session, "figure_1_16", config, fields)
+
+
+_SCORED_AS_THE_LAPTOP_S = {
+    "evaluate.points": 20_480,
+    "evaluate.votes": 5_000,
+    "evaluate.samples_per_vote": 200,
+    "evaluate.train_votes": 5_000,
+    "evaluate.held_out_votes": 5_000,
+}
+# Seconds that a stage is not started without, and the stage.
+STAGES: dict[str, tuple[float, Callable[[Session], None]]] = {
+    "device": (10, device),
+    "rates": (30, rates),
+    "forms": (30, forms),
+    "peer": (60, peer),
+    "figure": (120, figure),
+    "paper_length": (100, paper_length),
+}
+
+
+def _precisions() -> list[str]:
+    """Those that the device has, the most wanted first."""
+    names = ["float32", "tf32", "bfloat16_activations", "bfloat16"]
+    return [name for name in names if name != "tf32" or jax.default_backend() == "gpu"]
+
+
+def _value_and_gradient(form: str, precision: Any) -> Callable[..., Any]:
+    """Of the sum of a function of all outputs of both networks, run by run."""
+
+    def loss(params: Any, x: jax.Array, z: jax.Array) -> jax.Array:
+        if form == "flax":
+            q = _flax_encoder(params[0]["params"], x)
+            logits = _flax_decoder(params[1]["params"], z)
+        else:
+            options = {"form": form, "precision": precision}
+            posterior = conv_vae.ConvEncoder(**options).apply(params[0], x)
+            q = jnp.concatenate([posterior.loc, posterior.scale], -1)
+            logits = conv_vae.ConvDecoder(**options).apply(params[1], z)
+        return jnp.sum(jnp.sin(q)) + jnp.sum(jax.nn.softplus(logits) - logits)
+
+    return jax.vmap(jax.value_and_grad(loss))
+
+
+def _flax_encoder(params: Any, x: jax.Array) -> jax.Array:
+    hidden = x.reshape(-1, 64, 64, 1)
+    for i, features in enumerate(conv_vae.CHANNELS["text"]):
+        layer = nn.Conv(features, (4, 4), 2, padding=1)
+        hidden = nn.relu(layer.apply({"params": params[f"Conv_{i}"]}, hidden))
+    hidden = hidden.transpose(0, 3, 1, 2).reshape(-1, 1024)
+    hidden = nn.Dense(128).apply({"params": params["Dense_0"]}, hidden)
+    raw = nn.Dense(20).apply({"params": params["Dense_1"]}, hidden)
+    scale = jnp.exp(raw[:, 10:] / 2) + 1e-6
+    return jnp.concatenate([raw[:, :10], scale], -1)
+
+
+def _flax_decoder(params: Any, z: jax.Array) -> jax.Array:
+    hidden = nn.relu(nn.Dense(128).apply({"params": params["Dense_0"]}, z))
+    hidden = nn.relu(nn.Dense(1024).apply({"params": params["Dense_1"]}, hidden))
+    hidden = hidden.reshape(-1, 64, 4, 4).transpose(0, 2, 3, 1)
+    for i, features in enumerate((64, 64, 32, 1)):
+        hidden = nn.relu(hidden) if i else hidden
+        layer = nn.ConvTranspose(features, (4, 4), (2, 2), transpose_kernel=True)
+        hidden = layer.apply({"params": params[f"ConvTranspose_{i}"]}, hidden)
+    return hidden.reshape(len(hidden), -1)
+
+
+def _relative(found: Any, exact: Any) -> float:
+    """‖found − exact‖ / ‖exact‖ over all leaves."""
+    pairs = list(zip(jax.tree.leaves(found), jax.tree.leaves(exact), strict=True))
+    wrong = sum(np.sum((np.float64(a) - np.float64(b)) ** 2) for a, b in pairs)
+    return float(np.sqrt(wrong / sum(np.sum(np.float64(b) ** 2) for _, b in pairs)))
+
+
+def _rate_name(work: str, runs: int, precision: str, form: str) -> str:
+    return f"rate {work} {runs} runs {precision} {form}"
+
+
+def _rate(
+    session: Session,
+    label: str,
+    work: programs.Work,
+    runs: int,
+    precision: str,
+    form: str,
+    states: dict[Any, Any],
+) -> None:
+    """A row; `states` keeps the first state of each program, which is the same."""
+    used = min(runs, 2) if session.smoke else runs
+
+    def measured() -> dict[str, Any]:
+        change = {"model.precision": precision, "model.form": form}
+        change |= {"runs.layout": "vmapped"}
+        ours = Ours(work, used, change=change, state=states.get((label, used)))
+        states.setdefault((label, used), ours.state())
+        found = programs.rates({"ours": ours}, repetitions=3, seconds=session.seconds)
+        images = found["ours"] * work.batch
+        return {
+            "images_per_second": float(np.median(images)),
+            "least": float(images.min()),
+            "largest": float(images.max()),
+            "seconds_to_compile": ours.seconds_to_compile,
+        }
+
+    _row(session, _rate_name(label, runs, precision, form), measured)
+
+
+def _torch(session: Session, runs: int, options: list[str]) -> float:
+    command = [sys.executable, "-m", "experiments.benchmarks.torch_on_gpu"]
+    command += [f"--runs={2 if session.smoke and runs > 1 else runs}"]
+    command += [*options, f"--seconds={3 * session.seconds}"]
+    command += [] if jax.default_backend() == "gpu" else ["--device=cpu"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=75, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1][:300])
+    return float(done.stdout.split()[-1])
+
+
+def _sweep(session: Session, name: str, config: str, fields: dict[str, Any]) -> None:
+    """Runs a sweep in a process of its own, which is asked to stop in time."""
+    command = [sys.executable, "-m", "experiments.main"]
+    command += [f"--config={config}", f"--workdir={session.folder / name}"]
+    command += [f"--config.{field}={value}" for field, value in fields.items()]
+
+    def swept() -> dict[str, Any]:
+        start = time.monotonic()
+        with subprocess.Popen(command) as process:
+            timer = threading.Timer(max(session.left - 15, 30), process.terminate)
+            timer.start()
+            code = process.wait()
+            timer.cancel()
+        if code:
+            raise RuntimeError(f"the sweep ended with {code}; it can be resumed.")
+        return {"seconds": time.monotonic() - start, "command": " ".join(command[1:])}
+
+    _row(session, f"sweep {name}", swept)
+
+
+def _seconds(session: Session, function: Callable[..., Any], x: jax.Array) -> float:
+    """Seconds of one call of a function that is called again and again."""
+    repeated = jax.jit(
+        lambda x, count: jax.lax.fori_loop(0, count, lambda _, y: function(y), x)
+    )
+
+    def timed(count: int) -> float:
+        start = time.perf_counter()
+        jax.block_until_ready(repeated(x, np.int32(count)))
+        return time.perf_counter() - start
+
+    timed(1)
+    count = max(2, round(session.seconds / timed(2) * 2))
+    return timed(count) / count
+
+
+def _row(session: Session, name: str, measure: Callable[[], dict[str, Any]]) -> None:
+    """Measures, says and keeps a row; what is kept already is left out.
+
+    A row that fails is kept with its error, and a row in which the process died has
+    only been begun: neither is tried again.
+    """
+    if name in _read(session) or session.left < 20 and not session.smoke:
+        return
+    _keep(session, {"row": name, "begun": True})
+    start = time.monotonic()
+    try:
+        found = measure()
+    except Exception as error:  # whatever a compiler or a peer raises
+        found = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+        found["error"] = found["error"][:500]
+    found["took"] = round(time.monotonic() - start, 1)
+    _keep(session, {"row": name, **found})
+    say(f"  {name:<50} {_shown(found)}")
+
+
+def _shown(found: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in found.items()
+    )
+
+
+def _keep(session: Session, row: dict[str, Any]) -> None:
+    with session.file.open("a", encoding="utf-8") as file:
+        print(json.dumps(row), file=file, flush=True)
+
+
+def _read(session: Session) -> dict[str, dict[str, Any]]:
+    """The rows so far, by name, the last of each."""
+    if not session.file.exists():
+        return {}
+    lines: Iterator[str] = iter(session.file.read_text(encoding="utf-8").splitlines())
+    return {row["row"]: row for row in map(json.loads, lines)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = commands.parser(
+        "experiments.benchmarks.accelerator",
+        __doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--out", default="results/accelerator", help="folder")
+    parser.add_argument("--minutes", type=float, default=12.0, help="of all stages")
+    parser.add_argument("--smoke", action="store_true", help="a rehearsal")
+    parser.add_argument("--stages", nargs="*", choices=STAGES, help="all if none")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
