@@ -4,7 +4,7 @@ CONFIG ?= configs/shapes_anisotropic.py:laptop
 RELEASE_PYTHONS ?= 3.11 3.13
 BIN := .venv/bin
 
-.PHONY: run test test-all check versions faults results reference docs notebooks release audit lint setup
+.PHONY: run test test-all check versions faults accelerator results reference docs notebooks release audit lint setup
 
 run: setup
 	$(BIN)/python -m experiments.main --config=$(CONFIG)
@@ -26,6 +26,10 @@ versions: setup
 
 faults: setup
 	$(BIN)/python -m tests.faults
+
+# A quarter of an hour with a GPU or a TPU; SMOKE=1 rehearses it on any machine.
+accelerator: setup
+	$(BIN)/python -m experiments.benchmarks.accelerator $(if $(SMOKE),--smoke)
 
 # Tables and figures of experiments/RESULTS.md, from the tables of finished sweeps.
 results: setup

@@ -157,14 +157,7 @@ FIELDS: dict[str, Field] = {
         "auto",
         "how convolutions are computed, with the same values and parameters: auto is "
         "the form that is fastest on the device",
-        choices=(
-            "auto",
-            "products",
-            "grouped",
-            "grouped_products",
-            "grouped_4x4",
-            "convolutions",
-        ),
+        choices=("auto", "products", "convolutions"),
     ),
     "model.init": Field(
         "torch",

@@ -3,8 +3,9 @@
     python -m experiments.reference      # make reference
 
 The tables lie between the marks of README.md, decomp/OBJECTIVES.md and the README.md of
-configs, decomp/metrics and decomp/datasets. A test compares them with the registries,
-so whoever adds an entry runs this command.
+configs, decomp/metrics, decomp/datasets and experiments/benchmarks, whose table is of
+what was measured on accelerators. A test compares them with the registries, so whoever
+adds an entry runs this command.
 """
 
 import math
@@ -15,6 +16,7 @@ from typing import Any
 
 from configs import base
 from decomp.metrics import definitions
+from experiments.benchmarks import measured
 from experiments.data import catalogue, loaders
 from experiments.models import divergences, networks, objectives, priors
 from experiments.results import columns
@@ -50,6 +52,7 @@ def tables() -> dict[str, dict[str, str]]:
         },
         "decomp/metrics/README.md": {"metrics": _metrics(), "columns": _columns()},
         "decomp/datasets/README.md": {"data sets": _data_sets()},
+        "experiments/benchmarks/README.md": {"accelerators": measured.table()},
     }
 
 

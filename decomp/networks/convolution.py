@@ -1,16 +1,13 @@
-"""The 4×4 convolution of stride 2 and padding 1, and its transpose, in several forms.
+"""The 4×4 convolution of stride 2 and padding 1, and its transpose, in two forms.
 
 A form is a way to compute three functions that are linear in each argument: the
 convolution, its transpose, and the gradient of its kernel. They are each other's
 derivatives, so that those three are all that a form states; values and parameters are
 those of `nn.Conv` and `nn.ConvTranspose` in each, and parameters that were trained in
-one form are read in any other. What differs is the time that they take:
-
-- `products` are matrix products of patches, for processors (`patch_products`);
-- `grouped` are 2×2 convolutions of an image whose 2×2 blocks are channels, and the
-  runs of a `jax.vmap` are groups of channels (`grouped`);
-- `grouped_4x4` are the 4×4 convolutions, and the runs are groups of channels;
-- `convolutions` are the 4×4 convolutions as XLA maps them over runs.
+one form are read in any other. What differs is the time that they take: `products` are
+matrix products of patches (`patch_products`), the faster form on processors and GPUs;
+`convolutions` are those of XLA (`strided`), the faster form on TPUs. Reverse-mode
+derivatives only.
 
 A kernel is `[4, 4, c, o]` in each: the convolution takes c channels to o on half the
 grid, and the transpose takes o channels to c on twice the grid.
@@ -25,27 +22,25 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
-from decomp.networks import grouped, patch_products, products
+from decomp.networks import patch_products, products, strided
 from decomp.networks.form import KERNEL, Form
 from decomp.networks.initialisers import bias_init, kernel_init
 
 FORMS: dict[str, Form] = {
     "products": patch_products.FORM,
-    "grouped": grouped.BLOCKS,
-    "grouped_products": grouped.BLOCKS_AND_PRODUCTS,
-    "grouped_4x4": grouped.STRIDED,
-    "convolutions": grouped.PLAIN,
+    "convolutions": strided.FORM,
 }
 AUTO = "auto"
-# The form that is fastest for many runs on a backend; see experiments/benchmarks.
+# The faster form on each backend: measured on processors and on an H200, and for a TPU
+# by what XLA estimates; see experiments/benchmarks.
 BEST = {"cpu": "products", "gpu": "products", "tpu": "convolutions"}
 
 
 def form_for(form: str = AUTO, backend: str = "") -> str:
     """The form of that name, where `auto` is the fastest one of a backend.
 
-    >>> form_for("auto", "cpu"), form_for("grouped", "cpu")
-    ('products', 'grouped')
+    >>> form_for("auto", "cpu"), form_for("convolutions", "cpu")
+    ('products', 'convolutions')
 
     Args:
         form: A key of `FORMS`, or `AUTO`.

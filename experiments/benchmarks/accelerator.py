@@ -142,7 +142,7 @@ def forms(session: Session) -> None:
 def rates(session: Session) -> None:
     """Images a second of our step: gather, unpack, loss, gradient, Adam."""
     work = WORKS["conv"]
-    compared = FORMS if not session.smoke else ("products", "grouped_products")
+    compared = FORMS if not session.smoke else ("products",)
     names, states = _precisions(), {}
     for name in names:
         for form in compared if name != "bfloat16" else ("products",):

@@ -85,9 +85,9 @@ def assert_close(got, expected, dtype):
 # In float64 every form has each case; in float32 one case of each kind is enough.
 PRECISIONS = [(name, np.float64, form) for name in CASES for form in FORMS] + [
     ("conv", np.float32, "products"),
-    ("conv", np.float32, "grouped"),
+    ("conv", np.float32, "convolutions"),
     ("transpose, product first", np.float32, "products"),
-    ("transpose, product first", np.float32, "grouped_4x4"),
+    ("transpose, product first", np.float32, "convolutions"),
 ]
 
 
