@@ -95,6 +95,16 @@ NETWORKS = {
     "decoder": (conv_vae.ConvDecoder(), reference_decoder, 10),
     "encoder, colour": (conv_vae.ConvEncoder(colours=3), reference_encoder, 3 * 4096),
     "decoder, colour": (conv_vae.ConvDecoder(colours=3), reference_decoder, 10),
+    "encoder, colour, convolutions": (
+        conv_vae.ConvEncoder(colours=3, form="convolutions"),
+        reference_encoder,
+        3 * 4096,
+    ),
+    "decoder, colour, convolutions": (
+        conv_vae.ConvDecoder(colours=3, form="convolutions"),
+        reference_decoder,
+        10,
+    ),
 }
 
 
@@ -133,7 +143,7 @@ def test_initial_parameters_of_many_runs_have_a_leading_axis(name):
     assert got == jax.tree.map(lambda leaf: (3, *leaf.shape), one)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [n for n in NETWORKS if "convolutions" not in n])
 def test_training_many_runs_lowers_to_no_convolution(name):
     module, _, width = NETWORKS[name]
     params = jax.tree.map(
@@ -157,3 +167,8 @@ def test_inputs_of_another_width_are_refused():
     for module, width in ((conv_vae.ConvEncoder(), 1024), (conv_vae.ConvDecoder(), 9)):
         with pytest.raises(AssertionError):
             shapes(module, width)
+
+
+def test_a_form_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="unknown form 'fft'; choices are auto, prod"):
+        shapes(conv_vae.ConvEncoder(form="fft"), 4096)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax.extend import core
 
-from decomp.networks import products
+from decomp.networks import convolution, products
 from decomp.networks.conv_vae import ConvDecoder, ConvEncoder
 from decomp.networks.dense import BernoulliDecoder, DenseEncoder
 from decomp.networks.products import BFLOAT16
@@ -69,3 +69,60 @@ def test_products_of_bfloat16_round_operands_and_nothing_else_derivatives_too():
         # Sums of at most 70 products of float32, each at most 1e1 in size.
         np.testing.assert_allclose(found, exact, rtol=0, atol=70 * 10 * 2**-23)
     assert np.abs(y - np.asarray(x, np.float64) @ np.asarray(kernel)).max() > 1e-3
+
+
+FORMS = sorted(convolution.FORMS)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("layer", [convolution.Conv, convolution.ConvTranspose])
+def test_activations_of_bfloat16_round_factors_and_results_alone(layer, form):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 4, 4, 4)).astype(np.float32)
+    kernel = rng.normal(size=(4, 4, 4, 4)).astype(np.float32)
+    bias = rng.normal(size=4).astype(np.float32)
+    params = {"params": {"kernel": kernel, "bias": bias}}
+    narrow = layer(4, form=form, precision=products.ACTIVATIONS)
+    found = jax.jit(narrow.apply)(params, x)
+    assert found.dtype == jnp.bfloat16
+    with jax.enable_x64(True):
+        factors = {"params": {"kernel": rounded(kernel), "bias": bias * 0.0}}
+        exact = layer(4, form=form).apply(jax.tree.map(np.float64, factors), rounded(x))
+        added = convolution.FORMS[form].bias(jnp.asarray(bias, np.float64))
+        exact, terms = np.asarray(exact + added), np.abs(exact) + np.abs(added)
+    # Two roundings to eight bits, of the sum and of the sum with its bias.
+    assert np.all(np.abs(np.float64(found) - exact) <= 2 * 2.0**-8 * terms)
+    assert np.any(np.float64(found) != exact)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_gradients_of_parameters_are_sums_in_float32(form):
+    # A sum in bfloat16 stops at 256, where a one is less than half of its last bit.
+    layer = convolution.Conv(3, form=form, precision=products.ACTIVATIONS)
+    x = jnp.ones((2, 16, 16, 16) if form == "products" else (16, 16, 16, 2))
+    params = layer.init(jax.random.key(0), x)
+
+    def total(params):
+        return jnp.sum(layer.apply(params, x).astype(jnp.float32))
+
+    gradient = jax.jit(jax.grad(total))(params)["params"]
+    assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype("float32")}
+    np.testing.assert_array_equal(gradient["bias"], 8 * 8 * 16)
+    # Of a tap in the middle of the kernel, which no window leaves the image with.
+    np.testing.assert_array_equal(gradient["kernel"][1:3, 1:3], 8 * 8 * 16)
+
+
+@pytest.mark.parametrize(
+    ("module", "width"),
+    [(ConvEncoder, 4096), (ConvDecoder, 10)],
+)
+def test_parameters_move_between_forms(module, width):
+    x = jnp.asarray(np.random.default_rng(0).random((2, width)), jnp.float32)
+    params = module(form="products").init(jax.random.key(0), x)
+    first, second = (
+        jax.jit(module(form=form).apply)(params, x) for form in ("products", "auto")
+    )
+    other = jax.jit(module(form="convolutions").apply)(params, x)
+    for a, b, c in zip(*map(jax.tree.leaves, (first, second, other)), strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(a, c, atol=1e-5 * np.max(np.abs(a)))
