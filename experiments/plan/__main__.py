@@ -13,7 +13,7 @@ import argparse
 import logging
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             {"device": name, "program": label, **_record(one, options.share)}
             for label, one in compiled
         ]
+    if records:
+        say("\n" + _legend(options.share))
     if options.json:
         atomic_files.write_json(options.json, records)
     return 0 if records else 2
@@ -169,49 +171,50 @@ def _problems(one: Forecast, accelerator: Accelerator) -> Iterator[str]:
 def _facts(
     compiled: list[tuple[str, Forecast]], accelerator: Accelerator, share: float
 ) -> str:
-    """What the columns are, and what the estimates assume, a line or two per fact."""
+    """What is true of all programs on a device, and what its estimates assume."""
     if not compiled:
         return ""
     forecasts = [one for _, one in compiled]
-    hours = sum(one.hours for one in forecasts)
     used = _scaled(max(one.bytes_used for one in forecasts), "B")
     limit = _scaled(accelerator.memory, "B")
-    facts = [
-        (
-            "at once",
-            "runs of a device that are trained together: those that fit it, or its "
-            f"share of runs.block; with the data they take {used} of the {limit} that "
-            "JAX may take",
-        ),
-        ("a run", "memory of each of them"),
-        ("kernels", "that a step starts"),
-        ("moved", "bytes of a step from and to the device's memory, for each example"),
-        ("FLOPs", "of the products of a step, for each example"),
-        ("step", _assumption(accelerator)),
-        ("a second", "examples of all runs of a device"),
-        (
-            "time",
-            "of the training at that rate, without compiling, scores and figures"
-            + (f"; {duration(3600 * hours)} in all" if len(forecasts) > 1 else ""),
-        ),
-        (
-            "likely",
-            f"at {share:.0%} of that rate (--share), a guess, as no device was measured"
-            + (
-                f"; {duration(3600 * hours / share)} in all"
-                if len(forecasts) > 1
-                else ""
-            ),
-        ),
-    ]
+    facts = {
+        "at once": f"with the data they take {used} of the {limit} that JAX may take",
+        "step": _assumption(accelerator),
+    }
     if all(one.donated and not one.collectives for one in forecasts):
         which = "every program compiles" if len(forecasts) > 1 else "it compiles"
         words = f"{which}, with no collective, and updates its state in place"
-        facts.insert(0, ("program", words))
-    indent = " " * 12
+        facts = {"program": words} | facts
+    if len(forecasts) > 1:
+        seconds = 3600 * sum(one.hours for one in forecasts)
+        facts |= {"time": f"{duration(seconds)} for all programs"}
+        facts |= {"likely": f"{duration(seconds / share)} for all programs"}
+    return _lines(facts)
+
+
+def _legend(share: float) -> str:
+    """What the columns are."""
+    return _lines(
+        {
+            "at once": "runs that a device trains together: those that fit it, or its "
+            "share of runs.block",
+            "a run": "memory that each of them takes",
+            "kernels": "that a step starts; a step is one of all these runs",
+            "moved": "bytes from and to the device's memory, for each example",
+            "FLOPs": "of products and convolutions, for each example",
+            "a second": "examples of all runs of a device",
+            "time": "of the training at that rate, without compiling, scores and "
+            "figures",
+            "likely": f"the time at {share:.0%} of that rate (--share), which is a "
+            "guess: no device was measured",
+        }
+    )
+
+
+def _lines(facts: Mapping[str, str]) -> str:
     return "\n".join(
-        textwrap.fill(f"  {name:<10}{text}", 100, subsequent_indent=indent)
-        for name, text in facts
+        textwrap.fill(f"  {name:<10}{text}", 100, subsequent_indent=" " * 12)
+        for name, text in facts.items()
     )
 
 
@@ -219,16 +222,16 @@ def _assumption(accelerator: Accelerator) -> str:
     bandwidth = accelerator.bandwidth / 1e12
     if accelerator.clock:
         return (
-            "of all runs of a device: the cycles that XLA estimates for its kernels, "
-            f"at {accelerator.clock / 1e9} GHz, or its bytes at {bandwidth:.3g} TB/s "
-            "if they take longer"
+            f"takes the cycles that XLA estimates for its kernels, at "
+            f"{accelerator.clock / 1e9} GHz, or its bytes at {bandwidth:.3g} TB/s if "
+            "they take longer"
         )
     peaks = ", ".join(
         f"{name} {peak / 1e12:.3g}" for name, peak in accelerator.peaks.items()
     )
     return (
-        "of all runs of a device: each kernel takes the larger of its bytes at "
-        f"{bandwidth:.3g} TB/s and its FLOPs at the peak ({peaks} TFLOP/s), and "
+        f"each kernel takes the larger of its bytes at {bandwidth:.3g} TB/s and its "
+        f"FLOPs at the peak ({peaks} TFLOP/s), and "
         f"{1e6 * accelerator.kernel_seconds:.0f} µs to start"
     )
 

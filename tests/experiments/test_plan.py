@@ -51,7 +51,7 @@ def test_a_missing_compiler_is_named_with_what_installs_it(capsys):
     printed = capsys.readouterr().err
     version = jax.__version__
     wanted = f"jax-cuda12-pjrt=={version} jax-cuda12-plugin=={version}"
-    assert f"pip install --no-deps --target=wheels {wanted}" in printed
+    assert f"pip install --no-deps --target=.venv/xla {wanted}" in printed
     assert printed.count("\n") == 1
 
 
