@@ -165,7 +165,7 @@ def _problems(one: Forecast, accelerator: Accelerator) -> Iterator[str]:
         calls = (f"{name} × {count}" for name, count in one.libraries.items())
         yield f"calls libraries: {', '.join(calls)}"
     if one.step.unestimated:
-        yield f"has {one.step.unestimated} kernels whose cycles XLA does not estimate"
+        yield f"kernels whose cycles XLA does not estimate: {one.step.unestimated}"
 
 
 def _facts(

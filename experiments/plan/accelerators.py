@@ -153,8 +153,8 @@ def missing(accelerator: Accelerator) -> str:
         return ""
     return (
         f"to compile for {accelerator.label} without one, run `.venv/bin/python -m pip "
-        f"install --no-deps --target=.venv/xla {packages}` and put PYTHONPATH=.venv/xla "
-        "in front of this command; it needs no driver."
+        f"install --no-deps --target=.venv/xla {packages}` and put "
+        "PYTHONPATH=.venv/xla in front of this command; it needs no driver."
     )
 
 
