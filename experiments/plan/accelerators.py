@@ -113,23 +113,34 @@ def devices(accelerator: Accelerator) -> list[Any]:
     """
     if reason := missing(accelerator):
         raise ValueError(reason)
-    if accelerator.chip is None:
-        os.environ |= {
-            "TPU_SKIP_MDS_QUERY": "1",  # asks no server which TPU this is
-            "TPU_ACCELERATOR_TYPE": accelerator.slice,
-            "TPU_WORKER_HOSTNAMES": "localhost",
-            "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
-        }
-        found = topologies.get_topology_desc(
-            platform="tpu", topology_name=accelerator.topology
-        )
-    else:
-        os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # there is no driver
-        facts = description(accelerator)
-        found = topologies.get_topology_desc(
-            "", "cuda", target_config=facts, topology="1x1x2"
-        )
+    try:
+        found = _tpus(accelerator) if accelerator.topology else _gpus(accelerator)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"XLA's compiler for {accelerator.label} does not start: {reason}; it "
+            f"should be that of jax {jax.__version__}."
+        ) from error
     return list(found.devices)
+
+
+def _tpus(accelerator: Accelerator) -> topologies.TopologyDescription:
+    os.environ |= {
+        "TPU_SKIP_MDS_QUERY": "1",  # asks no server which TPU this is
+        "TPU_ACCELERATOR_TYPE": accelerator.slice,
+        "TPU_WORKER_HOSTNAMES": "localhost",
+        "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    }
+    return topologies.get_topology_desc(
+        platform="tpu", topology_name=accelerator.topology
+    )
+
+
+def _gpus(accelerator: Accelerator) -> topologies.TopologyDescription:
+    os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # there is no driver
+    return topologies.get_topology_desc(
+        "", "cuda", target_config=description(accelerator), topology="1x1x2"
+    )
 
 
 def missing(accelerator: Accelerator) -> str:

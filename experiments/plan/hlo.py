@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 _ARRAY = re.compile(r"\b([a-z]\w*)\[([\d,<=]*)\](\{[^{}]*\})?")
 _HEAD = re.compile(r"(ENTRY )?%?([\w.\-]+)")
+_BITS = re.compile(r"\d+")  # of a type such as bf16
 _NAMES = re.compile(r"%([\w.\-]+)")
 
 
@@ -61,9 +62,6 @@ class ArrayShape(NamedTuple):
         """Its size."""
         bits = 8 if self.type == "pred" else int(_BITS.findall(self.type)[0])
         return math.prod(self.dimensions) * bits / 8
-
-
-_BITS = re.compile(r"\d+")
 
 
 def parse(text: str) -> Module:
