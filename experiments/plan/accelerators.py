@@ -152,7 +152,7 @@ def missing(accelerator: Accelerator) -> str:
             for text in importlib.metadata.requires("jax") or []
             if text.startswith("libtpu")
         ]
-        there, packages = _is_there("libtpu"), f"'{wanted[0]}'"
+        there, packages, extra = _is_there("libtpu"), f"'{wanted[0]}'", "tpu"
     else:
         there = any(
             _is_there(f"jax_cuda{major}_plugin")
@@ -160,12 +160,14 @@ def missing(accelerator: Accelerator) -> str:
             for major in (12, 13)
         )
         packages = f"jax-cuda12-pjrt=={version} jax-cuda12-plugin=={version}"
+        extra = "cuda12"
     if there:
         return ""
     return (
         f"to compile for {accelerator.label} without one, run `.venv/bin/python -m pip "
         f"install --no-deps --target=.venv/xla {packages}` and put "
-        "PYTHONPATH=.venv/xla in front of this command; it needs no driver."
+        "PYTHONPATH=.venv/xla in front of this command; it needs no driver. The extra "
+        f"{extra} has it too."
     )
 
 
