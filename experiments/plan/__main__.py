@@ -29,7 +29,8 @@ from experiments.system.terminal import duration, say
 
 _SHARE = 0.6  # of the estimated rate that is reached: a guess, nothing was measured
 _COLUMNS = {  # of the table, with their widths
-    "runs": 7,
+    "runs": 8,
+    "batch": 6,
     "at once": 8,
     "a run": 9,
     "kernels": 8,
@@ -124,6 +125,7 @@ def _head(config: ConfigDict, programs: list[settings.ProgramSettings]) -> str:
 def _cells(one: Forecast, share: float) -> str:
     values = (
         f"{one.runs:,}",
+        f"{one.batch_size:,}",
         f"{one.block // one.devices:,}",
         _scaled(one.bytes_per_run, "B"),
         f"{one.step.kernels:,}",
@@ -196,6 +198,7 @@ def _legend(share: float) -> str:
     """What the columns are."""
     return _lines(
         {
+            "batch": "examples of a run in a step",
             "at once": "runs that a device trains together: those that fit it, or its "
             "share of runs.block",
             "a run": "memory that each of them takes",
