@@ -37,7 +37,8 @@ FLOORS = [
     # The commands, each a file or a package.
     {"experiments.main", "experiments.score", "experiments.bias"}
     | {"experiments.variants", "experiments.figures", "experiments.watch"}
-    | {"experiments.benchmarks", "experiments.notebooks", "experiments.reference"},
+    | {"experiments.benchmarks", "experiments.notebooks", "experiments.reference"}
+    | {"experiments.plan"},
 ]
 OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}

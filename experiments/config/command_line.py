@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from absl import flags
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_flags
 from ml_collections.config_flags import tuple_parser
 
 from experiments.config import fields, settings
@@ -25,6 +25,8 @@ _PARSERS = {
     float: flags.FloatParser(),
     tuple: tuple_parser.TupleParser(),
 }
+# What absl, ml_collections and the file of a config raise for what was typed.
+_ERRORS = (flags.Error, ValueError, AttributeError, TypeError, OSError)
 
 
 def parse(argv: Sequence[str]) -> list[str]:
@@ -34,22 +36,48 @@ def parse(argv: Sequence[str]) -> list[str]:
         if {"--help", "-help", "-h", "--helpshort", "--helpfull"} & set(argv):
             print(usage(argv))
             sys.exit(0)
-        check(argv)
-        plain, swept = _apart(argv)
-        sys.argv, whole = plain, sys.argv  # ml_collections reads the fields there
-        try:
-            with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
-                rest = flags.FLAGS(_found(plain))  # it loads as Python 3.3 did
-            config = flags.FLAGS.config
-        finally:
-            sys.argv = whole  # env.json has the command
-        with config.unlocked(), config.ignore_type():
-            for name, values in swept.items():
-                fields.put(config, name, values)
+        rest = _read(argv, flags.FLAGS)
         validate(config_argument(argv), flags.FLAGS.config)
         return rest
-    except (flags.Error, ValueError, AttributeError, TypeError, OSError) as error:
+    except _ERRORS as error:
         fail(str(error))
+
+
+def config_of(argv: Sequence[str]) -> ConfigDict:
+    """The validated config of a command line, for a command without flags of absl.
+
+    Args:
+        argv: A name, --config and any --config.FIELD.
+
+    Raises:
+        ValueError: In one line, for what cannot be used.
+    """
+    holder = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=holder)
+    try:
+        rest = _read(argv, holder)
+        if len(rest) > 1:
+            raise ValueError(f"unexpected argument '{rest[1]}'.")
+        return validate(config_argument(argv), holder.config)
+    except _ERRORS as error:
+        raise ValueError(str(error)) from None
+
+
+def _read(argv: Sequence[str], holder: flags.FlagValues) -> list[str]:
+    """Gives flags, among them the config, their values; returns what is no flag."""
+    check(argv)
+    plain, swept = _apart(argv)
+    sys.argv, whole = plain, sys.argv  # ml_collections reads the fields there
+    try:
+        with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
+            rest = holder(_found(plain))  # it loads as Python 3.3 did
+        config = holder.config
+    finally:
+        sys.argv = whole  # env.json has the command
+    with config.unlocked(), config.ignore_type():
+        for name, values in swept.items():
+            fields.put(config, name, values)
+    return rest
 
 
 def _with_flag_files(argv: Sequence[str]) -> list[str]:
@@ -148,14 +176,14 @@ def check(argv: Sequence[str]) -> None:
             ) from None
 
 
-def validate(argument: str, config: ConfigDict) -> None:
-    """Checks the config of `path.py:variants`, with what was typed.
+def validate(argument: str, config: ConfigDict) -> ConfigDict:
+    """Checks the config of `path.py:variants`, with what was typed; returns a copy.
 
     Raises:
         ValueError: Naming the file and the field.
     """
     try:
-        settings.validate(config)
+        return settings.validate(config)
     except ValueError as error:
         raise ValueError(f"{argument}: {error}") from None
 

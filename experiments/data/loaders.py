@@ -1,5 +1,6 @@
 """Loads, renders or samples the data set that a config names; an entry for each."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,6 +56,38 @@ def load(config: ConfigDict) -> Dataset:
             f"data.name = {config.data.name}: too little memory is left for the images "
             f"({error or 'nothing more is known'}); data.points reads fewer."
         ) from error
+
+
+def outline(config: ConfigDict) -> Dataset:
+    """The shapes and types of the data of a validated config, without the data.
+
+    All rows are one and the same, in the memory of one. Images whose number only their
+    file tells, points of the plane and images in memory are loaded.
+    """
+    data, known = config.data, catalogue.SETS[config.data.name]
+    if known.rendered:
+        few = config.copy_and_resolve_references()
+        with few.unlocked():
+            few.data.points, few.data.source, few.data.path = 2, "rendered", ""
+        # Images that are drawn by weights are as many as there are.
+        left_out = 0 if data.correlated else factor_grid.held_out(data)
+        return _repeated(load(few), data.points or known.rendered - left_out)
+    if known.name in _FILES:
+        shape = catalogue.shape(data)
+        pixels = np.zeros((1, math.prod(shape)), np.uint8)
+        factors = np.zeros((1, 0), np.int32)
+        image = raster.Images(pixels, factors, shape, ())
+        return _repeated(_photographs(image, data.side), data.points or known.most)
+    return load(config)
+
+
+def _repeated(data: Dataset, size: int) -> Dataset:
+    """The data with `size` times their first row."""
+
+    def repeated(rows: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(rows[:1], (size, rows.shape[1]))
+
+    return data._replace(points=repeated(data.points), factors=repeated(data.factors))
 
 
 def scored(key: jax.Array, config: ConfigDict, data: Dataset) -> Dataset:
@@ -133,7 +166,12 @@ def photographs(key: jax.Array, config: ConfigDict) -> Dataset:
         choose=_chosen(key, config),
         tell=say,
     )
-    return _of(found)._replace(pixels_per_value=(64 // side) ** 2)
+    return _photographs(found, side)
+
+
+def _photographs(found: raster.Images, side: int) -> Dataset:
+    """Images whose pixels, where they are fewer than 64×64, weigh as many."""
+    return _of(found)._replace(pixels_per_value=(64 // (side or 64)) ** 2)
 
 
 def own(key: jax.Array, config: ConfigDict) -> Dataset:

@@ -39,6 +39,7 @@ class Common(NamedTuple):
     latents: int
     precision: Any  # of the products
     initialiser: str  # of the weights, a key of decomp.networks.initialisers
+    backend: str  # for which they are compiled: cpu, gpu or tpu
 
     @property
     def outputs(self) -> int:
@@ -78,24 +79,30 @@ def names() -> tuple[str, ...]:
     return (*NETWORKS, AUTO)
 
 
-def make(model: ConfigDict, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
+def make(
+    model: ConfigDict, shape: tuple[int, ...], *, backend: str = ""
+) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder of `config.model`.
 
     Args:
         model: The section of the config.
         shape: Of an x: (H, W, C) of an image, or (X,).
+        backend: The backend for which they are compiled: cpu, gpu or tpu; the one that
+            JAX uses by default if empty.
 
     Raises:
         ValueError: For a precision that the device has not, images that the network
             cannot take, or one whose outputs have other shapes.
     """
-    backend = jax.default_backend()
+    backend = backend or jax.default_backend()
     if model.precision == "tf32" and backend != "gpu":
         raise ValueError(
             f"model.precision=tf32 expects an NVIDIA GPU; this is a {backend}, choices "
             "are float32 and bfloat16."
         )
-    common = Common(shape, model.latents, PRECISIONS[model.precision], model.init)
+    common = Common(
+        shape, model.latents, PRECISIONS[model.precision], model.init, backend
+    )
     name = model.network
     if name == AUTO:
         name = "dense" if NETWORKS["conv"].refusal(shape) else "conv"

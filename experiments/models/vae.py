@@ -57,10 +57,21 @@ class VAE(NamedTuple):
     factor_sizes: tuple[int, ...]  # number of classes of each factor
 
 
-def make(config: ConfigDict, rows: list[dict[str, Any]], data: Dataset) -> VAE:
-    """Builds the problem of a validated config, its settings and its data's shapes."""
+def make(
+    config: ConfigDict,
+    rows: list[dict[str, Any]],
+    data: Dataset,
+    *,
+    backend: str = "",
+) -> VAE:
+    """Builds the problem of a validated config, its settings and its data's shapes.
+
+    `backend` is the one for which it is compiled, see `networks.make`.
+    """
     outputs = arrays.width(data)
-    encoder, decoder = networks.make(config.model, data.shape or (outputs,))
+    encoder, decoder = networks.make(
+        config.model, data.shape or (outputs,), backend=backend
+    )
     divergences = tuple(dict.fromkeys(map(objectives.divergence, rows)))
     adversarial = any(DIVERGENCES[name].critic for name in divergences)
     objective = config.objective
@@ -162,13 +173,24 @@ def prior(problem: VAE, params: Params, setting: Hyperparameters) -> Any:
 
 
 def setting_arrays(
-    config: ConfigDict, data: Dataset, rows: list[dict[str, Any]], problem: VAE
+    config: ConfigDict,
+    data: Dataset,
+    rows: list[dict[str, Any]],
+    problem: VAE,
+    *,
+    variances: np.ndarray | None = None,
 ) -> Hyperparameters:
-    """The settings of a sweep as arrays, leaves `[settings]`."""
+    """The settings of a sweep as arrays, leaves `[settings]`.
+
+    `variances` `[D]` are those of the data along its principal axes; they are computed
+    from the data where a prior reads them and none are given.
+    """
     latents = config.model.latents
     logits = {"isotropic": np.zeros(latents)}
     if {row["prior"] for row in rows} & {"pca", "learned"}:
-        spectrum = np.log(arrays.principal_variances(data, config))
+        if variances is None:
+            variances = arrays.principal_variances(data, config)
+        spectrum = np.log(variances)
         logits["pca"] = logits["learned"] = spectrum - spectrum.mean()
 
     def column(name: str) -> list[Any]:

@@ -22,7 +22,7 @@ from experiments.training import one_run, optimisers, own_entries
 
 # Runs of the program whose memory tells that of a block: enough to outweigh what all
 # runs share, few enough to fit anywhere.
-_CALIBRATED = 8
+CALIBRATED = 8
 
 
 class Sweep(NamedTuple):
@@ -71,19 +71,7 @@ def _make(
     program: settings.ProgramSettings, data: Dataset, workdir: pathlib.Path
 ) -> Sweep:
     config, rows, first = program
-    size, batch = len(data.points), config.train.batch_size
-    if size < 2:
-        raise ValueError(f"the data expect at least 2 points; got {size}.")
-    if batch > size:
-        raise ValueError(
-            f"train.batch_size expects at most {size} points; got {batch}."
-        )
-    steps = config.train.steps or round(config.train.epochs * (size // batch))
-    if not steps:
-        raise ValueError(
-            f"train.epochs expects a step or more, {size // batch} make an epoch; "
-            f"got {config.train.epochs}."
-        )
+    steps = _steps(config, len(data.points))
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
     scored = loaders.scored(subset_key, config, data)
     if data.shape:
@@ -104,6 +92,52 @@ def _make(
         scored=scored,
         workdir=workdir,
     )
+
+
+def outline(program: settings.ProgramSettings, backend: str) -> Sweep:
+    """A program of a sweep that is compiled but not trained, without its data.
+
+    Args:
+        program: Of a validated config.
+        backend: The backend for which it is compiled: cpu, gpu or tpu.
+
+    Raises:
+        ValueError: For data that do not fit the config, or what the backend lacks.
+    """
+    config, rows, first = program
+    data = loaders.outline(config)
+    problem = vae.make(config, rows, data, backend=backend)
+    unknown = np.ones(config.model.latents)
+    table = vae.setting_arrays(config, data, rows, problem, variances=unknown)
+    own_entries.check(problem, jax.tree.map(lambda leaf: leaf[0], table))
+    return Sweep(
+        config=config,
+        problem=problem,
+        settings=table,
+        first=first,
+        steps=_steps(config, len(data.points)),
+        data=data,
+        scored=data,
+        workdir=pathlib.Path(),
+    )
+
+
+def _steps(config: ConfigDict, size: int) -> int:
+    """The steps of a run on `size` points."""
+    batch = config.train.batch_size
+    if size < 2:
+        raise ValueError(f"the data expect at least 2 points; got {size}.")
+    if batch > size:
+        raise ValueError(
+            f"train.batch_size expects at most {size} points; got {batch}."
+        )
+    steps = config.train.steps or round(config.train.epochs * (size // batch))
+    if not steps:
+        raise ValueError(
+            f"train.epochs expects a step or more, {size // batch} make an epoch; "
+            f"got {config.train.epochs}."
+        )
+    return steps
 
 
 def record_every(sweep: Sweep) -> int:
@@ -149,27 +183,34 @@ def state_bytes(sweep: Sweep) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
 
 
-def vmapped_bytes(sweep: Sweep, count: int) -> float:
-    """Memory in bytes that each of `count` runs vmapped takes while it trains.
-
-    As the compiled program has it: state, activations and all that lies between.
-    """
-    init, advance, _ = functions(sweep)
-    program = parallel.over_runs(
-        advance, parallel.trial(count), mapped=3, shared=2, vmapped=True
-    )
-    rows = len(sweep.settings.objective)
+def training_shapes(sweep: Sweep, count: int) -> tuple[Any, ...]:
+    """Shapes of what `advance` takes for a block of `count` runs."""
+    init, _, _ = functions(sweep)
     keys, setting = jax.eval_shape(
         lambda index: (
             jax.vmap(jax.random.key)(index),
             jax.tree.map(lambda leaf: leaf[index], sweep.settings),
         ),
-        np.zeros(count, np.int32) % rows,
+        np.zeros(count, np.int32),
     )
     state = jax.eval_shape(jax.vmap(init), keys, setting)
     points = jax.ShapeDtypeStruct(sweep.data.points.shape, sweep.data.points.dtype)
-    compiled = program.lower(state, keys, setting, points, np.int32(1)).compile()
-    memory = compiled.memory_analysis()
+    return state, keys, setting, points, jax.ShapeDtypeStruct((), np.int32)
+
+
+def vmapped_bytes(sweep: Sweep, count: int, device: Any = None) -> float:
+    """Memory in bytes that each of `count` runs vmapped takes while it trains.
+
+    As the program has it that is compiled for `device`, by default the first of this
+    process: state, activations and all that lies between.
+    """
+    _, advance, _ = functions(sweep)
+    trial = parallel.trial(count, device)
+    program = parallel.over_runs(advance, trial, mapped=3, shared=2, vmapped=True)
+    shapes = training_shapes(sweep, count)
+    if device is not None:
+        shapes = parallel.placed(trial, shapes, mapped=3)
+    memory = program.lower(*shapes).compile().memory_analysis()
     own = memory.argument_size_in_bytes - sweep.data.points.nbytes
     return (own + memory.output_size_in_bytes + memory.temp_size_in_bytes) / count
 
@@ -182,8 +223,8 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
         per_run = 3 * state_bytes(sweep)
     else:
         limit = (device.memory_stats() or {}).get("bytes_limit", 8 << 30)
-        memory = int(0.8 * limit) - 2 * sweep.data.points.nbytes
-        per_run = math.ceil(vmapped_bytes(sweep, min(num_runs, _CALIBRATED)))
+        memory = room(sweep, limit)
+        per_run = math.ceil(vmapped_bytes(sweep, min(num_runs, CALIBRATED)))
     return parallel.plan(
         num_runs,
         bytes_per_run=per_run,
@@ -192,6 +233,11 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
         devices=options.devices,
         layout=options.layout,
     )
+
+
+def room(sweep: Sweep, limit: int) -> int:
+    """Bytes of an accelerator that runs may fill, where JAX may take `limit` of it."""
+    return int(0.8 * limit) - 2 * sweep.data.points.nbytes
 
 
 def members(sweep: Sweep, everything: Runs) -> np.ndarray:

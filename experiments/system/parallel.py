@@ -9,7 +9,7 @@ With several processes, each calls the same functions in the same order; `scatte
 `share` place arrays, `collect` gathers them, and process 0 alone writes.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -84,18 +84,49 @@ def plan(
         )
     # A process without a run would leave the others waiting: there, blocks are padded.
     count = len(available) if several else min(devices or len(available), num_runs)
-    on_cpu = available[0].platform == "cpu"
-    if not block:
-        fits = max(1, memory // max(bytes_per_run, 1)) * (1 if on_cpu else count)
-        block = min(fits, 100) if on_cpu else fits
-    block = max(count, min(block, num_runs) // count * count)
-    vmapped = axis.is_vmapped(layout, available[0].platform)
+    platform = available[0].platform
+    block = block_size(
+        num_runs,
+        devices=count,
+        platform=platform,
+        bytes_per_run=bytes_per_run,
+        memory=memory,
+        block=block,
+    )
+    vmapped = axis.is_vmapped(layout, platform)
     return Plan(axis.over(available[:count]), block, vmapped)
 
 
-def trial(count: int) -> Plan:
-    """A block of runs vmapped on the first device of this process."""
-    return Plan(axis.over(jax.local_devices()[:1]), count, vmapped=True)
+def block_size(
+    num_runs: int,
+    *,
+    devices: int,
+    platform: str,
+    bytes_per_run: int,
+    memory: int,
+    block: int = 0,
+) -> int:
+    """The runs of a block, a multiple of the devices.
+
+    Args:
+        num_runs: Runs R of the sweep.
+        devices: Number of devices, at most R.
+        platform: Of the devices, such as "cpu".
+        bytes_per_run: Memory that one run takes while it trains.
+        memory: Memory of one device that runs may fill; on CPUs, of all of them.
+        block: Runs per block, 0 takes what fits, see `plan`.
+    """
+    on_cpu = platform == "cpu"
+    if not block:
+        fits = max(1, memory // max(bytes_per_run, 1)) * (1 if on_cpu else devices)
+        block = min(fits, 100) if on_cpu else fits
+    return max(devices, min(block, num_runs) // devices * devices)
+
+
+def trial(count: int, device: Any = None) -> Plan:
+    """A block of runs vmapped on a device, by default the first of this process."""
+    devices = jax.local_devices()[:1] if device is None else [device]
+    return Plan(axis.over(devices), count, vmapped=True)
 
 
 def blocks(runs: Runs, size: int) -> Iterator[Runs]:
@@ -118,6 +149,26 @@ def share(plan: Plan, tree: Any) -> Any:
 def scatter(plan: Plan, tree: Any) -> Any:
     """Puts arrays with a leading axis `[block]` where their runs are trained."""
     return _place(plan, tree, axis.RUNS)
+
+
+def placed(plan: Plan, arguments: Sequence[Any], *, mapped: int) -> tuple[Any, ...]:
+    """Shapes of arguments as a program for other devices than this machine's has them.
+
+    Args:
+        plan: Of those devices.
+        arguments: Trees of shapes; the first `mapped` have a leading axis `[block]`.
+        mapped: Number of arguments of the runs.
+    """
+
+    def one(spec: PartitionSpec) -> Callable[[Any], Any]:
+        sharding = NamedSharding(plan.mesh, spec)
+        return lambda leaf: jax.ShapeDtypeStruct(
+            leaf.shape, leaf.dtype, sharding=sharding
+        )
+
+    specs = [axis.RUNS] * mapped + [axis.SHARED] * (len(arguments) - mapped)
+    pairs = zip(specs, arguments, strict=True)
+    return tuple(jax.tree.map(one(spec), argument) for spec, argument in pairs)
 
 
 def place(whole: np.ndarray, sharding: Sharding) -> jax.Array:

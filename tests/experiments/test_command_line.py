@@ -136,6 +136,30 @@ def test_the_config_of_an_argument_is_that_of_its_file():
     assert found.to_dict() == pinwheel.get_config("smoke").to_dict()
 
 
+def test_the_config_of_a_command_line_has_what_was_typed():
+    arguments = ["--config=configs/sparse.py:smoke", "--config.seeds", "3"]
+    arguments += ["--config.model.hidden=7,8", "--config.train.batch_size=8,16"]
+    found = command_line.config_of(["plan", *arguments])
+    assert found.seeds == 3
+    assert found.model.hidden == (7, 8)
+    assert found.train.batch_size == (8, 16)  # which is swept
+    assert command_line.config_of(["plan", *arguments[:1]]).seeds == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--config is missing"),
+        (["--config=configs/pinwheel.py", "more"], "unexpected argument 'more'"),
+        (["--config=configs/pinwheel.py", "--workdir=x"], "workdir"),
+        (["--config=configs/pinwheel.py", "--config.seeds=0"], "seeds expects"),
+    ],
+)
+def test_the_config_of_a_wrong_command_line_is_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        command_line.config_of(["plan", *arguments])
+
+
 def test_arguments_that_are_no_flags_are_refused():
     with pytest.raises(ValueError, match="unexpected argument 'extra'"):
         command_line.reject_stray(["main", "extra"])

@@ -1,0 +1,1 @@
+"""What a sweep would take on an accelerator that is not here."""

@@ -1,0 +1,104 @@
+"""What a program of a sweep takes on so many accelerators of a kind."""
+
+import collections
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from experiments.plan import ahead_of_time, hlo, roofline
+from experiments.plan.accelerators import Accelerator
+from experiments.plan.roofline import Step
+from experiments.sweep import layout
+from experiments.sweep.layout import Sweep
+from experiments.system import parallel
+
+
+class Forecast(NamedTuple):
+    """The facts of a compiled program, and the estimate of its time."""
+
+    runs: int  # R of the program
+    steps: int  # of a run
+    batch_size: int
+    devices: int  # that the block is spread over
+    block: int  # runs that are trained together
+    blocks: int  # that are trained one after another
+    bytes_per_run: float  # memory that one run takes in that block
+    bytes_used: int  # memory of a device that the block takes, with the data
+    fits: bool  # whether JAX may take so much
+    collectives: list[str]  # by which devices communicate; none is expected
+    donated: bool  # whether the state is updated where it is
+    libraries: dict[str, int]  # calls of libraries, such as cuDNN, in a step
+    step: Step  # of all runs of a device
+    seconds_to_compile: float
+
+    @property
+    def examples(self) -> int:
+        """Examples of a step of a device."""
+        return self.block // self.devices * self.batch_size
+
+    @property
+    def hours(self) -> float:
+        """Hours that all steps of all runs take, at the rate of the estimate."""
+        return self.blocks * self.steps * self.step.seconds / 3600
+
+
+def make(
+    sweep: Sweep, accelerator: Accelerator, devices: Sequence[Any], count: int
+) -> Forecast:
+    """Compiles a program and forecasts what it takes.
+
+    Args:
+        sweep: A program of a sweep, of `layout.outline`.
+        accelerator: The kind of device.
+        devices: Two or more of them to compile for, see `accelerators.devices`.
+        count: Number of devices that the sweep is to have.
+    """
+    start, config = time.monotonic(), sweep.config
+    runs = len(sweep.settings.objective) * config.seeds
+    count = min(count, config.runs.devices or count, runs)
+    block = _block(sweep, accelerator, devices[0], runs, count)
+    program = ahead_of_time.compiled(sweep, devices, block // count)
+    module = hlo.parse(program.text)
+    used = program.arguments + program.outputs - program.aliased + program.temporary
+    return Forecast(
+        runs=runs,
+        steps=sweep.steps,
+        batch_size=config.train.batch_size,
+        devices=count,
+        block=block,
+        blocks=math.ceil(runs / block),
+        bytes_per_run=(used - sweep.data.points.nbytes) / program.runs,
+        bytes_used=used,
+        fits=used <= accelerator.memory,
+        collectives=roofline.collectives(module),
+        donated=program.aliased >= program.runs * layout.state_bytes(sweep),
+        libraries=_libraries(module, accelerator),
+        step=roofline.step(module, accelerator),
+        seconds_to_compile=time.monotonic() - start,
+    )
+
+
+def _block(
+    sweep: Sweep, accelerator: Accelerator, device: Any, runs: int, count: int
+) -> int:
+    """The block that `layout.plan` would choose there."""
+    block = sweep.config.runs.block
+    tried = min(runs, layout.CALIBRATED)
+    per_run = 0.0 if block else layout.vmapped_bytes(sweep, tried, device)
+    return parallel.block_size(
+        runs,
+        devices=count,
+        platform=device.platform,
+        bytes_per_run=math.ceil(per_run),
+        memory=layout.room(sweep, accelerator.memory),
+        block=block,
+    )
+
+
+def _libraries(module: hlo.Module, accelerator: Accelerator) -> dict[str, int]:
+    found: collections.Counter[str] = collections.Counter()
+    for kernel in roofline.kernels(module, accelerator.default_precision):
+        if kernel.library:
+            found[kernel.library] += kernel.times
+    return dict(found)
