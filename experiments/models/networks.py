@@ -15,7 +15,7 @@ from flax import linen as nn
 from jax.lax import DotAlgorithmPreset, Precision
 from ml_collections import ConfigDict
 
-from decomp.networks import conv_vae, dense, products
+from decomp.networks import conv_vae, convolution, dense, products
 from decomp.networks.discriminator import Discriminator
 from decomp.networks.shared_scale import SharedScale
 from experiments.results import labels
@@ -164,7 +164,7 @@ def _conv(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:
         "initialiser": common.initialiser,
         "precision": common.precision,
         "colours": common.shape[-1],
-        "form": model.form,
+        "form": convolution.form_for(model.form, common.backend),
     }
     encoder = conv_vae.ConvEncoder(
         latents=common.latents,

@@ -93,6 +93,7 @@ def _block(
         bytes_per_run=math.ceil(per_run),
         memory=layout.room(sweep, accelerator.memory),
         block=block,
+        most=layout.most_at_once(sweep, device.platform),
     )
 
 

@@ -58,6 +58,7 @@ def plan(
     block: int = 0,
     devices: int = 0,
     layout: str = "auto",
+    most: int = 0,
 ) -> Plan:
     """Chooses block and layout.
 
@@ -69,6 +70,8 @@ def plan(
             blocks gain nothing and a finished block is saved.
         devices: Devices used; 0 takes all.
         layout: One of `LAYOUTS`, see `decomp.runs.is_vmapped`.
+        most: Runs that a device trains together at most, unless `block` says how many;
+            0 for no limit.
 
     Raises:
         ValueError: If more devices are asked for than there are, or fewer than all of
@@ -92,6 +95,7 @@ def plan(
         bytes_per_run=bytes_per_run,
         memory=memory,
         block=block,
+        most=most,
     )
     vmapped = axis.is_vmapped(layout, platform)
     return Plan(axis.over(available[:count]), block, vmapped)
@@ -105,6 +109,7 @@ def block_size(
     bytes_per_run: int,
     memory: int,
     block: int = 0,
+    most: int = 0,
 ) -> int:
     """The runs of a block, a multiple of the devices.
 
@@ -115,11 +120,14 @@ def block_size(
         bytes_per_run: Memory that one run takes while it trains.
         memory: Memory of one device that runs may fill; on CPUs, of all of them.
         block: Runs per block, 0 takes what fits, see `plan`.
+        most: Runs that a device trains together at most, see `plan`.
     """
     on_cpu = platform == "cpu"
     if not block:
-        fits = max(1, memory // max(bytes_per_run, 1)) * (1 if on_cpu else devices)
-        block = min(fits, 100) if on_cpu else fits
+        fits = max(1, memory // max(bytes_per_run, 1))
+        if most:
+            fits = min(fits, most)
+        block = min(fits, 100) if on_cpu else fits * devices
     return max(devices, min(block, num_runs) // devices * devices)
 
 
