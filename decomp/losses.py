@@ -171,15 +171,15 @@ def entropy_regularised(terms: Terms, beta: Weight) -> jax.Array:
     return elbo(terms) + 0.5 * (beta - 1) * terms.log_det
 
 
-def capacity(terms: Terms, gamma: Weight, nats: Weight) -> jax.Array:
+def capacity(terms: Terms, gamma: Weight, capacity: Weight) -> jax.Array:
     """log p(x|z) − γ·abs(mean KL − C) per example `[B]`, the mean over the minibatch.
 
-    The capacity C, `nats`, is raised during the training.
+    C, `capacity`, is a number of nats that is raised during the training.
 
     Source: Burgess et al. 2018, arXiv:1804.03599.
     """
-    terms, gamma, nats = numerics.floats(terms, gamma, nats)
-    return terms.log_px_z - gamma * jnp.abs(jnp.mean(terms.kl) - nats)
+    terms, gamma, capacity = numerics.floats(terms, gamma, capacity)
+    return terms.log_px_z - gamma * jnp.abs(jnp.mean(terms.kl) - capacity)
 
 
 def beta_tcvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.Array:
@@ -225,22 +225,22 @@ def factor_vae(terms: Terms, gamma: Weight) -> jax.Array:
     return alpha_beta(terms, gamma, 1.0)
 
 
-def info_vae(terms: Terms, alpha: Weight, scale: Weight) -> jax.Array:
-    """log p(x|z) − (1 − α) KL − (α + λ − 1) D per example `[B]`, λ being `scale`.
+def info_vae(terms: Terms, alpha: Weight, lambda_: Weight) -> jax.Array:
+    """log p(x|z) − (1 − α) KL − (α + λ − 1) D per example `[B]`.
 
     Source: Zhao et al. 2019, arXiv:1706.02262.
     """
-    terms, alpha, scale = numerics.floats(terms, alpha, scale)
-    return alpha_beta(terms, alpha + scale - 1, 1 - alpha)
+    terms, alpha, lambda_ = numerics.floats(terms, alpha, lambda_)
+    return alpha_beta(terms, alpha + lambda_ - 1, 1 - alpha)
 
 
-def wae(terms: Terms, scale: Weight) -> jax.Array:
-    """log p(x|z) − λ D(q(z), p(z)) per example `[B]`, λ being `scale`.
+def wae(terms: Terms, lambda_: Weight) -> jax.Array:
+    """log p(x|z) − λ D(q(z), p(z)) per example `[B]`.
 
     Source: Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4.
     """
-    terms, scale = numerics.floats(terms, scale)
-    return alpha_beta(terms, scale, 0.0)
+    terms, lambda_ = numerics.floats(terms, lambda_)
+    return alpha_beta(terms, lambda_, 0.0)
 
 
 def dip_vae(terms: Terms) -> jax.Array:
