@@ -99,6 +99,16 @@ def terms(
 
     Returns:
         Terms in nats.
+
+    >>> x, p = jnp.array([[0.0], [2.0]]), Gaussian(jnp.zeros(1), jnp.ones(1))
+    >>> functions = {
+    ...     "encode": lambda x: Gaussian(x, jnp.ones_like(x)),
+    ...     "log_px_z": lambda x, z: -0.5 * jnp.sum((x - z) ** 2, axis=1),
+    ...     "log_pz": lambda z: gaussian.log_prob(p, z),
+    ... }
+    >>> kl = lambda q: gaussian.kl(q, p)
+    >>> terms(jax.random.key(0), x, kl=kl, **functions).kl.tolist()  # ½ x²
+    [0.0, 2.0]
     """
     sample_key, divergence_key = jax.random.split(key)
     x = jax.tree.map(jnp.asarray, x)
@@ -123,7 +133,13 @@ def terms(
 
 
 def split_kl(densities: LogDensities, log_pz: jax.Array) -> Parts:
-    """The parts of the KL, from log-densities at the samples and log p(z) `[B]`."""
+    """The parts of the KL, from log-densities at the samples and log p(z) `[B]`.
+
+    >>> at = LogDensities(*jnp.array([[0.0], [-1.0], [-1.5], [-3.0]]))
+    >>> parts = split_kl(at, jnp.array([-4.0]))
+    >>> [float(part[0]) for part in parts]  # they sum to log q(z|x) − log p(z)
+    [1.0, 0.5, 1.5, 1.0]
+    """
     densities, log_pz = numerics.floats(densities, log_pz)
     return Parts(
         mutual_information=densities.log_qz_x - densities.log_qz,
@@ -143,6 +159,10 @@ def beta_vae(terms: Terms, beta: Weight) -> jax.Array:
     """log p(x|z) − β KL(q(z|x) ‖ p(z)) per example `[B]`.
 
     Source: Higgins et al. 2017; Mathieu et al. 2018, Eq. 1.
+
+    >>> of_two = Terms(jnp.array([-1.0, -2.0]), jnp.array([3.0, 5.0]), 0, 2, None)
+    >>> beta_vae(of_two, 4.0).tolist()
+    [-13.0, -22.0]
     """
     terms, beta = numerics.floats(terms, beta)
     return terms.log_px_z - beta * terms.kl
@@ -154,6 +174,10 @@ def alpha_beta(terms: Terms, alpha: Weight, beta: Weight) -> jax.Array:
     With D = KL(q(z) ‖ p(z)) it is `beta_tcvae` at (β, α + β, α + β).
 
     Source: Mathieu et al. 2018, Eq. 3.
+
+    >>> of_two = Terms(jnp.array([-1.0, -2.0]), jnp.array([3.0, 5.0]), 0, 2, None)
+    >>> alpha_beta(of_two, alpha=0.5, beta=1.0).tolist()  # D is 2
+    [-5.0, -8.0]
     """
     terms, alpha, beta = numerics.floats(terms, alpha, beta)
     return beta_vae(terms, beta) - alpha * terms.divergence
@@ -186,6 +210,11 @@ def beta_tcvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.
     """log p(x|z) − α I − β TC − γ DW per example `[B]`, for a factorised prior.
 
     Source: Chen et al. 2018, arXiv:1802.04942, Eq. 4.
+
+    >>> parts = Parts(*jnp.array([[1.0], [0.5], [0.0], [2.0]]))  # I, TC, TC, DW
+    >>> of_one = Terms(jnp.array([-1.0]), jnp.array([3.5]), 0, 0, parts)
+    >>> beta_tcvae(of_one, alpha=1.0, beta=4.0, gamma=1.0).tolist()
+    [-6.0]
     """
     terms, alpha, beta, gamma = numerics.floats(terms, alpha, beta, gamma)
     parts = _parts(terms, "beta_tcvae")

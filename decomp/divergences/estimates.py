@@ -93,7 +93,15 @@ def of_mmd(
     *,
     dims: bool,
 ) -> Estimator:
-    """The estimate by a statistic of `mmd`, and a kernel for a number of latents."""
+    """The estimate by a statistic of `mmd`, and a kernel for a number of latents.
+
+    >>> from decomp import distributions, priors
+    >>> p = priors.isotropic(1)
+    >>> q = Gaussian(jnp.full((4, 1), 50.0), jnp.ones((4, 1)))
+    >>> batch = Minibatch(q, q.loc, p, distributions.family(p), "symmetrised", 4)
+    >>> bool(ESTIMATES["mmd_rbf"](jax.random.key(0), batch) > 1)  # far from the prior
+    True
+    """
 
     def estimate(key: jax.Array, batch: Minibatch) -> jax.Array:
         y = draws(key, batch)
