@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 
 from configs import base
 from decomp.distributions.gaussian import Gaussian
+from decomp.divergences import estimates
 from experiments.data import catalogue, loaders
 from experiments.evaluation import metrics
 from experiments.models import divergences, networks, objectives, priors
@@ -64,11 +65,11 @@ prior = priors.Prior("logistic", "logistic", "", family, of_variance_one)
 priors.register(prior._replace(factorised=True))
 
 
-# A divergence: D(q(z), p(z)) of a minibatch, from draws `sample.z` [B, D] of q(z) and
-# what else `divergences.Sample` has. Here: the squared distance of the means.
-def of_means(key, sample):
-    drawn = priors.samples(key, sample.options, sample.p, len(sample.z))
-    return jnp.sum((sample.z.mean(axis=0) - drawn.mean(axis=0)) ** 2)
+# A divergence: D(q(z), p(z)) of a minibatch, from draws `batch.z` [B, D] of q(z) and
+# what else `estimates.Minibatch` has. Here: the squared distance of the means.
+def of_means(key, batch):
+    drawn = estimates.draws(key, batch)
+    return jnp.sum((batch.z.mean(axis=0) - drawn.mean(axis=0)) ** 2)
 
 
 divergences.register(divergences.Divergence("means", "distance of means", "", of_means))

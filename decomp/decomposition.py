@@ -73,6 +73,13 @@ def sampled(
         dimension-wise part is Σ_d KL(q(z_d)‖p(z_d)) if p factorises; otherwise only
         its sum with the total correlation has a meaning. `dimensions` is None without
         `log_pz_dims`.
+
+    >>> q = Gaussian(jnp.array([[-9.0, 0.0], [9.0, 0.0]]), jnp.ones((2, 2)))
+    >>> p = Gaussian(jnp.zeros(2), jnp.ones(2))
+    >>> log_pz = lambda z: gaussian.log_prob(p, z)
+    >>> found = sampled(jax.random.key(0), q, log_pz, num_samples=100)
+    >>> print(found.mutual_information.value.round(3))  # log 2: no overlap
+    0.693
     """
     (q,) = numerics.floats(q)
     index_key, noise_key = jax.random.split(key)
@@ -110,6 +117,11 @@ def mutual_information(
     Returns:
         Estimate in nats; unbiased, as log q(z) is exact in N. Each term, and so the
         estimate too, is at most log N.
+
+    >>> q = Gaussian(jnp.array([[-9.0], [9.0]]), jnp.ones((2, 1)))
+    >>> found = mutual_information(jax.random.key(0), q, samples_per_point=4)
+    >>> round(float(found.value), 4)  # log 2: no overlap
+    0.6931
     """
     (q,) = numerics.floats(q)
 
@@ -132,6 +144,11 @@ def total_correlation(
 
     Returns:
         Estimate in nats; unbiased, as q(z) and its marginals are exact in N.
+
+    >>> q = Gaussian(jnp.array([[-9.0, -9.0], [9.0, 9.0]]), jnp.ones((2, 2)))
+    >>> found = total_correlation(jax.random.key(0), q, samples_per_point=4)
+    >>> round(float(found.value), 4)  # log 2: one coordinate tells the other
+    0.6931
     """
     (q,) = numerics.floats(q)
 
@@ -162,6 +179,13 @@ def dimension_wise_kl(
     Returns:
         Estimate in nats with leaves `[D]`; unbiased, as q(z_d) is exact in N. The sum
         of its values is the third part; the errors of the dimensions are dependent.
+
+    >>> q = Gaussian(jnp.zeros((3, 2)), jnp.ones((3, 2)))
+    >>> p = Gaussian(jnp.zeros(2), jnp.ones(2))
+    >>> log_pz = lambda z: gaussian.log_prob_dims(p, z)
+    >>> found = dimension_wise_kl(jax.random.key(0), q, log_pz, samples_per_point=2)
+    >>> found.value.round(4).tolist()  # q(z) is the prior
+    [0.0, 0.0]
     """
     (q,) = numerics.floats(q)
 

@@ -25,6 +25,10 @@ def from_samples(terms: jax.Array) -> Estimate:
 
     Returns:
         Estimate in the unit of `terms`; `value` is unbiased for E[term].
+
+    >>> found = from_samples(jnp.array([1.0, 2.0, 3.0]))
+    >>> print(found.value, found.stderr.round(4))  # 2 ± 1/√3
+    2.0 0.57739997
     """
     (terms,) = numerics.floats(terms)
     chex.assert_rank(terms, 1)
@@ -43,6 +47,9 @@ def deviation(x: jax.Array, axis: int = 0) -> jax.Array:
 
     Returns:
         The unit of `x`; see `root_mean_square` for its range and its derivative at 0.
+
+    >>> print(deviation(jnp.array([1.0, 2.0, 3.0])).round(4))
+    1.0
     """
     (x,) = numerics.floats(x)
     count = x.shape[axis]
@@ -57,6 +64,9 @@ def root_mean_square(x: jax.Array, axis: int = 0) -> jax.Array:
     A standard error of 0 is nothing unusual: that of a constant, such as I_q(z; n) of
     one data point. With the infinite derivative of √0 it would make NaN of every
     gradient that passes by, even of one that takes no interest in it.
+
+    >>> root_mean_square(jnp.array([3.0, -3.0])).tolist()
+    3.0
     """
     (x,) = numerics.floats(x)
     largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=axis, keepdims=True))

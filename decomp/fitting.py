@@ -15,7 +15,7 @@ import inspect
 import itertools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -23,22 +23,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from decomp import extras, losses, minibatch, priors, runs
+from decomp import extras, losses, minibatch, objectives, priors, runs, schedules, vae
 from decomp import model as models
 from decomp import training as steps_of
-from decomp.divergences.estimates import ESTIMATES
+from decomp.divergences.estimates import CRITICS, ESTIMATES, MARGINALS
+from decomp.objectives import FREE, NONE, OBJECTIVES
 from decomp.trained import LIKELIHOODS, TrainedVAE
 
-OBJECTIVES: dict[str, Callable[..., jax.Array]] = {
-    objective.__name__: objective
-    for objective in (
-        *(losses.elbo, losses.beta_vae, losses.alpha_beta, losses.beta_tcvae),
-        *(losses.hfvae, losses.factor_vae, losses.info_vae, losses.wae),
-        *(losses.dip_vae, losses.entropy_regularised, losses.capacity),
-    )
-}
-# Those of them that are nothing without a divergence.
-_WEIGH_D = ("alpha_beta", "factor_vae", "info_vae", "wae", "dip_vae")
+# Functions of `losses` that are nothing without a divergence.
+_WEIGH_D: tuple[Callable[..., jax.Array], ...] = (
+    *(losses.alpha_beta, losses.factor_vae, losses.info_vae),
+    *(losses.wae, losses.dip_vae),
+)
 
 
 def fit(
@@ -54,6 +50,10 @@ def fit(
     divergence: str | Callable[..., jax.Array] | None = None,
     estimator: str = "symmetrised",
     groups: tuple[int, ...] = (),
+    samples: int = 5,
+    schedules: Mapping[str, Any] | None = None,
+    critic: Any = None,
+    critic_optimiser: optax.GradientTransformation | None = None,
     optimiser: optax.GradientTransformation | None = None,
     learning_rate: float = 1e-3,
     seeds: int | Sequence[int] = 1,
@@ -82,13 +82,21 @@ def fit(
             such as `(jnp.zeros(10), priors.anisotropic)`. By default N(0, I).
         likelihood: "bernoulli" or "gaussian". The default decoder of the latter has one
             learned scale.
-        objective: A key of `OBJECTIVES`, or a function of `losses.Terms` and weights to
-            one value per example `[B]`, which is maximised. Its other arguments are its
-            weights.
-        divergence: D(q(z), p(z)): a key of `divergences.estimates.ESTIMATES`, or a
-            function of a key and of an `estimates.Minibatch` to `[]`.
+        objective: A key of `objectives.OBJECTIVES`, the names that configs have; or a
+            function of `losses.Terms` and weights to one value per example `[B]`, which
+            is maximised. Its other arguments are its weights.
+        divergence: D(q(z), p(z)), where the objective leaves it open: a key of
+            `divergences.estimates.ESTIMATES`, or a function of a key and of an
+            `estimates.Minibatch` to `[]`.
         estimator: Of q(z) in a minibatch, a key of `minibatch.ESTIMATORS`.
         groups: Sizes of the groups of latents, for hfvae.
+        samples: Of each example, for the bound of iwae.
+        schedules: How weights change during the training, by name: a key of
+            `schedules.SCHEDULES`, or a function of the share of the training done, in
+            [0, 1], to the factor of the weight.
+        critic: A network from z `[B, D]` to logits `[B]`, for factor_vae, wae_gan and
+            the divergence jensen_shannon. By default leaky ReLU layers of `hidden`.
+        critic_optimiser: By default Adam at 1e-4 with decays 0.5 and 0.9.
         optimiser: By default Adam at `learning_rate`.
         learning_rate: Of Adam; unused where an optimiser is given.
         seeds: A number of seeds, from 0, or the seeds.
@@ -98,8 +106,9 @@ def fit(
         records: Points of the training curves.
         layout: Of the runs on a device, one of `runs.LAYOUTS`.
         progress: Whether to show a bar; without a terminal or notebook there is none.
-        **weights: Of the objective, such as `beta=4` or `beta=[1, 4]`. β is 1 where it
-            is not given, other weights have to be.
+        **weights: Of the objective, such as `beta=4` or `beta=[1, 4]`, under the names
+            that configs have; λ is `lambda_`, as Python has taken the word. β is 1
+            where it is not given, other weights have to be.
 
     Returns:
         Trained VAEs of all runs: for each seed, all combinations of the weights.
@@ -116,32 +125,43 @@ def fit(
     """
     points, shape = _points(data)
     _check(points, likelihood, batch_size, learning_rate, records, layout, estimator)
-    numbers, settings = _runs(seeds, _objective(objective), weights)
-    optimiser = optimiser or optax.adam(learning_rate)
+    formula = _formula(objective)
+    numbers, settings = _runs(seeds, formula, weights)
+    estimate, against = _divergence(divergence, formula)
     total = _steps(steps, epochs, len(points), batch_size)
-    networks = _networks(encoder, decoder, likelihood, points.shape[1], latents, hidden)
-    model = models.Model(
-        *networks,
+    optimiser = optimiser or optax.adam(learning_rate)
+    if against:
+        usual = optax.adam(1e-4, b1=0.5, b2=0.9)  # Kim & Mnih 2018
+        optimiser = steps_of.with_critic(optimiser, critic_optimiser or usual)
+    networks = vae.Networks(
+        *_networks(encoder, decoder, likelihood, points.shape[1], latents, hidden),
+        critic=_critic(critic, against, hidden),
         prior=priors.isotropic(latents) if prior is None else prior,
-        objective=_objective(objective),
-        divergence=_divergence(divergence, objective),
-        estimator=estimator,
-        groups=tuple(groups),
         outputs=points.shape[1],
         latents=latents,
+    )
+    model = vae.model(
+        networks,
+        formula,
+        estimate,
+        _schedules(schedules or {}, settings),
+        samples=samples,
+        estimator=estimator,
         size=len(points),
+        groups=tuple(groups),
+        against=against,
     )
-    models.check(
-        model, likelihood, {name: w[0] for name, w in settings.items()}, batch_size
-    )
+    first = {name: column[0] for name, column in settings.items()}
+    vae.check(networks, model, likelihood, first, batch_size)
     every = max(1, total // records)
     init, advance = steps_of.make(
-        lambda key, setting: models.start(model, key),
-        lambda *arguments: models.loss(model, *arguments),
+        lambda key, setting: vae.start(networks, key),
+        lambda params, key, *rest: models.loss(params, key, model, *rest),
         optimiser,
         batch_size=batch_size,
         record_every=every,
         total_steps=total,
+        second=MARGINALS in against,
     )
     state, curves = _train(
         init,
@@ -159,9 +179,9 @@ def fit(
     return TrainedVAE(
         seed=numbers,
         params={name: state.params[name] for name in ("encoder", "decoder")},
-        prior=_priors(model, state.params, count),
-        encoder=model.encoder,
-        decoder=model.decoder,
+        prior=_priors(networks, state.params, count),
+        encoder=networks.encoder,
+        decoder=networks.decoder,
         shape=shape,
         latents=latents,
         weights=settings,
@@ -210,12 +230,12 @@ def _train(
     return state, curves
 
 
-def _priors(model: models.Model, params: dict[str, Any], count: int) -> Any:
+def _priors(networks: vae.Networks, params: dict[str, Any], count: int) -> Any:
     """p(z) of every run, leaves `[R, ...]`."""
-    if models.is_trained(model.prior):
-        return jax.device_get(jax.vmap(model.prior[1])(params["prior"]))
+    if vae.is_trained(networks.prior):
+        return jax.device_get(jax.vmap(networks.prior[1])(params["prior"]))
     return jax.tree.map(
-        lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf))), model.prior
+        lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf))), networks.prior
     )
 
 
@@ -302,32 +322,92 @@ def _choose(what: str, name: Any, choices: Any) -> None:
         raise ValueError(f"unknown {what} {name!r}; choices: {', '.join(choices)}.")
 
 
-def _objective(
-    objective: str | Callable[..., jax.Array],
-) -> Callable[..., jax.Array]:
-    if not isinstance(objective, str):
-        return objective
-    _choose("objective", objective, OBJECTIVES)
-    return OBJECTIVES[objective]
+def _formula(objective: str | Callable[..., jax.Array]) -> objectives.Formula:
+    """The objective of a name, or that of a function of terms and weights."""
+    if isinstance(objective, str):
+        _choose("objective", objective, OBJECTIVES)
+        return OBJECTIVES[objective]
+    _, *read = inspect.signature(objective).parameters.values()
+    names = {_plain(parameter.name): parameter for parameter in read}
+
+    def value(terms: losses.Terms, weights: Mapping[str, jax.Array]) -> jax.Array:
+        given = {p.name: weights[name] for name, p in names.items() if name in weights}
+        return objective(terms, **given)
+
+    return objectives.Formula(
+        objective.__name__,
+        "",
+        value,
+        tuple(names),
+        FREE if objective in _WEIGH_D else NONE,
+        # What the function does not read, the compiler leaves out.
+        has_parts=True,
+        optional=tuple(n for n, p in names.items() if p.default is not p.empty),
+    )
+
+
+def _plain(name: str) -> str:
+    """The name of a weight, without what keeps it from being a word of Python."""
+    return name.removesuffix("_")
 
 
 def _divergence(
-    divergence: str | Callable[..., jax.Array] | None, objective: Any
-) -> Callable[..., jax.Array] | None:
-    name = getattr(objective, "__name__", objective)
-    if divergence is None and name in _WEIGH_D:
+    divergence: str | Callable[..., jax.Array] | None, formula: objectives.Formula
+) -> tuple[Callable[..., jax.Array] | None, tuple[str, ...]]:
+    """The estimate of D(q(z), p(z)), and what a critic tells q(z) from, if any."""
+    name = getattr(divergence, "__name__", divergence)
+    if divergence is not None and formula.divergence not in (FREE, NONE):
         raise ValueError(
-            f"the objective {name} weighs a divergence: expected a function or one of "
-            f"{', '.join(ESTIMATES)}; got none."
+            f"the objective {formula.name} has its own divergence, "
+            f"{formula.divergence}; expected no other, got {name}."
         )
-    if not isinstance(divergence, str):
-        return divergence
-    _choose("divergence", divergence, ESTIMATES)
-    return ESTIMATES[divergence]
+    if divergence is None and formula.divergence == FREE:
+        raise ValueError(
+            f"the objective {formula.name} weighs a divergence: expected a function or "
+            f"one of {', '.join(ESTIMATES)}; got none."
+        )
+    chosen = formula.divergence if divergence is None else divergence
+    if not isinstance(chosen, str):
+        return chosen, ()
+    if chosen == NONE:
+        return None, ()
+    _choose("divergence", chosen, ESTIMATES)
+    return ESTIMATES[chosen], (CRITICS[chosen],) if chosen in CRITICS else ()
+
+
+def _critic(critic: Any, against: tuple[str, ...], hidden: Sequence[int]) -> Any:
+    """The critic, a network of the package where none is given; None without need."""
+    if not against and critic is not None:
+        raise ValueError(
+            f"a critic is for the divergences {', '.join(CRITICS)}; got none of them."
+        )
+    if critic is not None or not against:
+        return critic
+    extras.require("flax")
+    from decomp.networks.discriminator import Discriminator
+
+    return Discriminator(tuple(hidden), initialiser="flax")
+
+
+def _schedules(
+    chosen: Mapping[str, Any], settings: Mapping[str, Any]
+) -> dict[str, vae.Schedule]:
+    found = {}
+    for name, schedule in chosen.items():
+        if _plain(name) not in settings:
+            raise ValueError(
+                f"schedules expects weights among {', '.join(settings) or 'none'}; got "
+                f"{name}."
+            )
+        if not callable(schedule):
+            _choose("schedule", schedule, schedules.SCHEDULES)
+            schedule = schedules.SCHEDULES[schedule]
+        found[_plain(name)] = schedule
+    return found
 
 
 def _runs(
-    seeds: Any, objective: Callable[..., jax.Array], weights: dict[str, Any]
+    seeds: Any, formula: objectives.Formula, weights: dict[str, Any]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The seed and the weights of every run `[R]`."""
     chosen = np.arange(seeds) if np.ndim(seeds) == 0 else np.asarray(seeds)
@@ -336,19 +416,18 @@ def _runs(
             f"seeds expects a number from 1 or a sequence of whole numbers from 0; got "
             f"{seeds}."
         )
-    _, *read = inspect.signature(objective).parameters.values()
-    names = [parameter.name for parameter in read]
-    if unread := [name for name in weights if name not in names]:
+    weights = {_plain(name): weight for name, weight in weights.items()}
+    if unread := [name for name in weights if name not in formula.weights]:
         raise ValueError(
-            f"the objective {objective.__name__} reads the weights "
-            f"{', '.join(names) or 'none'}; got {', '.join(unread)}."
+            f"the objective {formula.name} reads the weights "
+            f"{', '.join(formula.weights) or 'none'}; got {', '.join(unread)}."
         )
-    if objective is losses.beta_vae:
+    if "beta" in formula.weights and "beta" not in formula.optional:
         weights = {"beta": 1.0} | weights
-    needed = [p.name for p in read if p.default is p.empty and p.name not in weights]
-    if needed:
+    missing = set(formula.weights) - set(formula.optional) - set(weights)
+    if missing:
         raise ValueError(
-            f"the objective {objective.__name__} expects {', '.join(needed)}; got "
+            f"the objective {formula.name} expects {', '.join(sorted(missing))}; got "
             f"{', '.join(weights) or 'no weights'}."
         )
     axes = [np.atleast_1d(np.asarray(w, np.float32)) for w in weights.values()]

@@ -99,6 +99,16 @@ def terms(
 
     Returns:
         Terms in nats.
+
+    >>> x, p = jnp.array([[0.0], [2.0]]), Gaussian(jnp.zeros(1), jnp.ones(1))
+    >>> functions = {
+    ...     "encode": lambda x: Gaussian(x, jnp.ones_like(x)),
+    ...     "log_px_z": lambda x, z: -0.5 * jnp.sum((x - z) ** 2, axis=1),
+    ...     "log_pz": lambda z: gaussian.log_prob(p, z),
+    ... }
+    >>> kl = lambda q: gaussian.kl(q, p)
+    >>> terms(jax.random.key(0), x, kl=kl, **functions).kl.tolist()  # ½ x²
+    [0.0, 2.0]
     """
     sample_key, divergence_key = jax.random.split(key)
     x = jax.tree.map(jnp.asarray, x)
@@ -123,7 +133,13 @@ def terms(
 
 
 def split_kl(densities: LogDensities, log_pz: jax.Array) -> Parts:
-    """The parts of the KL, from log-densities at the samples and log p(z) `[B]`."""
+    """The parts of the KL, from log-densities at the samples and log p(z) `[B]`.
+
+    >>> at = LogDensities(*jnp.array([[0.0], [-1.0], [-1.5], [-3.0]]))
+    >>> parts = split_kl(at, jnp.array([-4.0]))
+    >>> [float(part[0]) for part in parts]  # they sum to log q(z|x) − log p(z)
+    [1.0, 0.5, 1.5, 1.0]
+    """
     densities, log_pz = numerics.floats(densities, log_pz)
     return Parts(
         mutual_information=densities.log_qz_x - densities.log_qz,
@@ -143,6 +159,10 @@ def beta_vae(terms: Terms, beta: Weight) -> jax.Array:
     """log p(x|z) − β KL(q(z|x) ‖ p(z)) per example `[B]`.
 
     Source: Higgins et al. 2017; Mathieu et al. 2018, Eq. 1.
+
+    >>> of_two = Terms(jnp.array([-1.0, -2.0]), jnp.array([3.0, 5.0]), 0, 2, None)
+    >>> beta_vae(of_two, 4.0).tolist()
+    [-13.0, -22.0]
     """
     terms, beta = numerics.floats(terms, beta)
     return terms.log_px_z - beta * terms.kl
@@ -154,6 +174,10 @@ def alpha_beta(terms: Terms, alpha: Weight, beta: Weight) -> jax.Array:
     With D = KL(q(z) ‖ p(z)) it is `beta_tcvae` at (β, α + β, α + β).
 
     Source: Mathieu et al. 2018, Eq. 3.
+
+    >>> of_two = Terms(jnp.array([-1.0, -2.0]), jnp.array([3.0, 5.0]), 0, 2, None)
+    >>> alpha_beta(of_two, alpha=0.5, beta=1.0).tolist()  # D is 2
+    [-5.0, -8.0]
     """
     terms, alpha, beta = numerics.floats(terms, alpha, beta)
     return beta_vae(terms, beta) - alpha * terms.divergence
@@ -171,21 +195,26 @@ def entropy_regularised(terms: Terms, beta: Weight) -> jax.Array:
     return elbo(terms) + 0.5 * (beta - 1) * terms.log_det
 
 
-def capacity(terms: Terms, gamma: Weight, nats: Weight) -> jax.Array:
+def capacity(terms: Terms, gamma: Weight, capacity: Weight) -> jax.Array:
     """log p(x|z) − γ·abs(mean KL − C) per example `[B]`, the mean over the minibatch.
 
-    The capacity C, `nats`, is raised during the training.
+    C, `capacity`, is a number of nats that is raised during the training.
 
     Source: Burgess et al. 2018, arXiv:1804.03599.
     """
-    terms, gamma, nats = numerics.floats(terms, gamma, nats)
-    return terms.log_px_z - gamma * jnp.abs(jnp.mean(terms.kl) - nats)
+    terms, gamma, capacity = numerics.floats(terms, gamma, capacity)
+    return terms.log_px_z - gamma * jnp.abs(jnp.mean(terms.kl) - capacity)
 
 
 def beta_tcvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.Array:
     """log p(x|z) − α I − β TC − γ DW per example `[B]`, for a factorised prior.
 
     Source: Chen et al. 2018, arXiv:1802.04942, Eq. 4.
+
+    >>> parts = Parts(*jnp.array([[1.0], [0.5], [0.0], [2.0]]))  # I, TC, TC, DW
+    >>> of_one = Terms(jnp.array([-1.0]), jnp.array([3.5]), 0, 0, parts)
+    >>> beta_tcvae(of_one, alpha=1.0, beta=4.0, gamma=1.0).tolist()
+    [-6.0]
     """
     terms, alpha, beta, gamma = numerics.floats(terms, alpha, beta, gamma)
     parts = _parts(terms, "beta_tcvae")
@@ -225,22 +254,22 @@ def factor_vae(terms: Terms, gamma: Weight) -> jax.Array:
     return alpha_beta(terms, gamma, 1.0)
 
 
-def info_vae(terms: Terms, alpha: Weight, scale: Weight) -> jax.Array:
-    """log p(x|z) − (1 − α) KL − (α + λ − 1) D per example `[B]`, λ being `scale`.
+def info_vae(terms: Terms, alpha: Weight, lambda_: Weight) -> jax.Array:
+    """log p(x|z) − (1 − α) KL − (α + λ − 1) D per example `[B]`.
 
     Source: Zhao et al. 2019, arXiv:1706.02262.
     """
-    terms, alpha, scale = numerics.floats(terms, alpha, scale)
-    return alpha_beta(terms, alpha + scale - 1, 1 - alpha)
+    terms, alpha, lambda_ = numerics.floats(terms, alpha, lambda_)
+    return alpha_beta(terms, alpha + lambda_ - 1, 1 - alpha)
 
 
-def wae(terms: Terms, scale: Weight) -> jax.Array:
-    """log p(x|z) − λ D(q(z), p(z)) per example `[B]`, λ being `scale`.
+def wae(terms: Terms, lambda_: Weight) -> jax.Array:
+    """log p(x|z) − λ D(q(z), p(z)) per example `[B]`.
 
     Source: Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4.
     """
-    terms, scale = numerics.floats(terms, scale)
-    return alpha_beta(terms, scale, 0.0)
+    terms, lambda_ = numerics.floats(terms, lambda_)
+    return alpha_beta(terms, lambda_, 0.0)
 
 
 def dip_vae(terms: Terms) -> jax.Array:

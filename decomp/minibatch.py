@@ -54,6 +54,10 @@ def batch_mean(batch: int, size: int) -> jax.Array:
 
     Returns:
         Log weights `[B, B]`, a row for each z_b.
+
+    >>> print(jnp.exp(batch_mean(2, 10)).round(2))
+    [[0.5 0.5]
+     [0.5 0.5]]
     """
     _check(batch, size)
     return jnp.full((batch, batch), -math.log(batch))
@@ -74,6 +78,10 @@ def weighted(batch: int, size: int) -> jax.Array:
         Log weights `[B, B]`, a row for each z_b.
 
     Source: Chen et al. 2018, Sec. 4.1.
+
+    >>> print((20 * jnp.exp(weighted(2, 10))).round(2))  # each 1/20
+    [[1. 1.]
+     [1. 1.]]
     """
     _check(batch, size)
     return jnp.full((batch, batch), -math.log(batch) - math.log(size))
@@ -94,6 +102,11 @@ def stratified(batch: int, size: int) -> jax.Array:
         Log weights `[B, B]`, a row for each z_b.
 
     Source: Chen et al. 2018, App. C.2.
+
+    >>> print((10 * jnp.exp(stratified(3, 10))).round(2))  # own 1/10, next 4/10
+    [[1. 4. 5.]
+     [5. 1. 4.]
+     [4. 5. 1.]]
     """
     _check(batch, size)
     if batch == size:
@@ -120,6 +133,11 @@ def symmetrised(batch: int, size: int) -> jax.Array:
         Log weights `[B, B]`, a row for each z_b.
 
     Source: Mathieu et al. 2018, Eq. 10b.
+
+    >>> print((10 * jnp.exp(symmetrised(3, 10))).round(2))  # a row sums to 1
+    [[1.  4.5 4.5]
+     [4.5 1.  4.5]
+     [4.5 4.5 1. ]]
     """
     _check(batch, size)
     if batch == size:
@@ -160,6 +178,11 @@ def log_densities(
 
     Raises:
         ValueError: If the groups do not add to D.
+
+    >>> q = Gaussian(jnp.zeros((4, 2)), jnp.ones((4, 2)))  # all the same
+    >>> found = log_densities(q, jnp.zeros((4, 2)), symmetrised(4, 100))
+    >>> print(found.log_qz.round(3))  # log N(0; 0, I), as q(z) is
+    [-1.838 -1.838 -1.838 -1.838]
     """
     q, z = numerics.floats(q, z)
     log_weights = jnp.asarray(log_weights, z.dtype)

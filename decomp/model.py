@@ -1,165 +1,192 @@
-"""The VAE of a run of `decomp.fit`: its parameters, its loss, and what it refuses."""
+"""What is trained: the objective of a model on a minibatch, and the loss of its critic.
 
-from collections.abc import Callable
+`decomp.fit` and the sweeps of `experiments` each make a `Model` of what they are asked
+for, and train it by `loss`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from decomp import distributions, losses, minibatch, trained
-from decomp.distributions import bernoulli, full_gaussian, gaussian
-from decomp.distributions.full_gaussian import FullGaussian
+from decomp import importance, losses, minibatch
+from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
-from decomp.divergences.estimates import Minibatch
+from decomp.divergences import adversarial
+from decomp.divergences.estimates import MARGINALS, Minibatch, prior_samples
+from decomp.losses import Terms
+
+Params = Any  # a dict of trees of arrays; that of the critic is "critic"
+Setting = Any  # a tree of the traced numbers of one run
+Weights = Mapping[str, jax.Array]  # by name, [] each
 
 
 class Model(NamedTuple):
-    """What all runs have in common."""
+    """What all runs have in common, as functions of what differs between them."""
 
-    encoder: Any
-    decoder: Any
-    prior: Any  # a distribution, or a pair (start, build)
-    objective: Callable[..., jax.Array]  # of Terms and of the weights by name
-    divergence: Callable[..., jax.Array] | None  # of a key and a Minibatch
-    estimator: str
-    groups: tuple[int, ...]
-    outputs: int  # X
-    latents: int  # D
+    encode: Callable[[Params, jax.Array], Gaussian]  # x [B, X] to leaves [B, D]
+    log_px_z: Callable[..., jax.Array]  # (params, x [B, X], z [B, D]) to [B]
+    prior: Callable[[Params, Setting], Any]  # p(z), a distribution over [D]
+    family: Callable[[Any], Any]  # of p(z): log_prob(p, z), sample(key, p)
+    kl: Callable[[Any], Callable[[Gaussian], jax.Array] | None]  # KL(q ‖ p), if closed
+    weights: Callable[[Setting, jax.Array], Weights]  # at a share of the training
+    objective: Callable[[Terms, Weights, Setting], jax.Array]  # [B], to be maximised
+    # D(q(z), p(z)) of a key, a minibatch and a setting.
+    divergence: Callable[[jax.Array, Minibatch, Setting], jax.Array] | None
+    estimator: str  # of q(z) in a minibatch, a key of minibatch.ESTIMATORS
     size: int  # N
-
-
-def start(model: Model, key: jax.Array) -> dict[str, Any]:
-    """Initial parameters: encoder, decoder and, if it is trained, prior."""
-    encoder_key, decoder_key = jax.random.split(key)
-    x, z = jnp.zeros((1, model.outputs)), jnp.zeros((1, model.latents))
-    params = {
-        "encoder": trained.start(model.encoder, encoder_key, x),
-        "decoder": trained.start(model.decoder, decoder_key, z),
-    }
-    if is_trained(model.prior):
-        params["prior"] = jax.tree.map(jnp.asarray, model.prior[0])
-    return params
-
-
-def prior(model: Model, params: dict[str, Any]) -> Any:
-    """p(z), a distribution over `[D]`."""
-    return model.prior[1](params["prior"]) if is_trained(model.prior) else model.prior
-
-
-def is_trained(prior: Any) -> bool:
-    """Whether it is a pair (start, build), and no distribution."""
-    return type(prior) is tuple
-
-
-def _log_px_z(model: Model, params: Any, x: jax.Array, z: jax.Array) -> jax.Array:
-    p = trained.likelihood_of(trained.apply(model.decoder, params["decoder"], z))
-    if isinstance(p, Gaussian):
-        return jax.vmap(gaussian.log_prob)(p, x)
-    return jax.vmap(bernoulli.log_prob)(p, x)
+    groups: tuple[int, ...] = ()  # of latents, for hfvae
+    has_parts: bool = True  # whether the objective may weigh the parts of the KL
+    samples: int = 0  # of each example for the bound of iwae; 0 for other objectives
+    critic: Callable[[Params, jax.Array], jax.Array] | None = None  # z [B, D] to [B]
+    # What a critic tells q(z) from, PRIOR or MARGINALS: one, or several of which
+    # `chosen` says the place.
+    against: tuple[str, ...] = ()
+    chosen: Callable[[Setting], jax.Array] | None = None
+    prior_count: float = 1.0  # times log p(z) enters the KL
 
 
 def loss(
-    model: Model,
-    params: Any,
+    params: Params,
     key: jax.Array,
-    setting: dict[str, jax.Array],
+    model: Model,
+    setting: Setting,
     progress: jax.Array,
     x: jax.Array,
     others: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """The loss of a minibatch x `[B, X]`, as `training.make` takes it."""
-    del progress, others
-    p = prior(model, params)
-    family = distributions.family(p)
+    """The loss to train with on a minibatch, and its measures, in nats.
+
+    Args:
+        params: Of the run, the critic's included.
+        key: Consumed.
+        model: What all runs have in common.
+        setting: Of the run.
+        progress: Share of the training done.
+        x: Minibatch `[B, X]`.
+        others: A second minibatch `[B, X]`, for the critic.
+
+    Returns:
+        The value `[]` that is minimised, and `training.MEASURES` `[4]`.
+    """
+    weights, critic_key = model.weights(setting, progress), None
+    if model.critic is not None:
+        key, critic_key = jax.random.split(key)
+    values, found = value(key, model, params, setting, x, weights)
+    mean = -jnp.mean(values)
+    reconstruction, kl = -jnp.mean(found.log_px_z), jnp.mean(found.kl)
+    measures = jnp.stack([mean, reconstruction, kl, found.divergence])
+    if critic_key is None:
+        return mean, measures
+    # Each of the two losses stops the other's gradient: one pass serves both.
+    critic = critic_loss(critic_key, model, params, setting, x, others)
+    return mean + critic, measures
+
+
+def value(
+    key: jax.Array,
+    model: Model,
+    params: Params,
+    setting: Setting,
+    x: jax.Array,
+    weights: Weights,
+) -> tuple[jax.Array, Terms]:
+    """The objective of each example of x `[B, X]`, to be maximised, and its terms."""
+    if not model.samples:
+        found = terms(key, model, params, setting, x, weights)
+        return model.objective(found, weights, setting), found
+    terms_key, key = jax.random.split(key)
+    p = model.prior(params, setting)
+    bound = importance.iwae(
+        key,
+        x,
+        num_samples=model.samples,
+        encode=lambda x: model.encode(params, x),
+        log_px_z=lambda x, z: model.log_px_z(params, x, z),
+        log_pz=lambda z: model.family(p).log_prob(p, z),
+    )
+    return bound, terms(terms_key, model, params, setting, x, weights)
+
+
+def terms(
+    key: jax.Array,
+    model: Model,
+    params: Params,
+    setting: Setting,
+    x: jax.Array,
+    weights: Weights,
+) -> Terms:
+    """The terms of the objective on x `[B, X]`."""
+    p = model.prior(params, setting)
+    family = model.family(p)
     log_weights = minibatch.ESTIMATORS[model.estimator](len(x), model.size)
-    closed = {
-        Gaussian: lambda q: gaussian.kl(q, p),
-        FullGaussian: lambda q: full_gaussian.kl(full_gaussian.from_diagonal(q), p),
-    }
+
+    def aggregate(q: Gaussian, z: jax.Array) -> minibatch.LogDensities:
+        return minibatch.log_densities(q, z, log_weights, groups=model.groups)
 
     def divergence(key: jax.Array, q: Gaussian, z: jax.Array) -> jax.Array:
         assert model.divergence is not None
-        batch = Minibatch(q, z, p, family, model.estimator, model.size)
-        return model.divergence(key, batch)
+        batch = Minibatch(q, z, p, family, model.estimator, model.size, weights, critic)
+        return model.divergence(key, batch, setting)
 
-    # What an objective does not read, as the parts of the KL, the compiler leaves out.
-    terms = losses.terms(
+    def critic(z: jax.Array) -> jax.Array:
+        assert model.critic is not None
+        return model.critic(jax.lax.stop_gradient(params), z)
+
+    return losses.terms(
         key,
         x,
-        encode=lambda x: trained.apply(model.encoder, params["encoder"], x),
-        log_px_z=lambda x, z: _log_px_z(model, params, x, z),
-        log_pz=lambda z: family.log_prob(p, z),
-        kl=closed.get(type(p)),
-        aggregate=lambda q, z: minibatch.log_densities(
-            q, z, log_weights, groups=model.groups
-        ),
+        encode=lambda x: model.encode(params, x),
+        log_px_z=lambda x, z: model.log_px_z(params, x, z),
+        log_pz=lambda z: model.prior_count * family.log_prob(p, z),
+        kl=model.kl(p),
+        aggregate=aggregate if model.has_parts else None,
         divergence=divergence if model.divergence else None,
     )
-    values = model.objective(terms, **setting)
-    if values.shape != terms.kl.shape:
-        raise ValueError(
-            f"expected a value for each of {len(x)} examples; got {list(values.shape)}."
-        )
-    value = -jnp.mean(values)
-    reconstruction, kl = -jnp.mean(terms.log_px_z), jnp.mean(terms.kl)
-    return value, jnp.stack([value, reconstruction, kl, terms.divergence])
 
 
-def check(
-    model: Model, likelihood: str, setting: dict[str, Any], batch_size: int
-) -> None:
-    """Traces the model on shapes, and says in one line what does not fit."""
-    batch, width = batch_size, model.latents
-    setting = {name: jnp.asarray(value) for name, value in setting.items()}
-    x = jax.ShapeDtypeStruct((batch, model.outputs), jnp.float32)
-    z = jax.ShapeDtypeStruct((batch, width), jnp.float32)
-    params = _shapes("a network", lambda key: start(model, key), jax.random.key(0))
-    q = _shapes(
-        "q(z|x) of the encoder",
-        lambda params, x: Gaussian(*trained.apply(model.encoder, params, x)),
-        *(params["encoder"], x),
-    )
-    _same("encoder", "a Gaussian", q, (batch, width))
-    p = _shapes(
-        "the output of the decoder",
-        lambda params, z: trained.apply(model.decoder, params, z),
-        *(params["decoder"], z),
-    )
-    if isinstance(p, Gaussian) != (likelihood == "gaussian"):
-        raise ValueError(
-            "decoder expects to return logits where the likelihood is 'bernoulli', and "
-            f"a Gaussian where it is 'gaussian'; got {type(p).__name__} for "
-            f"{likelihood!r}."
-        )
-    _same("decoder", "an array or a Gaussian", p, (batch, model.outputs))
-    drawn = _shapes(
-        "a sample of the prior", lambda params: _draw(model, params), params
-    )
-    _same("prior", "a distribution", drawn, (width,))
-    _shapes(
-        "the objective",
-        lambda params, x, w: loss(model, params, jax.random.key(0), w, x[0], x, x),
-        *(params, x, setting),
-    )
+def critic_loss(
+    key: jax.Array,
+    model: Model,
+    params: Params,
+    setting: Setting,
+    x: jax.Array,
+    others: jax.Array,
+) -> jax.Array:
+    """The critic's loss in telling z ~ q(z) of x from draws of p(z) or of Π_d q(z_d).
+
+    Its gradient reaches the critic alone. The marginals are drawn from a second
+    minibatch, `others` `[B, X]`, as Kim & Mnih 2018 have it (Algorithm 2).
+    """
+    assert model.critic is not None
+    fixed = jax.lax.stop_gradient(params)
+    z_key, other_key, permutation_key = jax.random.split(key, 3)
+
+    def draw(key: jax.Array, x: jax.Array) -> jax.Array:
+        return gaussian.sample(key, model.encode(fixed, x))
+
+    def of_marginals(_: Any) -> jax.Array:
+        return adversarial.permute_dims(permutation_key, draw(other_key, others))
+
+    def of_prior(_: Any) -> jax.Array:
+        p = model.prior(fixed, setting)
+        return prior_samples(other_key, p, model.family(p), len(x))
+
+    z = draw(z_key, x)
+    sources = [of_marginals if a == MARGINALS else of_prior for a in model.against]
+    drawn = switch(model.chosen(setting) if model.chosen else None, sources, None)
+    real, other = (model.critic(params, z) for z in (z, drawn))
+    return jnp.mean(adversarial.discriminator_loss(real, other))
 
 
-def _draw(model: Model, params: Any) -> jax.Array:
-    p = prior(model, params)
-    return distributions.family(p).sample(jax.random.key(0), p)
+def switch(
+    index: jax.Array | None, branches: Sequence[Callable], *operands: Any
+) -> Any:
+    """`lax.switch`, without the switch where there is one branch.
 
-
-def _shapes(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """The shapes of the outputs of a function."""
-    try:
-        return jax.eval_shape(function, *arguments)
-    except Exception as error:  # of whatever kind a user's function raises
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"{what} cannot be computed: {reason}") from None
-
-
-def _same(name: str, kind: str, found: Any, shape: tuple[int, ...]) -> None:
-    for leaf in jax.tree.leaves(found):
-        if leaf.shape != shape:
-            raise ValueError(
-                f"{name} expects {kind} of shape {list(shape)}; got {list(leaf.shape)}."
-            )
+    Mapped over runs one after another, it computes only the branch of the run.
+    """
+    if len(branches) == 1 or index is None:
+        return branches[0](*operands)
+    return jax.lax.switch(index.astype(jnp.int32), branches, *operands)

@@ -47,7 +47,11 @@ class HierarchicalParameters(NamedTuple):
 
 
 def isotropic(latents: int) -> Gaussian:
-    """N(0, I) in D = `latents` dimensions."""
+    """N(0, I) in D = `latents` dimensions.
+
+    >>> isotropic(2).scale.tolist()
+    [1.0, 1.0]
+    """
     return Gaussian(jnp.zeros(latents, jnp.float32), jnp.ones(latents, jnp.float32))
 
 
@@ -64,6 +68,10 @@ def anisotropic(log_variances: jax.Array) -> Gaussian:
         Gaussian with leaves `[D]`, trace of the covariance D, no scale below 1e-6.
 
     Source: Mathieu et al. 2018, App. B.1.
+
+    >>> p = anisotropic(jnp.log(jnp.array([3.0, 1.0])))
+    >>> (p.scale**2).round(4).tolist()  # they average to 1
+    [1.5, 0.5]
     """
     (log_variances,) = numerics.floats(log_variances)
     latents = log_variances.shape[-1]
@@ -83,6 +91,9 @@ def full_covariance(factor: jax.Array) -> FullGaussian:
 
     Returns:
         FullGaussian, leaves `[D]` and `[D, D]`, with e^(f_dd) ≥ 1e-6 of the largest.
+
+    >>> full_covariance(jnp.zeros((2, 2))).scale_tril.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     (factor,) = numerics.floats(factor)
     latents = factor.shape[-1]
@@ -103,13 +114,20 @@ def student_t(df: jax.Array, latents: int, *, scale: float = 1.0) -> StudentT:
         scale: Scale of every dimension (not its standard deviation).
 
     Source: Mathieu et al. 2018, §4 and App. B.1.
+
+    >>> student_t(jnp.float32(3), 2).df.tolist()
+    [3.0, 3.0]
     """
     df, scales = numerics.floats(df, jnp.full(latents, scale))
     return StudentT(jnp.full(latents, df), jnp.zeros_like(scales), scales)
 
 
 def laplace(latents: int, *, scale: float = math.sqrt(0.5)) -> Laplace:
-    """Π_d Laplace(z_d; 0, scale), of variance 2·scale²: 1 by default."""
+    """Π_d Laplace(z_d; 0, scale), of variance 2·scale²: 1 by default.
+
+    >>> (2 * laplace(2).scale ** 2).round(4).tolist()  # variances
+    [1.0, 1.0]
+    """
     (scales,) = numerics.floats(jnp.full(latents, scale))
     return Laplace(jnp.zeros_like(scales), scales)
 
@@ -123,6 +141,9 @@ def subspaces(groups: tuple[int, ...], *, df: float | jax.Array) -> Subspaces:
 
     Raises:
         ValueError: For no group or an empty one.
+
+    >>> [group.loc.shape for group in subspaces((2, 3), df=4.0).groups]
+    [(2,), (3,)]
     """
     if not groups or min(groups) < 1:
         raise ValueError(f"expected groups of at least 1 dimension each; got {groups}.")
@@ -147,6 +168,10 @@ def spike_and_slab(
         slab_scale: Of a dimension that is on.
 
     Source: Mathieu et al. 2019, arXiv:1812.02833, the sparse prior.
+
+    >>> p = spike_and_slab(2, spike_probability=0.8)
+    >>> round(float(jax.nn.sigmoid(p.log_odds)[0]), 4)
+    0.8
     """
     log_odds = spike_slab.log_odds(jnp.asarray(spike_probability))
     leaves = (jnp.full(latents, x) for x in (log_odds, spike_scale, slab_scale))
@@ -170,6 +195,9 @@ def clusters(*, layout: str = "axes", variance: float = 0.03) -> Mixture:
         ValueError: For an unknown layout.
 
     Source: Mathieu et al. 2018, Eq. 8.
+
+    >>> clusters().components.loc.tolist()
+    [[0.0, -1.0], [0.0, 1.0], [1.0, 0.0], [-1.0, 0.0]]
     """
     if layout not in CLUSTER_LAYOUTS:
         raise ValueError(
@@ -190,6 +218,10 @@ def free_mixture(
         log_weights: Logits of the weights `[K]`.
         loc: Means `[K, D]`.
         log_scale: Logarithms of the standard deviations `[K, D]`, within ±80.
+
+    >>> p = free_mixture(jnp.zeros(3), jnp.zeros((3, 2)), jnp.zeros((3, 2)))
+    >>> p.components.scale.shape
+    (3, 2)
     """
     log_weights, loc, log_scale = numerics.floats(log_weights, loc, log_scale)
     return Mixture(log_weights, Gaussian(loc, jnp.exp(log_scale)))
@@ -219,6 +251,10 @@ def vamp(posteriors: Gaussian, log_weights: jax.Array | None = None) -> Mixture:
         log_weights: Logits `[K]` in place of the equal weights 1/K.
 
     Source: Tomczak & Welling 2018, arXiv:1705.07120, §2.
+
+    >>> p = vamp(Gaussian(jnp.array([[-1.0], [1.0]]), jnp.ones((2, 1))))
+    >>> jax.nn.softmax(p.log_weights).tolist()
+    [0.5, 0.5]
     """
     posteriors, log_weights = numerics.floats(posteriors, log_weights)
     if log_weights is None:
@@ -235,6 +271,11 @@ def hierarchical(weights: jax.Array, log_scale_weights: jax.Array) -> Hierarchic
     Args:
         weights: Unconstrained w `[L, T]`; zeros leave the means of the lower level 0.
         log_scale_weights: V `[L, T]`; zeros leave its scales constant.
+
+    >>> p = hierarchical(jnp.array([[1.0]]), jnp.zeros((1, 1)))
+    >>> from decomp.distributions import hierarchical as family
+    >>> round(float(family.covariance(p)[0, 1]), 3)  # √½
+    0.707
     """
     weights, log_scale_weights = numerics.floats(weights, log_scale_weights)
     scale = jax.lax.rsqrt(1.0 + jnp.sum(weights**2, axis=1))

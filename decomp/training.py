@@ -132,6 +132,17 @@ def make(
     return init, advance
 
 
+def with_critic(
+    rest: optax.GradientTransformation, critic: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    """One optimiser for the critic's parameters and another for all others."""
+
+    def labels(params: Params) -> dict[str, str]:
+        return {name: "critic" if name == "critic" else "rest" for name in params}
+
+    return optax.partition({"rest": rest, "critic": critic}, labels)
+
+
 def _updates(
     optimiser: optax.GradientTransformation,
     state: State,

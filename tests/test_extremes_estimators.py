@@ -64,11 +64,11 @@ def statistics(kernel):
 OBJECTIVES = {
     "alpha_beta": partial(losses.alpha_beta, alpha=1e3, beta=1e3),
     "entropy_regularised": partial(losses.entropy_regularised, beta=1e3),
-    "capacity": partial(losses.capacity, gamma=1e3, nats=5.0),
+    "capacity": partial(losses.capacity, gamma=1e3, capacity=5.0),
     "beta_tcvae": partial(losses.beta_tcvae, alpha=1.0, beta=1e3, gamma=1e3),
     "hfvae": partial(losses.hfvae, alpha=1.0, beta=1e3, gamma=1e3),
-    "info_vae": partial(losses.info_vae, alpha=-1e3, scale=1e3),
-    "wae": partial(losses.wae, scale=1e3),
+    "info_vae": partial(losses.info_vae, alpha=-1e3, lambda_=1e3),
+    "wae": partial(losses.wae, lambda_=1e3),
 }
 POINT = {
     "aggregate.entropy": drawn(aggregate.entropy, num_samples=3),

@@ -11,7 +11,7 @@ FOLDERS = ("decomp", "experiments", "configs", "tests")
 # From the ground up: each imports from those below it. A package is one floor, in which
 # files may import each other, but not in a circle.
 FLOORS = [
-    {"decomp.numerics", "decomp.extras"},
+    {"decomp.numerics", "decomp.extras", "decomp.schedules", "decomp.own_functions"},
     {"decomp.estimate"},
     {"decomp.distributions"},
     {"decomp.minibatch"},
@@ -19,8 +19,8 @@ FLOORS = [
     | {"decomp.metrics", "decomp.networks", "decomp.datasets"},
     {"decomp.decomposition", "decomp.overlap", "decomp.runs", "decomp.training"},
     {"decomp.losses", "decomp.importance", "decomp.theory"},
-    {"decomp.trained"},
-    {"decomp.model"},
+    {"decomp.trained", "decomp.objectives", "decomp.model"},
+    {"decomp.vae"},
     {"decomp.fitting"},
     {"configs.base"},
     {"experiments.system"},
@@ -87,7 +87,8 @@ def test_a_file_imports_from_lower_floors_only(module, tree):
     for name in imports(tree):
         if name.split(".")[0] not in OURS or module.startswith("configs."):
             continue
-        below = floor(name)
+        # `decomp.fit` and `decomp.load` are of the package itself.
+        below = floor("decomp.fitting" if name == "decomp" else name)
         assert below is not None, f"{module} imports {name}, which has no floor"
         same = room(module) == room(name)
         assert same or below < floor(module), f"{module} imports {name}"

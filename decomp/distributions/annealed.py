@@ -37,6 +37,9 @@ def gaussian(p: Gaussian, beta: jax.Array) -> Gaussian:
 
     Returns:
         Leaves `[*X]`.
+
+    >>> gaussian(Gaussian(jnp.zeros(1), jnp.ones(1)), 4.0).scale.tolist()
+    [0.5]
     """
     p, beta = numerics.floats(p, beta)
     return Gaussian(p.loc, p.scale / jnp.sqrt(beta))
@@ -51,6 +54,12 @@ def log_normaliser_gaussian(p: Gaussian, beta: jax.Array) -> jax.Array:
 
     Returns:
         `[]` in nats.
+
+    >>> p = Gaussian(jnp.zeros(1), jnp.ones(1))
+    >>> round(float(log_normaliser_gaussian(p, 1.0)), 4)  # p itself
+    0.0
+    >>> round(float(log_normaliser_gaussian(p, 4.0)), 4)  # −1½ log 2π − ½ log 4
+    -3.45
     """
     p, beta = numerics.floats(p, beta)
     at_mode = gaussians.log_prob(p, p.loc)
@@ -98,6 +107,10 @@ def student_t(p: StudentT, beta: jax.Array) -> StudentT:
 
     Returns:
         Leaves of the same shapes.
+
+    >>> p = StudentT(jnp.full(1, 3.0), jnp.zeros(1), jnp.ones(1))
+    >>> student_t(p, 2.0).df.tolist()  # 2 (3 + 1) − 1
+    [7.0]
     """
     p, beta = numerics.floats(p, beta)
     df, ratio = _annealed_df(p.df, beta, 1)

@@ -55,6 +55,12 @@ def log_normaliser(
 
     Raises:
         ValueError: For an even P, one below 3, or D other than 1 or 2.
+
+    >>> log_prob = lambda z: -0.5 * jnp.sum(z**2 + math.log(2 * math.pi))
+    >>> box = {"low": -6.0, "high": 6.0, "points_per_axis": 101, "dims": 1}
+    >>> found = log_normaliser(log_prob, 4.0, **box)
+    >>> round(float(found.value), 4)  # −1½ log 2π − ½ log 4
+    -3.45
     """
     if dims not in (1, 2):
         raise ValueError(f"expected dims of 1 or 2; got {dims}.")

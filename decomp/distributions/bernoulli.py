@@ -27,6 +27,10 @@ def log_prob(p: Bernoulli, x: jax.Array) -> jax.Array:
 
     Returns:
         Log-probability `[]` in nats.
+
+    >>> p = Bernoulli(jnp.zeros(3))  # three fair coins
+    >>> round(float(log_prob(p, jnp.array([1.0, 0.0, 1.0]))), 4)  # −3 log 2
+    -2.0794
     """
     p, x = numerics.floats(p, x)
     chex.assert_equal_shape([p.logits, x])
@@ -49,13 +53,21 @@ def sample(key: jax.Array, p: Bernoulli) -> jax.Array:
 
 
 def mean(p: Bernoulli) -> jax.Array:
-    """P(x_d = 1) = sigmoid(l_d), `[*X]`."""
+    """P(x_d = 1) = sigmoid(l_d), `[*X]`.
+
+    >>> mean(Bernoulli(jnp.zeros(2))).tolist()
+    [0.5, 0.5]
+    """
     (p,) = numerics.floats(p)
     return jax.nn.sigmoid(p.logits)
 
 
 def entropy(p: Bernoulli) -> jax.Array:
-    """H = −Σ_d π_d log π_d + (1 − π_d) log(1 − π_d), `[]` in nats."""
+    """H = −Σ_d π_d log π_d + (1 − π_d) log(1 − π_d), `[]` in nats.
+
+    >>> round(float(entropy(Bernoulli(jnp.zeros(1)))), 4)  # log 2
+    0.6931
+    """
     (p,) = numerics.floats(p)
     on = mean(p) * jax.nn.log_sigmoid(p.logits)
     off = jax.nn.sigmoid(-p.logits) * jax.nn.log_sigmoid(-p.logits)
@@ -71,6 +83,10 @@ def kl(q: Bernoulli, p: Bernoulli) -> jax.Array:
 
     Returns:
         Divergence `[]` in nats.
+
+    >>> fair, loaded = Bernoulli(jnp.zeros(1)), Bernoulli(jnp.log(jnp.array([3.0])))
+    >>> round(float(kl(fair, loaded)), 4)  # ½ log ½/¾ + ½ log ½/¼ = ½ log 4/3
+    0.1438
     """
     q, p = numerics.floats(q, p)
     chex.assert_equal_shape([q.logits, p.logits])

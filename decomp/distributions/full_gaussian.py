@@ -36,7 +36,12 @@ def mean(q: FullGaussian) -> jax.Array:
 
 
 def covariance(q: FullGaussian) -> jax.Array:
-    """The covariance matrix LLᵀ, `[D, D]`."""
+    """The covariance matrix LLᵀ, `[D, D]`.
+
+    >>> q = FullGaussian(jnp.zeros(2), jnp.array([[1.0, 0.0], [1.0, 1.0]]))
+    >>> covariance(q).tolist()
+    [[1.0, 1.0], [1.0, 2.0]]
+    """
     (q,) = numerics.floats(q)
     return q.scale_tril @ q.scale_tril.T
 
@@ -50,6 +55,10 @@ def log_prob(q: FullGaussian, z: jax.Array) -> jax.Array:
 
     Returns:
         Log-density `[]` in nats.
+
+    >>> q = FullGaussian(jnp.zeros(2), jnp.eye(2))
+    >>> round(float(log_prob(q, jnp.zeros(2))), 4)  # −log 2π
+    -1.8379
     """
     q, z = numerics.floats(q, z)
     chex.assert_equal_shape([q.loc, z])
@@ -90,6 +99,10 @@ def kl(q: FullGaussian, p: FullGaussian) -> jax.Array:
 
     Returns:
         Divergence `[]` in nats.
+
+    >>> p = FullGaussian(jnp.zeros(2), jnp.eye(2))
+    >>> float(kl(FullGaussian(jnp.array([2.0, 0.0]), jnp.eye(2)), p))  # ½ 2²
+    2.0
     """
     q, p = numerics.floats(q, p)
     chex.assert_equal_shape([q.scale_tril, p.scale_tril])

@@ -93,7 +93,12 @@ def mean(p: Hierarchical) -> jax.Array:
 
 
 def covariance(p: Hierarchical) -> jax.Array:
-    """Cov[z] = (I, Wᵀ; W, WWᵀ + diag s²), `[D, D]`, whatever V is."""
+    """Cov[z] = (I, Wᵀ; W, WWᵀ + diag s²), `[D, D]`, whatever V is.
+
+    >>> p = Hierarchical(jnp.array([[0.6]]), jnp.array([0.8]), jnp.zeros((1, 1)))
+    >>> round(float(covariance(p)[0, 1]), 4)
+    0.6
+    """
     (p,) = numerics.floats(p)
     lower = p.weights @ p.weights.T + jnp.diag(p.scale**2)
     upper = jnp.eye(p.weights.shape[1], dtype=p.weights.dtype)

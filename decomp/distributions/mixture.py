@@ -35,6 +35,11 @@ def log_prob(p: Mixture, z: jax.Array) -> jax.Array:
 
     Returns:
         Log-density `[]` in nats: the sum over dimensions is inside the sum over k.
+
+    >>> two = Gaussian(jnp.array([[-9.0], [9.0]]), jnp.ones((2, 1)))
+    >>> p = Mixture(jnp.zeros(2), two)
+    >>> round(float(log_prob(p, jnp.array([9.0]))), 4)  # log ½ N(0; 0, 1)
+    -1.6121
     """
     p, z = numerics.floats(p, z)
     return jax.nn.logsumexp(_log_joint(p, z))
@@ -49,6 +54,11 @@ def responsibilities(p: Mixture, z: jax.Array) -> jax.Array:
 
     Returns:
         Probabilities `[K]`.
+
+    >>> two = Gaussian(jnp.array([[-9.0], [9.0]]), jnp.ones((2, 1)))
+    >>> p = Mixture(jnp.zeros(2), two)
+    >>> responsibilities(p, jnp.array([0.0])).tolist()
+    [0.5, 0.5]
     """
     p, z = numerics.floats(p, z)
     return jax.nn.softmax(_log_joint(p, z))
@@ -97,7 +107,12 @@ def mean(p: Mixture) -> jax.Array:
 
 
 def covariance(p: Mixture) -> jax.Array:
-    """Cov[z] = Σ_k π_k (diag σ_k² + (μ_k − E[z])(μ_k − E[z])ᵀ), `[D, D]`."""
+    """Cov[z] = Σ_k π_k (diag σ_k² + (μ_k − E[z])(μ_k − E[z])ᵀ), `[D, D]`.
+
+    >>> two = Gaussian(jnp.array([[-2.0], [2.0]]), jnp.ones((2, 1)))
+    >>> covariance(Mixture(jnp.zeros(2), two)).tolist()  # 1, and 2² between the means
+    [[5.0]]
+    """
     (p,) = numerics.floats(p)
     weights = jax.nn.softmax(p.log_weights)  # [K]
     apart = p.components.loc - mean(p)[None, :]  # [K, D]

@@ -37,6 +37,10 @@ def log_prob(p: MultivariateT, z: jax.Array) -> jax.Array:
 
     Returns:
         Log-density `[]` in nats.
+
+    >>> p = MultivariateT(jnp.array(1.0), jnp.zeros(1), jnp.array(1.0))  # Cauchy
+    >>> round(float(log_prob(p, jnp.zeros(1))), 4)  # −log π
+    -1.1447
     """
     p, z = numerics.floats(p, z)
     chex.assert_equal_shape([p.loc, z])
@@ -92,7 +96,12 @@ def mean(p: MultivariateT) -> jax.Array:
 
 
 def covariance(p: MultivariateT) -> jax.Array:
-    """Cov[z] = σ² ν/(ν − 2) · I, `[D, D]`; the diagonal is ∞ or NaN for ν ≤ 2."""
+    """Cov[z] = σ² ν/(ν − 2) · I, `[D, D]`; the diagonal is ∞ or NaN for ν ≤ 2.
+
+    >>> p = MultivariateT(jnp.array(4.0), jnp.zeros(2), jnp.array(1.0))
+    >>> covariance(p).tolist()  # ν/(ν − 2)
+    [[2.0, 0.0], [0.0, 2.0]]
+    """
     (p,) = numerics.floats(p)
     variance = p.scale**2 * variance_ratio(p.df)
     return jnp.diag(jnp.full_like(p.loc, variance))

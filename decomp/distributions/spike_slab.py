@@ -39,6 +39,10 @@ def log_prob(p: SpikeSlab, z: jax.Array) -> jax.Array:
 
     Returns:
         Log-density `[]` in nats.
+
+    >>> p = SpikeSlab(jnp.zeros(1), jnp.ones(1), jnp.ones(1))  # N(0, 1)
+    >>> round(float(log_prob(p, jnp.zeros(1))), 4)  # −½ log 2π
+    -0.9189
     """
     p, z = numerics.floats(p, z)
     return jnp.sum(log_prob_dims(p, z))
@@ -71,6 +75,10 @@ def spike_probability(p: SpikeSlab, z: jax.Array) -> jax.Array:
     Returns:
         Probability of each dimension `[D]`; its sum is the expected number of
         dimensions that are off.
+
+    >>> p = SpikeSlab(jnp.zeros(1), jnp.full(1, 0.01), jnp.ones(1))
+    >>> spike_probability(p, jnp.array([0.5])).round(4).tolist()  # no spike is so wide
+    [0.0]
     """
     p, z = numerics.floats(p, z)
     spike, slab = _log_densities(p, z)
@@ -113,7 +121,12 @@ def mean(p: SpikeSlab) -> jax.Array:
 
 
 def covariance(p: SpikeSlab) -> jax.Array:
-    """Cov[z] = diag(γ s² + (1 − γ) S²), `[D, D]`."""
+    """Cov[z] = diag(γ s² + (1 − γ) S²), `[D, D]`.
+
+    >>> p = SpikeSlab(jnp.zeros(1), jnp.ones(1), jnp.full(1, 3.0))
+    >>> covariance(p).tolist()  # ½ (1² + 3²)
+    [[5.0]]
+    """
     (p,) = numerics.floats(p)
     spike = jax.nn.sigmoid(p.log_odds) * p.spike_scale**2
     slab = jax.nn.sigmoid(-p.log_odds) * p.slab_scale**2

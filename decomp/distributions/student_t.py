@@ -48,6 +48,10 @@ def log_prob(p: StudentT, z: jax.Array) -> jax.Array:
 
     Returns:
         Log-density `[]` in nats.
+
+    >>> p = StudentT(jnp.ones(1), jnp.zeros(1), jnp.ones(1))  # Cauchy
+    >>> round(float(log_prob(p, jnp.zeros(1))), 4)  # −log π
+    -1.1447
     """
     p, z = numerics.floats(p, z)
     return jnp.sum(log_prob_dims(p, z))
@@ -113,7 +117,11 @@ def mean(p: StudentT) -> jax.Array:
 
 
 def covariance(p: StudentT) -> jax.Array:
-    """Cov[z] = diag(σ² ν/(ν − 2)), `[D, D]`; the diagonal is ∞ or NaN for ν ≤ 2."""
+    """Cov[z] = diag(σ² ν/(ν − 2)), `[D, D]`; the diagonal is ∞ or NaN for ν ≤ 2.
+
+    >>> covariance(StudentT(jnp.full(1, 4.0), jnp.zeros(1), jnp.ones(1))).tolist()
+    [[2.0]]
+    """
     (p,) = numerics.floats(p)
     chex.assert_rank(p.scale, 1)
     return jnp.diag(p.scale**2 * multivariate_t.variance_ratio(p.df))
@@ -131,6 +139,10 @@ def two_sided_tail(p: StudentT, z: jax.Array) -> jax.Array:
 
     Returns:
         Probability of each dimension `[*X]`; 0 where it is too small for the dtype.
+
+    >>> p = StudentT(jnp.ones(1), jnp.zeros(1), jnp.ones(1))  # Cauchy
+    >>> two_sided_tail(p, jnp.ones(1)).round(4).tolist()
+    [0.5]
     """
     p, z = numerics.floats(p, z)
     return jnp.vectorize(_two_sided_tail)(*_standardise(p, z))
@@ -145,6 +157,10 @@ def cdf(p: StudentT, z: jax.Array) -> jax.Array:
 
     Returns:
         Probability of each dimension `[*X]`.
+
+    >>> p = StudentT(jnp.ones(1), jnp.zeros(1), jnp.ones(1))  # Cauchy
+    >>> cdf(p, jnp.ones(1)).round(4).tolist()
+    [0.75]
     """
     p, z = numerics.floats(p, z)
     half_tail = 0.5 * two_sided_tail(p, z)

@@ -48,6 +48,11 @@ def log_prob_groups(p: Subspaces, z: jax.Array) -> jax.Array:
 
     Returns:
         `[G]` in nats.
+
+    >>> from decomp import priors
+    >>> p = priors.subspaces((1, 2), df=jnp.inf)  # Gaussians
+    >>> [round(float(x), 4) for x in log_prob_groups(p, jnp.zeros(3))]
+    [-0.9189, -1.8379]
     """
     p, z = numerics.floats(p, z)
     ends = np.cumsum(_sizes(p))
@@ -87,7 +92,12 @@ def mean(p: Subspaces) -> jax.Array:
 
 
 def covariance(p: Subspaces) -> jax.Array:
-    """Cov[z], diagonal, `[D, D]`; the diagonal is ∞ or NaN in a group with ν ≤ 2."""
+    """Cov[z], diagonal, `[D, D]`; the diagonal is ∞ or NaN in a group with ν ≤ 2.
+
+    >>> from decomp import priors
+    >>> covariance(priors.subspaces((1, 1), df=4.0)).tolist()
+    [[2.0, 0.0], [0.0, 2.0]]
+    """
     (p,) = numerics.floats(p)
     return block_diag(*map(multivariate_t.covariance, p.groups))
 

@@ -23,6 +23,10 @@ def log_qz(z: jax.Array, q: Gaussian, *, block: int) -> jax.Array:
 
     Returns:
         `[S]`, nats.
+
+    >>> q = Gaussian(jnp.array([[-9.0], [9.0]]), jnp.ones((2, 1)))
+    >>> print(log_qz(jnp.array([[9.0]]), q, block=50).round(4))  # log ½ N(0; 0, 1)
+    [-1.6121]
     """
     z, q = numerics.floats(z, q)
     count, dims = z.shape

@@ -41,6 +41,9 @@ def imq(
 
     Source: Tolstikhin et al. 2018, arXiv:1711.01558, §4; Mathieu et al. 2019, released
     code.
+
+    >>> float(imq(jnp.float32(2.0), scales=(1.0,)))  # 2/(2 + 2)
+    0.5
     """
     (squared,) = numerics.floats(squared)
     _check_widths("scales", scales)
@@ -57,6 +60,9 @@ def rbf(squared: jax.Array, *, bandwidths: tuple[float, ...]) -> jax.Array:
 
     Returns:
         Kernel values in [0, 1], the shape of `squared`.
+
+    >>> round(float(rbf(jnp.float32(2.0), bandwidths=(1.0,))), 4)  # e⁻¹
+    0.3679
     """
     (squared,) = numerics.floats(squared)
     _check_widths("bandwidths", bandwidths)
@@ -84,6 +90,12 @@ def u_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
         `[]`, in the unit of the kernel. Unbiased for independent draws, hence often
         negative if q = p. Draws of *distinct* posteriors among N lack the pairs within
         a posterior: their bias is downward, of order 1/N.
+
+    >>> import functools
+    >>> z, y = jnp.array([[0.0], [0.0]]), jnp.array([[9.0], [9.0]])
+    >>> kernel = functools.partial(rbf, bandwidths=(1.0,))
+    >>> float(u_statistic(z, y, kernel))  # 1 + 1 − 2 k(0, 9)
+    2.0
     """
     z, y = numerics.floats(z, y)
     _check_draws(z, y)
@@ -106,6 +118,11 @@ def v_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
         `[]`, in the unit of the kernel. Not negative, but for rounding where the sets
         coincide. As an estimate of the distributions' MMD² it is biased upward, by
         E[k(z, z) − k(z, z')]/S + E[k(y, y) − k(y, y')]/T.
+
+    >>> import functools
+    >>> z = jnp.array([[0.0], [1.0]])
+    >>> float(v_statistic(z, z, functools.partial(rbf, bandwidths=(1.0,))))
+    0.0
     """
     z, y = numerics.floats(z, y)
     _check_draws(z, y)

@@ -28,6 +28,10 @@ def covariance_of_means(q: Gaussian) -> jax.Array:
         `[D, D]`; rank B − 1 at most.
 
     Source: Kumar et al. 2018, Eq. 6.
+
+    >>> q = Gaussian(jnp.array([[-1.0], [1.0]]), jnp.full((2, 1), 0.5))
+    >>> covariance_of_means(q).tolist()
+    [[1.0]]
     """
     (q,) = numerics.floats(q)
     chex.assert_rank([q.loc, q.scale], 2)
@@ -46,6 +50,10 @@ def covariance_of_aggregate(q: Gaussian) -> jax.Array:
         `[D, D]`.
 
     Source: Kumar et al. 2018, Eq. 7.
+
+    >>> q = Gaussian(jnp.array([[-1.0], [1.0]]), jnp.full((2, 1), 0.5))
+    >>> covariance_of_aggregate(q).tolist()  # 1, and 0.5² of the posteriors
+    [[1.25]]
     """
     (q,) = numerics.floats(q)
     return covariance_of_means(q) + jnp.diag(jnp.mean(q.scale**2, axis=0))
@@ -73,6 +81,10 @@ def penalty(
         `[]`, in the unit of the weights times z⁴; 0 where C = T.
 
     Source: Kumar et al. 2018, Eq. 6 and 7, for any target.
+
+    >>> c = jnp.array([[2.0, 0.5], [0.5, 1.0]])
+    >>> float(penalty(c, jnp.eye(2), off_diagonal=10.0, diagonal=1.0))  # 10·2·½² + 1
+    6.0
     """
     covariance, target, off_diagonal, diagonal = numerics.floats(
         covariance, target, off_diagonal, diagonal
@@ -105,6 +117,10 @@ def kl_of_moments(
         `[]`, nats. NaN where a covariance is not positive definite, as that of fewer
         than D + 1 means is not, or is not so after rounding: a correlation within 1e-7
         of ±1.
+
+    >>> one, two = jnp.ones(1), jnp.full((1, 1), 2.0)
+    >>> round(float(kl_of_moments(one, two / 2, 0 * one, two / 2)), 4)  # ½ · 1²
+    0.5
     """
     mean, covariance, target_mean, target_covariance = numerics.floats(
         mean, covariance, target_mean, target_covariance

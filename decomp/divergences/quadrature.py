@@ -39,6 +39,12 @@ def log_densities(
 
     Returns:
         Log-densities in nats.
+
+    >>> q = Gaussian(jnp.zeros((1, 2)), jnp.ones((1, 2)))
+    >>> box = {"low": -6.0, "high": 6.0, "points_per_axis": 40}
+    >>> grid = log_densities(lambda z: -0.5 * jnp.sum(z**2), q, **box)
+    >>> round(float(grid.area * jnp.exp(grid.log_qz).sum()), 4)  # its integral
+    1.0
     """
     (q,) = numerics.floats(q)
     chex.assert_shape(q.loc, (None, 2))

@@ -28,6 +28,10 @@ def squared(
         `[]`, in the unit of z². Unbiased over directions for the distance of the two
         *sets of points*. That is on average above the distance of the distributions
         they are drawn from, by Jensen: positive even if q = p.
+
+    >>> z, y = jnp.array([[0.0], [2.0]]), jnp.array([[3.0], [1.0]])
+    >>> float(squared(jax.random.key(0), z, y))  # each moves by 1
+    1.0
     """
     z, y = numerics.floats(z, y)
     chex.assert_rank([z, y], 2)
@@ -52,6 +56,9 @@ def squared_1d(z: jax.Array, y: jax.Array) -> jax.Array:
 
     Returns:
         `[]`, in the unit of z²; exact for the two sets of points.
+
+    >>> float(squared_1d(jnp.array([0.0, 2.0]), jnp.array([3.0, 1.0])))
+    1.0
     """
     z, y = numerics.floats(z, y)
     chex.assert_rank([z, y], 1)

@@ -10,8 +10,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
+from decomp import schedules
 from experiments.data import catalogue, loaders
-from experiments.models import divergences, networks, objectives, priors, schedules
+from experiments.models import divergences, networks, objectives, priors
 from experiments.results import columns
 from experiments.system import parallel
 from experiments.system.terminal import short

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from decomp import decomposition, minibatch, overlap, training
+from decomp import decomposition, minibatch, model, overlap, training
 from decomp.datasets import shuffle
 from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
@@ -18,7 +18,6 @@ from experiments.evaluation import metrics
 from experiments.models import objectives, priors, vae
 from experiments.models.vae import VAE, Hyperparameters, Params
 from experiments.results import columns
-from experiments.training import loss
 
 COLUMNS = columns.COLUMNS
 Scores = dict[str, jax.Array]
@@ -87,14 +86,14 @@ def _objective(
     size = points.shape[0]
     batch_size = min(batch_size, size)
     num_batches = -(-size // batch_size)
-    weights = loss.weights(problem, setting, jnp.ones(()))
+    trained, weights = vae.model(problem), vae.weights(problem, setting, jnp.ones(()))
     starts = jnp.minimum(jnp.arange(num_batches) * batch_size, size - batch_size)
 
     def batch(i: jax.Array) -> tuple[jax.Array, Gaussian]:
         rows = jax.lax.dynamic_slice_in_dim(points, starts[i], batch_size)
         x = vae.data_values(problem, rows)
-        values, terms = loss.value(
-            jax.random.fold_in(key, i), problem, params, setting, x, weights
+        values, terms = model.value(
+            jax.random.fold_in(key, i), trained, params, setting, x, weights
         )
         new = (starts[i] + jnp.arange(batch_size)) >= i * batch_size
         mismatch = jnp.broadcast_to(terms.divergence, terms.kl.shape)

@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 
 from decomp.metrics import definitions, units
+from decomp.own_functions import check_shape, shapes
 from experiments.data.arrays import Dataset
 from experiments.results import columns, labels
 from experiments.system import registry
-from experiments.system.own_functions import check_shape, shapes
 
 # (codes [N, D], classes [N, F], sizes) to [], where sizes are the numbers of classes.
 Value = Callable[[jax.Array, jax.Array, tuple[int, ...]], jax.Array]

@@ -5,43 +5,15 @@ A divergence of one's own is registered in a config file, see `configs/your_own.
     divergences.register(divergences.Divergence("mine", "my D", "", estimate))
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from decomp.distributions.gaussian import Gaussian
-from decomp.divergences import adversarial, moments
-from decomp.divergences.estimates import ESTIMATES
-from experiments.models import priors
+from decomp.divergences.estimates import CRITICS, ESTIMATES, Estimator, Minibatch
+from decomp.objectives import NONE
 from experiments.results import labels
 from experiments.system import registry
-
-NONE = "none"  # the divergence of an objective without one
-
-PRIOR, MARGINALS = "p(z)", "Π_d q(z_d)"  # what a critic tells q(z) from
-
-
-class Sample(NamedTuple):
-    """What a divergence may look at."""
-
-    q: Gaussian  # the posteriors of the minibatch, leaves [B, D]
-    z: jax.Array  # [B, D] a draw of each
-    p: Any  # the prior
-    options: priors.PriorOptions
-    estimator: str  # of q(z), a key of minibatch.ESTIMATORS
-    size: int  # N
-    weights: Mapping[str, jax.Array]  # of the objective, by name
-    critic: Callable[[jax.Array], jax.Array]  # logits [B] of z [B, D]
-
-    @property
-    def family(self) -> Any:
-        """The functions of the prior, see `priors.Prior`."""
-        return priors.PRIORS[self.options.name].family
-
-
-Estimate = Callable[[jax.Array, Sample], jax.Array]  # (key, sample) to []
 
 
 class Divergence(NamedTuple):
@@ -50,7 +22,7 @@ class Divergence(NamedTuple):
     name: str  # in `config.objective.divergence`
     label: str  # in figures and reports
     source: str
-    estimate: Estimate
+    estimate: Estimator
     chosen: bool = True  # by the config; else it belongs to one objective
     factorised: str = ""  # why it needs a prior that factorises; "" if it does not
     covariance: bool = False  # whether it needs the prior's covariance
@@ -78,39 +50,8 @@ def names() -> tuple[str, ...]:
 # ---------------------------------------------------------------- those of the papers
 
 
-def _penalty(
-    covariance: Callable[[Gaussian], jax.Array],
-) -> Estimate:
-    def measure(key: jax.Array, sample: Sample) -> jax.Array:
-        del key
-        _, target = priors.moments(sample.options, sample.p)
-        return moments.penalty(
-            covariance(sample.q),
-            target,
-            off_diagonal=sample.weights["lambda_od"],
-            diagonal=sample.weights["lambda_d"],
-        )
-
-    return measure
-
-
-def _jensen_shannon(key: jax.Array, sample: Sample) -> jax.Array:
-    y = priors.samples(key, sample.options, sample.p, len(sample.z))
-    return adversarial.jensen_shannon(sample.critic(sample.z), sample.critic(y))
-
-
-def _non_saturating(key: jax.Array, sample: Sample) -> jax.Array:
-    del key
-    return adversarial.generator_loss(sample.critic(sample.z))
-
-
-def _total_correlation(key: jax.Array, sample: Sample) -> jax.Array:
-    del key
-    return adversarial.kl_from_logits(sample.critic(sample.z))
-
-
-def _none(key: jax.Array, sample: Sample) -> jax.Array:
-    del key, sample
+def _none(key: jax.Array, batch: Minibatch) -> jax.Array:
+    del key, batch
     return jnp.zeros(())
 
 
@@ -172,33 +113,33 @@ _ENTRIES = (
         "jensen_shannon",
         labels.DIVERGENCES["jensen_shannon"],
         "Goodfellow et al. 2014, arXiv:1406.2661",
-        _jensen_shannon,
-        critic=PRIOR,
+        ESTIMATES["jensen_shannon"],
+        critic=CRITICS["jensen_shannon"],
         pairs=False,
     ),
     Divergence(
         "non_saturating",
         "the generator's loss",
         "Tolstikhin et al. 2018, arXiv:1711.01558",
-        _non_saturating,
+        ESTIMATES["non_saturating"],
         chosen=False,
-        critic=PRIOR,
+        critic=CRITICS["non_saturating"],
         pairs=False,
     ),
     Divergence(
         "total_correlation",
         "total correlation",
         "Kim & Mnih 2018, arXiv:1802.05983",
-        _total_correlation,
+        ESTIMATES["total_correlation"],
         chosen=False,
         factorised="drives q(z) to the product of its marginals",
-        critic=MARGINALS,
+        critic=CRITICS["total_correlation"],
     ),
     Divergence(
         "covariance_of_means",
         "covariance of the means",
         "Kumar et al. 2018, arXiv:1711.00848, Eq. 6",
-        _penalty(moments.covariance_of_means),
+        ESTIMATES["covariance_of_means"],
         chosen=False,
         covariance=True,
     ),
@@ -206,7 +147,7 @@ _ENTRIES = (
         "covariance_of_aggregate",
         "covariance of q(z)",
         "Kumar et al. 2018, arXiv:1711.00848, Eq. 7",
-        _penalty(moments.covariance_of_aggregate),
+        ESTIMATES["covariance_of_aggregate"],
         chosen=False,
         covariance=True,
     ),

@@ -18,9 +18,9 @@ from ml_collections import ConfigDict
 from decomp.networks import conv_vae, convolution, dense, products
 from decomp.networks.discriminator import Discriminator
 from decomp.networks.shared_scale import SharedScale
+from decomp.own_functions import shapes
 from experiments.results import labels
 from experiments.system import registry
-from experiments.system.own_functions import shapes
 
 # Of the products of the networks; parameters, sums and all else are float32, but for
 # the activations that the last one rounds.

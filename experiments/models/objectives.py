@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 
-from decomp import losses
+from decomp import objectives as published
 from decomp.losses import Terms
+from decomp.objectives import FREE, NONE
 from experiments.models import divergences, priors
-from experiments.models.divergences import NONE
 from experiments.results import labels
 from experiments.system import registry
 
-FREE = "free"  # the divergence of an objective that takes any
 FACTORISED = "factorised"  # the prior has to factorise over latents
 OWN_GROUPS = "own groups"  # or be subspaces of the objective's groups, with γ = 1
 
@@ -174,148 +173,82 @@ def _without_covariance(row: Row, measure: str) -> str:
 # ---------------------------------------------------------------- those of the papers
 
 
-def _alpha(help: str) -> dict[str, Weight]:
-    return {"alpha": Weight(labels.SYMBOLS["alpha"], 0.0, help)}
-
-
-def _beta(help: str) -> dict[str, Weight]:
-    return {"beta": Weight(labels.SYMBOLS["beta"], 1.0, help)}
-
-
-def _gamma(help: str) -> dict[str, Weight]:
-    return {"gamma": Weight(labels.SYMBOLS["gamma"], 1.0, help)}
-
-
-def _lambda(name: str, help: str) -> dict[str, Weight]:
-    return {name: Weight(labels.SYMBOLS[name], 1.0, help)}
-
-
-_OF_THE_KL = "weight of KL(q(z|x) ‖ p(z))"
 _OF_D = "weight of D(q(z), p(z))"
-_OF_PARTS = (
-    _alpha("weight of the index-code mutual information")
-    | _beta("weight of the total correlation")
-    | _gamma("weight of the dimension-wise KL")
-)
-_OF_COVARIANCES = _lambda(
-    "lambda_od", "weight of the covariances, off the diagonal"
-) | _lambda("lambda_d", "weight of the variances, on the diagonal")
+_BETA = {"beta": "weight of KL(q(z|x) ‖ p(z))"}
+_OF_PARTS = {
+    "alpha": "weight of the index-code mutual information",
+    "beta": "weight of the total correlation",
+    "gamma": "weight of the dimension-wise KL",
+}
+_OF_COVARIANCES = {
+    "lambda_od": "weight of the covariances, off the diagonal",
+    "lambda_d": "weight of the variances, on the diagonal",
+}
+_DEFAULTS = {"alpha": 0.0}  # of the fields; 1 of other weights
+
+
+def _published(
+    name: str,
+    weights: Mapping[str, str] | None = None,
+    *,
+    label: str = "",
+    **options: Any,
+) -> Objective:
+    """An entry of `decomp.objectives`, with the help of its weights' fields."""
+    entry = published.OBJECTIVES[name]
+    return Objective(
+        name,
+        label or labels.OBJECTIVES[name],
+        entry.source,
+        entry.value,
+        {
+            weight: Weight(labels.SYMBOLS[weight], _DEFAULTS.get(weight, 1.0), text)
+            for weight, text in (weights or {}).items()
+        },
+        entry.divergence,
+        has_parts=entry.has_parts,
+        own_program=entry.importance_weighted,
+        **options,
+    )
+
+
 _ENTRIES = (
-    Objective(
-        "vae",
-        labels.OBJECTIVES["vae"],
-        "Kingma & Welling 2014, arXiv:1312.6114",
-        lambda t, w: losses.elbo(t),
+    _published("vae"),
+    _published("beta_vae", _BETA),
+    _published(
+        "alpha_beta", {"alpha": _OF_D} | _BETA, label="α and β", weighs_always=False
     ),
-    Objective(
-        "beta_vae",
-        labels.OBJECTIVES["beta_vae"],
-        "Higgins et al. 2017; Mathieu et al. 2018, arXiv:1812.02833, Eq. 1",
-        lambda t, w: losses.beta_vae(t, w["beta"]),
-        _beta(_OF_THE_KL),
-    ),
-    Objective(
-        "alpha_beta",
-        "α and β",
-        "Mathieu et al. 2018, arXiv:1812.02833, Eq. 3",
-        lambda t, w: losses.alpha_beta(t, w["alpha"], w["beta"]),
-        _alpha(_OF_D) | _beta(_OF_THE_KL),
-        FREE,
-        weighs_always=False,
-    ),
-    Objective(
+    _published(
         "entropy_regularised",
-        "entropy-regularised VAE",
-        "Mathieu et al. 2018, arXiv:1812.02833, Eq. 6",
-        lambda t, w: losses.entropy_regularised(t, w["beta"]),
-        _beta("½ (β − 1) weighs log |S(x)|"),
+        {"beta": "½ (β − 1) weighs log |S(x)|"},
+        label="entropy-regularised VAE",
     ),
-    Objective(
-        "capacity",
-        "capacity",
-        "Burgess et al. 2018, arXiv:1804.03599",
-        lambda t, w: losses.capacity(t, w["gamma"], w["capacity"]),
-        _gamma("weight of |KL − capacity|"),
-    ),
-    Objective(
+    # The capacity C is a field of its own, and no axis of a sweep.
+    _published("capacity", {"gamma": "weight of |KL − capacity|"}, label="capacity"),
+    _published(
         "beta_tcvae",
-        labels.OBJECTIVES["beta_tcvae"],
-        "Chen et al. 2018, arXiv:1802.04942, Eq. 4",
-        lambda t, w: losses.beta_tcvae(t, w["alpha"], w["beta"], w["gamma"]),
         _OF_PARTS,
         needs=FACTORISED,
         reason="weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
         "over latents",
-        has_parts=True,
     ),
-    Objective(
+    _published(
         "hfvae",
-        labels.OBJECTIVES["hfvae"],
-        "Esmaeili et al. 2019, arXiv:1804.02086",
-        lambda t, w: losses.hfvae(t, w["alpha"], w["beta"], w["gamma"]),
         _OF_PARTS,
         needs=OWN_GROUPS,
         reason="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises over "
         "latents, or subspaces of the same groups with objective.gamma = 1",
-        has_parts=True,
     ),
-    Objective(
-        "factor_vae",
-        labels.OBJECTIVES["factor_vae"],
-        "Kim & Mnih 2018, arXiv:1802.05983, Eq. 2",
-        lambda t, w: losses.factor_vae(t, w["gamma"]),
-        _gamma("weight of the total correlation"),
-        "total_correlation",
-    ),
-    Objective(
+    _published("factor_vae", {"gamma": "weight of the total correlation"}),
+    _published(
         "info_vae",
-        labels.OBJECTIVES["info_vae"],
-        "Zhao et al. 2019, arXiv:1706.02262",
-        lambda t, w: losses.info_vae(t, w["alpha"], w["lambda"]),
-        _alpha("1 − α weighs the KL")
-        | _lambda("lambda", "α + λ − 1 weighs D(q(z), p(z))"),
-        FREE,
+        {"alpha": "1 − α weighs the KL", "lambda": "α + λ − 1 weighs D(q(z), p(z))"},
     ),
-    Objective(
-        "wae_mmd",
-        labels.OBJECTIVES["wae_mmd"],
-        "Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4",
-        lambda t, w: losses.wae(t, w["lambda"]),
-        _lambda("lambda", _OF_D),
-        "mmd_imq",
-    ),
-    Objective(
-        "wae_gan",
-        labels.OBJECTIVES["wae_gan"],
-        "Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4",
-        lambda t, w: losses.wae(t, w["lambda"]),
-        _lambda("lambda", _OF_D),
-        "non_saturating",
-    ),
-    Objective(
-        "dip_vae_i",
-        labels.OBJECTIVES["dip_vae_i"],
-        "Kumar et al. 2018, arXiv:1711.00848, Eq. 6",
-        lambda t, w: losses.dip_vae(t),
-        _OF_COVARIANCES,
-        "covariance_of_means",
-    ),
-    Objective(
-        "dip_vae_ii",
-        labels.OBJECTIVES["dip_vae_ii"],
-        "Kumar et al. 2018, arXiv:1711.00848, Eq. 7",
-        lambda t, w: losses.dip_vae(t),
-        _OF_COVARIANCES,
-        "covariance_of_aggregate",
-    ),
-    # Its bound is `training.loss.value`, from samples of its own; this is never called.
-    Objective(
-        "iwae",
-        labels.OBJECTIVES["iwae"],
-        "Burda et al. 2016, arXiv:1509.00519",
-        lambda t, w: losses.elbo(t),
-        own_program=True,
-    ),
+    _published("wae_mmd", {"lambda": _OF_D}),
+    _published("wae_gan", {"lambda": _OF_D}),
+    _published("dip_vae_i", _OF_COVARIANCES),
+    _published("dip_vae_ii", _OF_COVARIANCES),
+    _published("iwae"),
 )
 for _entry in _ENTRIES:
     register(_entry)

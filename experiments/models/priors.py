@@ -24,6 +24,7 @@ from decomp.distributions import (
     subspaces,
 )
 from decomp.distributions.gaussian import Gaussian
+from decomp.divergences import estimates
 from experiments.results import labels
 from experiments.system import registry
 
@@ -161,20 +162,13 @@ def log_prob(options: PriorOptions, p: Any) -> Callable[[jax.Array], jax.Array]:
 
 def samples(key: jax.Array, options: PriorOptions, p: Any, count: int) -> jax.Array:
     """Independent draws of p(z), `[count, D]`."""
-    keys = jax.random.split(key, count)
-    return jax.vmap(lambda key: PRIORS[options.name].family.sample(key, p))(keys)
+    return estimates.prior_samples(key, p, PRIORS[options.name].family, count)
 
 
 def closed_kl(options: PriorOptions, p: Any) -> Callable[[Gaussian], jax.Array] | None:
     """KL(q(z|x) ‖ p(z)) of one posterior where it has a closed form, else None."""
     kl = PRIORS[options.name].kl
     return None if kl is None else lambda q: kl(q, p)
-
-
-def moments(options: PriorOptions, p: Any) -> tuple[jax.Array, jax.Array]:
-    """Mean `[D]` and covariance `[D, D]` of p(z)."""
-    family = PRIORS[options.name].family
-    return family.mean(p), family.covariance(p)
 
 
 # ---------------------------------------------------------------- those of the papers

@@ -1,4 +1,7 @@
-"""What one run computes: the networks and prior of a config, and its traced numbers."""
+"""What one run computes: the networks and prior of a config, and its traced numbers.
+
+`model` makes of it what `decomp.model` trains.
+"""
 
 from typing import Any, NamedTuple
 
@@ -8,13 +11,16 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from decomp import model as models
+from decomp import schedules
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
+from decomp.divergences.estimates import Minibatch
 from experiments.data import arrays
 from experiments.data.arrays import Dataset, Decode
 from experiments.models import networks, objectives, priors
-from experiments.models.divergences import DIVERGENCES
+from experiments.models.divergences import DIVERGENCES, NONE
 from experiments.models.objectives import Weights
 
 Params = dict[str, Any]
@@ -170,6 +176,52 @@ def prior(problem: VAE, params: Params, setting: Hyperparameters) -> Any:
     return priors.make(
         params.get("prior"), problem.prior, setting.prior, pseudo_posteriors
     )
+
+
+def model(problem: VAE) -> models.Model:
+    """The problem as `decomp.model` trains it; a setting is `Hyperparameters`."""
+    values = [objectives.OBJECTIVES[name].value for name in problem.objectives]
+    estimates = [DIVERGENCES[name].estimate for name in problem.divergences]
+    critic = problem.critic
+
+    def divergence(
+        key: jax.Array, batch: Minibatch, setting: Hyperparameters
+    ) -> jax.Array:
+        branches = [lambda key, of=of: of(key, batch) for of in estimates]
+        return models.switch(setting.divergence, branches, key)
+
+    return models.Model(
+        encode=lambda params, x: encode(problem, params, x),
+        log_px_z=lambda params, x, z: log_px_z(problem, params, x, z),
+        prior=lambda params, setting: prior(problem, params, setting),
+        family=lambda p: priors.PRIORS[problem.prior.name].family,
+        kl=lambda p: priors.closed_kl(problem.prior, p),
+        weights=lambda setting, progress: weights(problem, setting, progress),
+        objective=lambda terms, weights, setting: models.switch(
+            setting.objective, values, terms, weights
+        ),
+        divergence=divergence if problem.divergences != (NONE,) else None,
+        estimator=problem.estimator,
+        size=problem.size,
+        groups=problem.groups,
+        has_parts=any(objectives.OBJECTIVES[n].has_parts for n in problem.objectives),
+        samples=problem.samples if problem.objectives == ("iwae",) else 0,
+        critic=(lambda params, z: critic.apply({"params": params["critic"]}, z))
+        if critic is not None
+        else None,
+        against=tuple(DIVERGENCES[name].critic for name in problem.divergences),
+        chosen=lambda setting: setting.divergence,
+        prior_count=problem.prior_count,
+    )
+
+
+def weights(problem: VAE, setting: Hyperparameters, progress: jax.Array) -> Weights:
+    """The weights at a share of the training in [0, 1], by their schedules."""
+    options = {"warm_up": problem.warm_up, "cycles": problem.cycles}
+    return {
+        name: final * schedules.SCHEDULES[problem.schedules[name]](progress, **options)
+        for name, final in setting.weights.items()
+    }
 
 
 def setting_arrays(

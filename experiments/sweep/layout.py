@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from decomp import training
 from experiments.config import fields, settings
 from experiments.data import arrays, loaders
 from experiments.data.arrays import Dataset
@@ -167,7 +168,7 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
             b2=options_of_critic.b2,
             eps=options.eps,
         )
-        optimiser = optimisers.with_critic(optimiser, critic)
+        optimiser = training.with_critic(optimiser, critic)
     init, advance = one_run.make(
         sweep.problem,
         optimiser,

@@ -1,1 +1,1 @@
-"""How it is trained: the loss of a minibatch, the optimiser, and one run."""
+"""How it is trained: the optimiser, and one run."""

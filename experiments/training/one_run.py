@@ -6,11 +6,12 @@ from typing import Any
 import jax
 import optax
 
-from decomp import training
+from decomp import model, training
+from decomp.divergences.estimates import MARGINALS
 from decomp.training import MEASURES, TERMS, State
-from experiments.models import divergences, vae
+from experiments.models import vae
 from experiments.models.vae import VAE, Hyperparameters, Params
-from experiments.training import corollary_2_start, loss
+from experiments.training import corollary_2_start
 
 __all__ = ["MEASURES", "TERMS", "State", "make"]
 
@@ -28,10 +29,7 @@ def make(
     They are those of `training.make`; weights with a schedule follow the share of
     `total_steps` taken.
     """
-    second = any(
-        divergences.DIVERGENCES[name].critic == divergences.MARGINALS
-        for name in problem.divergences
-    )
+    trained = vae.model(problem)
 
     def start(key: jax.Array, setting: Hyperparameters) -> Params:
         params = vae.init(key, problem, setting)
@@ -44,7 +42,7 @@ def make(
     def minibatch_loss(
         params: Params, key: jax.Array, setting: Hyperparameters, *rest: Any
     ) -> tuple[jax.Array, jax.Array]:
-        return loss.loss(params, key, problem, setting, *rest)
+        return model.loss(params, key, trained, setting, *rest)
 
     def rescale(updates: Params, setting: Hyperparameters) -> Params:
         return corollary_2_start.steps(
@@ -59,6 +57,6 @@ def make(
         record_every=record_every,
         total_steps=total_steps,
         unpack=lambda rows: vae.data_values(problem, rows),
-        second=second,
+        second=MARGINALS in trained.against,
         rescale=rescale if problem.matched else None,
     )

@@ -26,17 +26,6 @@ def make(
     return optax.chain(scalings[name](), optax.scale_by_learning_rate(learning_rate))
 
 
-def with_critic(
-    rest: optax.GradientTransformation, critic: optax.GradientTransformation
-) -> optax.GradientTransformation:
-    """One optimiser for the critic's parameters and another for all others."""
-
-    def labels(params: optax.Params) -> dict[str, str]:
-        return {name: "critic" if name == "critic" else "rest" for name in params}
-
-    return optax.partition({"rest": rest, "critic": critic}, labels)
-
-
 class AmsgradState(NamedTuple):
     """Moments of the gradient; leaves shaped as the parameters."""
 

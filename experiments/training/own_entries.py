@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from decomp import model
+from decomp.own_functions import check_shape, shapes
 from experiments.models import divergences, objectives, priors, vae
 from experiments.models.vae import VAE, Hyperparameters
 from experiments.system import registry
-from experiments.system.own_functions import check_shape, shapes
-from experiments.training import loss
 
 _BATCH = 2
 
@@ -52,7 +52,7 @@ def _try(problem: VAE, setting: Hyperparameters) -> None:
         check_shape(f"prior.name = {name}", "sample(key, p)", z, latents)
         check_shape(f"prior.name = {name}", "log_prob(p, z) of one z", log_pz, ())
     x = jnp.zeros((_BATCH, problem.outputs))
-    weighed = loss.weights(problem, setting, jnp.ones(()))
+    weighed = vae.weights(problem, setting, jnp.ones(()))
     for name in problem.objectives:
         if name not in registry.published(objectives.OBJECTIVES):
             alone = problem._replace(objectives=(name,))
@@ -72,14 +72,12 @@ def _try(problem: VAE, setting: Hyperparameters) -> None:
 def _values(
     problem: VAE, setting: Hyperparameters, x: jax.Array, weighed: Any
 ) -> Callable[[Any], Any]:
-    key = jax.random.key(0)
-    return lambda params: loss.value(key, problem, params, setting, x, weighed)[0]
+    key, of = jax.random.key(0), vae.model(problem)
+    return lambda params: model.value(key, of, params, setting, x, weighed)[0]
 
 
 def _mismatch(
     problem: VAE, setting: Hyperparameters, x: jax.Array, weighed: Any
 ) -> Callable[[Any], Any]:
-    key = jax.random.key(0)
-    return lambda params: (
-        loss.terms(key, problem, params, setting, x, weighed).divergence
-    )
+    key, of = jax.random.key(0), vae.model(problem)
+    return lambda params: model.terms(key, of, params, setting, x, weighed).divergence

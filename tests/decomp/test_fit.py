@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import decomp
-from decomp import losses, priors, runs
+from decomp import losses, objectives, priors, runs, schedules
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks import dense
 from decomp.theory import linear_vae
@@ -190,7 +190,7 @@ def test_a_prior_may_be_trained():
 @pytest.mark.parametrize(
     "options",
     [
-        {"objective": "wae", "divergence": "mmd_imq", "scale": 10},
+        {"objective": "wae_mmd", "lambda_": 10},
         {"objective": "beta_tcvae", "alpha": 1, "beta": [1, 6], "gamma": 1},
         {"objective": lambda terms, bits: terms.log_px_z - jnp.maximum(terms.kl, bits)}
         | {"bits": 1.0},
@@ -205,13 +205,91 @@ def test_other_objectives_priors_and_likelihoods_train(options):
 
 def test_the_divergence_is_weighed_as_the_objective_says():
     fitted = decomp.fit(
-        X, objective=losses.wae, divergence="moments", scale=3.0, **SMALL
+        X, objective=losses.wae, divergence="moments", lambda_=3.0, **SMALL
     )
     curves = fitted.curves
     assert np.all(curves["divergence"] > 0)
     np.testing.assert_allclose(
         curves["loss"], curves["reconstruction"] + 3 * curves["divergence"], rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", [*objectives.OBJECTIVES])
+def test_every_named_objective_trains_with_all_that_it_needs(name):
+    formula = objectives.OBJECTIVES[name]
+    weights = {f"{n}_" if n == "lambda" else n: 2 for n in formula.weights}
+    if formula.divergence == objectives.FREE:
+        weights["divergence"] = "jensen_shannon"
+    vaes = decomp.fit(X, objective=name, **SMALL | {"steps": 2}, **weights)
+    assert np.isfinite(vaes.curves["loss"]).all()
+    assert set(vaes.weights) == set(formula.weights)
+    assert set(vaes.params) == {"encoder", "decoder"}
+
+
+def test_a_schedule_is_a_factor_of_the_weight_at_every_step():
+    options = SMALL | {"steps": 8, "records": 8}
+    rise = functools.partial(schedules.linear, warm_up=0.5)
+    vaes = decomp.fit(X, beta=[0, 3], schedules={"beta": rise}, **options)
+    progress = np.minimum(np.arange(8) / 4, 1)
+    loss, reconstruction, kl = (
+        vaes.curves[name] for name in ("loss", "reconstruction", "kl")
+    )
+    beta = np.array([[0], [3]])
+    np.testing.assert_allclose(loss, reconstruction + beta * progress * kl, rtol=1e-5)
+    assert vaes.weights["beta"].tolist() == [0, 3]
+
+
+def constant_critic():
+    """A critic that has nothing to learn but one logit, from 0."""
+
+    def start(key, z):
+        del key, z
+        return {"logit": jnp.zeros(())}
+
+    return start, lambda params, z: jnp.full(len(z), params["logit"])
+
+
+@pytest.mark.parametrize(
+    ("options", "value"),
+    [
+        # A critic that cannot tell says 0: −log(1 − ½), and a log-ratio of 0.
+        ({"objective": "wae_gan", "lambda_": 3}, math.log(2)),
+        ({"objective": "factor_vae", "gamma": 3}, 0),
+        ({"objective": "alpha_beta", "alpha": 3, "divergence": "jensen_shannon"}, 0),
+    ],
+)
+def test_a_critic_that_cannot_tell_gives_the_divergence_of_logits_of_zero(
+    options, value
+):
+    vaes = decomp.fit(X, critic=constant_critic(), **options, **SMALL)
+    # The logit stays where it is best, as both kinds of draws are as many.
+    np.testing.assert_allclose(vaes.curves["divergence"], value, atol=1e-6)
+    curves = vaes.curves
+    kl = 0 if options["objective"] == "wae_gan" else curves["kl"]
+    rest = curves["reconstruction"] + kl
+    np.testing.assert_allclose(curves["loss"], rest + 3 * value, rtol=1e-5)
+
+
+def test_a_critic_learns_to_tell_what_is_told_apart_at_a_glance():
+    # Without the KL, and D unweighed, q(z) goes where it likes: off the prior.
+    def far(terms):
+        return 0 * terms.log_px_z
+
+    def encode(params, x):
+        loc = jnp.full((len(x), 2), 9.0) + 0 * params["shift"]
+        return Gaussian(loc, jnp.ones_like(loc))
+
+    encoder = (lambda key, x: {"shift": jnp.zeros(())}), encode
+    vaes = decomp.fit(
+        X,
+        encoder=encoder,
+        objective=far,
+        divergence="jensen_shannon",
+        critic_optimiser=optax.adam(0.03),
+        **SMALL | {"steps": 200},
+    )
+    divergence = vaes.curves["divergence"][0]
+    assert divergence[-1] == pytest.approx(math.log(2), abs=0.02)
 
 
 def test_a_saved_vae_is_the_same_in_a_fresh_process(tmp_path):
@@ -259,7 +337,11 @@ NAN[3, 0, 0] = np.nan
         (NAN, {}, "data expect finite values; 1 of 40"),
         (X * 16, {}, r"Bernoulli likelihood expects data in \[0, 1\]; got values"),
         (X, {"batch_size": 41}, "batch_size expects a number from 1 to 40"),
-        (X, {"objective": "beta-vae"}, "unknown objective 'beta-vae'; choices: elbo"),
+        (
+            X,
+            {"objective": "beta-vae"},
+            "unknown objective 'beta-vae'; choices: vae, beta_vae",
+        ),
         (X, {"divergence": "mmd"}, "unknown divergence 'mmd'; choices: kl_prior"),
         (X, {"likelihood": "normal"}, "unknown likelihood 'normal'; choices"),
         (X, {"seeds": []}, "seeds expects"),
@@ -268,9 +350,32 @@ NAN[3, 0, 0] = np.nan
         (X, {"steps": 0}, "training expects a step or more"),
         (X, {"steps": 3, "epochs": 1}, "expect one of the two"),
         (X, {"gamma": 2}, "beta_vae reads the weights beta; got gamma"),
-        (X, {"objective": "capacity", "gamma": 2}, "capacity expects nats; got gamma"),
+        (
+            X,
+            {"objective": "capacity", "gamma": 2},
+            "capacity expects capacity; got gamma",
+        ),
         (X, {"beta": []}, "beta expects a number or a sequence"),
-        (X, {"objective": "wae", "scale": 1}, "wae weighs a divergence"),
+        (X, {"objective": losses.wae, "lambda_": 1}, "wae weighs a divergence"),
+        (
+            X,
+            {"objective": "info_vae", "alpha": 0},
+            "info_vae expects lambda; got alpha",
+        ),
+        (
+            X,
+            {"objective": "factor_vae", "gamma": 1, "divergence": "moments"},
+            "factor_vae has its own divergence, total_correlation; expected no other",
+        ),
+        (X, {"critic": dense.BernoulliDecoder(1, (4,))}, "a critic is for the diverg"),
+        (
+            X,
+            {"objective": "wae_gan", "lambda_": 1}
+            | {"critic": dense.BernoulliDecoder(1, (4,))},
+            r"critic expects logits of shape \[16\]; got \[16, 1\]",
+        ),
+        (X, {"schedules": {"gamma": "linear"}}, "weights among beta; got gamma"),
+        (X, {"schedules": {"beta": "cosine"}}, "unknown schedule 'cosine'; choices"),
         (X, {"encoder": dense.DenseEncoder(3, (4,))}, r"encoder expects .*\[16, 2\]"),
         (X, {"decoder": dense.BernoulliDecoder(5, (4,))}, r"decoder expects .*\[16, 6"),
         (X, {"prior": priors.isotropic(3)}, r"prior expects a distribution of shape"),
@@ -279,7 +384,11 @@ NAN[3, 0, 0] = np.nan
             {"decoder": dense.GaussianDecoder(6, (4,))},
             "got Gaussian for 'bernoulli'",
         ),
-        (X, {"objective": lambda terms: terms.kl.sum()}, "the objective cannot be"),
+        (
+            X,
+            {"objective": lambda t: t.kl.sum()},
+            r"a value for each .*\[16\]; got \[\]",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(data, options, message):

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from decomp import model
 from experiments import main
 from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates
 from experiments.models import divergences, objectives, priors, vae
 from experiments.system import registry
-from experiments.training import loss as objective
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
@@ -102,13 +102,13 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
     first = jax.tree.map(lambda leaf: leaf[0], table)
     assert problem.critic is not None  # the last cell is adversarial
     params = vae.init(jax.random.key(0), problem, first)
-    points = jnp.asarray(data().points)
+    trained, points = vae.model(problem), jnp.asarray(data().points)
     x, others = points[: POINTS // 2], points[POINTS // 2 :]
 
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def loss_and_gradient(setting):
-        return jax.value_and_grad(objective.loss, has_aux=True)(
-            params, jax.random.key(1), problem, setting, jnp.ones(()), x, others
+        return jax.value_and_grad(model.loss, has_aux=True)(
+            params, jax.random.key(1), trained, setting, jnp.ones(()), x, others
         )
 
     for index, row in enumerate(rows):
@@ -147,20 +147,17 @@ def critic_problem(divergence):
 )
 def test_the_critics_loss_reaches_the_critic_alone_and_the_objective_all_else(cell):
     problem, setting, params = critic_problem(cell)
-    points = jnp.asarray(data().points)
-    arguments = problem, params, setting, points[:12]
+    trained, points = vae.model(problem), jnp.asarray(data().points)
+    x, others = points[:12], points[12:]
 
     def critic(params):
         key = jax.random.key(2)
-        return objective.critic_loss(
-            key, problem, params, setting, points[:12], points[12:]
-        )
+        return model.critic_loss(key, trained, params, setting, x, others)
 
     def rest(params):
         key, weights = jax.random.key(2), setting.weights
-        return jnp.mean(
-            objective.value(key, problem, params, *arguments[2:], weights)[0]
-        )
+        values, _ = model.value(key, trained, params, setting, x, weights)
+        return jnp.mean(values)
 
     for loss, touches in ((critic, lambda part: part == "critic"), (rest, None)):
         gradient = jax.grad(loss)(params)

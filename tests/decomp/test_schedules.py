@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.models import schedules
+from decomp import schedules
 
 PROGRESS = jnp.asarray([0.0, 0.1, 0.2, 0.25, 0.35, 0.5, 0.99, 1.0])
 

@@ -1,4 +1,8 @@
-"""Weights that change during training: a factor in [0, 1] of the step."""
+"""Weights that change during training: a factor in [0, 1] of the share of it done.
+
+decomp.fit(x, beta=4, schedules={"beta": "linear"})
+decomp.fit(x, beta=4, schedules={"beta": partial(schedules.linear, warm_up=0.1)})
+"""
 
 from collections.abc import Callable
 
@@ -6,25 +10,35 @@ import jax
 import jax.numpy as jnp
 
 
-def constant(progress: jax.Array, *, warm_up: float, cycles: int) -> jax.Array:
+def constant(
+    progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4
+) -> jax.Array:
     """1 at every step."""
     del warm_up, cycles
     return jnp.ones_like(progress)
 
 
-def linear(progress: jax.Array, *, warm_up: float, cycles: int) -> jax.Array:
+def linear(progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4) -> jax.Array:
     """Rises from 0 to 1 over the first `warm_up` of the training, then stays.
 
     Source: Bowman et al. 2016, arXiv:1511.06349; Burgess et al. 2018 for a capacity.
+
+    >>> import numpy as np
+    >>> linear(np.array([0.0, 0.25, 0.5, 1.0])).tolist()
+    [0.0, 0.5, 1.0, 1.0]
     """
     del cycles
     return jnp.clip(progress / warm_up, 0.0, 1.0)
 
 
-def cyclic(progress: jax.Array, *, warm_up: float, cycles: int) -> jax.Array:
+def cyclic(progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4) -> jax.Array:
     """`cycles` times over: rises from 0 to 1 over `warm_up` of a cycle, then stays.
 
     Source: Fu et al. 2019, arXiv:1903.10145.
+
+    >>> import numpy as np
+    >>> cyclic(np.array([0.0, 0.25, 0.5, 1.0]), cycles=2).tolist()
+    [0.0, 1.0, 0.0, 1.0]
     """
     part = jnp.where(progress < 1.0, (progress * cycles) % 1.0, 1.0)
     return jnp.clip(part / warm_up, 0.0, 1.0)

@@ -1,7 +1,4 @@
-"""Tries a function of a config file on shapes alone, and refuses it in one line.
-
-Entries of the package are tested; those of a user are tried when a sweep starts.
-"""
+"""Tries a function that a user brings on shapes alone, and refuses it in one line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +12,17 @@ def shapes(
     """The shapes of what a function returns, without computing it.
 
     Args:
-        what: The field and its value, such as "prior.name = mine".
+        what: What the function is, such as "prior.name = mine".
         function: Called with abstract arguments, as by `jax.eval_shape`.
         arguments: Arrays or their shapes.
         verb: What cannot be done where it fails.
 
     Raises:
         ValueError: In one line, whatever the function raises.
+
+    >>> import jax.numpy as jnp
+    >>> shapes("a sum over rows", lambda x: x.sum(axis=0), jnp.ones((3, 2))).shape
+    (2,)
     """
     try:
         return jax.eval_shape(function, *arguments)
@@ -34,7 +35,7 @@ def check_shape(what: str, part: str, found: Any, shape: tuple[int, ...]) -> Non
     """Checks one array that a function returned.
 
     Args:
-        what: The field and its value, such as "prior.name = mine".
+        what: What the function is, such as "prior.name = mine".
         part: What the array is.
         found: The array or its shape, from `shapes`.
         shape: The shape that is needed.

@@ -1,0 +1,127 @@
+"""The objectives of the papers by name, as `decomp.fit` and sweeps know them.
+
+`decomp.losses` has the sums of terms. A formula says besides which weights it reads, by
+name, which divergence it weighs, and whether it needs the parts of the KL.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+
+from decomp import losses
+from decomp.losses import Terms
+
+NONE = "none"  # the divergence of an objective without one
+FREE = "free"  # the divergence of an objective that takes any
+
+
+class Formula(NamedTuple):
+    """What is computed of an objective."""
+
+    name: str
+    source: str
+    # Of the terms and the weights by name to a value per example [B], to be maximised.
+    value: Callable[[Terms, Mapping[str, jax.Array]], jax.Array]
+    weights: tuple[str, ...] = ()  # those that it reads
+    divergence: str = NONE  # its D, a key of divergences.estimates.ESTIMATES; or FREE
+    has_parts: bool = False  # whether it weighs the parts of the KL
+    # Whether it is the bound of several samples, `importance.iwae`, no sum of terms.
+    importance_weighted: bool = False
+    optional: tuple[str, ...] = ()  # weights that need not be given
+
+
+_MATHIEU = "Mathieu et al. 2018, arXiv:1812.02833"
+_FORMULAS = (
+    Formula(
+        "vae", "Kingma & Welling 2014, arXiv:1312.6114", lambda t, w: losses.elbo(t)
+    ),
+    Formula(
+        "beta_vae",
+        f"Higgins et al. 2017; {_MATHIEU}, Eq. 1",
+        lambda t, w: losses.beta_vae(t, w["beta"]),
+        ("beta",),
+    ),
+    Formula(
+        "alpha_beta",
+        f"{_MATHIEU}, Eq. 3",
+        lambda t, w: losses.alpha_beta(t, w["alpha"], w["beta"]),
+        ("alpha", "beta"),
+        FREE,
+    ),
+    Formula(
+        "entropy_regularised",
+        f"{_MATHIEU}, Eq. 6",
+        lambda t, w: losses.entropy_regularised(t, w["beta"]),
+        ("beta",),
+    ),
+    Formula(
+        "capacity",
+        "Burgess et al. 2018, arXiv:1804.03599",
+        lambda t, w: losses.capacity(t, w["gamma"], w["capacity"]),
+        ("gamma", "capacity"),
+    ),
+    Formula(
+        "beta_tcvae",
+        "Chen et al. 2018, arXiv:1802.04942, Eq. 4",
+        lambda t, w: losses.beta_tcvae(t, w["alpha"], w["beta"], w["gamma"]),
+        ("alpha", "beta", "gamma"),
+        has_parts=True,
+    ),
+    Formula(
+        "hfvae",
+        "Esmaeili et al. 2019, arXiv:1804.02086",
+        lambda t, w: losses.hfvae(t, w["alpha"], w["beta"], w["gamma"]),
+        ("alpha", "beta", "gamma"),
+        has_parts=True,
+    ),
+    Formula(
+        "factor_vae",
+        "Kim & Mnih 2018, arXiv:1802.05983, Eq. 2",
+        lambda t, w: losses.factor_vae(t, w["gamma"]),
+        ("gamma",),
+        "total_correlation",
+    ),
+    Formula(
+        "info_vae",
+        "Zhao et al. 2019, arXiv:1706.02262",
+        lambda t, w: losses.info_vae(t, w["alpha"], w["lambda"]),
+        ("alpha", "lambda"),
+        FREE,
+    ),
+    Formula(
+        "wae_mmd",
+        "Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4",
+        lambda t, w: losses.wae(t, w["lambda"]),
+        ("lambda",),
+        "mmd_imq",
+    ),
+    Formula(
+        "wae_gan",
+        "Tolstikhin et al. 2018, arXiv:1711.01558, Eq. 4",
+        lambda t, w: losses.wae(t, w["lambda"]),
+        ("lambda",),
+        "non_saturating",
+    ),
+    Formula(
+        "dip_vae_i",
+        "Kumar et al. 2018, arXiv:1711.00848, Eq. 6",
+        lambda t, w: losses.dip_vae(t),
+        ("lambda_od", "lambda_d"),
+        "covariance_of_means",
+    ),
+    Formula(
+        "dip_vae_ii",
+        "Kumar et al. 2018, arXiv:1711.00848, Eq. 7",
+        lambda t, w: losses.dip_vae(t),
+        ("lambda_od", "lambda_d"),
+        "covariance_of_aggregate",
+    ),
+    Formula(
+        "iwae",
+        "Burda et al. 2016, arXiv:1509.00519",
+        lambda t, w: losses.elbo(t),  # of its terms; `model.value` has its bound
+        importance_weighted=True,
+    ),
+)
+OBJECTIVES = {formula.name: formula for formula in _FORMULAS}

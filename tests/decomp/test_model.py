@@ -1,0 +1,88 @@
+"""The loss of a minibatch where its value is known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from decomp import distributions, losses, model, priors
+from decomp.distributions import gaussian
+from decomp.distributions.gaussian import Gaussian
+from decomp.divergences.estimates import MARGINALS, PRIOR
+
+SCALE = 0.5  # of p(x|z) = N(z, SCALE²), with p(z) = N(0, 1)
+X = jnp.asarray([[-1.5], [0.0], [0.7], [2.0]])
+
+
+def encode(params, x):
+    """The true posterior, where the two parameters are 1."""
+    total = 1 + SCALE**2
+    scale = jnp.full_like(x, SCALE / np.sqrt(total))
+    return Gaussian(params["loc"] * x / total, params["scale"] * scale)
+
+
+def of(**changes):
+    """The model, whose setting is β."""
+    fields = {
+        "encode": encode,
+        "log_px_z": lambda params, x, z: jax.vmap(gaussian.log_prob)(
+            Gaussian(z, jnp.full_like(z, SCALE)), x
+        ),
+        "prior": lambda params, setting: priors.isotropic(1),
+        "family": distributions.family,
+        "kl": lambda p: lambda q: gaussian.kl(q, p),
+        "weights": lambda setting, progress: {"beta": setting * progress},
+        "objective": lambda terms, w, setting: losses.beta_vae(terms, w["beta"]),
+        "divergence": None,
+        "estimator": "batch_mean",
+        "size": len(X),
+    }
+    return model.Model(**fields | changes)
+
+
+TRUE = {"loc": jnp.ones(()), "scale": jnp.ones(())}
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_importance_weighted_bound_at_the_true_posterior_is_log_p(samples):
+    values, _ = model.value(
+        jax.random.key(0), of(samples=samples), TRUE, jnp.ones(()), X, {}
+    )
+    variance = 1 + SCALE**2
+    log_px = -0.5 * X[:, 0] ** 2 / variance - 0.5 * np.log(2 * np.pi * variance)
+    np.testing.assert_allclose(values, log_px, rtol=1e-5, atol=1e-6)
+
+
+def test_the_loss_weighs_the_kl_by_what_the_setting_and_the_progress_say():
+    value, measures = model.loss(
+        TRUE, jax.random.key(0), of(), jnp.asarray(8.0), jnp.asarray(0.25), X, X
+    )
+    q = encode(TRUE, X)
+    kl = jnp.mean(jax.vmap(gaussian.kl, (0, None))(q, priors.isotropic(1)))
+    assert measures[2] == pytest.approx(float(kl), rel=1e-6)
+    assert value == pytest.approx(float(measures[1] + 2 * kl), rel=1e-6)
+    assert measures[0] == value
+    assert measures[3] == 0
+
+
+@pytest.mark.parametrize("against", [PRIOR, MARGINALS])
+def test_the_critics_loss_is_log_2_where_it_says_nothing(against):
+    blind = of(critic=lambda params, z: params["critic"] * z[:, 0], against=(against,))
+    params = TRUE | {"critic": jnp.zeros(())}
+    arguments = jax.random.key(0), blind, params, jnp.ones(()), X, X
+    assert model.critic_loss(*arguments) == pytest.approx(np.log(2), rel=1e-6)
+
+
+def test_the_loss_adds_the_critics_and_the_measures_leave_it_out():
+    critic = {"critic": lambda params, z: params["critic"] * z[:, 0]}
+    watched = of(**critic, against=(PRIOR,))
+    params = TRUE | {"critic": jnp.zeros(())}
+    arguments = jnp.ones(()), jnp.ones(()), X, X
+    value, measures = model.loss(params, jax.random.key(0), watched, *arguments)
+    assert value - measures[0] == pytest.approx(np.log(2), rel=1e-5)
+
+
+def test_one_branch_is_taken_without_an_index():
+    assert model.switch(None, [lambda x: x + 1], 2) == 3
+    branches = [lambda x: x + 1, lambda x: x + 2]
+    assert model.switch(jnp.asarray(1.0), branches, 2) == 4
