@@ -37,8 +37,8 @@ FLOORS = [
     # The commands, each a file or a package.
     {"experiments.main", "experiments.score", "experiments.bias"}
     | {"experiments.variants", "experiments.figures", "experiments.watch"}
-    | {"experiments.benchmarks", "experiments.notebooks", "experiments.reference"}
-    | {"experiments.plan"},
+    | {"experiments.benchmarks", "experiments.notebooks", "experiments.plan"},
+    {"experiments.reference"},
 ]
 OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}

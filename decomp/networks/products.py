@@ -78,22 +78,18 @@ def einsum(
 
 def for_convolution(
     a: jax.Array, b: jax.Array, precision: Any = None
-) -> tuple[jax.Array, jax.Array, Any]:
-    """Two factors as a convolution of XLA takes them, and its precision.
+) -> tuple[jax.Array, jax.Array, dict[str, Any]]:
+    """Two factors as a convolution of XLA takes them, and its options.
 
-    A convolution has no precision of a product: factors that are rounded to bfloat16
-    keep their bits in the default one of every backend, whose sums are float32, and on
-    an NVIDIA GPU the default is TF32.
+    A convolution has no TF32 of its own: on an NVIDIA GPU that is the default.
     """
     if precision == DotAlgorithmPreset.TF32_TF32_F32:
-        return a, b, Precision.DEFAULT
-    if precision == ACTIVATIONS:
-        return a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), Precision.DEFAULT
-    if precision == BFLOAT16:
-        bits = {"exponent_bits": 8, "mantissa_bits": 7}
-        a, b = (jax.lax.reduce_precision(x, **bits) for x in (a, b))
-        return a, b, Precision.DEFAULT
-    return a, b, precision
+        return a, b, {"precision": Precision.DEFAULT}
+    if precision not in _ROUNDED:
+        return a, b, {"precision": precision}
+    a, b = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
+    dtype = jnp.bfloat16 if precision == ACTIVATIONS else jnp.float32
+    return a, b, {"preferred_element_type": dtype}
 
 
 def dot_general(

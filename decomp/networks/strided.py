@@ -11,43 +11,48 @@ import jax
 from jax import lax
 
 from decomp.networks import products
-from decomp.networks.form import KERNEL, Form
+from decomp.networks.form import Form
 
-
-def _convolve(image: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
-    return lax.conv_general_dilated(
-        image,
-        kernel,
-        window_strides=(2, 2),
-        padding=((1, 1), (1, 1)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        precision=precision,
-    )
+_LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def _conv(large: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
-    return _convolve(*products.for_convolution(large, kernel, precision))
+    large, kernel, options = products.for_convolution(large, kernel, precision)
+    return lax.conv_general_dilated(
+        large,
+        kernel,
+        window_strides=(2, 2),
+        padding=((1, 1), (1, 1)),
+        dimension_numbers=_LAYOUT,
+        **options,
+    )
 
 
 def _conv_transpose(small: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
-    small, kernel, precision = products.for_convolution(small, kernel, precision)
-    batch, height, width, _ = small.shape
-    shape = (batch, 2 * height, 2 * width, kernel.shape[2])
-    (large,) = jax.linear_transpose(
-        lambda image: _convolve(image, kernel, precision),
-        jax.ShapeDtypeStruct(shape, small.dtype),
-    )(small)
-    return large
+    small, kernel, options = products.for_convolution(small, kernel, precision)
+    return lax.conv_general_dilated(
+        small,
+        kernel[::-1, ::-1].swapaxes(2, 3),
+        window_strides=(1, 1),
+        padding=((2, 2), (2, 2)),
+        lhs_dilation=(2, 2),
+        dimension_numbers=_LAYOUT,
+        **options,
+    )
 
 
 def _kernel_gradient(large: jax.Array, small: jax.Array, precision: Any) -> jax.Array:
-    large, small, precision = products.for_convolution(large, small, precision)
-    shape = (KERNEL, KERNEL, large.shape[3], small.shape[3])
-    (kernel,) = jax.linear_transpose(
-        lambda kernel: _convolve(large, kernel, precision),
-        jax.ShapeDtypeStruct(shape, small.dtype),
-    )(small)
-    return kernel
+    """The small image is a window that is moved over the large one, four ways each."""
+    large, small, options = products.for_convolution(large, small, precision)
+    return lax.conv_general_dilated(
+        large,
+        small,
+        window_strides=(1, 1),
+        padding=((1, 1), (1, 1)),
+        rhs_dilation=(2, 2),
+        dimension_numbers=("CHWN", "IHWO", "HWNC"),
+        **options,
+    )
 
 
 FORM = Form(_conv, _conv_transpose, _kernel_gradient, batch_innermost=False)

@@ -107,13 +107,17 @@ def changes(names: list[str]) -> str:
 
 
 def precision() -> str:
-    """bfloat16 minus float32, the mean over six settings, paired by seed."""
-    found = sensitivity.precision(load.read("bfloat16"), load.read("shapes"))
-    rows = [
-        [columns.name(score), _plus_minus(mean, half), str(n)]
-        for score, mean, half, n in found
-    ]
-    return documents.table(["bfloat16 − float32", "95 % together", "seeds"], rows)
+    """Less exact networks minus float32, the mean over six settings, paired by seed."""
+    reference = load.read("shapes")
+    names = ("bfloat16", "bfloat16_activations")
+    found = [sensitivity.precision(load.read(name), reference) for name in names]
+    rows = []
+    for lines in zip(*found, strict=True):
+        score, *_, seeds = lines[0]
+        gaps = [_plus_minus(mean, half) for _, mean, half, _ in lines]
+        rows.append([columns.name(score), *gaps, str(seeds)])
+    head = [f"`{name}` − `float32`" for name in names]
+    return documents.table(["95 % together", *head, "seeds"], rows)
 
 
 def objectives(name: str) -> str:

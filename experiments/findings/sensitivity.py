@@ -19,6 +19,7 @@ VARIANTS = {
     "steps (2.6 epochs), TF32 on an H200",
     "ranks": "PCA ranks of the authors' code",
     "bfloat16": "products in bfloat16",
+    "bfloat16_activations": "activations in bfloat16 too",
     "correlated": "scale and x correlated (`correlated.py`), scored on all images",
 }
 _ONE, _FOUR = {"beta": 1.0}, {"beta": 4.0}

@@ -208,8 +208,8 @@ def _legend(share: float) -> str:
             "a second": "examples of all runs of a device",
             "time": "of the training at that rate, without compiling, scores and "
             "figures",
-            "likely": f"the time at {share:.0%} of that rate (--share); an H200 reached "
-            "62 to 85% of it, and no other device was measured",
+            "likely": f"the time at {share:.0%} of that rate (--share); an H200 "
+            "reached 62 to 85% of it, and no other device was measured",
         }
     )
 
