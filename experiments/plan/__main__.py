@@ -57,16 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = []
     for name, accelerator in targets.items():
         say(f"\n{options.devices} × {accelerator.label}\n\n{_head(config, programs)}")
-        compiled = list(_rows(config, programs, accelerator, found[name], options))
+        compiled = []
+        for label, one in _rows(config, programs, accelerator, found[name], options):
+            compiled.append(one)
+            record = {"device": name, "program": label, **_record(one, options.share)}
+            records.append(record)
+            if options.json:  # the next program may take long, or be stopped
+                atomic_files.write_json(options.json, records)
         say("\n" + _facts(compiled, accelerator, options.share))
-        records += [
-            {"device": name, "program": label, **_record(one, options.share)}
-            for label, one in compiled
-        ]
     if records:
         say("\n" + _legend(options.share))
-    if options.json:
-        atomic_files.write_json(options.json, records)
     return 0 if records else 2
 
 
@@ -86,7 +86,8 @@ def _rows(
             one = forecast.make(sweep, accelerator, found, options.devices)
         except (ValueError, jax.errors.JaxRuntimeError) as error:
             reason = " ".join(str(error).split())
-            if len(programs) == 1 and isinstance(error, ValueError):
+            alone = len(programs) * len(options.device) == 1
+            if alone and isinstance(error, ValueError):
                 raise
             say(f"{label:<{width}}  is not compiled: {reason[:300]}")
             continue
@@ -171,12 +172,11 @@ def _problems(one: Forecast, accelerator: Accelerator) -> Iterator[str]:
 
 
 def _facts(
-    compiled: list[tuple[str, Forecast]], accelerator: Accelerator, share: float
+    forecasts: Sequence[Forecast], accelerator: Accelerator, share: float
 ) -> str:
     """What is true of all programs on a device, and what its estimates assume."""
-    if not compiled:
+    if not forecasts:
         return ""
-    forecasts = [one for _, one in compiled]
     used = _scaled(max(one.bytes_used for one in forecasts), "B")
     limit = _scaled(accelerator.memory, "B")
     facts = {
@@ -184,7 +184,7 @@ def _facts(
         "step": _assumption(accelerator),
     }
     if all(one.donated and not one.collectives for one in forecasts):
-        which = "every program compiles" if len(forecasts) > 1 else "it compiles"
+        which = "each of these compiles" if len(forecasts) > 1 else "it compiles"
         words = f"{which}, with no collective, and updates its state in place"
         facts = {"program": words} | facts
     if len(forecasts) > 1:
