@@ -26,7 +26,7 @@ class Divergence(NamedTuple):
     chosen: bool = True  # by the config; else it belongs to one objective
     factorised: str = ""  # why it needs a prior that factorises; "" if it does not
     covariance: bool = False  # whether it needs the prior's covariance
-    critic: str = ""  # PRIOR or MARGINALS, where a critic is trained for it
+    critic: str = ""  # what a critic that is trained for it tells q(z) from
     pairs: bool = True  # whether it compares points of a minibatch, and so needs two
 
 
