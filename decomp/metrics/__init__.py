@@ -41,6 +41,37 @@ def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
     return make(jax.random.key(seed), codes, factors, **options)
 
 
+def compare(
+    codes: Any, others: Any, factors: Any, *, intervals: int = 100, **options: Any
+) -> Any:
+    """What other codes of the same points score above these, with intervals of 95 %.
+
+    Args:
+        codes: One code a data point `[N, D]`.
+        others: Of the same points, with any number of latents.
+        factors: As in `score`.
+        intervals: Half samples of the points, see `metrics.intervals`.
+        **options: Those of `score`.
+
+    Returns:
+        A `comparison.Differences`, a list of lines with their `low` and `high`.
+
+    Raises:
+        ValueError: As in `score`.
+
+    >>> factors = [[a, b] for a in range(4) for b in range(4)] * 4
+    >>> missing = [[a, 0] for a, b in factors]
+    >>> str(compare(missing, factors, factors, metrics=["active units"]))[:34]
+    'active units, 0.01  +1.0000  1.000'
+    """
+    from decomp.metrics import comparison
+
+    both = [
+        score(each, factors, intervals=intervals, **options) for each in (codes, others)
+    ]
+    return comparison.compare(*both)
+
+
 def __getattr__(name: str) -> Any:
     """Kim & Mnih's metric under the name that its module had before 0.1."""
     if name == "kim_mnih_presets":

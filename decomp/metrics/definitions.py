@@ -10,6 +10,7 @@ JAX, for whoever reads finished results.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -41,6 +42,19 @@ class Entry(NamedTuple):
     compiled: bool = True  # or scikit-learn fits it on the host
     unasked: bool = True  # whether a sheet has it whose variants are not chosen
     column: ScoreColumn | None = None  # where sweeps may measure it
+    bounds: tuple[float, float] = (-math.inf, math.inf)  # of any score
+    halves: int | None = None  # half samples of its interval at most, see `intervals`
+    # Points that it is a mean over, of the points that it takes, if it takes not all.
+    counted: tuple[int, int] | None = None
+
+    def num_halves(self, asked: int) -> int:
+        """The half samples that its interval is from, if so many are asked for."""
+        return asked if self.halves is None else min(asked, self.halves)
+
+    def resampling(self, asked: int) -> str:
+        """What its interval is from, in words."""
+        how = "drawn anew" if self.draws else "less bias"
+        return f"{self.num_halves(asked)} half samples, {how}"
 
     @property
     def name(self) -> tuple[str, str]:
@@ -166,47 +180,54 @@ def _unsupervised(key: Any, z: Any, v: Any, s: tuple[int, ...], *, part: str) ->
 
 # Those of `infomec.PRESETS`; the first is the one of the sweeps.
 _RULES = ("latent_quantization", "latent_quantization_eighth", "tripod")
+_FEW = 20  # half samples of what is fitted again, or draws many points
+_TREES = 6  # of trees, which take minutes
+_unit = functools.partial(Entry, bounds=(0.0, 1.0))
 _ENTRIES = (
-    Entry(
+    _unit(
         "kim_mnih",
         "locatello",
         functools.partial(_kim_mnih, preset="locatello"),
         f"{_KIM_MNIH}; std ≥ 0.05, held-out votes of 64",
         _LOCATELLO,
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "kim_mnih",
         "authors",
         functools.partial(_kim_mnih, preset="authors"),
         f"{_KIM_MNIH}; no pruning, training votes of 1,000",
         "Mathieu et al. 2018, released code",
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "kim_mnih",
         "kim_mnih",
         functools.partial(_kim_mnih, preset="kim_mnih"),
         f"{_KIM_MNIH}; std ≥ 0.05, training votes of 200",
         "Kim & Mnih 2018",
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "kim_mnih",
         "enumerated",
         _enumerated,
         f"{_KIM_MNIH}; std ≥ 0.05, all votes of all points: the limit",
         "Kim & Mnih 2018; no sampling",
     ),
-    Entry(
+    _unit(
         "higgins",
         "locatello",
         _higgins,
         "accuracy of a linear classifier of f from abs(z − z') of pairs sharing v_f",
         "Higgins et al. 2017; Locatello et al. 2019",
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "mig",
         "locatello",
         _mig,
@@ -214,29 +235,30 @@ _ENTRIES = (
         "Chen et al. 2018; Locatello et al. 2019",
         column=ScoreColumn("mig", "MIG", "mutual information gap"),
     ),
-    Entry(
+    _unit(
         "mig",
         "50 bins",
         functools.partial(_mig, bins=50),
         _MIG.format("50 bins of the codes"),
         "Chen et al. 2018",
     ),
-    Entry(
+    _unit(
         "mig",
         "binned factors",
         functools.partial(_mig, preset="binned_factors"),
         _MIG.format("20 bins of the codes; factors in 20 bins too (a known defect)"),
         "for comparison only",
     ),
-    Entry(
+    _unit(
         "mig",
         "exact",
         _mig_exact,
         _MIG.format("10,000 samples of q(z), exact densities"),
         "Chen et al. 2018",
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "modularity",
         "locatello",
         _modularity,
@@ -244,7 +266,7 @@ _ENTRIES = (
         "Ridgeway & Mozer 2018",
         column=ScoreColumn("modularity", "modularity"),
     ),
-    Entry(
+    _unit(
         "explicitness",
         "locatello",
         _explicitness,
@@ -252,9 +274,11 @@ _ENTRIES = (
         "Ridgeway & Mozer 2018; Locatello et al. 2019",
         draws=True,
         column=ScoreColumn("explicitness", "explicitness", auto=False),
+        halves=_FEW,
+        counted=(5_000, 15_000),
     ),
     *(
-        Entry(
+        _unit(
             metric,
             rule,
             functools.partial(_infomec, part=part, preset=rule),
@@ -268,15 +292,18 @@ _ENTRIES = (
         )
         for rule in _RULES
     ),
-    Entry(
+    _unit(
         "infoe",
         "balanced",
         _infoe,
         "mean_f 1 − log loss of logistic regression on z/that without z; fit balanced",
         "Hsu et al. 2023",
         draws=True,
+        bounds=(-math.inf, 1.0),
+        halves=_FEW,
+        counted=(POINTS, POINTS),
     ),
-    Entry(
+    _unit(
         "dci disentanglement",
         "locatello",
         functools.partial(_dci, preset="locatello"),
@@ -284,8 +311,10 @@ _ENTRIES = (
         "Eastwood & Williams 2018; Locatello et al. 2019",
         draws=True,
         compiled=False,
+        halves=_TREES,
+        counted=(10_000, 15_000),
     ),
-    Entry(
+    _unit(
         "dci disentanglement",
         "tripod",
         functools.partial(_dci, preset="tripod"),
@@ -293,8 +322,10 @@ _ENTRIES = (
         "Hsu et al. 2024",
         draws=True,
         compiled=False,
+        halves=_TREES,
+        counted=(9_000, 10_000),
     ),
-    Entry(
+    _unit(
         "dci disentanglement",
         "eastwood",
         functools.partial(_dci, preset="eastwood"),
@@ -302,16 +333,20 @@ _ENTRIES = (
         "Eastwood & Williams 2018",
         draws=True,
         compiled=False,
+        halves=_FEW,
+        counted=(8_000, 10_000),
     ),
-    Entry(
+    _unit(
         "sap",
         "locatello",
         _sap,
         "mean_f gap of the two best linear-SVM accuracies of v_f from one z_d",
         "Kumar et al. 2018; Locatello et al. 2019",
         draws=True,
+        halves=_FEW,
+        counted=(5_000, 15_000),
     ),
-    Entry(
+    _unit(
         "sap",
         "r_squared",
         _r_squared,
@@ -319,22 +354,24 @@ _ENTRIES = (
         "Kumar et al. 2018",
         column=ScoreColumn("sap", "SAP"),
     ),
-    Entry(
+    _unit(
         "irs",
         "locatello",
         functools.partial(_irs, preset="locatello"),
         "1 − deviation of z_d as other factors move, 99 % quantile",
         "Suter et al. 2019; Locatello et al. 2019",
         column=ScoreColumn("irs", "IRS", auto=False),
+        bounds=(-math.inf, 1.0),
     ),
-    Entry(
+    _unit(
         "irs",
         "suter",
         functools.partial(_irs, preset="suter"),
         "1 − deviation of z_d as other factors move, maximum",
         "Suter et al. 2019",
+        bounds=(-math.inf, 1.0),
     ),
-    Entry(
+    _unit(
         "hoyer",
         "scaled",
         _hoyer,
@@ -343,15 +380,16 @@ _ENTRIES = (
         of_factors=False,
         column=ScoreColumn("hoyer", "hoyer", "Hoyer sparsity"),
     ),
-    Entry(
+    _unit(
         "active units",
         "0.01",
         _active_units,
         "number of d with Var z_d > 0.01",
         "Burda et al. 2016",
         of_factors=False,
+        bounds=(0.0, math.inf),
     ),
-    Entry(
+    _unit(
         "gaussian total correlation",
         "locatello",
         functools.partial(_unsupervised, part="score"),
@@ -361,16 +399,18 @@ _ENTRIES = (
         column=ScoreColumn(
             "gaussian_tc", "Gaussian TC", "Gaussian total correlation  (nats)"
         ),
+        bounds=(0.0, math.inf),
     ),
-    Entry(
+    _unit(
         "wasserstein correlation",
         "locatello",
         functools.partial(_unsupervised, part="wasserstein"),
         "W₂² of N(0, Cov) and N(0, diag Cov)",
         _LOCATELLO,
         of_factors=False,
+        bounds=(0.0, math.inf),
     ),
-    Entry(
+    _unit(
         "wasserstein correlation",
         "normalised",
         functools.partial(_unsupervised, part="wasserstein_normalised"),
@@ -381,8 +421,9 @@ _ENTRIES = (
         column=ScoreColumn(
             "gaussian_wasserstein", "Gaussian W₂²", "Gaussian Wasserstein correlation"
         ),
+        bounds=(0.0, math.inf),
     ),
-    Entry(
+    _unit(
         "pairwise information",
         "locatello",
         functools.partial(_unsupervised, part="mutual_information"),
@@ -392,6 +433,7 @@ _ENTRIES = (
         column=ScoreColumn(
             "pairwise_information", "I(z_d; z_e)", "mean I(z_d; z_e)  (nats)"
         ),
+        bounds=(0.0, math.inf),
     ),
 )
 ENTRIES: dict[tuple[str, str], Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -11,6 +11,7 @@ import numpy as np
 from decomp.metrics import inputs, units
 from decomp.metrics.definitions import ENTRIES
 from decomp.metrics.inputs import Factors
+from decomp.metrics.intervals import Interval
 from decomp.metrics.units import Codes
 
 _OF_NUMBERS = (("sap", "r_squared"), ("dci disentanglement", "eastwood"))
@@ -78,6 +79,31 @@ def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str
     if len(found.names) - len(found.constant) == 1:
         return _OF_ONE_FACTOR.get(metric, "")
     return ""
+
+
+INTERVALS = (
+    "An interval of 95 % holds the score of other points of the same source, as half "
+    "samples of these tell: of infinitely many where the bias is taken off, and of as "
+    "many as here where votes or points to fit are drawn."
+)
+
+
+def no_interval(scores: np.ndarray) -> str:
+    """Why the scores of half samples give no interval; empty if they do."""
+    missing = int(np.sum(~np.isfinite(scores)))
+    if missing:
+        return f"no interval: {missing} of {len(scores)} half samples have no score"
+    return ""
+
+
+def of_bias(found: Interval) -> str:
+    """The bias of a value, where it is more than a quarter of its standard error.
+
+    Less has no effect on coverage: Efron & Tibshirani 1993, Sec. 10.3.
+    """
+    if abs(found.bias) <= 0.25 * found.stderr:
+        return ""
+    return f"its bias, about {found.bias:+.4f}, is taken off in the interval"
 
 
 def notes(z: Codes, found: Factors) -> tuple[str, ...]:

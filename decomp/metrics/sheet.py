@@ -10,7 +10,7 @@ import csv
 import html
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +20,7 @@ import numpy as np
 from decomp import extras
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import inputs, over_runs, reasons
+from decomp.metrics import intervals as resampled
 from decomp.metrics.definitions import ENTRIES
 from decomp.metrics.inputs import Factors
 from decomp.metrics.units import Codes
@@ -34,17 +35,31 @@ class SheetLine(NamedTuple):
     definition: str
     source: str
     note: str = ""  # why there is no value, or which convention it rests on
+    low: float | None = None  # ends of its interval of 95 %, see `intervals`
+    high: float | None = None
+    bias: float | None = None  # of the value, which the interval is rid of
+    resampling: str = ""  # what the interval is from
 
 
 class Sheet(list[SheetLine]):
     """The lines of a sheet; `notes` say what was decided of its factors and codes.
 
-    A notebook shows it as a table, and `print` as lines.
+    A notebook shows it as a table, and `print` as lines. With intervals, `halves` are
+    the scores of half samples of the points, `[B]` by metric and variant.
     """
 
-    def __init__(self, lines: Iterable[SheetLine] = (), notes: Sequence[str] = ()):
+    def __init__(
+        self,
+        lines: Iterable[SheetLine] = (),
+        notes: Sequence[str] = (),
+        *,
+        num_points: int = 0,
+        halves: Mapping[tuple[str, str], np.ndarray] | None = None,
+    ):
         super().__init__(lines)
         self.notes = tuple(notes)
+        self.num_points = num_points  # N, of the rows that are scored
+        self.halves = dict(halves or {})
 
     @property
     def values(self) -> dict[str, float]:
@@ -54,13 +69,22 @@ class Sheet(list[SheetLine]):
     def __str__(self) -> str:
         """A line for each number, and the notes below."""
         width = max(map(len, self.values), default=0)
-        lines = [f"{name:{width}}  {value:.4f}" for name, value in self.values.items()]
+        lines = [
+            f"{name:{width}}  {line.value:.4f}  {span(line)}".rstrip()
+            for name, line in zip(self.values, self, strict=True)
+        ]
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
+        numbers = ("value", "low", "high", "bias")
         cells = [
             SheetLine._fields,
-            *(line._replace(value=f"{line.value:.4f}") for line in self),
+            *(
+                line._replace(
+                    **{name: _digits(getattr(line, name)) for name in numbers}
+                )
+                for line in self
+            ),
         ]
         rows = [
             "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)
@@ -83,6 +107,9 @@ class Sheet(list[SheetLine]):
         shown = {n: v for n, v in self.values.items() if not np.isnan(v)}
         _, axes = pyplot.subplots(figsize=(7, 1 + 0.25 * len(shown)), layout="tight")
         axes.barh(list(shown), list(shown.values()))
+        for name, line in zip(self.values, self, strict=True):
+            if line.low is not None and line.high is not None:
+                axes.plot([line.low, line.high], [name, name], "k", linewidth=1)
         axes.invert_yaxis()
         return axes
 
@@ -107,6 +134,7 @@ def sheet(
     continuous: Sequence[Any] | None = None,
     discrete: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
+    intervals: int = 0,
 ) -> Sheet:
     """Computes the chosen metrics, every published variant of each.
 
@@ -126,6 +154,8 @@ def sheet(
         continuous: Factors that are continuous whatever their values, by index or name.
         discrete: Factors that are classes whatever their values.
         names: Names of the factors; by default the table's own, if it has any.
+        intervals: Half samples of the points that give each value its interval of
+            95 %, such as 100, see `intervals`; 0 for none.
 
     Returns:
         A line per metric and variant.
@@ -143,6 +173,7 @@ def sheet(
     scales = None if scales is None else inputs.of_rank(scales, "scales", 2)[None]
     options = {"continuous": continuous, "discrete": discrete, "names": names}
     kept = {"scales": scales, "metrics": metrics, "bins": bins}
+    kept |= {"intervals": intervals}
     return many(key, table[None], factors, **kept, **options)[0]
 
 
@@ -157,6 +188,7 @@ def many(
     continuous: Sequence[Any] | None = None,
     discrete: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
+    intervals: int = 0,
     block: int = 64,
 ) -> list[Sheet]:
     """The sheets of many runs on the same data points, measured with the same draws.
@@ -175,6 +207,7 @@ def many(
         continuous: As in `sheet`.
         discrete: As in `sheet`.
         names: As in `sheet`.
+        intervals: As in `sheet`; the half samples of all runs are the same.
         block: Runs on a device at once; memory is about `4 · block · N · D` floats.
 
     Returns:
@@ -183,6 +216,11 @@ def many(
     Raises:
         ValueError: For an unknown metric, or arrays that cannot be scored.
     """
+    if intervals and intervals < resampled.LEAST:
+        raise ValueError(
+            f"expected intervals from {resampled.LEAST} half samples or more, or 0 for "
+            f"none; got {intervals}."
+        )
     chosen = _chosen(metrics, exact=scales is not None)
     told = {"continuous": continuous, "discrete": discrete, "names": names}
     found = inputs.factors(factors, bins=bins, incomplete=True, **told)
@@ -196,10 +234,12 @@ def many(
             key, q, labels, found.sizes, [_EXACT], block=block
         )
         values, problems = values | more, problems | why
-    runs = [jax.tree.map(lambda leaf, r=r: leaf[r], z) for r in range(len(table))]
-    return [
-        _lines(chosen, r, own, found, values, problems) for r, own in enumerate(runs)
-    ]
+    sheets = []
+    for r in range(len(table)):
+        z_run, q_run = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
+        plain = _lines(chosen, r, z_run, found, values, problems)
+        sheets.append(_with_intervals(plain, key, z_run, q_run, found, intervals))
+    return sheets
 
 
 def spread(lines: Sequence[SheetLine]) -> dict[str, float]:
@@ -337,4 +377,68 @@ def _lines(
         entry = ENTRIES[name]
         return SheetLine(*name, value, entry.definition, entry.source, note)
 
-    return Sheet(map(line, chosen), reasons.notes(z, found))
+    notes = reasons.notes(z, found)
+    return Sheet(map(line, chosen), notes, num_points=len(found.rows))
+
+
+def _with_intervals(
+    lines: Sheet,
+    key: jax.Array,
+    z: Codes,
+    q: Gaussian | None,
+    found: Factors,
+    number: int,
+) -> Sheet:
+    """The sheet with an interval of each value that is finite, from so many halves."""
+    names = [line[:2] for line in lines if np.isfinite(line.value)]
+    if not number or not names:
+        return lines
+    if lines.num_points < resampled.LEAST_POINTS:
+        note = f"Intervals need {resampled.LEAST_POINTS} points or more."
+        return Sheet(lines, [*lines.notes, note], num_points=lines.num_points)
+    labels = jnp.asarray(found.classes)
+    halves: dict[tuple[str, str], np.ndarray] = {}
+    problems: dict[tuple[str, str], str] = {}
+    for codes, exact in ((z, False), (q, True)):
+        some = [name for name in names if (name == _EXACT) == exact]
+        scores, why = resampled.measure(
+            key, codes, labels, found.sizes, some, halves=number
+        )
+        halves, problems = halves | scores, problems | why
+    told = [
+        _line_with_interval(line, lines.num_points, halves.get(line[:2]), problems)
+        for line in lines
+    ]
+    notes = [*lines.notes, reasons.INTERVALS]
+    return Sheet(told, notes, num_points=lines.num_points, halves=halves)
+
+
+def _line_with_interval(
+    line: SheetLine,
+    num_points: int,
+    scores: np.ndarray | None,
+    problems: Mapping[tuple[str, str], str],
+) -> SheetLine:
+    """A line with its interval, or with the reason why there is none in its note."""
+    entry = ENTRIES[line[:2]]
+    if scores is None:
+        reason = problems.get(line[:2], "")
+        reason = f"no interval: {reason}" if reason else ""
+        return line._replace(note="; ".join(filter(None, (line.note, reason))))
+    reason = reasons.no_interval(scores)
+    if reason:
+        return line._replace(note="; ".join(filter(None, (line.note, reason))))
+    found = resampled.interval(entry, line.value, scores, num_points)
+    note = "; ".join(filter(None, (line.note, reasons.of_bias(found))))
+    how = entry.resampling(len(scores))
+    ends = {"low": found.low, "high": found.high, "bias": found.bias}
+    return line._replace(**ends, resampling=how, note=note)
+
+
+def span(line: Any) -> str:
+    """The interval of a line, such as "0.2107 … 0.2345"; empty if it has none."""
+    return "" if line.low is None else f"{line.low:.4f} … {line.high:.4f}"
+
+
+def _digits(number: float | None) -> str:
+    return "" if number is None else f"{number:.4f}"

@@ -102,7 +102,7 @@ def test_a_metric_that_is_registered_is_a_line_of_the_sheet_by_its_name(register
         register(entry(factor))
         (line,) = lines(FACTORS + 0.5, metrics=("largest",))
         assert line[:2] == ("largest", "own")
-        assert line[2:] == (factor * 4.5, "the largest code", "us", "")
+        assert line[2:6] == (factor * 4.5, "the largest code", "us", "")
     assert "largest" not in sheet.METRICS
 
 
@@ -252,6 +252,7 @@ def test_a_sheet_is_a_table_in_a_notebook_a_file_and_a_picture(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["metric"] for row in rows] == [line.metric for line in found]
     assert [float(row["value"]) for row in rows] == [line.value for line in found]
+    assert {row["low"] for row in rows} == {""}
     import matplotlib
 
     matplotlib.use("Agg")
