@@ -19,6 +19,15 @@ twice: the interval is one of the expected score of N points. Where the score is
 share φ of the points, as of the third that is held out, h is N/m − φ in s². What is
 fitted is fitted again, to `Entry.halves` half samples at most.
 
+Measured on 1,000 draws of 500 points whose exact score is known, with B = 100, the
+interval holds it in 94 to 97 % for every compiled entry that draws nothing. It does so
+less often where the score has a corner, at which no such interval holds: in 92 % for a
+MIG of 0.06, of two latents that nearly tie; in 93 % for the IRS, and in 80 % where the
+largest deviations to either side are equal in every latent, at 500 and 2,000 points
+alike. A bias of five standard errors, as of 20 × 20 bins filled by 500 points, is taken
+off but for a seventh: 91 %. What no sample moves (4 active units, a perfect code) has
+an interval of no width.
+
 Source: Shao & Wu 1989, Annals of Statistics 17(3), the jackknife that deletes d points,
 of which d = N/2 are random half samples; Politis & Romano 1994, Annals of Statistics
 22(4), with the conditions under which any such subsampling holds.
