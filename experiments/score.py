@@ -24,7 +24,7 @@ import jax
 import numpy as np
 
 from decomp.datasets.readers import npz
-from decomp.metrics import comparison, dci, inputs, mig, sheet
+from decomp.metrics import comparison, dci, inputs, intervals, mig, sheet
 from experiments.plots import heatmap
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
@@ -260,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--intervals",
         type=commands.whole(0),
-        default=100,
+        default=intervals.DEFAULT,
         help="half samples of the points for intervals of 95 %%; 0 for none",
     )
     parser.add_argument(

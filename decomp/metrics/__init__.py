@@ -18,7 +18,8 @@ def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
             several runs `[R, N, D]`.
         factors: Factors `[N, F]`, or a single one `[N]`.
         seed: Of the random votes.
-        **options: Those of `sheet.sheet`, such as `metrics=["mig", "dci"]`.
+        **options: Those of `sheet.sheet`, such as `metrics=["mig", "dci"]`, and
+            `intervals=100` for an interval of each value.
 
     Returns:
         A `sheet.Sheet`, which has `.values`, `.to_csv(path)` and `.plot()`; for several

@@ -19,6 +19,11 @@ twice: the interval is one of the expected score of N points. Where the score is
 share φ of the points, as of the third that is held out, h is N/m − φ in s². What is
 fitted is fitted again, to `Entry.halves` half samples at most.
 
+From the difference of two scores of the same points no bias is taken off: of codes of
+one kind it cancels, and its estimate would only add noise. The interval is one of the
+expected difference at N points. Of two codes of equal noise it leaves 0 out in 5 % of
+draws, of the SAP and Hoyer's sparsity, and in 2 to 3 % of the MIG and the modularity.
+
 Measured on 1,000 draws of 500 points whose exact score is known, with B = 100, the
 interval holds it in 94 to 97 % for every compiled entry that draws nothing. It does so
 less often where the score has a corner, at which no such interval holds: in 92 % for a
@@ -50,6 +55,7 @@ from decomp.metrics.definitions import ENTRIES, Entry
 from decomp.metrics.over_runs import Name
 
 LEVEL = 0.95
+DEFAULT = 100  # half samples
 LEAST = 5  # half samples, if there are intervals
 LEAST_POINTS = 8  # a half sample of fewer says nothing
 
@@ -119,8 +125,8 @@ def interval(
         value: The score T of all points.
         scores: Those of half samples `[B]`, all finite, B ≥ `LEAST`.
         num_points: N.
-        difference: Whether these are differences of two scores, whose bounds are not
-            those of the score.
+        difference: Whether these are differences of two scores, from which no bias is
+            taken off, and whose bounds are not those of the score.
 
     Returns:
         Interval, inside the bounds of the score: one that lies beyond a bound as a
@@ -132,7 +138,7 @@ def interval(
     shrink = used / of_half * (1 - of_half / num_points)
     stderr = float(np.std(scores, ddof=1)) / math.sqrt(shrink)
     bias = 0.0
-    if not entry.draws:
+    if not (entry.draws or difference):
         bias = (float(np.mean(scores)) - value) / (num_points / part - 1)
     reach = quantile(len(scores) - 1) * stderr
     low, high = value - bias - reach, value - bias + reach

@@ -120,7 +120,13 @@ FAST = tuple(
     metric if metric != "dci disentanglement" else f"{metric}, eastwood"
     for metric in METRICS
 )
-_EXACT = ("mig", "exact")  # of posteriors
+
+
+class GivenPosteriors(NamedTuple):
+    """What entries of posteriors are measured of: the same Gaussians twice."""
+
+    own_units: Gaussian  # leaves [..., N, D], in the units of each latent's means
+    as_given: Gaussian  # leaves [..., N, D], float32
 
 
 def sheet(
@@ -147,7 +153,7 @@ def sheet(
         codes: One code a data point, such as the posterior means `[N, D]`.
         factors: Factors `[N, F]`, discrete or continuous.
         scales: Deviations of Gaussian posteriors around the codes `[N, D]`; with them
-            the exact MIG is a line too.
+            what is measured of posteriors has lines too, as the exact MIG.
         metrics: Names from `METRICS`, or `FAST`, or of what was registered in
             `definitions`; "metric, variant" names one variant.
         bins: Equal-width bins of a factor that is continuous.
@@ -221,19 +227,14 @@ def many(
             f"expected intervals from {resampled.LEAST} half samples or more, or 0 for "
             f"none; got {intervals}."
         )
-    chosen = _chosen(metrics, exact=scales is not None)
+    chosen = _chosen(metrics, posteriors=scales is not None)
     told = {"continuous": continuous, "discrete": discrete, "names": names}
     found = inputs.factors(factors, bins=bins, incomplete=True, **told)
     table = _rows(codes, found)
     z = inputs.codes(table, rank=3)
-    q = _posteriors(table, scales, found) if _EXACT in chosen else None
-    values, problems = _values(key, z, found, chosen, block)
-    if _EXACT in chosen and not problems.get(_EXACT):
-        labels = jnp.asarray(found.classes)
-        more, why = over_runs.measure(
-            key, q, labels, found.sizes, [_EXACT], block=block
-        )
-        values, problems = values | more, problems | why
+    of_posteriors = any(ENTRIES[name].posteriors for name in chosen)
+    q = _posteriors(table, scales, found) if of_posteriors else None
+    values, problems = _values(key, (z, q), found, chosen, block)
     sheets = []
     for r in range(len(table)):
         z_run, q_run = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
@@ -273,17 +274,18 @@ def parse(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _chosen(metrics: Sequence[str], *, exact: bool) -> list[tuple[str, str]]:
+def _chosen(metrics: Sequence[str], *, posteriors: bool) -> list[tuple[str, str]]:
     """Entries by their names, in the order of the table."""
     wanted = []
     for name in metrics:
         found = _entries(name)
         if not found:
             raise _unknown(name)
-        if found == [_EXACT] and not exact:
-            raise ValueError("'mig, exact' expects scales, those of the posteriors.")
+        if all(ENTRIES[own].posteriors for own in found) and not posteriors:
+            raise ValueError(f"'{name}' expects scales, those of the posteriors.")
         wanted += found
-    return [name for name in ENTRIES if name in wanted and (exact or name != _EXACT)]
+    left_out = {n for n, e in ENTRIES.items() if e.posteriors and not posteriors}
+    return [name for name in ENTRIES if name in wanted and name not in left_out]
 
 
 def _entries(name: str) -> list[tuple[str, str]]:
@@ -307,7 +309,7 @@ def _metrics() -> tuple[str, ...]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s_]+", " ", name.strip().lower())
+    return re.sub(r"[\s_-]+", " ", name.strip().lower())
 
 
 def _unknown(name: str) -> ValueError:
@@ -327,8 +329,8 @@ def _rows(codes: Any, found: Factors) -> np.ndarray:
     return table if len(found.rows) == found.total else table[:, found.rows]
 
 
-def _posteriors(table: np.ndarray, scales: Any, found: Factors) -> Gaussian:
-    """Gaussians of each run, leaves `[R, N, D]`, in units of their own."""
+def _posteriors(table: np.ndarray, scales: Any, found: Factors) -> GivenPosteriors:
+    """The posteriors of each run, leaves `[R, N, D]`."""
     scales = inputs.of_rank(scales, "scales", 3)
     if scales.shape != (len(table), found.total, table.shape[2]):
         raise ValueError(
@@ -337,28 +339,43 @@ def _posteriors(table: np.ndarray, scales: Any, found: Factors) -> Gaussian:
         )
     if (scales <= 0).any():
         raise ValueError("expected scales [N, D] above 0; some are not.")
-    pairs = zip(table, scales[:, found.rows], strict=True)
+    kept = scales[:, found.rows]
+    pairs = zip(table, kept, strict=True)
     each = [inputs.posteriors(Gaussian(*pair)) for pair in pairs]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+    own_units = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+    return GivenPosteriors(own_units, Gaussian(inputs.real(table), inputs.real(kept)))
 
 
 def _values(
     key: jax.Array,
-    z: Codes,
+    brought: tuple[Codes, GivenPosteriors | None],
     found: Factors,
     chosen: Sequence[tuple[str, str]],
     block: int,
 ) -> tuple[dict[tuple[str, str], np.ndarray], dict[tuple[str, str], str]]:
-    """Values of each run and entry but the exact MIG, and why there are none."""
+    """Values of each run and entry, and why there are none."""
     refused = {name: reasons.refusal(name, found) for name in chosen}
-    plain = [name for name in chosen if not refused[name] and name != _EXACT]
+    problems = {name: reason for name, reason in refused.items() if reason}
+    nan = np.full(len(brought[0].unit), np.nan)
+    values = {name: nan for name in problems}
     labels = jnp.asarray(found.classes)
-    values, problems = over_runs.measure(
-        key, z, labels, found.sizes, plain, block=block
-    )
-    nan = np.full(len(z.unit), np.nan)
-    problems |= {name: reason for name, reason in refused.items() if reason}
-    return {name: nan for name in problems} | values, problems
+    for codes, names in _apart(brought, [n for n in chosen if not refused[n]]):
+        more, why = over_runs.measure(
+            key, codes, labels, found.sizes, names, block=block
+        )
+        values, problems = values | more, problems | why
+    return values, problems
+
+
+def _apart(
+    brought: tuple[Codes, GivenPosteriors | None], names: Sequence[tuple[str, str]]
+) -> list[tuple[Any, list[tuple[str, str]]]]:
+    """Codes and posteriors, each with the entries that are measured of it."""
+    kinds = zip(brought, (False, True), strict=True)
+    return [
+        (codes, [name for name in names if ENTRIES[name].posteriors == kind])
+        for codes, kind in kinds
+    ]
 
 
 def _lines(
@@ -385,7 +402,7 @@ def _with_intervals(
     lines: Sheet,
     key: jax.Array,
     z: Codes,
-    q: Gaussian | None,
+    q: GivenPosteriors | None,
     found: Factors,
     number: int,
 ) -> Sheet:
@@ -399,8 +416,7 @@ def _with_intervals(
     labels = jnp.asarray(found.classes)
     halves: dict[tuple[str, str], np.ndarray] = {}
     problems: dict[tuple[str, str], str] = {}
-    for codes, exact in ((z, False), (q, True)):
-        some = [name for name in names if (name == _EXACT) == exact]
+    for codes, some in _apart((z, q), names):
         scores, why = resampled.measure(
             key, codes, labels, found.sizes, some, halves=number
         )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from decomp import metrics
+from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import definitions, infomec, sheet, units
 
 GRID = np.stack(np.meshgrid(range(3), range(4), range(5), indexing="ij"), -1)
@@ -46,10 +47,10 @@ def test_every_line_has_a_definition_and_a_source():
 
 
 def perfect(entry):
-    """What an entry is measured of: codes, or posteriors for the exact MIG."""
+    """What an entry is measured of: codes, or posteriors."""
     codes = jax.numpy.asarray(FEW, jax.numpy.float32)
-    posteriors = entry.name == ("mig", "exact")
-    return (codes, codes * 0 + 0.01) if posteriors else codes
+    q = Gaussian(codes, codes * 0 + 0.01)
+    return sheet.GivenPosteriors(q, q) if entry.posteriors else codes
 
 
 COMPILED = [e for e in definitions.ENTRIES.values() if e.compiled]
@@ -78,7 +79,7 @@ def test_an_entry_uses_the_key_and_the_factors_if_it_says_so(entry):
 def test_the_rules_of_infomec_are_its_presets():
     for metric in ("infom", "infoc"):
         rules = [v for m, v in definitions.ENTRIES if m == metric]
-        assert rules == list(infomec.PRESETS)
+        assert rules == [*infomec.PRESETS, "miller_madow"]
 
 
 @pytest.fixture
