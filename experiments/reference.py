@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from configs import base
-from decomp.metrics import definitions
+from decomp.metrics import definitions, intervals
 from experiments.benchmarks import measured
 from experiments.data import catalogue, loaders
 from experiments.models import divergences, networks, objectives, priors
@@ -222,10 +222,14 @@ def _networks() -> str:
 
 def _metrics() -> str:
     rows = [
-        [f"`{name}`", preset, entry.definition, entry.source]
+        [
+            *(f"`{name}`", preset, entry.definition, entry.source),
+            entry.resampling(intervals.DEFAULT),
+        ]
         for (name, preset), entry in definitions.ENTRIES.items()
     ]
-    return documents.table(["row", "variant", "definition", "source"], rows)
+    header = ["row", "variant", "definition", "source", "interval from"]
+    return documents.table(header, rows)
 
 
 def _columns() -> str:

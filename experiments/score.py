@@ -2,11 +2,14 @@
 
     python -m experiments.score --codes=codes.npy --factors=factors.npy --out=FOLDER
     python -m experiments.score --arrays=both.npz --fast
+    python -m experiments.score --codes=a.npy --codes=b.npy --factors=factors.npy
 
 Prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as sheet.md,
 sheet.csv and sheet.json, with pictures of the mutual information and the importances.
 With --scales, the deviations of Gaussian posteriors around the codes, the MIG under
-the aggregate posterior is one of its lines. The factors may be numbers or labels;
+the aggregate posterior is one of its lines. Each value has an interval of 95 %, see
+`decomp.metrics.intervals`; --intervals=0 leaves them out. Two files of codes are
+compared: what the second scores above the first. The factors may be numbers or labels;
 `names` in the .npz, or the fields of a structured array, name them for --continuous and
 --discrete.
 """
@@ -21,7 +24,7 @@ import jax
 import numpy as np
 
 from decomp.datasets.readers import npz
-from decomp.metrics import dci, inputs, mig, sheet
+from decomp.metrics import comparison, dci, inputs, intervals, mig, sheet
 from experiments.plots import heatmap
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
@@ -35,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     devices.check_platform()
     found = _load(options)
+    if options.codes and len(options.codes) == 2:
+        return _compare(options, found)
     lines = _lines(options, found)
     say(table(lines))
     if options.out:
@@ -43,21 +48,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _compare(options: argparse.Namespace, found: dict[str, np.ndarray]) -> int:
+    """Prints, and writes, what the second codes score above the first."""
+    both = [
+        _lines(options, found | {"codes": found[name]}) for name in ("codes", "others")
+    ]
+    lines = comparison.compare(*both)
+    text = differences(lines)
+    say(f"The first codes are {options.codes[0]}, the second {options.codes[1]}.\n")
+    say(text)
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        atomic_files.write(options.out / "comparison.md", (text + "\n").encode())
+        header = comparison.DifferenceLine._fields
+        atomic_files.write_csv(options.out / "comparison.csv", header, lines)
+        for suffix in ("md", "csv"):
+            say(str(options.out / f"comparison.{suffix}"))
+    return 0
+
+
+def differences(lines: comparison.Differences) -> str:
+    """A comparison as a Markdown table, with its notes below."""
+    header = ("metric", "variant", "first", "second", "second − first", "95 % interval")
+    cells: list[tuple[str, ...]] = [(*header, "differs", "definition", "note")]
+    for line in lines:
+        scores = f"{line.first:.4f}", f"{line.second:.4f}", f"{line.difference:+.4f}"
+        words = "yes" if line.differs else "" if line.low is None else "not seen"
+        row = (*line[:2], *scores, sheet.span(line), words, line.definition, line.note)
+        cells.append(row)
+    rows = _aligned(cells)
+    for note in notes(lines):
+        rows += ["", note]
+    return "\n".join(rows)
+
+
 def table(lines: Sequence[sheet.SheetLine]) -> str:
     """The sheet as a Markdown table, with its notes and the spread of variants below.
 
-    A column has the reasons and conventions, if a line has any.
+    There are columns of intervals, and of reasons and conventions, if a line has any.
     """
-    width = 6 if any(line.note for line in lines) else 5
-    cells = [("metric", "variant", "value", "definition", "source", "note")[:width]]
-    cells += [(*line[:2], f"{line.value:.4f}", *line[3:])[:width] for line in lines]
-    cells = [tuple(cell.replace("|", "∣") for cell in row) for row in cells]
-    widths = [max(len(row[i]) for row in cells) for i in range(width)]
-    rows = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
-        for row in cells
+    header = ("metric", "variant", "value", "95 % interval", "definition", "source")
+    cells: list[tuple[str, ...]] = [(*header, "interval from", "note")]
+    for line in lines:
+        value = (f"{line.value:.4f}", sheet.span(line))
+        cells.append((*line[:2], *value, *line[3:5], line.resampling, line.note))
+    used = [
+        i for i in range(len(cells[0])) if i < 3 or any(row[i] for row in cells[1:])
     ]
-    rows.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    rows = _aligned([tuple(row[i] for i in used) for row in cells])
     spreads = [f"{name} {value:.4f}" for name, value in sheet.spread(lines).items()]
     for note in notes(lines):
         rows += ["", note]
@@ -66,7 +104,19 @@ def table(lines: Sequence[sheet.SheetLine]) -> str:
     return "\n".join(rows)
 
 
-def notes(lines: Sequence[sheet.SheetLine]) -> list[str]:
+def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a Markdown table, the first its header."""
+    cells = [tuple(cell.replace("|", "∣") for cell in row) for row in cells]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rows = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    rows.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return rows
+
+
+def notes(lines: Sequence[Any]) -> list[str]:
     """What was decided of the factors and codes, as sentences."""
     found = getattr(lines, "notes", ())
     return [note[:1].upper() + note[1:] for note in found]
@@ -116,7 +166,8 @@ def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> sheet.S
     metrics = sheet.FAST if options.fast else sheet.METRICS
     if options.metrics:
         metrics = [name for text in options.metrics for name in sheet.parse(text)]
-    named = options.arrays or f"{options.codes} and {options.factors}"
+    files = [*(options.codes or ()), options.factors]
+    named = options.arrays or " and ".join(map(str, files))
     try:
         return sheet.sheet(
             jax.random.key(options.seed),
@@ -124,6 +175,7 @@ def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> sheet.S
             found["factors"],
             scales=found.get("scales"),
             metrics=metrics,
+            intervals=options.intervals,
             **_told(options, found),
         )
     except ValueError as error:
@@ -156,8 +208,16 @@ def _load(options: argparse.Namespace) -> dict[str, np.ndarray]:
         return npz.read(path, ("codes", "factors"), optional=optional, most=_MOST_BYTES)
     if options.arrays or not (options.codes and options.factors):
         raise ValueError("expected --codes and --factors, or --arrays alone.")
-    wanted = ("codes", "factors", *(["scales"] if options.scales else []))
-    return {name: _array(getattr(options, name)) for name in wanted}
+    if len(options.codes) > 2 or (len(options.codes) == 2 and options.scales):
+        raise ValueError(
+            "expected --codes once, or twice to compare without --scales; got "
+            f"{len(options.codes)} files of codes."
+        )
+    names = ("codes", "others")[: len(options.codes)]
+    paths = dict(zip(names, options.codes, strict=True))
+    paths |= {"factors": options.factors}
+    paths |= {"scales": options.scales} if options.scales else {}
+    return {name: _array(path) for name, path in paths.items()}
 
 
 def _array(path: pathlib.Path) -> np.ndarray:
@@ -172,8 +232,13 @@ def _parser() -> argparse.ArgumentParser:
         __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    parser.add_argument(
+        "--codes",
+        type=commands.path,
+        action="append",
+        help=".npy of codes [N, D]; given twice, the two are compared",
+    )
     for name, words in {
-        "--codes": ".npy of codes [N, D]",
         "--factors": ".npy of factors [N, F]",
         "--scales": ".npy of deviations [N, D], or none",
         "--arrays": ".npz with 'codes', 'factors', any 'scales' and any 'names'",
@@ -191,6 +256,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--discrete", help="factors that are classes, by index or name")
     parser.add_argument(
         "--fast", action="store_true", help="leave the trees of DCI out"
+    )
+    parser.add_argument(
+        "--intervals",
+        type=commands.whole(0),
+        default=intervals.DEFAULT,
+        help="half samples of the points for intervals of 95 %%; 0 for none",
     )
     parser.add_argument(
         "--seed", type=commands.whole(0), default=0, help="of the random votes"

@@ -18,7 +18,8 @@ def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
             several runs `[R, N, D]`.
         factors: Factors `[N, F]`, or a single one `[N]`.
         seed: Of the random votes.
-        **options: Those of `sheet.sheet`, such as `metrics=["mig", "dci"]`.
+        **options: Those of `sheet.sheet`, such as `metrics=["mig", "dci"]`, and
+            `intervals=100` for an interval of each value.
 
     Returns:
         A `sheet.Sheet`, which has `.values`, `.to_csv(path)` and `.plot()`; for several
@@ -39,6 +40,37 @@ def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
     factors = np.asarray(factors)[:, None] if np.ndim(factors) == 1 else factors
     make = sheet.many if np.ndim(codes) == 3 else sheet.sheet
     return make(jax.random.key(seed), codes, factors, **options)
+
+
+def compare(
+    codes: Any, others: Any, factors: Any, *, intervals: int = 100, **options: Any
+) -> Any:
+    """What other codes of the same points score above these, with intervals of 95 %.
+
+    Args:
+        codes: One code a data point `[N, D]`.
+        others: Of the same points, with any number of latents.
+        factors: As in `score`.
+        intervals: Half samples of the points, see `metrics.intervals`.
+        **options: Those of `score`.
+
+    Returns:
+        A `comparison.Differences`, a list of lines with their `low` and `high`.
+
+    Raises:
+        ValueError: As in `score`.
+
+    >>> factors = [[a, b] for a in range(4) for b in range(4)] * 4
+    >>> missing = [[a, 0] for a, b in factors]
+    >>> str(compare(missing, factors, factors, metrics=["active units"]))[:34]
+    'active units, 0.01  +1.0000  1.000'
+    """
+    from decomp.metrics import comparison
+
+    both = [
+        score(each, factors, intervals=intervals, **options) for each in (codes, others)
+    ]
+    return comparison.compare(*both)
 
 
 def __getattr__(name: str) -> Any:

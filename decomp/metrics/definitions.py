@@ -5,13 +5,16 @@ entry that is registered here is known to both:
 
     definitions.register(definitions.Entry("mine", "own", measure, "what it is", ""))
 
-An entry imports its metric when it measures, so that names and texts are there without
-JAX, for whoever reads finished results.
+An entry imports its metric when it measures, see `measures`, so that names and texts
+are there without JAX, for whoever reads finished results.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from decomp.metrics import measures
 
 # (key, codes, classes [N, F], numbers of classes) to []. Codes are an array [N, D] or
 # `units.Codes`; a metric that does not draw ignores the key, and one of codes alone the
@@ -38,9 +41,23 @@ class Entry(NamedTuple):
     source: str
     of_factors: bool = True  # or of the codes alone
     draws: bool = False  # whether it uses the key
+    posteriors: bool = False  # or codes; see `sheet.GivenPosteriors`
     compiled: bool = True  # or scikit-learn fits it on the host
     unasked: bool = True  # whether a sheet has it whose variants are not chosen
     column: ScoreColumn | None = None  # where sweeps may measure it
+    bounds: tuple[float, float] = (-math.inf, math.inf)  # of any score
+    halves: int | None = None  # half samples of its interval at most, see `intervals`
+    # Points that it is a mean over, of the points that it takes, if it takes not all.
+    counted: tuple[int, int] | None = None
+
+    def num_halves(self, asked: int) -> int:
+        """The half samples that its interval is from, if so many are asked for."""
+        return asked if self.halves is None else min(asked, self.halves)
+
+    def resampling(self, asked: int) -> str:
+        """What its interval is from, in words."""
+        how = "drawn anew" if self.draws else "less bias"
+        return f"{self.num_halves(asked)} half samples, {how}"
 
     @property
     def name(self) -> tuple[str, str]:
@@ -48,332 +65,338 @@ class Entry(NamedTuple):
         return self.metric, self.variant
 
 
-POINTS = 10_000  # of InfoE at most
-
 _KIM_MNIH = "accuracy of the vote argmin_d Var[z_d ∣ v_f]/Var[z_d] → f"
 _MIG = "mean_f (largest − second I(z_d; v_f))/H(v_f), {}"
 _DCI = "1 − H of importances over factors, {}"
 _LOCATELLO = "Locatello et al. 2019"
 
 
-def _kim_mnih(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
-    from decomp.metrics import kim_mnih
-
-    return kim_mnih.score(key, z, v, preset=preset).score
-
-
-def _enumerated(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    from decomp.metrics import kim_mnih
-
-    return kim_mnih.enumerated(z, v, sizes=s).score
-
-
-def _higgins(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    from decomp.metrics import higgins
-
-    return higgins.score(key, z, v).score
-
-
-def _mig(key: Any, z: Any, v: Any, s: tuple[int, ...], **options: Any) -> Any:
-    from decomp.metrics import mig
-
-    return mig.score(z, v, sizes=s, **options).score
-
-
-def _mig_exact(key: Any, q: Any, v: Any, s: tuple[int, ...]) -> Any:
-    from decomp.distributions.gaussian import Gaussian
-    from decomp.metrics import mig
-
-    return mig.exact(key, Gaussian(*q), v, sizes=s).score
-
-
-def _modularity(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    from decomp.metrics import modularity
-
-    return modularity.score(z, v, sizes=s).score
-
-
-def _explicitness(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    """On points that were not fitted, in Locatello et al.'s numbers."""
-    from decomp.metrics import inputs, modularity, units
-    from decomp.metrics.solvers import fitted
-
-    z = inputs.codes(z)
-    train, test = fitted.split(key, len(v), num_train=10_000, num_test=5_000)
-    parts = (units.rows(z, train), v[train], units.rows(z, test), v[test])
-    return modularity.explicitness(*parts, sizes=s).score
-
-
-def _infomec(
-    key: Any, z: Any, v: Any, s: tuple[int, ...], *, part: str, preset: str
-) -> Any:
-    from decomp.metrics import infomec
-
-    return getattr(infomec.score(z, v, sizes=s, preset=preset), part)
-
-
-def _infoe(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    """Of some of the points, if there are more."""
-    import jax
-
-    from decomp.metrics import infoe, inputs, units
-
-    rows = jax.random.permutation(key, len(v))[:POINTS]
-    return infoe.score(units.rows(inputs.codes(z), rows), v[rows], sizes=s).score
-
-
-def _dci(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
-    from decomp.metrics import dci
-
-    return dci.score(key, z, v, preset=preset, continuous=()).score
-
-
-def _sap(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    from decomp.metrics import sap
-
-    return sap.score(key, z, v, sizes=s).score
-
-
-def _r_squared(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    from decomp.metrics import sap
-
-    return sap.r_squared(z, v).score
-
-
-def _irs(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
-    from decomp.metrics import irs
-
-    return irs.score(z, v, sizes=s, preset=preset).score
-
-
-def _hoyer(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    from decomp.metrics import hoyer
-
-    return hoyer.score(z).score
-
-
-def _active_units(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    from decomp.metrics import active_units
-
-    return active_units.score(z).score
-
-
-def _unsupervised(key: Any, z: Any, v: Any, s: tuple[int, ...], *, part: str) -> Any:
-    from decomp.metrics import unsupervised
-
-    return getattr(unsupervised.score(z), part)
-
-
 # Those of `infomec.PRESETS`; the first is the one of the sweeps.
+_INFOMEC = (("infom", "score", "InfoM"), ("infoc", "compactness", "InfoC"))
 _RULES = ("latent_quantization", "latent_quantization_eighth", "tripod")
+_MODULARITY = "mean_d 1 − Σ_{f≠best} I(z_d; v_f)²/(I(z_d; v_best)² (F − 1))"
+_MILLER = "Miller 1955"
+_CORRECTED = "less the bias of counting"
+_CORRECTION = {"correction": "miller_madow"}
+_JEMMIG = "mean_f 1 − (H(z*, v_f) − I(z*; v_f) + I(z°; v_f))/(H(v_f) + log bins)"
+_GAPS = (
+    (
+        "mig-sup",
+        "mig_sup",
+        "mean_d largest − second I(z_d; v_f)/H(v_f)",
+        "Li et al. 2020",
+    ),
+    (
+        "dcimig",
+        "dcimig",
+        "Σ_f S_f/Σ_f H(v_f), S_f the largest I(z_d; v_f) − second of the d best for f",
+        "Sepliarskaia et al. 2019",
+    ),
+    ("jemmig", "jemmig", _JEMMIG, "Do & Tran 2020"),
+)
+_FEW = 20  # half samples of what is fitted again, or draws many points
+_TREES = 6  # of trees, which take minutes
+_unit = functools.partial(Entry, bounds=(0.0, 1.0))
 _ENTRIES = (
-    Entry(
+    _unit(
         "kim_mnih",
         "locatello",
-        functools.partial(_kim_mnih, preset="locatello"),
+        functools.partial(measures.kim_mnih, preset="locatello"),
         f"{_KIM_MNIH}; std ≥ 0.05, held-out votes of 64",
         _LOCATELLO,
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "kim_mnih",
         "authors",
-        functools.partial(_kim_mnih, preset="authors"),
+        functools.partial(measures.kim_mnih, preset="authors"),
         f"{_KIM_MNIH}; no pruning, training votes of 1,000",
         "Mathieu et al. 2018, released code",
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "kim_mnih",
         "kim_mnih",
-        functools.partial(_kim_mnih, preset="kim_mnih"),
+        functools.partial(measures.kim_mnih, preset="kim_mnih"),
         f"{_KIM_MNIH}; std ≥ 0.05, training votes of 200",
         "Kim & Mnih 2018",
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "kim_mnih",
         "enumerated",
-        _enumerated,
+        functools.partial(measures.counted, of="kim_mnih", function="enumerated"),
         f"{_KIM_MNIH}; std ≥ 0.05, all votes of all points: the limit",
         "Kim & Mnih 2018; no sampling",
     ),
-    Entry(
+    _unit(
+        "z-max variance",
+        "carbonneau",
+        measures.z_max_variance,
+        "accuracy of the vote argmax_d Var[z_d ∣ all factors but v_f]/Var[z_d] → f; "
+        "std ≥ 0.05, held-out votes of 200",
+        "Kim et al. 2019; Carbonneau et al. 2022",
+        draws=True,
+        halves=_FEW,
+    ),
+    _unit(
         "higgins",
         "locatello",
-        _higgins,
+        measures.higgins,
         "accuracy of a linear classifier of f from abs(z − z') of pairs sharing v_f",
         "Higgins et al. 2017; Locatello et al. 2019",
         draws=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
         "mig",
         "locatello",
-        _mig,
+        functools.partial(measures.counted, of="mig"),
         _MIG.format("20 bins of the codes"),
         "Chen et al. 2018; Locatello et al. 2019",
         column=ScoreColumn("mig", "MIG", "mutual information gap"),
     ),
-    Entry(
+    _unit(
         "mig",
         "50 bins",
-        functools.partial(_mig, bins=50),
+        functools.partial(measures.counted, of="mig", bins=50),
         _MIG.format("50 bins of the codes"),
         "Chen et al. 2018",
     ),
-    Entry(
+    _unit(
         "mig",
         "binned factors",
-        functools.partial(_mig, preset="binned_factors"),
+        functools.partial(measures.counted, of="mig", preset="binned_factors"),
         _MIG.format("20 bins of the codes; factors in 20 bins too (a known defect)"),
         "for comparison only",
     ),
-    Entry(
+    _unit(
+        "mig",
+        "miller_madow",
+        functools.partial(measures.counted, of="mig", **_CORRECTION),
+        _MIG.format(f"20 bins of the codes, {_CORRECTED}"),
+        f"Chen et al. 2018; {_MILLER}",
+        unasked=False,
+    ),
+    _unit(
         "mig",
         "exact",
-        _mig_exact,
+        measures.mig_exact,
         _MIG.format("10,000 samples of q(z), exact densities"),
         "Chen et al. 2018",
         draws=True,
+        posteriors=True,
+        halves=_FEW,
     ),
-    Entry(
+    _unit(
+        "mig",
+        "rmig",
+        functools.partial(measures.posteriors, of="rmig"),
+        _MIG.format("posteriors' mass in 100 bins from −4 to 4"),
+        "Do & Tran 2020",
+        posteriors=True,
+        halves=_FEW,
+    ),
+    *(
+        _unit(
+            metric,
+            preset,
+            functools.partial(measures.counted, of=module, preset=preset),
+            f"{definition}, {bins} bins",
+            f"{source}; {bins_of}",
+            unasked=preset == "carbonneau",
+        )
+        for metric, module, definition, source in _GAPS
+        for preset, bins, bins_of in (
+            ("carbonneau", 10, "Carbonneau et al. 2022"),
+            ("locatello", 20, _LOCATELLO),
+        )
+    ),
+    _unit(
+        "jemmig",
+        "do_tran",
+        functools.partial(measures.posteriors, of="jemmig", function="of_posteriors"),
+        f"{_JEMMIG}, posteriors' mass in 100 bins from −4 to 4",
+        "Do & Tran 2020",
+        posteriors=True,
+        halves=_FEW,
+    ),
+    _unit(
         "modularity",
         "locatello",
-        _modularity,
-        "mean_d 1 − Σ_{f≠best} I(z_d; v_f)²/(I(z_d; v_best)² (F − 1)), 20 bins",
+        functools.partial(measures.counted, of="modularity"),
+        f"{_MODULARITY}, 20 bins",
         "Ridgeway & Mozer 2018",
         column=ScoreColumn("modularity", "modularity"),
     ),
-    Entry(
+    _unit(
+        "modularity",
+        "miller_madow",
+        functools.partial(measures.counted, of="modularity", **_CORRECTION),
+        f"{_MODULARITY}, 20 bins, {_CORRECTED}",
+        f"Ridgeway & Mozer 2018; {_MILLER}",
+        unasked=False,
+    ),
+    _unit(
         "explicitness",
         "locatello",
-        _explicitness,
+        measures.explicitness,
         "mean_f mean_v area under the curve of [v_f = v], logistic regression on z",
         "Ridgeway & Mozer 2018; Locatello et al. 2019",
         draws=True,
         column=ScoreColumn("explicitness", "explicitness", auto=False),
+        halves=_FEW,
+        counted=(5_000, 15_000),
     ),
     *(
-        Entry(
+        _unit(
             metric,
             rule,
-            functools.partial(_infomec, part=part, preset=rule),
+            functools.partial(measures.counted, of="infomec", part=part, preset=rule),
             f"{symbol} of the normalised I(z_d; v_f), 20 bins, pruning rule {rule}",
             "Hsu et al. 2023",
             column=ScoreColumn(metric, symbol) if rule == _RULES[0] else None,
         )
-        for metric, part, symbol in (
-            ("infom", "score", "InfoM"),
-            ("infoc", "compactness", "InfoC"),
-        )
+        for metric, part, symbol in _INFOMEC
         for rule in _RULES
     ),
-    Entry(
+    *(
+        _unit(
+            metric,
+            "miller_madow",
+            functools.partial(measures.counted, of="infomec", part=part, **_CORRECTION),
+            f"{symbol} of the normalised I(z_d; v_f), 20 bins, {_CORRECTED}, pruning "
+            f"rule {_RULES[0]}",
+            f"Hsu et al. 2023; {_MILLER}",
+            unasked=False,
+        )
+        for metric, part, symbol in _INFOMEC
+    ),
+    _unit(
         "infoe",
         "balanced",
-        _infoe,
+        measures.infoe,
         "mean_f 1 − log loss of logistic regression on z/that without z; fit balanced",
         "Hsu et al. 2023",
         draws=True,
+        bounds=(-math.inf, 1.0),
+        halves=_FEW,
+        counted=(measures.INFOE_POINTS, measures.INFOE_POINTS),
     ),
-    Entry(
+    _unit(
         "dci disentanglement",
         "locatello",
-        functools.partial(_dci, preset="locatello"),
+        functools.partial(measures.dci, preset="locatello"),
         _DCI.format("gradient boosting"),
         "Eastwood & Williams 2018; Locatello et al. 2019",
         draws=True,
         compiled=False,
+        halves=_TREES,
+        counted=(10_000, 15_000),
     ),
-    Entry(
+    _unit(
         "dci disentanglement",
         "tripod",
-        functools.partial(_dci, preset="tripod"),
+        functools.partial(measures.dci, preset="tripod"),
         _DCI.format("random forest of depth 10"),
         "Hsu et al. 2024",
         draws=True,
         compiled=False,
+        halves=_TREES,
+        counted=(9_000, 10_000),
     ),
-    Entry(
+    _unit(
         "dci disentanglement",
         "eastwood",
-        functools.partial(_dci, preset="eastwood"),
+        functools.partial(measures.dci, preset="eastwood"),
         _DCI.format("lasso"),
         "Eastwood & Williams 2018",
         draws=True,
         compiled=False,
+        halves=_FEW,
+        counted=(8_000, 10_000),
     ),
-    Entry(
+    _unit(
         "sap",
         "locatello",
-        _sap,
+        measures.sap,
         "mean_f gap of the two best linear-SVM accuracies of v_f from one z_d",
         "Kumar et al. 2018; Locatello et al. 2019",
         draws=True,
+        halves=_FEW,
+        counted=(5_000, 15_000),
     ),
-    Entry(
+    _unit(
         "sap",
         "r_squared",
-        _r_squared,
+        measures.r_squared,
         "mean_f gap of the two largest R² of v_f and one z_d",
         "Kumar et al. 2018",
         column=ScoreColumn("sap", "SAP"),
     ),
-    Entry(
+    _unit(
         "irs",
         "locatello",
-        functools.partial(_irs, preset="locatello"),
+        functools.partial(measures.counted, of="irs", preset="locatello"),
         "1 − deviation of z_d as other factors move, 99 % quantile",
         "Suter et al. 2019; Locatello et al. 2019",
         column=ScoreColumn("irs", "IRS", auto=False),
+        bounds=(-math.inf, 1.0),
     ),
-    Entry(
+    _unit(
         "irs",
         "suter",
-        functools.partial(_irs, preset="suter"),
+        functools.partial(measures.counted, of="irs", preset="suter"),
         "1 − deviation of z_d as other factors move, maximum",
         "Suter et al. 2019",
+        bounds=(-math.inf, 1.0),
     ),
-    Entry(
+    _unit(
         "hoyer",
         "scaled",
-        _hoyer,
+        measures.hoyer,
         "mean_n (√D − ‖z‖₁/‖z‖₂)/(√D − 1) of codes over their std",
         "Mathieu et al. 2019",
         of_factors=False,
         column=ScoreColumn("hoyer", "hoyer", "Hoyer sparsity"),
     ),
-    Entry(
+    _unit(
         "active units",
         "0.01",
-        _active_units,
+        measures.active_units,
         "number of d with Var z_d > 0.01",
         "Burda et al. 2016",
         of_factors=False,
+        bounds=(0.0, math.inf),
     ),
-    Entry(
+    _unit(
         "gaussian total correlation",
         "locatello",
-        functools.partial(_unsupervised, part="score"),
+        functools.partial(measures.unsupervised, part="score"),
         "½ (Σ_d log Cov_dd − log det Cov), nats",
         _LOCATELLO,
         of_factors=False,
         column=ScoreColumn(
             "gaussian_tc", "Gaussian TC", "Gaussian total correlation  (nats)"
         ),
+        bounds=(0.0, math.inf),
     ),
-    Entry(
+    _unit(
         "wasserstein correlation",
         "locatello",
-        functools.partial(_unsupervised, part="wasserstein"),
+        functools.partial(measures.unsupervised, part="wasserstein"),
         "W₂² of N(0, Cov) and N(0, diag Cov)",
         _LOCATELLO,
         of_factors=False,
+        bounds=(0.0, math.inf),
     ),
-    Entry(
+    _unit(
         "wasserstein correlation",
         "normalised",
-        functools.partial(_unsupervised, part="wasserstein_normalised"),
+        functools.partial(measures.unsupervised, part="wasserstein_normalised"),
         "W₂² of N(0, Cov) and N(0, diag Cov), / tr Cov",
         _LOCATELLO,
         of_factors=False,
@@ -381,17 +404,31 @@ _ENTRIES = (
         column=ScoreColumn(
             "gaussian_wasserstein", "Gaussian W₂²", "Gaussian Wasserstein correlation"
         ),
+        bounds=(0.0, math.inf),
     ),
-    Entry(
+    _unit(
         "pairwise information",
         "locatello",
-        functools.partial(_unsupervised, part="mutual_information"),
+        functools.partial(measures.unsupervised, part="mutual_information"),
         "mean_{d≠e} I(z_d; z_e), 20 bins, nats",
         _LOCATELLO,
         of_factors=False,
         column=ScoreColumn(
             "pairwise_information", "I(z_d; z_e)", "mean I(z_d; z_e)  (nats)"
         ),
+        bounds=(0.0, math.inf),
+    ),
+    _unit(
+        "pairwise information",
+        "miller_madow",
+        functools.partial(
+            measures.unsupervised, part="mutual_information", **_CORRECTION
+        ),
+        f"mean_{{d≠e}} I(z_d; z_e), 20 bins, {_CORRECTED}, nats",
+        f"{_LOCATELLO}; {_MILLER}",
+        of_factors=False,
+        unasked=False,
+        bounds=(0.0, math.inf),
     ),
 )
 ENTRIES: dict[tuple[str, str], Entry] = {entry.name: entry for entry in _ENTRIES}

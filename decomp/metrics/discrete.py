@@ -6,7 +6,7 @@ are static, so that everything after `classes` can be jitted and mapped over run
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -15,6 +15,15 @@ import jax.numpy as jnp
 from decomp.metrics import containers, inputs, units
 
 MAX_VALUES = inputs.MAX_VALUES
+CORRECTIONS = (None, "miller_madow")
+
+
+class PlugIn(NamedTuple):
+    """What binned codes and classes say of each other, nats."""
+
+    information: jax.Array  # [D, F], I(z_d; v_f)
+    factor_entropy: jax.Array  # [F], H(v_f)
+    code_entropy: jax.Array  # [D], H(z_d)
 
 
 def classes(
@@ -89,12 +98,18 @@ def equal_width(codes: Any, *, bins: int) -> jax.Array:
     return units.equal_width(inputs.codes(codes), bins=bins)
 
 
-def entropy(labels: jax.Array, *, sizes: tuple[int, ...]) -> jax.Array:
+def entropy(
+    labels: jax.Array, *, sizes: tuple[int, ...], correction: str | None = None
+) -> jax.Array:
     """Plug-in entropies H(v_f) = Σ_v p(v) log 1/p(v).
+
+    "miller_madow" adds (K − 1)/2N, K the classes that have points: the leading term of
+    what the plug-in misses on average.
 
     Args:
         labels: `[N, F]`, column f in 0 … sizes[f] − 1.
         sizes: Number of classes of each column.
+        correction: One of `CORRECTIONS`.
 
     Returns:
         `[F]`, nats; exactly 0 for a column of one value.
@@ -104,11 +119,20 @@ def entropy(labels: jax.Array, *, sizes: tuple[int, ...]) -> jax.Array:
     joint = counts(one, labels, bins=1, sizes=sizes)[0, :, 0]  # [F, V]
     joint = joint.astype(jnp.float32)
     share = joint / jnp.sum(joint, axis=1, keepdims=True)
-    return jnp.sum(share * jnp.log(jnp.where(joint > 0, 1 / share, 1)), axis=1)
+    plain = jnp.sum(share * jnp.log(jnp.where(joint > 0, 1 / share, 1)), axis=1)
+    _check(correction)
+    if correction is None:
+        return plain
+    return plain + (jnp.sum(joint > 0, axis=1) - 1) / (2 * labels.shape[0])
 
 
 def mutual_information(
-    codes: Any, labels: jax.Array, *, bins: int, sizes: tuple[int, ...]
+    codes: Any,
+    labels: jax.Array,
+    *,
+    bins: int,
+    sizes: tuple[int, ...],
+    correction: str | None = None,
 ) -> jax.Array:
     """Plug-in mutual information I(z_d; v_f) = Σ_zv p(z, v) log p(v|z)/p(v).
 
@@ -116,15 +140,23 @@ def mutual_information(
     from points drawn independently it is biased upwards: where the variables are
     independent, by about (bins − 1)(V − 1)/(2N).
 
+    "miller_madow" corrects its three entropies, of which I = H(z) + H(v) − H(z, v): it
+    adds (K_z + K_v − K_zv − 1)/2N, of as many cells that have points, and stops at 0.
+    Where points are fewer than cells that could have some it corrects too little.
+
     Args:
         codes: Bins `[N, D]`, each in 0 … bins − 1.
         labels: Classes `[N, F]`, column f in 0 … sizes[f] − 1.
         bins: Number of bins.
         sizes: Number of classes of each factor.
+        correction: One of `CORRECTIONS`.
 
     Returns:
         `[D, F]`, nats, never negative. It is exactly H(v) where z determines v, and
-        exactly 0 where the counts factorise, as for a constant.
+        exactly 0 where the counts factorise, as for a constant; both of the corrected
+        numbers, too.
+
+    Source: Miller 1955, Note on the bias of information estimates, for the correction.
     """
     codes = _cells(codes, bins)
     labels, sizes = inputs.classes(labels, sizes)
@@ -142,7 +174,37 @@ def mutual_information(
     terms = share * jnp.where(uneven, log_ratio, 0)
     information = jnp.maximum(jnp.sum(terms, axis=(2, 3)), 0)
     cells, used = jnp.sum(joint > 0, axis=(2, 3)), jnp.sum(of_bin > 0, axis=(2, 3))
-    return jnp.where(cells == used, entropy(labels, sizes=sizes)[None, :], information)
+    whole = entropy(labels, sizes=sizes, correction=correction)[None, :]
+    if correction is not None:
+        values = jnp.sum(of_class > 0, axis=(2, 3))
+        more = (used + values - cells - 1) / (2 * codes.shape[0])
+        information = jnp.maximum(information + more, 0)
+    return jnp.where(cells == used, whole, information)
+
+
+def plug_in(
+    codes: Any,
+    labels: jax.Array,
+    *,
+    bins: int,
+    sizes: tuple[int, ...],
+    correction: str | None = None,
+) -> PlugIn:
+    """Information and entropies of codes `[N, D]` in bins of equal width and classes.
+
+    Args:
+        codes: `[N, D]`.
+        labels: Classes `[N, F]`, column f in 0 … sizes[f] − 1.
+        bins: Bins of each dimension.
+        sizes: Number of classes of each factor.
+        correction: One of `CORRECTIONS`, of all three.
+    """
+    cells, kept = equal_width(codes, bins=bins), {"correction": correction}
+    return PlugIn(
+        mutual_information(cells, labels, bins=bins, sizes=sizes, **kept),
+        entropy(labels, sizes=sizes, **kept),
+        entropy(cells, sizes=(bins,) * cells.shape[1], **kept),
+    )
 
 
 def counts(
@@ -172,6 +234,13 @@ def broken(codes: Any) -> jax.Array:
 def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
     """a/b, and 0 where b is 0."""
     return jnp.where(b == 0, 0, a / jnp.where(b == 0, 1, b))
+
+
+def _check(correction: str | None) -> None:
+    """Raises ValueError for a correction that there is not."""
+    if correction not in CORRECTIONS:
+        names = " and ".join(map(repr, CORRECTIONS))
+        raise ValueError(f"Unknown correction {correction!r}. Available are {names}.")
 
 
 def _cells(codes: Any, bins: int) -> jax.Array:

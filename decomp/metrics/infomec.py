@@ -54,6 +54,7 @@ def score(
     rule: str | None = None,
     share: float | None = None,
     bins: int = 20,
+    correction: str | None = None,
 ) -> InfoMEC:
     """InfoM and InfoC from plug-in information between binned codes and factors.
 
@@ -71,19 +72,26 @@ def score(
         rule: What is compared between dimensions, see `active_dimensions`.
         share: Of the largest, which an active dimension exceeds.
         bins: Bins of equal width of each dimension.
+        correction: Of the plug-in estimates, one of `discrete.CORRECTIONS`.
 
     Returns:
         Score; see `from_information`. NaN if a code is not finite.
     """
-    chosen, variant = published.resolve(PRESETS, preset, rule=rule, share=share)
+    chosen, variant = published.resolve(
+        PRESETS, preset, rule=rule, share=share, correction=correction
+    )
     z = inputs.codes(codes)
     labels, sizes = discrete.resolve(factors, sizes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
     information = discrete.mutual_information(
-        discrete.equal_width(z, bins=bins), labels, bins=bins, sizes=sizes
+        discrete.equal_width(z, bins=bins),
+        labels,
+        bins=bins,
+        sizes=sizes,
+        correction=correction,
     )
     active = active_dimensions(z, rule=chosen["rule"], share=chosen["share"])
-    entropy = discrete.entropy(labels, sizes=sizes)
+    entropy = discrete.entropy(labels, sizes=sizes, correction=correction)
     out = from_information(information, entropy, active)
     return _mark(z, out)._replace(variant=variant)
 

@@ -335,7 +335,7 @@ def score(
     drawn = draw_votes(
         train_key, factors, votes=settings["votes"], samples=settings["samples"]
     )
-    allowed = _allowed(z, settings["threshold"], active)
+    allowed = may_win(z, settings["threshold"], active)
     train = normalised_variances(z, drawn, block=block)
     test, test_factor = train, drawn.factor
     if settings["held_out"]:
@@ -399,7 +399,7 @@ def enumerated(
     settings, variant = resolve(PRESETS, preset, **rule)
     labels, sizes = discrete.resolve(factors, sizes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
-    allowed = _allowed(z, settings["threshold"], active)
+    allowed = may_win(z, settings["threshold"], active)
     x = numerics.standardise(z.unit)
 
     def won(label: jax.Array) -> jax.Array:
@@ -420,7 +420,7 @@ def enumerated(
     return KimMnih(value, matrix, allowed, num_active, variant)
 
 
-def _allowed(z: units.Codes, threshold: float, active: jax.Array | None) -> jax.Array:
+def may_win(z: units.Codes, threshold: float, active: jax.Array | None) -> jax.Array:
     """The given dimensions, or those that spread enough, and no constants `[D]`."""
     count = len(z.unit)
     spread = jnp.std(z.unit - z.unit[:1], axis=0) * (count / max(count - 1, 1)) ** 0.5

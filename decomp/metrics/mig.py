@@ -68,6 +68,7 @@ def score(
     bins: int | None = None,
     counted: tuple[int, ...] | None = None,
     factor_bins: int | None = None,
+    correction: str | None = None,
 ) -> MIG:
     """The gap of plug-in information between binned codes and factors.
 
@@ -84,6 +85,7 @@ def score(
         bins: Bins of equal width of each dimension.
         counted: Columns of the factors in the mean.
         factor_bins: Cuts the factors' classes into so many bins.
+        correction: Of the plug-in estimates, one of `discrete.CORRECTIONS`.
 
     Returns:
         Score; NaN if a code is not finite or every factor is constant, 0 if all
@@ -92,7 +94,12 @@ def score(
     """
     z = inputs.codes(codes)
     chosen, variant = published.resolve(
-        PRESETS, preset, bins=bins, counted=counted, factor_bins=factor_bins
+        PRESETS,
+        preset,
+        bins=bins,
+        counted=counted,
+        factor_bins=factor_bins,
+        correction=correction,
     )
     labels, sizes = discrete.resolve(factors, sizes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
@@ -101,8 +108,10 @@ def score(
         labels = discrete.equal_width(labels, bins=sizes[0])
     count = chosen["bins"]
     cells = discrete.equal_width(z, bins=count)
-    information = discrete.mutual_information(cells, labels, bins=count, sizes=sizes)
-    entropy = discrete.entropy(labels, sizes=sizes)
+    information = discrete.mutual_information(
+        cells, labels, bins=count, sizes=sizes, correction=correction
+    )
+    entropy = discrete.entropy(labels, sizes=sizes, correction=correction)
     gap = from_information(information, entropy, _mask(chosen["counted"], len(sizes)))
     score = jnp.where(units.broken(z), jnp.nan, gap.score)
     return gap._replace(score=score, variant=variant)

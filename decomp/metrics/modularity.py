@@ -53,6 +53,7 @@ def score(
     preset: str = "locatello",
     bins: int | None = None,
     counted: jax.Array | None = None,
+    correction: str | None = None,
 ) -> Modularity:
     """Modularity: does each dimension inform about a single factor?
 
@@ -71,6 +72,7 @@ def score(
         preset: One of `PRESETS`; keywords given beside it win.
         bins: Bins of equal width of each dimension.
         counted: Dimensions in the mean `[D]` bool; all by default, as published.
+        correction: Of the plug-in estimates, one of `discrete.CORRECTIONS`.
 
     Returns:
         Score; NaN if a code is not finite or every factor is constant. A constant
@@ -78,7 +80,9 @@ def score(
         single factor varies, where δ is 0/0.
     """
     z = inputs.codes(codes)
-    chosen, variant = published.resolve(PRESETS, preset, bins=bins)
+    chosen, variant = published.resolve(
+        PRESETS, preset, bins=bins, correction=correction
+    )
     labels, sizes = discrete.resolve(factors, sizes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
     information = discrete.mutual_information(
@@ -86,6 +90,7 @@ def score(
         labels,
         bins=chosen["bins"],
         sizes=sizes,
+        correction=correction,
     )
     if counted is None:
         counted = jnp.ones(z.unit.shape[1], bool)

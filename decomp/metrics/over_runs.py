@@ -7,7 +7,7 @@ that draw much draw it once and are mapped over the runs, see `TOGETHER`.
 import functools
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -48,7 +48,7 @@ def measure(
     """
     values: dict[Name, np.ndarray] = {}
     problems: dict[Name, str] = {}
-    for group in _groups([ENTRIES[name] for name in names]):
+    for group in groups([ENTRIES[name] for name in names]):
         try:
             if group[0].compiled:
                 values |= _on_devices(key, codes, classes, sizes, group, block)
@@ -62,7 +62,7 @@ def measure(
     return values, problems
 
 
-def _groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
+def groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
     """Entries computed together: the variants of a metric share most of the work."""
     found: dict[Any, list[Entry]] = {}
     for entry in entries:
@@ -111,7 +111,7 @@ def _compiled(
         def of_run(codes: Any) -> tuple[jax.Array, ...]:
             return tuple(
                 jnp.asarray(
-                    entry.measure(_stream(key, entry.name), codes, classes, sizes),
+                    entry.measure(stream(key, entry.name), codes, classes, sizes),
                     jnp.float32,
                 )
                 for entry in entries
@@ -121,6 +121,17 @@ def _compiled(
             return jax.vmap(of_run)(codes)
         return jax.lax.map(of_run, codes)
 
+    return shared_out(on_device, devices)(key, codes, classes)
+
+
+def shared_out(function: Callable[..., Any], devices: int) -> Callable[..., Any]:
+    """A function of a key, runs and what they share, on so many devices.
+
+    Args:
+        function: Called on each device with its own part of the runs, the leading axis
+            of its second argument and of what it returns.
+        devices: Their number, which divides that of the runs.
+    """
     mesh = jax.make_mesh(
         (devices,),
         ("run",),
@@ -129,12 +140,12 @@ def _compiled(
     )
     runs, shared = PartitionSpec("run"), PartitionSpec()
     return jax.shard_map(
-        on_device,
+        function,
         mesh=mesh,
         in_specs=(shared, runs, shared),
         out_specs=runs,
         check_vma=False,
-    )(key, codes, classes)
+    )
 
 
 def _on_host(
@@ -148,7 +159,7 @@ def _on_host(
     count = len(jax.tree.leaves(codes)[0])
 
     def measure(entry: Entry, run: int) -> float:
-        part = _stream(key, entry.name)
+        part = stream(key, entry.name)
         own = jax.tree.map(lambda leaf: leaf[run], codes)
         return float(entry.measure(part, own, classes, sizes))
 
@@ -161,6 +172,6 @@ def _on_host(
         }
 
 
-def _stream(key: jax.Array, name: Name) -> jax.Array:
+def stream(key: jax.Array, words: tuple[str, ...]) -> jax.Array:
     """The key of an entry, by its name: the same whatever else is measured."""
-    return jax.random.fold_in(key, zlib.crc32(", ".join(name).encode()))
+    return jax.random.fold_in(key, zlib.crc32(", ".join(words).encode()))

@@ -11,12 +11,14 @@ import numpy as np
 from decomp.metrics import inputs, units
 from decomp.metrics.definitions import ENTRIES
 from decomp.metrics.inputs import Factors
+from decomp.metrics.intervals import Interval
 from decomp.metrics.units import Codes
 
 _OF_NUMBERS = (("sap", "r_squared"), ("dci disentanglement", "eastwood"))
 _FITTED = (("sap", "locatello"), ("explicitness", "locatello"), ("infoe", "balanced"))
 _MOST_CLASSES = 1_000  # each has a classifier of its own
 _OF_ONE_FACTOR = {
+    "z-max variance": "with one factor that varies every vote is told",
     "kim_mnih": "with one factor that varies every vote is told",
     "modularity": "0 by convention: with one factor that varies it is 0/0",
     "infom": "0 by convention: with one factor that varies it is 0/0",
@@ -24,6 +26,11 @@ _OF_ONE_FACTOR = {
         "1 by convention of a latent that matters: with one factor that varies it is "
         "0/0"
     ),
+}
+
+_OF_NAN = {
+    "explicitness": "no class has points among both those fitted and those scored",
+    "z-max variance": "no two points differ in one factor alone",
 }
 
 
@@ -64,10 +71,8 @@ def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str
     moving = int(np.sum(np.asarray(units.active(z))))
     if bool(units.broken(z)):
         return "a code is not finite"
-    if np.isnan(value) and metric == "explicitness":
-        return "no class has points among both those fitted and those scored"
     if np.isnan(value):
-        return "of these points it is 0/0"
+        return _OF_NAN.get(metric, "of these points it is 0/0")
     if np.isinf(value):
         linear = metric == "gaussian total correlation"
         return "the codes are linearly dependent" if linear else "it exceeds float32"
@@ -78,6 +83,36 @@ def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str
     if len(found.names) - len(found.constant) == 1:
         return _OF_ONE_FACTOR.get(metric, "")
     return ""
+
+
+INTERVALS = (
+    "An interval of 95 % holds the score of other points of the same source, as half "
+    "samples of these tell: of infinitely many where the bias is taken off, and of as "
+    "many as here where votes or points to fit are drawn."
+)
+
+DIFFERENCES = (
+    "An interval of 95 % holds the difference on as many other points of the same "
+    "source, as half samples of these tell."
+)
+
+
+def no_interval(scores: np.ndarray) -> str:
+    """Why the scores of half samples give no interval; empty if they do."""
+    missing = int(np.sum(~np.isfinite(scores)))
+    if missing:
+        return f"no interval: {missing} of {len(scores)} half samples have no score"
+    return ""
+
+
+def of_bias(found: Interval) -> str:
+    """The bias of a value, where it is more than a quarter of its standard error.
+
+    Less has no effect on coverage: Efron & Tibshirani 1993, Sec. 10.3.
+    """
+    if abs(found.bias) <= 0.25 * found.stderr:
+        return ""
+    return f"its bias, about {found.bias:+.4f}, is taken off in the interval"
 
 
 def notes(z: Codes, found: Factors) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import csv
 import html
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +20,7 @@ import numpy as np
 from decomp import extras
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import inputs, over_runs, reasons
+from decomp.metrics import intervals as resampled
 from decomp.metrics.definitions import ENTRIES
 from decomp.metrics.inputs import Factors
 from decomp.metrics.units import Codes
@@ -34,17 +35,31 @@ class SheetLine(NamedTuple):
     definition: str
     source: str
     note: str = ""  # why there is no value, or which convention it rests on
+    low: float | None = None  # ends of its interval of 95 %, see `intervals`
+    high: float | None = None
+    bias: float | None = None  # of the value, which the interval is rid of
+    resampling: str = ""  # what the interval is from
 
 
 class Sheet(list[SheetLine]):
     """The lines of a sheet; `notes` say what was decided of its factors and codes.
 
-    A notebook shows it as a table, and `print` as lines.
+    A notebook shows it as a table, and `print` as lines. With intervals, `halves` are
+    the scores of half samples of the points, `[B]` by metric and variant.
     """
 
-    def __init__(self, lines: Iterable[SheetLine] = (), notes: Sequence[str] = ()):
+    def __init__(
+        self,
+        lines: Iterable[SheetLine] = (),
+        notes: Sequence[str] = (),
+        *,
+        num_points: int = 0,
+        halves: Mapping[tuple[str, str], np.ndarray] | None = None,
+    ):
         super().__init__(lines)
         self.notes = tuple(notes)
+        self.num_points = num_points  # N, of the rows that are scored
+        self.halves = dict(halves or {})
 
     @property
     def values(self) -> dict[str, float]:
@@ -54,13 +69,22 @@ class Sheet(list[SheetLine]):
     def __str__(self) -> str:
         """A line for each number, and the notes below."""
         width = max(map(len, self.values), default=0)
-        lines = [f"{name:{width}}  {value:.4f}" for name, value in self.values.items()]
+        lines = [
+            f"{name:{width}}  {line.value:.4f}  {span(line)}".rstrip()
+            for name, line in zip(self.values, self, strict=True)
+        ]
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
+        numbers = ("value", "low", "high", "bias")
         cells = [
             SheetLine._fields,
-            *(line._replace(value=f"{line.value:.4f}") for line in self),
+            *(
+                line._replace(
+                    **{name: _digits(getattr(line, name)) for name in numbers}
+                )
+                for line in self
+            ),
         ]
         rows = [
             "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)
@@ -83,6 +107,9 @@ class Sheet(list[SheetLine]):
         shown = {n: v for n, v in self.values.items() if not np.isnan(v)}
         _, axes = pyplot.subplots(figsize=(7, 1 + 0.25 * len(shown)), layout="tight")
         axes.barh(list(shown), list(shown.values()))
+        for name, line in zip(self.values, self, strict=True):
+            if line.low is not None and line.high is not None:
+                axes.plot([line.low, line.high], [name, name], "k", linewidth=1)
         axes.invert_yaxis()
         return axes
 
@@ -93,7 +120,13 @@ FAST = tuple(
     metric if metric != "dci disentanglement" else f"{metric}, eastwood"
     for metric in METRICS
 )
-_EXACT = ("mig", "exact")  # of posteriors
+
+
+class GivenPosteriors(NamedTuple):
+    """What entries of posteriors are measured of: the same Gaussians twice."""
+
+    own_units: Gaussian  # leaves [..., N, D], in the units of each latent's means
+    as_given: Gaussian  # leaves [..., N, D], float32
 
 
 def sheet(
@@ -107,6 +140,7 @@ def sheet(
     continuous: Sequence[Any] | None = None,
     discrete: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
+    intervals: int = 0,
 ) -> Sheet:
     """Computes the chosen metrics, every published variant of each.
 
@@ -119,13 +153,15 @@ def sheet(
         codes: One code a data point, such as the posterior means `[N, D]`.
         factors: Factors `[N, F]`, discrete or continuous.
         scales: Deviations of Gaussian posteriors around the codes `[N, D]`; with them
-            the exact MIG is a line too.
+            what is measured of posteriors has lines too, as the exact MIG.
         metrics: Names from `METRICS`, or `FAST`, or of what was registered in
             `definitions`; "metric, variant" names one variant.
         bins: Equal-width bins of a factor that is continuous.
         continuous: Factors that are continuous whatever their values, by index or name.
         discrete: Factors that are classes whatever their values.
         names: Names of the factors; by default the table's own, if it has any.
+        intervals: Half samples of the points that give each value its interval of
+            95 %, such as 100, see `intervals`; 0 for none.
 
     Returns:
         A line per metric and variant.
@@ -143,6 +179,7 @@ def sheet(
     scales = None if scales is None else inputs.of_rank(scales, "scales", 2)[None]
     options = {"continuous": continuous, "discrete": discrete, "names": names}
     kept = {"scales": scales, "metrics": metrics, "bins": bins}
+    kept |= {"intervals": intervals}
     return many(key, table[None], factors, **kept, **options)[0]
 
 
@@ -157,6 +194,7 @@ def many(
     continuous: Sequence[Any] | None = None,
     discrete: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
+    intervals: int = 0,
     block: int = 64,
 ) -> list[Sheet]:
     """The sheets of many runs on the same data points, measured with the same draws.
@@ -175,6 +213,7 @@ def many(
         continuous: As in `sheet`.
         discrete: As in `sheet`.
         names: As in `sheet`.
+        intervals: As in `sheet`; the half samples of all runs are the same.
         block: Runs on a device at once; memory is about `4 · block · N · D` floats.
 
     Returns:
@@ -183,23 +222,25 @@ def many(
     Raises:
         ValueError: For an unknown metric, or arrays that cannot be scored.
     """
-    chosen = _chosen(metrics, exact=scales is not None)
+    if intervals and intervals < resampled.LEAST:
+        raise ValueError(
+            f"expected intervals from {resampled.LEAST} half samples or more, or 0 for "
+            f"none; got {intervals}."
+        )
+    chosen = _chosen(metrics, posteriors=scales is not None)
     told = {"continuous": continuous, "discrete": discrete, "names": names}
     found = inputs.factors(factors, bins=bins, incomplete=True, **told)
     table = _rows(codes, found)
     z = inputs.codes(table, rank=3)
-    q = _posteriors(table, scales, found) if _EXACT in chosen else None
-    values, problems = _values(key, z, found, chosen, block)
-    if _EXACT in chosen and not problems.get(_EXACT):
-        labels = jnp.asarray(found.classes)
-        more, why = over_runs.measure(
-            key, q, labels, found.sizes, [_EXACT], block=block
-        )
-        values, problems = values | more, problems | why
-    runs = [jax.tree.map(lambda leaf, r=r: leaf[r], z) for r in range(len(table))]
-    return [
-        _lines(chosen, r, own, found, values, problems) for r, own in enumerate(runs)
-    ]
+    of_posteriors = any(ENTRIES[name].posteriors for name in chosen)
+    q = _posteriors(table, scales, found) if of_posteriors else None
+    values, problems = _values(key, (z, q), found, chosen, block)
+    sheets = []
+    for r in range(len(table)):
+        z_run, q_run = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
+        plain = _lines(chosen, r, z_run, found, values, problems)
+        sheets.append(_with_intervals(plain, key, z_run, q_run, found, intervals))
+    return sheets
 
 
 def spread(lines: Sequence[SheetLine]) -> dict[str, float]:
@@ -233,17 +274,18 @@ def parse(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _chosen(metrics: Sequence[str], *, exact: bool) -> list[tuple[str, str]]:
+def _chosen(metrics: Sequence[str], *, posteriors: bool) -> list[tuple[str, str]]:
     """Entries by their names, in the order of the table."""
     wanted = []
     for name in metrics:
         found = _entries(name)
         if not found:
             raise _unknown(name)
-        if found == [_EXACT] and not exact:
-            raise ValueError("'mig, exact' expects scales, those of the posteriors.")
+        if all(ENTRIES[own].posteriors for own in found) and not posteriors:
+            raise ValueError(f"'{name}' expects scales, those of the posteriors.")
         wanted += found
-    return [name for name in ENTRIES if name in wanted and (exact or name != _EXACT)]
+    left_out = {n for n, e in ENTRIES.items() if e.posteriors and not posteriors}
+    return [name for name in ENTRIES if name in wanted and name not in left_out]
 
 
 def _entries(name: str) -> list[tuple[str, str]]:
@@ -267,7 +309,7 @@ def _metrics() -> tuple[str, ...]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s_]+", " ", name.strip().lower())
+    return re.sub(r"[\s_-]+", " ", name.strip().lower())
 
 
 def _unknown(name: str) -> ValueError:
@@ -287,8 +329,8 @@ def _rows(codes: Any, found: Factors) -> np.ndarray:
     return table if len(found.rows) == found.total else table[:, found.rows]
 
 
-def _posteriors(table: np.ndarray, scales: Any, found: Factors) -> Gaussian:
-    """Gaussians of each run, leaves `[R, N, D]`, in units of their own."""
+def _posteriors(table: np.ndarray, scales: Any, found: Factors) -> GivenPosteriors:
+    """The posteriors of each run, leaves `[R, N, D]`."""
     scales = inputs.of_rank(scales, "scales", 3)
     if scales.shape != (len(table), found.total, table.shape[2]):
         raise ValueError(
@@ -297,28 +339,43 @@ def _posteriors(table: np.ndarray, scales: Any, found: Factors) -> Gaussian:
         )
     if (scales <= 0).any():
         raise ValueError("expected scales [N, D] above 0; some are not.")
-    pairs = zip(table, scales[:, found.rows], strict=True)
+    kept = scales[:, found.rows]
+    pairs = zip(table, kept, strict=True)
     each = [inputs.posteriors(Gaussian(*pair)) for pair in pairs]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+    own_units = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+    return GivenPosteriors(own_units, Gaussian(inputs.real(table), inputs.real(kept)))
 
 
 def _values(
     key: jax.Array,
-    z: Codes,
+    brought: tuple[Codes, GivenPosteriors | None],
     found: Factors,
     chosen: Sequence[tuple[str, str]],
     block: int,
 ) -> tuple[dict[tuple[str, str], np.ndarray], dict[tuple[str, str], str]]:
-    """Values of each run and entry but the exact MIG, and why there are none."""
+    """Values of each run and entry, and why there are none."""
     refused = {name: reasons.refusal(name, found) for name in chosen}
-    plain = [name for name in chosen if not refused[name] and name != _EXACT]
+    problems = {name: reason for name, reason in refused.items() if reason}
+    nan = np.full(len(brought[0].unit), np.nan)
+    values = {name: nan for name in problems}
     labels = jnp.asarray(found.classes)
-    values, problems = over_runs.measure(
-        key, z, labels, found.sizes, plain, block=block
-    )
-    nan = np.full(len(z.unit), np.nan)
-    problems |= {name: reason for name, reason in refused.items() if reason}
-    return {name: nan for name in problems} | values, problems
+    for codes, names in _apart(brought, [n for n in chosen if not refused[n]]):
+        more, why = over_runs.measure(
+            key, codes, labels, found.sizes, names, block=block
+        )
+        values, problems = values | more, problems | why
+    return values, problems
+
+
+def _apart(
+    brought: tuple[Codes, GivenPosteriors | None], names: Sequence[tuple[str, str]]
+) -> list[tuple[Any, list[tuple[str, str]]]]:
+    """Codes and posteriors, each with the entries that are measured of it."""
+    kinds = zip(brought, (False, True), strict=True)
+    return [
+        (codes, [name for name in names if ENTRIES[name].posteriors == kind])
+        for codes, kind in kinds
+    ]
 
 
 def _lines(
@@ -337,4 +394,67 @@ def _lines(
         entry = ENTRIES[name]
         return SheetLine(*name, value, entry.definition, entry.source, note)
 
-    return Sheet(map(line, chosen), reasons.notes(z, found))
+    notes = reasons.notes(z, found)
+    return Sheet(map(line, chosen), notes, num_points=len(found.rows))
+
+
+def _with_intervals(
+    lines: Sheet,
+    key: jax.Array,
+    z: Codes,
+    q: GivenPosteriors | None,
+    found: Factors,
+    number: int,
+) -> Sheet:
+    """The sheet with an interval of each value that is finite, from so many halves."""
+    names = [line[:2] for line in lines if np.isfinite(line.value)]
+    if not number or not names:
+        return lines
+    if lines.num_points < resampled.LEAST_POINTS:
+        note = f"Intervals need {resampled.LEAST_POINTS} points or more."
+        return Sheet(lines, [*lines.notes, note], num_points=lines.num_points)
+    labels = jnp.asarray(found.classes)
+    halves: dict[tuple[str, str], np.ndarray] = {}
+    problems: dict[tuple[str, str], str] = {}
+    for codes, some in _apart((z, q), names):
+        scores, why = resampled.measure(
+            key, codes, labels, found.sizes, some, halves=number
+        )
+        halves, problems = halves | scores, problems | why
+    told = [
+        _line_with_interval(line, lines.num_points, halves.get(line[:2]), problems)
+        for line in lines
+    ]
+    notes = [*lines.notes, reasons.INTERVALS]
+    return Sheet(told, notes, num_points=lines.num_points, halves=halves)
+
+
+def _line_with_interval(
+    line: SheetLine,
+    num_points: int,
+    scores: np.ndarray | None,
+    problems: Mapping[tuple[str, str], str],
+) -> SheetLine:
+    """A line with its interval, or with the reason why there is none in its note."""
+    entry = ENTRIES[line[:2]]
+    if scores is None:
+        reason = problems.get(line[:2], "")
+        reason = f"no interval: {reason}" if reason else ""
+        return line._replace(note="; ".join(filter(None, (line.note, reason))))
+    reason = reasons.no_interval(scores)
+    if reason:
+        return line._replace(note="; ".join(filter(None, (line.note, reason))))
+    found = resampled.interval(entry, line.value, scores, num_points)
+    note = "; ".join(filter(None, (line.note, reasons.of_bias(found))))
+    how = entry.resampling(len(scores))
+    ends = {"low": found.low, "high": found.high, "bias": found.bias}
+    return line._replace(**ends, resampling=how, note=note)
+
+
+def span(line: Any) -> str:
+    """The interval of a line, such as "0.2107 … 0.2345"; empty if it has none."""
+    return "" if line.low is None else f"{line.low:.4f} … {line.high:.4f}"
+
+
+def _digits(number: float | None) -> str:
+    return "" if number is None else f"{number:.4f}"

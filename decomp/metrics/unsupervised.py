@@ -32,7 +32,11 @@ class Dependence(NamedTuple):
 
 
 def score(
-    codes: Any, *, preset: str = "locatello", bins: int | None = None
+    codes: Any,
+    *,
+    preset: str = "locatello",
+    bins: int | None = None,
+    correction: str | None = None,
 ) -> Dependence:
     """Gaussian total correlation, Wasserstein correlation, mean pairwise information.
 
@@ -45,6 +49,7 @@ def score(
         codes: One code a data point, such as the posterior means `[N, D]`, N ≥ 2.
         preset: One of `PRESETS`; keywords given beside it win.
         bins: Bins of equal width of each dimension.
+        correction: Of the plug-in estimates, one of `discrete.CORRECTIONS`.
 
     Returns:
         Score; NaN if a code is not finite. A constant dimension adds nothing. All three
@@ -52,12 +57,18 @@ def score(
         linearly dependent, up to float32, as N ≤ D of them are.
     """
     z = inputs.codes(codes)
-    chosen, variant = published.resolve(PRESETS, preset, bins=bins)
+    chosen, variant = published.resolve(
+        PRESETS, preset, bins=bins, correction=correction
+    )
     num_codes = z.unit.shape[1]
     count = chosen["bins"]
     labels = discrete.equal_width(z, bins=count)
     pairwise = discrete.mutual_information(
-        labels, labels, bins=count, sizes=(count,) * num_codes
+        labels,
+        labels,
+        bins=count,
+        sizes=(count,) * num_codes,
+        correction=correction,
     )
     others = jnp.sum(jnp.where(jnp.eye(num_codes, dtype=bool), 0, pairwise))
     mean = others / max(num_codes * (num_codes - 1), 1)

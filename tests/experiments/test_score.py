@@ -17,11 +17,15 @@ def test_arrays_never_seen_get_a_sheet_and_its_files(tmp_path, capsys, monkeypat
     np.save(tmp_path / "v.npy", FACTORS)
     out = tmp_path / "out"
     arguments = [f"--codes={tmp_path}/z.npy", f"--factors={tmp_path}/v.npy", "--fast"]
-    assert score.main([*arguments, f"--out={out}"]) == 0
+    assert score.main([*arguments, f"--out={out}", "--intervals=6"]) == 0
     printed = capsys.readouterr().out
     assert "| mig " in printed
+    assert "| 95 % interval " in printed
+    assert "| 6 half samples, less bias " in printed
+    assert "An interval of 95 % holds" in printed
     lines = json.loads((out / "sheet.json").read_text())
     assert {line["metric"] for line in lines} == {"mig", "sap", "active units"}
+    assert all(line["low"] <= line["high"] for line in lines)
     names = {"sheet.md", "sheet.csv", "sheet.json", "information.png"}
     assert names < {path.name for path in out.iterdir()}
     assert str(out / "information.png") in printed
@@ -32,10 +36,12 @@ def test_metrics_are_chosen_and_what_was_decided_is_told(tmp_path, capsys):
     arrays = {"factors": np.c_[FACTORS, ages], "names": ["shape", "size", "age"]}
     np.savez(tmp_path / "both.npz", codes=CODES, **arrays)
     arguments = [f"--arrays={tmp_path}/both.npz", "--metrics=mig, locatello", "--fast"]
+    arguments.append("--intervals=0")
     out = tmp_path / "out"
     assert score.main([*arguments, "--metrics=active", f"--out={out}"]) == 0
     printed = capsys.readouterr().out
     assert "Factor age is continuous" in printed
+    assert "interval" not in printed
     lines = json.loads((out / "sheet.json").read_text())
     assert [line["metric"] for line in lines] == ["mig", "active units"]
     assert lines[0]["notes"] in ([line] for line in printed.splitlines())
@@ -56,11 +62,39 @@ def test_labels_a_constant_and_a_missing_factor_need_no_change_of_the_file(
     np.save(tmp_path / "z.npy", CODES)
     np.save(tmp_path / "v.npy", fields)
     arguments = [f"--codes={tmp_path}/z.npy", f"--factors={tmp_path}/v.npy"]
-    assert score.main([*arguments, "--metrics=mig;sap, r_squared"]) == 0
+    assert (
+        score.main([*arguments, "--metrics=mig;sap, r_squared", "--intervals=0"]) == 0
+    )
     printed = capsys.readouterr().out
     assert "1 of 300 rows have a missing factor and are left out." in printed
     assert "Factor colour is constant and left out of every score." in printed
     assert "it needs numbers; factor shape holds labels" in printed
+
+
+def test_two_files_of_codes_are_compared_on_the_same_points(tmp_path, capsys):
+    half = CODES * [1, 0]
+    for name, array in {"a": half, "b": CODES, "v": FACTORS}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    files = [
+        f"--{key}={tmp_path}/{n}.npy" for key, n in (("codes", "a"), ("codes", "b"))
+    ]
+    files += [f"--factors={tmp_path}/v.npy", "--metrics=mig, locatello; active units"]
+    assert score.main([*files, "--intervals=9", f"--out={tmp_path}/out"]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        f"The first codes are {tmp_path}/a.npy, the second {tmp_path}/b.npy." in printed
+    )
+    (row,) = [line for line in printed.splitlines() if line.startswith("| mig ")]
+    cells = [cell.strip() for cell in row.split("|")]
+    low, high = map(float, cells[6].split(" … "))
+    assert 0 < low < high
+    assert cells[7] == "yes"
+    assert (tmp_path / "out" / "comparison.md").read_text().strip() in printed
+    table = (tmp_path / "out" / "comparison.csv").read_text().splitlines()
+    assert table[2].startswith("active units,0.01,1.0,2.0,1.0,1.0,1.0,")
+    for more in ([files[0]], [f"--scales={tmp_path}/a.npy"]):
+        assert score.main([*files, *more]) == 2
+        assert "--codes once, or twice to compare" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

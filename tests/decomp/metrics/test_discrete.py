@@ -131,3 +131,53 @@ def test_many_runs_equal_each_run_alone():
     together = jax.vmap(one, (0, None))(codes, labels)
     for r in range(3):
         np.testing.assert_allclose(together[r], one(codes[r], labels), rtol=1e-6)
+
+
+def test_the_corrected_numbers_agree_with_slow_loops():
+    rng = np.random.default_rng(2)
+    labels = np.stack([rng.integers(0, 3, 60), rng.integers(0, 6, 60)], axis=1)
+    codes = (labels @ [[1, 2], [1, 0]] + rng.integers(0, 4, (60, 2))) % 7
+    kept = {"correction": "miller_madow"}
+    entropies = discrete.entropy(labels, sizes=(3, 6), **kept)
+    found = discrete.mutual_information(codes, labels, bins=7, sizes=(3, 6), **kept)
+
+    def corrected(*columns):
+        cells = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1]
+        number = len(np.unique(cells))
+        return cases.entropy(cells.ravel()) + (number - 1) / (2 * len(labels))
+
+    for f in range(2):
+        own = corrected(labels[:, f])
+        np.testing.assert_allclose(entropies[f], own, rtol=1e-6)
+        for d in range(2):
+            joint = corrected(codes[:, d], labels[:, f])
+            known = max(corrected(codes[:, d]) + own - joint, 0)
+            np.testing.assert_allclose(found[d, f], known, atol=1e-6)
+
+
+def test_the_correction_takes_off_the_bias_of_independent_variables():
+    # 2N I is χ² of (B − 1)(V − 1) = 12 degrees: its mean 12, its variance 24.
+    rng = np.random.default_rng(3)
+    codes, labels = rng.integers(0, 5, (400, 600)), rng.integers(0, 4, (400, 1))
+    sizes = {"bins": 5, "sizes": (4,)}
+    plain = information(jnp.array(codes), jnp.array(labels), **sizes)[:, 0]
+    mean, error = np.mean(800 * np.float64(plain)), np.sqrt(24 / 600)
+    np.testing.assert_allclose(mean, 12, atol=4 * error)
+    fixed = discrete.mutual_information(
+        codes, labels, correction="miller_madow", **sizes
+    )[:, 0]
+    np.testing.assert_allclose(fixed, np.maximum(plain - 12 / 800, 0), atol=1e-6)
+
+
+def test_the_correction_leaves_what_is_known_exactly():
+    factors = cases.grid(3, 7)
+    kept = {"correction": "miller_madow", "sizes": (3, 7)}
+    constant = np.full((21, 1), 2)
+    codes = np.concatenate([factors * 2, constant], axis=1)
+    found = discrete.mutual_information(codes, factors, bins=14, **kept)
+    entropies = discrete.entropy(factors, **kept)
+    np.testing.assert_allclose(entropies, np.log([3, 7]) + [2 / 42, 6 / 42], rtol=1e-6)
+    np.testing.assert_array_equal(found[[0, 1], [0, 1]], entropies)
+    np.testing.assert_array_equal(found[[0, 1, 2, 2], [1, 0, 0, 1]], 0)
+    with pytest.raises(ValueError, match="Unknown correction 'jackknife'. Available"):
+        discrete.entropy(factors, sizes=(3, 7), correction="jackknife")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from decomp import metrics
+from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import definitions, infomec, sheet, units
 
 GRID = np.stack(np.meshgrid(range(3), range(4), range(5), indexing="ij"), -1)
@@ -46,10 +47,10 @@ def test_every_line_has_a_definition_and_a_source():
 
 
 def perfect(entry):
-    """What an entry is measured of: codes, or posteriors for the exact MIG."""
+    """What an entry is measured of: codes, or posteriors."""
     codes = jax.numpy.asarray(FEW, jax.numpy.float32)
-    posteriors = entry.name == ("mig", "exact")
-    return (codes, codes * 0 + 0.01) if posteriors else codes
+    q = Gaussian(codes, codes * 0 + 0.01)
+    return sheet.GivenPosteriors(q, q) if entry.posteriors else codes
 
 
 COMPILED = [e for e in definitions.ENTRIES.values() if e.compiled]
@@ -78,7 +79,7 @@ def test_an_entry_uses_the_key_and_the_factors_if_it_says_so(entry):
 def test_the_rules_of_infomec_are_its_presets():
     for metric in ("infom", "infoc"):
         rules = [v for m, v in definitions.ENTRIES if m == metric]
-        assert rules == list(infomec.PRESETS)
+        assert rules == [*infomec.PRESETS, "miller_madow"]
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_a_metric_that_is_registered_is_a_line_of_the_sheet_by_its_name(register
         register(entry(factor))
         (line,) = lines(FACTORS + 0.5, metrics=("largest",))
         assert line[:2] == ("largest", "own")
-        assert line[2:] == (factor * 4.5, "the largest code", "us", "")
+        assert line[2:6] == (factor * 4.5, "the largest code", "us", "")
     assert "largest" not in sheet.METRICS
 
 
@@ -252,6 +253,7 @@ def test_a_sheet_is_a_table_in_a_notebook_a_file_and_a_picture(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["metric"] for row in rows] == [line.metric for line in found]
     assert [float(row["value"]) for row in rows] == [line.value for line in found]
+    assert {row["low"] for row in rows} == {""}
     import matplotlib
 
     matplotlib.use("Agg")

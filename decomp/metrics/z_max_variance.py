@@ -1,0 +1,180 @@
+"""Z-max variance: which dimension moves when one factor alone does?
+
+A vote leaves factor k free: it draws L points that agree in all other factors and names
+
+    d* = argmax over active d of Var[z_d | the L points]/Var[z_d];
+
+the majority table c(d) = argmax_k #{votes (d, k)} is fitted on votes, and
+
+    score = share of other votes with c(d*) = k.
+
+It is `kim_mnih` turned round. Its points have to be dense: where no two points differ
+in one factor alone there is nothing to vote on, as on 10,000 points of a large grid or
+of continuous factors, unless those are cut into few classes.
+
+Source: Kim et al. 2019, arXiv:1902.01568; the sizes are those of Carbonneau et al.
+2022, arXiv:2012.09276, released code.
+"""
+
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from decomp.metrics import inputs, kim_mnih, units
+from decomp.metrics.kim_mnih import Votes
+from decomp.metrics.preset import Preset, resolve
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Carbonneau et al. 2022, released code, before it is rescaled by chance.
+    "carbonneau": {"votes": 800, "held_out": 800, "samples": 200, "threshold": 0.05},
+}
+
+
+class ZMaxVariance(NamedTuple):
+    """A score with its parts and its variant."""
+
+    # [], 0 if no dimension is active; NaN if a code is not finite, or no factor varies
+    # alone. With one factor that does every vote is told, and the score is 1.
+    score: jax.Array
+    above_chance: jax.Array  # [], (score − 1/F')/(1 − 1/F') of F' factors that vote
+    vote_matrix: jax.Array  # [D, F] int32, training votes won by d as f was free
+    used: jax.Array  # [F] bool, factors that vary alone somewhere
+    active: jax.Array  # [D] bool, dimensions allowed to win
+    num_active: jax.Array  # [] int32
+    variant: Preset
+
+
+def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Votes:
+    """Draws the random part of the score; jit-able, shared between runs.
+
+    The factor is uniform among those that vary alone somewhere, a point is uniform
+    among those from which another differs in that factor alone, and the L points are
+    uniform, with replacement, among those that agree with it in all other factors.
+
+    Args:
+        key: Consumed.
+        factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
+        votes: Number of votes M.
+        samples: Points per vote L.
+
+    Returns:
+        Votes, whose `factor` is the free one.
+    """
+    factors = inputs.labels(factors)
+    groups, eligible = _groups(factors)  # [N, F] each
+    used = jnp.any(eligible, axis=0)
+    factor_key, row_key, point_key = jax.random.split(key, 3)
+    number = jnp.sum(used, dtype=jnp.int32)
+    factor = jax.random.randint(factor_key, (votes,), 0, number, jnp.int32)
+    factor = jnp.argsort(~used)[factor]  # those used come first
+    many = jnp.sum(eligible, axis=0, dtype=jnp.int32)[factor]
+    place = jax.random.randint(row_key, (votes,), 0, many, jnp.int32)
+    row = jnp.argsort(~eligible, axis=0, stable=True)[place, factor]
+    group = groups[row, factor]
+    order = jnp.argsort(groups, axis=0).astype(jnp.int32)
+    table = jnp.take_along_axis(groups, order, axis=0)
+
+    def edge(side: str) -> jax.Array:
+        search = jax.vmap(
+            lambda column: jnp.searchsorted(column, group, side=side), 1, 1
+        )
+        return jnp.take_along_axis(search(table), factor[:, None], axis=1)
+
+    rank = jax.random.randint(
+        point_key, (votes, samples), edge("left"), edge("right"), jnp.int32
+    )
+    return Votes(factor.astype(jnp.int32), order[rank, factor[:, None]])
+
+
+def score(
+    key: jax.Array,
+    codes: Any,
+    factors: Any,
+    *,
+    preset: str = "carbonneau",
+    votes: int | None = None,
+    held_out: int | None = None,
+    samples: int | None = None,
+    threshold: float | None = None,
+    active: jax.Array | None = None,
+    block: int = 16,
+) -> ZMaxVariance:
+    """The score; jit-able, and vmap-able over the runs of the codes.
+
+    All points normalise the variances. Its standard error over votes is below
+    0.5/√held_out.
+
+    Args:
+        key: Consumed.
+        codes: One code a data point, such as the posterior means `[N, D]`.
+        factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
+        preset: `carbonneau`; the keywords replace its parts.
+        votes: Votes that fit the table.
+        held_out: Votes that are scored.
+        samples: Points L of a vote.
+        threshold: Least standard deviation of the codes of an active dimension, in the
+            units of the codes.
+        active: `[D]` bool in its place.
+        block: Votes gathered at once; memory is `block · L · D`.
+
+    Returns:
+        ZMaxVariance.
+    """
+    z, factors = inputs.codes(codes), inputs.labels(factors)
+    chex.assert_equal_shape_prefix([z.unit, factors], 1)
+    given = {"votes": votes, "held_out": held_out, "samples": samples}
+    settings, variant = resolve(
+        PRESETS, preset, **given, threshold=threshold, active=active
+    )
+    allowed = kim_mnih.may_win(z, settings["threshold"], active)
+
+    def voted(key: jax.Array, number: int) -> tuple[jax.Array, jax.Array]:
+        drawn = draw_votes(key, factors, votes=number, samples=settings["samples"])
+        variances = kim_mnih.normalised_variances(z, drawn, block=block)
+        return -variances, drawn.factor  # the least of these is the largest
+
+    train_key, test_key = jax.random.split(key)
+    train = voted(train_key, settings["votes"])
+    test = voted(test_key, settings["held_out"])
+    out = kim_mnih.score_held_out(*train, *test, allowed, num_factors=factors.shape[1])
+    used = jnp.any(_groups(factors)[1], axis=0)
+    known = jnp.any(used) & ~units.broken(z)
+    value = jnp.where(known, out.score, jnp.nan)
+    chance = 1 / jnp.maximum(jnp.sum(used), 2).astype(value.dtype)
+    above = (value - chance) / (1 - chance)
+    return ZMaxVariance(
+        *(value, above, out.vote_matrix, used, out.active, out.num_active, variant)
+    )
+
+
+def _groups(factors: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Groups of points that agree in all factors but f, and whether f varies in them.
+
+    Returns:
+        The group of each point `[N, F]` int32 and, of it, whether its points differ.
+    """
+    columns = range(factors.shape[1])
+
+    def of_factor(f: int) -> tuple[jax.Array, jax.Array]:
+        others = [factors[:, other] for other in columns if other != f]
+        own = factors[:, f]
+        order = jnp.lexsort([own, *others])  # the last is the first to be sorted by
+        rows = [column[order] for column in others]
+        changes = [column[1:] != column[:-1] for column in rows]
+        new = jnp.zeros(len(own) - 1, bool)
+        for change in changes:
+            new = new | change
+        rank = jnp.concatenate(
+            [jnp.zeros(1, jnp.int32), jnp.cumsum(new, dtype=jnp.int32)]
+        )
+        differs = jnp.concatenate(
+            [jnp.zeros(1, bool), (own[order][1:] != own[order][:-1]) & ~new]
+        )
+        varied = jax.ops.segment_max(differs.astype(jnp.int32), rank, len(own)) > 0
+        back = jnp.argsort(order)
+        return rank[back], varied[rank][back]
+
+    groups, varied = zip(*map(of_factor, columns), strict=True)
+    return jnp.stack(groups, axis=1), jnp.stack(varied, axis=1)

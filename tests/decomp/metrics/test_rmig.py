@@ -1,0 +1,164 @@
+"""RMIG and JEMMIG of posteriors, against slow loops and points."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from decomp.distributions.gaussian import Gaussian
+from decomp.metrics import dcimig, jemmig, mig, mig_sup, rmig
+from tests.decomp.metrics import cases
+
+FACTORS, SIZES = cases.grid(3, 4), (3, 4)
+RNG = np.random.default_rng(0)
+BOX = {"bins": 20, "low": -4.0, "high": 4.0}
+RMIG = jax.jit(functools.partial(rmig.score, sizes=SIZES, **BOX))
+OF_POSTERIORS = jax.jit(functools.partial(jemmig.of_posteriors, sizes=SIZES, **BOX))
+
+
+def posteriors(scale):
+    """Means that mix the factors, one dimension of noise."""
+    loc = cases.mixed(FACTORS - 1, dims=3, noise=0.3)
+    return Gaussian(loc, np.float32(scale * (0.5 + RNG.uniform(size=loc.shape))))
+
+
+def slow(q):
+    """Information, and entropies of the dimensions, in float64 loops."""
+    edges = np.linspace(-4, 4, 21)
+    middles = (edges[1:] + edges[:-1]) / 2
+    loc, scale = np.float64(q.loc), np.float64(q.scale)
+    information = np.zeros((loc.shape[1], 2))
+    entropies = np.zeros(loc.shape[1])
+    for d in range(loc.shape[1]):
+        density = stats.norm.pdf(middles, loc[:, d, None], scale[:, d, None])
+        mass = density / np.maximum(density.sum(axis=1, keepdims=True), 1e-300)
+        for n in np.flatnonzero(density.max(axis=1) < 1e-5):
+            place = np.clip(np.digitize(loc[n, d], edges) - 1, 0, 19)
+            mass[n] = np.arange(20) == place
+        whole = mass.mean(axis=0)
+        entropies[d] = stats.entropy(whole)
+        for f in range(2):
+            for v in range(SIZES[f]):
+                own = FACTORS[:, f] == v
+                part = mass[own].mean(axis=0)
+                information[d, f] += own.mean() * stats.entropy(part, whole)
+    return information, entropies
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.05, 0.5, 3.0])
+def test_scores_of_posteriors_agree_with_slow_loops(scale):
+    q = posteriors(scale)
+    information, entropies = slow(q)
+    gap, joint = RMIG(q, FACTORS), OF_POSTERIORS(q, FACTORS)
+    np.testing.assert_allclose(gap.information, information, atol=2e-6)
+    top = np.sort(information, axis=0)[::-1]
+    of_factors = np.log(SIZES)
+    known = np.mean((top[0] - top[1]) / of_factors)
+    np.testing.assert_allclose(gap.score, known, atol=2e-6)
+    best = information.argmax(axis=0)
+    nats = entropies[best] + of_factors - 2 * top[0] + top[1]
+    np.testing.assert_allclose(joint.nats, nats, atol=5e-6)
+    known = np.mean(1 - nats / (of_factors + np.log(20)))
+    np.testing.assert_allclose(joint.score, known, atol=2e-6)
+
+
+def test_of_posteriors_that_are_points_it_is_the_gap_of_the_codes():
+    codes = cases.mixed(FACTORS - 1, dims=3, noise=0.3)
+    codes = np.clip(codes, -4, 4)
+    ends = np.array([[-4.0] * 3, [4.0] * 3], np.float32)  # the bins are the same
+    codes, factors = (
+        np.concatenate([codes, ends]),
+        np.concatenate([FACTORS, [[0, 0]] * 2]),
+    )
+    gap = RMIG(Gaussian(codes, np.full_like(codes, 1e-4)), factors)
+    known = mig.score(codes, factors, sizes=SIZES, bins=20)
+    np.testing.assert_allclose(gap.information, known.information, atol=1e-5)
+    np.testing.assert_allclose(gap.score, known.score, atol=1e-5)
+
+
+def test_posteriors_that_diverged_score_nan_and_equal_ones_0():
+    q = posteriors(0.5)
+    equal = Gaussian(jnp.zeros((12, 2)), jnp.ones((12, 2)))
+    np.testing.assert_allclose(RMIG(equal, FACTORS).score, 0, atol=1e-6)
+    broken = q._replace(loc=jnp.asarray(q.loc).at[3, 1].set(jnp.nan))
+    assert np.isnan(RMIG(broken, FACTORS).score)
+    assert np.isnan(OF_POSTERIORS(broken, FACTORS).score)
+
+
+def test_many_runs_equal_each_run_alone():
+    runs = [posteriors(0.3), posteriors(1.0)]
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *runs)
+    for score in (RMIG, OF_POSTERIORS):
+        together = jax.vmap(score, (0, None))(both, FACTORS)
+        for r, q in enumerate(runs):
+            alone = score(q, FACTORS)
+            np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-5)
+
+
+def tables(codes, factors, bins):
+    """Information and entropies in float64 loops."""
+    information = [
+        [cases.binned_information(column, label, bins) for label in factors.T]
+        for column in codes.T
+    ]
+    entropies = []
+    for column in np.float64(codes.T):
+        edges = np.linspace(column.min(), column.max(), bins + 1)
+        entropies.append(cases.entropy(np.digitize(column, edges[1:-1])))
+    return np.array(information), np.array(entropies)
+
+
+@pytest.mark.parametrize("bins", [10, 20])
+def test_gaps_of_codes_agree_with_slow_loops(bins):
+    rng = np.random.default_rng(5)
+    factors = np.stack([rng.integers(0, size, 400) for size in SIZES], axis=1)
+    codes = cases.mixed(factors, seed=3, dims=4, noise=0.4)
+    information, of_codes = tables(codes, factors, bins)
+    of_factors = np.array([cases.entropy(column) for column in factors.T])
+
+    share = information / of_factors
+    top = np.sort(share, axis=1)[:, ::-1]
+    found = mig_sup.score(codes, factors, bins=bins)
+    np.testing.assert_allclose(found.per_code, top[:, 0] - top[:, 1], atol=2e-6)
+    np.testing.assert_allclose(found.score, np.mean(top[:, 0] - top[:, 1]), atol=2e-6)
+    some = np.array([True, False, True, False])
+    out = mig_sup.score(codes, factors, bins=bins, counted=some)
+    np.testing.assert_allclose(out.score, np.mean(found.per_code[some]), rtol=1e-6)
+
+    total = 0.0
+    for f in range(2):
+        own = information.argmax(axis=1) == f
+        gaps = np.ptp(information, axis=1)[own]  # of two factors
+        total += max(gaps, default=0)
+    score = dcimig.score(codes, factors, bins=bins).score
+    np.testing.assert_allclose(score, total / of_factors.sum(), atol=2e-6)
+
+    known = []
+    for f in range(2):
+        first, second = np.sort(information[:, f])[::-1][:2]
+        own = of_codes[information[:, f].argmax()] + of_factors[f] - first
+        known.append(1 - (own - first + second) / (of_factors[f] + np.log(bins)))
+    score = jemmig.score(codes, factors, bins=bins).score
+    np.testing.assert_allclose(score, np.mean(known), atol=2e-6)
+
+
+def test_gaps_of_degenerate_codes_and_factors():
+    constant = np.full((12, 2), 0.3, np.float32)
+    for score in (mig_sup.score, dcimig.score):
+        assert score(constant, FACTORS).score == 0
+    for score in (mig_sup.score, dcimig.score, jemmig.score):
+        assert np.isnan(score(np.float32(FACTORS), 0 * FACTORS).score)
+        broken = np.float32(FACTORS)
+        broken[2, 0] = np.nan
+        assert np.isnan(score(broken, FACTORS).score)
+        jitted = jax.jit(functools.partial(score, sizes=SIZES))
+        runs = jnp.stack([jnp.float32(FACTORS), jnp.float32(FACTORS[:, ::-1] + 1)])
+        np.testing.assert_allclose(
+            jax.vmap(jitted, (0, None))(runs, FACTORS).score, 1, atol=1e-6
+        )
+    # Of one factor all of the information is the gap.
+    one = mig_sup.score(np.float32(FACTORS[:, :1]), FACTORS[:, :1])
+    np.testing.assert_allclose(one.score, 1, atol=1e-6)

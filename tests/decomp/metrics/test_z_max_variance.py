@@ -1,0 +1,121 @@
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from decomp.metrics import z_max_variance
+from tests.decomp.metrics import cases
+
+FACTORS = cases.grid(3, 4, 2)
+FEW = {"votes": 300, "held_out": 200, "samples": 30}
+
+
+def key():
+    return jax.random.key(0)
+
+
+SCORE = jax.jit(functools.partial(z_max_variance.score, **FEW))
+DRAW = functools.partial(z_max_variance.draw_votes, votes=300, samples=30)
+
+
+def slow(codes, train, test):
+    """The score of votes in float64 loops."""
+    codes = np.float64(codes)
+
+    def winner(rows):
+        ratios = codes[rows].var(axis=0, ddof=1) / codes.var(axis=0, ddof=1)
+        return int(np.argmax(ratios))
+
+    table = np.zeros((codes.shape[1], FACTORS.shape[1]), int)
+    for factor, rows in zip(*map(np.asarray, train), strict=True):
+        table[winner(rows), factor] += 1
+    told = table.argmax(axis=1)
+    hits = [
+        told[winner(rows)] == factor
+        for factor, rows in zip(*map(np.asarray, test), strict=True)
+    ]
+    return np.mean(hits)
+
+
+def test_the_points_of_a_vote_differ_in_its_factor_alone():
+    rng = np.random.default_rng(0)
+    factors = cases.grid(3, 4, 5)[rng.permutation(60)[:25]]  # many groups of one point
+    factor, rows = map(np.asarray, jax.jit(DRAW)(key(), factors))
+    assert set(factor.tolist()) == {0, 1, 2}
+    for free, chosen in zip(factor, factors[rows], strict=True):
+        others = np.delete(chosen, free, axis=1)
+        assert (others == others[:1]).all()
+        same = (np.delete(factors, free, axis=1) == others[0]).all(axis=1)
+        assert len(set(factors[same, free].tolist())) > 1
+    drawn = {(f, r) for f, row in zip(factor, rows, strict=True) for r in row}
+    for free in range(3):  # all of the points that there are, and no others
+        rest = np.delete(factors, free, axis=1)
+        number = np.unique(rest, axis=0, return_counts=True)[1]
+        assert len({r for f, r in drawn if f == free}) == number[number > 1].sum()
+
+
+def test_a_factor_that_never_varies_alone_has_no_votes():
+    factors = np.array([[0, 0, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1]])
+    factor, _ = jax.jit(DRAW)(key(), factors)
+    assert set(np.asarray(factor).tolist()) == {2}
+    out = SCORE(key(), np.float32(factors), factors)
+    np.testing.assert_array_equal(out.used, [False, False, True])
+    assert out.score == 1
+    alone = SCORE(key(), np.float32(factors[:2]), factors[:2])
+    assert np.isnan(alone.score)
+
+
+def test_a_perfect_code_scores_1_and_constants_score_0():
+    out = SCORE(key(), 100 * cases.perfect(FACTORS), FACTORS)  # none below 0.05
+    assert out.score == 1
+    assert out.above_chance == 1
+    won = np.asarray(out.vote_matrix)
+    np.testing.assert_array_equal(np.flatnonzero(won.T.ravel()), [2, 4, 6])
+    constant = SCORE(key(), np.full((24, 2), 0.3, np.float32), FACTORS)
+    assert constant.score == 0
+    assert constant.num_active == 0
+    broken = cases.perfect(FACTORS)
+    broken[3, 1] = np.nan
+    assert np.isnan(SCORE(key(), broken, FACTORS).score)
+
+
+REPRESENTATIONS = {
+    "mixed": cases.mixed(FACTORS, noise=0.5),
+    "noise": np.random.default_rng(1).normal(size=(24, 3)).astype(np.float32),
+    "two in one": np.float32(np.c_[2 * FACTORS[:, 0] + 0.9 * FACTORS[:, 1], FACTORS]),
+    "rotated": cases.rotated(FACTORS) + 0.01 * cases.mixed(FACTORS, dims=2),
+}
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+def test_the_score_is_that_of_slow_loops_over_the_same_votes(name):
+    codes = REPRESENTATIONS[name]
+    train_key, test_key = jax.random.split(key())
+    train = DRAW(train_key, FACTORS)
+    test = z_max_variance.draw_votes(test_key, FACTORS, votes=200, samples=30)
+    known = slow(codes, train, test)
+    out = SCORE(key(), codes, FACTORS)
+    np.testing.assert_allclose(out.score, known, atol=1e-6)
+    np.testing.assert_allclose(out.above_chance, (known - 1 / 3) * 1.5, atol=1e-6)
+
+
+def test_a_missing_factor_loses_its_votes_and_a_rotation_those_of_one():
+    # Nothing moves if the third is free: the first dimension wins, which tells one of
+    # two factors. Of 200 votes the share of each is within 4 standard errors of 1/3.
+    error = 4 * np.sqrt(2 / 9 / 200)
+    missing = np.float32(FACTORS[:, :2])
+    np.testing.assert_allclose(SCORE(key(), missing, FACTORS).score, 2 / 3, atol=error)
+    turned = cases.grid(3, 3, 2)
+    codes = np.c_[cases.rotated(turned), np.float32(turned[:, 2])]
+    np.testing.assert_allclose(SCORE(key(), codes, turned).score, 2 / 3, atol=error)
+
+
+def test_runs_share_their_votes():
+    runs = jnp.stack([REPRESENTATIONS["mixed"][:, :3], REPRESENTATIONS["noise"]])
+    together = jax.vmap(SCORE, (None, 0, None))(key(), runs, FACTORS)
+    for r, codes in enumerate(runs):
+        alone = SCORE(key(), codes, FACTORS)
+        np.testing.assert_allclose(together.score[r], alone.score, atol=1e-6)
+        np.testing.assert_array_equal(together.vote_matrix[r], alone.vote_matrix)
