@@ -23,12 +23,7 @@ from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
-PRESETS: dict[str, dict[str, Any]] = {
-    # Carbonneau et al. 2022, released code.
-    "carbonneau": {"bins": 10},
-    # The bins of Locatello et al. 2019, beside `mig`.
-    "locatello": {"bins": 20},
-}
+PRESETS = discrete.PRESETS_OF_BINS
 
 
 class DCIMIG(NamedTuple):
@@ -79,10 +74,8 @@ def score(
     chosen, variant = published.resolve(
         PRESETS, preset, bins=bins, correction=correction
     )
-    labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
     table = discrete.plug_in(
-        z, labels, bins=chosen["bins"], sizes=sizes, correction=correction
+        z, factors, bins=chosen["bins"], sizes=sizes, correction=correction
     )
     out = from_information(table.information, table.factor_entropy)
     value = jnp.where(units.broken(z), jnp.nan, out.score)
@@ -101,8 +94,7 @@ def from_information(information: jax.Array, entropy: jax.Array) -> DCIMIG:
     """
     information, entropy = inputs.real(information), inputs.real(entropy)
     chex.assert_equal_shape([information[0], entropy])
-    padded = jnp.pad(information, ((0, 0), (0, 1)))
-    (first, second), (best, _) = (leaf.T for leaf in jax.lax.top_k(padded, 2))
+    (first, second), (best, _) = discrete.leaders(information.T)
     gaps = first - second
     own = best[:, None] == jnp.arange(len(entropy))[None, :]
     most = jnp.max(jnp.where(own, gaps[:, None], 0), axis=0)  # [F]

@@ -16,6 +16,13 @@ from decomp.metrics import containers, inputs, units
 
 MAX_VALUES = inputs.MAX_VALUES
 CORRECTIONS = (None, "miller_madow")
+# Of the metrics whose bins are all that is chosen.
+PRESETS_OF_BINS: dict[str, dict[str, Any]] = {
+    # Carbonneau et al. 2022, released code.
+    "carbonneau": {"bins": 10},
+    # The bins of Locatello et al. 2019, beside `mig`.
+    "locatello": {"bins": 20},
+}
 
 
 class PlugIn(NamedTuple):
@@ -184,27 +191,41 @@ def mutual_information(
 
 def plug_in(
     codes: Any,
-    labels: jax.Array,
+    factors: Any,
     *,
     bins: int,
-    sizes: tuple[int, ...],
+    sizes: tuple[int, ...] | None,
     correction: str | None = None,
 ) -> PlugIn:
     """Information and entropies of codes `[N, D]` in bins of equal width and classes.
 
     Args:
         codes: `[N, D]`.
-        labels: Classes `[N, F]`, column f in 0 … sizes[f] − 1.
+        factors: As in `resolve`.
         bins: Bins of each dimension.
-        sizes: Number of classes of each factor.
+        sizes: As in `resolve`.
         correction: One of `CORRECTIONS`, of all three.
     """
+    labels, sizes = resolve(factors, sizes)
     cells, kept = equal_width(codes, bins=bins), {"correction": correction}
     return PlugIn(
         mutual_information(cells, labels, bins=bins, sizes=sizes, **kept),
         entropy(labels, sizes=sizes, **kept),
         entropy(cells, sizes=(bins,) * cells.shape[1], **kept),
     )
+
+
+def leaders(table: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The two largest of each column and their rows, `[2, F]` each.
+
+    A row of zeros is added: of a table of one row the second is 0, and its row is D.
+
+    Args:
+        table: `[D, F]`, none below 0.
+    """
+    padded = jnp.pad(inputs.real(table), ((0, 1), (0, 0)))
+    values, rows = jax.lax.top_k(padded.T, 2)
+    return values.T, rows.T
 
 
 def counts(

@@ -26,12 +26,7 @@ from decomp.metrics import discrete, inputs, rmig, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
-PRESETS: dict[str, dict[str, Any]] = {
-    # Carbonneau et al. 2022, released code.
-    "carbonneau": {"bins": 10},
-    # The bins of Locatello et al. 2019, beside `mig`.
-    "locatello": {"bins": 20},
-}
+PRESETS = discrete.PRESETS_OF_BINS
 
 
 class JEMMIG(NamedTuple):
@@ -84,10 +79,8 @@ def score(
     chosen, variant = published.resolve(
         PRESETS, preset, bins=bins, correction=correction
     )
-    labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
     table = discrete.plug_in(
-        z, labels, bins=chosen["bins"], sizes=sizes, correction=correction
+        z, factors, bins=chosen["bins"], sizes=sizes, correction=correction
     )
     out = from_information(*table, bins=chosen["bins"])
     value = jnp.where(units.broken(z), jnp.nan, out.score)
@@ -147,8 +140,7 @@ def from_information(
     chex.assert_equal_shape([information[0], factor_entropy])
     chex.assert_equal_shape([information[:, 0], code_entropy])
     joint = code_entropy[:, None] + factor_entropy[None, :] - information
-    padded = jnp.pad(information, ((0, 1), (0, 0)))
-    (first, second), (best, _) = (leaf.T for leaf in jax.lax.top_k(padded.T, 2))
+    (first, second), (best, _) = discrete.leaders(information)
     own = jnp.take_along_axis(joint, best[None, :], axis=0)[0]
     nats = own - first + second
     used = factor_entropy > 0

@@ -134,7 +134,7 @@ def from_information(
     used = inputs.real(used) != 0
     chex.assert_equal_shape([information[0], entropy, used])
     used = used & (entropy > 0)
-    (first, second), (best, _) = _leaders(information)
+    (first, second), (best, _) = discrete.leaders(information)
     per_factor = jnp.where(used, discrete.safe_divide(first - second, entropy), 0)
     mean = inputs.mean_over(per_factor, used)
     return MIG(mean, per_factor, information, entropy, best, used)
@@ -162,7 +162,7 @@ def exact(
     On dSprites they leave the shape out: `counted=(1, 2, 3, 4)`.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`, scales positive; shift
             and scale of a dimension do not matter.
         factors: Classes `[N, F]`, or any discrete factors as in `score`.
@@ -184,7 +184,7 @@ def exact(
     entropy = discrete.entropy(labels, sizes=sizes)
     used = _mask(counted, len(sizes))
     gap = from_information(jnp.maximum(information, 0), entropy, used)
-    _, rows = _leaders(gap.information)
+    _, rows = discrete.leaders(gap.information)
     padded = jnp.pad(terms, ((0, 0), (0, 1), (0, 0)))
     pairs = jnp.take_along_axis(padded, rows[None], axis=1)  # [S, 2, F]
     leads = jnp.where(gap.used, 1 / jnp.where(gap.used, entropy, 1), 0)
@@ -249,13 +249,6 @@ def _tiled(rows: jax.Array, fill: float) -> jax.Array:
     width = min(TILE, len(rows))
     padded = jnp.pad(rows, ((0, -len(rows) % width), (0, 0)), constant_values=fill)
     return padded.reshape(-1, width, rows.shape[1]).swapaxes(1, 2)
-
-
-def _leaders(information: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The two largest of each column and their rows, D for none, `[2, F]` each."""
-    padded = jnp.pad(information, ((0, 1), (0, 0)))
-    values, rows = jax.lax.top_k(padded.T, 2)
-    return values.T, rows.T
 
 
 def _mask(columns: tuple[int, ...] | None, num_factors: int) -> jax.Array:

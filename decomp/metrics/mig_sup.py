@@ -22,12 +22,7 @@ from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
-PRESETS: dict[str, dict[str, Any]] = {
-    # Carbonneau et al. 2022, released code.
-    "carbonneau": {"bins": 10},
-    # The bins of Locatello et al. 2019, beside `mig`.
-    "locatello": {"bins": 20},
-}
+PRESETS = discrete.PRESETS_OF_BINS
 
 
 class MIGSup(NamedTuple):
@@ -79,10 +74,8 @@ def score(
     chosen, variant = published.resolve(
         PRESETS, preset, bins=bins, correction=correction
     )
-    labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
     table = discrete.plug_in(
-        z, labels, bins=chosen["bins"], sizes=sizes, correction=correction
+        z, factors, bins=chosen["bins"], sizes=sizes, correction=correction
     )
     every = jnp.ones(z.unit.shape[1], bool) if counted is None else counted
     out = from_information(table.information, table.factor_entropy, every)
@@ -108,8 +101,7 @@ def from_information(
     chex.assert_equal_shape([information[0], entropy])
     chex.assert_equal_shape([information[:, 0], counted])
     share = discrete.safe_divide(information, entropy[None, :])
-    padded = jnp.pad(share, ((0, 0), (0, 1)))
-    (first, second), (best, _) = (leaf.T for leaf in jax.lax.top_k(padded, 2))
+    (first, second), (best, _) = discrete.leaders(share.T)
     per_code = first - second
     total = jnp.sum(jnp.where(counted, per_code, 0))
     mean = discrete.safe_divide(total, jnp.sum(counted))

@@ -62,7 +62,7 @@ def score(
     name: it needs no key and is exact on the given points.
 
     Args:
-        key: Consumed; draws the two disjoint sets of data points.
+        key: A random key; it draws the two disjoint sets of data points.
         codes: One code a data point `[N, D]`.
         factors: Classes `[N, F]` from `discrete.classes`; or any discrete factors,
             outside jit, if `sizes` is not given.
@@ -123,10 +123,8 @@ def r_squared(codes: Any, factors: Any) -> SAP:
 
 def gaps(matrix: jax.Array) -> jax.Array:
     """The largest entry of each column less the second `[F]`; 0 takes a missing one."""
-    matrix = inputs.real(matrix)
-    padded = jnp.concatenate([matrix, jnp.zeros_like(matrix[:1])])
-    top = jax.lax.top_k(padded.T, 2)[0]
-    return top[:, 0] - top[:, 1]
+    (first, second), _ = discrete.leaders(matrix)
+    return first - second
 
 
 def _result(matrix: jax.Array, z: units.Codes, used: jax.Array, variant: Preset) -> SAP:
