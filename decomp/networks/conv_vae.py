@@ -46,8 +46,8 @@ class ConvEncoder(nn.Module):
         """Maps images `[B, 4096·C]` to posteriors with leaves `[B, latents]`."""
         (x,) = numerics.floats(x)
         chex.assert_shape(x, (None, PIXELS * self.colours))
-        options = self.initialiser, self.precision, form_for(self.form)
-        form = FORMS[form_for(self.form)]
+        chosen = form_for(self.form)
+        form, options = FORMS[chosen], (self.initialiser, self.precision, chosen)
         hidden = form.from_rows(x, (SIDE, SIDE, self.colours))
         for features in self.channels:
             hidden = nn.relu(Conv(features, *options)(hidden))
@@ -73,8 +73,8 @@ class ConvDecoder(nn.Module):
         layer = self.initialiser, self.precision
         hidden = nn.relu(hidden_layer(z, 128, *layer))
         hidden = nn.relu(hidden_layer(hidden, 64 * 4 * 4, *layer))
-        options = self.initialiser, self.precision, form_for(self.form)
-        form = FORMS[form_for(self.form)]
+        chosen = form_for(self.form)
+        form, options = FORMS[chosen], (self.initialiser, self.precision, chosen)
         hidden = form.from_features(hidden, (64, 4, 4))
         for features in (64, 64, 32):
             hidden = nn.relu(ConvTranspose(features, *options)(hidden))

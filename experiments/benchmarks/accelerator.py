@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -28,12 +28,14 @@ from flax import linen as nn
 
 from decomp.networks import conv_vae
 from decomp.networks.convolution import FORMS
-from experiments.benchmarks import machine, programs
+from experiments.benchmarks import machine, measured, naive, programs
 from experiments.benchmarks.programs import WORKS, Ours
+from experiments.config import command_line
 from experiments.models.networks import PRECISIONS
 from experiments.system import commands
 from experiments.system.terminal import say
 
+_CONFIG = "configs/shapes_anisotropic.py"
 _RUNS = 32  # trained together where forms are compared
 _OTHER_RUNS = (1, 8, 100)
 _SIDE = 8192  # of the matrices whose products give the peaks
@@ -113,7 +115,7 @@ def forms(session: Session) -> None:
 
     They are those of every form in float32, and in other precisions of the fastest.
     """
-    encoder, decoder = conv_vae.ConvEncoder(form="products"), conv_vae.ConvDecoder()
+    plain = naive.PlainEncoder(), naive.PlainDecoder()
     keys = jax.random.split(jax.random.key(0), 3)
     rng = np.random.default_rng(0)
     x = (rng.random((3, 16, 4096)) < 0.1).astype(np.float32)
@@ -121,15 +123,17 @@ def forms(session: Session) -> None:
     host = jax.local_devices(backend="cpu")[0]
     with jax.default_device(host):
         params = jax.jit(
-            jax.vmap(lambda key: (encoder.init(key, x[0]), decoder.init(key, z[0])))
+            jax.vmap(lambda key: (plain[0].init(key, x[0]), plain[1].init(key, z[0])))
         )(keys)
-        exact = jax.device_get(jax.jit(_value_and_gradient("flax", None))(params, x, z))
+        exact = jax.device_get(jax.jit(_value_and_gradient(*plain))(params, x, z))
         params = jax.device_get(params)
     for name in _precisions():
         for form in FORMS if name == "float32" else (fastest(session, name),):
 
             def errors(form: str = form, name: str = name) -> dict[str, Any]:
-                function = jax.jit(_value_and_gradient(form, PRECISIONS[name]))
+                options = {"form": form, "precision": PRECISIONS[name]}
+                ours = conv_vae.ConvEncoder(**options), conv_vae.ConvDecoder(**options)
+                function = jax.jit(_value_and_gradient(*ours))
                 value, gradient = jax.device_get(function(params, x, z))
                 return {
                     "value": _relative(value, exact[0]),
@@ -157,13 +161,13 @@ def rates(session: Session) -> None:
 
 def fastest(session: Session, precision: str) -> str:
     """The form with the most images a second in a precision, by the rows so far."""
-    measured = {
+    found = {
         form: row["images_per_second"]
         for form in FORMS
         if "images_per_second"
         in (row := _read(session).get(_rate_name("conv", _RUNS, precision, form), {}))
     }
-    return max(measured, key=lambda form: measured[form]) if measured else "products"
+    return max(found, key=lambda form: found[form]) if found else "products"
 
 
 def peer(session: Session) -> None:
@@ -177,11 +181,11 @@ def peer(session: Session) -> None:
     ):
         options = [f"--precision={precision}"] + ["--compile"] * compiled
 
-        def measured(runs: int = runs, options: list[str] = options) -> dict[str, Any]:
+        def timed(runs: int = runs, options: list[str] = options) -> dict[str, Any]:
             return {"images_per_second": _torch(session, runs, options)}
 
         how = " compiled" if compiled else ""
-        _row(session, f"torch {runs} runs {precision}{how}", measured)
+        _row(session, f"torch {runs} runs {precision}{how}", timed)
 
 
 def figure(session: Session) -> None:
@@ -203,8 +207,8 @@ def figure(session: Session) -> None:
         "runs.block": 2 * seeds,
     }
     variant = ":smoke" if session.smoke else ""
-    scoring = {} if session.smoke else _SCORED_AS_THE_LAPTOP_S
-    config = f"configs/shapes_anisotropic.py{variant}"
+    scoring = {} if session.smoke else _scored_as_the_laptop_s()
+    config = f"{_CONFIG}{variant}"
     _sweep(session, "figure_1_64", config, {**fields, **scoring})
 
 
@@ -223,17 +227,10 @@ def paper_length(session: Session) -> None:
         runs = 2 * seeds
     fields["runs.block"] = runs
     variant = ":laptop,smoke" if session.smoke else ":laptop"
-    config = f"configs/shapes_anisotropic.py{variant}"
+    config = f"{_CONFIG}{variant}"
     _sweep(session, "figure_1_16", config, fields)
 
 
-_SCORED_AS_THE_LAPTOP_S = {
-    "evaluate.points": 20_480,
-    "evaluate.votes": 5_000,
-    "evaluate.samples_per_vote": 200,
-    "evaluate.train_votes": 5_000,
-    "evaluate.held_out_votes": 5_000,
-}
 # Seconds that a stage is not started without, and the stage.
 STAGES: dict[str, tuple[float, Callable[[Session], None]]] = {
     "device": (10, device),
@@ -245,50 +242,29 @@ STAGES: dict[str, tuple[float, Callable[[Session], None]]] = {
 }
 
 
+def _scored_as_the_laptop_s() -> dict[str, Any]:
+    """The fields that say on what the laptop variant is scored."""
+    laptop = command_line.load_config(f"{_CONFIG}:laptop").evaluate
+    names = ("points", "votes", "samples_per_vote", "train_votes", "held_out_votes")
+    return {f"evaluate.{name}": laptop[name] for name in names}
+
+
 def _precisions() -> list[str]:
     """Those that the device has, the most wanted first."""
     names = ["float32", "tf32", "bfloat16_activations", "bfloat16"]
     return [name for name in names if name != "tf32" or jax.default_backend() == "gpu"]
 
 
-def _value_and_gradient(form: str, precision: Any) -> Callable[..., Any]:
+def _value_and_gradient(encoder: nn.Module, decoder: nn.Module) -> Callable[..., Any]:
     """Of the sum of a function of all outputs of both networks, run by run."""
 
     def loss(params: Any, x: jax.Array, z: jax.Array) -> jax.Array:
-        if form == "flax":
-            q = _flax_encoder(params[0]["params"], x)
-            logits = _flax_decoder(params[1]["params"], z)
-        else:
-            options = {"form": form, "precision": precision}
-            posterior = conv_vae.ConvEncoder(**options).apply(params[0], x)
-            q = jnp.concatenate([posterior.loc, posterior.scale], -1)
-            logits = conv_vae.ConvDecoder(**options).apply(params[1], z)
-        return jnp.sum(jnp.sin(q)) + jnp.sum(jax.nn.softplus(logits) - logits)
+        q: Any = encoder.apply(params[0], x)
+        logits: Any = decoder.apply(params[1], z)
+        outputs = jnp.sin(jnp.concatenate([q.loc, q.scale], -1))
+        return jnp.sum(outputs) + jnp.sum(jax.nn.softplus(logits) - logits)
 
     return jax.vmap(jax.value_and_grad(loss))
-
-
-def _flax_encoder(params: Any, x: jax.Array) -> jax.Array:
-    hidden = x.reshape(-1, 64, 64, 1)
-    for i, features in enumerate(conv_vae.CHANNELS["text"]):
-        layer = nn.Conv(features, (4, 4), 2, padding=1)
-        hidden = nn.relu(layer.apply({"params": params[f"Conv_{i}"]}, hidden))
-    hidden = hidden.transpose(0, 3, 1, 2).reshape(-1, 1024)
-    hidden = nn.Dense(128).apply({"params": params["Dense_0"]}, hidden)
-    raw = nn.Dense(20).apply({"params": params["Dense_1"]}, hidden)
-    scale = jnp.exp(raw[:, 10:] / 2) + 1e-6
-    return jnp.concatenate([raw[:, :10], scale], -1)
-
-
-def _flax_decoder(params: Any, z: jax.Array) -> jax.Array:
-    hidden = nn.relu(nn.Dense(128).apply({"params": params["Dense_0"]}, z))
-    hidden = nn.relu(nn.Dense(1024).apply({"params": params["Dense_1"]}, hidden))
-    hidden = hidden.reshape(-1, 64, 4, 4).transpose(0, 2, 3, 1)
-    for i, features in enumerate((64, 64, 32, 1)):
-        hidden = nn.relu(hidden) if i else hidden
-        layer = nn.ConvTranspose(features, (4, 4), (2, 2), transpose_kernel=True)
-        hidden = layer.apply({"params": params[f"ConvTranspose_{i}"]}, hidden)
-    return hidden.reshape(len(hidden), -1)
 
 
 def _relative(found: Any, exact: Any) -> float:
@@ -314,7 +290,7 @@ def _rate(
     """A row; `states` keeps the first state of each program, which is the same."""
     used = min(runs, 2) if session.smoke else runs
 
-    def measured() -> dict[str, Any]:
+    def timed() -> dict[str, Any]:
         change = {"model.precision": precision, "model.form": form}
         change |= {"runs.layout": "vmapped"}
         ours = Ours(work, used, change=change, state=states.get((label, used)))
@@ -328,7 +304,7 @@ def _rate(
             "seconds_to_compile": ours.seconds_to_compile,
         }
 
-    _row(session, _rate_name(label, runs, precision, form), measured)
+    _row(session, _rate_name(label, runs, precision, form), timed)
 
 
 def _torch(session: Session, runs: int, options: list[str]) -> float:
@@ -416,8 +392,7 @@ def _read(session: Session) -> dict[str, dict[str, Any]]:
     """The rows so far, by name, the last of each."""
     if not session.file.exists():
         return {}
-    lines: Iterator[str] = iter(session.file.read_text(encoding="utf-8").splitlines())
-    return {row["row"]: row for row in map(json.loads, lines)}
+    return measured.read(session.file)
 
 
 def _parser() -> argparse.ArgumentParser:

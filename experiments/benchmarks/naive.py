@@ -1,4 +1,7 @@
-"""Table 1a with `nn.Conv`, as one would write it first: channels last, vmapped."""
+"""Table 1a with `nn.Conv`, as one would write it first: channels last, vmapped.
+
+Parameters and values are those of `conv_vae`, so that each can be tried with the other.
+"""
 
 import jax
 from flax import linen as nn
@@ -20,7 +23,8 @@ class PlainEncoder(nn.Module):
         hidden = x.reshape(-1, 64, 64, 1)
         for features in (32, 32, 32, 64):
             hidden = nn.relu(nn.Conv(features, **_FOUR, padding=1)(hidden))
-        hidden = linear(hidden.reshape(len(x), -1), 128, "torch")
+        hidden = hidden.transpose(0, 3, 1, 2).reshape(len(x), -1)
+        hidden = linear(hidden, 128, "torch")
         return gaussian_head(linear(hidden, 2 * self.latents, "torch"), "exp", 1e-6)
 
 
@@ -30,7 +34,8 @@ class PlainDecoder(nn.Module):
     @nn.compact
     def __call__(self, z: jax.Array) -> jax.Array:
         hidden = nn.relu(linear(z, 128, "torch"))
-        hidden = nn.relu(linear(hidden, 1024, "torch")).reshape(-1, 4, 4, 64)
+        hidden = nn.relu(linear(hidden, 1024, "torch")).reshape(-1, 64, 4, 4)
+        hidden = hidden.transpose(0, 2, 3, 1)
         for features in (64, 64, 32):
             hidden = nn.relu(_transposed(features)(hidden))
         return _transposed(1)(hidden).reshape(len(z), -1)
