@@ -118,7 +118,7 @@ def sample(key: jax.Array, q: Gaussian) -> jax.Array:
     """Draws z ~ q(z): a data point n uniformly, then z ~ q(z|x_n).
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors, leaves `[N, D]`.
 
     Returns:
@@ -141,7 +141,7 @@ def entropy(
     """Nested Monte-Carlo estimate of H[q(z)] = −E_q(z)[log q(z)].
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`.
         num_samples: Outer samples S ≥ 2.
         block: Outer samples evaluated at once; memory is `block · N · D`.

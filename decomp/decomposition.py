@@ -61,7 +61,7 @@ def sampled(
     the posteriors.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`.
         log_pz: Log-density of the prior, `[D]` to `[]`.
         log_pz_dims: Its factors log p(z_d), `[D]` to `[D]`, if it has any.
@@ -109,7 +109,7 @@ def mutual_information(
     """I_q(z; n) = (1/N) Σ_n E_q(z|x_n)[log q(z|x_n) − log q(z)], at most log N.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`.
         samples_per_point: Draws R ≥ 2 from each posterior.
         block: Draws evaluated at once; memory is `block · N · D`.
@@ -137,7 +137,7 @@ def total_correlation(
     """KL(q(z)‖Π_d q(z_d)) = E_q(z)[log q(z) − Σ_d log q(z_d)].
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`.
         samples_per_point: Draws R ≥ 2 from each posterior.
         block: Draws evaluated at once; memory is `block · N · D`.
@@ -170,7 +170,7 @@ def dimension_wise_kl(
     """KL(q(z_d)‖p(z_d)) = E_q(z)[log q(z_d) − log p(z_d)] of every dimension d.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`.
         prior_log_prob_dims: The factors log p(z_d) of one point, `[D]` to `[D]`.
         samples_per_point: Draws R ≥ 2 from each posterior.

@@ -29,7 +29,7 @@ def iwae(
     """The bound of each example, to be maximised.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         x: Examples `[B, X]`.
         num_samples: Samples K ≥ 1 of each; K = 1 is the elbo.
         encode: Maps `[B, X]` to posteriors q(z|x), leaves `[B, D]`.
@@ -71,7 +71,7 @@ def log_likelihood(
     """Estimates log p(x) of each example with many samples, in blocks of memory.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         x: Examples `[B, X]`.
         num_samples: Samples K ≥ 2 of each, thousands for an accurate value.
         encode: Maps `[B, X]` to posteriors q(z|x), leaves `[B, D]`.

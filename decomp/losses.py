@@ -84,7 +84,7 @@ def terms(
     """Computes the terms of a minibatch at one reparameterised sample z per example.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         x: Examples `[B, X]`.
         encode: Maps `[B, X]` to posteriors q(z|x), leaves `[B, D]`.
         log_px_z: Maps x `[B, X]` and z `[B, D]` to log p(x|z) `[B]`.

@@ -60,7 +60,7 @@ def loss(
 
     Args:
         params: Of the run, the critic's included.
-        key: Consumed.
+        key: A random key, which is used up.
         model: What all runs have in common.
         setting: Of the run.
         progress: Share of the training done.

@@ -98,7 +98,7 @@ def effective_neighbours(
     log N − I_q(z; n), it is at least N · exp(−I_q(z; n)), by Jensen.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`.
         num_samples: Samples S ≥ 2 of z ~ q(z).
         block: Samples evaluated at once; memory is `block · N · D`.

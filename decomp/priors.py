@@ -233,7 +233,7 @@ def mixture_start(
     """Where the training of a mixture starts: equal weights and unit scales.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         components: K.
         latents: D.
         spread: Standard deviation of the means about the origin.
@@ -288,7 +288,7 @@ def hierarchical_start(
     """Where the training of a hierarchy starts: close to N(0, I).
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         top: Dimensions T of the upper level.
         latents: D; the L = D − T others are the lower level.
 

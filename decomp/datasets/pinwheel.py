@@ -25,7 +25,7 @@ def sample(
     times as wide.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         num_points: N, a multiple of `num_arms`.
         num_arms: Arms.
         radial_std: Spread along an arm, around radius 1.

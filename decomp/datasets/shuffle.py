@@ -21,7 +21,7 @@ def permuted_index(key: jax.Array, position: jax.Array, size: int) -> jax.Array:
     For a fixed key, position ↦ index is a bijection of {0, …, size − 1}.
 
     Args:
-        key: Consumed; the same key gives the same order.
+        key: A random key, which is used up; the same key gives the same order.
         position: Positions in the shuffled order, integers in [0, size) `[*S]`.
         size: Number of points N, static, in [1, 2³¹ − 1].
 

@@ -41,7 +41,7 @@ def sample(key: jax.Array, p: Bernoulli) -> jax.Array:
     """One draw of zeros and ones.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: Leaf `[*X]`.
 
     Returns:

@@ -70,7 +70,7 @@ def sample(key: jax.Array, q: FullGaussian) -> jax.Array:
     """One reparameterised draw μ + Lε, ε ~ N(0, I).
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Leaves `[D]` and `[D, D]`.
 
     Returns:

@@ -67,7 +67,7 @@ def sample(key: jax.Array, q: Gaussian) -> jax.Array:
     """One reparameterised draw μ + σ·ε, ε ~ N(0, I).
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Leaves `[*X]`.
 
     Returns:

@@ -74,7 +74,7 @@ def sample(key: jax.Array, p: Hierarchical) -> jax.Array:
     """One draw, the upper level first.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: Leaves `[L, T]`, `[L]` and `[L, T]`.
 
     Returns:

@@ -56,7 +56,7 @@ def sample(key: jax.Array, p: Laplace) -> jax.Array:
     """One reparameterised draw μ + b·ε, ε standard Laplace.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: Leaves `[*X]`.
 
     Returns:

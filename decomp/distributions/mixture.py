@@ -68,7 +68,7 @@ def sample(key: jax.Array, p: Mixture) -> jax.Array:
     """One draw: k ~ π, then z ~ N(μ_k, diag σ_k²).
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: Leaves `[K]` and `[K, D]`.
 
     Returns:
@@ -85,7 +85,7 @@ def entropy(key: jax.Array, p: Mixture, *, num_samples: int) -> Estimate:
     """Monte-Carlo estimate of H[p] = −E_p[log p(z)].
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: Leaves `[K]` and `[K, D]`.
         num_samples: Independent draws S ≥ 2; memory is S · K · D.
 

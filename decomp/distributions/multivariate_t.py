@@ -55,7 +55,7 @@ def sample(key: jax.Array, p: MultivariateT) -> jax.Array:
     """One draw μ + σ·ε·√(½ν/γ), ε ~ N(0, I), γ ~ Gamma(½ν) shared by all dimensions.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: Leaves `[]`, `[D]` and `[]`.
 
     Returns:
@@ -137,7 +137,7 @@ def log_mixing(key: jax.Array, df: jax.Array, dtype: jnp.dtype) -> jax.Array:
     """Draws ½ log(½ν/γ), γ ~ Gamma(½ν): e to it times a Gaussian is a Student-t.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         df: ν of any shape; ∞ gives 0.
         dtype: Of the draw.
 

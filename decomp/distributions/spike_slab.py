@@ -89,7 +89,7 @@ def sample(key: jax.Array, p: SpikeSlab) -> jax.Array:
     """One draw: spike or slab in each dimension, then a Gaussian of that scale.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: Leaves `[D]`.
 
     Returns:

@@ -77,7 +77,7 @@ def sample(key: jax.Array, p: StudentT) -> jax.Array:
     """One draw μ + σ·ε·√(½ν/γ), ε ~ N(0, 1), γ ~ Gamma(½ν).
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: Leaves `[*X]`, `df` alternatively `[]`.
 
     Returns:

@@ -65,7 +65,7 @@ def sample(key: jax.Array, p: Subspaces) -> jax.Array:
     """One draw, the groups independent.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         p: G groups.
 
     Returns:

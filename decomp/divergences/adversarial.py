@@ -119,7 +119,7 @@ def permute_dims(key: jax.Array, z: jax.Array) -> jax.Array:
     draws on the two sides of the discriminator are independent.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         z: Draws of q(z) `[B, D]`.
 
     Returns:

@@ -61,7 +61,7 @@ def kl_aggregate_prior_exact(
     defined.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`.
         log_pz: log p of one point, `[D]` to `[]`.
         num_samples: Draws S ≥ 2: a posterior uniformly, then z from it.

@@ -19,7 +19,7 @@ def squared(
     It is |a|²/D between a set and the same set shifted by a.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         z: Draws of q(z) `[S, D]`.
         y: Draws of p(z) `[S, D]`, as many.
         projections: Directions θ; memory is `projections · S`.

@@ -135,7 +135,7 @@ def score(
     classes, in another order, act as another key.
 
     Args:
-        key: Consumed; draws the data points to fit and to score and seeds the trees.
+        key: A random key; it draws the points to fit and to score and seeds the trees.
         codes: One code a data point `[N, D]`; exactly constant ones have importance 0.
         factors: Labels or numbers `[N, F]`, see `inputs`; the lasso needs numbers.
         preset: `locatello` (boosted trees), `tripod` (random forest) or `eastwood`

@@ -62,7 +62,7 @@ def draw_pairs(key: jax.Array, factors: Any, *, points: int, samples: int) -> Pa
     """Draws the random part of the score; jit-able, shared between runs.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         factors: Discrete factors `[N, F]`, see `inputs`; they need not be a full grid,
             and are whole numbers under jit. A constant one is never shared.
         points: M.
@@ -129,7 +129,7 @@ def score(
     beside that of the fit.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         codes: One code a data point `[N, D]`.
         factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
         preset: `locatello`.

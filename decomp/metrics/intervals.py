@@ -92,7 +92,7 @@ def measure(
             or `[D]`.
         classes: `[N, F]`.
         sizes: Number of classes of each factor.
-        names: Of the entries.
+        names: The names of the entries.
         halves: Number of half samples B.
 
     Returns:

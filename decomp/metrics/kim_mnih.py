@@ -91,7 +91,7 @@ def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Vot
     full grid.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
         votes: Number of votes M.
         samples: Points per vote L.
@@ -310,7 +310,7 @@ def score(
     average.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         codes: One code a data point, such as the posterior means `[N, D]`.
         factors: Discrete factors `[N, F]`, see `inputs`; they need not be a full grid,
             and are whole numbers under jit.

@@ -40,7 +40,7 @@ def measure(
             `[R, N, D]` or `[R, D]`.
         classes: `[N, F]`.
         sizes: Number of classes of each factor.
-        names: Of the entries.
+        names: The names of the entries.
         block: Runs on a device at once.
 
     Returns:

@@ -149,7 +149,7 @@ def sheet(
     reason; the others stand.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         codes: One code a data point, such as the posterior means `[N, D]`.
         factors: Factors `[N, F]`, discrete or continuous.
         scales: Deviations of Gaussian posteriors around the codes `[N, D]`; with them
@@ -204,7 +204,7 @@ def many(
     not depend on the other metrics chosen.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         codes: Codes of each run `[R, N, D]`; a run that is not finite scores NaN.
         factors: Factors `[N, F]`, discrete or continuous.
         scales: As in `sheet`, `[R, N, D]`.

@@ -54,7 +54,7 @@ def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Vot
     uniform, with replacement, among those that agree with it in all other factors.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
         votes: Number of votes M.
         samples: Points per vote L.
@@ -107,7 +107,7 @@ def score(
     0.5/√held_out.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         codes: One code a data point, such as the posterior means `[N, D]`.
         factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
         preset: `carbonneau`; the keywords replace its parts.

@@ -94,7 +94,7 @@ def scored(key: jax.Array, config: ConfigDict, data: Dataset) -> Dataset:
     """The images to score of a validated config.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         config: `evaluate.images` and `evaluate.points` choose.
         data: Those trained on.
 

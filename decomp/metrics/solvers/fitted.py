@@ -26,7 +26,7 @@ def split(
     May be jitted.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         num_points: N.
         num_train: Rows to fit.
         num_test: Rows to score.
@@ -57,7 +57,7 @@ def fit_factors(
     by that value.
 
     Args:
-        key: Consumed.
+        key: A random key, which is used up.
         codes: `[N, D]`.
         factors: Those that are continuous are regressed, by the lasso all.
         regressor: `gradient_boosting`, `random_forest` or `lasso`.
