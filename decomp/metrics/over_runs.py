@@ -14,8 +14,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, PartitionSpec
 
+from decomp import runs
 from decomp.metrics.definitions import ENTRIES, Entry
 
 Name = tuple[str, str]  # metric, variant
@@ -55,9 +55,9 @@ def measure(
             else:
                 values |= _on_host(key, codes, classes, sizes, group)
         except Exception as error:  # of whatever kind: the row says what it was
-            runs = len(jax.tree.leaves(codes)[0])
+            count = len(jax.tree.leaves(codes)[0])
             reason = " ".join(str(error).split()) or type(error).__name__
-            values |= {entry.name: np.full(runs, np.nan) for entry in group}
+            values |= {entry.name: np.full(count, np.nan) for entry in group}
             problems |= {entry.name: reason for entry in group}
     return values, problems
 
@@ -132,18 +132,11 @@ def shared_out(function: Callable[..., Any], devices: int) -> Callable[..., Any]
             of its second argument and of what it returns.
         devices: Their number, which divides that of the runs.
     """
-    mesh = jax.make_mesh(
-        (devices,),
-        ("run",),
-        axis_types=(AxisType.Auto,),
-        devices=jax.local_devices()[:devices],
-    )
-    runs, shared = PartitionSpec("run"), PartitionSpec()
     return jax.shard_map(
         function,
-        mesh=mesh,
-        in_specs=(shared, runs, shared),
-        out_specs=runs,
+        mesh=runs.over(jax.local_devices()[:devices]),
+        in_specs=(runs.SHARED, runs.RUNS, runs.SHARED),
+        out_specs=runs.RUNS,
         check_vma=False,
     )
 
