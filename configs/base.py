@@ -26,6 +26,9 @@ class Rule(NamedTuple):
 
 POSITIVE = Rule(lambda v: 0 < v < math.inf, "a finite number above 0")
 NOT_NEGATIVE = Rule(lambda v: 0 <= v < math.inf, "0 or a number above")
+NONE_OR_A_VARIANCE = Rule(
+    lambda v: v == 0 or v >= 2, "0 for none, or at least 2, for a variance"
+)
 FOR_A_VARIANCE = Rule(lambda v: v >= 2, "at least 2, for a variance")
 AT_LEAST_TWO = Rule(lambda v: v >= 2, "at least 2")
 DECAY = Rule(lambda v: 0 <= v < 1, "a number in [0, 1)")
@@ -347,6 +350,12 @@ FIELDS: dict[str, Field] = {
         "points on which overlap is judged, which costs their square",
         FOR_A_VARIANCE,
         most=100_000,
+    ),
+    "evaluate.aggregate_samples": Field(
+        1024,
+        "draws of q(z) for its distance from the prior, of images; 0 leaves it out",
+        NONE_OR_A_VARIANCE,
+        most=1_000_000,
     ),
     "evaluate.metrics": Field(
         ("mig", "modularity", "infom", "infoc", "sap"),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,7 @@ class ScoreOptions(NamedTuple):
     grid_points: int
     samples_per_point: int
     overlap_points: int
+    aggregate_samples: int
     metrics: tuple[str, ...]
 
 
@@ -57,11 +58,14 @@ def make(problem: VAE, config: ConfigDict) -> Callable[..., Scores]:
         factors: jax.Array,
     ) -> Scores:
         key = jax.random.fold_in(key, training.SCORES)
-        terms_key, score_key, overlap_key = jax.random.split(key, 3)
+        terms_key, score_key, overlap_key, aggregate_key = jax.random.split(key, 4)
         result, posteriors = _objective(
             terms_key, problem, params, setting, points, options.batch_size
         )
         result |= _overlap(overlap_key, problem, posteriors, options)
+        if problem.shape and options.aggregate_samples:
+            p = vae.prior(problem, params, setting)
+            result |= _aggregate(aggregate_key, problem, p, posteriors, options)
         special = _disentanglement if problem.shape else _match
         extra = special(
             score_key, problem, params, setting, posteriors, factors, options
@@ -141,6 +145,23 @@ def _overlap(
     if problem.prior.family == "subspaces":
         result |= _dependence(group_key, q, tuple(problem.prior.fields.groups))
     return result
+
+
+def _aggregate(
+    key: jax.Array, problem: VAE, p: Any, posteriors: Gaussian, options: ScoreOptions
+) -> Scores:
+    """How far q(z) is from the prior, the paper's factor (b), in the points given."""
+    parts = decomposition.sampled(
+        key,
+        posteriors,
+        priors.log_prob(problem.prior, p),
+        num_samples=options.aggregate_samples,
+    )
+    return {
+        "mutual_information": parts.mutual_information.value,
+        "total_correlation": parts.total_correlation.value,
+        "kl_aggregate_prior": parts.kl.value,
+    }
 
 
 def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:

@@ -27,6 +27,9 @@ COLUMNS: dict[str, str] = {
     "information_ratio": "I_q(z; n)/log n, n = evaluate.overlap_points: 1, no overlap",
     "bhattacharyya": "∫ √(q(z|x) q(z|x')) dz, mean over pairs of the same n points",
     "neighbours": "of the same n points, how many share a z: 1, no overlap",
+    "mutual_information": "I_q(z; n) of the points scored, nats; at most log N",
+    "total_correlation": "KL(q(z) ‖ Π_d q(z_d)), q(z) of the points scored, nats",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z)), q(z) of the points scored, nats",
     "active": "latents whose means spread over 0.05 of the std of q(z_d)",
     "kim_mnih_pruned": "Kim & Mnih, active latents, held-out votes (Locatello et al.)",
     "kim_mnih_authors": "Kim & Mnih, all latents, training votes (Mathieu et al.)",
@@ -38,7 +41,6 @@ COLUMNS: dict[str, str] = {
     "tc_within": "TC of q(z) inside them, summed, of the same points, nats",
     **{name: _text(_METRICS[name]) for name in OF_CODES},
     "prior_mass": "of p(z) in the box of that quadrature",
-    "mutual_information": "I_q(z; n), exact q(z), samples of z, nats; ≤ log N",
 }
 
 _NAMES: dict[str, str] = {
@@ -46,6 +48,8 @@ _NAMES: dict[str, str] = {
     "log_det": "log|S|",
     "kim_mnih_pruned": "Kim & Mnih, pruned",
     "kim_mnih_authors": "Kim & Mnih, all latents",
+    "total_correlation": "TC",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z))",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))",
     "tc_between": "TC between subspaces",
     "tc_within": "TC inside subspaces",
@@ -55,6 +59,8 @@ _NAMES: dict[str, str] = {
 _AXES: dict[str, str] = {
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
     "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
+    "total_correlation": "total correlation of q(z)  (nats)",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z))  (nats)",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))  (nats)",
     "mutual_information": "I(z; n)  (nats)",
     "log_det": "mean of log |S(x)|  (nats)",
