@@ -38,7 +38,7 @@ _NEEDED = ("bhattacharyya", "information_ratio", "kl", *SCORES)
 _RESAMPLES = 2_000
 
 
-class Networks(NamedTuple):
+class KeptNetworks(NamedTuple):
     """Trained networks, none of them twice."""
 
     factors: np.ndarray  # [R, 2] overlap and mismatch, logarithms
@@ -56,7 +56,7 @@ class Explained(NamedTuple):
     parts: dict[str, tuple[float, float, float]]  # of PREDICTORS: value, low, high
 
 
-def networks(names: Sequence[str]) -> Networks:
+def networks(names: Sequence[str]) -> KeptNetworks:
     """The networks of kept sweeps on dSprites at 16×16 that have what is needed."""
     rows, settings, known = [], {}, set()
     for name in names:
@@ -81,10 +81,10 @@ def networks(names: Sequence[str]) -> Networks:
             rows.append([*logs, *scores, place, run["seed"]])
     table = np.array(rows)
     setting, seed = table[:, -2:].astype(int).T
-    return Networks(table[:, :2], table[:, 2:-2], setting, seed)
+    return KeptNetworks(table[:, :2], table[:, 2:-2], setting, seed)
 
 
-def explained(found: Networks) -> list[Explained]:
+def explained(found: KeptNetworks) -> list[Explained]:
     """The variance explained of each score, between and within settings."""
     means = means_of_settings(found)
     centred = found._replace(
@@ -109,7 +109,7 @@ def explained(found: Networks) -> list[Explained]:
     return results
 
 
-def means_of_settings(found: Networks) -> Networks:
+def means_of_settings(found: KeptNetworks) -> KeptNetworks:
     """One row for each setting, the mean of its networks."""
     counts = np.bincount(found.setting)
 
@@ -118,7 +118,7 @@ def means_of_settings(found: Networks) -> Networks:
         return np.stack(sums, axis=1) / counts[:, None]
 
     every = np.arange(len(counts))
-    return Networks(mean(found.factors), mean(found.scores), every, every)
+    return KeptNetworks(mean(found.factors), mean(found.scores), every, every)
 
 
 def quadratic(factors: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def held_out_residuals(design: np.ndarray, values: np.ndarray) -> np.ndarray:
     return (values - hat @ values) / (1 - np.diag(hat))
 
 
-def table(found: Networks) -> str:
+def table(found: KeptNetworks) -> str:
     """A line for each score and level, in Markdown."""
     head = ["score", "level", "share of its variance", *PREDICTORS]
     rows = [
@@ -151,7 +151,7 @@ def table(found: Networks) -> str:
     return f"{text}\n\n{documents.table(head, rows)}"
 
 
-def figure(found: Networks) -> Figure:
+def figure(found: KeptNetworks) -> Figure:
     """The settings by overlap and mismatch, and the variance explained."""
     drawn = style.new(
         10.5,
@@ -188,7 +188,7 @@ def _held_out(
     return float(1 - errors.sum() / spread.sum()), float(low), float(high)
 
 
-def _plane(drawn: Figure, axes: Axes, means: Networks, place: int) -> None:
+def _plane(drawn: Figure, axes: Axes, means: KeptNetworks, place: int) -> None:
     overlap, mismatch = np.exp(means.factors.T)
     scores = means.scores[:, place]
     points = axes.scatter(

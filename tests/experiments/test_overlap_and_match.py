@@ -15,7 +15,7 @@ def networks(rng, *, settings=40, seeds=30, within=1.0, noise=0.0):
     factors = levels[setting] + within * rng.normal(size=(len(seed), 2))
     x, y = factors.T
     score = 1 + x - 0.5 * y + 0.3 * x**2 + 0.2 * x * y + noise * rng.normal(size=len(x))
-    return both.Networks(factors, np.stack([score, score], 1), setting, seed)
+    return both.KeptNetworks(factors, np.stack([score, score], 1), setting, seed)
 
 
 def test_held_out_residuals_are_those_of_fits_without_each_value():
