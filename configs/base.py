@@ -80,7 +80,7 @@ FIELDS: dict[str, Field] = {
     ),
     "data.points": Field(
         0,
-        "images used, a random subset, 0 for all; or points of the pinwheel",
+        "images used, a random subset, 0 for all; or points of the plane",
         NOT_NEGATIVE,
         most=2_000_000,
     ),
@@ -116,6 +116,9 @@ FIELDS: dict[str, Field] = {
         0.1, "spread of the pinwheel across its arms", NOT_NEGATIVE
     ),
     "data.rate": Field(0.25, "how much the arms of the pinwheel bend", NOT_NEGATIVE),
+    "data.noise_std": Field(
+        0.1, "standard deviation of the noise of moons, in each direction", NOT_NEGATIVE
+    ),
     # ---- model
     "model.network": Field(
         "conv",
