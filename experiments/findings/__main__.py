@@ -69,6 +69,9 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "precision": markdown.precision(),
         "overlap_and_match": overlap_and_match.table(overlap_and_match.networks(swept)),
         "heads": markdown.objectives("heads"),
+        "clusters": markdown.side_by_side(
+            [(name, claims.of(load.read(name))) for name in ("pinwheel", "moons")]
+        ),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }

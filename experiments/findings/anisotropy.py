@@ -1,9 +1,9 @@
 """Does a score grow with the anisotropy of a fixed prior? Of configs/anisotropy.py.
 
-The priors of the sweep differ only in the standard deviation of their log-variances. The
-rule was written before the sweep was run: the account that anisotropic priors help (R2,
-R3) because they break the symmetry under rotations holds if Kim & Mnih's score rises with
-that spread, at β = 1 and at β = 4.
+The priors of the sweep differ only in the standard deviation of their log-variances.
+The rule was written before the sweep was run: the account that anisotropic priors help
+(R2, R3) because they break the symmetry under rotations holds if Kim & Mnih's score
+rises with that spread, at β = 1 and at β = 4.
 """
 
 import math

@@ -58,6 +58,20 @@ def details(findings: Sequence[Finding]) -> str:
     return "\n\n".join(parts)
 
 
+def side_by_side(swept: Sequence[tuple[str, Sequence[Finding]]]) -> str:
+    """The same findings of several sweeps: a row for each, and a column for a sweep."""
+    head = ["", "statement", *(label for label, _ in swept)]
+    rows = []
+    for found in zip(*(findings for _, findings in swept), strict=True):
+        cells = [f"**{f.verdict}**; {_first(f.comparisons)}" for f in found]
+        rows.append([found[0].name, found[0].statement, *cells])
+    return documents.table(head, rows)
+
+
+def _first(comparisons: Sequence[Comparison]) -> str:
+    return f"{comparisons[0].label}: {effect(comparisons[0])}"
+
+
 def runs(names: Sequence[str]) -> str:
     """What was run: command, runs, failed, time, revision."""
     head = ["sweep", "command", "runs", "failed", "minutes", "revision"]
