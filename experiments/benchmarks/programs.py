@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from experiments.config import command_line, settings
-from experiments.models.vae import VAE
+from experiments.models.autoencoder import VAE
 from experiments.sweep import layout, loop
 from experiments.system import parallel
 
@@ -75,7 +75,7 @@ class Ours:
         work: What is trained.
         count: Number of runs.
         change: More fields of the config, by dotted name.
-        rebuild: Makes another problem of that of the config.
+        rebuild: Makes the VAE to train of that of the config.
         state: Of another such program of as many runs, on the host, to start from.
     """
 
@@ -85,13 +85,13 @@ class Ours:
         count: int,
         *,
         change: Mapping[str, Any] | None = None,
-        rebuild: Callable[[VAE], VAE] = lambda problem: problem,
+        rebuild: Callable[[VAE], VAE] = lambda vae: vae,
         state: Any = None,
     ):
         self.runs = count
         start = time.perf_counter()
         made = make(work, {**(change or {}), "runs.block": count})
-        made = made._replace(problem=rebuild(made.problem))
+        made = made._replace(vae=rebuild(made.vae))
         self.plan = layout.plan(made, count)
         programs = loop.programs(made, self.plan)
         members = parallel.enumerate_runs(1, count, 0)

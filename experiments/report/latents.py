@@ -12,8 +12,8 @@ import numpy as np
 from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih, mig
-from experiments.models import priors, vae
-from experiments.models.vae import VAE, Hyperparameters, Params
+from experiments.models import autoencoder, priors
+from experiments.models.autoencoder import VAE, Hyperparameters, Params
 from experiments.report import markup
 from experiments.sweep import figure_arrays, trained
 from experiments.sweep.layout import Sweep
@@ -31,15 +31,13 @@ _INK = (37, 99, 235)  # of q(z), on light and on dark paper
 
 def shared(work: Sweep) -> dict[str, Any]:
     """What the runs have in common: the base images, or the points of the plane."""
-    problem, points = work.problem, work.data.points
-    if problem.shape:
-        x = vae.data_values(problem, jnp.asarray(points[_bases(len(points))]))
+    vae, points = work.vae, work.data.points
+    if vae.shape:
+        x = autoencoder.data_values(vae, jnp.asarray(points[_bases(len(points))]))
         return {
-            "size": problem.shape[:2],
+            "size": vae.shape[:2],
             "steps": len(_STEPS),
-            "originals": markup.picture(
-                _side_by_side(figure_arrays.shades(problem, x))
-            ),
+            "originals": markup.picture(_side_by_side(figure_arrays.shades(vae, x))),
         }
     arms = work.data.factors[:, 0].tolist()
     return {"size": [], "steps": _LATTICE, "data": rounded(points, 3), "arms": arms}
@@ -56,12 +54,12 @@ def of_run(work: Sweep, params: Params, setting: Hyperparameters) -> dict[str, A
     """
     q = trained.encode(work, params)
     numbers, draws = jax.device_get(
-        _numbers(work.problem)(params, setting, q, work.data.factors)
+        _numbers(work.vae)(params, setting, q, work.data.factors)
     )
     codes = np.asarray(q.loc)
     ends = [np.quantile(codes, (0.001, 0.999)), np.quantile(draws, _TAILS)]
     limit = float(f"{1.05 * np.max(np.abs(ends)):.2g}")
-    draw = _images if work.problem.shape else _plane
+    draw = _images if work.vae.shape else _plane
     return {
         "limit": limit,
         **{name: rounded(array, 3) for name, array in numbers.items()},
@@ -71,21 +69,21 @@ def of_run(work: Sweep, params: Params, setting: Hyperparameters) -> dict[str, A
 
 
 @functools.cache
-def _numbers(problem: VAE) -> Callable[..., Any]:
+def _numbers(vae: VAE) -> Callable[..., Any]:
     """Statistics of each latent, and draws of the prior; compiled once a sweep."""
 
     def numbers(
         params: Params, setting: Hyperparameters, q: Gaussian, factors: jax.Array
     ) -> tuple[dict[str, jax.Array], jax.Array]:
-        p = vae.prior(problem, params, setting)
-        draws = priors.samples(jax.random.key(0), problem.prior, p, _DRAWS)
+        p = autoencoder.prior(vae, params, setting)
+        draws = priors.samples(jax.random.key(0), vae.prior, p, _DRAWS)
         share = jnp.var(q.loc, axis=0) / figure_arrays.moments(q)[1] ** 2
         found = {
             "order": jnp.argsort(-share),
             "active": kim_mnih.active_dimensions(q.loc, q.scale),
             "sigma": jnp.mean(q.scale, axis=0),
             "spread": jnp.std(q.loc, axis=0),
-            "information": _information(q.loc, factors, problem.factor_sizes),
+            "information": _information(q.loc, factors, vae.factor_sizes),
         }
         return found, draws
 
@@ -109,15 +107,17 @@ def _images(
     del setting, limit
     bases = q.loc[jnp.asarray(_bases(len(q.loc)))]
     values = figure_arrays.positions(q, _STEPS)
-    x = vae.data_values(work.problem, jnp.asarray(work.data.points[_bases(len(q.loc))]))
-    originals = np.asarray(figure_arrays.shades(work.problem, x))
-    decoded = np.asarray(figure_arrays.decoded(work.problem, params, bases))
-    traverse = _traverse(work.problem)
+    x = autoencoder.data_values(
+        work.vae, jnp.asarray(work.data.points[_bases(len(q.loc))])
+    )
+    originals = np.asarray(figure_arrays.shades(work.vae, x))
+    decoded = np.asarray(figure_arrays.decoded(work.vae, params, bases))
+    traverse = _traverse(work.vae)
     sheets = []
     for base, *pair in zip(bases, originals, decoded, strict=True):
         rows = [_side_by_side(row) for row in traverse(params, values, base)]
         last = np.zeros_like(rows[0])
-        last[:, : 2 * work.problem.shape[1]] = _side_by_side(pair)
+        last[:, : 2 * work.vae.shape[1]] = _side_by_side(pair)
         sheets.append(markup.picture(np.concatenate([*rows, last])))
     return {
         "values": rounded(values, 2),
@@ -127,8 +127,8 @@ def _images(
 
 
 @functools.cache
-def _traverse(problem: VAE) -> Callable[..., jax.Array]:
-    return jax.jit(functools.partial(figure_arrays.traversals, problem))
+def _traverse(vae: VAE) -> Callable[..., jax.Array]:
+    return jax.jit(functools.partial(figure_arrays.traversals, vae))
 
 
 def _plane(
@@ -138,7 +138,7 @@ def _plane(
     axis = np.linspace(-limit, limit, _CELLS, dtype=np.float32)
     steps = np.linspace(-limit, limit, _LATTICE, dtype=np.float32)
     density, prior, px = jax.device_get(
-        _densities(work.problem)(params, setting, q, axis, steps)
+        _densities(work.vae)(params, setting, q, axis, steps)
     )
     shade = np.sqrt(np.clip(density / prior.max(), 0, 1))
     return {
@@ -152,7 +152,7 @@ def _plane(
 
 
 @functools.cache
-def _densities(problem: VAE) -> Callable[..., Any]:
+def _densities(vae: VAE) -> Callable[..., Any]:
     """q(z) and p(z) over a grid `[y, x]`, and p(x|z) over a lattice, compiled once."""
 
     def densities(
@@ -163,12 +163,12 @@ def _densities(problem: VAE) -> Callable[..., Any]:
         steps: jax.Array,
     ) -> tuple[jax.Array, jax.Array, Gaussian]:
         cells = _crossings(axis)
-        p = vae.prior(problem, params, setting)
-        log_pz = jax.vmap(priors.log_prob(problem.prior, p))(cells)
+        p = autoencoder.prior(vae, params, setting)
+        log_pz = jax.vmap(priors.log_prob(vae.prior, p))(cells)
         log_qz = aggregate.log_prob_many(q, cells)
         shape = (len(axis), len(axis))
         density, prior = (jnp.exp(log).reshape(shape) for log in (log_qz, log_pz))
-        return density, prior, vae.decode(problem, params, _crossings(steps))
+        return density, prior, autoencoder.decode(vae, params, _crossings(steps))
 
     return jax.jit(densities)
 

@@ -15,8 +15,8 @@ from experiments.config import fields, settings
 from experiments.data import arrays, loaders
 from experiments.data.arrays import Dataset
 from experiments.evaluation import evaluate, metrics
-from experiments.models import vae
-from experiments.models.vae import VAE, Hyperparameters
+from experiments.models import autoencoder
+from experiments.models.autoencoder import VAE, Hyperparameters
 from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
 from experiments.training import one_run, optimisers, own_entries
@@ -33,7 +33,7 @@ class Sweep(NamedTuple):
     """All that the runs of one program of a sweep have in common."""
 
     config: ConfigDict
-    problem: VAE
+    vae: VAE
     settings: Hyperparameters  # of this program, leaves [settings]
     steps: int
     data: Dataset
@@ -81,14 +81,14 @@ def _make(
     if data.shape:
         data = arrays.with_factors(data, scored.factor_names)
         metrics.check(config.evaluate.metrics, scored, config.model.latents)
-    problem = vae.make(config, rows, data)
+    vae = autoencoder.make(config, rows, data)
     if config.evaluate.images != "trained":
-        problem = problem._replace(factor_sizes=vae.factor_sizes(scored))
-    table = vae.setting_arrays(config, data, rows, problem)
-    own_entries.check(problem, jax.tree.map(lambda leaf: leaf[0], table))
+        vae = vae._replace(factor_sizes=autoencoder.factor_sizes(scored))
+    table = autoencoder.setting_arrays(config, data, rows, vae)
+    own_entries.check(vae, jax.tree.map(lambda leaf: leaf[0], table))
     return Sweep(
         config=config,
-        problem=problem,
+        vae=vae,
         settings=table,
         first=first,
         steps=steps,
@@ -110,13 +110,13 @@ def outline(program: settings.ProgramSettings, backend: str) -> Sweep:
     """
     config, rows, first = program
     data = loaders.outline(config)
-    problem = vae.make(config, rows, data, backend=backend)
+    vae = autoencoder.make(config, rows, data, backend=backend)
     unknown = np.ones(config.model.latents)
-    table = vae.setting_arrays(config, data, rows, problem, variances=unknown)
-    own_entries.check(problem, jax.tree.map(lambda leaf: leaf[0], table))
+    table = autoencoder.setting_arrays(config, data, rows, vae, variances=unknown)
+    own_entries.check(vae, jax.tree.map(lambda leaf: leaf[0], table))
     return Sweep(
         config=config,
-        problem=problem,
+        vae=vae,
         settings=table,
         first=first,
         steps=_steps(config, len(data.points)),
@@ -159,7 +159,7 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
         b2=options.b2,
         eps=options.eps,
     )
-    if sweep.problem.critic is not None:
+    if sweep.vae.critic is not None:
         options_of_critic = sweep.config.critic
         critic = optimisers.make(
             "adam",
@@ -170,13 +170,13 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
         )
         optimiser = training.with_critic(optimiser, critic)
     init, advance = one_run.make(
-        sweep.problem,
+        sweep.vae,
         optimiser,
         batch_size=options.batch_size,
         record_every=record_every(sweep),
         total_steps=sweep.steps,
     )
-    return init, advance, evaluate.make(sweep.problem, sweep.config)
+    return init, advance, evaluate.make(sweep.vae, sweep.config)
 
 
 def state_bytes(sweep: Sweep) -> int:
@@ -242,7 +242,7 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
 
 def most_at_once(sweep: Sweep, platform: str) -> int:
     """Runs that a device trains together at most, or 0 for what fits its memory."""
-    form = getattr(sweep.problem.encoder, "form", "")
+    form = getattr(sweep.vae.encoder, "form", "")
     on_tpu = platform == "tpu" and form == "convolutions"
     return _CONVOLUTIONS_OF_A_TPU if on_tpu else 0
 
@@ -334,7 +334,7 @@ def _described(sweep: Sweep) -> str:
     """The data set, the extents of an image, and its factors with their sizes."""
     name, shape = sweep.config.data.name, sweep.data.shape
     size = f", {'×'.join(map(str, shape))} an image" if shape else ""
-    pairs = zip(sweep.scored.factor_names, sweep.problem.factor_sizes, strict=False)
+    pairs = zip(sweep.scored.factor_names, sweep.vae.factor_sizes, strict=False)
     factors = ", ".join(f"{factor} {classes}" for factor, classes in pairs)
     chosen = sweep.config.evaluate.images.replace("_", " ")
     scored = f"; scored {len(sweep.scored.points):,}, {chosen}"

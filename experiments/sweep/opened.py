@@ -146,7 +146,7 @@ def open_workdir(workdir: Any) -> OpenedSweep:
 
 def write_shapes(workdir: pathlib.Path, works: list[layout.Sweep]) -> None:
     """Keeps the shapes of x, so that networks can be rebuilt without the data."""
-    shapes = [list(work.data.shape or (work.problem.outputs,)) for work in works]
+    shapes = [list(work.data.shape or (work.vae.outputs,)) for work in works]
     atomic_files.write_json(workdir / "inputs.json", shapes)
 
 
@@ -157,7 +157,7 @@ def _shapes(workdir: pathlib.Path, config: Any) -> list[tuple[int, ...]]:
         return [tuple(map(int, shape)) for shape in kept]
     except (OSError, ValueError, TypeError):
         works = layout.programs(config, workdir)
-        return [work.data.shape or (work.problem.outputs,) for work in works]
+        return [work.data.shape or (work.vae.outputs,) for work in works]
 
 
 def _prior(

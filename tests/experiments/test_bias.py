@@ -14,7 +14,7 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments import bias
 from experiments.config import settings
-from experiments.models import vae
+from experiments.models import autoencoder
 from experiments.plots.estimator_bias import QUANTITIES, Estimates, Regime, figure
 from experiments.results import run_tables
 from experiments.sweep import layout, trained, workdirs
@@ -112,7 +112,7 @@ def workdir(tmp_path_factory):
     work = layout.make(config, settings.rows(config), folder)
     setting = jax.tree.map(lambda leaf: leaf[1:3], work.settings)
     keys = jax.random.split(jax.random.key(0), 2)
-    params = jax.vmap(lambda key, s: vae.init(key, work.problem, s))(keys, setting)
+    params = jax.vmap(lambda key, s: autoencoder.init(key, work.vae, s))(keys, setting)
     runs = Runs(np.arange(1, 3), np.zeros(2, int), np.arange(1, 3))
     outcome = {"diverged": np.array([-1, 3]), "term": np.array([-1, 0])}
     run_tables.write_block(folder, runs, params, outcome, {}, np.zeros((2, 1, 5)))
@@ -127,7 +127,7 @@ def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
     work = layout.make(config, settings.rows(config), workdir)
     work.config.evaluate.unlock()
     work.config.evaluate.batch_size = 8  # does not divide 20
-    whole = vae.encode(work.problem, params, jnp.asarray(work.data.points))
+    whole = autoencoder.encode(work.vae, params, jnp.asarray(work.data.points))
     for leaves in (given.q, trained.encode(work, params)):
         for one, other in zip(leaves, whole, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5)

@@ -11,9 +11,9 @@ from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
 from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates, shares
-from experiments.models import objectives, vae
+from experiments.models import autoencoder, objectives
+from experiments.models.autoencoder import Hyperparameters
 from experiments.models.priors import Traced
-from experiments.models.vae import Hyperparameters
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
 
@@ -217,9 +217,9 @@ def test_the_laptop_variant_keeps_the_seeds_and_the_likelihood_of_a_pixel():
 )
 def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
     config = settings.validate(CONFIGS[name].get_config(variants))
-    problem = vae.make(config, settings.rows(config), fake(config))
+    vae = autoencoder.make(config, settings.rows(config), fake(config))
     params = jax.eval_shape(
-        lambda key: vae.init(key, problem, setting(config)), jax.random.key(0)
+        lambda key: autoencoder.init(key, vae, setting(config)), jax.random.key(0)
     )
     sizes = {
         part: sum(leaf.size for leaf in jax.tree.leaves(params[part]))
@@ -235,7 +235,7 @@ def test_every_config_traces(name, variants):
     data, one = fake(config), setting(config)
     sweep = Sweep(
         config,
-        vae.make(config, settings.rows(config), data),
+        autoencoder.make(config, settings.rows(config), data),
         one,
         1,
         data,

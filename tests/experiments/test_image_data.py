@@ -18,7 +18,7 @@ from experiments import main
 from experiments.config import settings
 from experiments.data import arrays as data
 from experiments.data import catalogue, loaders
-from experiments.models import vae
+from experiments.models import autoencoder
 from experiments.report import __main__ as report
 from experiments.results import columns as columns_lib
 from experiments.sweep import figure_arrays, layout
@@ -122,7 +122,7 @@ def test_a_file_may_bring_factors_and_those_are_scored(tmp_path, columns):
     found = settings.validate(config(name="images", path=path, side=8))
     work = layout.make(found, settings.rows(found), tmp_path)
     assert work.data.factor_names == tuple(names)
-    assert work.problem.factor_sizes == (4, 3)[:columns]
+    assert work.vae.factor_sizes == (4, 3)[:columns]
     of_factors = {"mig", "modularity", "infom", "infoc", "sap"}
     of_factors |= {"kim_mnih_pruned", "kim_mnih_authors"}
     scores = scores_of(work)
@@ -203,7 +203,9 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     assert ("Conv_0" in layers) == (shape[:2] == (64, 64))
     end = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
     z = jax.ShapeDtypeStruct((2, 3), jnp.float32)
-    decoded = jax.eval_shape(lambda p, z: vae.decode(work.problem, p, z), end.params, z)
+    decoded = jax.eval_shape(
+        lambda p, z: autoencoder.decode(work.vae, p, z), end.params, z
+    )
     assert decoded.logits.shape == (2, math.prod(shape))
 
 
@@ -224,7 +226,7 @@ def test_a_factor_of_one_class_is_not_scored_and_a_line_says_so(tmp_path, capsys
     words = "not scored, as all images are of one class of it: scale, shape"
     assert words in capsys.readouterr().out
     assert work.scored.factor_names == work.data.factor_names == kept
-    assert work.problem.factor_sizes == (10, 10, 10, 15)
+    assert work.vae.factor_sizes == (10, 10, 10, 15)
     assert work.data.factors.shape == work.scored.factors.shape == (48, 4)
     assert {"mig", "kim_mnih_pruned"} <= scores_of(work)
 
@@ -236,7 +238,7 @@ def test_factors_of_one_class_leave_a_class_or_nothing(tmp_path, varied):
     path = npz(tmp_path / "a.npz", factors=factors)
     found = settings.validate(config(name="images", path=path, side=8))
     work = layout.make(found, settings.rows(found), tmp_path)
-    assert work.problem.factor_sizes == (3,) * varied
+    assert work.vae.factor_sizes == (3,) * varied
     assert set(columns_lib.OF_CODES) <= scores_of(work)
 
 
@@ -269,7 +271,7 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     found = settings.validate(found)
     work = layout.make(found, settings.rows(found), tmp_path)
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
-    params = vae.init(jax.random.key(0), work.problem, one)
+    params = autoencoder.init(jax.random.key(0), work.vae, one)
     params["decoder"]["log_scale"] = jnp.float32(-2.5)
     z = jax.random.normal(jax.random.key(1), (3, 3))
     x = work.data.points[:3] / 255
@@ -278,10 +280,10 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     hidden = np.maximum(np.asarray(z) @ first["kernel"] + first["bias"], 0)
     mean = hidden @ last["kernel"] + last["bias"]
     exact = stats.norm.logpdf(x, mean, np.exp(-2.5) + 1e-6).sum(1)
-    log_px_z = vae.log_px_z(work.problem, params, jnp.asarray(x, jnp.float32), z)
+    log_px_z = autoencoder.log_px_z(work.vae, params, jnp.asarray(x, jnp.float32), z)
     pixels = {0: 1, 8: 64}[side]  # that a value stands for
     np.testing.assert_allclose(log_px_z, pixels * exact, rtol=1e-4)
-    shown = figure_arrays.decoded(work.problem, params, z)
+    shown = figure_arrays.decoded(work.vae, params, z)
     levels = np.round(255 * np.clip(mean, 0, 1)).reshape(shown.shape)
     assert (mean < 0).any()
     np.testing.assert_allclose(np.asarray(shown).astype(int), levels, atol=1)

@@ -13,7 +13,7 @@ from decomp import model
 from experiments import main
 from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates
-from experiments.models import divergences, objectives, priors, vae
+from experiments.models import autoencoder, divergences, objectives, priors
 from experiments.system import registry
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
@@ -97,12 +97,12 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
     valid = [accepted(prior, *cell) for cell in CELLS]
     valid = [config for config in valid if not isinstance(config, str)]
     rows = [row for config in valid for row in settings.rows(config)]
-    problem = vae.make(valid[-1], rows, data())
-    table = vae.setting_arrays(valid[-1], data(), rows, problem)
+    vae = autoencoder.make(valid[-1], rows, data())
+    table = autoencoder.setting_arrays(valid[-1], data(), rows, vae)
     first = jax.tree.map(lambda leaf: leaf[0], table)
-    assert problem.critic is not None  # the last cell is adversarial
-    params = vae.init(jax.random.key(0), problem, first)
-    trained, points = vae.model(problem), jnp.asarray(data().points)
+    assert vae.critic is not None  # the last cell is adversarial
+    params = autoencoder.init(jax.random.key(0), vae, first)
+    trained, points = autoencoder.model(vae), jnp.asarray(data().points)
     x, others = points[: POINTS // 2], points[POINTS // 2 :]
 
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
@@ -128,13 +128,13 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
             assert (norms["prior"] > 0) != is_isotropic, row
 
 
-def critic_problem(divergence):
+def critic_vae(divergence):
     config = settings.validate(config_of("isotropic", *divergence))
-    problem = vae.make(config, settings.rows(config), data())
+    vae = autoencoder.make(config, settings.rows(config), data())
     rows = settings.rows(config)
-    table = vae.setting_arrays(config, data(), rows, problem)
+    table = autoencoder.setting_arrays(config, data(), rows, vae)
     setting = jax.tree.map(lambda leaf: leaf[0], table)
-    return problem, setting, vae.init(jax.random.key(0), problem, setting)
+    return vae, setting, autoencoder.init(jax.random.key(0), vae, setting)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def critic_problem(divergence):
     ],
 )
 def test_the_critics_loss_reaches_the_critic_alone_and_the_objective_all_else(cell):
-    problem, setting, params = critic_problem(cell)
-    trained, points = vae.model(problem), jnp.asarray(data().points)
+    vae, setting, params = critic_vae(cell)
+    trained, points = autoencoder.model(vae), jnp.asarray(data().points)
     x, others = points[:12], points[12:]
 
     def critic(params):

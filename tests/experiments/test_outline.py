@@ -125,7 +125,7 @@ def test_the_backend_that_is_compiled_for_decides_on_precisions():
     with found.unlocked():
         found.model.precision = "tf32"
     (program,) = settings.programs(found)
-    made = layout.outline(program, "gpu").problem.encoder
+    made = layout.outline(program, "gpu").vae.encoder
     assert made.precision == networks.PRECISIONS["tf32"]
     with pytest.raises(ValueError, match="tf32 expects an NVIDIA GPU; this is a tpu"):
         layout.outline(program, "tpu")

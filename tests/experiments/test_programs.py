@@ -13,7 +13,7 @@ import decomp
 from configs import base, shapes_anisotropic
 from experiments import main, results, watch
 from experiments.config import command_line, fields, settings
-from experiments.models import vae as models_vae
+from experiments.models import autoencoder
 from experiments.report import __main__ as report
 from experiments.results import columns, run_tables
 from experiments.sweep import trained
@@ -175,14 +175,14 @@ def test_a_run_of_an_opened_sweep_is_the_one_that_was_trained(swept):
     sweep, done = results.open(swept), trained.finished(swept)
     for run, latents in enumerate([2, 2, 3, 3]):
         vae, work = sweep[run], done.works[trained.program(done, run)]
-        images = work.problem.unpack(work.data.points).reshape(-1, 8, 8, 1)
+        images = work.vae.unpack(work.data.points).reshape(-1, 8, 8, 1)
         params, setting = trained.parameters(done, run)
         q, exact = vae.encode(images), trained.encode(work, params)
         for leaf, known in zip(q, exact, strict=True):
             np.testing.assert_allclose(leaf, known, rtol=1e-5, atol=1e-6)
         assert vae.latents == latents
         assert vae.reconstruct(images).shape == images.shape
-        p = models_vae.prior(work.problem, params, setting)
+        p = autoencoder.prior(work.vae, params, setting)
         np.testing.assert_allclose(vae.prior.scale, p.scale)
         assert vae.sample(jax.random.key(0), 3).shape == (3, 8, 8, 1)
         assert vae.curves["step"].tolist() == [1, 2]

@@ -64,7 +64,7 @@ def test_held_out_combinations_are_never_trained_on_and_scored_alone(pair):
     assert scored.factors.shape == (1_000, 4)
     assert scored.factors[:, 2].min() == 16
     made = layout.make(found, settings.rows(found), None)
-    assert made.problem.factor_sizes == (6, 40, 32, 32)
+    assert made.vae.factor_sizes == (6, 40, 32, 32)
     assert factor_grid.held_out(found.data) == 737_280 // 6
     assert factor_grid.images(found.data) == 737_280 * 5 // 6
 
