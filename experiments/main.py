@@ -40,7 +40,7 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> None:
     several processes the first one writes and draws.
 
     Raises:
-        ValueError: In one line, for a config, data or workdir that cannot be used.
+        ValueError: One line, for a config, data or workdir that cannot be used.
     """
     config = settings.validate(config)
     if config.tensorboard:

@@ -50,7 +50,7 @@ def config_of(argv: Sequence[str]) -> ConfigDict:
         argv: A name, --config and any --config.FIELD.
 
     Raises:
-        ValueError: In one line, for what cannot be used.
+        ValueError: One line, for what cannot be used.
     """
     holder = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=holder)

@@ -1,4 +1,4 @@
-"""Scores of one trained run; definitions and units stand in `results.columns`."""
+"""Scores of one trained run; `results.columns` has their definitions and units."""
 
 import math
 from collections.abc import Callable
@@ -43,11 +43,13 @@ class ScoreOptions(NamedTuple):
 def make(vae: VAE, config: ConfigDict) -> Callable[..., Scores]:
     """Returns `scores(params, key, setting, points, factors)` of one run.
 
-    `points` `[N, P]` are rows as stored, `factors` `[N, F]` their classes. Every score
+    `points` `[N, P]` are stored rows, and `factors` `[N, F]` their classes. Every score
     is a number `[]`.
     """
     options = ScoreOptions(**config.evaluate)
-    vae = vae._replace(prior_count=1.0)  # the true KL, whatever was trained
+    vae = vae._replace(
+        prior_count=1.0
+    )  # the true KL, even if training counted log p(z) more than once
 
     def scores(
         params: Params,
@@ -79,7 +81,7 @@ def _objective(
 ) -> tuple[Scores, Gaussian]:
     """Mean terms over all points, and the posteriors, leaves `[N, D]`.
 
-    The last batch reaches back over points already seen, which then do not count again.
+    The last batch overlaps the one before; points do not count twice.
     """
     size = points.shape[0]
     batch_size = min(batch_size, size)
@@ -122,7 +124,7 @@ def _objective(
 def _overlap(
     key: jax.Array, vae: VAE, posteriors: Gaussian, options: ScoreOptions
 ) -> Scores:
-    """How much the encodings overlap, the paper's factor (a), on a random subset."""
+    """The overlap of the encodings, the paper's factor (a), on a random subset."""
     size = posteriors.loc.shape[0]
     count = min(size, options.overlap_points)
     subset_key, information_key, neighbour_key, group_key = jax.random.split(key, 4)
@@ -145,7 +147,7 @@ def _overlap(
 
 
 def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:
-    """Total correlation between and inside groups, q(z) exact in the points given."""
+    """Total correlation between and in groups, with q(z) exact in the given points."""
     count = q.loc.shape[0]
     z = jax.vmap(gaussian.sample)(jax.random.split(key, count), q)
     weights = minibatch.batch_mean(count, count)
@@ -165,7 +167,7 @@ def _disentanglement(
     factors: jax.Array,
     options: ScoreOptions,
 ) -> Scores:
-    """Kim & Mnih's score of the posterior means, in the variants that people report."""
+    """Kim & Mnih's score of the posterior means, in the usual variants."""
     del params
     num_factors = factors.shape[1]
     active = kim_mnih.active_dimensions(
@@ -177,7 +179,7 @@ def _disentanglement(
         result[name] = metrics.score(
             name, key, posteriors.loc, factors, vae.factor_sizes
         )
-    if num_factors < 2:  # a class or nothing, which no score of factors can be asked of
+    if num_factors < 2:  # a class or nothing, for which no score of factors is defined
         return result
     keys = jax.random.split(key, 3)
     sizes = (options.votes, options.train_votes, options.held_out_votes)
@@ -213,10 +215,11 @@ def _match(
     factors: jax.Array,
     options: ScoreOptions,
 ) -> Scores:
-    """How q(z) matches the clustered prior, and what z still tells about x."""
+    """The match of q(z) with the clustered prior, and the information of z about x."""
     del factors
     p = autoencoder.prior(vae, params, setting)
-    # All but 1e-8 of the mass of clusters; `prior_mass` tells of other priors.
+    # The box has all but 1e-8 of the mass of clusters; `prior_mass` shows it for
+    # others.
     clusters = vae.prior.family == "clusters"
     reach = 1 + 6 * math.sqrt(vae.prior.fields.variance) if clusters else 6.0
     match = kl_prior_aggregate.kl_prior_aggregate_quadrature(

@@ -149,7 +149,7 @@ def config(workdir: pathlib.Path) -> ConfigDict:
     """The config of a workdir, validated.
 
     Raises:
-        ValueError: In one line, for a folder that has none.
+        ValueError: One line, for a folder that has none.
     """
     path = workdir / "config.json"
     if not path.is_file():
