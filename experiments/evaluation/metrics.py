@@ -43,9 +43,7 @@ def register(metric: Metric) -> None:
         ValueError: One line, if a score has this name.
     """
     if metric.name in _TAKEN:
-        raise ValueError(
-            f"a metric needs a new name; there is already a score {metric.name}."
-        )
+        raise ValueError(f"the name {metric.name} is taken by a score; choose another.")
     registry.add(_OWN, metric, "metric")
 
     def measure(key: Any, codes: Any, classes: Any, sizes: tuple[int, ...]) -> Any:

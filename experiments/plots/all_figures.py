@@ -41,8 +41,8 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
     Returns:
         The files written. A figure whose input is missing is skipped with a warning.
 
-        Raises:
-            ValueError: One line, if the folder or a file in it cannot be used.
+    Raises:
+        ValueError: One line, if the folder or a file in it cannot be used.
     """
     workdir = pathlib.Path(workdir)
     results = reading.read(workdir)

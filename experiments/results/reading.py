@@ -58,9 +58,9 @@ def read(workdir: pathlib.Path) -> Results:
     Returns:
         The contents.
 
-        Raises:
-            ValueError: One line, if the folder or config.json is missing, or a file
-                cannot be read.
+    Raises:
+        ValueError: One line, if the folder or config.json is missing, or a file
+            cannot be read.
     """
     if not workdir.is_dir():
         raise ValueError(f"{workdir} is not a folder.")
@@ -102,9 +102,9 @@ def array(results: Results, name: str, *shape: int | None) -> np.ndarray:
     Returns:
         The array.
 
-        Raises:
-            Missing: If there is no such array.
-            ValueError: One line, if the shape differs.
+    Raises:
+        Missing: If there is no such array.
+        ValueError: One line, if the shape differs.
     """
     if results.pictures is None:
         raise Missing("there is no pictures.npz")

@@ -19,7 +19,7 @@ def add(table: dict[str, Any], entry: Any, kind: str) -> None:
         )
     if name in published(table):
         raise ValueError(
-            f"the package already has a {kind} {name}; expected another name."
+            f"the name {name} is taken by a {kind} of the package; choose another."
         )
     table[name] = entry
 
