@@ -7,8 +7,8 @@ from decomp import extras
 
 # What the extra `experiments` installs, by the names under which it is imported: what
 # the library can use, and what the harness needs besides.
-PACKAGES = (*extras.EXTRAS, "orbax", "ml_collections", "absl", "tqdm", "matplotlib")
-PACKAGES += ("scipy",)
+PACKAGES = tuple(name for name in extras.EXTRAS if name != "tensorboardX")
+PACKAGES += ("orbax", "ml_collections", "absl", "tqdm", "matplotlib", "scipy")
 # Python calls a command so until it has found the module.
 _IS_COMMAND = sys.argv[:1] == ["-m"]
 
