@@ -14,6 +14,7 @@ EXTRAS = {
     "h5py": "datasets",
     "PIL": "datasets",
     "tensorflow_datasets": "datasets",
+    "tensorboardX": "tensorboard",
 }
 
 

@@ -7,8 +7,8 @@ from decomp import extras
 
 # The packages of the extra `experiments`, by the names under which they are imported:
 # those that the library can use, and those that the harness needs besides.
-PACKAGES = (*extras.EXTRAS, "orbax", "ml_collections", "absl", "tqdm", "matplotlib")
-PACKAGES += ("scipy",)
+PACKAGES = tuple(name for name in extras.EXTRAS if name != "tensorboardX")
+PACKAGES += ("orbax", "ml_collections", "absl", "tqdm", "matplotlib", "scipy")
 # Python's name for a command until it has found the module.
 _IS_COMMAND = sys.argv[:1] == ["-m"]
 

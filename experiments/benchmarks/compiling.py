@@ -67,8 +67,8 @@ def _seconds(config: str, folder: str) -> float:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the seconds; returns 0."""
     (name,) = sys.argv[1:] if arguments is None else arguments
-    config = settings.validate(command_line.load_config(name))
-    print(f"{seconds(layout.make(config, settings.rows(config), pathlib.Path())):.2f}")
+    _, programs = settings.validate(command_line.load_config(name))
+    print(f"{seconds(layout.sweeps(programs, pathlib.Path())[0]):.2f}")
     return 0
 
 

@@ -170,8 +170,9 @@ def make(work: Work, change: Mapping[str, Any]) -> layout.Sweep:
     config = command_line.load_config(work.config)
     with config.unlocked():
         config.update_from_flattened_dict({**work.change, **change})
-    config = settings.validate(config)
-    return layout.make(config, settings.rows(config), pathlib.Path())
+    _, programs = settings.validate(config)
+    (sweep,) = layout.sweeps(programs, pathlib.Path())
+    return sweep
 
 
 def rates(

@@ -52,11 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "jax_platforms", "cpu"
     )  # the CPU compiles, whatever devices exist
     devices.use_float32()
-    config = command_line.config_of(["experiments.plan", *rest])
+    config, programs = command_line.config_of(["experiments.plan", *rest])
     targets = {name: ACCELERATORS[name] for name in options.device}
     found = {name: accelerators.devices(one) for name, one in targets.items()}
-    programs = settings.programs(config)
-    say(_introduction(config, options))
+    say(_introduction(config, programs, options))
     records = []
     for name, accelerator in targets.items():
         say(f"\n{options.devices} × {accelerator.label}\n\n{_head(config, programs)}")
@@ -102,8 +101,12 @@ def _rows(
         yield label, one
 
 
-def _introduction(config: ConfigDict, options: argparse.Namespace) -> str:
-    rows = len(settings.rows(config))
+def _introduction(
+    config: ConfigDict,
+    programs: list[settings.ProgramSettings],
+    options: argparse.Namespace,
+) -> str:
+    rows = len(settings.rows(programs))
     return (
         f"{config.title}\n"
         f"  {rows * config.seeds:,} runs = {rows} settings × {config.seeds} seeds, "

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pathlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ from ml_collections import ConfigDict
 
 from decomp import training
 from experiments.config import fields, settings
+from experiments.config.settings import ProgramSettings
 from experiments.data import arrays, loaders
 from experiments.data.arrays import Dataset
 from experiments.evaluation import evaluate, metrics
@@ -42,38 +44,25 @@ class Sweep(NamedTuple):
     first: int = 0  # place of its first setting among those of the sweep
 
 
-def programs(config: ConfigDict, workdir: pathlib.Path) -> list[Sweep]:
-    """The programs of a validated config; those of the same data share the arrays.
+def sweeps(programs: Iterable[ProgramSettings], workdir: pathlib.Path) -> list[Sweep]:
+    """Loads the data and builds the networks of the programs of a validated config.
+
+    Programs on the same data share the arrays.
 
     Raises:
         ValueError: For data that do not fit the config.
     """
     loaded: dict[str, Dataset] = {}
     found = []
-    for one in settings.programs(config):
-        key = json.dumps([one.config.rng, one.config.data.to_dict()])
+    for program in programs:
+        key = json.dumps([program.config.rng, program.config.data.to_dict()])
         if key not in loaded:
-            loaded[key] = loaders.load(one.config)
-        found.append(_make(one, loaded[key], workdir))
+            loaded[key] = loaders.load(program.config)
+        found.append(_sweep(program, loaded[key], workdir))
     return found
 
 
-def make(
-    config: ConfigDict, rows: list[dict[str, Any]], workdir: pathlib.Path
-) -> Sweep:
-    """Loads the data and builds the networks of a validated config of one program.
-
-    Raises:
-        ValueError: For data that do not fit the config.
-    """
-    return _make(
-        settings.ProgramSettings(config, rows, 0), loaders.load(config), workdir
-    )
-
-
-def _make(
-    program: settings.ProgramSettings, data: Dataset, workdir: pathlib.Path
-) -> Sweep:
+def _sweep(program: ProgramSettings, data: Dataset, workdir: pathlib.Path) -> Sweep:
     config, rows, first = program
     steps = _steps(config, len(data.points))
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
@@ -98,7 +87,7 @@ def _make(
     )
 
 
-def outline(program: settings.ProgramSettings, backend: str) -> Sweep:
+def outline(program: ProgramSettings, backend: str) -> Sweep:
     """A program of a sweep that is compiled but not trained, without its data.
 
     Args:

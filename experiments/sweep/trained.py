@@ -82,12 +82,11 @@ def finished(workdir: pathlib.Path) -> Finished:
     Raises:
         ValueError: One line, for a folder that cannot be used.
     """
-    config = workdirs.config(workdir)
-    rows = settings.rows(config)
+    _, programs = workdirs.validated(workdir)
     tables = _finished(workdir)
     if not tables:
         raise ValueError(f"{workdir}: no run has finished.")
-    return Finished(layout.programs(config, workdir), rows, tables)
+    return Finished(layout.sweeps(programs, workdir), settings.rows(programs), tables)
 
 
 def program(done: Finished, place: int) -> int:

@@ -66,13 +66,13 @@ def small():
         config.model.hidden = (6,)
         config.model.latents = 3
         config.evaluate.batch_size = 16
-    config = settings.validate(config)
+    config, programs = settings.validate(config)
     rng = np.random.default_rng(0)
     points = rng.integers(0, 65, (POINTS, 64), np.uint8)
     factors = rng.integers(0, 3, (POINTS, 5), np.uint8)
     data = Dataset(points, factors, (8, 8, 1), shares(64), 64)
-    rows = settings.rows(config)
-    vae = autoencoder.make(config, settings.rows(config), data)
+    rows = settings.rows(programs)
+    vae = autoencoder.make(config, settings.rows(programs), data)
     table = autoencoder.setting_arrays(config, data, rows, vae)
     sweep = Sweep(config, vae, table, STEPS, data, data, pathlib.Path())
     return Small(sweep, table)

@@ -22,13 +22,13 @@ def sweep(tmp_path, *, matched):
         config.model.latents = 3
         config.objective.beta = (BETA,)
         config.objective.matched = matched
-    config = settings.validate(config)
+    config, programs = settings.validate(config)
     rng = np.random.default_rng(0)
     points = rng.integers(0, 65, (48, 64), np.uint8)
     factors = rng.integers(0, 3, (48, 5), np.uint8)
     data = Dataset(points, factors, (8, 8, 1), shares(64), 64)
-    vae = autoencoder.make(config, settings.rows(config), data)
-    table = autoencoder.setting_arrays(config, data, settings.rows(config), vae)
+    vae = autoencoder.make(config, settings.rows(programs), data)
+    table = autoencoder.setting_arrays(config, data, settings.rows(programs), vae)
     return Sweep(config, vae, table, 30, data, data, tmp_path)
 
 

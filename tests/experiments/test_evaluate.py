@@ -73,10 +73,10 @@ def plane():
         config.model.hidden = (4,)
         config.evaluate.grid_points = 160
         config.evaluate.samples_per_point = 500
-    config = settings.validate(config)
+    config, programs = settings.validate(config)
     data = Dataset(CENTRES, np.zeros((4, 1), int), (), coordinates)
-    vae = autoencoder.make(config, settings.rows(config), data)
-    setting = autoencoder.setting_arrays(config, data, settings.rows(config), vae)
+    vae = autoencoder.make(config, settings.rows(programs), data)
+    setting = autoencoder.setting_arrays(config, data, settings.rows(programs), vae)
     setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0
     start = autoencoder.init(jax.random.key(0), vae, setting)
     scores = jax.jit(evaluate.make(vae, config))

@@ -95,10 +95,11 @@ def test_a_batch_of_one_is_fine_where_no_divergence_is_weighed():
 def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
     """One program a prior: objective and divergence are traced, as in a sweep."""
     valid = [accepted(prior, *cell) for cell in CELLS]
-    valid = [config for config in valid if not isinstance(config, str)]
-    rows = [row for config in valid for row in settings.rows(config)]
-    vae = autoencoder.make(valid[-1], rows, data())
-    table = autoencoder.setting_arrays(valid[-1], data(), rows, vae)
+    valid = [found for found in valid if not isinstance(found, str)]
+    rows = [row for _, programs in valid for row in settings.rows(programs)]
+    config, _ = valid[-1]
+    vae = autoencoder.make(config, rows, data())
+    table = autoencoder.setting_arrays(config, data(), rows, vae)
     first = jax.tree.map(lambda leaf: leaf[0], table)
     assert vae.critic is not None  # the last cell is adversarial
     params = autoencoder.init(jax.random.key(0), vae, first)
@@ -129,9 +130,9 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
 
 
 def critic_vae(divergence):
-    config = settings.validate(config_of("isotropic", *divergence))
-    vae = autoencoder.make(config, settings.rows(config), data())
-    rows = settings.rows(config)
+    config, programs = settings.validate(config_of("isotropic", *divergence))
+    vae = autoencoder.make(config, settings.rows(programs), data())
+    rows = settings.rows(programs)
     table = autoencoder.setting_arrays(config, data(), rows, vae)
     setting = jax.tree.map(lambda leaf: leaf[0], table)
     return vae, setting, autoencoder.init(jax.random.key(0), vae, setting)
@@ -186,7 +187,7 @@ def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
         config.objective.schedule.beta = "cyclic"
         config.evaluate.samples_per_point = 2
         config.figures = ()
-    main.run(config, tmp_path)
+    main.run(*settings.validate(config), tmp_path)
     with (tmp_path / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     pairs = [(row["objective"], row["divergence"]) for row in rows]
@@ -204,7 +205,7 @@ def test_the_iwae_trains_in_a_sweep_of_its_own(tmp_path):
         config.seeds = 1
         config.evaluate.samples_per_point = 2
         config.figures = ()
-    main.run(config, tmp_path)
+    main.run(*settings.validate(config), tmp_path)
     with (tmp_path / "scores.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["status"] == "ok"

@@ -102,7 +102,6 @@ def test_the_choices_are_files_from_where_one_stands(home):
 
 
 # ml_collections loads a config with it.
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize("form", [["--config={}"], ["--config", "{}"]])
 def test_a_sweep_starts_from_any_folder(home, form):
     typed = [word.format("configs/pinwheel.py:smoke") for word in form]

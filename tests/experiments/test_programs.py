@@ -7,7 +7,6 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from absl import flags
 
 import decomp
 from configs import base, shapes_anisotropic
@@ -47,11 +46,11 @@ def config_of(**changes):
 
 def programs_of(**changes):
     """Of each program what the given fields say, and its settings."""
-    config = settings.validate(config_of(**changes))
+    config, programs = settings.validate(config_of(**changes))
     names = [name.replace("__", ".") for name in changes]
     return [
         ([fields.get(one.config, name) for name in names], one.first, len(one.rows))
-        for one in settings.programs(config)
+        for one in programs
     ]
 
 
@@ -82,9 +81,14 @@ def test_a_tuple_of_one_value_is_that_value():
 
 
 def test_a_field_that_is_a_tuple_is_swept_by_a_tuple_of_tuples():
-    config = settings.validate(config_of(model__hidden=((3,), (3, 4))))
-    assert [row["hidden"] for row in settings.rows(config)] == ["3", "3", "3,4", "3,4"]
-    hidden = [one.config.model.hidden for one in settings.programs(config)]
+    config, programs = settings.validate(config_of(model__hidden=((3,), (3, 4))))
+    assert [row["hidden"] for row in settings.rows(programs)] == [
+        "3",
+        "3",
+        "3,4",
+        "3,4",
+    ]
+    hidden = [one.config.model.hidden for one in programs]
     assert hidden == [(3,), (3, 4)]
 
 
@@ -96,7 +100,7 @@ def test_the_column_of_every_field_has_a_name_of_its_own():
     assert not set(names) & (others | set(columns.COLUMNS))
 
 
-def test_what_is_typed_with_commas_is_swept(monkeypatch):
+def test_what_is_typed_with_commas_is_swept():
     line = [
         "main",
         "--config=configs/shapes_anisotropic.py:laptop,smoke",
@@ -106,13 +110,8 @@ def test_what_is_typed_with_commas_is_swept(monkeypatch):
         "--config.objective.matched=False",
         "--config.seeds=3",
     ]
-    monkeypatch.setattr("sys.argv", line)
-    monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
-    from ml_collections import config_flags
-
-    config_flags.DEFINE_config_file("config", flag_values=flags.FLAGS)
-    assert command_line.parse(line) == ["main"]
-    config = flags.FLAGS.config
+    config, programs = command_line.config_of(line)
+    assert len(programs) == 4
     assert (config.model.latents, config.seeds) == ((5, 10), 3)
     assert config.model.likelihood == ("gaussian", "bernoulli")
     assert config.objective.matched is False
@@ -123,7 +122,7 @@ def swept(tmp_path_factory):
     """The workdir of a finished sweep of two programs."""
     workdir = tmp_path_factory.mktemp("programs") / "out"
     config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
-    main.run(config, workdir)
+    main.run(*settings.validate(config), workdir)
     return workdir
 
 
@@ -228,7 +227,7 @@ def test_a_program_that_is_lost_is_trained_again_to_the_same_bytes(swept, capsys
     stamps = [path.stat().st_mtime_ns for path in kept]
     lost.unlink()
     config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
-    main.run(config, swept)
+    main.run(*settings.validate(config), swept)
     assert (swept / "scores.csv").read_bytes() == before
     assert [path.stat().st_mtime_ns for path in kept] == stamps
     said = capsys.readouterr().out
@@ -238,7 +237,7 @@ def test_a_program_that_is_lost_is_trained_again_to_the_same_bytes(swept, capsys
 
 def test_another_value_belongs_to_another_workdir(swept):
     with pytest.raises(ValueError, match=r"model.latents: \[2, 3\] -> \[2, 4\]"):
-        main.run(config_of(model__latents=(2, 4)), swept)
+        main.run(*settings.validate(config_of(model__latents=(2, 4))), swept)
     assert json.loads((swept / "config.json").read_text())["model"]["latents"] == [2, 3]
 
 

@@ -60,7 +60,7 @@ def results(your_own, tmp_path_factory):
     few = dict.fromkeys(("votes", "train_votes", "held_out_votes"), 100)
     with config.unlocked():
         config.evaluate.update(few | {"samples_per_vote": 20, "overlap_points": 64})
-    main.run(config, workdir)
+    main.run(*settings.validate(config), workdir)
     return workdir
 
 
@@ -126,8 +126,8 @@ def plane(**changes):
 
 
 def started(config, tmp_path):
-    config = settings.validate(config)
-    return layout.make(config, settings.rows(config), tmp_path)
+    config, programs = settings.validate(config)
+    return layout.sweeps(programs, tmp_path)[0]
 
 
 def flat(key, p):
