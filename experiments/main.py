@@ -13,56 +13,68 @@ from typing import Any, NoReturn
 
 import jax
 import numpy as np
-from absl import app, flags
+from absl import app
 from absl import logging as absl_logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
+from decomp import extras
 from experiments.config import command_line, settings
+from experiments.config.settings import ProgramSettings
 from experiments.evaluation import evaluate
 from experiments.plots import all_figures
 from experiments.results import run_tables, summary
 from experiments.sweep import figure_arrays, layout, loop, opened, tensorboard, workdirs
-from experiments.system import atomic_files, devices, lock, parallel, paths, signals
+from experiments.system import atomic_files, devices, lock, parallel, signals
 from experiments.system.terminal import say
 from experiments.training import one_run
 
 # Scores of the table that ends a run, beside those of the figures.
 _SHOWN = ("reconstruction", "kl", "active", "kl_prior_aggregate", "mutual_information")
 
-_CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
-_WORKDIR = flags.DEFINE_string("workdir", "", "Folder of the results.")
 
-
-def run(config: ConfigDict, workdir: pathlib.Path) -> None:
+def run(
+    config: ConfigDict, programs: list[ProgramSettings], workdir: pathlib.Path
+) -> None:
     """Config → data → runs → scores → files → figures.
 
     The same config in the same workdir goes on after its last finished block. Of
     several processes the first one writes and draws.
 
+    Args:
+        config: A config that `settings.validate` has checked.
+        programs: Its settings by program, from there too.
+        workdir: Folder of the results.
+
     Raises:
-        ValueError: In one line, for a config, data or workdir that cannot be used.
+        ValueError: One line, for data or a workdir that cannot be used.
     """
-    config = settings.validate(config)
     if config.tensorboard:
-        tensorboard.require()
+        extras.require("tensorboardX")
     signals.promise("the same command goes on after what was saved last")
     with lock.held(workdir) if parallel.leads() else contextlib.nullcontext():
+        changes: list[str] = []
         if parallel.leads():
-            workdirs.compare(workdir, config.to_dict())
+            changes = workdirs.compare(workdir, config.to_dict())
         say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
-        works = layout.programs(config, workdir)
+        works = layout.sweeps(programs, workdir)
         counts = [len(work.settings.objective) * config.seeds for work in works]
         plans = list(map(layout.plan, works, counts))
-        _sweep(config, works, plans)
+        rows = settings.rows(programs)
+        everything, left = _begin(config, works, rows, changes)
+        _train(config, works, plans, rows, everything, left)
     parallel.agreed(0)  # none leaves while the first one draws
 
 
-def _sweep(
-    config: ConfigDict, works: list[layout.Sweep], plans: list[parallel.Plan]
+def _train(
+    config: ConfigDict,
+    works: list[layout.Sweep],
+    plans: list[parallel.Plan],
+    rows: list[dict[str, Any]],
+    everything: parallel.Runs,
+    left: np.ndarray,
 ) -> None:
     """Trains what is left of a sweep, program after program, and draws."""
-    rows, workdir = settings.rows(config), works[0].workdir
-    everything, left = _begin(config, works, rows, workdir)
+    workdir = works[0].workdir
     if len(works) > 1:
         say(layout.overview(config, works))
     begin = time.monotonic()
@@ -90,14 +102,15 @@ def _begin(
     config: ConfigDict,
     works: list[layout.Sweep],
     rows: list[dict[str, Any]],
-    workdir: pathlib.Path,
+    changes: list[str],
 ) -> tuple[parallel.Runs, np.ndarray]:
     """Makes the workdir; returns all runs, and which of them have not finished."""
+    workdir = works[0].workdir
     if parallel.leads():
         trainings = [
             workdirs.Training(work.steps, layout.record_every(work)) for work in works
         ]
-        for note in workdirs.start(workdir, config.to_dict(), trainings):
+        for note in workdirs.start(workdir, config.to_dict(), trainings, changes):
             say(f"  {note}")
         atomic_files.write_json(workdir / "settings.json", rows)
         opened.write_shapes(workdir, works)
@@ -110,26 +123,22 @@ def _begin(
     return everything, parallel.told(~np.isin(everything.number, done))
 
 
-def main(argv: list[str]) -> None:
+def main(command: command_line.Command) -> None:
     """Runs the config of the command line; a bad one ends in one line, exit code 2."""
     # Orbax tells of errors with their traceback; they come here anyway.
     absl_logging.set_verbosity(absl_logging.FATAL)
     try:
-        command_line.reject_stray(argv)
-        config = _CONFIG.value
-        default = command_line.default_workdir(command_line.config_argument(sys.argv))
-        workdir = paths.path(_WORKDIR.value) if _WORKDIR.value else default
-        _start(config)
+        _start(command.config)
         if parallel.leads():
-            return run(config, workdir)
+            return run(*command)
         with (
             open(os.devnull, "w", encoding="utf-8") as nowhere,
             contextlib.redirect_stdout(nowhere),
         ):
-            run(config, workdir)
+            run(*command)
     except signals.Stopped as stopped:
         _leave(stopped)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         command_line.fail(str(error))
     except MemoryError as error:
         command_line.fail(f"there is too little memory. {error}")

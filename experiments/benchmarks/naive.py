@@ -1,6 +1,6 @@
-"""Table 1a with `nn.Conv`, as one would write it first: channels last, vmapped.
+"""Table 1a with `nn.Conv`, in the obvious way: channels last, vmapped over runs.
 
-Parameters and values are those of `conv_vae`, so that each can be tried with the other.
+Parameters and values are those of `conv_vae`, so that one can replace the other.
 """
 
 import jax
@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks.dense import gaussian_head, linear
-from experiments.models.vae import VAE
+from experiments.models.autoencoder import VAE
 
 _FOUR = {"kernel_size": (4, 4), "strides": (2, 2)}
 
@@ -41,11 +41,9 @@ class PlainDecoder(nn.Module):
         return _transposed(1)(hidden).reshape(len(z), -1)
 
 
-def networks(problem: VAE) -> VAE:
-    """The problem with these networks in place of its own."""
-    return problem._replace(
-        encoder=PlainEncoder(problem.latents), decoder=PlainDecoder()
-    )
+def networks(vae: VAE) -> VAE:
+    """The VAE with these networks in place of its own."""
+    return vae._replace(encoder=PlainEncoder(vae.latents), decoder=PlainDecoder())
 
 
 def _transposed(features: int) -> nn.ConvTranspose:

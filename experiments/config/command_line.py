@@ -7,16 +7,18 @@ import runpy
 import sys
 import textwrap
 import traceback
-import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
 from experiments.config import fields, settings
+from experiments.config.settings import ProgramSettings
 from experiments.system import commands, paths, terminal
+
+flags.DEFINE_string("workdir", "", "Folder of the results.")
 
 _CONFIGS = paths.CLONE / "configs"
 _PARSERS = {
@@ -25,59 +27,92 @@ _PARSERS = {
     float: flags.FloatParser(),
     tuple: tuple_parser.TupleParser(),
 }
-# What absl, ml_collections and the file of a config raise for what was typed.
+# What absl and the file of a config raise for what was typed.
 _ERRORS = (flags.Error, ValueError, AttributeError, TypeError, OSError)
 
 
-def parse(argv: Sequence[str]) -> list[str]:
+class Command(NamedTuple):
+    """What a command line of `experiments.main` asks for."""
+
+    config: ConfigDict  # validated
+    programs: list[ProgramSettings]
+    workdir: pathlib.Path
+
+
+def parse(argv: Sequence[str]) -> Command:
     """Parses and checks flags; help or an error is printed and ends the program."""
     try:
         argv = _with_flag_files(argv)
         if {"--help", "-help", "-h", "--helpshort", "--helpfull"} & set(argv):
             print(usage(argv))
             sys.exit(0)
-        rest = _read(argv, flags.FLAGS)
-        validate(config_argument(argv), flags.FLAGS.config)
-        return rest
+        argument = config_argument(argv)
+        config, rest = _read(argv, load_config(argument))
+        _reject_stray(flags.FLAGS(rest))
+        workdir = flags.FLAGS.workdir or default_workdir(argument)
+        return Command(*validate(argument, config), paths.path(str(workdir)))
     except _ERRORS as error:
         fail(str(error))
 
 
-def config_of(argv: Sequence[str]) -> ConfigDict:
-    """The validated config of a command line, for a command without flags of absl.
+def config_of(argv: Sequence[str]) -> tuple[ConfigDict, list[ProgramSettings]]:
+    """The validated config of a command line and its programs.
 
     Args:
         argv: A name, --config and any --config.FIELD.
 
     Raises:
-        ValueError: In one line, for what cannot be used.
+        ValueError: One line, for what cannot be used.
     """
-    holder = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", flag_values=holder)
     try:
-        rest = _read(argv, holder)
-        if len(rest) > 1:
-            raise ValueError(f"unexpected argument '{rest[1]}'.")
-        return validate(config_argument(argv), holder.config)
+        argument = config_argument(argv)
+        config, rest = _read(argv, load_config(argument))
+        _reject_stray(flags.FlagValues()(rest))
+        return validate(argument, config)
     except _ERRORS as error:
         raise ValueError(str(error)) from None
 
 
-def _read(argv: Sequence[str], holder: flags.FlagValues) -> list[str]:
-    """Gives flags, among them the config, their values; returns what is no flag."""
-    check(argv)
-    plain, swept = _apart(argv)
-    sys.argv, whole = plain, sys.argv  # ml_collections reads the fields there
-    try:
-        with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):
-            rest = holder(_found(plain))  # it loads as Python 3.3 did
-        config = holder.config
-    finally:
-        sys.argv = whole  # env.json has the command
+def _read(argv: Sequence[str], config: ConfigDict) -> tuple[ConfigDict, list[str]]:
+    """The config with every --config.FIELD that was typed, and the other arguments.
+
+    Raises:
+        ValueError: For a field that does not exist, naming the choices, or a value.
+    """
+    words = iter(argv)
+    typed, rest = {}, [next(words)]
+    for word in words:
+        name, equals, text = word.partition("=")
+        name = name.lstrip("-")
+        if not word.startswith("-") or name.partition(".")[0] != "config":
+            rest.append(word)
+            continue
+        if name in typed:
+            raise ValueError(f"--{name} is expected once; values are written 1,4.")
+        alone = name != "config" and type(_default(config, name)) is bool
+        typed[name] = text if equals else "True" if alone else next(words, "")
+    del typed["config"]  # which was loaded
     with config.unlocked(), config.ignore_type():
-        for name, values in swept.items():
-            fields.put(config, name, values)
-    return rest
+        for name, text in typed.items():
+            value = _parsed(name, _default(config, name), text)
+            fields.put(config, name.removeprefix("config."), value)
+    return config, rest
+
+
+def _parsed(name: str, default: Any, text: str) -> Any:
+    """The value of a field that was typed, or the tuple of those that are swept."""
+    parser = _PARSERS.get(type(default), flags.ArgumentParser())
+    if isinstance(default, tuple) and not text:
+        return ()
+    try:
+        if _is_swept(name, default, text):
+            return tuple(map(parser.parse, text.split(",")))
+        return parser.parse(text)
+    except (TypeError, ValueError, MemoryError, RecursionError):
+        raise ValueError(
+            f"--{name} expects {fields.expected(default)}; got "
+            f"{terminal.short(text) or 'nothing'}."
+        ) from None
 
 
 def _with_flag_files(argv: Sequence[str]) -> list[str]:
@@ -145,39 +180,10 @@ def load_config(argument: str) -> ConfigDict:
     return config
 
 
-def check(argv: Sequence[str]) -> None:
-    """Checks that every --config.FIELD names a field, once, with a value of its type.
-
-    Raises:
-        ValueError: For a field that does not exist, naming the choices, or a value.
-    """
-    config, seen = load_config(config_argument(argv)), set()
-    for position, argument in enumerate(argv):
-        name, equals, _ = argument.partition("=")
-        name = name.lstrip("-")
-        if position == 0 or not name.startswith("config."):
-            continue
-        default = _default(config, name)
-        if name in seen:  # absl would add up tuples, and take the last of all else
-            raise ValueError(f"--{name} is expected once; values are written 1,4.")
-        seen.add(name)
-        parser = _PARSERS.get(type(default))
-        if parser is None or (type(default) is bool and not equals):
-            continue
-        text = _value(argv, position)
-        several = _is_swept(name, default, text)
-        try:
-            for part in text.split(",") if several else [text]:
-                parser.parse(part)
-        except (TypeError, ValueError, MemoryError, RecursionError):
-            raise ValueError(
-                f"--{name} expects {fields.expected(default)}; got "
-                f"{terminal.short(text) or 'nothing'}."
-            ) from None
-
-
-def validate(argument: str, config: ConfigDict) -> ConfigDict:
-    """Checks the config of `path.py:variants`, with what was typed; returns a copy.
+def validate(
+    argument: str, config: ConfigDict
+) -> tuple[ConfigDict, list[ProgramSettings]]:
+    """Checks the config of `path.py:variants`, with what was typed.
 
     Raises:
         ValueError: Naming the file and the field.
@@ -188,7 +194,7 @@ def validate(argument: str, config: ConfigDict) -> ConfigDict:
         raise ValueError(f"{argument}: {error}") from None
 
 
-def reject_stray(argv: Sequence[str]) -> None:
+def _reject_stray(argv: Sequence[str]) -> None:
     """Refuses arguments that are not flags."""
     if len(argv) > 1:
         raise ValueError(
@@ -252,28 +258,6 @@ def _is_swept(name: str, default: Any, text: str) -> bool:
     return one and listed and "," in text
 
 
-def _apart(argv: Sequence[str]) -> tuple[list[str], dict[str, tuple]]:
-    """The arguments without those that sweep a field of one value, and the latter."""
-    config = load_config(config_argument(argv))
-    plain, swept, skipped = [], {}, False
-    for position, argument in enumerate(argv):
-        name, equals, _ = argument.partition("=")
-        name = name.lstrip("-")
-        if skipped:  # the value of the one before
-            skipped = False
-            continue
-        if position and name.startswith("config."):
-            default, text = _default(config, name), _value(argv, position)
-            if _is_swept(name, default, text):
-                parser = _PARSERS.get(type(default), flags.ArgumentParser())
-                values = tuple(map(parser.parse, text.split(",")))
-                swept[name.removeprefix("config.")] = values
-                skipped = not equals
-                continue
-        plain.append(argument)
-    return plain, swept
-
-
 def _value(argv: Sequence[str], position: int) -> str:
     """What stands behind the = of an argument, or else the next argument."""
     _, equals, value = argv[position].partition("=")
@@ -284,18 +268,6 @@ def _config_files() -> list[str]:
     """Paths of the configs that lead to them from the current folder."""
     found = sorted(_CONFIGS.glob("*.py"))
     return [paths.shown(p) for p in found if p.stem not in ("__init__", "base")]
-
-
-def _found(argv: Sequence[str]) -> list[str]:
-    """The arguments, with --config as a path that leads to its file from here."""
-    argument = config_argument(argv)
-    path, colon, variants = argument.partition(":")
-    whole = f"{paths.in_clone(path)}{colon}{variants}"
-    there = [word.partition("=")[0] in ("--config", "-config") for word in argv]
-    place = there.index(True)
-    if "=" in argv[place]:
-        return [*argv[:place], f"--config={whole}", *argv[place + 1 :]]
-    return [*argv[:place], f"--config={whole}", *argv[place + 2 :]]
 
 
 def _fields(config: ConfigDict) -> Iterator[str]:

@@ -21,8 +21,12 @@ class ProgramSettings(NamedTuple):
     first: int  # place of the first of them among the settings of the sweep
 
 
-def validate(config: ConfigDict) -> ConfigDict:
-    """Returns a copy whose tuples have one type each, or says what is wrong with it.
+def validate(config: ConfigDict) -> tuple[ConfigDict, list[ProgramSettings]]:
+    """Checks a config; returns a copy whose tuples have one type each, and programs.
+
+    Settings that differ in traced numbers alone, in priors of one family or in
+    objectives that are swept together share a program. The programs are in the order in
+    which they are trained.
 
     Raises:
         ValueError: One line naming the field, what was expected and what came.
@@ -30,30 +34,19 @@ def validate(config: ConfigDict) -> ConfigDict:
     config = config.copy_and_resolve_references()
     with config.unlocked(), config.ignore_type():
         fields.check(config)
-    checks.number_of_runs(config, list(map(len, _axes(config).values())))
+    axes = _axes(config)
+    checks.number_of_runs(config, list(map(len, axes.values())))
     checks.axes(config)
-    for program in programs(config):
+    programs = _programs(config, axes)
+    for program in programs:
         checks.combinations(program.config, program.rows)
         checks.check(program.config, program.rows)
-    return config
+    return config, programs
 
 
-def columns(config: ConfigDict) -> tuple[str, ...]:
-    """The columns of the settings of a config.
-
-    Those of every sweep, of weights that few objectives have where one of the config
-    reads them, and of fields that are swept one program after another.
-    """
-    return tuple(_axes(config))
-
-
-def programs(config: ConfigDict) -> list[ProgramSettings]:
-    """The programs of a validated config, in the order in which they are trained.
-
-    Settings that differ in traced numbers alone, in priors of one family or in
-    objectives that are swept together share a program.
-    """
-    swept, axes = fields.swept(config), _axes(config)
+def _programs(config: ConfigDict, axes: Mapping[str, tuple]) -> list[ProgramSettings]:
+    """The settings of a config whose fields are valid, by program."""
+    swept = fields.swept(config)
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for values in _combinations(config, axes):
         row = _canonical(dict(zip(axes, values, strict=True)), config)
@@ -76,9 +69,9 @@ def programs(config: ConfigDict) -> list[ProgramSettings]:
     return found
 
 
-def rows(config: ConfigDict) -> list[dict[str, Any]]:
-    """The settings of a validated config, a dict over `columns` each."""
-    return [row for program in programs(config) for row in program.rows]
+def rows(programs: Iterable[ProgramSettings]) -> list[dict[str, Any]]:
+    """The settings of a sweep, a dict over its columns each."""
+    return [row for program in programs for row in program.rows]
 
 
 def own_programs(config: ConfigDict) -> dict[str, tuple]:

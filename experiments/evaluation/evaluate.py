@@ -1,4 +1,4 @@
-"""Scores of one trained run; definitions and units stand in `results.columns`."""
+"""Scores of one trained run; `results.columns` has their definitions and units."""
 
 import math
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import kl_prior_aggregate
 from decomp.metrics import kim_mnih
 from experiments.evaluation import metrics
-from experiments.models import objectives, priors, vae
-from experiments.models.vae import VAE, Hyperparameters, Params
+from experiments.models import autoencoder, objectives, priors
+from experiments.models.autoencoder import VAE, Hyperparameters, Params
 from experiments.results import columns
 
 COLUMNS = columns.COLUMNS
@@ -41,14 +41,16 @@ class ScoreOptions(NamedTuple):
     metrics: tuple[str, ...]
 
 
-def make(problem: VAE, config: ConfigDict) -> Callable[..., Scores]:
+def make(vae: VAE, config: ConfigDict) -> Callable[..., Scores]:
     """Returns `scores(params, key, setting, points, factors)` of one run.
 
-    `points` `[N, P]` are rows as stored, `factors` `[N, F]` their classes. Every score
+    `points` `[N, P]` are stored rows, and `factors` `[N, F]` their classes. Every score
     is a number `[]`.
     """
     options = ScoreOptions(**config.evaluate)
-    problem = problem._replace(prior_count=1.0)  # the true KL, whatever was trained
+    vae = vae._replace(
+        prior_count=1.0
+    )  # the true KL, even if training counted log p(z) more than once
 
     def scores(
         params: Params,
@@ -60,16 +62,14 @@ def make(problem: VAE, config: ConfigDict) -> Callable[..., Scores]:
         key = jax.random.fold_in(key, training.SCORES)
         terms_key, score_key, overlap_key, aggregate_key = jax.random.split(key, 4)
         result, posteriors = _objective(
-            terms_key, problem, params, setting, points, options.batch_size
+            terms_key, vae, params, setting, points, options.batch_size
         )
-        result |= _overlap(overlap_key, problem, posteriors, options)
-        if problem.shape and options.aggregate_samples:
-            p = vae.prior(problem, params, setting)
-            result |= _aggregate(aggregate_key, problem, p, posteriors, options)
-        special = _disentanglement if problem.shape else _match
-        extra = special(
-            score_key, problem, params, setting, posteriors, factors, options
-        )
+        result |= _overlap(overlap_key, vae, posteriors, options)
+        if vae.shape and options.aggregate_samples:
+            p = autoencoder.prior(vae, params, setting)
+            result |= _aggregate(aggregate_key, vae, p, posteriors, options)
+        special = _disentanglement if vae.shape else _match
+        extra = special(score_key, vae, params, setting, posteriors, factors, options)
         return result | extra
 
     return scores
@@ -77,7 +77,7 @@ def make(problem: VAE, config: ConfigDict) -> Callable[..., Scores]:
 
 def _objective(
     key: jax.Array,
-    problem: VAE,
+    vae: VAE,
     params: Params,
     setting: Hyperparameters,
     points: jax.Array,
@@ -85,17 +85,20 @@ def _objective(
 ) -> tuple[Scores, Gaussian]:
     """Mean terms over all points, and the posteriors, leaves `[N, D]`.
 
-    The last batch reaches back over points already seen, which then do not count again.
+    The last batch overlaps the one before; points do not count twice.
     """
     size = points.shape[0]
     batch_size = min(batch_size, size)
     num_batches = -(-size // batch_size)
-    trained, weights = vae.model(problem), vae.weights(problem, setting, jnp.ones(()))
+    trained, weights = (
+        autoencoder.model(vae),
+        autoencoder.weights(vae, setting, jnp.ones(())),
+    )
     starts = jnp.minimum(jnp.arange(num_batches) * batch_size, size - batch_size)
 
     def batch(i: jax.Array) -> tuple[jax.Array, Gaussian]:
         rows = jax.lax.dynamic_slice_in_dim(points, starts[i], batch_size)
-        x = vae.data_values(problem, rows)
+        x = autoencoder.data_values(vae, rows)
         values, terms = model.value(
             jax.random.fold_in(key, i), trained, params, setting, x, weights
         )
@@ -103,7 +106,7 @@ def _objective(
         mismatch = jnp.broadcast_to(terms.divergence, terms.kl.shape)
         measures = jnp.stack([-values, -terms.log_px_z, terms.kl, mismatch])
         sums = jnp.sum(measures * new[None, :], axis=1)
-        return sums / size, vae.encode(problem, params, x)
+        return sums / size, autoencoder.encode(vae, params, x)
 
     sums, posteriors = jax.lax.map(batch, jnp.arange(num_batches))
     index = (starts[:, None] + jnp.arange(batch_size)[None, :]).reshape(-1)
@@ -117,15 +120,15 @@ def _objective(
     )
     minus_objective, reconstruction, kl, mismatch = jnp.sum(sums, axis=0)
     result = {"loss": minus_objective, "reconstruction": reconstruction, "kl": kl}
-    if problem.divergences != (objectives.NONE,):
+    if vae.divergences != (objectives.NONE,):
         result["mismatch"] = mismatch
     return result, posteriors
 
 
 def _overlap(
-    key: jax.Array, problem: VAE, posteriors: Gaussian, options: ScoreOptions
+    key: jax.Array, vae: VAE, posteriors: Gaussian, options: ScoreOptions
 ) -> Scores:
-    """How much the encodings overlap, the paper's factor (a), on a random subset."""
+    """The overlap of the encodings, the paper's factor (a), on a random subset."""
     size = posteriors.loc.shape[0]
     count = min(size, options.overlap_points)
     subset_key, information_key, neighbour_key, group_key = jax.random.split(key, 4)
@@ -142,19 +145,19 @@ def _overlap(
         "bhattacharyya": overlap.mean_bhattacharyya(q),
         "neighbours": neighbours.value,
     }
-    if problem.prior.family == "subspaces":
-        result |= _dependence(group_key, q, tuple(problem.prior.fields.groups))
+    if vae.prior.family == "subspaces":
+        result |= _dependence(group_key, q, tuple(vae.prior.fields.groups))
     return result
 
 
 def _aggregate(
-    key: jax.Array, problem: VAE, p: Any, posteriors: Gaussian, options: ScoreOptions
+    key: jax.Array, vae: VAE, p: Any, posteriors: Gaussian, options: ScoreOptions
 ) -> Scores:
     """How far q(z) is from the prior, the paper's factor (b), in the points given."""
     parts = decomposition.sampled(
         key,
         posteriors,
-        priors.log_prob(problem.prior, p),
+        priors.log_prob(vae.prior, p),
         num_samples=options.aggregate_samples,
     )
     return {
@@ -165,7 +168,7 @@ def _aggregate(
 
 
 def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:
-    """Total correlation between and inside groups, q(z) exact in the points given."""
+    """Total correlation between and in groups, with q(z) exact in the given points."""
     count = q.loc.shape[0]
     z = jax.vmap(gaussian.sample)(jax.random.split(key, count), q)
     weights = minibatch.batch_mean(count, count)
@@ -178,14 +181,14 @@ def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:
 
 def _disentanglement(
     key: jax.Array,
-    problem: VAE,
+    vae: VAE,
     params: Params,
     setting: Hyperparameters,
     posteriors: Gaussian,
     factors: jax.Array,
     options: ScoreOptions,
 ) -> Scores:
-    """Kim & Mnih's score of the posterior means, in the variants that people report."""
+    """Kim & Mnih's score of the posterior means, in the usual variants."""
     del params
     num_factors = factors.shape[1]
     active = kim_mnih.active_dimensions(
@@ -195,9 +198,9 @@ def _disentanglement(
     result = {"active": jnp.sum(active.astype(jnp.float32))}
     for name in metrics.chosen(options.metrics, num_factors):
         result[name] = metrics.score(
-            name, key, posteriors.loc, factors, problem.factor_sizes
+            name, key, posteriors.loc, factors, vae.factor_sizes
         )
-    if num_factors < 2:  # a class or nothing, which no score of factors can be asked of
+    if num_factors < 2:  # a class or nothing, for which no score of factors is defined
         return result
     keys = jax.random.split(key, 3)
     sizes = (options.votes, options.train_votes, options.held_out_votes)
@@ -217,8 +220,8 @@ def _disentanglement(
         }
 
     result |= both(posteriors.loc, "")
-    if problem.prior.family == "student_t":
-        p = vae.prior(problem, {}, setting)
+    if vae.prior.family == "student_t":
+        p = autoencoder.prior(vae, {}, setting)
         codes = jax.vmap(lambda z: student_t.transport_to_normal(p, z))(posteriors.loc)
         result |= both(codes, "_transport")
     return result
@@ -226,21 +229,22 @@ def _disentanglement(
 
 def _match(
     key: jax.Array,
-    problem: VAE,
+    vae: VAE,
     params: Params,
     setting: Hyperparameters,
     posteriors: Gaussian,
     factors: jax.Array,
     options: ScoreOptions,
 ) -> Scores:
-    """How q(z) matches the clustered prior, and what z still tells about x."""
+    """The match of q(z) with the clustered prior, and the information of z about x."""
     del factors
-    p = vae.prior(problem, params, setting)
-    # All but 1e-8 of the mass of clusters; `prior_mass` tells of other priors.
-    clusters = problem.prior.family == "clusters"
-    reach = 1 + 6 * math.sqrt(problem.prior.fields.variance) if clusters else 6.0
+    p = autoencoder.prior(vae, params, setting)
+    # The box has all but 1e-8 of the mass of clusters; `prior_mass` shows it for
+    # others.
+    clusters = vae.prior.family == "clusters"
+    reach = 1 + 6 * math.sqrt(vae.prior.fields.variance) if clusters else 6.0
     match = kl_prior_aggregate.kl_prior_aggregate_quadrature(
-        priors.log_prob(problem.prior, p),
+        priors.log_prob(vae.prior, p),
         posteriors,
         low=-reach,
         high=reach,

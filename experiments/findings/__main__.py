@@ -1,12 +1,12 @@
-"""Decides the paper's findings from finished sweeps, and writes the tables of it.
+"""Tests the paper's findings on finished sweeps, and writes the tables.
 
     python -m experiments.findings                          # make results
     python -m experiments.findings --keep results/shapes    # of a sweep of your own
 
 Reads `experiments/findings/sweeps/`, writes the tables between the marks of
-experiments/RESULTS.md, and draws the figures of the gallery that tables suffice for.
+experiments/RESULTS.md, and draws those figures of the gallery that need only tables.
 `--keep` first copies the small files of finished workdirs there, each under the name of
-its folder: it takes the place of the sweep of that name.
+its folder; a sweep of the same name is replaced.
 """
 
 import pathlib
@@ -32,7 +32,7 @@ from experiments.system.terminal import say
 
 RESULTS = pathlib.Path(__file__).parent.parent / "RESULTS.md"
 GALLERY = pathlib.Path(__file__).parent.parent / "gallery"
-# Picture of the gallery → sweep and figure.
+# Pictures of the gallery, with their sweep and figure.
 FIGURES = {
     "reconstruction_vs_score": ("shapes", "reconstruction_vs_score"),
     "student_t": ("student", "reconstruction_vs_score"),
@@ -45,7 +45,7 @@ FIGURES = {
 
 @commands.command("experiments.findings")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 after one line for what cannot be used."""
+    """Returns 0, or 2 after a one-line error."""
     parser = commands.parser("experiments.findings", __doc__.splitlines()[0])
     parser.add_argument(
         "--keep", nargs="+", default=[], metavar="WORKDIR", type=commands.path

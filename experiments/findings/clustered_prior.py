@@ -1,4 +1,4 @@
-"""R6–R9: what α and β do to q(z) under a prior of clusters, where q(z) is exact.
+"""R6–R9: the effect of α and β on q(z) under a prior of clusters, with exact q(z).
 
 Source: Mathieu et al. 2018, Sec. 5.
 """
@@ -11,7 +11,7 @@ from experiments.findings import load
 from experiments.findings.effects import ABOVE, BELOW, SHOWN, Finding, compared, gap
 from experiments.findings.load import SweepTables
 
-_LEAST = 2.0  # nats of I(z; n): more than log 4, the cluster alone
+_LEAST = 2.0  # nats of I(z; n): more than log 4, which only the cluster gives
 Settings = Sequence[dict[str, float]]
 
 
@@ -44,7 +44,7 @@ def overlap(sweep: SweepTables) -> Finding:
 
 
 def too_large(sweep: SweepTables) -> Finding:
-    """R7, beside the best of the β between, by both directions of the KL."""
+    """R7, compared with the best β in between, by both directions of the KL."""
     settings = over_beta(sweep)
     inclusive = [load.values(sweep, "kl_prior_aggregate", **s) for s in settings]
     exclusive = []
@@ -98,7 +98,7 @@ def meaning(sweep: SweepTables) -> Finding:
 def _steps(
     sweep: SweepTables, score: str, wanted: str, settings: Settings
 ) -> list[tuple[str, str, np.ndarray]]:
-    """From each setting to the next."""
+    """Differences from each setting to the next."""
     (axis,) = (name for name in settings[0] if settings[0][name] != settings[1][name])
     letter = {"beta": "β", "alpha": "α"}[axis]
     return [

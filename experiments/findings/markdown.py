@@ -10,7 +10,7 @@ from experiments.system import documents
 
 
 def overview(findings: Sequence[Finding]) -> str:
-    """By figure: a row for each finding, with a sentence, an effect and the verdict."""
+    """For each figure, a row per finding with a sentence, an effect and the verdict."""
     parts = []
     for group, shown in conclusions.grouped(findings):
         rows = []
@@ -35,7 +35,7 @@ def overview(findings: Sequence[Finding]) -> str:
 
 
 def details(findings: Sequence[Finding]) -> str:
-    """A section per finding with all its comparisons."""
+    """A section per finding, with all its comparisons."""
     parts = []
     for finding in findings:
         head = [finding.measure, "effect, 95 % together", "expected", "", "n"]
@@ -73,7 +73,7 @@ def _first(comparisons: Sequence[Comparison]) -> str:
 
 
 def runs(names: Sequence[str]) -> str:
-    """What was run: command, runs, failed, time, revision."""
+    """A table of the sweeps: command, runs, failed runs, time, revision."""
     head = ["sweep", "command", "runs", "failed", "minutes", "revision"]
     rows = []
     for name in names:
@@ -98,7 +98,7 @@ def runs(names: Sequence[str]) -> str:
 
 
 def machine(name: str) -> str:
-    """Where a sweep ran, in one line."""
+    """The machine of a sweep, in one line."""
     env = load.read(name).env
     packages = ", ".join(f"{k} {v}" for k, v in env["packages"].items())
     devices = f"{len(env['devices'])} × {env['devices'][0]}"
@@ -121,7 +121,7 @@ def changes(names: list[str]) -> str:
 
 
 def precision() -> str:
-    """Less exact networks minus float32, the mean over six settings, paired by seed."""
+    """Lower precisions minus float32, the mean over six settings, paired by seed."""
     reference = load.read("shapes")
     names = ("bfloat16", "bfloat16_activations")
     found = [sensitivity.precision(load.read(name), reference) for name in names]
@@ -146,7 +146,7 @@ def objectives(name: str) -> str:
 
 
 def effect(comparison: Comparison) -> str:
-    """An effect with its interval, to the digits that the interval supports."""
+    """An effect with its interval, rounded to the digits that the interval supports."""
     if not math.isclose(
         comparison.high - comparison.mean,
         comparison.mean - comparison.low,
@@ -159,13 +159,13 @@ def effect(comparison: Comparison) -> str:
 
 
 def sentence(statement: str) -> str:
-    """The statement as a sentence begins; Greek letters stay small."""
+    """The statement with a capital first letter, unless it is Greek."""
     first = statement[0]
     return (first.upper() if first.isascii() else first) + statement[1:]
 
 
 def _plus_minus(mean: float, half: float, sign: str = "+") -> str:
     digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
-    # Of −0.000 the sign says nothing.
+    # The sign of −0.000 has no meaning.
     rounded = round(mean, digits) + 0.0
     return f"{rounded:{sign}.{digits}f} ± {half:.{digits}f}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""What the explorer shows of one run: its latents, what they decode to, and q(z)."""
+"""The explorer's data of one run: its latents, their decoded images, and q(z)."""
 
 import functools
 from collections.abc import Callable
@@ -12,56 +12,54 @@ import numpy as np
 from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih, mig
-from experiments.models import priors, vae
-from experiments.models.vae import VAE, Hyperparameters, Params
+from experiments.models import autoencoder, priors
+from experiments.models.autoencoder import VAE, Hyperparameters, Params
 from experiments.report import markup
 from experiments.sweep import figure_arrays, trained
 from experiments.sweep.layout import Sweep
 
 _STEPS = np.linspace(-2.5, 2.5, 11, dtype=np.float32)  # standard deviations of q(z_d)
-_BASES = (1 / 6, 1 / 2, 5 / 6)  # places in the data: a square, an ellipse and a heart
-_BINS = 48  # of the histograms
-_DRAWS = 100_000  # of the prior, for its marginals
-_TAILS = (0.01, 0.99)  # quantiles of the prior that the axes show at least
+_BASES = (1 / 6, 1 / 2, 5 / 6)  # positions in the data: a square, an ellipse, a heart
+_BINS = 48  # bins of the histograms
+_DRAWS = 100_000  # draws of the prior, for its marginals
+_TAILS = (0.01, 0.99)  # quantiles of the prior that the axes include at least
 _LATTICE = 33  # positions of each latent of the plane
-_CELLS = 161  # a side of the picture of q(z)
-_LEVELS = (0.05, 0.5)  # contours, as parts of the prior's peak
-_INK = (37, 99, 235)  # of q(z), on light and on dark paper
+_CELLS = 161  # cells per side of the picture of q(z)
+_LEVELS = (0.05, 0.5)  # contours, as shares of the prior's peak
+_INK = (37, 99, 235)  # colour of q(z), on a light and a dark page
 
 
 def shared(work: Sweep) -> dict[str, Any]:
-    """What the runs have in common: the base images, or the points of the plane."""
-    problem, points = work.problem, work.data.points
-    if problem.shape:
-        x = vae.data_values(problem, jnp.asarray(points[_bases(len(points))]))
+    """The data that runs share: the base images, or the points of the plane."""
+    vae, points = work.vae, work.data.points
+    if vae.shape:
+        x = autoencoder.data_values(vae, jnp.asarray(points[_bases(len(points))]))
         return {
-            "size": problem.shape[:2],
+            "size": vae.shape[:2],
             "steps": len(_STEPS),
-            "originals": markup.picture(
-                _side_by_side(figure_arrays.shades(problem, x))
-            ),
+            "originals": markup.picture(_side_by_side(figure_arrays.shades(vae, x))),
         }
     arms = work.data.factors[:, 0].tolist()
     return {"size": [], "steps": _LATTICE, "data": rounded(points, 3), "arms": arms}
 
 
 def of_run(work: Sweep, params: Params, setting: Hyperparameters) -> dict[str, Any]:
-    """The latents of a run, and its pictures.
+    """The latents of a run and its images.
 
     Returns:
-        Values for JSON: `limit` of the axes; `order` of the latents by information; of
+        Values for JSON: `limit` of the axes; `order` of the latents by information; for
         each latent `active`, `sigma` (mean scale of q(z_d|x)), `spread` (of the means),
-        histograms `means` and `prior` in percent, and `information` `[D, F]` in parts
-        of the factor's entropy; and the pictures of `_images` or `_plane`.
+        the histograms `means` and `prior` in percent, and `information` `[D, F]` as a
+        share of the factor's entropy; and the images of `_images` or `_plane`.
     """
     q = trained.encode(work, params)
     numbers, draws = jax.device_get(
-        _numbers(work.problem)(params, setting, q, work.data.factors)
+        _numbers(work.vae)(params, setting, q, work.data.factors)
     )
     codes = np.asarray(q.loc)
     ends = [np.quantile(codes, (0.001, 0.999)), np.quantile(draws, _TAILS)]
     limit = float(f"{1.05 * np.max(np.abs(ends)):.2g}")
-    draw = _images if work.problem.shape else _plane
+    draw = _images if work.vae.shape else _plane
     return {
         "limit": limit,
         **{name: rounded(array, 3) for name, array in numbers.items()},
@@ -71,21 +69,21 @@ def of_run(work: Sweep, params: Params, setting: Hyperparameters) -> dict[str, A
 
 
 @functools.cache
-def _numbers(problem: VAE) -> Callable[..., Any]:
-    """Statistics of each latent, and draws of the prior; compiled once a sweep."""
+def _numbers(vae: VAE) -> Callable[..., Any]:
+    """Statistics of each latent, and draws of the prior; compiled once per sweep."""
 
     def numbers(
         params: Params, setting: Hyperparameters, q: Gaussian, factors: jax.Array
     ) -> tuple[dict[str, jax.Array], jax.Array]:
-        p = vae.prior(problem, params, setting)
-        draws = priors.samples(jax.random.key(0), problem.prior, p, _DRAWS)
+        p = autoencoder.prior(vae, params, setting)
+        draws = priors.samples(jax.random.key(0), vae.prior, p, _DRAWS)
         share = jnp.var(q.loc, axis=0) / figure_arrays.moments(q)[1] ** 2
         found = {
             "order": jnp.argsort(-share),
             "active": kim_mnih.active_dimensions(q.loc, q.scale),
             "sigma": jnp.mean(q.scale, axis=0),
             "spread": jnp.std(q.loc, axis=0),
-            "information": _information(q.loc, factors, problem.factor_sizes),
+            "information": _information(q.loc, factors, vae.factor_sizes),
         }
         return found, draws
 
@@ -95,7 +93,7 @@ def _numbers(problem: VAE) -> Callable[..., Any]:
 def _information(
     codes: jax.Array, factors: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
-    """I(z_d; v_f) in parts of the entropy of v_f, `[D, F]`; F may be 0."""
+    """I(z_d; v_f) as a share of the entropy of v_f, `[D, F]`; F may be 0."""
     if not sizes:
         return jnp.zeros((codes.shape[1], 0))
     gap = mig.score(codes, factors, sizes=sizes)
@@ -105,19 +103,21 @@ def _information(
 def _images(
     work: Sweep, params: Params, setting: Hyperparameters, q: Gaussian, limit: float
 ) -> dict[str, Any]:
-    """A sheet for each base image: a row per latent, then the image and decoded."""
+    """A sheet per base image: a row per latent, then the image and its decoding."""
     del setting, limit
     bases = q.loc[jnp.asarray(_bases(len(q.loc)))]
     values = figure_arrays.positions(q, _STEPS)
-    x = vae.data_values(work.problem, jnp.asarray(work.data.points[_bases(len(q.loc))]))
-    originals = np.asarray(figure_arrays.shades(work.problem, x))
-    decoded = np.asarray(figure_arrays.decoded(work.problem, params, bases))
-    traverse = _traverse(work.problem)
+    x = autoencoder.data_values(
+        work.vae, jnp.asarray(work.data.points[_bases(len(q.loc))])
+    )
+    originals = np.asarray(figure_arrays.shades(work.vae, x))
+    decoded = np.asarray(figure_arrays.decoded(work.vae, params, bases))
+    traverse = _traverse(work.vae)
     sheets = []
     for base, *pair in zip(bases, originals, decoded, strict=True):
         rows = [_side_by_side(row) for row in traverse(params, values, base)]
         last = np.zeros_like(rows[0])
-        last[:, : 2 * work.problem.shape[1]] = _side_by_side(pair)
+        last[:, : 2 * work.vae.shape[1]] = _side_by_side(pair)
         sheets.append(markup.picture(np.concatenate([*rows, last])))
     return {
         "values": rounded(values, 2),
@@ -127,8 +127,8 @@ def _images(
 
 
 @functools.cache
-def _traverse(problem: VAE) -> Callable[..., jax.Array]:
-    return jax.jit(functools.partial(figure_arrays.traversals, problem))
+def _traverse(vae: VAE) -> Callable[..., jax.Array]:
+    return jax.jit(functools.partial(figure_arrays.traversals, vae))
 
 
 def _plane(
@@ -138,12 +138,12 @@ def _plane(
     axis = np.linspace(-limit, limit, _CELLS, dtype=np.float32)
     steps = np.linspace(-limit, limit, _LATTICE, dtype=np.float32)
     density, prior, px = jax.device_get(
-        _densities(work.problem)(params, setting, q, axis, steps)
+        _densities(work.vae)(params, setting, q, axis, steps)
     )
     shade = np.sqrt(np.clip(density / prior.max(), 0, 1))
     return {
         "values": rounded(np.stack([steps, steps]), 3),
-        "density": markup.picture(_tinted(shade[::-1])),  # from the highest z_2 down
+        "density": markup.picture(_tinted(shade[::-1])),  # with the highest z_2 on top
         "contours": _contours(axis, prior),
         "codes": rounded(q.loc, 3),
         "decoded": rounded(px.loc, 3),
@@ -152,7 +152,7 @@ def _plane(
 
 
 @functools.cache
-def _densities(problem: VAE) -> Callable[..., Any]:
+def _densities(vae: VAE) -> Callable[..., Any]:
     """q(z) and p(z) over a grid `[y, x]`, and p(x|z) over a lattice, compiled once."""
 
     def densities(
@@ -163,12 +163,12 @@ def _densities(problem: VAE) -> Callable[..., Any]:
         steps: jax.Array,
     ) -> tuple[jax.Array, jax.Array, Gaussian]:
         cells = _crossings(axis)
-        p = vae.prior(problem, params, setting)
-        log_pz = jax.vmap(priors.log_prob(problem.prior, p))(cells)
+        p = autoencoder.prior(vae, params, setting)
+        log_pz = jax.vmap(priors.log_prob(vae.prior, p))(cells)
         log_qz = aggregate.log_prob_many(q, cells)
         shape = (len(axis), len(axis))
         density, prior = (jnp.exp(log).reshape(shape) for log in (log_qz, log_pz))
-        return density, prior, vae.decode(problem, params, _crossings(steps))
+        return density, prior, autoencoder.decode(vae, params, _crossings(steps))
 
     return jax.jit(densities)
 
@@ -179,7 +179,7 @@ def _crossings(axis: jax.Array) -> jax.Array:
 
 
 def rounded(array: Any, digits: int) -> list[Any]:
-    """An array as nested lists, as short as its digits allow."""
+    """An array as nested lists of rounded numbers."""
     array = np.asarray(array)
     if array.dtype.kind != "f":
         return array.astype(int).tolist()
@@ -187,7 +187,7 @@ def rounded(array: Any, digits: int) -> list[Any]:
 
 
 def _bases(count: int) -> np.ndarray:
-    """Places of the base images among `count` in the order of their factors."""
+    """Indices of the base images among `count` images sorted by factors."""
     return (np.array(_BASES) * count).astype(int)
 
 
@@ -196,13 +196,13 @@ def _side_by_side(tiles: Any) -> np.ndarray:
 
 
 def _histograms(values: np.ndarray, limit: float) -> list[list[float]]:
-    """Percent of the values `[N, D]` in each bin of [−limit, limit], by latent."""
+    """Percent of the values `[N, D]` in each bin of [−limit, limit], per latent."""
     counts = [np.histogram(column, _BINS, (-limit, limit))[0] for column in values.T]
     return rounded(100 * np.stack(counts) / len(values), 1)
 
 
 def _tinted(shade: np.ndarray) -> np.ndarray:
-    """Ink over transparent paper, as `shade` from 0 to 1 `[H, W]` says."""
+    """A picture in one colour whose opacity is `shade` `[H, W]`, from 0 to 1."""
     picture = np.empty((*shade.shape, 4), np.uint8)
     picture[..., :3] = _INK
     picture[..., 3] = np.round(225 * shade)
@@ -210,7 +210,7 @@ def _tinted(shade: np.ndarray) -> np.ndarray:
 
 
 def _contours(axis: np.ndarray, prior: np.ndarray) -> list[str]:
-    """Paths around the prior at parts of its peak, in its own coordinates."""
+    """Contours of the prior at shares of its peak, in its own coordinates."""
     axes = matplotlib.figure.Figure().add_subplot()
     drawn = axes.contour(axis, axis, prior, [part * prior.max() for part in _LEVELS])
     paths = []

@@ -1,4 +1,4 @@
-"""Which of the paper's findings hold in a folder of results."""
+"""The paper's findings that a folder of results can test, and their verdicts."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _NOTE = (
 
 
 def table(results: reading.Results, env: dict[str, Any], name: str) -> Html:
-    """A row per finding, its effects behind it; nothing if the settings decide none."""
+    """A row per finding with its effects; nothing if the settings can test none."""
     if not results.scores:
         return Html("")
     found = claims.of(load.of(results, name, env))

@@ -12,8 +12,8 @@ from decomp import aggregate
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import kim_mnih
 from experiments.data.arrays import Dataset
-from experiments.models import priors, vae
-from experiments.models.vae import VAE, Hyperparameters, Params
+from experiments.models import autoencoder, priors
+from experiments.models.autoencoder import VAE, Hyperparameters, Params
 from experiments.results import run_tables
 from experiments.sweep.layout import Sweep
 
@@ -58,13 +58,11 @@ def draw(sweeps: Sequence[Sweep]) -> dict[str, np.ndarray]:
     chosen = median_runs(tables["setting"], tables["scores/loss"], ok, count)
     drawn = [one for sweep in sweeps for one in _settings(sweep, tables, chosen)]
     whole = _stacked(drawn)
-    widths = [
-        s.problem.latents for s in sweeps for _ in range(len(s.settings.objective))
-    ]
+    widths = [s.vae.latents for s in sweeps for _ in range(len(s.settings.objective))]
     if len(set(widths)) > 1:
         whole["latents"] = np.asarray(widths)
     numbers = [-1 if place < 0 else tables["number"][place] for place in chosen]
-    name = "picture_run" if sweeps[0].problem.shape else "density_run"
+    name = "picture_run" if sweeps[0].vae.shape else "density_run"
     return whole | shared(sweeps[0].data) | {name: np.asarray(numbers)}
 
 
@@ -78,7 +76,7 @@ def _settings(
         jnp.asarray(table[spaced.round().astype(int)])
         for table in (scored.points, scored.factors.astype(np.int32))
     )
-    picture = of_run(sweep.problem)
+    picture = of_run(sweep.vae)
     for row in range(len(sweep.settings.objective)):
         own = tables["setting"] == sweep.first + row
         lost = chosen[sweep.first + row] < 0
@@ -119,10 +117,10 @@ def _blank(leaf: np.ndarray) -> np.ndarray:
     return np.full_like(leaf, np.nan if leaf.dtype.kind == "f" else 0)
 
 
-def of_run(problem: VAE) -> Callable[..., dict[str, jax.Array]]:
+def of_run(vae: VAE) -> Callable[..., dict[str, jax.Array]]:
     """Returns `pictures(params, setting, points, factors)` of one run."""
-    draw = _images if problem.shape else _plane
-    return jax.jit(functools.partial(draw, problem))
+    draw = _images if vae.shape else _plane
+    return jax.jit(functools.partial(draw, vae))
 
 
 def shared(data: Dataset) -> dict[str, Any]:
@@ -134,7 +132,7 @@ def shared(data: Dataset) -> dict[str, Any]:
 
 
 def _plane(
-    problem: VAE,
+    vae: VAE,
     params: Params,
     setting: Hyperparameters,
     points: jax.Array,
@@ -142,10 +140,10 @@ def _plane(
 ) -> dict[str, jax.Array]:
     """The densities of q(z) and p(z) on the grid, `[y, x]`."""
     del factors
-    q = vae.encode(problem, params, vae.data_values(problem, points))
+    q = autoencoder.encode(vae, params, autoencoder.data_values(vae, points))
     cells, shape = _cells(), (len(_GRID), len(_GRID))
-    p = vae.prior(problem, params, setting)
-    log_pz = jax.vmap(priors.log_prob(problem.prior, p))(cells)
+    p = autoencoder.prior(vae, params, setting)
+    log_pz = jax.vmap(priors.log_prob(vae.prior, p))(cells)
     log_qz = aggregate.log_prob_many(q, cells)
     return {
         "density": jnp.exp(log_qz).reshape(shape),
@@ -154,7 +152,7 @@ def _plane(
 
 
 def _images(
-    problem: VAE,
+    vae: VAE,
     params: Params,
     setting: Hyperparameters,
     points: jax.Array,
@@ -165,20 +163,20 @@ def _images(
     Steps are in standard deviations of the aggregate posterior q(z_d).
     """
     del setting
-    x = vae.data_values(problem, points)
-    q = vae.encode(problem, params, x)
+    x = autoencoder.data_values(vae, points)
+    q = autoencoder.encode(vae, params, x)
     _, spread = moments(q)
     shown = jnp.linspace(0, len(x) - 1, _IMAGES).round().astype(jnp.int32)
     base = q.loc[shown[_IMAGES // 2]]
     extra = {}
-    if len(problem.factor_sizes) == 1:
-        classes = problem.factor_sizes[0]
+    if len(vae.factor_sizes) == 1:
+        classes = vae.factor_sizes[0]
         extra["class_magnitude"] = _class_magnitude(q.loc, factors[:, 0], classes)
     share = jnp.var(q.loc, axis=0) / spread**2
     return extra | {
-        "traversals": traversals(problem, params, positions(q, _STEPS), base),
-        "originals": shades(problem, x[shown]),
-        "reconstructions": decoded(problem, params, q.loc[shown]),
+        "traversals": traversals(vae, params, positions(q, _STEPS), base),
+        "originals": shades(vae, x[shown]),
+        "reconstructions": decoded(vae, params, q.loc[shown]),
         "active": kim_mnih.active_dimensions(q.loc, q.scale),
         "order": jnp.argsort(-share),
     }
@@ -197,30 +195,30 @@ def positions(q: Gaussian, steps: jax.Array | np.ndarray) -> jax.Array:
 
 
 def traversals(
-    problem: VAE, params: Params, values: jax.Array, base: jax.Array
+    vae: VAE, params: Params, values: jax.Array, base: jax.Array
 ) -> jax.Array:
     """Decodes `base` `[D]` with one latent at a time moved through `values` `[D, T]`.
 
     Returns:
         Levels `[D, T, H, W]`, or `[D, T, H, W, 3]` in colour, uint8.
     """
-    own = jnp.eye(problem.latents, dtype=bool)[:, None, :]
+    own = jnp.eye(vae.latents, dtype=bool)[:, None, :]
     z = jnp.where(own, values[:, :, None], base[None, None])  # [D, T, D]
-    flat = decoded(problem, params, z.reshape(-1, problem.latents))
+    flat = decoded(vae, params, z.reshape(-1, vae.latents))
     return flat.reshape(*values.shape, *flat.shape[1:])
 
 
-def decoded(problem: VAE, params: Params, z: jax.Array) -> jax.Array:
+def decoded(vae: VAE, params: Params, z: jax.Array) -> jax.Array:
     """Means of p(x|z) of latents `[B, D]` as levels, see `shades`."""
-    return shades(problem, vae.mean(problem, params, z))
+    return shades(vae, autoencoder.mean(vae, params, z))
 
 
-def shades(problem: VAE, x: jax.Array) -> jax.Array:
+def shades(vae: VAE, x: jax.Array) -> jax.Array:
     """Images x `[B, X]` as levels `[B, H, W]`, or `[B, H, W, 3]` in colour, uint8.
 
     What leaves [0, 1] is shown as 0 or 1.
     """
-    height, width, channels = problem.shape
+    height, width, channels = vae.shape
     colours = (channels,) if channels > 1 else ()
     levels = jnp.round(255 * jnp.clip(x, 0, 1)).astype(jnp.uint8)
     return levels.reshape(-1, height, width, *colours)

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pathlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,11 +13,12 @@ from ml_collections import ConfigDict
 
 from decomp import training
 from experiments.config import fields, settings
+from experiments.config.settings import ProgramSettings
 from experiments.data import arrays, loaders
 from experiments.data.arrays import Dataset
 from experiments.evaluation import evaluate, metrics
-from experiments.models import vae
-from experiments.models.vae import VAE, Hyperparameters
+from experiments.models import autoencoder
+from experiments.models.autoencoder import VAE, Hyperparameters
 from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
 from experiments.training import one_run, optimisers, own_entries
@@ -33,7 +35,7 @@ class Sweep(NamedTuple):
     """All that the runs of one program of a sweep have in common."""
 
     config: ConfigDict
-    problem: VAE
+    vae: VAE
     settings: Hyperparameters  # of this program, leaves [settings]
     steps: int
     data: Dataset
@@ -42,38 +44,25 @@ class Sweep(NamedTuple):
     first: int = 0  # place of its first setting among those of the sweep
 
 
-def programs(config: ConfigDict, workdir: pathlib.Path) -> list[Sweep]:
-    """The programs of a validated config; those of the same data share the arrays.
+def sweeps(programs: Iterable[ProgramSettings], workdir: pathlib.Path) -> list[Sweep]:
+    """Loads the data and builds the networks of the programs of a validated config.
+
+    Programs on the same data share the arrays.
 
     Raises:
         ValueError: For data that do not fit the config.
     """
     loaded: dict[str, Dataset] = {}
     found = []
-    for one in settings.programs(config):
-        key = json.dumps([one.config.rng, one.config.data.to_dict()])
+    for program in programs:
+        key = json.dumps([program.config.rng, program.config.data.to_dict()])
         if key not in loaded:
-            loaded[key] = loaders.load(one.config)
-        found.append(_make(one, loaded[key], workdir))
+            loaded[key] = loaders.load(program.config)
+        found.append(_sweep(program, loaded[key], workdir))
     return found
 
 
-def make(
-    config: ConfigDict, rows: list[dict[str, Any]], workdir: pathlib.Path
-) -> Sweep:
-    """Loads the data and builds the networks of a validated config of one program.
-
-    Raises:
-        ValueError: For data that do not fit the config.
-    """
-    return _make(
-        settings.ProgramSettings(config, rows, 0), loaders.load(config), workdir
-    )
-
-
-def _make(
-    program: settings.ProgramSettings, data: Dataset, workdir: pathlib.Path
-) -> Sweep:
+def _sweep(program: ProgramSettings, data: Dataset, workdir: pathlib.Path) -> Sweep:
     config, rows, first = program
     steps = _steps(config, len(data.points))
     subset_key = jax.random.fold_in(jax.random.key(config.rng), 1)
@@ -81,14 +70,14 @@ def _make(
     if data.shape:
         data = arrays.with_factors(data, scored.factor_names)
         metrics.check(config.evaluate.metrics, scored, config.model.latents)
-    problem = vae.make(config, rows, data)
+    vae = autoencoder.make(config, rows, data)
     if config.evaluate.images != "trained":
-        problem = problem._replace(factor_sizes=vae.factor_sizes(scored))
-    table = vae.setting_arrays(config, data, rows, problem)
-    own_entries.check(problem, jax.tree.map(lambda leaf: leaf[0], table))
+        vae = vae._replace(factor_sizes=autoencoder.factor_sizes(scored))
+    table = autoencoder.setting_arrays(config, data, rows, vae)
+    own_entries.check(vae, jax.tree.map(lambda leaf: leaf[0], table))
     return Sweep(
         config=config,
-        problem=problem,
+        vae=vae,
         settings=table,
         first=first,
         steps=steps,
@@ -98,7 +87,7 @@ def _make(
     )
 
 
-def outline(program: settings.ProgramSettings, backend: str) -> Sweep:
+def outline(program: ProgramSettings, backend: str) -> Sweep:
     """A program of a sweep that is compiled but not trained, without its data.
 
     Args:
@@ -110,13 +99,13 @@ def outline(program: settings.ProgramSettings, backend: str) -> Sweep:
     """
     config, rows, first = program
     data = loaders.outline(config)
-    problem = vae.make(config, rows, data, backend=backend)
+    vae = autoencoder.make(config, rows, data, backend=backend)
     unknown = np.ones(config.model.latents)
-    table = vae.setting_arrays(config, data, rows, problem, variances=unknown)
-    own_entries.check(problem, jax.tree.map(lambda leaf: leaf[0], table))
+    table = autoencoder.setting_arrays(config, data, rows, vae, variances=unknown)
+    own_entries.check(vae, jax.tree.map(lambda leaf: leaf[0], table))
     return Sweep(
         config=config,
-        problem=problem,
+        vae=vae,
         settings=table,
         first=first,
         steps=_steps(config, len(data.points)),
@@ -159,7 +148,7 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
         b2=options.b2,
         eps=options.eps,
     )
-    if sweep.problem.critic is not None:
+    if sweep.vae.critic is not None:
         options_of_critic = sweep.config.critic
         critic = optimisers.make(
             "adam",
@@ -170,13 +159,13 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
         )
         optimiser = training.with_critic(optimiser, critic)
     init, advance = one_run.make(
-        sweep.problem,
+        sweep.vae,
         optimiser,
         batch_size=options.batch_size,
         record_every=record_every(sweep),
         total_steps=sweep.steps,
     )
-    return init, advance, evaluate.make(sweep.problem, sweep.config)
+    return init, advance, evaluate.make(sweep.vae, sweep.config)
 
 
 def state_bytes(sweep: Sweep) -> int:
@@ -242,7 +231,7 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
 
 def most_at_once(sweep: Sweep, platform: str) -> int:
     """Runs that a device trains together at most, or 0 for what fits its memory."""
-    form = getattr(sweep.problem.encoder, "form", "")
+    form = getattr(sweep.vae.encoder, "form", "")
     on_tpu = platform == "tpu" and form == "convolutions"
     return _CONVOLUTIONS_OF_A_TPU if on_tpu else 0
 
@@ -334,7 +323,7 @@ def _described(sweep: Sweep) -> str:
     """The data set, the extents of an image, and its factors with their sizes."""
     name, shape = sweep.config.data.name, sweep.data.shape
     size = f", {'×'.join(map(str, shape))} an image" if shape else ""
-    pairs = zip(sweep.scored.factor_names, sweep.problem.factor_sizes, strict=False)
+    pairs = zip(sweep.scored.factor_names, sweep.vae.factor_sizes, strict=False)
     factors = ", ".join(f"{factor} {classes}" for factor, classes in pairs)
     chosen = sweep.config.evaluate.images.replace("_", " ")
     scored = f"; scored {len(sweep.scored.points):,}, {chosen}"

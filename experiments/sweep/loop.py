@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from experiments.evaluation import evaluate
-from experiments.models.vae import Hyperparameters
+from experiments.models.autoencoder import Hyperparameters
 from experiments.results import run_tables
 from experiments.sweep import checkpoint, layout
 from experiments.sweep.checkpoint import Checkpoint

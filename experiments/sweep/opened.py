@@ -98,7 +98,7 @@ class OpenedSweep:
             **setting: Values of columns that the run has to have, such as `beta=4`.
 
         Raises:
-            ValueError: In one line, for a column that is not there, or if no run is
+            ValueError: One line, for a column that is not there, or if no run is
                 left.
         """
         for name in (score, *setting):
@@ -123,11 +123,11 @@ def open_workdir(workdir: Any) -> OpenedSweep:
     """The finished runs of a folder, see `experiments.results.open`.
 
     Raises:
-        ValueError: In one line, for a folder that cannot be used.
+        ValueError: One line, for a folder that cannot be used.
     """
     folder = paths.path(str(workdir))
-    config = workdirs.config(folder)
-    programs, rows = settings.programs(config), settings.rows(config)
+    _, programs = workdirs.validated(folder)
+    rows = settings.rows(programs)
     tables = run_tables.finished(folder)
     if not tables:
         raise ValueError(f"{folder}: no run has finished.")
@@ -141,23 +141,27 @@ def open_workdir(workdir: Any) -> OpenedSweep:
         for name, values in tables.items()
         if name.startswith("scores/")
     }
-    return OpenedSweep(folder, rows, scores, programs, _shapes(folder, config), tables)
+    return OpenedSweep(
+        folder, rows, scores, programs, _shapes(folder, programs), tables
+    )
 
 
 def write_shapes(workdir: pathlib.Path, works: list[layout.Sweep]) -> None:
     """Keeps the shapes of x, so that networks can be rebuilt without the data."""
-    shapes = [list(work.data.shape or (work.problem.outputs,)) for work in works]
+    shapes = [list(work.data.shape or (work.vae.outputs,)) for work in works]
     atomic_files.write_json(workdir / "inputs.json", shapes)
 
 
-def _shapes(workdir: pathlib.Path, config: Any) -> list[tuple[int, ...]]:
+def _shapes(
+    workdir: pathlib.Path, programs: list[ProgramSettings]
+) -> list[tuple[int, ...]]:
     """The shape of an x of each program; without inputs.json the data tell."""
     try:
         kept = json.loads((workdir / "inputs.json").read_text(encoding="utf-8"))
         return [tuple(map(int, shape)) for shape in kept]
     except (OSError, ValueError, TypeError):
-        works = layout.programs(config, workdir)
-        return [work.data.shape or (work.problem.outputs,) for work in works]
+        works = layout.sweeps(programs, workdir)
+        return [work.data.shape or (work.vae.outputs,) for work in works]
 
 
 def _prior(

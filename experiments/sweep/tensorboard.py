@@ -42,18 +42,6 @@ class Point(NamedTuple):
     value: float
 
 
-def require() -> None:
-    """Raises ValueError, in one line, if the package that writes is not installed."""
-    try:
-        import tensorboardX  # noqa: F401
-    except ImportError as error:
-        raise ValueError(
-            "tensorboard = True expects the extra `tensorboard`, which is not "
-            f"installed ({error}); install it by: .venv/bin/uv sync --inexact --extra "
-            "tensorboard"
-        ) from None
-
-
 class Board:
     """Keeps the folder in step with a sweep.
 

@@ -16,8 +16,8 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments.config import settings
 from experiments.data import arrays
-from experiments.models import priors, vae
-from experiments.models.vae import VAE, Hyperparameters, Params
+from experiments.models import autoencoder, priors
+from experiments.models.autoencoder import VAE, Hyperparameters, Params
 from experiments.plots import style
 from experiments.results import run_tables
 from experiments.sweep import layout, workdirs
@@ -80,14 +80,13 @@ def finished(workdir: pathlib.Path) -> Finished:
     """The sweep of a folder with finished runs.
 
     Raises:
-        ValueError: In one line, for a folder that cannot be used.
+        ValueError: One line, for a folder that cannot be used.
     """
-    config = workdirs.config(workdir)
-    rows = settings.rows(config)
+    _, programs = workdirs.validated(workdir)
     tables = _finished(workdir)
     if not tables:
         raise ValueError(f"{workdir}: no run has finished.")
-    return Finished(layout.programs(config, workdir), rows, tables)
+    return Finished(layout.sweeps(programs, workdir), settings.rows(programs), tables)
 
 
 def program(done: Finished, place: int) -> int:
@@ -110,7 +109,7 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     """Posteriors of a finished run over all its data; by default of the first.
 
     Raises:
-        ValueError: In one line, for a folder or a run that cannot be used.
+        ValueError: One line, for a folder or a run that cannot be used.
     """
     done = finished(workdir)
     _, rows, tables = done
@@ -128,12 +127,12 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
         raise ValueError(f"{workdir}: run {run} diverged; choose another.")
     work = done.works[program(done, place)]
     params, setting = parameters(done, place)
-    p = vae.prior(work.problem, params, setting)
+    p = autoencoder.prior(work.vae, params, setting)
     names = style.varying(rows) or ["prior", "beta"]
     return Posteriors(
         f"run {run}: {style.describe(rows[tables['setting'][place]], names)}",
         encode(work, params),
-        priors.log_prob(work.problem.prior, p),
+        priors.log_prob(work.vae.prior, p),
     )
 
 
@@ -146,7 +145,7 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
         points: A random subset of the data, at most all.
 
     Raises:
-        ValueError: In one line, for a folder that cannot be used.
+        ValueError: One line, for a folder that cannot be used.
     """
     done = finished(workdir)
     rows, tables = done.rows, done.tables
@@ -154,7 +153,7 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
         raise ValueError(
             f"{workdir}: expected runs on the same data; got several data sets."
         )
-    factors = len(done.works[0].problem.factor_sizes)
+    factors = len(done.works[0].vae.factor_sizes)
     if factors < 2:
         found = "a class alone" if factors else "none"
         raise ValueError(f"{workdir}: expected data with factors; got {found}.")
@@ -195,11 +194,11 @@ def on_some(work: Sweep, points: int) -> Sweep:
 
 def encode(work: Sweep, params: Params) -> Gaussian:
     """Posteriors of all data, in blocks of one size; leaves `[N, D]`."""
-    points, block_of = work.data.points, _encoder(work.problem)
+    points, block_of = work.data.points, _encoder(work.vae)
     size = len(points)
     block = min(work.config.evaluate.batch_size, size)
     starts = np.minimum(np.arange(0, size, block), size - block)
-    found = [np.empty((size, work.problem.latents), np.float32) for _ in range(2)]
+    found = [np.empty((size, work.vae.latents), np.float32) for _ in range(2)]
     for start in tqdm(starts, desc="encoding", disable=None, leave=False):
         part = slice(start, start + block)
         for whole, values in zip(found, block_of(params, points[part]), strict=True):
@@ -208,11 +207,11 @@ def encode(work: Sweep, params: Params) -> Gaussian:
 
 
 @functools.cache
-def _encoder(problem: VAE) -> Callable[[Params, jax.Array], Gaussian]:
+def _encoder(vae: VAE) -> Callable[[Params, jax.Array], Gaussian]:
     """The compiled encoder, one for all runs of a sweep."""
 
     def encoder(params: Params, points: jax.Array) -> Gaussian:
-        return vae.encode(problem, params, vae.data_values(problem, points))
+        return autoencoder.encode(vae, params, autoencoder.data_values(vae, points))
 
     return jax.jit(encoder)
 
@@ -237,7 +236,7 @@ def _params(work: Sweep, first: int) -> Params:
     except npz.BAD_FILE as error:
         raise ValueError(f"{path}: {npz.problem(error)}.") from error
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
-    init = functools.partial(vae.init, problem=work.problem, setting=one)
+    init = functools.partial(autoencoder.init, vae=work.vae, setting=one)
     expected = jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0)))
     found = jax.tree.map(lambda leaf: leaf.shape[1:], params)
     if found != expected:

@@ -74,17 +74,26 @@ def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
 
 
 def start(
-    workdir: pathlib.Path, config: Mapping[str, Any], trainings: Sequence[Training]
+    workdir: pathlib.Path,
+    config: Mapping[str, Any],
+    trainings: Sequence[Training],
+    changes: Sequence[str],
 ) -> list[str]:
     """Makes the folder with its config; damaged blocks in it are set aside.
+
+    Args:
+        workdir: Folder of the results.
+        config: The validated config.
+        trainings: How long the runs of each program train.
+        changes: What `compare` said of the folder.
 
     Returns:
         What is to be said: what differs from the last start, and what was damaged.
 
     Raises:
-        ValueError: As `compare` does, or if it cannot be written.
+        ValueError: If it cannot be written, or for a longer training whose records do
+            not go on with those that are there.
     """
-    changes = compare(workdir, config)
     notes = [f"changed: {line}" for line in changes]
     path = workdir / "env.json"
     now = describe() | {"seconds": _environment(workdir).get("seconds", 0)}
@@ -145,11 +154,13 @@ def _lengthen(workdir: pathlib.Path, trainings: Sequence[Training]) -> list[str]
     return [f"trained for longer: {words}" for words in sorted(longer)]
 
 
-def config(workdir: pathlib.Path) -> ConfigDict:
-    """The config of a workdir, validated.
+def validated(
+    workdir: pathlib.Path,
+) -> tuple[ConfigDict, list[settings.ProgramSettings]]:
+    """The config of a workdir, validated, and its programs.
 
     Raises:
-        ValueError: In one line, for a folder that has none.
+        ValueError: One line, for a folder that has none.
     """
     path = workdir / "config.json"
     if not path.is_file():

@@ -9,15 +9,15 @@ import optax
 from decomp import model, training
 from decomp.divergences.estimates import MARGINALS
 from decomp.training import MEASURES, TERMS, State
-from experiments.models import vae
-from experiments.models.vae import VAE, Hyperparameters, Params
+from experiments.models import autoencoder
+from experiments.models.autoencoder import VAE, Hyperparameters, Params
 from experiments.training import corollary_2_start
 
 __all__ = ["MEASURES", "TERMS", "State", "make"]
 
 
 def make(
-    problem: VAE,
+    vae: VAE,
     optimiser: optax.GradientTransformation,
     *,
     batch_size: int,
@@ -29,13 +29,13 @@ def make(
     They are those of `training.make`; weights with a schedule follow the share of
     `total_steps` taken.
     """
-    trained = vae.model(problem)
+    trained = autoencoder.model(vae)
 
     def start(key: jax.Array, setting: Hyperparameters) -> Params:
-        params = vae.init(key, problem, setting)
-        if problem.matched:
+        params = autoencoder.init(key, vae, setting)
+        if vae.matched:
             return corollary_2_start.start(
-                params, setting.code_scale, latents=problem.latents
+                params, setting.code_scale, latents=vae.latents
             )
         return params
 
@@ -45,9 +45,7 @@ def make(
         return model.loss(params, key, trained, setting, *rest)
 
     def rescale(updates: Params, setting: Hyperparameters) -> Params:
-        return corollary_2_start.steps(
-            updates, setting.code_scale, latents=problem.latents
-        )
+        return corollary_2_start.steps(updates, setting.code_scale, latents=vae.latents)
 
     return training.make(
         start,
@@ -56,7 +54,7 @@ def make(
         batch_size=batch_size,
         record_every=record_every,
         total_steps=total_steps,
-        unpack=lambda rows: vae.data_values(problem, rows),
+        unpack=lambda rows: autoencoder.data_values(vae, rows),
         second=MARGINALS in trained.against,
-        rescale=rescale if problem.matched else None,
+        rescale=rescale if vae.matched else None,
     )

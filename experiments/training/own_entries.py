@@ -12,72 +12,72 @@ import jax.numpy as jnp
 
 from decomp import model
 from decomp.own_functions import check_shape, shapes
-from experiments.models import divergences, objectives, priors, vae
-from experiments.models.vae import VAE, Hyperparameters
+from experiments.models import autoencoder, divergences, objectives, priors
+from experiments.models.autoencoder import VAE, Hyperparameters
 from experiments.system import registry
 
 _BATCH = 2
 
 
-def check(problem: VAE, setting: Hyperparameters) -> None:
+def check(vae: VAE, setting: Hyperparameters) -> None:
     """Tries the prior, objectives and divergences that a config registered.
 
     Args:
-        problem: The VAE of the sweep.
+        vae: The VAE of the sweep.
         setting: Of any of its runs.
 
     Raises:
-        ValueError: In one line that names the entry, what was expected and what came.
+        ValueError: One line that names the entry, what was expected and what came.
     """
-    used = {problem.prior.name, *problem.objectives, *problem.divergences}
+    used = {vae.prior.name, *vae.objectives, *vae.divergences}
     tables = (priors.PRIORS, objectives.OBJECTIVES, divergences.DIVERGENCES)
     if used <= frozenset().union(*map(registry.published, tables)):
         return
-    _try(problem, setting)
+    _try(vae, setting)
 
 
-def _try(problem: VAE, setting: Hyperparameters) -> None:
+def _try(vae: VAE, setting: Hyperparameters) -> None:
     key = jax.random.key(0)
-    params = jax.eval_shape(lambda: vae.init(key, problem, setting))
-    latents, batch = (problem.latents,), (_BATCH,)
-    name = problem.prior.name
+    params = jax.eval_shape(lambda: autoencoder.init(key, vae, setting))
+    latents, batch = (vae.latents,), (_BATCH,)
+    name = vae.prior.name
     if name not in registry.published(priors.PRIORS):
 
         def density(params: Any) -> tuple[jax.Array, jax.Array]:
-            p = vae.prior(problem, params, setting)
+            p = autoencoder.prior(vae, params, setting)
             z = priors.PRIORS[name].family.sample(key, p)
-            return z, priors.log_prob(problem.prior, p)(z)
+            return z, priors.log_prob(vae.prior, p)(z)
 
         z, log_pz = shapes(f"prior.name = {name}", density, params)
         check_shape(f"prior.name = {name}", "sample(key, p)", z, latents)
         check_shape(f"prior.name = {name}", "log_prob(p, z) of one z", log_pz, ())
-    x = jnp.zeros((_BATCH, problem.outputs))
-    weighed = vae.weights(problem, setting, jnp.ones(()))
-    for name in problem.objectives:
+    x = jnp.zeros((_BATCH, vae.outputs))
+    weighed = autoencoder.weights(vae, setting, jnp.ones(()))
+    for name in vae.objectives:
         if name not in registry.published(objectives.OBJECTIVES):
-            alone = problem._replace(objectives=(name,))
+            alone = vae._replace(objectives=(name,))
             text = f"objective.name = {name}"
             found = shapes(text, _values(alone, setting, x, weighed), params)
             check_shape(
                 text, "its value, one for each example of a batch of 2", found, batch
             )
-    for name in problem.divergences:
+    for name in vae.divergences:
         if name not in registry.published(divergences.DIVERGENCES):
-            alone = problem._replace(divergences=(name,))
+            alone = vae._replace(divergences=(name,))
             text = f"objective.divergence = {name}"
             found = shapes(text, _mismatch(alone, setting, x, weighed), params)
             check_shape(text, "its estimate", found, ())
 
 
 def _values(
-    problem: VAE, setting: Hyperparameters, x: jax.Array, weighed: Any
+    vae: VAE, setting: Hyperparameters, x: jax.Array, weighed: Any
 ) -> Callable[[Any], Any]:
-    key, of = jax.random.key(0), vae.model(problem)
+    key, of = jax.random.key(0), autoencoder.model(vae)
     return lambda params: model.value(key, of, params, setting, x, weighed)[0]
 
 
 def _mismatch(
-    problem: VAE, setting: Hyperparameters, x: jax.Array, weighed: Any
+    vae: VAE, setting: Hyperparameters, x: jax.Array, weighed: Any
 ) -> Callable[[Any], Any]:
-    key, of = jax.random.key(0), vae.model(problem)
+    key, of = jax.random.key(0), autoencoder.model(vae)
     return lambda params: model.terms(key, of, params, setting, x, weighed).divergence

@@ -9,8 +9,8 @@ import pytest
 from configs import shapes_anisotropic
 from experiments.config import settings
 from experiments.data.arrays import Dataset, shares
-from experiments.models import vae
-from experiments.models.vae import Hyperparameters
+from experiments.models import autoencoder
+from experiments.models.autoencoder import Hyperparameters
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
 from experiments.system import parallel
@@ -66,15 +66,15 @@ def small():
         config.model.hidden = (6,)
         config.model.latents = 3
         config.evaluate.batch_size = 16
-    config = settings.validate(config)
+    config, programs = settings.validate(config)
     rng = np.random.default_rng(0)
     points = rng.integers(0, 65, (POINTS, 64), np.uint8)
     factors = rng.integers(0, 3, (POINTS, 5), np.uint8)
     data = Dataset(points, factors, (8, 8, 1), shares(64), 64)
-    rows = settings.rows(config)
-    problem = vae.make(config, settings.rows(config), data)
-    table = vae.setting_arrays(config, data, rows, problem)
-    sweep = Sweep(config, problem, table, STEPS, data, data, pathlib.Path())
+    rows = settings.rows(programs)
+    vae = autoencoder.make(config, settings.rows(programs), data)
+    table = autoencoder.setting_arrays(config, data, rows, vae)
+    sweep = Sweep(config, vae, table, STEPS, data, data, pathlib.Path())
     return Small(sweep, table)
 
 

@@ -32,6 +32,7 @@ def config_of(prior, name, divergence):
 
 
 def accepted(prior, name, divergence):
+    """The validated config with its programs, or why it is refused."""
     try:
         return settings.validate(config_of(prior, name, divergence))
     except ValueError as refusal:

@@ -77,15 +77,15 @@ def test_the_naive_networks_are_those_of_table_1a():
     made = programs.make(
         programs.WORKS["conv"], {"data.points": 64, "evaluate.points": 64}
     )
-    slow = naive.networks(made.problem)
+    slow = naive.networks(made.vae)
 
     def size(module, inputs):
         key, x = jax.random.key(0), jnp.zeros((1, inputs))
         shapes = jax.eval_shape(module.init, key, x)
         return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
-    assert size(slow.encoder, 4096) == size(made.problem.encoder, 4096)
-    assert size(slow.decoder, 10) == size(made.problem.decoder, 10)
+    assert size(slow.encoder, 4096) == size(made.vae.encoder, 4096)
+    assert size(slow.decoder, 10) == size(made.vae.decoder, 10)
 
 
 def test_a_peer_that_is_not_installed_is_asked_for(monkeypatch, capsys):

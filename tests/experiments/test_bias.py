@@ -14,7 +14,7 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from experiments import bias
 from experiments.config import settings
-from experiments.models import vae
+from experiments.models import autoencoder
 from experiments.plots.estimator_bias import QUANTITIES, Estimates, Regime, figure
 from experiments.results import run_tables
 from experiments.sweep import layout, trained, workdirs
@@ -106,13 +106,13 @@ def workdir(tmp_path_factory):
     with config.unlocked():
         config.data.points = config.train.batch_size = 20
         config.model.hidden = (3,)
-    config = settings.validate(config)
+    config, programs = settings.validate(config)
     folder = tmp_path_factory.mktemp("runs")
-    workdirs.start(folder, config.to_dict(), [workdirs.Training(4, 2)])
-    work = layout.make(config, settings.rows(config), folder)
+    workdirs.start(folder, config.to_dict(), [workdirs.Training(4, 2)], [])
+    work = layout.sweeps(programs, folder)[0]
     setting = jax.tree.map(lambda leaf: leaf[1:3], work.settings)
     keys = jax.random.split(jax.random.key(0), 2)
-    params = jax.vmap(lambda key, s: vae.init(key, work.problem, s))(keys, setting)
+    params = jax.vmap(lambda key, s: autoencoder.init(key, work.vae, s))(keys, setting)
     runs = Runs(np.arange(1, 3), np.zeros(2, int), np.arange(1, 3))
     outcome = {"diverged": np.array([-1, 3]), "term": np.array([-1, 0])}
     run_tables.write_block(folder, runs, params, outcome, {}, np.zeros((2, 1, 5)))
@@ -123,11 +123,11 @@ def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
     given = trained.trained(workdir, None)
     assert given.name == "run 1: β = 0.3, α = 0"
     params = run_tables.read_params(workdir, 1, 0)
-    config = workdirs.config(workdir)
-    work = layout.make(config, settings.rows(config), workdir)
+    _, programs = workdirs.validated(workdir)
+    work = layout.sweeps(programs, workdir)[0]
     work.config.evaluate.unlock()
     work.config.evaluate.batch_size = 8  # does not divide 20
-    whole = vae.encode(work.problem, params, jnp.asarray(work.data.points))
+    whole = autoencoder.encode(work.vae, params, jnp.asarray(work.data.points))
     for leaves in (given.q, trained.encode(work, params)):
         for one, other in zip(leaves, whole, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5)
@@ -188,9 +188,9 @@ def test_fields_newer_than_a_folder_have_their_usual_values(workdir, tmp_path):
     config = json.loads((workdir / "config.json").read_text())
     del config["runs"]["layout"], config["model"]["precision"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    found = workdirs.config(tmp_path)
+    found, programs = workdirs.validated(tmp_path)
     assert (found.runs.layout, found.model.precision) == ("auto", "float32")
-    assert found == workdirs.config(workdir)
+    assert (found, programs) == workdirs.validated(workdir)
 
 
 def test_batches_are_as_large_as_the_data_allow():

@@ -2,10 +2,9 @@ import subprocess
 import sys
 
 import pytest
-from absl import flags
 
 from configs import base, pinwheel
-from experiments.config import command_line
+from experiments.config import command_line, settings
 from tests.faults.attempts import typed
 
 SMOKE = "--config=configs/pinwheel.py:smoke"
@@ -66,9 +65,44 @@ def test_flags_may_come_from_a_file(tmp_path, monkeypatch):
     path = tmp_path / "flags"
     path.write_text(f"{SMOKE}\n--config.seeds=7\n")
     with typed([f"--flagfile={path}"]) as argv:
-        assert command_line.parse(argv) == ["experiments/main.py"]
+        assert command_line.parse(argv).config.seeds == 7
         assert sys.argv[1:] == [SMOKE, "--config.seeds=7"]
-        assert flags.FLAGS.config.seeds == 7
+
+
+def test_a_config_is_loaded_and_checked_once(tmp_path, monkeypatch):
+    checked, validate = [], settings.validate
+    monkeypatch.setattr(
+        settings, "validate", lambda c: checked.append(c) or validate(c)
+    )
+    path = tmp_path / "own.py"
+    path.write_text(
+        "import pathlib\n"
+        "from configs import pinwheel\n"
+        "def get_config(arg=''):\n"
+        f"    with open({str(tmp_path / 'loads')!r}, 'a') as loads:\n"
+        "        loads.write('x')\n"
+        "    return pinwheel.get_config(arg)\n"
+    )
+    words = [f"--config={path}:smoke", "--config.seeds", "7", "--workdir=out"]
+    with typed(words) as argv:
+        config, programs, workdir = command_line.parse(argv)
+    assert (tmp_path / "loads").read_text() == "x"
+    assert len(checked) == 1
+    assert (config.seeds, len(programs), workdir.as_posix()) == (7, 1, "out")
+
+
+@pytest.mark.parametrize("word", ["--config.tensorboard", "--config.tensorboard=True"])
+def test_a_field_that_is_true_or_false_needs_no_value(word):
+    found, _ = command_line.config_of(["plan", SMOKE, word, "--config.seeds=3"])
+    assert found.tensorboard is True
+    assert found.seeds == 3
+
+
+def test_nothing_behind_the_equals_sign_is_an_empty_tuple(capsys):
+    found, _ = command_line.config_of(["plan", SMOKE, "--config.figures="])
+    assert found.figures == ()
+    line = failure(capsys, SMOKE, "--config.objective.beta=")
+    assert "objective.beta expects at least one value; got none." in line
 
 
 def test_a_file_of_flags_that_is_not_there_is_one_line(capsys):
@@ -139,11 +173,12 @@ def test_the_config_of_an_argument_is_that_of_its_file():
 def test_the_config_of_a_command_line_has_what_was_typed():
     arguments = ["--config=configs/sparse.py:smoke", "--config.seeds", "3"]
     arguments += ["--config.model.hidden=7,8", "--config.train.batch_size=8,16"]
-    found = command_line.config_of(["plan", *arguments])
+    found, _ = command_line.config_of(["plan", *arguments])
     assert found.seeds == 3
     assert found.model.hidden == (7, 8)
     assert found.train.batch_size == (8, 16)  # which is swept
-    assert command_line.config_of(["plan", *arguments[:1]]).seeds == 2
+    found, _ = command_line.config_of(["plan", *arguments[:1]])
+    assert found.seeds == 2
 
 
 @pytest.mark.parametrize(
@@ -162,8 +197,7 @@ def test_the_config_of_a_wrong_command_line_is_refused(arguments, words):
 
 def test_arguments_that_are_no_flags_are_refused():
     with pytest.raises(ValueError, match="unexpected argument 'extra'"):
-        command_line.reject_stray(["main", "extra"])
-    command_line.reject_stray(["main"])
+        command_line.config_of(["plan", SMOKE, "extra"])
 
 
 def command(*arguments):

@@ -11,9 +11,9 @@ from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
 from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates, shares
-from experiments.models import objectives, vae
+from experiments.models import autoencoder, objectives
+from experiments.models.autoencoder import Hyperparameters
 from experiments.models.priors import Traced
-from experiments.models.vae import Hyperparameters
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
 
@@ -150,8 +150,8 @@ def test_every_config_builds_locked_and_is_valid(name, variants):
     assert config.is_locked
     with pytest.raises(AttributeError):
         config.train.learning_rat = 1.0
-    config = settings.validate(config)
-    assert settings.rows(config)
+    config, programs = settings.validate(config)
+    assert settings.rows(programs)
     assert config.title
     assert set(config.variant.split(",")) == set(variants.split(","))
     known = {*settings.COLUMNS}
@@ -190,10 +190,10 @@ def test_the_authors_variant_is_their_released_code(name, path, value):
 
 
 def test_the_sweeps_hold_the_settings_of_the_figures():
-    rows = settings.rows(settings.validate(shapes_anisotropic.get_config()))
+    rows = settings.rows(settings.validate(shapes_anisotropic.get_config())[1])
     pairs = {(row["prior"], row["beta"]) for row in rows}
     assert {("isotropic", 1.0), ("pca", 16.0), ("learned", 4.0)} <= pairs
-    rows = settings.rows(settings.validate(shapes_student_t.get_config()))
+    rows = settings.rows(settings.validate(shapes_student_t.get_config())[1])
     assert math.inf in {row["df"] for row in rows}
     assert min(row["df"] for row in rows) < 5
 
@@ -216,10 +216,10 @@ def test_the_laptop_variant_keeps_the_seeds_and_the_likelihood_of_a_pixel():
     ],
 )
 def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
-    config = settings.validate(CONFIGS[name].get_config(variants))
-    problem = vae.make(config, settings.rows(config), fake(config))
+    config, programs = settings.validate(CONFIGS[name].get_config(variants))
+    vae = autoencoder.make(config, settings.rows(programs), fake(config))
     params = jax.eval_shape(
-        lambda key: vae.init(key, problem, setting(config)), jax.random.key(0)
+        lambda key: autoencoder.init(key, vae, setting(config)), jax.random.key(0)
     )
     sizes = {
         part: sum(leaf.size for leaf in jax.tree.leaves(params[part]))
@@ -231,11 +231,11 @@ def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("variants", ["", "authors", "laptop,smoke"])
 def test_every_config_traces(name, variants):
-    config = settings.validate(CONFIGS[name].get_config(variants))
+    config, programs = settings.validate(CONFIGS[name].get_config(variants))
     data, one = fake(config), setting(config)
     sweep = Sweep(
         config,
-        vae.make(config, settings.rows(config), data),
+        autoencoder.make(config, settings.rows(programs), data),
         one,
         1,
         data,

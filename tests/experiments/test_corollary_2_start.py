@@ -5,7 +5,7 @@ import numpy as np
 from configs import entropy_equivalence
 from experiments.config import settings
 from experiments.data.arrays import Dataset, shares
-from experiments.models import vae
+from experiments.models import autoencoder
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
 from experiments.training import corollary_2_start
@@ -22,29 +22,29 @@ def sweep(tmp_path, *, matched):
         config.model.latents = 3
         config.objective.beta = (BETA,)
         config.objective.matched = matched
-    config = settings.validate(config)
+    config, programs = settings.validate(config)
     rng = np.random.default_rng(0)
     points = rng.integers(0, 65, (48, 64), np.uint8)
     factors = rng.integers(0, 3, (48, 5), np.uint8)
     data = Dataset(points, factors, (8, 8, 1), shares(64), 64)
-    problem = vae.make(config, settings.rows(config), data)
-    table = vae.setting_arrays(config, data, settings.rows(config), problem)
-    return Sweep(config, problem, table, 30, data, data, tmp_path)
+    vae = autoencoder.make(config, settings.rows(programs), data)
+    table = autoencoder.setting_arrays(config, data, settings.rows(programs), vae)
+    return Sweep(config, vae, table, 30, data, data, tmp_path)
 
 
 def trained(work):
     """Posteriors of a batch after 30 steps, leaves `[2, B, D]`, and the likelihood."""
     init, advance, _ = layout.functions(work)
     points = jnp.asarray(work.data.points)
-    x = vae.data_values(work.problem, points)
+    x = autoencoder.data_values(work.vae, points)
 
     @jax.jit
     def run(setting):
         key = jax.random.key(1)
         state = advance(init(key, setting), key, setting, points, jnp.int32(30))
-        q = vae.encode(work.problem, state.params, x)
+        q = autoencoder.encode(work.vae, state.params, x)
         z = q.loc + 0.5 * q.scale
-        return q, vae.log_px_z(work.problem, state.params, x, z)
+        return q, autoencoder.log_px_z(work.vae, state.params, x, z)
 
     one = [jax.tree.map(lambda leaf, i=i: leaf[i], work.settings) for i in (0, 1)]
     return [run(setting) for setting in one]

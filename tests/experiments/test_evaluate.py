@@ -11,7 +11,7 @@ from decomp.distributions.bernoulli import Bernoulli
 from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates
 from experiments.evaluation import evaluate
-from experiments.models import vae
+from experiments.models import autoencoder
 
 SIZE, BATCH = 100, 32
 CENTRES = np.array([(0, -1), (0, 1), (1, 0), (-1, 0)], np.float32)
@@ -20,7 +20,7 @@ STD = 0.03**0.5
 
 def blind(small, setting):
     """Parameters whose decoder does not read z, so that nothing scored is random."""
-    params = vae.init(jax.random.key(0), small.sweep.problem, setting)
+    params = autoencoder.init(jax.random.key(0), small.sweep.vae, setting)
     decoder = params["decoder"]
     decoder["Dense_0"]["kernel"] = jnp.zeros_like(decoder["Dense_0"]["kernel"])
     decoder["Dense_1"]["bias"] = jnp.full(64, -3.0)
@@ -39,16 +39,16 @@ def images():
 def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     config = small.sweep.config.copy_and_resolve_references()
     config.evaluate.batch_size = BATCH
-    problem = small.sweep.problem
+    vae = small.sweep.vae
     setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
     params = blind(small, setting)
     points, factors = images
-    scores = jax.jit(evaluate.make(problem, config))
+    scores = jax.jit(evaluate.make(vae, config))
     found = scores(params, jax.random.key(5), setting, points, factors)
 
-    x = vae.data_values(problem, points)
-    q = vae.encode(problem, params, x)
-    logits = vae.decode(problem, params, jnp.zeros((SIZE, 3))).logits
+    x = autoencoder.data_values(vae, points)
+    q = autoencoder.encode(vae, params, x)
+    logits = autoencoder.decode(vae, params, jnp.zeros((SIZE, 3))).logits
     log_px = 64 * jax.vmap(bernoulli.log_prob)(Bernoulli(logits), x)
     p = priors.anisotropic(setting.prior.log_variances)
     kl = jax.vmap(lambda q: gaussian.kl(q, p))(q)
@@ -74,10 +74,10 @@ def test_equal_posteriors_are_as_far_from_the_prior_as_one_of_them(small, images
     head["kernel"] = jnp.zeros_like(head["kernel"])
     head["bias"] = jnp.log(jnp.expm1(jnp.array([0.0, 0.0, 0.0, 0.3, 0.5, 0.9])))
     head["bias"] = head["bias"].at[:3].set(jnp.array([0.5, -1.0, 0.0]))
-    scores = jax.jit(evaluate.make(small.sweep.problem, config))
+    scores = jax.jit(evaluate.make(small.sweep.vae, config))
     found = scores(params, jax.random.key(5), setting, *images)
 
-    q = vae.encode(small.sweep.problem, params, jnp.zeros((1, 64)))
+    q = autoencoder.encode(small.sweep.vae, params, jnp.zeros((1, 64)))
     q = jax.tree.map(lambda leaf: np.asarray(leaf[0], np.float64), q)
     variances = np.exp(np.asarray(setting.prior.log_variances, np.float64))
     ratio = q.scale**2 / variances
@@ -98,12 +98,12 @@ def test_posteriors_far_apart_hold_the_index_and_the_rest_is_the_match(small, im
     head = params["encoder"]["Dense_1"]
     head["kernel"] = head["kernel"].at[:, :3].multiply(1e3).at[:, 3:].set(0.0)
     head["bias"] = jnp.full(6, -5.0)
-    scores = jax.jit(evaluate.make(small.sweep.problem, config))
+    scores = jax.jit(evaluate.make(small.sweep.vae, config))
     found = scores(params, jax.random.key(5), setting, *images)
     np.testing.assert_allclose(found["mutual_information"], np.log(SIZE), rtol=1e-4)
     # log q(z|x) − log p(z) of a draw spreads as its mean does between the points.
-    q = vae.encode(
-        small.sweep.problem, params, vae.data_values(small.sweep.problem, images[0])
+    q = autoencoder.encode(
+        small.sweep.vae, params, autoencoder.data_values(small.sweep.vae, images[0])
     )
     p = priors.anisotropic(setting.prior.log_variances)
     kl = np.asarray(jax.vmap(lambda q: gaussian.kl(q, p))(q), np.float64)
@@ -119,13 +119,13 @@ def plane():
         config.model.hidden = (4,)
         config.evaluate.grid_points = 160
         config.evaluate.samples_per_point = 500
-    config = settings.validate(config)
+    config, programs = settings.validate(config)
     data = Dataset(CENTRES, np.zeros((4, 1), int), (), coordinates)
-    problem = vae.make(config, settings.rows(config), data)
-    setting = vae.setting_arrays(config, data, settings.rows(config), problem)
+    vae = autoencoder.make(config, settings.rows(programs), data)
+    setting = autoencoder.setting_arrays(config, data, settings.rows(programs), vae)
     setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0
-    start = vae.init(jax.random.key(0), problem, setting)
-    scores = jax.jit(evaluate.make(problem, config))
+    start = autoencoder.init(jax.random.key(0), vae, setting)
+    scores = jax.jit(evaluate.make(vae, config))
     factors = jnp.zeros((4, 1), jnp.int32)
 
     def run(*, spread, scale):
@@ -182,10 +182,10 @@ def test_equal_posteriors_tell_nothing_and_miss_the_clusters(plane):
 def test_the_columns_explain_every_score(plane, small, images):
     found = set(plane(spread=1.0, scale=STD))
     shapes = jax.eval_shape(
-        evaluate.make(small.sweep.problem, small.sweep.config),
-        vae.init(
+        evaluate.make(small.sweep.vae, small.sweep.config),
+        autoencoder.init(
             jax.random.key(0),
-            small.sweep.problem,
+            small.sweep.vae,
             jax.tree.map(lambda leaf: leaf[0], small.settings),
         ),
         jax.random.key(0),

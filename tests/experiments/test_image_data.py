@@ -18,7 +18,7 @@ from experiments import main
 from experiments.config import settings
 from experiments.data import arrays as data
 from experiments.data import catalogue, loaders
-from experiments.models import vae
+from experiments.models import autoencoder
 from experiments.report import __main__ as report
 from experiments.results import columns as columns_lib
 from experiments.sweep import figure_arrays, layout
@@ -43,7 +43,7 @@ def config(variants="smoke", **fields):
 
 
 def run(workdir, found):
-    main.run(found, workdir)
+    main.run(*settings.validate(found), workdir)
     with (workdir / "scores.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["status"] == "ok"
@@ -101,9 +101,9 @@ def test_metrics_of_factors_asked_for_by_name_are_refused_without_factors(tmp_pa
     found = config(name="images", path=npz(tmp_path / "a.npz"))
     with found.unlocked():
         found.evaluate.metrics = ("hoyer", "mig")
-    found = settings.validate(found)
+    found, programs = settings.validate(found)
     with pytest.raises(ValueError, match="two factors or more; got none, choices: hoy"):
-        layout.make(found, settings.rows(found), tmp_path)
+        layout.sweeps(programs, tmp_path)[0]
 
 
 def scores_of(work):
@@ -119,10 +119,10 @@ def scores_of(work):
 def test_a_file_may_bring_factors_and_those_are_scored(tmp_path, columns):
     names = np.array(["place", "height"])[:columns]
     path = npz(tmp_path / "a.npz", factors=TWO[:, :columns], factor_names=names)
-    found = settings.validate(config(name="images", path=path, side=8))
-    work = layout.make(found, settings.rows(found), tmp_path)
+    found, programs = settings.validate(config(name="images", path=path, side=8))
+    work = layout.sweeps(programs, tmp_path)[0]
     assert work.data.factor_names == tuple(names)
-    assert work.problem.factor_sizes == (4, 3)[:columns]
+    assert work.vae.factor_sizes == (4, 3)[:columns]
     of_factors = {"mig", "modularity", "infom", "infoc", "sap"}
     of_factors |= {"kim_mnih_pruned", "kim_mnih_authors"}
     scores = scores_of(work)
@@ -186,8 +186,8 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     found = config(name=name, path=files(tmp_path)[name], side=side)
     with found.unlocked():
         found.train.batch_size = 2
-    found = settings.validate(found)
-    work = layout.make(found, settings.rows(found), tmp_path)
+    found, programs = settings.validate(found)
+    work = layout.sweeps(programs, tmp_path)[0]
     shape = work.data.shape
     assert shape == (catalogue.shape(found.data) or (side or 12, side or 18, 3))
     own = 64 * 64 // math.prod(shape[:2]) if name != "images" else 1
@@ -203,7 +203,9 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     assert ("Conv_0" in layers) == (shape[:2] == (64, 64))
     end = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
     z = jax.ShapeDtypeStruct((2, 3), jnp.float32)
-    decoded = jax.eval_shape(lambda p, z: vae.decode(work.problem, p, z), end.params, z)
+    decoded = jax.eval_shape(
+        lambda p, z: autoencoder.decode(work.vae, p, z), end.params, z
+    )
     assert decoded.logits.shape == (2, math.prod(shape))
 
 
@@ -218,13 +220,13 @@ def shapes_of_one_kind(path):
 
 def test_a_factor_of_one_class_is_not_scored_and_a_line_says_so(tmp_path, capsys):
     path = shapes_of_one_kind(tmp_path / "a.h5")
-    found = settings.validate(config(name="shapes3d", path=path, side=8))
-    work = layout.make(found, settings.rows(found), tmp_path)
+    found, programs = settings.validate(config(name="shapes3d", path=path, side=8))
+    work = layout.sweeps(programs, tmp_path)[0]
     kept = ("floor_hue", "wall_hue", "object_hue", "orientation")
-    words = "not scored, as all images are of one class of it: scale, shape"
+    words = "factors not scored, as all images have the same class: scale, shape"
     assert words in capsys.readouterr().out
     assert work.scored.factor_names == work.data.factor_names == kept
-    assert work.problem.factor_sizes == (10, 10, 10, 15)
+    assert work.vae.factor_sizes == (10, 10, 10, 15)
     assert work.data.factors.shape == work.scored.factors.shape == (48, 4)
     assert {"mig", "kim_mnih_pruned"} <= scores_of(work)
 
@@ -234,9 +236,9 @@ def test_factors_of_one_class_leave_a_class_or_nothing(tmp_path, varied):
     factors = np.zeros((48, 2), int)
     factors[:, :varied] = np.arange(48)[:, None] % 3
     path = npz(tmp_path / "a.npz", factors=factors)
-    found = settings.validate(config(name="images", path=path, side=8))
-    work = layout.make(found, settings.rows(found), tmp_path)
-    assert work.problem.factor_sizes == (3,) * varied
+    found, programs = settings.validate(config(name="images", path=path, side=8))
+    work = layout.sweeps(programs, tmp_path)[0]
+    assert work.vae.factor_sizes == (3,) * varied
     assert set(columns_lib.OF_CODES) <= scores_of(work)
 
 
@@ -266,10 +268,10 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     found = config(name=name, path=files(tmp_path)[name], side=side)
     with found.unlocked():
         found.model.likelihood, found.train.batch_size = "gaussian", 2
-    found = settings.validate(found)
-    work = layout.make(found, settings.rows(found), tmp_path)
+    found, programs = settings.validate(found)
+    work = layout.sweeps(programs, tmp_path)[0]
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
-    params = vae.init(jax.random.key(0), work.problem, one)
+    params = autoencoder.init(jax.random.key(0), work.vae, one)
     params["decoder"]["log_scale"] = jnp.float32(-2.5)
     z = jax.random.normal(jax.random.key(1), (3, 3))
     x = work.data.points[:3] / 255
@@ -278,10 +280,10 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     hidden = np.maximum(np.asarray(z) @ first["kernel"] + first["bias"], 0)
     mean = hidden @ last["kernel"] + last["bias"]
     exact = stats.norm.logpdf(x, mean, np.exp(-2.5) + 1e-6).sum(1)
-    log_px_z = vae.log_px_z(work.problem, params, jnp.asarray(x, jnp.float32), z)
+    log_px_z = autoencoder.log_px_z(work.vae, params, jnp.asarray(x, jnp.float32), z)
     pixels = {0: 1, 8: 64}[side]  # that a value stands for
     np.testing.assert_allclose(log_px_z, pixels * exact, rtol=1e-4)
-    shown = figure_arrays.decoded(work.problem, params, z)
+    shown = figure_arrays.decoded(work.vae, params, z)
     levels = np.round(255 * np.clip(mean, 0, 1)).reshape(shown.shape)
     assert (mean < 0).any()
     np.testing.assert_allclose(np.asarray(shown).astype(int), levels, atol=1)
@@ -291,8 +293,8 @@ def test_a_gaussian_likelihood_goes_with_convolutions(tmp_path):
     found = config(name="shapes3d", path=files(tmp_path)["shapes3d"], side=0)
     with found.unlocked():
         found.model.likelihood, found.train.batch_size = "gaussian", 2
-    found = settings.validate(found)
-    work = layout.make(found, settings.rows(found), tmp_path)
+    found, programs = settings.validate(found)
+    work = layout.sweeps(programs, tmp_path)[0]
     init, advance, _ = layout.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     state = jax.eval_shape(init, key, one)
@@ -335,11 +337,11 @@ def test_convolutions_refuse_images_of_other_sizes_that_only_a_file_tells(tmp_pa
     found = config(name="images", path=npz(tmp_path / "a.npz"))
     with found.unlocked():
         found.model.network = "conv"
-    found = settings.validate(found)
+    found, programs = settings.validate(found)
     with pytest.raises(
         ValueError, match="images of 64×64 pixels; got 12×18, which den"
     ):
-        layout.make(found, settings.rows(found), tmp_path)
+        layout.sweeps(programs, tmp_path)[0]
 
 
 def test_principal_axes_of_images_too_large_for_them_are_refused():
@@ -397,7 +399,7 @@ def test_the_variants_of_the_config_are_valid():
             with found.unlocked():
                 found.data.name = name
                 found.data.path = "a" if name in ("mpi3d", "cars3d") else ""
-            assert settings.rows(settings.validate(found))
+            assert settings.rows(settings.validate(found)[1])
 
 
 def test_a_config_is_kept_as_it_was_typed(unlabelled):

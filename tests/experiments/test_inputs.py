@@ -8,11 +8,7 @@ from experiments.plots import all_figures
 from tests.experiments.test_command_line import command
 from tests.faults import attempts, damage, fuzz
 
-# ml_collections loads a config with it.
-LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
-
-@LOADS
 def test_every_bad_input_is_refused_in_one_line_that_says_what_is_expected(tmp_path):
     cases = list(attempts.cases(tmp_path))
     assert len({case.name for case in cases}) == len(cases) > 200
@@ -22,14 +18,12 @@ def test_every_bad_input_is_refused_in_one_line_that_says_what_is_expected(tmp_p
     assert max(outcome.seconds for outcome in outcomes) < 10
 
 
-@LOADS
 def test_random_inputs_end_in_a_result_or_in_one_line(tmp_path):
     found = fuzz.run(4, seed=0, folder=tmp_path)
     assert found.failures == []
     assert found.refused > 10
 
 
-@LOADS
 @pytest.mark.slow
 def test_many_random_inputs_end_in_a_result_or_in_one_line(tmp_path):
     found = fuzz.run(120, seed=1, folder=tmp_path)

@@ -27,6 +27,6 @@ def test_a_single_point_is_no_data_set(tmp_path):
         config.data.name, config.data.path = "images", str(tmp_path / "one.npz")
         config.data.points = config.evaluate.points = config.data.side = 0
         config.train.batch_size = 1
-    config = settings.validate(config)
+    config, programs = settings.validate(config)
     with pytest.raises(ValueError, match="at least 2 points; got 1"):
-        layout.make(config, settings.rows(config), tmp_path)
+        layout.sweeps(programs, tmp_path)[0]

@@ -35,7 +35,7 @@ def plane(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("plane")
     with pinwheel.get_config("smoke").unlocked() as config:
         config.tensorboard = importlib.util.find_spec("tensorboardX") is not None
-    main.run(config, workdir)
+    main.run(*settings.validate(config), workdir)
     return workdir
 
 
@@ -43,7 +43,7 @@ def plane(tmp_path_factory):
 def shapes(tmp_path_factory):
     """Figure 1, left, of small images: 3 priors at 2 betas, 2 seeds."""
     workdir = tmp_path_factory.mktemp("shapes")
-    main.run(shapes_anisotropic.get_config("laptop,smoke"), workdir)
+    main.run(*settings.validate(shapes_anisotropic.get_config("laptop,smoke")), workdir)
     return workdir
 
 
@@ -139,7 +139,7 @@ def test_a_finished_workdir_is_not_trained_again(plane, tmp_path, capsys):
     before = block.stat().st_mtime_ns
     with pinwheel.get_config("smoke").unlocked() as config:
         config.figures = ()
-    main.run(config, workdir)
+    main.run(*settings.validate(config), workdir)
     assert block.stat().st_mtime_ns == before
     for name in ("scores.csv", "summary.csv", "metrics.csv", "pictures.npz"):
         assert (workdir / name).read_bytes() == (plane / name).read_bytes()
@@ -160,7 +160,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(plane, tmp_path):
     with pinwheel.get_config("smoke").unlocked() as config:
         config.figures = ()
         config.runs.block = 6
-    main.run(config, workdir)
+    main.run(*settings.validate(config), workdir)
     assert sorted(path.stem for path in (workdir / "blocks").iterdir()) == [
         *("000000", "000006", "000012", "000018")
     ]
@@ -176,7 +176,7 @@ def test_seeds_and_steps_may_be_added_and_end_as_if_asked_for_at_once(tmp_path, 
             config.seeds = seeds
             config.train.steps, config.train.records = steps, steps // 2
             config.runs.keep_states = True
-        main.run(config, tmp_path / folder)
+        main.run(*settings.validate(config), tmp_path / folder)
         return capsys.readouterr().out
 
     sweep("grown", seeds=1, steps=4)
@@ -193,14 +193,14 @@ def test_a_workdir_of_another_config_is_refused(plane):
     with pinwheel.get_config("smoke").unlocked() as config:
         config.rng = 1
     with pytest.raises(ValueError, match="rng: 0 -> 1"):
-        main.run(config, plane)
+        main.run(*settings.validate(config), plane)
 
 
 def test_more_points_in_a_batch_than_there_are_is_refused(tmp_path):
     with pinwheel.get_config("smoke").unlocked() as config:
         config.train.batch_size = 401
     with pytest.raises(ValueError, match="train.batch_size expects at most 400"):
-        main.run(config, tmp_path)
+        main.run(*settings.validate(config), tmp_path)
 
 
 def test_no_training_at_all_is_refused(tmp_path):
@@ -208,7 +208,7 @@ def test_no_training_at_all_is_refused(tmp_path):
         config.train.steps = 0
         config.train.epochs = 0.1
     with pytest.raises(ValueError, match=r"train\.epochs expects a step or more"):
-        main.run(config, tmp_path)
+        main.run(*settings.validate(config), tmp_path)
 
 
 @pytest.mark.slow

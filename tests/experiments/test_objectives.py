@@ -13,7 +13,7 @@ from decomp import model
 from experiments import main
 from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates
-from experiments.models import divergences, objectives, priors, vae
+from experiments.models import autoencoder, divergences, objectives, priors
 from experiments.system import registry
 from tests.experiments.small_plane import POINTS, accepted, config_of
 
@@ -95,14 +95,15 @@ def test_a_batch_of_one_is_fine_where_no_divergence_is_weighed():
 def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
     """One program a prior: objective and divergence are traced, as in a sweep."""
     valid = [accepted(prior, *cell) for cell in CELLS]
-    valid = [config for config in valid if not isinstance(config, str)]
-    rows = [row for config in valid for row in settings.rows(config)]
-    problem = vae.make(valid[-1], rows, data())
-    table = vae.setting_arrays(valid[-1], data(), rows, problem)
+    valid = [found for found in valid if not isinstance(found, str)]
+    rows = [row for _, programs in valid for row in settings.rows(programs)]
+    config, _ = valid[-1]
+    vae = autoencoder.make(config, rows, data())
+    table = autoencoder.setting_arrays(config, data(), rows, vae)
     first = jax.tree.map(lambda leaf: leaf[0], table)
-    assert problem.critic is not None  # the last cell is adversarial
-    params = vae.init(jax.random.key(0), problem, first)
-    trained, points = vae.model(problem), jnp.asarray(data().points)
+    assert vae.critic is not None  # the last cell is adversarial
+    params = autoencoder.init(jax.random.key(0), vae, first)
+    trained, points = autoencoder.model(vae), jnp.asarray(data().points)
     x, others = points[: POINTS // 2], points[POINTS // 2 :]
 
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
@@ -128,13 +129,13 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
             assert (norms["prior"] > 0) != is_isotropic, row
 
 
-def critic_problem(divergence):
-    config = settings.validate(config_of("isotropic", *divergence))
-    problem = vae.make(config, settings.rows(config), data())
-    rows = settings.rows(config)
-    table = vae.setting_arrays(config, data(), rows, problem)
+def critic_vae(divergence):
+    config, programs = settings.validate(config_of("isotropic", *divergence))
+    vae = autoencoder.make(config, settings.rows(programs), data())
+    rows = settings.rows(programs)
+    table = autoencoder.setting_arrays(config, data(), rows, vae)
     setting = jax.tree.map(lambda leaf: leaf[0], table)
-    return problem, setting, vae.init(jax.random.key(0), problem, setting)
+    return vae, setting, autoencoder.init(jax.random.key(0), vae, setting)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +147,8 @@ def critic_problem(divergence):
     ],
 )
 def test_the_critics_loss_reaches_the_critic_alone_and_the_objective_all_else(cell):
-    problem, setting, params = critic_problem(cell)
-    trained, points = vae.model(problem), jnp.asarray(data().points)
+    vae, setting, params = critic_vae(cell)
+    trained, points = autoencoder.model(vae), jnp.asarray(data().points)
     x, others = points[:12], points[12:]
 
     def critic(params):
@@ -186,7 +187,7 @@ def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
         config.objective.schedule.beta = "cyclic"
         config.evaluate.samples_per_point = 2
         config.figures = ()
-    main.run(config, tmp_path)
+    main.run(*settings.validate(config), tmp_path)
     with (tmp_path / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     pairs = [(row["objective"], row["divergence"]) for row in rows]
@@ -204,7 +205,7 @@ def test_the_iwae_trains_in_a_sweep_of_its_own(tmp_path):
         config.seeds = 1
         config.evaluate.samples_per_point = 2
         config.figures = ()
-    main.run(config, tmp_path)
+    main.run(*settings.validate(config), tmp_path)
     with (tmp_path / "scores.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["status"] == "ok"

@@ -132,7 +132,7 @@ def test_a_learning_rate_too_large_for_some_runs_marks_those_alone(small):
     def exploding(number):
         grow = optax.sgd(jnp.where(number == 4, 1e30, 1e-3))
         return one_run.make(
-            sweep.problem, grow, batch_size=16, record_every=1, total_steps=4
+            sweep.vae, grow, batch_size=16, record_every=1, total_steps=4
         )[1]
 
     keys, points = small.keys(range(6)), jnp.asarray(sweep.data.points)
@@ -192,7 +192,7 @@ def test_every_epoch_is_a_permutation_of_the_points(small):
         ),
     )
     init, advance = one_run.make(
-        small.sweep.problem, counting, batch_size=batch, record_every=1, total_steps=9
+        small.sweep.vae, counting, batch_size=batch, record_every=1, total_steps=9
     )
     setting = jax.tree.map(lambda leaf: leaf[0], small.settings)
     points = jnp.asarray(64 * np.eye(64, dtype=np.uint8)[:size])

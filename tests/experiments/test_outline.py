@@ -18,7 +18,7 @@ def config(module, variants, **fields):
     with found.unlocked():
         for name, value in fields.items():
             found.data[name] = value
-    return settings.validate(found)
+    return settings.validate(found)[0]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,8 @@ def test_images_whose_number_a_file_tells_are_read(tmp_path):
         found.data.name, found.data.path = "images", str(tmp_path / "nine.npz")
         found.data.points = found.evaluate.points = 0
         found.train.batch_size = 3
-    outline = loaders.outline(settings.validate(found))
+    found, _ = settings.validate(found)
+    outline = loaders.outline(found)
     assert outline.points.shape == (9, 64)
 
 
@@ -110,10 +111,8 @@ def shapes(sweep):
     [(shapes_anisotropic, "laptop,smoke"), (pinwheel, "smoke"), (sparse, "smoke")],
 )
 def test_the_program_of_an_outline_is_that_of_the_sweep(module, variants, tmp_path):
-    found = config(module, variants)
-    for program, made in zip(
-        settings.programs(found), layout.programs(found, tmp_path), strict=True
-    ):
+    _, programs = settings.validate(module.get_config(variants))
+    for program, made in zip(programs, layout.sweeps(programs, tmp_path), strict=True):
         outline = layout.outline(program, "cpu")
         assert (outline.steps, outline.first) == (made.steps, made.first)
         assert shapes(outline) == shapes(made)
@@ -121,11 +120,11 @@ def test_the_program_of_an_outline_is_that_of_the_sweep(module, variants, tmp_pa
 
 
 def test_the_backend_that_is_compiled_for_decides_on_precisions():
-    found = config(shapes_anisotropic, "laptop,smoke")
+    found = shapes_anisotropic.get_config("laptop,smoke")
     with found.unlocked():
         found.model.precision = "tf32"
-    (program,) = settings.programs(found)
-    made = layout.outline(program, "gpu").problem.encoder
+    _, (program,) = settings.validate(found)
+    made = layout.outline(program, "gpu").vae.encoder
     assert made.precision == networks.PRECISIONS["tf32"]
     with pytest.raises(ValueError, match="tf32 expects an NVIDIA GPU; this is a tpu"):
         layout.outline(program, "tpu")

@@ -30,7 +30,7 @@ def test_a_tilde_is_the_home_folder_and_only_at_the_beginning(home):
 
 
 def test_the_home_of_nobody_is_refused_in_one_line(home):
-    with pytest.raises(ValueError, match="home folder ~no-such-user is not known"):
+    with pytest.raises(ValueError, match="home folder ~no-such-user is unknown"):
         paths.path("~no-such-user/x")
     config = config_of("isotropic", "vae", "moments")
     with config.unlocked():
@@ -103,7 +103,6 @@ def test_the_choices_are_files_from_where_one_stands(home):
 
 
 # ml_collections loads a config with it.
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize("form", [["--config={}"], ["--config", "{}"]])
 def test_a_sweep_starts_from_any_folder(home, form):
     typed = [word.format("configs/pinwheel.py:smoke") for word in form]

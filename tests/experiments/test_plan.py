@@ -70,7 +70,7 @@ def outline(**changes):
         found.seeds = 10
         for name, value in changes.items():
             found.runs[name] = value
-    (program,) = settings.programs(settings.validate(found))
+    _, (program,) = settings.validate(found)
     return layout.outline(program, "cpu")
 
 

@@ -7,13 +7,12 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from absl import flags
 
 import decomp
 from configs import base, shapes_anisotropic
 from experiments import main, results, watch
 from experiments.config import command_line, fields, settings
-from experiments.models import vae as models_vae
+from experiments.models import autoencoder
 from experiments.report import __main__ as report
 from experiments.results import columns, run_tables
 from experiments.sweep import trained
@@ -47,11 +46,11 @@ def config_of(**changes):
 
 def programs_of(**changes):
     """Of each program what the given fields say, and its settings."""
-    config = settings.validate(config_of(**changes))
+    config, programs = settings.validate(config_of(**changes))
     names = [name.replace("__", ".") for name in changes]
     return [
         ([fields.get(one.config, name) for name in names], one.first, len(one.rows))
-        for one in settings.programs(config)
+        for one in programs
     ]
 
 
@@ -82,9 +81,14 @@ def test_a_tuple_of_one_value_is_that_value():
 
 
 def test_a_field_that_is_a_tuple_is_swept_by_a_tuple_of_tuples():
-    config = settings.validate(config_of(model__hidden=((3,), (3, 4))))
-    assert [row["hidden"] for row in settings.rows(config)] == ["3", "3", "3,4", "3,4"]
-    hidden = [one.config.model.hidden for one in settings.programs(config)]
+    config, programs = settings.validate(config_of(model__hidden=((3,), (3, 4))))
+    assert [row["hidden"] for row in settings.rows(programs)] == [
+        "3",
+        "3",
+        "3,4",
+        "3,4",
+    ]
+    hidden = [one.config.model.hidden for one in programs]
     assert hidden == [(3,), (3, 4)]
 
 
@@ -96,7 +100,7 @@ def test_the_column_of_every_field_has_a_name_of_its_own():
     assert not set(names) & (others | set(columns.COLUMNS))
 
 
-def test_what_is_typed_with_commas_is_swept(monkeypatch):
+def test_what_is_typed_with_commas_is_swept():
     line = [
         "main",
         "--config=configs/shapes_anisotropic.py:laptop,smoke",
@@ -106,13 +110,8 @@ def test_what_is_typed_with_commas_is_swept(monkeypatch):
         "--config.objective.matched=False",
         "--config.seeds=3",
     ]
-    monkeypatch.setattr("sys.argv", line)
-    monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
-    from ml_collections import config_flags
-
-    config_flags.DEFINE_config_file("config", flag_values=flags.FLAGS)
-    assert command_line.parse(line) == ["main"]
-    config = flags.FLAGS.config
+    config, programs = command_line.config_of(line)
+    assert len(programs) == 4
     assert (config.model.latents, config.seeds) == ((5, 10), 3)
     assert config.model.likelihood == ("gaussian", "bernoulli")
     assert config.objective.matched is False
@@ -123,7 +122,7 @@ def swept(tmp_path_factory):
     """The workdir of a finished sweep of two programs."""
     workdir = tmp_path_factory.mktemp("programs") / "out"
     config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
-    main.run(config, workdir)
+    main.run(*settings.validate(config), workdir)
     return workdir
 
 
@@ -175,14 +174,14 @@ def test_a_run_of_an_opened_sweep_is_the_one_that_was_trained(swept):
     sweep, done = results.open(swept), trained.finished(swept)
     for run, latents in enumerate([2, 2, 3, 3]):
         vae, work = sweep[run], done.works[trained.program(done, run)]
-        images = work.problem.unpack(work.data.points).reshape(-1, 8, 8, 1)
+        images = work.vae.unpack(work.data.points).reshape(-1, 8, 8, 1)
         params, setting = trained.parameters(done, run)
         q, exact = vae.encode(images), trained.encode(work, params)
         for leaf, known in zip(q, exact, strict=True):
             np.testing.assert_allclose(leaf, known, rtol=1e-5, atol=1e-6)
         assert vae.latents == latents
         assert vae.reconstruct(images).shape == images.shape
-        p = models_vae.prior(work.problem, params, setting)
+        p = autoencoder.prior(work.vae, params, setting)
         np.testing.assert_allclose(vae.prior.scale, p.scale)
         assert vae.sample(jax.random.key(0), 3).shape == (3, 8, 8, 1)
         assert vae.curves["step"].tolist() == [1, 2]
@@ -228,7 +227,7 @@ def test_a_program_that_is_lost_is_trained_again_to_the_same_bytes(swept, capsys
     stamps = [path.stat().st_mtime_ns for path in kept]
     lost.unlink()
     config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
-    main.run(config, swept)
+    main.run(*settings.validate(config), swept)
     assert (swept / "scores.csv").read_bytes() == before
     assert [path.stat().st_mtime_ns for path in kept] == stamps
     said = capsys.readouterr().out
@@ -238,7 +237,7 @@ def test_a_program_that_is_lost_is_trained_again_to_the_same_bytes(swept, capsys
 
 def test_another_value_belongs_to_another_workdir(swept):
     with pytest.raises(ValueError, match=r"model.latents: \[2, 3\] -> \[2, 4\]"):
-        main.run(config_of(model__latents=(2, 4)), swept)
+        main.run(*settings.validate(config_of(model__latents=(2, 4))), swept)
     assert json.loads((swept / "config.json").read_text())["model"]["latents"] == [2, 3]
 
 

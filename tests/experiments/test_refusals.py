@@ -11,7 +11,7 @@ def test_what_an_objective_does_not_read_is_neutral_and_not_swept_twice():
     with config.unlocked():
         config.objective.name = ("vae", "beta_vae")
         config.objective.beta = (1.0, 4.0)
-    rows = settings.rows(settings.validate(config))
+    rows = settings.rows(settings.validate(config)[1])
     assert [(row["objective"], row["beta"]) for row in rows] == [
         *(("vae", 1.0), ("beta_vae", 1.0), ("beta_vae", 4.0))
     ]

@@ -27,7 +27,7 @@ def config(module=correlated, variants="laptop,smoke", **fields):
         found.evaluate.points = fields.pop("scored", 0)
         for name, value in fields.items():
             found.data[name] = value
-    return settings.validate(found)
+    return settings.validate(found)[0]
 
 
 def test_correlated_factors_are_drawn_together_and_scored_apart():
@@ -63,8 +63,9 @@ def test_held_out_combinations_are_never_trained_on_and_scored_alone(pair):
     assert scored.factor_names == ("scale", "orientation", "x", "y")  # one shape only
     assert scored.factors.shape == (1_000, 4)
     assert scored.factors[:, 2].min() == 16
-    made = layout.make(found, settings.rows(found), None)
-    assert made.problem.factor_sizes == (6, 40, 32, 32)
+    _, programs = settings.validate(found)
+    made = layout.sweeps(programs, None)[0]
+    assert made.vae.factor_sizes == (6, 40, 32, 32)
     assert factor_grid.held_out(found.data) == 737_280 // 6
     assert factor_grid.images(found.data) == 737_280 * 5 // 6
 
@@ -149,8 +150,8 @@ def in_colour():
 
 
 def test_a_sweep_traces_with_points_and_scored_images_of_their_own():
-    found = in_colour()
-    made = layout.make(found, settings.rows(found), None)
+    _, programs = settings.validate(in_colour())
+    made = layout.sweeps(programs, None)[0]
     init, advance, scores = layout.functions(made)
     setting = jax.tree.map(lambda leaf: leaf[0], made.settings)
     state = jax.eval_shape(init, KEY, setting)
@@ -162,7 +163,7 @@ def test_a_sweep_traces_with_points_and_scored_images_of_their_own():
 
 @pytest.mark.slow
 def test_a_sweep_in_colour_is_scored_on_what_was_held_out(tmp_path):
-    main.run(in_colour(), tmp_path)
+    main.run(*settings.validate(in_colour()), tmp_path)
     with (tmp_path / "scores.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["status"] == "ok"

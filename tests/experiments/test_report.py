@@ -147,7 +147,7 @@ def test_json_in_a_page_reads_back_and_ends_nothing():
     ],
 )
 def test_the_command_with_a_change_is_a_valid_one(file, module, variant):
-    config = settings.validate(module.get_config(variant))
+    config, programs = settings.validate(module.get_config(variant))
     env = {
         "command": [
             "main.py",
@@ -156,16 +156,18 @@ def test_the_command_with_a_change_is_a_valid_one(file, module, variant):
             "--workdir=r",
         ]
     }
-    results = reading.Results(config.to_dict(), None, None, settings.rows(config), None)
+    results = reading.Results(
+        config.to_dict(), None, None, settings.rows(programs), None
+    )
     run, again = map(shlex.split, about.changed(env, results))
     assert run[:3] == ["python", "-m", "experiments.main"]
-    command_line.check(run[2:])
     (change,) = [a for a in run[3:] if a.startswith("--config.")]
     field, _, value = change.removeprefix("--config.").partition("=")
     section, name = field.split(".")
     assert float(value) not in config[section][name]
-    config[section][name] = (value,)
-    settings.validate(config)
+    words = [word for word in run[2:] if not word.startswith("--workdir=")]
+    again_with, _ = command_line.config_of(words)
+    assert again_with[section][name] == (float(value),)
     folder = run[-1].removeprefix("--workdir=")
     assert again[2:] == ["experiments.report", folder, f"--out={folder}.html"]
 

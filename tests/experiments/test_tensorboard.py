@@ -5,14 +5,13 @@ import pytest
 
 from configs import pinwheel
 from experiments import main
+from experiments.config import settings
 from experiments.sweep import tensorboard
 from experiments.system import parallel
 from experiments.training import one_run
 from tests.experiments.live_view import check, scalars
 from tests.faults.attempts import attempt
 
-# ml_collections loads a config with it.
-LOADS = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 RESULTS = ("scores.csv", "metrics.csv", "summary.csv", "summary.md", "pictures.npz")
 MEMBERS = parallel.enumerate_runs(2, 3, 0)
 ROWS = [{"beta": 1.0}, {"beta": 4.0}]
@@ -33,12 +32,12 @@ def smoke(*, on):
 def test_a_live_view_may_be_asked_for_later_and_changes_no_result(tmp_path):
     pytest.importorskip("tensorboardX")
     on, off = tmp_path / "on", tmp_path / "off"
-    main.run(smoke(on=True), on)
-    main.run(smoke(on=False), off)
+    main.run(*settings.validate(smoke(on=True)), on)
+    main.run(*settings.validate(smoke(on=False)), off)
     for name in RESULTS:
         assert (off / name).read_bytes() == (on / name).read_bytes(), name
     assert not (off / "tensorboard").exists()
-    main.run(smoke(on=True), off)  # trains nothing
+    main.run(*settings.validate(smoke(on=True)), off)  # trains nothing
     for workdir in (on, off):
         check(workdir)
 
@@ -111,7 +110,6 @@ def test_off_it_neither_writes_nor_needs_the_package(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@LOADS
 def test_without_the_package_a_sweep_ends_in_one_line_that_names_the_extra(
     tmp_path, monkeypatch
 ):
@@ -127,4 +125,7 @@ def test_without_the_package_a_sweep_ends_in_one_line_that_names_the_extra(
         tmp_path,
     )
     assert found.refused
-    assert "expects the extra `tensorboard`, which is not installed" in found.line
+    assert (
+        "tensorboardX is not installed; it belongs to the extra 'tensorboard'"
+        in found.line
+    )

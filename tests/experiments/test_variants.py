@@ -19,7 +19,7 @@ def workdir(tmp_path_factory):
         config.model.latents = 4
         config.evaluate.metrics = ("mig",)
         config.figures = ()
-    main.run(config, folder)
+    main.run(*settings.validate(config), folder)
     return folder
 
 

@@ -25,7 +25,8 @@ CONFIG = {
 def start(folder, config):
     train = config["train"]
     training = workdirs.Training(train["steps"], train["steps"] // train["records"])
-    return workdirs.start(folder, config, [training])
+    changes = workdirs.compare(folder, config)
+    return workdirs.start(folder, config, [training], changes)
 
 
 def trained(**changes):

@@ -42,11 +42,11 @@ def plane_config():
 
 def write(workdir, config, *, diverged=()):
     """Writes the files of a finished sweep; the runs in `diverged` did so at step 3."""
-    config = settings.validate(config)
-    rows = settings.rows(config)
-    workdirs.start(workdir, config.to_dict(), [workdirs.Training(4, 2)])
+    config, programs = settings.validate(config)
+    rows = settings.rows(programs)
+    workdirs.start(workdir, config.to_dict(), [workdirs.Training(4, 2)], [])
     atomic_files.write_json(workdir / "settings.json", rows)
-    work = layout.make(config, rows, workdir)
+    work = layout.sweeps(programs, workdir)[0]
     every = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
     init, _, _ = layout.functions(work)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), every.number)

@@ -85,10 +85,8 @@ def _main(arguments: list[str]) -> int:
 
 
 def _forget(values: flags.FlagValues) -> None:
-    """Forgets what was typed, with the flags that it made for the fields."""
+    """Forgets what was typed."""
     values.unparse_flags()
-    for name in [name for name in values if name.startswith("config.")]:
-        delattr(values, name)
 
 
 def _files(folder: pathlib.Path) -> set[str]:

@@ -15,11 +15,10 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from absl import flags
-from ml_collections import ConfigDict
 
 from configs import base
-from experiments.config import command_line, fields, settings
+from experiments.config import command_line, fields
+from experiments.config.settings import ProgramSettings
 from experiments.data import catalogue
 from experiments.sweep import layout
 from tests.faults import damage, image_readers
@@ -114,8 +113,8 @@ def run(seconds: float, *, seed: int, folder: pathlib.Path) -> Found:
     return Found(number, refused, number - refused - len(failures), failures)
 
 
-def _config(rng: np.random.Generator) -> bool | ConfigDict:
-    """Types a random command line; whether it was refused, or a config to trace."""
+def _config(rng: np.random.Generator) -> bool | list[ProgramSettings]:
+    """Types a random command line; whether it was refused, or programs to trace."""
     names = [field for field, _ in fields.leaves(base.get_config())]
     chosen = rng.choice(names, int(rng.integers(1, 5)), replace=False)
     variants = "laptop,smoke" if rng.integers(2) else "smoke"
@@ -124,8 +123,7 @@ def _config(rng: np.random.Generator) -> bool | ConfigDict:
     printed = io.StringIO()
     with typed(words) as argv, contextlib.redirect_stderr(printed):
         try:
-            command_line.parse(argv)
-            found = settings.validate(flags.FLAGS.config)
+            found, programs, _ = command_line.parse(argv)
         except SystemExit as end:
             message = printed.getvalue()
             if end.code != 2 or message.count("\n") != 1:
@@ -137,14 +135,14 @@ def _config(rng: np.random.Generator) -> bool | ConfigDict:
     if catalogue.source(found.data) == "tfds":
         return False  # nothing is downloaded
     if not rng.integers(_TRACED) and 0 < found.data.points <= 2000 and not large:
-        return found
+        return programs
     return False
 
 
-def _traced(config: ConfigDict) -> bool:
+def _traced(programs: list[ProgramSettings]) -> bool:
     """Whether an accepted config is refused with its data; if not, it has to trace."""
     try:
-        work = layout.make(config, settings.rows(config), pathlib.Path())
+        work, *_ = layout.sweeps(programs, pathlib.Path())
     except (ValueError, OSError) as error:
         if "\n" in str(error):
             raise
@@ -157,7 +155,7 @@ def _traced(config: ConfigDict) -> bool:
         state = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
         jax.eval_shape(scores, state.params, key, one, points, factors)
     except Exception as error:
-        raise RuntimeError(f"{config} does not trace") from error
+        raise RuntimeError(f"{work.config} does not trace") from error
     return False
 
 

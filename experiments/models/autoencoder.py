@@ -70,7 +70,7 @@ def make(
     *,
     backend: str = "",
 ) -> VAE:
-    """Builds the problem of a validated config, its settings and its data's shapes.
+    """Builds the VAE of a validated config, its settings and its data's shapes.
 
     `backend` is the one for which it is compiled, see `networks.make`.
     """
@@ -116,73 +116,71 @@ def factor_sizes(data: Dataset) -> tuple[int, ...]:
     return tuple(int(column.max()) + 1 for column in data.factors.T)
 
 
-def init(key: jax.Array, problem: VAE, setting: Hyperparameters) -> Params:
+def init(key: jax.Array, vae: VAE, setting: Hyperparameters) -> Params:
     """Initial parameters: encoder, decoder and, if there are any, prior and critic."""
     encoder_key, decoder_key = jax.random.split(key)
-    x, z = jnp.zeros((1, problem.outputs)), jnp.zeros((1, problem.latents))
+    x, z = jnp.zeros((1, vae.outputs)), jnp.zeros((1, vae.latents))
     params = {
-        "encoder": problem.encoder.init(encoder_key, x)["params"],
-        "decoder": problem.decoder.init(decoder_key, z)["params"],
+        "encoder": vae.encoder.init(encoder_key, x)["params"],
+        "decoder": vae.decoder.init(decoder_key, z)["params"],
     }
     prior_key = jax.random.fold_in(key, 1)
-    trained = priors.init(prior_key, problem.prior, setting.prior, problem.outputs)
+    trained = priors.init(prior_key, vae.prior, setting.prior, vae.outputs)
     if trained is not None:
         params["prior"] = trained
-    if problem.critic is not None:
-        params["critic"] = problem.critic.init(jax.random.fold_in(key, 2), z)["params"]
+    if vae.critic is not None:
+        params["critic"] = vae.critic.init(jax.random.fold_in(key, 2), z)["params"]
     return params
 
 
-def data_values(problem: VAE, points: jax.Array) -> jax.Array:
+def data_values(vae: VAE, points: jax.Array) -> jax.Array:
     """Inputs of the encoder `[B, X]` from rows as stored `[B, P]`."""
-    return problem.unpack(points)
+    return vae.unpack(points)
 
 
-def encode(problem: VAE, params: Params, x: jax.Array) -> Gaussian:
+def encode(vae: VAE, params: Params, x: jax.Array) -> Gaussian:
     """q(z|x) of x `[B, X]`: leaves `[B, D]`."""
-    return problem.encoder.apply({"params": params["encoder"]}, x)
+    return vae.encoder.apply({"params": params["encoder"]}, x)
 
 
-def decode(problem: VAE, params: Params, z: jax.Array) -> Gaussian | Bernoulli:
+def decode(vae: VAE, params: Params, z: jax.Array) -> Gaussian | Bernoulli:
     """p(x|z) of latents `[B, D]`: leaves `[B, X]`."""
-    likelihood = problem.decoder.apply({"params": params["decoder"]}, z)
+    likelihood = vae.decoder.apply({"params": params["decoder"]}, z)
     return likelihood if isinstance(likelihood, Gaussian) else Bernoulli(likelihood)
 
 
-def log_px_z(problem: VAE, params: Params, x: jax.Array, z: jax.Array) -> jax.Array:
+def log_px_z(vae: VAE, params: Params, x: jax.Array, z: jax.Array) -> jax.Array:
     """log p(x|z) in nats `[B]` of x `[B, X]` and z `[B, D]`."""
-    likelihood = decode(problem, params, z)
+    likelihood = decode(vae, params, z)
     if isinstance(likelihood, Gaussian):
         values = jax.vmap(gaussian.log_prob)(likelihood, x)
     else:
         values = jax.vmap(bernoulli.log_prob)(likelihood, x)
-    return problem.pixels_per_value * values
+    return vae.pixels_per_value * values
 
 
-def mean(problem: VAE, params: Params, z: jax.Array) -> jax.Array:
+def mean(vae: VAE, params: Params, z: jax.Array) -> jax.Array:
     """The mean `[B, X]` of p(x|z) of latents `[B, D]`; of a Gaussian in no interval."""
-    likelihood = decode(problem, params, z)
+    likelihood = decode(vae, params, z)
     if isinstance(likelihood, Gaussian):
         return likelihood.loc
     return bernoulli.mean(likelihood)
 
 
-def prior(problem: VAE, params: Params, setting: Hyperparameters) -> Any:
-    """p(z), a distribution of the family of the problem over `[D]`."""
+def prior(vae: VAE, params: Params, setting: Hyperparameters) -> Any:
+    """p(z), a distribution of the family of the VAE over `[D]`."""
 
     def pseudo_posteriors(free: jax.Array) -> Gaussian:
-        return encode(problem, params, jax.nn.sigmoid(free) if problem.shape else free)
+        return encode(vae, params, jax.nn.sigmoid(free) if vae.shape else free)
 
-    return priors.make(
-        params.get("prior"), problem.prior, setting.prior, pseudo_posteriors
-    )
+    return priors.make(params.get("prior"), vae.prior, setting.prior, pseudo_posteriors)
 
 
-def model(problem: VAE) -> models.Model:
-    """The problem as `decomp.model` trains it; a setting is `Hyperparameters`."""
-    values = [objectives.OBJECTIVES[name].value for name in problem.objectives]
-    estimates = [DIVERGENCES[name].estimate for name in problem.divergences]
-    critic = problem.critic
+def model(vae: VAE) -> models.Model:
+    """The VAE as `decomp.model` trains it; a setting is `Hyperparameters`."""
+    values = [objectives.OBJECTIVES[name].value for name in vae.objectives]
+    estimates = [DIVERGENCES[name].estimate for name in vae.divergences]
+    critic = vae.critic
 
     def divergence(
         key: jax.Array, batch: Minibatch, setting: Hyperparameters
@@ -191,35 +189,35 @@ def model(problem: VAE) -> models.Model:
         return models.switch(setting.divergence, branches, key)
 
     return models.Model(
-        encode=lambda params, x: encode(problem, params, x),
-        log_px_z=lambda params, x, z: log_px_z(problem, params, x, z),
-        prior=lambda params, setting: prior(problem, params, setting),
-        family=lambda p: priors.PRIORS[problem.prior.name].family,
-        kl=lambda p: priors.closed_kl(problem.prior, p),
-        weights=lambda setting, progress: weights(problem, setting, progress),
+        encode=lambda params, x: encode(vae, params, x),
+        log_px_z=lambda params, x, z: log_px_z(vae, params, x, z),
+        prior=lambda params, setting: prior(vae, params, setting),
+        family=lambda p: priors.PRIORS[vae.prior.name].family,
+        kl=lambda p: priors.closed_kl(vae.prior, p),
+        weights=lambda setting, progress: weights(vae, setting, progress),
         objective=lambda terms, weights, setting: models.switch(
             setting.objective, values, terms, weights
         ),
-        divergence=divergence if problem.divergences != (NONE,) else None,
-        estimator=problem.estimator,
-        size=problem.size,
-        groups=problem.groups,
-        has_parts=any(objectives.OBJECTIVES[n].has_parts for n in problem.objectives),
-        samples=problem.samples if problem.objectives == ("iwae",) else 0,
+        divergence=divergence if vae.divergences != (NONE,) else None,
+        estimator=vae.estimator,
+        size=vae.size,
+        groups=vae.groups,
+        has_parts=any(objectives.OBJECTIVES[n].has_parts for n in vae.objectives),
+        samples=vae.samples if vae.objectives == ("iwae",) else 0,
         critic=(lambda params, z: critic.apply({"params": params["critic"]}, z))
         if critic is not None
         else None,
-        against=tuple(DIVERGENCES[name].critic for name in problem.divergences),
+        against=tuple(DIVERGENCES[name].critic for name in vae.divergences),
         chosen=lambda setting: setting.divergence,
-        prior_count=problem.prior_count,
+        prior_count=vae.prior_count,
     )
 
 
-def weights(problem: VAE, setting: Hyperparameters, progress: jax.Array) -> Weights:
+def weights(vae: VAE, setting: Hyperparameters, progress: jax.Array) -> Weights:
     """The weights at a share of the training in [0, 1], by their schedules."""
-    options = {"warm_up": problem.warm_up, "cycles": problem.cycles}
+    options = {"warm_up": vae.warm_up, "cycles": vae.cycles}
     return {
-        name: final * schedules.SCHEDULES[problem.schedules[name]](progress, **options)
+        name: final * schedules.SCHEDULES[vae.schedules[name]](progress, **options)
         for name, final in setting.weights.items()
     }
 
@@ -228,7 +226,7 @@ def setting_arrays(
     config: ConfigDict,
     data: Dataset,
     rows: list[dict[str, Any]],
-    problem: VAE,
+    vae: VAE,
     *,
     variances: np.ndarray | None = None,
 ) -> Hyperparameters:
@@ -249,7 +247,7 @@ def setting_arrays(
         return [row[name] for row in rows]
 
     matched = [
-        problem.matched and row["objective"] == "entropy_regularised" for row in rows
+        vae.matched and row["objective"] == "entropy_regularised" for row in rows
     ]
     unread = {name: weight.default for name, weight in objectives.weights().items()}
     unread["capacity"] = config.objective.capacity
@@ -264,10 +262,8 @@ def setting_arrays(
             log_variances=[logits.get(row["prior"], np.zeros(latents)) for row in rows],
             learned=[row["prior"] == "learned" for row in rows],
         ),
-        objective=[problem.objectives.index(name) for name in column("objective")],
-        divergence=[
-            problem.divergences.index(objectives.divergence(row)) for row in rows
-        ],
+        objective=[vae.objectives.index(name) for name in column("objective")],
+        divergence=[vae.divergences.index(objectives.divergence(row)) for row in rows],
         code_scale=[
             row["beta"] ** 0.5 if scaled else 1.0
             for row, scaled in zip(rows, matched, strict=True)
