@@ -72,6 +72,7 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "clusters": markdown.side_by_side(
             [(name, claims.of(load.read(name))) for name in ("pinwheel", "moons")]
         ),
+        "beside_the_gaussian": overlap_and_match.beside_the_gaussian(),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }

@@ -6,11 +6,9 @@ The rule was written before the sweep was run: the account that anisotropic prio
 rises with that spread, at β = 1 and at β = 4.
 """
 
-import math
-
 import numpy as np
 
-from experiments.findings import load
+from experiments.findings import load, overlap_and_match
 from experiments.findings.effects import ABOVE, SHOWN, Finding, compared
 from experiments.findings.load import SweepTables
 
@@ -31,17 +29,11 @@ def spreads(sweep: SweepTables) -> dict[float, str]:
 
 def finding(sweep: SweepTables) -> Finding:
     """Slopes of the scores over the spread, and of log overlap and log mismatch."""
-    points = math.log(sweep.config["evaluate"]["overlap_points"])
-    runs = [
-        run
-        | {
-            "log_overlap": math.log(run["bhattacharyya"]),
-            "log_mismatch": math.log(run["kl"] - run["information_ratio"] * points),
-        }
-        for run in sweep.runs
+    sweep = overlap_and_match.measured(sweep)
+    shown = [
+        ("log overlap", overlap_and_match.OVERLAP),
+        ("log mismatch", overlap_and_match.MISMATCH),
     ]
-    sweep = sweep._replace(runs=runs)
-    shown = [("log overlap", "log_overlap"), ("log mismatch", "log_mismatch")]
     parts = [
         (f"β = {beta:g}, {label}", wanted, _slopes(sweep, score, beta))
         for beta in load.levels(sweep, "beta")

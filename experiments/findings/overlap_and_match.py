@@ -26,16 +26,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.findings import load
+from experiments.findings import effects, load
+from experiments.findings.load import SweepTables
 from experiments.plots import style
-from experiments.results import columns
+from experiments.results import columns, summary
 from experiments.system import documents
 
 SCORES = ("kim_mnih_pruned", "mig")
 PREDICTORS = {"overlap": (0,), "match": (1,), "both": (0, 1)}
 LEVELS = ("between settings", "within settings")
-_NEEDED = ("bhattacharyya", "information_ratio", "kl", *SCORES)
+_FACTORS = ("bhattacharyya", "information_ratio", "kl")
+OVERLAP, MISMATCH = "log_overlap", "log_mismatch"
 _RESAMPLES = 2_000
+# Sweep, the column of its prior, the Gaussian one, and the others.
+_PRIORS = (
+    ("shapes", "prior", "isotropic", ("pca", "learned")),
+    ("ranks", "prior", "isotropic", ("pca",)),
+    ("long", "prior", "isotropic", ("pca", "learned")),
+    ("student", "df", math.inf, (3.0, 7.0)),
+)
 
 
 class KeptNetworks(NamedTuple):
@@ -56,6 +65,24 @@ class Explained(NamedTuple):
     parts: dict[str, tuple[float, float, float]]  # of PREDICTORS: value, low, high
 
 
+def measured(sweep: SweepTables) -> SweepTables:
+    """The sweep with both factors of each run as columns, `OVERLAP` and `MISMATCH`.
+
+    A run that lacks one of them, or in which one is not above 0, is left out.
+    """
+    points = math.log(sweep.config["evaluate"]["overlap_points"])
+    runs = []
+    for run in sweep.runs:
+        overlap, ratio, kl = (run.get(column) for column in _FACTORS)
+        if not all(isinstance(value, float) for value in (overlap, ratio, kl)):
+            continue
+        mismatch = kl - ratio * points
+        if overlap > 0 and mismatch > 0:
+            logs = {OVERLAP: math.log(overlap), MISMATCH: math.log(mismatch)}
+            runs.append(run | logs)
+    return sweep._replace(runs=runs)
+
+
 def networks(names: Sequence[str]) -> KeptNetworks:
     """The networks of kept sweeps on dSprites at 16×16 that have what is needed."""
     rows, settings, known = [], {}, set()
@@ -64,21 +91,15 @@ def networks(names: Sequence[str]) -> KeptNetworks:
         data = sweep.config["data"]
         if (data["name"], data["side"]) != ("dsprites", 16):
             continue
-        points = math.log(sweep.config["evaluate"]["overlap_points"])
-        for run in sweep.runs:
-            values = tuple(run.get(column) for column in _NEEDED)
+        for run in measured(sweep).runs:
+            values = tuple(run.get(column) for column in (OVERLAP, MISMATCH, *SCORES))
             # Two sweeps may hold the same run, which has the same numbers in both.
             if not all(isinstance(v, float) for v in values) or values in known:
                 continue
             known.add(values)
-            bhattacharyya, ratio, kl, *scores = values
-            mismatch = kl - ratio * points
-            if bhattacharyya <= 0 or mismatch <= 0:
-                continue
             setting = (name, *(run[column] for column in sweep.columns))
             place = settings.setdefault(setting, len(settings))
-            logs = [math.log(bhattacharyya), math.log(mismatch)]
-            rows.append([*logs, *scores, place, run["seed"]])
+            rows.append([*values, place, run["seed"]])
     table = np.array(rows)
     setting, seed = table[:, -2:].astype(int).T
     return KeptNetworks(table[:, :2], table[:, 2:-2], setting, seed)
@@ -149,6 +170,40 @@ def table(found: KeptNetworks) -> str:
     count, settings = len(found.seed), found.setting.max() + 1
     text = f"{count:,} networks of {settings} settings; 95 % intervals in brackets."
     return f"{text}\n\n{documents.table(head, rows)}"
+
+
+def beside_the_gaussian() -> str:
+    """What each prior changes beside the isotropic Gaussian one, paired by seed.
+
+    The intervals of a line hold together with 95 %.
+    """
+    head = ["sweep", "prior", "β", "overlap, ratio", "mismatch, ratio"]
+    scores = ("kim_mnih_pruned", "mig", "active")
+    rows = []
+    for name, axis, base, others in _PRIORS:
+        sweep = measured(load.read(name))
+        for beta in load.levels(sweep, "beta"):
+            for other in others:
+                sides = {axis: other, "beta": beta}, {axis: base, "beta": beta}
+                gaps = [
+                    effects.gap(sweep, score, *sides) for score in (OVERLAP, MISMATCH)
+                ]
+                ratios = [
+                    tuple(map(math.exp, (mean, low, high)))
+                    for mean, _, low, high in (_interval(gap) for gap in gaps)
+                ]
+                cells = [f"{m:.3f} ({low:.3f} … {high:.3f})" for m, low, high in ratios]
+                for score in scores:
+                    mean, _, low, high = _interval(effects.gap(sweep, score, *sides))
+                    line = effects.Comparison("", "", mean, low, high, 0)
+                    cells.append(effects.written(line))
+                label = style.describe({axis: other}, [axis])
+                rows.append([f"`{name}`", label, f"{beta:g}", *cells])
+    return documents.table([*head, *map(columns.name, scores)], rows)
+
+
+def _interval(values: np.ndarray) -> tuple[float, float, float, float]:
+    return summary.interval(values, comparisons=5)
 
 
 def figure(found: KeptNetworks) -> Figure:

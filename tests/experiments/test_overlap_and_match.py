@@ -97,3 +97,16 @@ def test_mismatch_is_kl_less_information_of_the_same_points():
     np.testing.assert_allclose(
         found.factors[0], np.log([run["bhattacharyya"], mismatch]), rtol=1e-12
     )
+
+
+def test_priors_are_compared_by_the_ratio_of_geometric_means():
+    sweep = both.measured(load.read("shapes"))
+    logs = [
+        np.mean(
+            [r["log_mismatch"] for r in sweep.runs if (r["prior"], r["beta"]) == at]
+        )
+        for at in (("learned", 4.0), ("isotropic", 4.0))
+    ]
+    lines = both.beside_the_gaussian().splitlines()
+    line = next(li for li in lines if "`shapes`" in li and "learned | 4" in li)
+    assert f"| {np.exp(logs[0] - logs[1]):.3f} (" in line
