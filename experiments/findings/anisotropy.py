@@ -7,13 +7,19 @@ rises with that spread, at β = 1 and at β = 4.
 """
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from experiments.findings import load, overlap_and_match
+from experiments.findings import effects, load, overlap_and_match
 from experiments.findings.effects import ABOVE, SHOWN, Finding, compared
 from experiments.findings.load import SweepTables
+from experiments.plots import style
+from experiments.results import summary
+from experiments.system import documents
 
 SWEEP = "anisotropy"
 _PREFIX = "spread_"  # and the spread in hundredths
+# The standard deviation of the log-variances of the PCA prior, by the ranks it takes.
+_PCA = (0.44, 0.59)  # of the released code, of the text
 _SCORES = (
     ("Kim & Mnih, pruned", "kim_mnih_pruned", ABOVE),
     ("Kim & Mnih, as the authors", "kim_mnih_authors", ABOVE),
@@ -46,6 +52,59 @@ def finding(sweep: SweepTables) -> Finding:
         (sweep.name,),
         compared(parts),
     )
+
+
+def table(sweep: SweepTables) -> str:
+    """The verdict and the slopes, in Markdown, a column for each β."""
+    found = finding(sweep)
+    betas = load.levels(sweep, "beta")
+    rows: dict[str, list[str]] = {}
+    for comparison in found.comparisons:
+        label = comparison.label.partition(", ")[2]
+        answer = f" ({comparison.answer})" if comparison.answer else ""
+        rows.setdefault(label, []).append(effects.written(comparison) + answer)
+    head = [found.measure, *(f"β = {beta:g}" for beta in betas)]
+    lines = [[label, *cells] for label, cells in rows.items()]
+    text = f"{found.statement}: **{found.verdict}**."
+    return f"{text}\n\n{documents.table(head, lines)}"
+
+
+def figure(sweep: SweepTables) -> Figure:
+    """Scores over the spread of the prior's log-variances, a line for each β."""
+    places, count = spreads(sweep), len(load.levels(sweep, "seed"))
+    drawn = style.new(
+        8.8,
+        3.7,
+        note=f"Means of {count} networks; bands: 95 % intervals. Dotted: the PCA prior "
+        "with the ranks of the released code (0.44) and of the text (0.59).",
+    )
+    betas = load.levels(sweep, "beta")
+    looks = style.series(list(betas))
+    panels = drawn.subplots(1, 2)
+    for axes, score in zip(panels, ("kim_mnih_pruned", "mig"), strict=True):
+        for beta in betas:
+            values = [
+                summary.interval(
+                    np.array(
+                        list(load.values(sweep, score, prior=name, beta=beta).values())
+                    )
+                )
+                for name in places.values()
+            ]
+            mean, _, low, high = np.array(values).T
+            x = list(places)
+            axes.plot(x, mean, label=f"β = {beta:g}", **looks[beta])
+            axes.fill_between(
+                x, low, high, color=looks[beta]["color"], alpha=0.15, lw=0
+            )
+        for spread in _PCA:
+            axes.axvline(spread, color=style.GREY, linewidth=0.8, linestyle=":")
+        axes.set_xlabel("std of the prior's log-variances  (nats)")
+        axes.set_ylabel(style.score(score, per="image"))
+        axes.grid(color="0.92", linewidth=0.6)
+        axes.set_axisbelow(True)
+    panels[0].legend()
+    return drawn
 
 
 def _slopes(sweep: SweepTables, score: str, beta: float) -> np.ndarray:

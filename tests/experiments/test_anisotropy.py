@@ -1,10 +1,12 @@
 import math
 
+import matplotlib.style
 import numpy as np
 import pytest
 from scipy import stats
 
 from experiments.findings import anisotropy, load
+from experiments.plots import style
 
 SPREADS = {"spread_000": 0.0, "spread_050": 0.5, "spread_150": 1.5}
 
@@ -47,3 +49,25 @@ def test_overlap_and_mismatch_are_shown_as_slopes_of_their_logarithms(sweep):
     by_label = {c.label: c for c in anisotropy.finding(sweep).comparisons}
     np.testing.assert_allclose(by_label["β = 4, log overlap"].mean, 0.2, rtol=1e-6)
     np.testing.assert_allclose(by_label["β = 4, log mismatch"].mean, 0, atol=1e-9)
+
+
+def test_the_table_has_a_column_for_each_beta(sweep):
+    text = anisotropy.table(sweep)
+    assert text.startswith("Kim & Mnih's score rises")
+    line = next(li for li in text.splitlines() if "| Kim & Mnih, pruned |" in li)
+    assert line.count("(yes)") == line.count("(open)") == 1
+
+
+def test_the_figure_has_the_means_over_the_spread(sweep):
+    with matplotlib.style.context(["default", style.RC]):
+        figure = anisotropy.figure(sweep)
+        assert style.drawn(figure, "png").startswith(b"\x89PNG")
+    line = figure.axes[0].lines[1]  # β = 4
+    np.testing.assert_array_equal(line.get_xdata(), list(SPREADS.values()))
+    means = [
+        np.mean(
+            [r["mig"] for r in sweep.runs if (r["prior"], r["beta"]) == (name, 4.0)]
+        )
+        for name in SPREADS
+    ]
+    np.testing.assert_allclose(line.get_ydata(), means)
