@@ -370,10 +370,10 @@ def test_arrays_in_memory_are_a_data_set(dtype):
 @pytest.mark.parametrize(
     ("images", "factors", "words"),
     [
-        (np.zeros((3, 4)), None, "expects images [N, H, W]"),
-        (np.zeros((3, 4, 4, 2), np.uint8), None, "expects images [N, H, W]"),
+        (np.zeros((3, 4)), None, "images must be [N, H, W]"),
+        (np.zeros((3, 4, 4, 2), np.uint8), None, "images must be [N, H, W]"),
         (np.full((3, 4, 4), 2.0), None, "floats in [0, 1]; got float64 in 2.0 .. 2.0"),
-        (np.zeros((3, 4, 4), int), None, "expects images of bytes"),
+        (np.zeros((3, 4, 4), int), None, "images must be bytes"),
         (np.zeros((3, 4, 4), np.uint8), np.zeros((2, 1)), "factors [3, F]"),
     ],
 )

@@ -45,7 +45,7 @@ COMMANDS = {
     "variants": (["~/no"], "{}/no is no workdir"),
     "bias": (["--workdir=~/no"], "{}/no is no workdir"),
     "dsprites": (["~/no.npz"], "{}/no.npz"),
-    "main": (["--config=~/no.py"], "--config=~/no.py is not a file"),
+    "main": (["--config=~/no.py"], "--config=~/no.py is not a Python file"),
 }
 
 
@@ -107,7 +107,7 @@ def test_a_sweep_starts_from_any_folder(home, form):
     typed = [word.format("configs/pinwheel.py:smoke") for word in form]
     outcome = attempt("", "main", [*typed, "--config.runs.devices=99"], home)
     assert outcome.code == 2
-    assert "runs.devices expects at most" in outcome.line
+    assert "runs.devices must be at most" in outcome.line
 
 
 def test_a_path_is_an_argument_of_its_own_type():
