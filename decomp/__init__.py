@@ -52,7 +52,35 @@ if TYPE_CHECKING:
     from decomp.fitting import fit
     from decomp.trained import load
 
-__all__ = ["fit", "load"]
+__all__ = [
+    "aggregate",
+    "datasets",
+    "decomposition",
+    "distributions",
+    "divergences",
+    "estimate",
+    "extras",
+    "fit",
+    "fitting",
+    "importance",
+    "load",
+    "losses",
+    "metrics",
+    "minibatch",
+    "model",
+    "networks",
+    "numerics",
+    "objectives",
+    "overlap",
+    "own_functions",
+    "priors",
+    "runs",
+    "schedules",
+    "theory",
+    "trained",
+    "training",
+    "vae",
+]
 
 _PLACES = {"fit": "decomp.fitting", "load": "decomp.trained"}
 
