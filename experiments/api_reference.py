@@ -74,7 +74,8 @@ def comments(source: str) -> dict[str, str]:
         words = [*_before(lines, node.lineno - 1), *_behind(lines[node.end_lineno - 1])]
         if words:
             text = " ".join(words)
-            texts[target.id] = text[0].upper() + text[1:]
+            is_word = text[:2].isalpha()  # and not a variable, such as z
+            texts[target.id] = text[0].upper() + text[1:] if is_word else text
     return texts
 
 
