@@ -153,7 +153,7 @@ def test_a_run_gets_its_files_beside_its_results(workdir):
         ),
         (["--synthetic", "--points=50", "--batches=64"], "from 1 to 50"),
         (["--synthetic", "--points=50", "--batches=8,,16"], "got 8,,16"),
-        (["--workdir=/nowhere"], "holds no config.json"),
+        (["--workdir=/nowhere"], "it has no config.json"),
         (["--workdir={}", "--run=9"], "run 9 has not finished"),
         (["--workdir={}", "--run=2"], "run 2 diverged"),
         (["--workdir={}", "--batches=21"], "from 1 to 20"),

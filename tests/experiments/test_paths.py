@@ -42,8 +42,8 @@ def test_the_home_of_nobody_is_refused_in_one_line(home):
 COMMANDS = {
     "score": (["--codes=~/no.npy", "--factors=~/no.npy"], "{}/no.npy"),
     "figures": (["~/no"], "{}/no is not a folder"),
-    "variants": (["~/no"], "{}/no is no workdir"),
-    "bias": (["--workdir=~/no"], "{}/no is no workdir"),
+    "variants": (["~/no"], "{}/no is not a workdir"),
+    "bias": (["--workdir=~/no"], "{}/no is not a workdir"),
     "dsprites": (["~/no.npz"], "{}/no.npz"),
     "main": (["--config=~/no.py"], "--config=~/no.py is not a Python file"),
 }
