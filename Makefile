@@ -42,8 +42,7 @@ reference: setup
 # The API reference, from the docstrings; takes pdoc from PyPI for the occasion.
 docs: setup
 	rm -rf dist/docs
-	JAX_PLATFORMS=cpu UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv run --quiet --frozen --no-sync --with pdoc==16.0.0 python -W error -m pdoc --docformat google --output-directory dist/docs decomp
-	@echo dist/docs/index.html
+	JAX_PLATFORMS=cpu UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv run --quiet --frozen --no-sync --with pdoc==16.0.0 python -W error -m experiments.api_reference
 
 # Runs the notebooks and keeps their outputs; takes Jupyter from PyPI for the occasion.
 notebooks: setup

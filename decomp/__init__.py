@@ -5,7 +5,7 @@ else is imported from its module, whose path is its name: `from decomp import lo
 `from decomp.distributions import gaussian`, `from decomp.metrics import kim_mnih`.
 `decomp/EQUATIONS.md` names the function of each numbered equation of the papers.
 
-Letters in shapes:
+Shapes are written with these letters.
 
     N  data points                       B  points of a minibatch
     S  samples                           X  pixels (or coordinates) of one example
@@ -18,7 +18,7 @@ Letters in shapes:
 
 A file that uses P, T or a letter of its own says what it means.
 
-Names read like the mathematics:
+Names read like the mathematics.
 
     log_qz_x      log q(z|x), of the posterior of one data point
     log_qz        log q(z), q(z) = (1/N) Σ_n q(z|x_n), of the aggregate posterior
@@ -52,7 +52,35 @@ if TYPE_CHECKING:
     from decomp.fitting import fit
     from decomp.trained import load
 
-__all__ = ["fit", "load"]
+__all__ = [
+    "aggregate",
+    "datasets",
+    "decomposition",
+    "distributions",
+    "divergences",
+    "estimate",
+    "extras",
+    "fit",
+    "fitting",
+    "importance",
+    "load",
+    "losses",
+    "metrics",
+    "minibatch",
+    "model",
+    "networks",
+    "numerics",
+    "objectives",
+    "overlap",
+    "own_functions",
+    "priors",
+    "runs",
+    "schedules",
+    "theory",
+    "trained",
+    "training",
+    "vae",
+]
 
 _PLACES = {"fit": "decomp.fitting", "load": "decomp.trained"}
 

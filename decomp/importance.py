@@ -83,6 +83,16 @@ def log_likelihood(
         Estimates with leaves `[B]`, nats, biased downward by about ½ stderr². The
         standard error is that of the logarithm to first order (delta method); it is
         too small if few samples have all the weight.
+
+    >>> x, p = jnp.array([[0.0], [1.0]]), Gaussian(jnp.zeros(1), jnp.ones(1))
+    >>> options = {
+    ...     "encode": lambda x: Gaussian(x / 2, jnp.full_like(x, 0.5**0.5)),
+    ...     "log_px_z": lambda x, z: -0.5 * jnp.sum((x - z) ** 2, axis=1),
+    ...     "log_pz": lambda z: gaussian.log_prob(p, z),
+    ... }
+    >>> found = log_likelihood(jax.random.key(0), x, num_samples=3, **options)
+    >>> print(found.value.round(3))  # exact, as q(z|x) is p(z|x)
+    [-0.347 -0.597]
     """
     if num_samples < 2:
         raise ValueError(

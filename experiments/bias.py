@@ -218,7 +218,7 @@ def _batches(text: str | None, size: int) -> list[int]:
     words = text.split(",")
     if not all(word.strip().isdecimal() and 1 <= int(word) <= size for word in words):
         raise ValueError(
-            f"--batches expects whole numbers from 1 to {size}, the number of points, "
+            f"--batches must be whole numbers from 1 to {size}, the number of points, "
             f"with commas between; got {text}."
         )
     return sorted({int(word) for word in words})

@@ -28,7 +28,7 @@ from experiments.system import atomic_files, devices, lock, parallel, signals
 from experiments.system.terminal import say
 from experiments.training import one_run
 
-# Scores of the table that ends a run, beside those of the figures.
+# Scores in the table that ends a sweep, beside those of the figures.
 _SHOWN = ("reconstruction", "kl", "active", "kl_prior_aggregate", "mutual_information")
 
 
@@ -37,12 +37,12 @@ def run(
 ) -> None:
     """Config → data → runs → scores → files → figures.
 
-    The same config in the same workdir goes on after its last finished block. Of
-    several processes the first one writes and draws.
+    The same config in the same workdir continues after its last finished block. If
+    there are several processes, only the first writes and draws.
 
     Args:
-        config: A config that `settings.validate` has checked.
-        programs: Its settings by program, from there too.
+        config: A config from `settings.validate`.
+        programs: Its programs, also from there.
         workdir: Folder of the results.
 
     Raises:
@@ -50,7 +50,7 @@ def run(
     """
     if config.tensorboard:
         extras.require("tensorboardX")
-    signals.promise("the same command goes on after what was saved last")
+    signals.promise("the same command continues from the last checkpoint")
     with lock.held(workdir) if parallel.leads() else contextlib.nullcontext():
         changes: list[str] = []
         if parallel.leads():
@@ -62,7 +62,7 @@ def run(
         rows = settings.rows(programs)
         everything, left = _begin(config, works, rows, changes)
         _train(config, works, plans, rows, everything, left)
-    parallel.agreed(0)  # none leaves while the first one draws
+    parallel.agreed(0)  # processes wait until the first one has drawn
 
 
 def _train(
@@ -73,7 +73,7 @@ def _train(
     everything: parallel.Runs,
     left: np.ndarray,
 ) -> None:
-    """Trains what is left of a sweep, program after program, and draws."""
+    """Trains the rest of a sweep, one program after another, and draws."""
     workdir = works[0].workdir
     if len(works) > 1:
         say(layout.overview(config, works))
@@ -104,7 +104,7 @@ def _begin(
     rows: list[dict[str, Any]],
     changes: list[str],
 ) -> tuple[parallel.Runs, np.ndarray]:
-    """Makes the workdir; returns all runs, and which of them have not finished."""
+    """Creates the workdir; returns all runs, and those that have not finished."""
     workdir = works[0].workdir
     if parallel.leads():
         trainings = [
@@ -124,8 +124,8 @@ def _begin(
 
 
 def main(command: command_line.Command) -> None:
-    """Runs the config of the command line; a bad one ends in one line, exit code 2."""
-    # Orbax tells of errors with their traceback; they come here anyway.
+    """Runs the config of the command line; an error is one line and exit code 2."""
+    # Orbax logs errors with a traceback, but they are also raised here.
     absl_logging.set_verbosity(absl_logging.FATAL)
     try:
         _start(command.config)
@@ -148,7 +148,7 @@ def main(command: command_line.Command) -> None:
 
 
 def _start(config: ConfigDict) -> None:
-    """Starts JAX, on its own or as a process of a job."""
+    """Starts JAX, alone or as a process of a job."""
     if config.distributed:
         devices.connect()
     devices.check_platform()
@@ -156,28 +156,28 @@ def _start(config: ConfigDict) -> None:
 
 
 def _leave(stopped: signals.Stopped) -> NoReturn:
-    """Ends a sweep that has saved what it had."""
-    say(f"stopped by {stopped}; the same command goes on from here")
+    """Ends a sweep after it has saved its runs."""
+    say(f"stopped by {stopped}; the same command continues from here")
     if jax.process_count() > 1:
-        sys.exit(stopped.exit_code)  # JAX takes leave of the other processes
+        sys.exit(stopped.exit_code)  # JAX disconnects from the other processes
     signals.leave(stopped.exit_code)
 
 
 def _explain(error: jax.errors.JaxRuntimeError) -> None:
-    """Ends in one line if a lost process or too little memory is what happened."""
+    """Ends with one line if a process was lost or memory was exhausted."""
     reason = " ".join(str(error).split())[:300]
     if jax.process_count() > 1:
         print(
             "experiments.main: another process of the job was lost; the same command "
-            f"goes on after what was saved last. {reason}",
+            f"continues from the last checkpoint. {reason}",
             file=sys.stderr,
             flush=True,
         )
-        os._exit(1)  # to leave in order would be to wait for the lost one
+        os._exit(1)  # a regular exit would wait for the lost process
     if "RESOURCE_EXHAUSTED" in reason:
         command_line.fail(
             "the device has too little memory for the block; choose a smaller one by "
-            f"--config.runs.block, the same command goes on. {reason}"
+            f"--config.runs.block, and the same command continues. {reason}"
         )
 
 
@@ -199,12 +199,12 @@ def _finish(
     rows: list[dict[str, Any]],
     board: tensorboard.Board,
 ) -> None:
-    """Tables, pictures and figures of all runs."""
+    """Writes tables, pictures and figures of all runs."""
     workdir = works[0].workdir
     statistics = _write_tables(workdir, rows)
     atomic_files.write_npz(workdir / "pictures.npz", figure_arrays.draw(works))
     say(summary.table(statistics, shown=(*_SHOWN, *config.figure_score)))
-    say(f"every score, with its interval: {workdir / 'summary.md'}")
+    say(f"all scores with their intervals: {workdir / 'summary.md'}")
     for path in all_figures.draw(workdir):
         say(str(path))
     board.finished(statistics, pictures=True)

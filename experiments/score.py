@@ -1,17 +1,17 @@
-"""Scores anyone's arrays with every metric.
+"""Scores your arrays with every metric.
 
     python -m experiments.score --codes=codes.npy --factors=factors.npy --out=FOLDER
     python -m experiments.score --arrays=both.npz --fast
     python -m experiments.score --codes=a.npy --codes=b.npy --factors=factors.npy
 
 Prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as sheet.md,
-sheet.csv and sheet.json, with pictures of the mutual information and the importances.
-With --scales, the deviations of Gaussian posteriors around the codes, the MIG under
-the aggregate posterior is one of its lines. Each value has an interval of 95 %, see
+sheet.csv and sheet.json, with heatmaps of mutual information and importance. --scales
+gives the standard deviations of Gaussian posteriors around the codes, and adds the MIG
+under the aggregate posterior. Each value has a 95 % interval, see
 `decomp.metrics.intervals`; --intervals=0 leaves them out. Two files of codes are
-compared: what the second scores above the first. The factors may be numbers or labels;
-`names` in the .npz, or the fields of a structured array, name them for --continuous and
---discrete.
+compared: the result is how much the second scores above the first. Factors may be
+numbers or labels; `names` in the .npz, or the fields of a structured array, name them
+for --continuous and --discrete.
 """
 
 import argparse
@@ -29,12 +29,12 @@ from experiments.plots import heatmap
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
-_MOST_BYTES = 2**34  # of arrays, expanded
+_MOST_BYTES = 2**34  # that arrays may have when expanded
 
 
 @commands.command("experiments.score")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 after one line for arrays that cannot be scored."""
+    """Returns 0, or 2 after a one-line error for arrays that cannot be scored."""
     options = _parser().parse_args(arguments)
     devices.check_platform()
     found = _load(options)
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace, found: dict[str, np.ndarray]) -> int:
-    """Prints, and writes, what the second codes score above the first."""
+    """Prints and writes how much the second codes score above the first."""
     both = [
         _lines(options, found | {"codes": found[name]}) for name in ("codes", "others")
     ]
@@ -68,7 +68,7 @@ def _compare(options: argparse.Namespace, found: dict[str, np.ndarray]) -> int:
 
 
 def differences(lines: comparison.Differences) -> str:
-    """A comparison as a Markdown table, with its notes below."""
+    """A comparison as a Markdown table with notes below."""
     header = ("metric", "variant", "first", "second", "second − first", "95 % interval")
     cells: list[tuple[str, ...]] = [(*header, "differs", "definition", "note")]
     for line in lines:
@@ -83,9 +83,9 @@ def differences(lines: comparison.Differences) -> str:
 
 
 def table(lines: Sequence[sheet.SheetLine]) -> str:
-    """The sheet as a Markdown table, with its notes and the spread of variants below.
+    """The sheet as a Markdown table, with notes and the spread of variants below.
 
-    There are columns of intervals, and of reasons and conventions, if a line has any.
+    It has columns of intervals, and of reasons and conventions, if any line has them.
     """
     header = ("metric", "variant", "value", "95 % interval", "definition", "source")
     cells: list[tuple[str, ...]] = [(*header, "interval from", "note")]
@@ -105,7 +105,7 @@ def table(lines: Sequence[sheet.SheetLine]) -> str:
 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of a Markdown table, the first its header."""
+    """A Markdown table; the first row is the header."""
     cells = [tuple(cell.replace("|", "∣") for cell in row) for row in cells]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [
@@ -117,7 +117,7 @@ def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
 
 
 def notes(lines: Sequence[Any]) -> list[str]:
-    """What was decided of the factors and codes, as sentences."""
+    """Sentences about how factors and codes are treated."""
     found = getattr(lines, "notes", ())
     return [note[:1].upper() + note[1:] for note in found]
 
@@ -128,7 +128,7 @@ def write(
     found: dict[str, np.ndarray],
     options: argparse.Namespace,
 ) -> list[pathlib.Path]:
-    """Writes the sheet and its pictures; returns the paths."""
+    """Writes the sheet and its heatmaps; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     atomic_files.write(folder / "sheet.md", (table(lines) + "\n").encode())
     told = notes(lines)
@@ -147,7 +147,7 @@ def write(
 def _pictures(
     found: dict[str, np.ndarray], options: argparse.Namespace
 ) -> dict[str, np.ndarray]:
-    """Matrices `[D, F]`: the information, and the importances of a forest."""
+    """Matrices `[D, F]`: the information, and a forest's importances."""
     told = _told(options, found)
     factors = inputs.factors(found["factors"], incomplete=True, **told)
     codes = found["codes"][factors.rows]
@@ -162,7 +162,7 @@ def _pictures(
 
 
 def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> sheet.Sheet:
-    """The sheet; an error names the files."""
+    """Computes the sheet; an error names the files."""
     metrics = sheet.FAST if options.fast else sheet.METRICS
     if options.metrics:
         metrics = [name for text in options.metrics for name in sheet.parse(text)]
@@ -199,7 +199,7 @@ def _told(options: argparse.Namespace, found: dict[str, np.ndarray]) -> dict[str
 
 
 def _load(options: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Codes, factors and, if any, scales and names; nothing is unpickled."""
+    """Reads codes, factors and, if given, scales and names; nothing is unpickled."""
     if options.arrays and not (options.codes or options.factors or options.scales):
         path = options.arrays
         if path.suffix != ".npz":
@@ -207,7 +207,7 @@ def _load(options: argparse.Namespace) -> dict[str, np.ndarray]:
         optional = ("scales", "names")
         return npz.read(path, ("codes", "factors"), optional=optional, most=_MOST_BYTES)
     if options.arrays or not (options.codes and options.factors):
-        raise ValueError("expected --codes and --factors, or --arrays alone.")
+        raise ValueError("expected either --codes and --factors, or only --arrays.")
     if len(options.codes) > 2 or (len(options.codes) == 2 and options.scales):
         raise ValueError(
             "expected --codes once, or twice to compare without --scales; got "
@@ -236,19 +236,19 @@ def _parser() -> argparse.ArgumentParser:
         "--codes",
         type=commands.path,
         action="append",
-        help=".npy of codes [N, D]; given twice, the two are compared",
+        help=".npy of codes [N, D]; give it twice to compare two",
     )
     for name, words in {
         "--factors": ".npy of factors [N, F]",
-        "--scales": ".npy of deviations [N, D], or none",
-        "--arrays": ".npz with 'codes', 'factors', any 'scales' and any 'names'",
+        "--scales": ".npy of standard deviations [N, D]; optional",
+        "--arrays": ".npz with 'codes' and 'factors', optionally 'scales' and 'names'",
         "--out": "folder for the tables and pictures",
     }.items():
         parser.add_argument(name, type=commands.path, help=words)
     parser.add_argument(
         "--metrics",
         action="append",
-        help="such as mig,dci or 'mig, 50 bins; sap'; by default all",
+        help="metrics, such as mig,dci or 'mig, 50 bins; sap'; by default all",
     )
     parser.add_argument(
         "--continuous", help="factors that are continuous, by index or name"
@@ -261,10 +261,10 @@ def _parser() -> argparse.ArgumentParser:
         "--intervals",
         type=commands.whole(0),
         default=intervals.DEFAULT,
-        help="half samples of the points for intervals of 95 %%; 0 for none",
+        help="number of half samples for the 95 %% intervals; 0 for no intervals",
     )
     parser.add_argument(
-        "--seed", type=commands.whole(0), default=0, help="of the random votes"
+        "--seed", type=commands.whole(0), default=0, help="seed of the random votes"
     )
     return parser
 

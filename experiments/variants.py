@@ -1,12 +1,12 @@
-"""Every published variant of every metric, of the trained runs of a sweep.
+"""Scores trained runs of a sweep by every published variant of every metric.
 
     python -m experiments.variants WORKDIR --metrics=kim_mnih,mig,sap
 
 Encodes the same points with some runs of every setting, scores their posterior means by
-the whole sheet, and UDR between the runs of a setting. Writes variants.csv (a row per
-run and variant), variants.md (mean ± 95 % interval per setting) and a figure of how far
-the variants of one metric lie apart, beside how far the settings do; `--redraw` makes
-the latter two from variants.csv.
+the whole sheet, and computes UDR between the runs of a setting. Writes variants.csv (a
+row per run and variant), variants.md (mean ± 95 % interval per setting) and a figure
+that compares the spread of a metric's variants with that of the settings; `--redraw`
+makes the latter two from variants.csv.
 """
 
 import argparse
@@ -29,12 +29,12 @@ from experiments.sweep import trained
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
-_UDR_POINTS = 2_000  # of which correlations between runs are taken
+_UDR_POINTS = 2_000  # points for the correlations between runs
 
 
 @commands.command("experiments.variants")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 after one line for a workdir that cannot be scored."""
+    """Returns 0, or 2 after a one-line error for a workdir that cannot be scored."""
     options = _parser().parse_args(arguments)
     folder = options.out or options.workdir
     if options.redraw:
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def score(
     runs: trained.TrainedRuns, metrics: Sequence[str], seed: int
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Values by metric and variant, `[R]`; of UDR, that of each run in its setting."""
+    """Values `[R]` by metric and variant; UDR is that of each run in its setting."""
     key = jax.random.key(seed)
     widths = np.array([codes.shape[1] for codes in runs.codes])
     found: dict[tuple[str, str], np.ndarray] = {}
@@ -126,7 +126,7 @@ def write(
 def read(
     path: pathlib.Path,
 ) -> tuple[trained.TrainedRuns, dict[tuple[str, str], np.ndarray]]:
-    """The runs, without codes and factors, and the values of a variants.csv."""
+    """Reads the runs, without codes and factors, and the values of a variants.csv."""
     try:
         return _read(path)
     except (KeyError, TypeError, ValueError, csv.Error) as error:
@@ -146,8 +146,8 @@ def _read(
         values = found.setdefault((line["metric"], line["variant"]), [])
         values.append(float(line["value"]))
     if len({len(values) for values in found.values()}) != 1:
-        raise ValueError("it has not as many rows of every variant")
-    lines = table[: len(next(iter(found.values()), []))]  # each run once
+        raise ValueError("it does not have as many rows of every variant")
+    lines = table[: len(next(iter(found.values()), []))]  # has each run once
     others = ("run", "seed", "metric", "variant", "value")
     columns = [name for name in lines[0] if name not in others] if lines else []
     keys = [tuple(line[name] for name in columns) for line in lines]
@@ -200,16 +200,16 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(name, default=default, type=kind, help=words)
 
     parser.add_argument("workdir", type=commands.path, help="a finished experiment")
-    add("--runs", 20, "runs of every setting, the first seeds (20)", commands.whole(1))
-    add(
-        "--points", 10_000, "points scored, a random subset (10,000)", commands.whole(2)
-    )
-    add("--metrics", "", "with commas between; default: all but DCI's trees", str)
-    add("--seed", 0, "of metrics that sample", commands.whole(0))
+    add("--runs", 20, "runs per setting, the first seeds (20)", commands.whole(1))
+    add("--points", 10_000, "random points that are scored (10,000)", commands.whole(2))
+    add("--metrics", "", "metrics; by default all but DCI's trees", str)
+    add("--seed", 0, "seed of metrics that sample", commands.whole(0))
     parser.add_argument(
-        "--redraw", action="store_true", help="from variants.csv, without scoring"
+        "--redraw",
+        action="store_true",
+        help="redraw from variants.csv, without scoring",
     )
-    add("--out", None, "folder of the tables and the figure (WORKDIR)", commands.path)
+    add("--out", None, "output folder (WORKDIR)", commands.path)
     command_line.add_config(parser)
     return parser
 

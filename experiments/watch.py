@@ -1,7 +1,7 @@
-"""The table of means of a sweep as it stands: `python -m experiments.watch WORKDIR`.
+"""Prints the current means of a sweep: `python -m experiments.watch WORKDIR`.
 
-Reads the blocks that have finished, while others train; with --every=30 once more every
-30 seconds, until all runs have finished.
+Reads the blocks that have finished while others train. --every=30 repeats it every 30
+seconds until all runs have finished.
 """
 
 import argparse
@@ -17,15 +17,17 @@ from experiments.results import run_tables, summary
 from experiments.system import commands
 from experiments.system.terminal import say
 
-_SHOWN = ("reconstruction", "kl")  # beside the scores of the figures
+_SHOWN = ("reconstruction", "kl")  # shown beside the scores of the figures
 
 
 @commands.command("experiments.watch")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 after one line for a folder that is no sweep's."""
+    """Returns 0, or 2 after a one-line error for a folder that is not a workdir."""
     options = _parser().parse_args(arguments)
     if options.every is not None and not options.every > 0:
-        raise ValueError(f"--every expects seconds above 0; got {options.every}.")
+        raise ValueError(
+            f"--every must be a number of seconds above 0; got {options.every}."
+        )
     while True:
         left, words = state(options.workdir)
         say(words)
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def state(workdir: pathlib.Path) -> tuple[int, str]:
-    """The runs that are left, and a table of those that have finished.
+    """The number of runs that are left, and a table of those that have finished.
 
     Raises:
         ValueError: One line, for a folder that cannot be used.
@@ -47,10 +49,13 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
         shown = {*_SHOWN, *config["figure_score"]}
     except FileNotFoundError as error:
         raise ValueError(
-            f"{workdir} is no workdir: it holds no {pathlib.Path(error.filename).name}."
+            f"{workdir} is not a workdir: it has no "
+            f"{pathlib.Path(error.filename).name}."
         ) from None
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{workdir} is of another version: {error}.") from None
+        raise ValueError(
+            f"{workdir} was written by another version: {error}."
+        ) from None
     tables = run_tables.finished(workdir)
     if not tables:
         return total, f"none of {total:,} runs has finished"
@@ -70,11 +75,14 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = commands.parser(
-        "experiments.watch", "Prints the table of means of a sweep as it stands."
+        "experiments.watch", "Prints the current means of a sweep."
     )
     parser.add_argument("workdir", type=commands.path, help="folder of the sweep")
     parser.add_argument(
-        "--every", type=float, metavar="SECONDS", help="again and again (once)"
+        "--every",
+        type=float,
+        metavar="SECONDS",
+        help="repeat every so many seconds (once)",
     )
     return parser
 

@@ -39,7 +39,7 @@ FLOORS = [
     {"experiments.main", "experiments.score", "experiments.bias"}
     | {"experiments.variants", "experiments.figures", "experiments.watch"}
     | {"experiments.benchmarks", "experiments.notebooks", "experiments.plan"},
-    {"experiments.reference"},
+    {"experiments.reference", "experiments.api_reference"},
 ]
 OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}

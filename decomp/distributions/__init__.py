@@ -9,6 +9,22 @@ leaf, under `jax.vmap`.
 import sys
 from typing import Any
 
+__all__ = [
+    "annealed",
+    "annealed_quadrature",
+    "bernoulli",
+    "family",
+    "full_gaussian",
+    "gaussian",
+    "hierarchical",
+    "laplace",
+    "mixture",
+    "multivariate_t",
+    "spike_slab",
+    "student_t",
+    "subspaces",
+]
+
 
 def family(p: Any) -> Any:
     """The module that defines the type of a distribution, with its functions.

@@ -128,6 +128,10 @@ def log_normaliser_student_t(p: StudentT, beta: jax.Array) -> jax.Array:
 
     Returns:
         `[]` in nats.
+
+    >>> cauchy = StudentT(jnp.ones(1), jnp.zeros(1), jnp.ones(1))
+    >>> round(float(log_normaliser_student_t(cauchy, 2.0)), 4)  # −log 2π
+    -1.8379
     """
     p, beta = numerics.floats(p, beta)
     at_mode = student_ts.log_prob(p, p.loc)
@@ -181,6 +185,11 @@ def subspaces(p: Subspaces, beta: jax.Array) -> Subspaces:
 
     Returns:
         Leaves of the same shapes.
+
+    >>> three, one = jnp.array(3.0), jnp.ones(())
+    >>> groups = tuple(MultivariateT(three, jnp.zeros(d), one) for d in (1, 2))
+    >>> [float(g.df) for g in subspaces(Subspaces(groups), 2.0).groups]
+    [7.0, 8.0]
     """
     p, beta = numerics.floats(p, beta)
     return Subspaces(tuple(multivariate_t(group, beta) for group in p.groups))
@@ -195,6 +204,10 @@ def log_normaliser_subspaces(p: Subspaces, beta: jax.Array) -> jax.Array:
 
     Returns:
         `[]` in nats.
+
+    >>> cauchy = MultivariateT(jnp.ones(()), jnp.zeros(1), jnp.ones(()))
+    >>> round(float(log_normaliser_subspaces(Subspaces((cauchy,)), 2.0)), 4)  # −log 2π
+    -1.8379
     """
     p, beta = numerics.floats(p, beta)
     terms = [log_normaliser_multivariate_t(group, beta) for group in p.groups]
@@ -224,6 +237,10 @@ def log_normaliser_laplace(p: Laplace, beta: jax.Array) -> jax.Array:
 
     Returns:
         `[]` in nats.
+
+    >>> p = Laplace(jnp.zeros(1), jnp.ones(1))
+    >>> round(float(log_normaliser_laplace(p, 2.0)), 4)  # −log 4
+    -1.3863
     """
     p, beta = numerics.floats(p, beta)
     at_mode = laplaces.log_prob(p, p.loc)

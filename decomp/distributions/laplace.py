@@ -103,6 +103,10 @@ def kl(q: Laplace, p: Laplace) -> jax.Array:
 
     Returns:
         Divergence `[]` in nats, never negative.
+
+    >>> p, q = (Laplace(jnp.array([m]), jnp.ones(1)) for m in (0.0, 1.0))
+    >>> round(float(kl(q, p)), 4)  # 1/e
+    0.3679
     """
     q, p = numerics.floats(q, p)
     chex.assert_equal_shape([q.loc, q.scale, p.loc, p.scale])

@@ -102,6 +102,10 @@ def entropy(p: StudentT) -> jax.Array:
 
     Returns:
         Entropy `[]` in nats.
+
+    >>> cauchy = StudentT(jnp.ones(1), jnp.zeros(1), jnp.ones(1))
+    >>> round(float(entropy(cauchy)), 4)  # log 4π
+    2.531
     """
     (p,) = numerics.floats(p)
     w = jnp.broadcast_to(multivariate_t.inverse_df(p.df), p.loc.shape)

@@ -80,7 +80,12 @@ def sample(key: jax.Array, p: Subspaces) -> jax.Array:
 
 
 def entropy(p: Subspaces) -> jax.Array:
-    """H = Σ_g H[p(z_g)], `[]` in nats."""
+    """H = Σ_g H[p(z_g)], `[]` in nats.
+
+    >>> cauchy = MultivariateT(jnp.ones(()), jnp.zeros(1), jnp.ones(()))
+    >>> round(float(entropy(Subspaces((cauchy, cauchy)))), 4)  # 2 log 4π
+    5.062
+    """
     (p,) = numerics.floats(p)
     return jnp.sum(jnp.stack([*map(multivariate_t.entropy, p.groups)]))
 

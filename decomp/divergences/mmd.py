@@ -159,6 +159,10 @@ def v_statistic_dims(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
 
     Returns:
         `[]`, in the unit of the kernel; biased upward.
+
+    >>> z, y = jnp.array([[0.0, 0.0], [1.0, 1.0]]), jnp.array([[0.0, 1.0], [1.0, 0.0]])
+    >>> abs(float(v_statistic_dims(z, y, lambda s: jnp.exp(-s))))  # the same marginals
+    0.0
     """
     z, y = numerics.floats(z, y)
     return _sum_over_dims(v_statistic, z, y, kernel)

@@ -9,6 +9,42 @@ value does is one rule for all of them, in `decomp.metrics.inputs`.
 import importlib
 from typing import Any
 
+__all__ = [
+    "active_units",
+    "compare",
+    "comparison",
+    "containers",
+    "dci",
+    "dcimig",
+    "definitions",
+    "discrete",
+    "higgins",
+    "hoyer",
+    "infoe",
+    "infomec",
+    "inputs",
+    "intervals",
+    "irs",
+    "jemmig",
+    "kim_mnih",
+    "measures",
+    "mig",
+    "mig_sup",
+    "modularity",
+    "over_runs",
+    "preset",
+    "reasons",
+    "rmig",
+    "sap",
+    "score",
+    "sheet",
+    "solvers",
+    "udr",
+    "units",
+    "unsupervised",
+    "z_max_variance",
+]
+
 
 def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
     """The sheet of a representation, with every published variant of each metric.

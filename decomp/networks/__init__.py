@@ -3,3 +3,16 @@
 from decomp import extras
 
 extras.require("flax")
+
+__all__ = [
+    "conv_vae",
+    "convolution",
+    "dense",
+    "discriminator",
+    "form",
+    "initialisers",
+    "patch_products",
+    "products",
+    "shared_scale",
+    "strided",
+]

@@ -39,3 +39,12 @@ posterior of a usual encoder. Functions take one example x; use `jax.vmap` for m
 
 Source: Mathieu, Rainforth, Siddharth & Teh 2018, arXiv:1812.02833, Section 2, App. A.
 """
+
+__all__ = [
+    "corollary_1",
+    "corollary_2",
+    "implicit_prior",
+    "linear_vae",
+    "rotation",
+    "theorem_1",
+]

@@ -43,6 +43,12 @@ def sides(
         Sides `[]` in nats.
 
     Source: Mathieu et al. 2018, Eq. 4.
+
+    >>> p = FullGaussian(jnp.zeros(2), jnp.eye(2))
+    >>> q = FullGaussian(jnp.ones(2), 0.5 * jnp.eye(2))
+    >>> left, right = sides(-3.0, q, p, 4.0)
+    >>> round(float(left), 4), round(float(right), 4)
+    (-9.5452, -9.5452)
     """
     reconstruction, q, p, beta = numerics.floats(reconstruction, q, p, beta)
     scaled = scaled_posterior(q, p, beta)
@@ -100,6 +106,10 @@ def scaled_decoder(
 
     Returns:
         A map like `decode`.
+
+    >>> p = FullGaussian(jnp.zeros(1), jnp.eye(1))
+    >>> scaled_decoder(lambda z: z, p, 4.0)(jnp.array([2.0])).tolist()
+    [1.0]
     """
     p, beta = numerics.floats(p, beta)
     return lambda z: decode(p.loc + (z - p.loc) / jnp.sqrt(beta))
@@ -132,6 +142,10 @@ def constant_as_printed(p: FullGaussian, beta: jax.Array) -> jax.Array:
         `[]` in nats.
 
     Source: Mathieu et al. 2018, Eq. 4.
+
+    >>> p = FullGaussian(jnp.zeros(2), 3 * jnp.eye(2))
+    >>> bool(jnp.isclose(constant_as_printed(p, 4.0), constant(p, 4.0)))
+    True
     """
     p, beta = numerics.floats(p, beta)
     half_dims = 0.5 * p.loc.shape[0]

@@ -38,6 +38,12 @@ def gradients(
         Two gradients with the structure of `parameters`.
 
     Source: Mathieu et al. 2018, Eq. 7.
+
+    >>> regularised = lambda t: -((t - 1) ** 2)  # stands for L_{H,β}
+    >>> scaled = lambda t: 2 * t  # stands for T
+    >>> found = gradients(lambda t: regularised(scaled(t)), regularised, scaled, 1.0)
+    >>> list(map(float, found))
+    [-4.0, -4.0]
     """
     parameters = jax.tree.map(lambda leaf: numerics.floats(leaf)[0], parameters)
     matched, pull_back = jax.vjp(scaled, parameters)

@@ -38,7 +38,12 @@ class LinearVAE(NamedTuple):
 
 
 def posterior(vae: LinearVAE, x: jax.Array) -> FullGaussian:
-    """q(z|x) of one example `[X]`, leaves `[D]` and `[D, D]`."""
+    """q(z|x) of one example `[X]`, leaves `[D]` and `[D, D]`.
+
+    >>> vae = LinearVAE(jnp.eye(2) / 2, jnp.eye(2), jnp.eye(2), jnp.ones(2))
+    >>> posterior(vae, jnp.array([1.0, 5.0])).loc.tolist()
+    [0.0, 2.0]
+    """
     vae, x = numerics.floats(vae, x)
     chex.assert_equal_shape([vae.bias, x])
     return FullGaussian(vae.encoder @ (x - vae.bias), vae.scale_tril)
@@ -57,6 +62,11 @@ def reconstruction(
 
     Returns:
         `[]` in nats.
+
+    >>> vae = LinearVAE(jnp.eye(1), jnp.eye(1), jnp.eye(1), jnp.zeros(1))
+    >>> q = FullGaussian(jnp.zeros(1), jnp.eye(1))
+    >>> round(float(reconstruction(vae, q, jnp.zeros(1), 1.0)), 4)  # −½ log 2π − ½
+    -1.4189
     """
     vae, q, x, scale = numerics.floats(vae, q, x, scale)
     chex.assert_equal_shape([vae.bias, x])
@@ -75,6 +85,11 @@ def scaled(vae: LinearVAE, beta: jax.Array) -> LinearVAE:
 
     Returns:
         A linear VAE of the same shapes; it maps an optimum of L_β to one of L_{H,β}.
+
+    >>> vae = LinearVAE(jnp.eye(1), jnp.eye(1), jnp.eye(1), jnp.zeros(1))
+    >>> found = scaled(vae, 4.0)
+    >>> float(found.encoder[0, 0]), float(found.decoder[0, 0])
+    (2.0, 0.5)
     """
     vae, beta = numerics.floats(vae, beta)
     root = jnp.sqrt(beta)

@@ -62,6 +62,12 @@ def sides(
 
     Returns:
         Sides `[]` in nats.
+
+    >>> p = FullGaussian(jnp.zeros(2), jnp.eye(2))
+    >>> q = FullGaussian(jnp.ones(2), jnp.eye(2))
+    >>> turn = jnp.array([[0.0, -1.0], [1.0, 0.0]])
+    >>> [float(side) for side in sides(-3.0, q, p, 4.0, turn)]  # −3 − 4 · ½‖μ‖²
+    [-7.0, -7.0]
     """
     reconstruction, q, p, beta, rotation = numerics.floats(
         reconstruction, q, p, beta, rotation
@@ -80,6 +86,10 @@ def closest_diagonal(q: FullGaussian) -> Gaussian:
 
     Returns:
         Leaves `[D]`.
+
+    >>> q = FullGaussian(jnp.zeros(2), jnp.array([[3.0, 0.0], [4.0, 3.0]]))
+    >>> closest_diagonal(q).scale.tolist()
+    [3.0, 5.0]
     """
     (q,) = numerics.floats(q)
     return Gaussian(q.loc, jnp.linalg.norm(q.scale_tril, axis=1))

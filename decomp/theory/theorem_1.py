@@ -64,6 +64,12 @@ def sides(
         Sides `[]` in nats.
 
     Source: Mathieu et al. 2018, Eq. 2.
+
+    >>> import jax.numpy as jnp
+    >>> p = FullGaussian(jnp.zeros(2), jnp.eye(2))
+    >>> q = FullGaussian(jnp.ones(2), jnp.eye(2))
+    >>> [round(float(side), 4) for side in sides(-3.0, q, p, 4.0)]  # −3 − 4 · ½‖μ‖²
+    [-7.0, -7.0]
     """
     reconstruction, q, p, beta = numerics.floats(reconstruction, q, p, beta)
     bound = reconstruction - full_gaussian.kl(q, annealed.full_gaussian(p, beta))
@@ -105,6 +111,13 @@ def sides_at_samples(
         Sides `[S]` in nats.
 
     Source: Mathieu et al. 2018, Eq. 2.
+
+    >>> import jax.numpy as jnp
+    >>> options = {"log_px_z": jnp.array([-3.0]), "log_qz_x": jnp.array([-1.0])}
+    >>> options |= {"log_pz": jnp.array([-2.0]), "log_fz": jnp.array([-3.0])}
+    >>> found = sides_at_samples(2.0, **options, log_normaliser=jnp.array(-1.0))
+    >>> [side.tolist() for side in found]  # log f_β = β log p − log F_β
+    [[-5.0], [-5.0]]
     """
     beta, log_px_z, log_qz_x, log_pz, log_fz, log_normaliser = numerics.floats(
         beta, log_px_z, log_qz_x, log_pz, log_fz, log_normaliser

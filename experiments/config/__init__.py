@@ -1,1 +1,1 @@
-"""What a config may say: fields, what goes together, settings, the command line."""
+"""Configs: fields, valid combinations, settings, and the command line."""

@@ -1,4 +1,4 @@
-"""What a config may combine; a refusal is one line with the field and the choices."""
+"""Checks of combinations in a config; an error is one line with field and choices."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ _CLUSTERS = 4  # arms of the pinwheel, and moons
 
 
 def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
-    """Raises ValueError for a config whose fields do not go together.
+    """Raises ValueError for a config whose fields cannot be combined.
 
     Args:
         config: With every field valid by itself.
@@ -46,18 +46,18 @@ def axes(config: ConfigDict) -> None:
         values = config.objective[name]
         if not all(0 <= value < math.inf for value in values):
             raise ValueError(
-                f"objective.{name} expects finite values ≥ 0; got {values}."
+                f"objective.{name} must be finite values ≥ 0; got {values}."
             )
         if len(values) > 1 and name not in read:
             raise ValueError(
-                f"objective.{name} is not read by objective.name = "
-                f"{config.objective.name}; expected one value, got {values}."
+                f"objective.{name} is not a weight of objective.name = "
+                f"{config.objective.name} and cannot be swept; got {values}."
             )
     if not all(value > 0 for value in config.prior.df):
-        raise ValueError(f"prior.df expects values above 0; got {config.prior.df}.")
+        raise ValueError(f"prior.df must be above 0; got {config.prior.df}.")
     if not all(0 <= value < 1 for value in config.prior.spike):
         raise ValueError(
-            f"prior.spike expects probabilities in [0, 1); got {config.prior.spike}."
+            f"prior.spike must be probabilities in [0, 1); got {config.prior.spike}."
         )
     free = any(
         objectives.OBJECTIVES[name].divergence == objectives.FREE
@@ -65,8 +65,8 @@ def axes(config: ConfigDict) -> None:
     )
     if len(config.objective.divergence) > 1 and not free:
         raise ValueError(
-            "objective.divergence is not chosen by objective.name = "
-            f"{config.objective.name}; expected one value, got "
+            "objective.divergence has no effect on objective.name = "
+            f"{config.objective.name} and cannot be swept; got "
             f"{config.objective.divergence}."
         )
     sets = fields.values(config, "data.name")
@@ -78,13 +78,13 @@ def axes(config: ConfigDict) -> None:
 
 
 def _prior(config: ConfigDict) -> None:
-    """The size of the latent space against the prior and the groups."""
+    """Checks the size of the latent space against the prior and the groups."""
     if reason := priors.PRIORS[config.prior.name[0]].refusal(config):
         raise ValueError(reason)
     groups, latents = config.objective.groups, config.model.latents
     if groups and (sum(groups) != latents or min(groups) < 1):
         raise ValueError(
-            f"objective.groups expects sizes that add up to model.latents = {latents}; "
+            f"objective.groups must be sizes whose sum is model.latents = {latents}; "
             f"got {groups}."
         )
 
@@ -93,17 +93,17 @@ def _objective(config: ConfigDict) -> None:
     objective = config.objective
     if "hfvae" in objective.name and not objective.groups:
         raise ValueError(
-            "objective.name = hfvae expects objective.groups, sizes of groups of "
-            "latents such as 5,5; got none."
+            "objective.name = hfvae needs objective.groups, sizes of groups of latents "
+            "such as 5,5; got none."
         )
     if objective.warm_up > 1:
         raise ValueError(
-            f"objective.warm_up expects a share in (0, 1]; got {objective.warm_up}."
+            f"objective.warm_up must be a share in (0, 1]; got {objective.warm_up}."
         )
     exp = config.model.network == "dense" and config.model.scale == "exp"
     if objective.matched and not (exp and config.train.optimiser == "adam"):
         raise ValueError(
-            "objective.matched expects model.network = dense, model.scale = exp and "
+            "objective.matched needs model.network = dense, model.scale = exp and "
             f"train.optimiser = adam; got {config.model.network}, "
             f"{config.model.scale} and {config.train.optimiser}."
         )
@@ -114,25 +114,25 @@ def _data(config: ConfigDict) -> None:
     if plane and config.model.latents != 2:
         raise ValueError(
             f"data.name = {config.data.name} is scored by quadrature in the plane and "
-            f"expects model.latents = 2; got {config.model.latents}."
+            f"needs model.latents = 2; got {config.model.latents}."
         )
     if plane and config.model.likelihood != "gaussian":
         raise ValueError(
-            f"data.name = {config.data.name} expects model.likelihood = gaussian; got "
+            f"data.name = {config.data.name} needs model.likelihood = gaussian; got "
             f"{config.model.likelihood}."
         )
     height, width = (*catalogue.shape(config.data), 0, 0)[:2]
-    known = plane or height  # else a file tells
+    known = plane or height  # otherwise only the file says
     if config.model.network == "conv" and known and (height, width) != (64, 64):
         size = "points of the plane" if plane else f"{height}×{width}"
         raise ValueError(
-            "model.network = conv expects images of 64×64 pixels; got data.name = "
-            f"{config.data.name} of {size}, which dense takes."
+            "model.network = conv needs images of 64×64 pixels; got data.name = "
+            f"{config.data.name} of {size}. model.network = dense takes any size."
         )
     looks = catalogue.SETS[config.data.name].looks
     if config.data.look not in looks:
         raise ValueError(
-            f"data.look expects one of {looks} for data.name = {config.data.name}; got "
+            f"data.look must be one of {looks} for data.name = {config.data.name}; got "
             f"{config.data.look}."
         )
     _labels(config)
@@ -141,13 +141,13 @@ def _data(config: ConfigDict) -> None:
 
 
 def _labels(config: ConfigDict) -> None:
-    """Metrics of factors are asked of data that have factors."""
+    """Checks that metrics of factors are chosen only for data with factors."""
     words = {"class": "has classes but no factors", "none": "has no factors"}
     labels = catalogue.SETS[config.data.name].labels
     asked = [m for m in config.evaluate.metrics if m in columns.OF_FACTORS]
     if labels in words and asked:
         raise ValueError(
-            f"data.name = {config.data.name} {words[labels]} and expects "
+            f"data.name = {config.data.name} {words[labels]} and needs "
             f"evaluate.metrics among {columns.OF_CODES} or auto; got "
             f"{config.evaluate.metrics}."
         )
@@ -158,24 +158,24 @@ def _source(config: ConfigDict) -> None:
     source, choices = catalogue.source(config.data), catalogue.SETS[name].sources
     if source not in choices:
         raise ValueError(
-            f"data.name = {name} expects data.source among {choices}; got {source}."
+            f"data.name = {name} needs data.source among {choices}; got {source}."
         )
     if source == "file" and not path:
         published = catalogue.SETS[name].published
         words = f", to {published}" if published else ""
         raise ValueError(
-            f"data.source = file expects data.path{words}; got an empty path."
+            f"data.source = file needs data.path{words}; got an empty path."
         )
     paths.path(path)
     if path and source == "rendered":
         raise ValueError(
-            "data.path expects images of data.source = file or tfds; got "
+            "data.path needs data.source = file or tfds; got "
             f"{name}, {source} and {path}."
         )
 
 
 def number_of_runs(config: ConfigDict, axes: list[int]) -> None:
-    """Raises ValueError for a sweep of more runs than tables can hold.
+    """Raises ValueError for a sweep of more runs than tables can have.
 
     Args:
         config: With every field valid by itself.
@@ -184,12 +184,12 @@ def number_of_runs(config: ConfigDict, axes: list[int]) -> None:
     settings = math.prod(axes) if config.objective.sweep == "product" else max(axes)
     if settings * config.seeds > _MOST_RUNS:
         raise ValueError(
-            f"seeds expects at most {_MOST_RUNS:,} runs in all; got {config.seeds:,} "
+            f"seeds may give at most {_MOST_RUNS:,} runs in all; got {config.seeds:,} "
             f"seeds × {settings:,} settings."
         )
     if config.first_seed + config.seeds > 2**31:
         raise ValueError(
-            "first_seed expects first_seed + seeds of at most 2,147,483,648; got "
+            "first_seed + seeds must be at most 2,147,483,648; got "
             f"{config.first_seed:,} + {config.seeds:,}."
         )
 
@@ -209,11 +209,11 @@ def check(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
 
 
 def _points(config: ConfigDict) -> int:
-    """The number of points that the config tells, or 0 if only a file does."""
+    """The number of points by the config, or 0 if only a file says it."""
     points = config.data.points
     if catalogue.is_plane(config.data) and (points % _CLUSTERS or not points):
         raise ValueError(
-            f"data.points expects a multiple of {_CLUSTERS}, the arms of a pinwheel "
+            f"data.points must be a multiple of {_CLUSTERS}, the arms of the pinwheel "
             f"or the moons; got {points}."
         )
     known, most = _limits(config)
@@ -222,20 +222,20 @@ def _points(config: ConfigDict) -> int:
         value = config[section][field_name]
         if value > limit:
             raise ValueError(
-                f"{field} expects at most {limit:,} points; got {value:,}."
+                f"{field} must be at most {limit:,} points; got {value:,}."
             )
     for section in ("data", "evaluate"):
         if config[section].points == 1:
             raise ValueError(
-                f"{section}.points expects 0, which is all, or 2 and more; got 1."
+                f"{section}.points must be 0 (all points) or at least 2; got 1."
             )
     return known
 
 
 def _limits(config: ConfigDict) -> tuple[int, dict[str, float]]:
-    """The number of points that the config tells, or 0, and the most of each field."""
+    """The number of points by the config, or 0, and the upper limit of each field."""
     of_set, data = catalogue.SETS[config.data.name], config.data
-    once = data.held_out and not data.correlated  # else some are drawn again
+    once = data.held_out and not data.correlated  # otherwise images may be repeated
     trained = factor_grid.images(data) if once else of_set.rendered
     rendered = catalogue.source(data) == "rendered"
     known = data.points or (trained if rendered else 0)
@@ -251,13 +251,13 @@ def _steps(config: ConfigDict, points: int) -> None:
     each = points // config.train.batch_size
     if not config.train.steps and not 1 <= round(config.train.epochs * each) < 2**31:
         raise ValueError(
-            f"train.epochs expects a step or more, up to 2³¹; {each:,} make an epoch; "
+            f"train.epochs must give from 1 to 2³¹ steps ({each:,} steps per epoch); "
             f"got {config.train.epochs} epochs."
         )
 
 
 def _principal_axes(config: ConfigDict, points: int) -> None:
-    """A prior of principal variances needs as many axes as latents."""
+    """Checks that the data have as many principal axes as there are latents."""
     if not {"pca", "learned"} & set(config.prior.name):
         return
     plane, shape = catalogue.is_plane(config.data), catalogue.shape(config.data)
@@ -266,17 +266,17 @@ def _principal_axes(config: ConfigDict, points: int) -> None:
     most = width // 2 if config.prior.pca_ranks == "released_code" else width
     if config.model.latents > most:
         raise ValueError(
-            f"model.latents expects at most {most}, the principal axes of the data "
+            f"model.latents must be at most {most}, the principal axes of the data, "
             f"for prior.name = pca or learned; got {config.model.latents}."
         )
 
 
 def _batches(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
-    """What compares the points of a minibatch needs two of them."""
+    """Checks that a minibatch has two points if its points are compared."""
     needing = next(filter(None, map(objectives.of_pairs, rows)), "")
     for field in ("train", "evaluate"):
         if needing and config[field].batch_size < 2:
             raise ValueError(
-                f"{field}.batch_size expects at least 2 for {needing}, which compares "
+                f"{field}.batch_size must be at least 2 for {needing}, which compares "
                 "the points of a minibatch; got 1."
             )

@@ -1,4 +1,4 @@
-"""The command line: help, errors of one line, and what a sweep says when it starts."""
+"""The command line of a sweep: parsing, help, and one-line errors."""
 
 import argparse
 import importlib.util
@@ -27,12 +27,12 @@ _PARSERS = {
     float: flags.FloatParser(),
     tuple: tuple_parser.TupleParser(),
 }
-# What absl and the file of a config raise for what was typed.
+# The errors that absl and the file of a config raise for wrong arguments.
 _ERRORS = (flags.Error, ValueError, AttributeError, TypeError, OSError)
 
 
 class Command(NamedTuple):
-    """What a command line of `experiments.main` asks for."""
+    """A parsed command line of `experiments.main`."""
 
     config: ConfigDict  # validated
     programs: list[ProgramSettings]
@@ -62,7 +62,7 @@ def config_of(argv: Sequence[str]) -> tuple[ConfigDict, list[ProgramSettings]]:
         argv: A name, --config and any --config.FIELD.
 
     Raises:
-        ValueError: One line, for what cannot be used.
+        ValueError: One line, for an argument that cannot be used.
     """
     try:
         argument = config_argument(argv)
@@ -74,7 +74,7 @@ def config_of(argv: Sequence[str]) -> tuple[ConfigDict, list[ProgramSettings]]:
 
 
 def _read(argv: Sequence[str], config: ConfigDict) -> tuple[ConfigDict, list[str]]:
-    """The config with every --config.FIELD that was typed, and the other arguments.
+    """The config with every --config.FIELD applied, and the other arguments.
 
     Raises:
         ValueError: For a field that does not exist, naming the choices, or a value.
@@ -88,10 +88,13 @@ def _read(argv: Sequence[str], config: ConfigDict) -> tuple[ConfigDict, list[str
             rest.append(word)
             continue
         if name in typed:
-            raise ValueError(f"--{name} is expected once; values are written 1,4.")
+            raise ValueError(
+                f"--{name} was given twice; separate several values with commas, "
+                "such as 1,4."
+            )
         alone = name != "config" and type(_default(config, name)) is bool
         typed[name] = text if equals else "True" if alone else next(words, "")
-    del typed["config"]  # which was loaded
+    del typed["config"]  # it is loaded already
     with config.unlocked(), config.ignore_type():
         for name, text in typed.items():
             value = _parsed(name, _default(config, name), text)
@@ -100,7 +103,7 @@ def _read(argv: Sequence[str], config: ConfigDict) -> tuple[ConfigDict, list[str
 
 
 def _parsed(name: str, default: Any, text: str) -> Any:
-    """The value of a field that was typed, or the tuple of those that are swept."""
+    """The value of a field on the command line, or a tuple of values to sweep."""
     parser = _PARSERS.get(type(default), flags.ArgumentParser())
     if isinstance(default, tuple) and not text:
         return ()
@@ -110,13 +113,13 @@ def _parsed(name: str, default: Any, text: str) -> Any:
         return parser.parse(text)
     except (TypeError, ValueError, MemoryError, RecursionError):
         raise ValueError(
-            f"--{name} expects {fields.expected(default)}; got "
+            f"--{name} must be {fields.expected(default)}; got "
             f"{terminal.short(text) or 'nothing'}."
         ) from None
 
 
 def _with_flag_files(argv: Sequence[str]) -> list[str]:
-    """The arguments with those of every --flagfile in its place."""
+    """The arguments, with every --flagfile replaced by its contents."""
     found = flags.FLAGS.read_flags_from_files(list(argv))
     if found != list(argv):
         sys.argv = found
@@ -132,7 +135,7 @@ def config_argument(argv: Sequence[str]) -> str:
     """The value of --config.
 
     Raises:
-        ValueError: If there is none, or several, naming the choices.
+        ValueError: If it is missing or given more than once.
     """
     found = [
         _value(argv, position)
@@ -142,12 +145,12 @@ def config_argument(argv: Sequence[str]) -> str:
     if not found:
         raise ValueError(f"--config is missing; choices: {', '.join(_config_files())}.")
     if len(found) > 1:
-        raise ValueError(f"--config is expected once; got {' and '.join(found)}.")
+        raise ValueError(f"--config was given twice: {' and '.join(found)}.")
     return found[0]
 
 
 def load_config(argument: str) -> ConfigDict:
-    """The config of `path.py:variants`.
+    """Loads the config of `path.py:variants`.
 
     Raises:
         ValueError: If there is no such file, or no such variant, or the file fails.
@@ -156,7 +159,7 @@ def load_config(argument: str) -> ConfigDict:
     file = paths.in_clone(path)
     if not file.is_file() or file.suffix != ".py":
         raise ValueError(
-            f"--config={path} is not a file of Python; choices: "
+            f"--config={path} is not a Python file; choices: "
             f"{', '.join(_config_files())}."
         )
     try:
@@ -164,7 +167,7 @@ def load_config(argument: str) -> ConfigDict:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         config = module.get_config(*([variants] if colon else []))
-    except Exception as error:  # the file is a program of the user's own
+    except Exception as error:  # a user's file may raise anything
         at = [f.lineno for f in traceback.extract_tb(error.__traceback__)][-1]
         kind = (
             ""
@@ -174,7 +177,7 @@ def load_config(argument: str) -> ConfigDict:
         raise ValueError(f"--config={path}: {kind}{error}") from error
     if not isinstance(config, ConfigDict):
         raise ValueError(
-            f"--config={path} expects a get_config that returns a ConfigDict; got "
+            f"--config={path} must have a get_config that returns a ConfigDict; got "
             f"{type(config).__name__}."
         )
     return config
@@ -183,10 +186,10 @@ def load_config(argument: str) -> ConfigDict:
 def validate(
     argument: str, config: ConfigDict
 ) -> tuple[ConfigDict, list[ProgramSettings]]:
-    """Checks the config of `path.py:variants`, with what was typed.
+    """Checks the config of `path.py:variants` with the arguments applied.
 
     Raises:
-        ValueError: Naming the file and the field.
+        ValueError: One line with the file and the field.
     """
     try:
         return settings.validate(config)
@@ -195,7 +198,7 @@ def validate(
 
 
 def _reject_stray(argv: Sequence[str]) -> None:
-    """Refuses arguments that are not flags."""
+    """Raises ValueError for arguments that are not flags."""
     if len(argv) > 1:
         raise ValueError(
             f"unexpected argument '{argv[1]}'; expected --config=, --workdir= and "
@@ -204,7 +207,7 @@ def _reject_stray(argv: Sequence[str]) -> None:
 
 
 def default_workdir(argument: str) -> pathlib.Path:
-    """results/NAME or results/NAME-VARIANTS, of a --config argument."""
+    """The default workdir, results/NAME or results/NAME-VARIANTS."""
     path, _, variants = argument.partition(":")
     return pathlib.Path(
         "results", "-".join([pathlib.Path(path).stem, *variants.split(",")]).strip("-")
@@ -212,7 +215,7 @@ def default_workdir(argument: str) -> pathlib.Path:
 
 
 def usage(argv: Sequence[str]) -> str:
-    """The help text; with a --config, its fields and their values."""
+    """The help text; with --config, it has the fields and their values."""
     lines = [
         "usage: python -m experiments.main --config=FILE[:VARIANT,...] "
         "[--workdir=FOLDER] [--config.FIELD=VALUE ...]",
@@ -220,8 +223,8 @@ def usage(argv: Sequence[str]) -> str:
         f"  FILE     {', '.join(_config_files())}",
         "  VARIANT  laptop, authors, smoke; none is the paper's text",
         "  FOLDER   default results/FILE-VARIANT in the current folder; the same "
-        "command goes on in it",
-        "  VALUE    several with commas are swept: --config.objective.beta=1,4 or "
+        "command continues an interrupted sweep",
+        "  VALUE    values with commas are swept: --config.objective.beta=1,4 or "
         "--config.model.latents=5,10; whole numbers are written 1000 or 1_000, not 1e3",
         "",
         "With --config, --help lists its fields.",
@@ -249,7 +252,7 @@ def _default(config: ConfigDict, name: str) -> Any:
 
 
 def _is_swept(name: str, default: Any, text: str) -> bool:
-    """Whether a text such as 5,10,20 is several values of a field of one value."""
+    """Whether a text such as 5,10,20 has several values of a field for one value."""
     field = fields.described().get(name.removeprefix("config."))
     if field is None or not fields.may_be_swept(name.removeprefix("config.")):
         return False
@@ -259,19 +262,19 @@ def _is_swept(name: str, default: Any, text: str) -> bool:
 
 
 def _value(argv: Sequence[str], position: int) -> str:
-    """What stands behind the = of an argument, or else the next argument."""
+    """The value of an argument, after = or in the next argument."""
     _, equals, value = argv[position].partition("=")
     return value if equals else "".join(argv[position + 1 : position + 2])
 
 
 def _config_files() -> list[str]:
-    """Paths of the configs that lead to them from the current folder."""
+    """The paths of the configs, relative to the current folder."""
     found = sorted(_CONFIGS.glob("*.py"))
     return [paths.shown(p) for p in found if p.stem not in ("__init__", "base")]
 
 
 def _fields(config: ConfigDict) -> Iterator[str]:
-    """Each field with its value, what it is for, and what else it may say."""
+    """Each field with its value, its help and its choices."""
     known = fields.described()
     for name, value in fields.leaves(config):
         if name in ("deviations", "variant", "title"):
@@ -294,16 +297,16 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         "--config",
         type=_registered,
         metavar="FILE",
-        help="the config of a sweep that registers entries of its own",
+        help="config file that registers the entries of the sweep, if it has its own",
     )
 
 
 def _registered(text: str) -> pathlib.Path:
-    """Runs a config file for what it registers."""
+    """Runs a config file to register its entries."""
     file = paths.in_clone(text.partition(":")[0])
     try:
         runpy.run_path(str(file))
-    except Exception as error:  # whatever a user's file raises
+    except Exception as error:  # a user's file may raise anything
         reason = " ".join(str(error).split())[:300]
-        raise argparse.ArgumentTypeError(f"{file} is no config: {reason}") from None
+        raise argparse.ArgumentTypeError(f"{file} is not a config: {reason}") from None
     return file

@@ -21,15 +21,15 @@ _KINDS = {
     bool: "True or False",
     int: "a whole number",
     float: "a number",
-    str: "a text",
-    tuple: "values with commas between",
+    str: "a string",
+    tuple: "values separated by commas",
 }
 
 FIGURES = (
     *("reconstruction_vs_score", "aggregate_posterior", "prior_density", "traversals"),
     *("reconstructions", "scores_by_setting", "ablation", "equivalence", "sparsity"),
 )
-# Columns of a setting, and the fields that are swept for them.
+# Columns of the settings, and the fields that they sweep.
 AXES = {
     "prior": "prior.name",
     "df": "prior.df",
@@ -40,11 +40,11 @@ AXES = {
     "alpha": "objective.alpha",
     "gamma": "objective.gamma",
 }
-# Sections of which a field may have several values, which are swept one program after
-# another, and the fields of them that say how to sweep or to record.
+# Sections whose fields may have several values, each a program of its own, and those of
+# their fields that may not, as they say how to sweep or to record.
 _SWEPT = ("data", "model", "prior", "objective", "critic", "train")
 _NOT_SWEPT = ("objective.sweep", "train.records")
-# What the words of `base.Field.choices` stand for: entries that were registered count.
+# The choices that the words of `base.Field.choices` mean, registered entries included.
 _CHOICES: dict[str, Callable[[], tuple]] = {
     "data sets": loaders.names,
     "sides": lambda: (0, *catalogue.SIDES),
@@ -57,18 +57,18 @@ _CHOICES: dict[str, Callable[[], tuple]] = {
     "metrics": columns.metrics,
     "layouts": lambda: parallel.LAYOUTS,
     "figures": lambda: FIGURES,
-    "columns": lambda: axes(),  # and those of what the config sweeps
+    "columns": lambda: axes(),  # and the columns that the config sweeps
     "scores": lambda: tuple(columns.COLUMNS),
 }
-_WHOLE = 2**31 - 1  # the largest that int32 holds
-_SMALL, _LARGE = 1e-30, 1e30  # well inside float32
+_WHOLE = 2**31 - 1  # the largest int32
+_SMALL, _LARGE = 1e-30, 1e30  # well within float32
 
 
 def check(config: ConfigDict) -> None:
-    """Gives the tuples of a config one type each and checks every field by itself.
+    """Converts the tuples of a config to one type each, and checks every field.
 
     Args:
-        config: Unlocked; the tuples are replaced.
+        config: An unlocked config, whose tuples are replaced.
 
     Raises:
         ValueError: One line naming the field, what was expected and what came.
@@ -85,19 +85,21 @@ def check(config: ConfigDict) -> None:
         one = field.parts is None
         accepts = allowed.__contains__ if one else set(allowed).issuperset
         for value in values(config, name) if allowed else ():
-            _require(name, value, accepts, f"{'one' if one else 'some'} of {allowed}")
+            _require(
+                name, value, accepts, f"{'one' if one else 'one or more'} of {allowed}"
+            )
     for name, field in fields.items():
         for value in values(config, name) if field.rule is not None else ():
             _require(name, value, field.rule.accepts, field.rule.words)
 
 
 def described() -> dict[str, base.Field]:
-    """Every field there is, those of registered weights too."""
+    """All fields, including those of registered weights."""
     return _of_weights() | base.FIELDS
 
 
 def _of_weights() -> dict[str, base.Field]:
-    """The fields of the registered weights, each with its schedule."""
+    """The fields of registered weights and of their schedules."""
     weights = {
         f"objective.{name}": base.Field((weight.default,), weight.help, parts=float)
         for name, weight in objectives.weights().items()
@@ -112,16 +114,16 @@ def _of_weights() -> dict[str, base.Field]:
 
 
 def may_be_swept(name: str) -> bool:
-    """Whether a field may have several values that are programs of their own.
+    """Whether a field may have several values, each a program of its own.
 
-    The fields of `axes` may have several values of one program.
+    The several values of a field of `axes` share a program.
     """
     own = name in map(axis, axes())
     return name.partition(".")[0] in _SWEPT and name not in _NOT_SWEPT and not own
 
 
 def values(config: ConfigDict, name: str) -> tuple:
-    """The values of a field that is swept, or its one value `(value,)`."""
+    """The values of a field that is swept, or its single value as `(value,)`."""
     value = get(config, name)
     several = isinstance(value, tuple) and may_be_swept(name)
     if several and described()[name].parts is not None:
@@ -130,12 +132,12 @@ def values(config: ConfigDict, name: str) -> tuple:
 
 
 def swept(config: ConfigDict) -> tuple[str, ...]:
-    """The fields with several values, but for those of `axes`."""
+    """The fields with several values, without those of `axes`."""
     return tuple(name for name in described() if len(values(config, name)) > 1)
 
 
 def column(field: str) -> str:
-    """The column of the settings for a field that is swept, as `train_steps`."""
+    """The column of the settings for a swept field, such as `train_steps`."""
     section, *rest = field.split(".")
     if rest == ["name"]:
         return section
@@ -150,14 +152,14 @@ def shown(value: Any) -> Any:
 
 
 def choices(field: base.Field) -> tuple:
-    """What a field may say, or of a tuple each part."""
+    """The choices of a field, or of each part of a tuple."""
     if isinstance(field.choices, str):
         return _CHOICES[field.choices]()
     return field.choices
 
 
 def known() -> ConfigDict:
-    """Every field there is, with its default, those of registered weights too."""
+    """All fields with their defaults, including those of registered weights."""
     return _add_weights(base.get_config())
 
 
@@ -172,7 +174,7 @@ def axes() -> tuple[str, ...]:
 
 
 def _add_weights(config: ConfigDict) -> ConfigDict:
-    """The config, with the fields of weights that it does not have."""
+    """The config with the fields of registered weights added."""
     for name, field in _of_weights().items():
         section, last = _place(config, name)
         if last not in section:
@@ -187,7 +189,7 @@ def get(config: ConfigDict, field: str) -> Any:
 
 
 def put(config: ConfigDict, field: str, value: Any) -> None:
-    """Gives a field of an unlocked config a value."""
+    """Sets a field of an unlocked config."""
     section, name = _place(config, field)
     section[name] = value
 
@@ -209,23 +211,22 @@ def _place(config: ConfigDict, field: str) -> tuple[ConfigDict, str]:
 
 
 def _sizes(config: ConfigDict, fields: dict[str, base.Field]) -> None:
-    """Every number has to fit int32 or float32, and arrays the memory of a machine."""
+    """Checks that every number fits int32 or float32, and that sizes are sensible."""
     for field, value in leaves(config):
         most = fields[field].most or _WHOLE
         for number in _flat(value):
             if type(number) is int and number > most:
                 raise ValueError(
-                    f"{field} expects at most {most:,}; got {number:.10g}."
+                    f"{field} must be at most {most:,}; got {number:.10g}."
                 )
             if type(number) is float and not _in_float32(number):
                 raise ValueError(
-                    f"{field} expects numbers between {_SMALL} and {_LARGE}; "
-                    f"got {number}."
+                    f"{field} must be between {_SMALL} and {_LARGE}; got {number}."
                 )
 
 
 def _flat(value: Any) -> Iterator[Any]:
-    """The parts of a tuple, of tuples in it too, or the value."""
+    """The parts of a tuple, also of nested tuples, or the value."""
     for part in value if isinstance(value, tuple) else ():
         yield from _flat(part)
     if not isinstance(value, tuple):
@@ -233,10 +234,10 @@ def _flat(value: Any) -> Iterator[Any]:
 
 
 def _uniform(name: str, field: base.Field, value: Any) -> Any:
-    """The value with parts of one type, and a tuple of one value to sweep as that.
+    """The value with parts of one type; a swept tuple of one value becomes the value.
 
     Raises:
-        ValueError: For an element of another type, or a tuple without any.
+        ValueError: For an element of another type, or an empty tuple.
     """
     nested = isinstance(value, tuple) and any(isinstance(v, tuple) for v in value)
     if field.parts is None:
@@ -251,15 +252,15 @@ def _uniform(name: str, field: base.Field, value: Any) -> Any:
     else:
         found = elements(name, value, field.parts)
         if not found and not field.may_be_empty:
-            raise ValueError(f"{name} expects at least one value; got none.")
+            raise ValueError(f"{name} must have at least one value; got none.")
         return found
     if not found:
-        raise ValueError(f"{name} expects at least one value; got none.")
+        raise ValueError(f"{name} must have at least one value; got none.")
     return found if len(found) > 1 else found[0]
 
 
 def _in_float32(number: float) -> bool:
-    """Whether float32 holds a number; 0, infinity and NaN are for others to judge."""
+    """Whether float32 can represent a number; 0, infinity and NaN count as such."""
     return not math.isfinite(number) or not number or _SMALL <= abs(number) <= _LARGE
 
 
@@ -267,7 +268,7 @@ def _require(
     field: str, value: Any, accepts: Callable[[Any], bool], expected: str
 ) -> None:
     if not accepts(value):
-        raise ValueError(f"{field} expects {expected}; got {short(value)}.")
+        raise ValueError(f"{field} must be {expected}; got {short(value)}.")
 
 
 def same_fields(given: ConfigDict, known: ConfigDict, prefix: str = "") -> None:
@@ -275,11 +276,11 @@ def same_fields(given: ConfigDict, known: ConfigDict, prefix: str = "") -> None:
 
     Args:
         given: A config.
-        known: One that has every field.
-        prefix: Of the names of the fields.
+        known: A config that has every field.
+        prefix: Prefix of the names of the fields.
 
     Raises:
-        ValueError: For a field too many or too few, or a value of another type.
+        ValueError: For an unknown or a missing field, or a value of another type.
     """
     for name in given:
         if name not in known:
@@ -291,28 +292,28 @@ def same_fields(given: ConfigDict, known: ConfigDict, prefix: str = "") -> None:
         if isinstance(default, ConfigDict):
             if not isinstance(given.get(name), ConfigDict):
                 raise ValueError(
-                    f"{field} expects a section with {', '.join(default)}; "
+                    f"{field} must be a section with {', '.join(default)}; "
                     f"got {short(given.get(name))}."
                 )
             same_fields(given[name], default, f"{field}.")
         elif name not in given or not _fits(field, given[name], default):
             value = given.get(name)
             raise ValueError(
-                f"{field} expects {_KINDS[type(default)]}; got {short(value)} "
+                f"{field} must be {_KINDS[type(default)]}; got {short(value)} "
                 f"({type(value).__name__})."
             )
 
 
 def expected(default: Any) -> str:
-    """What may stand where a value like this one stands, in words."""
+    """Describes the values that a field with this value accepts."""
     return _KINDS[type(default)]
 
 
 def elements(field: str, value: tuple, cast: Callable[[Any], Any]) -> tuple:
-    """Casts the elements of a tuple; `3,inf` typed in a shell comes as one string.
+    """Casts the elements of a tuple; `3,inf` of a command line is one string.
 
     Raises:
-        ValueError: Naming the field, for an element of another type.
+        ValueError: One line with the field, for an element of another type.
     """
     parts = [
         part
@@ -323,7 +324,7 @@ def elements(field: str, value: tuple, cast: Callable[[Any], Any]) -> tuple:
         return tuple(_cast(part, cast) for part in parts)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(
-            f"{field} expects {cast.__name__} values with commas between; "
+            f"{field} must be {cast.__name__} values separated by commas; "
             f"got {short(value)}."
         ) from None
 
@@ -338,7 +339,7 @@ def leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _fits(field: str, value: Any, default: Any) -> bool:
-    """Whether a value, or each of those that are swept, has the type of the default."""
+    """Whether a value, or each swept value, has the type of the default."""
     if isinstance(value, tuple) and may_be_swept(field):
         parts = value if not isinstance(default, tuple) else ()
         return all(_like(part, default) for part in parts)
@@ -346,14 +347,14 @@ def _fits(field: str, value: Any, default: Any) -> bool:
 
 
 def _like(value: Any, default: Any) -> bool:
-    """Whether a value has the type of the default; whole numbers are numbers."""
+    """Whether a value has the type of the default; an int is also a float."""
     wanted = (int, float) if type(default) is float else type(default)
     same = isinstance(value, bool) == isinstance(default, bool)
     return same and isinstance(value, wanted)
 
 
 def _cast(part: Any, cast: Callable[[Any], Any]) -> Any:
-    """A number from a number or a text; 1.5 is no whole number and True is none."""
+    """Casts a number or a text; refuses 1.5 as an int, and True."""
     exact = cast is float and type(part) is int
     if not (exact or isinstance(part, str) or type(part) is cast):
         raise TypeError

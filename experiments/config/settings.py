@@ -1,4 +1,4 @@
-"""From a configuration to its settings: checks, and the axes of the sweep."""
+"""Checks a config, and expands its axes to the settings of the sweep."""
 
 import itertools
 import math
@@ -10,22 +10,22 @@ from ml_collections import ConfigDict
 from experiments.config import checks, fields
 from experiments.models import objectives, priors
 
-COLUMNS = tuple(fields.AXES)  # of every sweep
+COLUMNS = tuple(fields.AXES)  # the columns of every sweep
 
 
 class ProgramSettings(NamedTuple):
-    """Settings of a sweep that are trained by one compiled program."""
+    """The settings of a sweep that one compiled program trains."""
 
-    config: ConfigDict  # with one value of each field that is a program of its own
-    rows: list[dict[str, Any]]  # its settings, over the columns of the sweep
-    first: int  # place of the first of them among the settings of the sweep
+    config: ConfigDict  # with one value of each field that needs a program of its own
+    rows: list[dict[str, Any]]  # its settings: values by column of the sweep
+    first: int  # index of its first setting among those of the sweep
 
 
 def validate(config: ConfigDict) -> tuple[ConfigDict, list[ProgramSettings]]:
-    """Checks a config; returns a copy whose tuples have one type each, and programs.
+    """Checks a config; returns a copy with uniform tuples, and its programs.
 
-    Settings that differ in traced numbers alone, in priors of one family or in
-    objectives that are swept together share a program. The programs are in the order in
+    Settings share a program if they differ only in traced numbers, in priors of one
+    family, or in objectives that may be swept together. Programs are in the order in
     which they are trained.
 
     Raises:
@@ -70,12 +70,12 @@ def _programs(config: ConfigDict, axes: Mapping[str, tuple]) -> list[ProgramSett
 
 
 def rows(programs: Iterable[ProgramSettings]) -> list[dict[str, Any]]:
-    """The settings of a sweep, a dict over its columns each."""
+    """The settings of a sweep, each a dict by column."""
     return [row for program in programs for row in program.rows]
 
 
 def own_programs(config: ConfigDict) -> dict[str, tuple]:
-    """Fields with values that are programs of their own, and these values."""
+    """Fields whose values need programs of their own, and these values."""
     found = {field: fields.values(config, field) for field in fields.swept(config)}
     if len({priors.program(name) for name in config.prior.name}) > 1:
         found["prior.name"] = config.prior.name
@@ -86,7 +86,7 @@ def own_programs(config: ConfigDict) -> dict[str, tuple]:
 
 
 def _axes(config: ConfigDict) -> dict[str, tuple]:
-    """The values of every column; those of programs of their own come first."""
+    """The values of every column; columns with programs of their own come first."""
     read = objectives.read_by(config.objective.name)
     names = (*COLUMNS, *(name for name in read if name not in COLUMNS))
     own = {fields.column(f): fields.values(config, f) for f in fields.swept(config)}
@@ -111,7 +111,7 @@ def _combinations(
 
 
 def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
-    """The setting with neutral values of what its objective and prior do not read."""
+    """The setting with neutral values in columns that have no effect on it."""
     objective = objectives.OBJECTIVES[row["objective"]]
     for name, weight in objectives.weights().items():
         if name in row and name not in objective.weights:
@@ -120,7 +120,7 @@ def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
         row["divergence"] = objective.divergence
     elif objectives.divergence(row) == objectives.NONE:
         one, *others = config.objective.divergence
-        row["divergence"] = objectives.NONE if others else one  # not weighed
+        row["divergence"] = objectives.NONE if others else one  # it has no weight
     reads = priors.PRIORS[row["prior"]].reads
     for name, neutral in (("df", math.inf), ("spike", 0.0)):
         if name not in reads:

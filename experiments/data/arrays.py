@@ -68,7 +68,7 @@ def choose(key: jax.Array, size: int, count: int, *, field: str) -> np.ndarray |
     if count in (0, size):
         return slice(None)
     if count > size:
-        raise ValueError(f"{field} expects at most {size}, or 0 for all; got {count}.")
+        raise ValueError(f"{field} must be at most {size}, or 0 for all; got {count}.")
     return np.sort(np.asarray(jax.random.permutation(key, size)[:count]))
 
 

@@ -35,18 +35,18 @@ def check(config: ConfigDict) -> None:
     if wanted and not (grid and catalogue.source(data) == "rendered"):
         sets = [name for name, known in catalogue.SETS.items() if known.grid]
         raise ValueError(
-            f"{wanted[0]} expects data.name among {sets}, rendered; got "
+            f"{wanted[0]} needs data.name among {sets}, rendered; got "
             f"{data.name}, data.source = {data.source}."
         )
     pair = data.correlated
     if pair and (len(set(pair)) != 2 or len(pair) != 2 or not set(pair) <= set(grid)):
         raise ValueError(
-            f"data.correlated expects two of {', '.join(grid)}; got {pair}."
+            f"data.correlated must be two of {', '.join(grid)}; got {pair}."
         )
     _held_out(data, grid)
     if config.evaluate.images == "held_out" and held_out(data) < 2:
         raise ValueError(
-            "evaluate.images = held_out expects data.held_out of two images or more; "
+            "evaluate.images = held_out needs data.held_out of two images or more; "
             f"got {held_out(data)}."
         )
 
@@ -149,14 +149,14 @@ def _held_out(data: ConfigDict, grid: dict[str, int]) -> None:
             or not 0 <= span[0] <= span[1] < grid[name]
         ):
             raise ValueError(
-                "data.held_out expects classes of factors, each once, such as "
+                "data.held_out must be classes of factors, each once, such as "
                 f"{_example(grid)}; got {terminal.short(entry or data.held_out)}."
             )
         found[name] = span
     partial = [name for name, (a, b) in found.items() if b - a + 1 < grid[name]]
     if data.held_out and len(partial) < 2:
         raise ValueError(
-            "data.held_out expects some classes, not all, of two factors or more; got "
+            "data.held_out must be some classes, not all, of two factors or more; got "
             f"{data.held_out}."
         )
 

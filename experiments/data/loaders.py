@@ -240,14 +240,14 @@ def of_arrays(
         images = images[..., None]
     if images.ndim != 4 or images.shape[3] not in (1, 3):
         raise ValueError(
-            f"data set {name} expects images [N, H, W], or [N, H, W, C] with C = 1 or "
+            f"data set {name}: images must be [N, H, W], or [N, H, W, C] with C = 1 or "
             f"3; got {list(images.shape)}."
         )
     floats = np.issubdtype(images.dtype, np.floating)
     inside = not floats or (images.min() >= 0 and images.max() <= 1)
     if not inside or not (floats or images.dtype == np.uint8):
         raise ValueError(
-            f"data set {name} expects images of bytes, or of floats in [0, 1]; got "
+            f"data set {name}: images must be bytes, or of floats in [0, 1]; got "
             f"{images.dtype} in {images.min()} .. {images.max()}."
         )
     classes, names = _classes(name, len(images), factors, factor_names)
@@ -277,13 +277,13 @@ def _classes(
     table = table[:, None] if table.ndim == 1 else table
     if table.ndim != 2 or len(table) != count:
         raise ValueError(
-            f"data set {name} expects factors [{count}, F], a row an image; got "
+            f"data set {name}: factors must be [{count}, F], a row per image; got "
             f"{list(table.shape)}."
         )
     names = tuple(names) or tuple(f"f{i}" for i in range(table.shape[1]))
     if len(names) != table.shape[1]:
         raise ValueError(
-            f"data set {name} expects {table.shape[1]} names of factors; got "
+            f"data set {name}: there must be {table.shape[1]} names of factors; got "
             f"{len(names)}."
         )
     columns = [np.unique(column, return_inverse=True)[1] for column in table.T]

@@ -1,1 +1,1 @@
-"""What is trained: objectives, divergences, priors, networks, and the VAE of them."""
+"""Models: objectives, divergences, priors, networks, and the VAE made of them."""

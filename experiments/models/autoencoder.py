@@ -1,6 +1,6 @@
-"""What one run computes: the networks and prior of a config, and its traced numbers.
+"""The VAE of a config: networks, prior, and the traced numbers of a run.
 
-`model` makes of it what `decomp.model` trains.
+`model` converts it to the `Model` that `decomp.model` trains.
 """
 
 from typing import Any, NamedTuple
@@ -31,35 +31,35 @@ class Hyperparameters(NamedTuple):
 
     weights: Weights
     prior: priors.Traced
-    objective: jax.Array  # [] place in VAE.objectives
-    divergence: jax.Array  # [] place in VAE.divergences
-    # [] factor of the codes at the start, see `corollary_2_start`
+    objective: jax.Array  # [] index in VAE.objectives
+    divergence: jax.Array  # [] index in VAE.divergences
+    # [] initial factor of the codes, see `corollary_2_start`
     code_scale: jax.Array
 
 
 class VAE(NamedTuple):
-    """What all runs of a config share; none of it is traced."""
+    """The static parts that all runs of a config share."""
 
     encoder: nn.Module
     decoder: nn.Module
-    critic: nn.Module | None  # that tells z ~ q(z) from others
+    critic: nn.Module | None  # which distinguishes z ~ q(z) from other draws
     prior: priors.PriorOptions
-    prior_count: float  # times log p(z) enters the KL
+    prior_count: float  # the factor of log p(z) in the KL
     objectives: tuple[str, ...]  # keys of objectives.OBJECTIVES
     divergences: tuple[str, ...]  # keys of divergences.DIVERGENCES
-    estimator: str  # of q(z) in a minibatch, a key of minibatch.ESTIMATORS
-    groups: tuple[int, ...]  # of latents, for hfvae
-    samples: int  # of each example, for iwae
-    schedules: FrozenConfigDict  # of each weight, keys of schedules.SCHEDULES
+    estimator: str  # the estimator of q(z), a key of minibatch.ESTIMATORS
+    groups: tuple[int, ...]  # sizes of the groups of latents, for hfvae
+    samples: int  # samples per example, for iwae
+    schedules: FrozenConfigDict  # schedule of each weight, keys of schedules.SCHEDULES
     warm_up: float
     cycles: int
-    matched: bool  # whether some runs start with codes that are scaled
-    size: int  # N
+    matched: bool  # whether some runs start with scaled codes
+    size: int  # number of data points N
     latents: int
     shape: tuple[int, ...]  # (H, W, C) of an image; () for points of the plane
-    unpack: Decode  # rows as stored [B, P] to x [B, X]
+    unpack: Decode  # stored rows [B, P] to x [B, X]
     outputs: int  # X
-    pixels_per_value: int  # weight of log p of one value of x
+    pixels_per_value: int  # weight of log p for one value of x
     factor_sizes: tuple[int, ...]  # number of classes of each factor
 
 
@@ -72,7 +72,7 @@ def make(
 ) -> VAE:
     """Builds the VAE of a validated config, its settings and its data's shapes.
 
-    `backend` is the one for which it is compiled, see `networks.make`.
+    `backend` is the backend for which it is compiled, see `networks.make`.
     """
     outputs = arrays.width(data)
     encoder, decoder = networks.make(
@@ -107,7 +107,7 @@ def make(
 
 
 def _weights(rows: list[dict[str, Any]]) -> tuple[str, ...]:
-    """The weights of a sweep: those that its objectives read, and the capacity."""
+    """The weights of a sweep: those of its objectives, and the capacity."""
     return (*objectives.read_by(tuple(row["objective"] for row in rows)), "capacity")
 
 
@@ -117,7 +117,7 @@ def factor_sizes(data: Dataset) -> tuple[int, ...]:
 
 
 def init(key: jax.Array, vae: VAE, setting: Hyperparameters) -> Params:
-    """Initial parameters: encoder, decoder and, if there are any, prior and critic."""
+    """Initial parameters of encoder and decoder and, if any, of prior and critic."""
     encoder_key, decoder_key = jax.random.split(key)
     x, z = jnp.zeros((1, vae.outputs)), jnp.zeros((1, vae.latents))
     params = {
@@ -134,7 +134,7 @@ def init(key: jax.Array, vae: VAE, setting: Hyperparameters) -> Params:
 
 
 def data_values(vae: VAE, points: jax.Array) -> jax.Array:
-    """Inputs of the encoder `[B, X]` from rows as stored `[B, P]`."""
+    """Inputs of the encoder `[B, X]` from stored rows `[B, P]`."""
     return vae.unpack(points)
 
 
@@ -160,7 +160,7 @@ def log_px_z(vae: VAE, params: Params, x: jax.Array, z: jax.Array) -> jax.Array:
 
 
 def mean(vae: VAE, params: Params, z: jax.Array) -> jax.Array:
-    """The mean `[B, X]` of p(x|z) of latents `[B, D]`; of a Gaussian in no interval."""
+    """The mean `[B, X]` of p(x|z) for latents `[B, D]`; unbounded for a Gaussian."""
     likelihood = decode(vae, params, z)
     if isinstance(likelihood, Gaussian):
         return likelihood.loc
@@ -168,7 +168,7 @@ def mean(vae: VAE, params: Params, z: jax.Array) -> jax.Array:
 
 
 def prior(vae: VAE, params: Params, setting: Hyperparameters) -> Any:
-    """p(z), a distribution of the family of the VAE over `[D]`."""
+    """p(z), a distribution over `[D]` of the VAE's family."""
 
     def pseudo_posteriors(free: jax.Array) -> Gaussian:
         return encode(vae, params, jax.nn.sigmoid(free) if vae.shape else free)
@@ -177,7 +177,7 @@ def prior(vae: VAE, params: Params, setting: Hyperparameters) -> Any:
 
 
 def model(vae: VAE) -> models.Model:
-    """The VAE as `decomp.model` trains it; a setting is `Hyperparameters`."""
+    """The `Model` that `decomp.model` trains; a setting is `Hyperparameters`."""
     values = [objectives.OBJECTIVES[name].value for name in vae.objectives]
     estimates = [DIVERGENCES[name].estimate for name in vae.divergences]
     critic = vae.critic
@@ -232,8 +232,8 @@ def setting_arrays(
 ) -> Hyperparameters:
     """The settings of a sweep as arrays, leaves `[settings]`.
 
-    `variances` `[D]` are those of the data along its principal axes; they are computed
-    from the data where a prior reads them and none are given.
+    `variances` `[D]` are those of the data along the principal axes; if a prior needs
+    them and they are not given, they are computed from the data.
     """
     latents = config.model.latents
     logits = {"isotropic": np.zeros(latents)}

@@ -17,37 +17,37 @@ from experiments.system import registry
 
 
 class Divergence(NamedTuple):
-    """All that is known of a divergence."""
+    """A divergence that configs can name."""
 
     name: str  # in `config.objective.divergence`
     label: str  # in figures and reports
     source: str
     estimate: Estimator
-    chosen: bool = True  # by the config; else it belongs to one objective
+    chosen: bool = True  # whether configs choose it, or it belongs to one objective
     factorised: str = ""  # why it needs a prior that factorises; "" if it does not
     covariance: bool = False  # whether it needs the prior's covariance
-    critic: str = ""  # what a critic that is trained for it tells q(z) from
-    pairs: bool = True  # whether it compares points of a minibatch, and so needs two
+    critic: str = ""  # what its critic distinguishes q(z) from; "" if it needs none
+    pairs: bool = True  # whether it compares points of a minibatch, and needs two
 
 
 DIVERGENCES: dict[str, Divergence] = {}
 
 
 def register(divergence: Divergence) -> None:
-    """Makes a divergence known to configs by its name.
+    """Registers a divergence under its name, for configs.
 
     Raises:
-        ValueError: One line, for a name that is taken.
+        ValueError: One line, if the name is taken.
     """
     labels.add_entry(DIVERGENCES, divergence, "divergence")
 
 
 def names() -> tuple[str, ...]:
-    """The names of those that a config may choose."""
+    """The names of the divergences that a config may choose."""
     return tuple(name for name, entry in DIVERGENCES.items() if entry.chosen)
 
 
-# ---------------------------------------------------------------- those of the papers
+# ----------------------------------------------------------- divergences of the papers
 
 
 def _none(key: jax.Array, batch: Minibatch) -> jax.Array:
@@ -55,7 +55,7 @@ def _none(key: jax.Array, batch: Minibatch) -> jax.Array:
     return jnp.zeros(())
 
 
-_MARGINALS_ALONE = "compares marginals alone"
+_MARGINALS_ALONE = "compares only marginals"
 _ENTRIES = (
     Divergence(NONE, "none", "", _none, chosen=False, pairs=False),
     Divergence(

@@ -22,10 +22,10 @@ from decomp.own_functions import shapes
 from experiments.results import labels
 from experiments.system import registry
 
-# Of the products of the networks; parameters, sums and all else are float32, but for
-# the activations that the last one rounds.
+# Precisions of the networks' products. Parameters, sums and everything else are
+# float32, except the activations, which the last one rounds.
 PRECISIONS = {
-    "float32": Precision.HIGHEST,  # else accelerators may round to fewer bits
+    "float32": Precision.HIGHEST,  # otherwise accelerators may round to fewer bits
     "tf32": DotAlgorithmPreset.TF32_TF32_F32,
     "bfloat16": products.BFLOAT16,
     "bfloat16_activations": products.ACTIVATIONS,
@@ -33,49 +33,49 @@ PRECISIONS = {
 
 
 class Common(NamedTuple):
-    """What all networks of a config are made with."""
+    """The options that all networks of a config share."""
 
-    shape: tuple[int, ...]  # of an x: (H, W, C) of an image, or (X,)
+    shape: tuple[int, ...]  # shape of an x: (H, W, C) of an image, or (X,)
     latents: int
-    precision: Any  # of the products
-    initialiser: str  # of the weights, a key of decomp.networks.initialisers
-    backend: str  # for which they are compiled: cpu, gpu or tpu
+    precision: Any  # precision of the products
+    initialiser: str  # initial weights, a key of decomp.networks.initialisers
+    backend: str  # the backend for which they are compiled: cpu, gpu or tpu
 
     @property
     def outputs(self) -> int:
-        """X, the values of an x."""
+        """The number of values X of an x."""
         return math.prod(self.shape)
 
 
 class Network(NamedTuple):
-    """All that is known of a network."""
+    """A network that configs can name."""
 
     name: str  # in `config.model.network`
     label: str  # in reports
     source: str
-    # (config.model, common) to two Flax modules: an encoder, x [B, X] to a Gaussian
-    # over z [B, D], and a decoder, z [B, D] to logits of x, or its means, [B, X].
+    # Maps (config.model, common) to two Flax modules: an encoder from x [B, X] to a
+    # Gaussian over z [B, D], and a decoder from z [B, D] to logits or means [B, X].
     make: Callable[[ConfigDict, Common], tuple[nn.Module, nn.Module]]
-    refusal: Callable[[tuple[int, ...]], str] = lambda shape: ""  # of an x, or ""
+    refusal: Callable[[tuple[int, ...]], str] = lambda shape: ""  # why x does not fit
 
 
-AUTO = "auto"  # conv where it fits the images, else dense
+AUTO = "auto"  # conv if it fits the images, otherwise dense
 NETWORKS: dict[str, Network] = {}
 
 
 def register(network: Network) -> None:
-    """Makes a network known to configs by its name.
+    """Registers a network under its name, for configs.
 
     Raises:
-        ValueError: One line, for a name that is taken.
+        ValueError: One line, if the name is taken.
     """
     if network.name == AUTO:
-        raise ValueError(f"a network expects another name than {AUTO}.")
+        raise ValueError(f"the name {AUTO} of a network is taken; choose another.")
     labels.add_entry(NETWORKS, network, "network")
 
 
 def names() -> tuple[str, ...]:
-    """What `config.model.network` may say."""
+    """The choices of `config.model.network`."""
     return (*NETWORKS, AUTO)
 
 
@@ -86,18 +86,18 @@ def make(
 
     Args:
         model: The section of the config.
-        shape: Of an x: (H, W, C) of an image, or (X,).
-        backend: The backend for which they are compiled: cpu, gpu or tpu; the one that
-            JAX uses by default if empty.
+        shape: Shape of an x: (H, W, C) of an image, or (X,).
+        backend: The backend for which they are compiled: cpu, gpu or tpu; if empty,
+            JAX's default backend.
 
     Raises:
-        ValueError: For a precision that the device has not, images that the network
-            cannot take, or one whose outputs have other shapes.
+        ValueError: For a precision that the device lacks, images that the network
+            cannot take, or a network whose outputs have other shapes.
     """
     backend = backend or jax.default_backend()
     if model.precision == "tf32" and backend != "gpu":
         raise ValueError(
-            f"model.precision=tf32 expects an NVIDIA GPU; this is a {backend}, choices "
+            f"model.precision = tf32 needs an NVIDIA GPU; this is a {backend}, choices "
             "are float32 and bfloat16."
         )
     common = Common(
@@ -115,7 +115,7 @@ def make(
         return encoder, SharedScale(decoder, model.likelihood_floor)
     if name != "dense":
         raise ValueError(
-            f"model.network = {name} expects images; points have dense networks."
+            f"model.network = {name} needs images; points of the plane need dense."
         )
     return encoder, dense.GaussianDecoder(
         common.outputs,
@@ -129,7 +129,7 @@ def make(
 def _checked(
     name: str, encoder: nn.Module, decoder: nn.Module, common: Common
 ) -> tuple[nn.Module, nn.Module]:
-    """The two, if they have the shapes that a VAE needs."""
+    """Checks the shapes of encoder and decoder, and returns the two."""
     if name in registry.published(NETWORKS):
         return encoder, decoder
 
@@ -145,8 +145,8 @@ def _checked(
     wanted = ((2, common.latents), (2, common.latents), (2, common.outputs))
     if found != wanted:
         raise ValueError(
-            f"{what} expects an encoder to a Gaussian of shape "
-            f"{wanted[0]} and a decoder to {wanted[2]} from batches of 2; got "
+            f"{what} must give an encoder to a Gaussian of shape "
+            f"{wanted[0]} and a decoder to {wanted[2]} for batches of 2; got "
             f"{found[0]}, {found[1]} and {found[2]}."
         )
     return encoder, decoder
@@ -156,7 +156,7 @@ def _only_squares(shape: tuple[int, ...]) -> str:
     if shape[:-1] == (conv_vae.SIDE, conv_vae.SIDE):
         return ""
     size = "×".join(map(str, shape[:-1]))
-    return f"expects images of 64×64 pixels; got {size}, which dense takes."
+    return f"needs images of 64×64 pixels; {size} images need model.network = dense."
 
 
 def _conv(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:

@@ -1,4 +1,4 @@
-"""The objectives that a config may name, one entry each, and what goes together.
+"""The objectives that a config may name, one entry each, and what they need.
 
 An objective of your own is registered in a config file, see `configs/your_own.py`:
 
@@ -17,57 +17,59 @@ from experiments.models import divergences, priors
 from experiments.results import labels
 from experiments.system import registry
 
-FACTORISED = "factorised"  # the prior has to factorise over latents
+FACTORISED = "factorised"  # the prior must factorise over latents
 OWN_GROUPS = "own groups"  # or be subspaces of the objective's groups, with γ = 1
 
-# Fields of `config.objective` and columns of a sweep that are no weights.
+# Fields of `config.objective` and columns of a sweep that are not weights.
 _TAKEN = (
     *("name", "divergence", "estimator", "groups", "samples", "capacity", "schedule"),
     *("warm_up", "cycles", "matched", "sweep", "prior_count"),
     *("prior", "df", "spike", "objective", "run", "seed", "status"),
 )
 
-Weights = Mapping[str, jax.Array]  # by name, [] each
-Row = Mapping[str, Any]  # a setting, over the columns of the sweep
+Weights = Mapping[str, jax.Array]  # weights [] by name
+Row = Mapping[str, Any]  # a setting: values by column of the sweep
 
 
 class Weight(NamedTuple):
-    """A number that objectives weigh terms with, a field `objective.NAME`."""
+    """A weight of objectives, with the field `objective.NAME`."""
 
     symbol: str  # in figures and reports
-    default: float  # of the field, and what a table shows where it is not read
+    default: float  # of the field, which tables show if the objective lacks the weight
     help: str
 
 
 class Objective(NamedTuple):
-    """All that is known of an objective."""
+    """An objective that configs can name."""
 
     name: str  # in `config.objective.name`
     label: str  # in figures and reports
     source: str
-    value: Callable[[Terms, Weights], jax.Array]  # per example [B], to be maximised
-    weights: Mapping[str, Weight] = {}  # those that it reads
-    divergence: str = NONE  # its D, NONE, or FREE where the config chooses
-    needs: str = ""  # FACTORISED or OWN_GROUPS, of the prior
-    reason: str = ""  # what it does that needs it
-    has_parts: bool = False  # whether it weighs the parts of the KL
-    weighs_always: bool = True  # its D; else only where alpha > 0
-    own_program: bool = False  # not a sum of terms: swept with no other objective
+    value: Callable[[Terms, Weights], jax.Array]  # per example [B], which is maximised
+    weights: Mapping[str, Weight] = {}  # its weights by name
+    divergence: str = NONE  # its D, NONE, or FREE if the config chooses
+    needs: str = ""  # what it needs of the prior, FACTORISED or OWN_GROUPS
+    reason: str = ""  # why it needs that
+    has_parts: bool = False  # whether it weights the parts of the KL
+    weighs_always: bool = True  # whether it always uses D, or only if alpha > 0
+    own_program: bool = (
+        False  # whether it cannot share a program, being no sum of terms
+    )
 
 
 OBJECTIVES: dict[str, Objective] = {}
 
 
 def register(objective: Objective) -> None:
-    """Makes an objective known to configs by its name, and its weights as fields.
+    """Registers an objective under its name, and its weights as fields of configs.
 
     Raises:
-        ValueError: One line, for a name that is taken, a divergence that is not
-            there, or a weight that other objectives declare with another default.
+        ValueError: One line, for a name that is taken, an unknown divergence, or a
+            weight that other objectives declare with another default.
     """
     if objective.divergence not in (FREE, *divergences.DIVERGENCES):
         raise ValueError(
-            f"objective {objective.name} expects a divergence among {FREE}, "
+            f"objective {objective.name}: its divergence must be one of {FREE}, "
             f"{', '.join(divergences.DIVERGENCES)}; got {objective.divergence}."
         )
     others = {n: o for n, o in OBJECTIVES.items() if n != objective.name}
@@ -75,13 +77,15 @@ def register(objective: Objective) -> None:
     for name, weight in objective.weights.items():
         if not name.isidentifier() or name in _TAKEN:
             raise ValueError(
-                f"objective {objective.name} expects weights with names of letters, "
-                f"digits and underscores, none of {', '.join(_TAKEN)}; got {name!r}."
+                f"objective {objective.name}: names of weights must have letters, "
+                "digits and underscores only, and must not be "
+                f"{', '.join(_TAKEN)}; got {name!r}."
             )
         if known.get(name, weight)[:2] != weight[:2]:
             raise ValueError(
-                f"objective {objective.name} expects for its weight {name} the symbol "
-                f"and default of other objectives, {known[name][:2]}; got {weight[:2]}."
+                f"objective {objective.name}: its weight {name} must have the symbol "
+                f"and default of other objectives, {known[name][:2]}; got "
+                f"{weight[:2]}."
             )
     if labels.add_entry(OBJECTIVES, objective, "objective"):
         for name, weight in objective.weights.items():
@@ -94,7 +98,7 @@ def weights() -> dict[str, Weight]:
 
 
 def read_by(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The weights that any of some objectives reads."""
+    """The weights that some objectives have between them."""
     return tuple(n for n in weights() if any(n in OBJECTIVES[o].weights for o in names))
 
 
@@ -108,10 +112,10 @@ def divergence(row: Row) -> str:
 
 
 def of_pairs(row: Row) -> str:
-    """What compares the points of a minibatch, and of one tells nothing; "" if none.
+    """The name of a quantity that needs two points of a minibatch; "" if there is none.
 
-    A covariance of one point is 0, and q(z) of one posterior is that posterior, whose
-    total correlation is 0. A critic of q(z) and p(z) is asked about each by itself.
+    The covariance of one point is 0, and q(z) of one posterior is that posterior, whose
+    total correlation is 0. A critic of q(z) and p(z) needs only one point.
     """
     name, measure = row["objective"], divergence(row)
     if OBJECTIVES[name].has_parts:
@@ -121,12 +125,12 @@ def of_pairs(row: Row) -> str:
 
 
 def refusal(row: Row, *, groups: tuple[int, ...], prior_groups: tuple[int, ...]) -> str:
-    """Why objective, divergence and prior of a setting do not go together, or "".
+    """Why a setting's objective, divergence and prior cannot be combined, or "".
 
     Args:
-        row: A setting, over the columns of the sweep.
-        groups: Of latents, for hfvae.
-        prior_groups: The subspaces of the prior.
+        row: A setting: values by column of the sweep.
+        groups: Sizes of the groups of latents, for hfvae.
+        prior_groups: Sizes of the subspaces of the prior.
     """
     objective, prior = OBJECTIVES[row["objective"]], priors.PRIORS[row["prior"]]
     measure = divergences.DIVERGENCES[divergence(row)]
@@ -170,7 +174,7 @@ def _without_covariance(row: Row, measure: str) -> str:
     return ""
 
 
-# ---------------------------------------------------------------- those of the papers
+# ------------------------------------------------------------ objectives of the papers
 
 
 _OF_D = "weight of D(q(z), p(z))"
@@ -184,7 +188,7 @@ _OF_COVARIANCES = {
     "lambda_od": "weight of the covariances, off the diagonal",
     "lambda_d": "weight of the variances, on the diagonal",
 }
-_DEFAULTS = {"alpha": 0.0}  # of the fields; 1 of other weights
+_DEFAULTS = {"alpha": 0.0}  # defaults of fields; other weights have 1
 
 
 def _published(
@@ -194,7 +198,7 @@ def _published(
     label: str = "",
     **options: Any,
 ) -> Objective:
-    """An entry of `decomp.objectives`, with the help of its weights' fields."""
+    """An entry for an objective of `decomp.objectives`, with help for its weights."""
     entry = published.OBJECTIVES[name]
     return Objective(
         name,
@@ -223,7 +227,7 @@ _ENTRIES = (
         {"beta": "½ (β − 1) weighs log |S(x)|"},
         label="entropy-regularised VAE",
     ),
-    # The capacity C is a field of its own, and no axis of a sweep.
+    # The capacity C is a field of its own, which cannot be swept.
     _published("capacity", {"gamma": "weight of |KL − capacity|"}, label="capacity"),
     _published(
         "beta_tcvae",

@@ -31,20 +31,20 @@ from experiments.system import registry
 FACTORISED = "a density that is a product over latents"
 COVARIANCE = "a mean and a covariance"
 
-Row = Mapping[str, Any]  # a setting, over the columns of the sweep
+Row = Mapping[str, Any]  # a setting: values by column of the sweep
 
 
 class Traced(NamedTuple):
-    """The numbers of one run."""
+    """The traced numbers of one run."""
 
-    df: jax.Array  # [] of Student-t factors or subspaces
+    df: jax.Array  # [] degrees of freedom of Student-t factors or subspaces
     spike: jax.Array  # [] probability of the spike
-    log_variances: jax.Array  # [D] of a Gaussian, or where its training starts
-    learned: jax.Array  # [] 1 where the Gaussian is trained, else 0
+    log_variances: jax.Array  # [D] those of a Gaussian, or their initial values
+    learned: jax.Array  # [] 1 if the Gaussian is trained, else 0
 
 
 class PriorOptions(NamedTuple):
-    """What all runs of a config share; none of it is traced."""
+    """The static options that all runs of a config share."""
 
     name: str  # a key of PRIORS
     latents: int
@@ -52,24 +52,24 @@ class PriorOptions(NamedTuple):
 
     @property
     def family(self) -> str:
-        """The name of the program: priors of one family share it."""
+        """The name of the program, which priors of one family share."""
         return program(self.name)
 
 
 def everywhere(row: Row) -> bool:
-    """True, for a prior that has a covariance in every setting."""
+    """Returns True, for a prior that has a covariance in every setting."""
     del row
     return True
 
 
 def fits(config: ConfigDict) -> str:
-    """Nothing, for a prior that goes with every config."""
+    """Returns "", for a prior that fits every config."""
     del config
     return ""
 
 
 class Prior(NamedTuple):
-    """All that is known of a prior."""
+    """A prior that configs can name."""
 
     name: str  # in `config.prior.name`
     label: str  # in figures and reports
@@ -77,32 +77,32 @@ class Prior(NamedTuple):
     # A module or an object with log_prob(p, z), sample(key, p) and, where they exist,
     # mean(p) and covariance(p), all of one z [D].
     family: Any
-    # (params, options, traced, encode) to p, a distribution of the family over [D];
-    # `encode` maps inputs [K, X] to posteriors, leaves [K, D].
+    # Maps (params, options, traced, encode) to p, a distribution of the family over
+    # [D]; `encode` maps inputs [K, X] to posteriors, leaves [K, D].
     build: Callable[..., Any]
-    # (key, options, traced, X) to the parameters that are trained, or kept, with a run.
+    # Maps (key, options, traced, X) to the initial parameters of the prior.
     init: Callable[..., dict[str, jax.Array]] | None = None
     kl: Callable[[Gaussian, Any], jax.Array] | None = None  # KL(q ‖ p) in closed form
-    reads: tuple[str, ...] = ()  # columns of the sweep: df, spike
+    reads: tuple[str, ...] = ()  # columns of the sweep that it depends on: df, spike
     factorised: bool = False  # whether p(z) = Π_d p(z_d)
-    together: str = ""  # priors with the same word are one program, swept together
+    together: str = ""  # priors with the same word share a program
     has_covariance: Callable[[Row], bool] = everywhere
-    refusal: Callable[[ConfigDict], str] = fits  # why it does not fit a config, or ""
+    refusal: Callable[[ConfigDict], str] = fits  # why a config does not fit, or ""
 
 
 PRIORS: dict[str, Prior] = {}
 
 
 def register(prior: Prior) -> None:
-    """Makes a prior known to configs by its name.
+    """Registers a prior under its name, for configs.
 
     Raises:
-        ValueError: One line, for a name that is taken or a family without density.
+        ValueError: One line, for a name that is taken or a family without a density.
     """
     for needed in ("log_prob", "sample"):
         if not callable(getattr(prior.family, needed, None)):
             raise ValueError(
-                f"prior {prior.name} expects a family with the functions log_prob(p, "
+                f"prior {prior.name}: its family must have the functions log_prob(p, "
                 f"z) and sample(key, p); got one without {needed}."
             )
     labels.add_entry(PRIORS, prior, "prior")
@@ -114,12 +114,12 @@ def names() -> tuple[str, ...]:
 
 
 def program(name: str) -> str:
-    """What priors that share a compiled program have in common."""
+    """The name that priors with a shared program have in common."""
     return PRIORS[name].together or name
 
 
 def factorised() -> tuple[str, ...]:
-    """The names of those that factorise over latents."""
+    """The names of the priors that factorise over latents."""
     return tuple(name for name, prior in PRIORS.items() if prior.factorised)
 
 
@@ -133,7 +133,7 @@ def options(config: ConfigDict) -> PriorOptions:
 def init(
     key: jax.Array, options: PriorOptions, traced: Traced, outputs: int
 ) -> dict[str, jax.Array] | None:
-    """Parameters of the prior, or None where it has none; X is `outputs`."""
+    """Initial parameters of the prior, or None if it has none; X is `outputs`."""
     start = PRIORS[options.name].init
     return start(key, options, traced, outputs) if start else None
 
@@ -147,16 +147,16 @@ def make(
     """p(z), a distribution of the family.
 
     Args:
-        params: From `init`.
-        options: What all runs share.
-        traced: The numbers of the run.
-        encode: Maps pseudo-inputs as trained `[K, X]` to posteriors, leaves `[K, D]`.
+        params: Parameters, initially from `init`.
+        options: The options that all runs share.
+        traced: The traced numbers of the run.
+        encode: Maps trained pseudo-inputs `[K, X]` to posteriors, leaves `[K, D]`.
     """
     return PRIORS[options.name].build(params, options, traced, encode)
 
 
 def log_prob(options: PriorOptions, p: Any) -> Callable[[jax.Array], jax.Array]:
-    """log p of one z `[D]`."""
+    """The log density of one z `[D]`."""
     return lambda z: PRIORS[options.name].family.log_prob(p, z)
 
 
@@ -166,12 +166,12 @@ def samples(key: jax.Array, options: PriorOptions, p: Any, count: int) -> jax.Ar
 
 
 def closed_kl(options: PriorOptions, p: Any) -> Callable[[Gaussian], jax.Array] | None:
-    """KL(q(z|x) ‖ p(z)) of one posterior where it has a closed form, else None."""
+    """KL(q(z|x) ‖ p(z)) of one posterior if it has a closed form, else None."""
     kl = PRIORS[options.name].kl
     return None if kl is None else lambda q: kl(q, p)
 
 
-# ---------------------------------------------------------------- those of the papers
+# ---------------------------------------------------------------- priors of the papers
 
 
 def _gaussian_start(key, options, traced, outputs):
@@ -191,13 +191,13 @@ def _of_groups(config: ConfigDict) -> str:
     groups, latents = config.prior.groups, config.model.latents
     if not groups:
         return (
-            "prior.name = subspaces expects prior.groups, such as 5,5 for two "
+            "prior.name = subspaces needs prior.groups, such as 5,5 for two "
             "subspaces of five latents; got none."
         )
     if sum(groups) == latents and min(groups) >= 1:
         return ""
     return (
-        f"prior.groups expects sizes that add up to model.latents = {latents}; "
+        f"prior.groups must be sizes whose sum is model.latents = {latents}; "
         f"got {groups}."
     )
 
@@ -207,7 +207,7 @@ def _of_levels(config: ConfigDict) -> str:
     if 0 < config.prior.top < latents:
         return ""
     return (
-        "prior.name = hierarchical expects prior.top between 1 and "
+        "prior.name = hierarchical needs prior.top between 1 and "
         f"model.latents − 1 = {latents - 1}; got {config.prior.top}."
     )
 
@@ -216,7 +216,7 @@ def _of_the_plane(config: ConfigDict) -> str:
     if config.model.latents == 2:
         return ""
     return (
-        "prior.name = clusters lies in the plane and expects model.latents = 2; "
+        "prior.name = clusters lies in the plane and needs model.latents = 2; "
         f"got {config.model.latents}. prior.name = mixture takes any."
     )
 

@@ -268,7 +268,7 @@ def _device_names(text: str) -> list[str]:
         if name not in ACCELERATORS:
             choices = ", ".join(ACCELERATORS)
             raise argparse.ArgumentTypeError(
-                f"expects any of {choices}; got {name or 'nothing'}."
+                f"must be any of {choices}; got {name or 'nothing'}."
             )
     return list(dict.fromkeys(names))
 
@@ -279,7 +279,7 @@ def _share(text: str) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share <= 1:
-        raise argparse.ArgumentTypeError(f"expects a share in (0, 1]; got {text}.")
+        raise argparse.ArgumentTypeError(f"must be a share in (0, 1]; got {text}.")
     return share
 
 

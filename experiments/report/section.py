@@ -89,7 +89,7 @@ def _scores(results: reading.Results, name: str) -> Html:
     ]
     select = tag(
         "select",
-        tag("option", "none: means", value=""),
+        tag("option", "none (show means)", value=""),
         *options,
         class_="reference",
         autocomplete="off",

@@ -33,10 +33,11 @@ COLUMNS: dict[str, str] = {
     "total_correlation": "KL(q(z) ‖ Π_d q(z_d)) with q(z) of the points scored, nats",
     "kl_aggregate_prior": "KL(q(z) ‖ p(z)) with q(z) of the points scored, nats",
     "active": "number of latents whose means have a std above 0.05 of that of q(z_d)",
-    "kim_mnih_pruned": "Kim & Mnih's score of active latents, on held-out votes "
-    "(Locatello et al.)",
-    "kim_mnih_authors": "Kim & Mnih's score of all latents, on training votes (Mathieu "
-    "et al.)",
+    "kim_mnih_pruned": "accuracy of predicting the fixed factor from the latent that "
+    "varies least (Kim & Mnih), over active latents, on held-out votes (Locatello et "
+    "al.)",
+    "kim_mnih_authors": "accuracy of predicting the fixed factor from the latent that "
+    "varies least (Kim & Mnih), over all latents, on training votes (Mathieu et al.)",
     "kim_mnih_pruned_transport": "kim_mnih_pruned of the means mapped to a Gaussian",
     "kim_mnih_authors_transport": "kim_mnih_authors of the means mapped to a Gaussian",
     **{name: _text(_METRICS[name]) for name in OF_FACTORS},

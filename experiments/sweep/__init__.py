@@ -1,1 +1,1 @@
-"""Many runs: how they are laid out, trained block by block, saved and kept."""
+"""Sweeps: the layout of many runs, their training in blocks, and their files."""

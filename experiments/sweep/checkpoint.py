@@ -1,10 +1,10 @@
-"""States of runs in training, saved as they go and found again after a kill.
+"""Checkpoints of runs in training.
 
-checkpoints/BLOCK/STEP/ holds what the runs of a block are after so many steps. Orbax
-writes it beside the training, and it appears whole or not at all; the last two are
-kept, each with a checksum. Where a run was trained is not part of it: other devices,
-processes or blocks go on from there. Of several processes the first one reads and
-writes.
+checkpoints/BLOCK/STEP/ has the states of the runs of a block after STEP steps. Orbax
+writes it in the background, completely or not at all. The last two checkpoints are
+kept, each with a checksum. They do not depend on where a run was trained: training may
+continue on other devices, in other processes or in other blocks. If there are several
+processes, only the first reads and writes.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from experiments.system.terminal import say
 
 _FOLDER = "checkpoints"
 _KEPT = 2
-# Orbax is called by the first process alone, and waits for no other.
+# Orbax is called only by the first process, and waits for no other.
 _ALONE = ocp.options.MultiprocessingOptions(
     primary_host=0, active_processes={0}, barrier_sync_key_prefix="leader"
 )
@@ -36,18 +36,18 @@ class Saved(NamedTuple):
     """The runs of one checkpoint."""
 
     numbers: np.ndarray  # [R]
-    leaves: list[np.ndarray]  # of the state, [R, ...]
+    leaves: list[np.ndarray]  # leaves of the state, [R, ...]
     curves: np.ndarray  # [records, R, 1 + measures]
-    done: int  # steps taken
+    done: int  # number of steps taken
 
 
 class Checkpoint:
-    """Saves a block in training, and finds what was saved of its runs.
+    """Saves a block in training, and finds the checkpoints of its runs.
 
     Args:
         workdir: Folder of the results.
         numbers: Runs of the block `[R]`.
-        minutes: Least time between two saves.
+        minutes: Minimum time between two checkpoints.
     """
 
     def __init__(self, workdir: pathlib.Path, numbers: np.ndarray, minutes: float):
@@ -56,7 +56,7 @@ class Checkpoint:
         self._last, self._manager = time.monotonic(), None
 
     def restore(self, state: Any) -> tuple[Any, list[np.ndarray], int]:
-        """State, curves and steps done; the given state and 0 if there is nothing."""
+        """State, curves and number of steps; the given state and 0 if none is saved."""
         leaves, structure = jax.tree.flatten(state)
         found = self._found(leaves) if parallel.leads() else None
         done, records, measures = parallel.told(
@@ -83,10 +83,10 @@ class Checkpoint:
     def save(
         self, state: Any, curves: list[np.ndarray], done: int, *, now: bool = False
     ) -> None:
-        """Saves after `done` steps if the last save is long enough ago, or `now`.
+        """Saves after `done` steps if the last checkpoint is old enough, or if `now`.
 
         Raises:
-            OSError: One line, if this or the save before could not be written.
+            OSError: One line, if this or the previous checkpoint cannot be written.
         """
         if not now and parallel.agreed(time.monotonic() - self._last) < self._every:
             return
@@ -104,19 +104,19 @@ class Checkpoint:
             if done in self._manager.all_steps():
                 return
             write(self._manager, arrays, self._numbers, done)
-        except Exception as error:  # Orbax and TensorStore raise errors of many kinds
+        except Exception as error:  # Orbax and TensorStore raise many kinds of errors
             raise self._failure(error) from None
 
     def _found(self, leaves: list[jax.Array]) -> Saved | None:
         found = furthest(self._root, self._numbers)
         shapes = [(leaf.shape[1:], leaf.dtype) for leaf in leaves]
         if found and [(row.shape[1:], row.dtype) for row in found.leaves] != shapes:
-            say(f"  {self._root} is of another version and not used")
+            say(f"  {self._root} is of another version and is ignored")
             return None
         return found
 
     def wait(self) -> None:
-        """Returns once all that was saved is on disk; errors as in `save`."""
+        """Waits until everything is on disk; errors as in `save`."""
         try:
             if self._manager is not None:
                 self._manager.wait_until_finished()
@@ -125,18 +125,18 @@ class Checkpoint:
 
     def _failure(self, error: Exception) -> OSError:
         reason = " ".join(str(error).split())
-        if "No space left" in reason:  # far behind, in what TensorStore says of it
+        if "No space left" in reason:  # TensorStore's message has it at the end
             reason = "No space left on device"
         return OSError(
-            f"cannot write a checkpoint to {self._root}: {reason[:300]}; what was "
-            "saved before is kept, and the same command goes on from there."
+            f"cannot write a checkpoint to {self._root}: {reason[:300]}; the previous "
+            "one is kept, and the same command continues from it."
         )
 
 
 def blocks(workdir: pathlib.Path, pending: Runs, size: int) -> Iterator[Runs]:
-    """The runs in blocks of at most `size`, runs that share a checkpoint together.
+    """Divides the runs into blocks of at most `size`; keeps checkpoints together.
 
-    What was begun comes first.
+    Blocks that were begun come first.
     """
     place = np.full(len(pending.number), np.iinfo(np.int32).max)
     if parallel.leads():
@@ -151,7 +151,7 @@ def blocks(workdir: pathlib.Path, pending: Runs, size: int) -> Iterator[Runs]:
 
 
 def forget(workdir: pathlib.Path, finished: np.ndarray) -> None:
-    """Removes the checkpoints of which every run has finished."""
+    """Removes the checkpoints whose runs have all finished."""
     root = workdir / _FOLDER
     for folder in root.glob("*"):
         paths = [path for _, path in candidates(root, folder.name)]
@@ -164,12 +164,12 @@ def forget(workdir: pathlib.Path, finished: np.ndarray) -> None:
 
 
 def _name(numbers: np.ndarray) -> str:
-    """The folder of a block: its first run, and a mark of all of them."""
+    """The folder of a block, named by its first run and a hash of all its runs."""
     return f"{numbers[0]:06d}-{zlib.crc32(np.int64(numbers).tobytes()):08x}"
 
 
 def candidates(root: pathlib.Path, block: str = "*") -> list[tuple[int, pathlib.Path]]:
-    """Steps and folders of what was saved whole, the furthest first."""
+    """Steps and folders of complete checkpoints, the latest first."""
     found = [
         (int(path.name), path)
         for path in root.glob(f"{block}/*")
@@ -179,7 +179,7 @@ def candidates(root: pathlib.Path, block: str = "*") -> list[tuple[int, pathlib.
 
 
 def about(path: pathlib.Path) -> dict[str, Any] | None:
-    """What a checkpoint says of itself; None if it cannot be read."""
+    """The metadata of a checkpoint; None if they cannot be read."""
     try:
         handler = ocp.JsonCheckpointHandler(multiprocessing_options=_ALONE)
         with ocp.Checkpointer(handler, multiprocessing_options=_ALONE) as reader:
@@ -190,7 +190,7 @@ def about(path: pathlib.Path) -> dict[str, Any] | None:
 
 
 def furthest(root: pathlib.Path, numbers: np.ndarray) -> Saved | None:
-    """What was saved last of all these runs; damaged checkpoints are passed over."""
+    """The last checkpoint of all these runs; damaged ones are skipped."""
     for _, path in candidates(root):
         said = about(path)
         if said and not np.isin(numbers, said["numbers"]).all():
@@ -204,17 +204,18 @@ def furthest(root: pathlib.Path, numbers: np.ndarray) -> Saved | None:
                 saved.curves[:, rows],
                 saved.done,
             )
-        say(f"  {path} is damaged and not used; what was saved before it is")
+        say(f"  {path} is damaged; the checkpoint before it is used")
         shutil.rmtree(path, ignore_errors=True)
     return None
 
 
 def _read(path: pathlib.Path, about: Mapping[str, Any]) -> Saved | None:
-    """A checkpoint whose checksum is right."""
+    """Reads a checkpoint and compares its checksum."""
     handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=_ALONE)
     options = {"restore_type": np.ndarray}
     try:
-        # One by one: of reads under way when another fails, TensorStore complains.
+        # Read arrays one at a time: if one fails, TensorStore logs a traceback for each
+        # pending read.
         with ocp.Checkpointer(handler, multiprocessing_options=_ALONE) as reader:
             arrays = {
                 name: reader.restore(
@@ -235,7 +236,7 @@ def _read(path: pathlib.Path, about: Mapping[str, Any]) -> Saved | None:
 
 
 def open_folder(folder: pathlib.Path) -> ocp.CheckpointManager:
-    """The manager of the checkpoints of a block, which cleans up after a kill."""
+    """The manager of a block's checkpoints, which also cleans up after a kill."""
     folder.mkdir(parents=True, exist_ok=True)
     return ocp.CheckpointManager(
         folder,
@@ -255,7 +256,7 @@ def write(
     numbers: np.ndarray,
     done: int,
 ) -> None:
-    """Begins to write the arrays of some runs after `done` steps; returns at once."""
+    """Starts to write the arrays of some runs after `done` steps; returns at once."""
     about = {
         "numbers": numbers.tolist(),
         "done": done,

@@ -1,4 +1,4 @@
-"""What the figures show of one run per setting, as arrays."""
+"""The arrays that figures show, of one run per setting."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -17,25 +17,25 @@ from experiments.models.autoencoder import VAE, Hyperparameters, Params
 from experiments.results import run_tables
 from experiments.sweep.layout import Sweep
 
-_GRID = np.linspace(-2, 2, 300, dtype=np.float32)  # as the authors draw Figure 2
+_GRID = np.linspace(-2, 2, 300, dtype=np.float32)  # as in the authors' Figure 2
 _STEPS = np.linspace(-2, 2, 9, dtype=np.float32)
-_IMAGES = 8  # reconstructed, evenly spaced over the factors
-_POINTS = 4096  # on which q(z) is judged
+_IMAGES = 8  # images that are reconstructed, evenly spaced over the factors
+_POINTS = 4096  # points that define q(z)
 
 
 def median_runs(
     setting: np.ndarray, loss: np.ndarray, ok: np.ndarray, num_settings: int
 ) -> np.ndarray:
-    """Of each setting, the run whose loss is the median of those that finished.
+    """Chooses, for each setting, the finished run with the median loss.
 
     Args:
-        setting: Hyperparameters of each run `[R]`.
+        setting: Setting of each run, an index `[R]`.
         loss: Final loss of each run `[R]`.
-        ok: Which runs finished `[R]`.
+        ok: Whether each run finished `[R]`.
         num_settings: Number of settings.
 
     Returns:
-        Position of a run per setting, −1 where all diverged.
+        Index of a run per setting; −1 if all diverged.
     """
     chosen = np.full(num_settings, -1)
     for index in range(num_settings):
@@ -47,10 +47,10 @@ def median_runs(
 
 
 def draw(sweeps: Sequence[Sweep]) -> dict[str, np.ndarray]:
-    """Arrays for the figures, of the run of median loss of each setting.
+    """Arrays for the figures, of the run with the median loss of each setting.
 
-    Where programs differ in latents or in the size of images, the smaller ones are
-    filled up with white, and `latents` `[settings]` says how many rows are theirs.
+    If programs differ in latents or in the size of images, the smaller arrays are
+    padded with white, and `latents` `[settings]` has their numbers of rows.
     """
     tables = run_tables.finished(sweeps[0].workdir)
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
@@ -89,13 +89,13 @@ def _settings(
 
 
 def _stacked(drawn: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays of all settings, each filled up to the largest `[settings, ...]`."""
+    """The arrays of all settings, padded to the largest, `[settings, ...]`."""
     whole = {}
     for name in dict.fromkeys(name for arrays in drawn for name in arrays):
         leaves = [np.asarray(arrays[name]) for arrays in drawn if name in arrays]
         dims = max(leaf.ndim for leaf in leaves)
         shape = np.max([leaf.shape for leaf in leaves if leaf.ndim == dims], axis=0)
-        for leaf in leaves:  # of these, shades of grey may be a dimension short
+        for leaf in leaves:  # grey images may lack the axis of channels
             shape[: leaf.ndim] = np.maximum(shape[: leaf.ndim], leaf.shape)
         kind = leaves[0].dtype
         fill = {"f": np.nan, "u": 255}.get(kind.kind, 0)
@@ -106,14 +106,14 @@ def _stacked(drawn: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
             leaf = np.asarray(arrays[name])
             if leaf.ndim < dims:
                 leaf = np.repeat(leaf[..., None], shape[-1], axis=-1)
-            if name == "order":  # the rows that are filled up come last
+            if name == "order":  # rows of the padding come last
                 whole[name][row] = np.arange(shape[0])
             whole[name][(row, *map(slice, leaf.shape))] = leaf
     return whole
 
 
 def _blank(leaf: np.ndarray) -> np.ndarray:
-    """In place of a picture where every run of a setting diverged."""
+    """The array instead of a picture if every run of a setting diverged."""
     return np.full_like(leaf, np.nan if leaf.dtype.kind == "f" else 0)
 
 
@@ -124,7 +124,7 @@ def of_run(vae: VAE) -> Callable[..., dict[str, jax.Array]]:
 
 
 def shared(data: Dataset) -> dict[str, Any]:
-    """What the pictures of all settings have in common."""
+    """The arrays that all settings share."""
     if not data.shape:
         return {"density_grid": _GRID, "points": data.points}
     names = {"class_names": np.asarray(data.class_names)} if data.class_names else {}
@@ -158,7 +158,7 @@ def _images(
     points: jax.Array,
     factors: jax.Array,
 ) -> dict[str, jax.Array]:
-    """Reconstructions of a few images, and traversals of each latent from one of them.
+    """Reconstructions of a few images, and traversals of each latent of one image.
 
     Steps are in standard deviations of the aggregate posterior q(z_d).
     """
@@ -189,7 +189,7 @@ def moments(q: Gaussian) -> tuple[jax.Array, jax.Array]:
 
 
 def positions(q: Gaussian, steps: jax.Array | np.ndarray) -> jax.Array:
-    """Values of each latent `[D, T]`, `steps` standard deviations from its mean."""
+    """Values of each latent, `steps` standard deviations from its mean, `[D, T]`."""
     centre, spread = moments(q)
     return centre[:, None] + jnp.asarray(steps)[None, :] * spread[:, None]
 
@@ -197,7 +197,7 @@ def positions(q: Gaussian, steps: jax.Array | np.ndarray) -> jax.Array:
 def traversals(
     vae: VAE, params: Params, values: jax.Array, base: jax.Array
 ) -> jax.Array:
-    """Decodes `base` `[D]` with one latent at a time moved through `values` `[D, T]`.
+    """Decodes `base` `[D]` with one latent at a time set to `values` `[D, T]`.
 
     Returns:
         Levels `[D, T, H, W]`, or `[D, T, H, W, 3]` in colour, uint8.
@@ -209,14 +209,14 @@ def traversals(
 
 
 def decoded(vae: VAE, params: Params, z: jax.Array) -> jax.Array:
-    """Means of p(x|z) of latents `[B, D]` as levels, see `shades`."""
+    """Means of p(x|z) for latents `[B, D]` as levels, see `shades`."""
     return shades(vae, autoencoder.mean(vae, params, z))
 
 
 def shades(vae: VAE, x: jax.Array) -> jax.Array:
     """Images x `[B, X]` as levels `[B, H, W]`, or `[B, H, W, 3]` in colour, uint8.
 
-    What leaves [0, 1] is shown as 0 or 1.
+    Values outside [0, 1] are clipped.
     """
     height, width, channels = vae.shape
     colours = (channels,) if channels > 1 else ()
@@ -225,7 +225,7 @@ def shades(vae: VAE, x: jax.Array) -> jax.Array:
 
 
 def _class_magnitude(codes: jax.Array, labels: jax.Array, classes: int) -> jax.Array:
-    """Mean modulus of each latent over the points of each class, `[C, D]`."""
+    """Mean absolute value of each latent over the points of each class, `[C, D]`."""
     member = jax.nn.one_hot(labels, classes)  # [N, C]
     counts = jnp.maximum(jnp.sum(member, axis=0), 1)
     return (member.T @ jnp.abs(codes)) / counts[:, None]

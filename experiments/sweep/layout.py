@@ -1,4 +1,4 @@
-"""A sweep: its data, networks and settings, and how its runs are laid out."""
+"""A sweep: its data, networks and settings, and the layout of its runs."""
 
 import json
 import math
@@ -23,25 +23,25 @@ from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
 from experiments.training import one_run, optimisers, own_entries
 
-# Runs of the program whose memory tells that of a block: enough to outweigh what all
-# runs share, few enough to fit anywhere.
+# Runs of the program whose memory predicts that of a block: enough to outweigh what all
+# runs share, but few enough to fit any device.
 CALIBRATED = 8
-# Runs whose convolutions a TPU trains together at most: by the estimates of XLA for a
-# v5e, 8 to 16 runs at a time are faster than more of them, by a quarter.
+# The largest number of runs with convolutions that a TPU trains together: by XLA's
+# estimates for a v5e, 8 to 16 runs at a time are a quarter faster than more runs.
 _CONVOLUTIONS_OF_A_TPU = 16
 
 
 class Sweep(NamedTuple):
-    """All that the runs of one program of a sweep have in common."""
+    """Everything that the runs of one program of a sweep share."""
 
     config: ConfigDict
     vae: VAE
-    settings: Hyperparameters  # of this program, leaves [settings]
+    settings: Hyperparameters  # the settings of this program, leaves [settings]
     steps: int
     data: Dataset
     scored: Dataset  # the part of the data that is scored
     workdir: pathlib.Path
-    first: int = 0  # place of its first setting among those of the sweep
+    first: int = 0  # index of its first setting among those of the sweep
 
 
 def sweeps(programs: Iterable[ProgramSettings], workdir: pathlib.Path) -> list[Sweep]:
@@ -116,18 +116,18 @@ def outline(program: ProgramSettings, backend: str) -> Sweep:
 
 
 def _steps(config: ConfigDict, size: int) -> int:
-    """The steps of a run on `size` points."""
+    """The number of steps of a run on `size` points."""
     batch = config.train.batch_size
     if size < 2:
-        raise ValueError(f"the data expect at least 2 points; got {size}.")
+        raise ValueError(f"the data must have at least 2 points; got {size}.")
     if batch > size:
         raise ValueError(
-            f"train.batch_size expects at most {size} points; got {batch}."
+            f"train.batch_size must be at most {size} points; got {batch}."
         )
     steps = config.train.steps or round(config.train.epochs * (size // batch))
     if not steps:
         raise ValueError(
-            f"train.epochs expects a step or more, {size // batch} make an epoch; "
+            f"train.epochs must give at least one step ({size // batch} per epoch); "
             f"got {config.train.epochs}."
         )
     return steps
@@ -177,7 +177,7 @@ def state_bytes(sweep: Sweep) -> int:
 
 
 def training_shapes(sweep: Sweep, count: int) -> tuple[Any, ...]:
-    """Shapes of what `advance` takes for a block of `count` runs."""
+    """Shapes of the arguments of `advance` for a block of `count` runs."""
     init, _, _ = functions(sweep)
     keys, setting = jax.eval_shape(
         lambda index: (
@@ -192,10 +192,10 @@ def training_shapes(sweep: Sweep, count: int) -> tuple[Any, ...]:
 
 
 def vmapped_bytes(sweep: Sweep, count: int, device: Any = None) -> float:
-    """Memory in bytes that each of `count` runs vmapped takes while it trains.
+    """Bytes of memory that each of `count` vmapped runs takes while it trains.
 
-    As the program has it that is compiled for `device`, by default the first of this
-    process: state, activations and all that lies between.
+    This is the memory of the program compiled for `device`, by default the first of
+    this process, which includes states, activations and temporaries.
     """
     _, advance, _ = functions(sweep)
     trial = parallel.trial(count, device)
@@ -209,7 +209,7 @@ def vmapped_bytes(sweep: Sweep, count: int, device: Any = None) -> float:
 
 
 def plan(sweep: Sweep, num_runs: int) -> Plan:
-    """Lays the runs of a program out over the devices, by the memory that they take."""
+    """Lays out the runs of a program over the devices, by the memory that they take."""
     device, options = jax.local_devices()[0], sweep.config.runs
     if device.platform == "cpu" or options.block:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
@@ -230,31 +230,31 @@ def plan(sweep: Sweep, num_runs: int) -> Plan:
 
 
 def most_at_once(sweep: Sweep, platform: str) -> int:
-    """Runs that a device trains together at most, or 0 for what fits its memory."""
+    """The largest number of runs that a device trains together; 0 if memory decides."""
     form = getattr(sweep.vae.encoder, "form", "")
     on_tpu = platform == "tpu" and form == "convolutions"
     return _CONVOLUTIONS_OF_A_TPU if on_tpu else 0
 
 
 def room(sweep: Sweep, limit: int) -> int:
-    """Bytes of an accelerator that runs may fill, where JAX may take `limit` of it."""
+    """Bytes of an accelerator that runs may fill, if JAX may take `limit`."""
     return int(0.8 * limit) - 2 * sweep.data.points.nbytes
 
 
 def members(sweep: Sweep, everything: Runs) -> np.ndarray:
-    """Which runs of all are of this program, `[R]` bool."""
+    """Whether each run is of this program, bool `[R]`."""
     place = everything.setting - sweep.first
     return (place >= 0) & (place < len(sweep.settings.objective))
 
 
 def introduction(sweep: Sweep, plan: Plan, total: int, left: int) -> str:
-    """What a sweep, or one program of several, is about to do, a line per fact.
+    """Describes a sweep, or one of its programs, before it starts; a line per fact.
 
     Args:
         sweep: The program.
-        plan: How its runs are laid out.
-        total: Its runs.
-        left: Those of them that have not finished.
+        plan: The layout of its runs.
+        total: Number of its runs.
+        left: Number of runs that have not finished.
     """
     config = sweep.config
     rows = len(sweep.settings.objective)
@@ -292,7 +292,7 @@ def introduction(sweep: Sweep, plan: Plan, total: int, left: int) -> str:
 
 
 def overview(config: ConfigDict, sweeps: list[Sweep]) -> str:
-    """How many programs a sweep is, and in what they differ."""
+    """The number of programs of a sweep, and their differences."""
     swept = "; ".join(
         f"{field} = {' | '.join(str(fields.shown(v)) for v in values)}"
         for field, values in settings.own_programs(config).items()
@@ -305,7 +305,7 @@ def overview(config: ConfigDict, sweeps: list[Sweep]) -> str:
 
 
 def differs(config: ConfigDict, sweep: Sweep) -> str:
-    """What the config of one program of several says where others say otherwise."""
+    """The values of a program's config that other programs do not share."""
     values = {
         field: fields.get(sweep.config, field)
         for field in settings.own_programs(config)
@@ -314,7 +314,7 @@ def differs(config: ConfigDict, sweep: Sweep) -> str:
 
 
 def _place(workdir: pathlib.Path) -> str:
-    """The folder as it was typed, and where that is."""
+    """The folder as typed, and its absolute path."""
     whole = workdir.absolute()
     return str(workdir) if workdir == whole else f"{workdir}, in {pathlib.Path.cwd()}"
 

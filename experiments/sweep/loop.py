@@ -21,16 +21,16 @@ from experiments.system.parallel import Plan, Runs
 from experiments.system.terminal import Progress, duration, say
 from experiments.training import one_run
 
-# Called after every record with the runs of the block, its records so far and which
-# runs have not diverged.
+# Called after every record with the runs of the block, its records so far, and whether
+# each run has not diverged.
 Record = Callable[[Runs, list[np.ndarray], np.ndarray], None]
 
-_CALL_SECONDS = 5.0  # a call into the compiled program lasts about this long
-_LONG = 6 * 3600  # seconds from which a sweep on a CPU deserves a warning
+_CALL_SECONDS = 5.0  # approximate duration of a call of the compiled program
+_LONG = 6 * 3600  # seconds of a sweep on a CPU above which a warning is printed
 
 
 class Programs(NamedTuple):
-    """Functions of a block of runs; see `layout.functions` for those of one run."""
+    """The functions of a block of runs; `layout.functions` has those of one run."""
 
     init: Any
     advance: Any
@@ -38,7 +38,7 @@ class Programs(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block of runs and what its functions take; leaves `[block, ...]`."""
+    """A block of runs with the arguments of its functions; leaves `[block, ...]`."""
 
     runs: Runs
     keys: jax.Array
@@ -46,7 +46,7 @@ class Block(NamedTuple):
 
 
 def programs(sweep: Sweep, plan: Plan) -> Programs:
-    """What a sweep compiles; nothing is compiled before its first call."""
+    """The functions that a sweep compiles when they are first called."""
     init, advance, scores = layout.functions(sweep)
     vmapped = plan.vmapped
     return Programs(
@@ -76,7 +76,7 @@ def run(
             )
             state = init(one.keys, one.setting)
             scoring = one.keys, one.setting, scored, factors
-            if compiled is None:  # while the first block trains
+            if compiled is None:  # compile while the first block trains
                 compiled = _beside(aside, scores, (state.params, *scoring), progress)
             state, curves = _train(
                 sweep, advance, state, one, points, saved, progress, asked, record
@@ -95,7 +95,7 @@ def run(
 
 @contextlib.contextmanager
 def _aside() -> Iterator[futures.Executor]:
-    """A thread for work beside the training, which whoever stops does not wait for."""
+    """A background thread that does not delay the end of the process."""
     thread = futures.ThreadPoolExecutor(1)
     try:
         yield thread
@@ -106,14 +106,14 @@ def _aside() -> Iterator[futures.Executor]:
 def _beside(
     aside: futures.Executor, function: Any, arguments: Any, progress: Progress
 ) -> futures.Future:
-    """The function, compiled for such arguments while others train."""
+    """The function, compiled for arguments like these while training continues."""
     compiled = aside.submit(compiled_for, function, *jax.tree.map(_like, arguments))
     progress.beside(compiled)
     return compiled
 
 
 def _waiting(words: str) -> str:
-    """What a signal waits for; of several processes, at least until all know of it."""
+    """What a signal waits for; with several processes, at least until all know it."""
     return words or ("all processes know" if jax.process_count() > 1 else "")
 
 
@@ -123,12 +123,12 @@ def compiled_for(function: Any, *arguments: Any) -> Any:
 
 
 def _like(array: jax.Array) -> jax.ShapeDtypeStruct:
-    """The array without its values, which training may have reused by then."""
+    """The array's shape without its values, whose memory training may have reused."""
     return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
 
 
 def _shared(sweep: Sweep, plan: Plan) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The points to train on, and those to score with their factors."""
+    """The points to train on, and the points to score with their factors."""
     points = scored = parallel.share(plan, sweep.data.points)
     if sweep.scored is not sweep.data:
         scored = parallel.share(plan, sweep.scored.points)
@@ -143,7 +143,7 @@ def _write(
     curves: np.ndarray,
     saved: Checkpoint,
 ) -> None:
-    """Keeps a finished block."""
+    """Saves a finished block."""
     outcome = {"diverged": state.diverged, "term": state.term}
     found = parallel.collect((state.params, outcome, scores))
     if parallel.leads():
@@ -157,7 +157,7 @@ def _stop_if(asked: Callable[[], int]) -> None:
 
 
 def block(sweep: Sweep, plan: Plan, members: Runs) -> Block:
-    """Keys and settings of the runs, filled up to the size of a block."""
+    """Keys and settings of the runs, padded to the size of a block."""
     padded = parallel.padded(members, plan.block)
     root = jax.random.fold_in(jax.random.key(sweep.config.rng), 2)
     keys = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(padded.seed)
@@ -196,7 +196,7 @@ def _train(
             )
             record(block.runs, curves, diverged < 0)
         progress.trained(count * steps, seconds, _mean(means[:count, 0]))
-        # The first call compiles and short ones are mostly overhead: grow stepwise.
+        # The first call compiles, and short calls are mostly overhead: grow stepwise.
         wanted = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))
         _announce(progress)
         stopping = bool(parallel.agreed(asked()))
@@ -209,13 +209,13 @@ def _train(
 
 
 def _mean(loss: np.ndarray) -> float:
-    """Of the runs that have not diverged; NaN if all have."""
+    """The mean loss of the runs that have not diverged; NaN if all have."""
     finite = loss[np.isfinite(loss)]
     return float(np.mean(finite)) if finite.size else math.nan
 
 
 def _announce(progress: Progress) -> None:
-    """Says the time left once it is known, and what to do if it is days on a CPU."""
+    """Prints the time left once it is known, and advice if it is long on a CPU."""
     left = progress.first_estimate()
     if left is None or left < 1:
         return
@@ -223,5 +223,5 @@ def _announce(progress: Progress) -> None:
     if jax.default_backend() == "cpu" and left > _LONG:
         say(
             f"  On this CPU the sweep will take about {duration(left)}. The variant "
-            "`:laptop` asks the same question in minutes; this one goes on as told."
+            "`:laptop` answers the same question in minutes; this one continues."
         )

@@ -1,4 +1,4 @@
-"""A sweep opened from its folder: settings, scores, and the networks of each run."""
+"""A sweep opened from its folder, with settings, scores and trained networks."""
 
 import dataclasses
 import json
@@ -30,11 +30,11 @@ class OpenedSweep:
 
     workdir: pathlib.Path
     settings: list[dict[str, Any]]  # the columns of each setting
-    # A column for each of run, seed, setting (its place in `settings`), the columns of
-    # the settings, diverged (the step, or −1) and every score, all [R].
+    # The columns, [R] each: run, seed, setting (an index of `settings`), the columns of
+    # the settings, diverged (the step, or −1) and every score.
     scores: dict[str, np.ndarray]
     _programs: list[ProgramSettings]
-    _shapes: list[tuple[int, ...]]  # of an x of each program
+    _shapes: list[tuple[int, ...]]  # shape of an x of each program
     _tables: dict[str, np.ndarray]
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class OpenedSweep:
         return (self[run] for run in self.scores["run"].tolist())
 
     def __repr__(self) -> str:
-        """How many runs there are, and where."""
+        """The numbers of runs and settings, and the folder."""
         return (
             f"OpenedSweep({len(self)} finished runs of {len(self.settings)} settings, "
             f"{self.workdir})"
@@ -90,16 +90,15 @@ class OpenedSweep:
         )
 
     def best(self, score: str, *, lowest: bool = False, **setting: Any) -> int:
-        """The number of the run with the highest score; those that diverged are out.
+        """The number of the run with the highest score that did not diverge.
 
         Args:
             score: A column of `scores`.
-            lowest: Whether the lowest is the best, as of `reconstruction`.
-            **setting: Values of columns that the run has to have, such as `beta=4`.
+            lowest: Whether the lowest score is the best, as for `reconstruction`.
+            **setting: Values that columns of the run must have, such as `beta=4`.
 
         Raises:
-            ValueError: One line, for a column that is not there, or if no run is
-                left.
+            ValueError: One line, for an unknown column, or if no run is left.
         """
         for name in (score, *setting):
             if name not in self.scores:
@@ -147,7 +146,7 @@ def open_workdir(workdir: Any) -> OpenedSweep:
 
 
 def write_shapes(workdir: pathlib.Path, works: list[layout.Sweep]) -> None:
-    """Keeps the shapes of x, so that networks can be rebuilt without the data."""
+    """Saves the shapes of x, so that networks can be rebuilt without the data."""
     shapes = [list(work.data.shape or (work.vae.outputs,)) for work in works]
     atomic_files.write_json(workdir / "inputs.json", shapes)
 
@@ -155,7 +154,7 @@ def write_shapes(workdir: pathlib.Path, works: list[layout.Sweep]) -> None:
 def _shapes(
     workdir: pathlib.Path, programs: list[ProgramSettings]
 ) -> list[tuple[int, ...]]:
-    """The shape of an x of each program; without inputs.json the data tell."""
+    """The shape of an x of each program, from inputs.json or else from the data."""
     try:
         kept = json.loads((workdir / "inputs.json").read_text(encoding="utf-8"))
         return [tuple(map(int, shape)) for shape in kept]
@@ -176,7 +175,7 @@ def _prior(
     traced = priors.Traced(
         df=jnp.float32(row["df"]),
         spike=jnp.float32(row["spike"]),
-        log_variances=jnp.zeros(options.latents),  # those trained with are parameters
+        log_variances=jnp.zeros(options.latents),  # trained ones are parameters
         learned=jnp.zeros(()),
     )
 

@@ -1,13 +1,13 @@
 """A live view of a sweep in TensorBoard, in WORKDIR/tensorboard.
 
 SETTING/            means over the runs that have finished, scores, pictures
-training/SETTING/   means over the runs of the block in training; gone when it has ended
-sweep/              what concerns all settings: figures, the table, charts with bands
+training/SETTING/   means over the runs of the block in training; removed at its end
+sweep/              all settings: figures, the table, charts with bands
 
-All of it follows from the other files of the workdir and may be deleted. Of a setting
-there is one file: it is replaced as a whole when a block ends, and the file of a block
-in training, which grows, is begun anew by each start. So no point is there twice, and
-what a kill leaves of a last record ends the file.
+Everything is computed from the other files of the workdir and may be deleted. Each
+setting has one event file, which is rewritten when a block finishes. The file of the
+block in training is recreated on every start, so that no step is logged twice; a record
+that was cut short by a kill is the last one of its file.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from experiments.results.summary import Row
 from experiments.system.parallel import Runs
 from experiments.training import one_run
 
-TOTAL = ("mean", "low", "high")  # of a measure over the runs, with its 95 % interval
+TOTAL = ("mean", "low", "high")  # the mean over runs and its 95 % interval
 _FIGURES = ("traversals", "reconstructions", "aggregate_posterior")
 _SHARED = ("side", "traversal_values", "class_names", "density_grid", "points")
 _RUNS = ("picture_run", "density_run")
@@ -43,13 +43,13 @@ class Point(NamedTuple):
 
 
 class Board:
-    """Keeps the folder in step with a sweep.
+    """Updates the folder while a sweep trains.
 
     Args:
         workdir: Folder of the results.
         rows: Columns of each setting.
         steps: Training steps of a run.
-        on: Whether there is such a folder; if not, nothing happens here.
+        on: Whether to write the folder; if not, all methods do nothing.
     """
 
     def __init__(
@@ -69,12 +69,13 @@ class Board:
     def record(
         self, members: Runs, curves: Sequence[np.ndarray], alive: np.ndarray
     ) -> None:
-        """Adds what is new of the block in training.
+        """Adds the new records of the block in training.
 
         Args:
-            members: Its runs `[R]`.
-            curves: Its records so far, each `[≥ R, 1 + measures]`, the step first.
-            alive: Runs that have not diverged `[≥ R]`.
+            members: The runs of the block `[R]`.
+            curves: Its records so far, each `[≥ R, 1 + measures]`; the first column is
+                the step.
+            alive: Whether each run has not diverged `[≥ R]`.
         """
         new, count = curves[self._records :], len(members.number)
         if not self._on or not new:
@@ -97,7 +98,7 @@ class Board:
 
         Args:
             statistics: Rows of summary.csv.
-            pictures: Whether to draw what pictures.npz has of each setting.
+            pictures: Whether to draw the pictures of each setting in pictures.npz.
         """
         if not self._on:
             return
@@ -120,7 +121,7 @@ class Board:
     def _sweep(
         self, statistics: Sequence[Row], given: dict[str, Any]
     ) -> Iterator[bytes]:
-        """What concerns all settings."""
+        """Writes what concerns all settings."""
         from tensorboardX import summary
 
         tags = dict.fromkeys(f"score/{row.score}" for row in statistics)
@@ -145,7 +146,7 @@ class Board:
 
 
 def _write(folder: pathlib.Path, whole: Iterable[bytes]) -> None:
-    """Replaces what a folder shows."""
+    """Replaces the contents of a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     old, temporary = list(folder.glob("events.*")), folder / ".unfinished"
     try:
@@ -161,12 +162,12 @@ def _write(folder: pathlib.Path, whole: Iterable[bytes]) -> None:
 
 
 def _file_name() -> str:
-    """TensorBoard reads `tfevents`, files of a folder in the order of their names."""
+    """The event files of a folder, which TensorBoard reads in the order of names."""
     return f"events.out.tfevents.{time.time():017.6f}"
 
 
 def _begun(path: pathlib.Path) -> Any:
-    """A file of events; what was shown under its folder's name before is forgotten."""
+    """A new event file; TensorBoard forgets earlier contents of its folder."""
     from tensorboardX.proto import event_pb2
     from tensorboardX.record_writer import RecordWriter
 
@@ -205,7 +206,7 @@ def _images(pictures: dict[str, bytes], step: int) -> Iterator[bytes]:
 
 
 def _session(given: dict[str, Any]) -> Iterator[bytes]:
-    """The setting, for the table of hyperparameters."""
+    """The record of the setting for the table of hyperparameters."""
     from tensorboardX import summary
 
     _, start, end = summary.hparams(given, {})
@@ -214,12 +215,12 @@ def _session(given: dict[str, Any]) -> Iterator[bytes]:
 
 
 def names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A name for each setting, fit for a folder: the columns in which they differ."""
+    """A name of a folder for each setting, from the columns in which they differ."""
     return [",".join(f"{c}={_value(row[c])}" for c in _columns(rows)) for row in rows]
 
 
 def hyperparameters(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The same columns; as text where one of their numbers is infinite."""
+    """The same columns, as text if one of their numbers is infinite."""
     columns = _columns(rows)
     infinite = {c for c in columns for row in rows if row[c] in (math.inf, -math.inf)}
     return [{c: _value(r[c]) if c in infinite else r[c] for c in columns} for r in rows]
@@ -229,12 +230,12 @@ def curve(runs: np.ndarray, measures: Sequence[str]) -> Iterator[Point]:
     """The training curve of one setting: means over its runs, with their intervals.
 
     Args:
-        runs: Curves of the runs in the mean `[R, records, 1 + measures]`, the step
-            first; a value that is not finite is left out.
-        measures: Names of the columns behind the step.
+        runs: Curves of the runs in the mean `[R, records, 1 + measures]`; the first
+            column is the step, and non-finite values are left out.
+        measures: Names of the other columns.
 
     Yields:
-        `MEASURE/mean` where any run is left, `/low` and `/high` where two are.
+        `MEASURE/mean` if any run is left, and `/low` and `/high` if two are.
     """
     for record in np.asarray(runs, np.float64).transpose(1, 2, 0):
         step, *values = record
@@ -256,7 +257,7 @@ def scores(
 
 
 def charts(measures: Sequence[str]) -> dict[str, dict[str, list]]:
-    """A chart of each measure, its interval as a band, as TensorBoard lays them out."""
+    """A chart per measure with its interval as a band, in TensorBoard's layout."""
     bands = {m: ["Margin", [f"{m}/{name}" for name in TOTAL]] for m in measures}
     return {"means over runs, 95 % intervals": bands}
 
@@ -267,26 +268,26 @@ def size(png: bytes) -> tuple[int, int]:
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Columns that differ between settings, or the first if none does."""
+    """The columns that differ between settings, or the first if none does."""
     varying = [c for c in rows[0] if len({row[c] for row in rows}) > 1]
     return varying or list(rows[0])[:1]
 
 
 def _value(value: Any) -> str:
-    """As short as tells it from all others."""
+    """The number with as many digits as distinguish it from the others."""
     if not isinstance(value, float):
         return str(value)
     short = f"{value:g}"
     return short if float(short) == value else repr(value)
 
 
-_DPI, _LEAST = 100, 5.0  # inches a side
+_DPI, _LEAST = 100, 5.0  # resolution, and the least side in inches
 
 
 def draw(workdir: pathlib.Path) -> list[dict[str, bytes]]:
-    """Pictures by name, for each setting; those that config.json lists among figures.
+    """The pictures of each setting by name, for the figures that config.json lists.
 
-    None for a setting of which every run has diverged.
+    It is None for a setting whose runs have all diverged.
     """
     results = reading.read(workdir)
     return [_of_setting(results, i) for i in range(len(reading.settings(results)))]

@@ -1,4 +1,4 @@
-"""Sets of posteriors on which estimators are judged: synthetic, or of a trained run."""
+"""Sets of posteriors for tests of estimators: synthetic, or of a trained run."""
 
 import functools
 import math
@@ -26,7 +26,7 @@ from experiments.sweep.layout import Sweep
 _SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1
 _LATENTS = 5
 _TABLES = ("number", "seed", "setting", "diverged", "block", "index")
-_CORRELATION = 0.7  # of the means of neighbouring dimensions
+_CORRELATION = 0.7  # between the means of neighbouring dimensions
 
 
 class Posteriors(NamedTuple):
@@ -38,32 +38,32 @@ class Posteriors(NamedTuple):
 
 
 class TrainedRuns(NamedTuple):
-    """Some runs of a sweep and what they make of the same points."""
+    """Some runs of a sweep, and their codes of the same points."""
 
     number: np.ndarray  # [R]
     seed: np.ndarray  # [R]
-    setting: np.ndarray  # [R] place in `rows`
+    setting: np.ndarray  # [R] index of `rows`
     rows: list[dict[str, Any]]  # the settings of the sweep
     codes: list[np.ndarray]  # R times [N, D], posterior means
     factors: np.ndarray  # [N, F] classes
 
 
 class Finished(NamedTuple):
-    """A sweep of which some runs have finished."""
+    """A sweep with finished runs."""
 
     works: list[Sweep]  # its programs
     rows: list[dict[str, Any]]  # its settings
-    tables: dict[str, np.ndarray]  # of its runs, see `run_tables.finished`
+    tables: dict[str, np.ndarray]  # tables of its runs, see `run_tables.finished`
 
 
 def synthetic(*, points: int, seed: int) -> Iterator[Posteriors]:
-    """Three degrees of overlap: a common scale around correlated Gaussian means.
+    """Three sets with different overlap: a common scale around correlated means.
 
     Raises:
         ValueError: For fewer than two points.
     """
     if points < 2:
-        raise ValueError(f"--points expects at least 2; got {points}.")
+        raise ValueError(f"--points must be at least 2; got {points}.")
     order = np.arange(_LATENTS)
     covariance = _CORRELATION ** np.abs(order[:, None] - order[None, :])
     means = np.random.default_rng(seed).normal(size=(points, _LATENTS))
@@ -90,13 +90,13 @@ def finished(workdir: pathlib.Path) -> Finished:
 
 
 def program(done: Finished, place: int) -> int:
-    """Which of the programs trained the run at a place of the tables."""
+    """The program that trained the run at an index of the tables."""
     firsts = [work.first for work in done.works]
     return int(np.searchsorted(firsts, done.tables["setting"][place], "right")) - 1
 
 
 def parameters(done: Finished, place: int) -> tuple[Params, Hyperparameters]:
-    """Final parameters and setting of the run at a place of the tables."""
+    """Final parameters and setting of the run at an index of the tables."""
     tables, work = done.tables, done.works[program(done, place)]
     first, index = int(tables["block"][place]), int(tables["index"][place])
     row = int(tables["setting"][place]) - work.first
@@ -106,7 +106,7 @@ def parameters(done: Finished, place: int) -> tuple[Params, Hyperparameters]:
 
 
 def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
-    """Posteriors of a finished run over all its data; by default of the first.
+    """Posteriors of a finished run, by default the first, over all its data.
 
     Raises:
         ValueError: One line, for a folder or a run that cannot be used.
@@ -137,12 +137,12 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
 
 
 def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns:
-    """Posterior means of the first finished runs of every setting, of the same points.
+    """Posterior means of the first finished runs of every setting, at the same points.
 
     Args:
-        workdir: Of an experiment on data with factors.
-        per_setting: Runs of every setting, at most.
-        points: A random subset of the data, at most all.
+        workdir: Folder of a sweep on data with factors.
+        per_setting: The largest number of runs per setting.
+        points: Size of a random subset of the data; at most all are taken.
 
     Raises:
         ValueError: One line, for a folder that cannot be used.
@@ -181,9 +181,9 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
 
 
 def on_some(work: Sweep, points: int) -> Sweep:
-    """The sweep with a random subset of its data, at most all.
+    """The sweep with a random subset of its data.
 
-    Where other images are scored than those trained on, a subset of these.
+    If images are scored that were not trained on, it is a subset of these.
     """
     key = jax.random.fold_in(jax.random.key(work.config.rng), 3)
     trained = work.config.evaluate.images == "trained"
@@ -208,7 +208,7 @@ def encode(work: Sweep, params: Params) -> Gaussian:
 
 @functools.cache
 def _encoder(vae: VAE) -> Callable[[Params, jax.Array], Gaussian]:
-    """The compiled encoder, one for all runs of a sweep."""
+    """The compiled encoder, which all runs of a sweep share."""
 
     def encoder(params: Params, points: jax.Array) -> Gaussian:
         return autoencoder.encode(vae, params, autoencoder.data_values(vae, points))
@@ -217,7 +217,7 @@ def _encoder(vae: VAE) -> Callable[[Params, jax.Array], Gaussian]:
 
 
 def _finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
-    """The tables of all finished blocks, whole and of one length."""
+    """The tables of all finished blocks, which must be complete and of one length."""
     try:
         tables = run_tables.finished(workdir)
         lengths = {len(tables[name]) for name in _TABLES} if tables else {0}
@@ -229,7 +229,7 @@ def _finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _params(work: Sweep, first: int) -> Params:
-    """The parameters of a block, which have to fit the networks; leaves `[R, ...]`."""
+    """The parameters of a block, which must fit the networks; leaves `[R, ...]`."""
     path = run_tables.block_path(work.workdir, first)
     try:
         params = run_tables.read_block(work.workdir, first)
@@ -240,5 +240,7 @@ def _params(work: Sweep, first: int) -> Params:
     expected = jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0)))
     found = jax.tree.map(lambda leaf: leaf.shape[1:], params)
     if found != expected:
-        raise ValueError(f"{path}: expected parameters of the networks of config.json.")
+        raise ValueError(
+            f"{path}: its parameters do not fit the networks of config.json."
+        )
     return params

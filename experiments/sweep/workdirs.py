@@ -1,4 +1,4 @@
-"""Whose results a folder holds, and whether they are whole."""
+"""The config of a workdir, and whether its results are complete."""
 
 import importlib.metadata
 import json
@@ -20,7 +20,7 @@ from experiments.config import fields, settings
 from experiments.results import labels
 from experiments.system import atomic_files
 
-# May change between a run and its continuation: no number moves beyond rounding.
+# These may change when a sweep is continued, as results change only by rounding.
 _FREE = (
     "runs",
     "distributed",
@@ -34,40 +34,41 @@ _FREE = (
 
 
 class Training(NamedTuple):
-    """How long the runs of a sweep train."""
+    """The length of the training of a sweep's runs."""
 
     steps: int
     record_every: int  # steps between two rows of a training curve
 
 
 def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
-    """What a config changes in a workdir that holds results, a line a field.
+    """Lists the changes of a config to a workdir with results, a line per field.
 
-    Fields that change no number may change, seeds may be added and, where states were
-    kept, the training be made longer. A folder without a finished block or a
-    checkpoint belongs to no config.
+    Fields that do not affect results may change, seeds may be added and, if states were
+    kept, training may be made longer. A folder without a finished block or a checkpoint
+    belongs to no config.
 
     Raises:
-        ValueError: If it holds results of another config, naming what differs, or if
-            what it holds cannot be read.
+        ValueError: One line, if it has results of another config, with the fields that
+            differ, or if its files cannot be read.
     """
     if not [*workdir.glob("blocks/*.npz"), *workdir.glob("checkpoints/*/*")]:
         return []
     new = json.loads(json.dumps(config))
     try:
         old = json.loads((workdir / "config.json").read_text(encoding="utf-8"))
-        # A field that an older version did not have is as it was: at its default.
+        # A field that an older version did not have counts as unchanged, at its
+        # default.
         defaults = json.loads(json.dumps(fields.known().to_dict()))
         changes = settings.differences(_filled(new, defaults), _filled(old, defaults))
         binding = [line for line in changes if not _may_change(line, new, old)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{workdir} holds results, but its config.json cannot be read ({error}); "
+            f"{workdir} has results, but its config.json cannot be read ({error}); "
             "choose another --workdir."
         ) from None
     if binding:
         raise ValueError(
-            f"{workdir} holds results of another config; choose another "
+            f"{workdir} has results of another config; choose another "
             f"--workdir. Fields that differ: {'; '.join(binding)}."
         )
     return changes
@@ -79,7 +80,7 @@ def start(
     trainings: Sequence[Training],
     changes: Sequence[str],
 ) -> list[str]:
-    """Makes the folder with its config; damaged blocks in it are set aside.
+    """Creates the folder with its config, and renames damaged blocks in it.
 
     Args:
         workdir: Folder of the results.
@@ -88,7 +89,7 @@ def start(
         changes: What `compare` said of the folder.
 
     Returns:
-        What is to be said: what differs from the last start, and what was damaged.
+        Lines to print: the differences from the last start, and what was damaged.
 
     Raises:
         ValueError: If it cannot be written, or for a longer training whose records do
@@ -114,7 +115,7 @@ def start(
 
 
 def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-    """Whether a field that differs leaves what is there as it would be."""
+    """Whether existing results are the same with another value of a field."""
     field = line.partition(":")[0]
     if field.partition(".")[0] in _FREE:
         return True
@@ -122,7 +123,8 @@ def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
         return new["seeds"] > old["seeds"]
     if field not in ("train.steps", "train.epochs", "train.records"):
         return False
-    # A weight on a schedule is another one at the same step of a longer training.
+    # A scheduled weight depends on the total number of steps, so a longer training
+    # would have changed past steps.
     weighs = new["objective"]["schedule"]
     constant = {w for name, w in weighs.items() if name != "capacity"} == {"constant"}
     scheduled = not constant or "capacity" in new["objective"]["name"]
@@ -134,18 +136,20 @@ def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
 
 
 def _lengthen(workdir: pathlib.Path, trainings: Sequence[Training]) -> list[str]:
-    """Forgets blocks that trained for less; their states are in the checkpoints."""
+    """Removes blocks with fewer training steps; checkpoints have their states."""
     try:
         saved = json.loads((workdir / "training.json").read_text(encoding="utf-8"))
-        one = [saved] if isinstance(saved, dict) else saved  # as older versions wrote
+        one = (
+            [saved] if isinstance(saved, dict) else saved
+        )  # older versions wrote a dict
         pairs = list(zip([Training(**old) for old in one], trainings, strict=True))
     except (OSError, ValueError, TypeError):
         return []
     for old, new in pairs:
         if new.record_every != old.record_every:
             raise ValueError(
-                f"train.records expects {new.steps / old.record_every:g}, so that the "
-                "curves of the longer training go on with a row every "
+                f"train.records must be {new.steps / old.record_every:g}, so that the "
+                "curves of the longer training continue with a row every "
                 f"{old.record_every:,} steps; got one every {new.record_every:,}."
             )
     longer = {f"{a.steps:,} -> {b.steps:,} steps" for a, b in pairs if a != b}
@@ -164,7 +168,7 @@ def validated(
     """
     path = workdir / "config.json"
     if not path.is_file():
-        raise ValueError(f"{workdir} is no workdir: it holds no config.json.")
+        raise ValueError(f"{workdir} is not a workdir: it has no config.json.")
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         whole = _filled(_with_tuples(saved), fields.known().to_dict())
@@ -178,14 +182,14 @@ def validated(
 
 
 def spend(workdir: pathlib.Path, seconds: float) -> None:
-    """Adds to the seconds that the sweep has taken, over all its starts."""
+    """Adds to the seconds that the sweep has taken over all its starts."""
     found = _environment(workdir)
     whole = found.get("seconds", 0) + seconds
     atomic_files.write_json(workdir / "env.json", found | {"seconds": round(whole, 1)})
 
 
 def _environment(workdir: pathlib.Path) -> dict[str, Any]:
-    """What env.json holds; nothing if it cannot be read."""
+    """The contents of env.json; empty if it cannot be read."""
     try:
         found = json.loads((workdir / "env.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -194,7 +198,7 @@ def _environment(workdir: pathlib.Path) -> dict[str, Any]:
 
 
 def _drift(workdir: pathlib.Path, now: Mapping[str, Any]) -> list[str]:
-    """How versions and revision differ from those of the last start."""
+    """The differences of versions and revision from those of the last start."""
     old = _environment(workdir)
     if not old:
         return []
@@ -205,7 +209,7 @@ def _drift(workdir: pathlib.Path, now: Mapping[str, Any]) -> list[str]:
 
 
 def _set_aside(workdir: pathlib.Path) -> list[str]:
-    """Renames blocks that are damaged, so that their runs are trained again."""
+    """Renames damaged blocks, so that their runs are trained again."""
     notes = []
     for path in sorted((workdir / "blocks").glob("*.npz")):
         try:
@@ -222,7 +226,7 @@ def _set_aside(workdir: pathlib.Path) -> list[str]:
 
 
 def _filled(saved: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
-    """With the usual values of the fields that are newer than what was saved."""
+    """The saved config, with defaults for fields that it is too old to have."""
     return usual | {
         name: _filled(value, usual[name])
         if isinstance(value, dict) and isinstance(usual.get(name), dict)
@@ -238,7 +242,7 @@ def _with_tuples(value: Any) -> Any:
 
 
 def describe() -> dict[str, Any]:
-    """Command, machine, versions and revision."""
+    """The command, the machine, the versions and the revision."""
     names = ("jax", "jaxlib", "flax", "optax", "chex", "numpy")
     return {
         "command": [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]],

@@ -131,7 +131,7 @@ def whole(low: int, high: int = _LARGEST) -> Callable[[str], int]:
             number = low - 1
         if not low <= number <= high:
             raise argparse.ArgumentTypeError(
-                f"expects a whole number from {low} to {high}; got {text[:100]}."
+                f"must be a whole number from {low} to {high}; got {text[:100]}."
             )
         return number
 

@@ -82,7 +82,7 @@ def plan(
     if devices > len(available) or several and devices not in (0, len(available)):
         most = "exactly" if several else "at most"
         raise ValueError(
-            f"runs.devices expects {most} {len(available)} here; got {devices}. There "
+            f"runs.devices must be {most} {len(available)} here; got {devices}. There "
             f"are {len(available)} × {available[0].device_kind}; 0 takes all of them."
         )
     # Other processes would wait for one without a run, so blocks are padded.

@@ -1,1 +1,1 @@
-"""How it is trained: the optimiser, and one run."""
+"""Training of one run of a sweep, and its optimiser."""

@@ -1,10 +1,12 @@
-"""Runs of L_{H,β} that start, and step, as their β-VAE does with codes × √β.
+"""Initialisation and steps of L_{H,β} that match those of the β-VAE with codes × √β.
 
-Corollary 2: with p(x|z/√β) for p(x|z) and (√β μ, βS) for (μ, S), L_{H,β} has the
-gradient of the β-VAE. Plain gradient steps differ in the scaled weights; those of Adam,
-whose size does not depend on the gradient's, match when each is scaled as its weight.
+Corollary 2: with p(x|z/√β) instead of p(x|z) and (√β μ, βS) instead of (μ, S), L_{H,β}
+has the gradient of the β-VAE. Plain gradient steps differ in the scaled weights. Adam's
+steps, whose size does not depend on that of the gradient, match if each is scaled like
+its weight.
 
-Dense networks whose scale is exp(½·) only. Source: Mathieu et al. 2018, App. A.
+This works only for dense networks with the scale exp(½·). Source: Mathieu et al. 2018,
+App. A.
 """
 
 from typing import Any
@@ -16,7 +18,7 @@ Params = dict[str, Any]
 
 
 def start(params: Params, scale: jax.Array, *, latents: int) -> Params:
-    """Parameters whose codes are `scale` times those of `params`, of the same x."""
+    """Parameters that encode x as `scale` times the code of `params`."""
     params = steps(params, scale, latents=latents)
     last = _last(params["encoder"])
     head = params["encoder"][last]
@@ -27,12 +29,12 @@ def start(params: Params, scale: jax.Array, *, latents: int) -> Params:
 
 
 def steps(updates: Params, scale: jax.Array, *, latents: int) -> Params:
-    """Scales what belongs to the means by `scale`, and what reads z by its inverse.
+    """Scales the encoder's weights for the means, and inversely the decoder's for z.
 
     Args:
         updates: Parameters or their updates.
         scale: Factor of the codes `[]`.
-        latents: D, the first half of the encoder's outputs.
+        latents: Number of latents D; the first D outputs of the encoder are the means.
     """
     last = _last(updates["encoder"])
     head = updates["encoder"][last]
@@ -48,5 +50,5 @@ def steps(updates: Params, scale: jax.Array, *, latents: int) -> Params:
 
 
 def _last(encoder: Params) -> str:
-    """Name of the encoder's last layer."""
+    """The name of the encoder's last layer."""
     return f"Dense_{len(encoder) - 1}"

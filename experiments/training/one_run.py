@@ -26,8 +26,8 @@ def make(
 ) -> tuple[Callable[..., State], Callable[..., State]]:
     """Returns `init(key, setting)` and `advance(state, key, setting, points, steps)`.
 
-    They are those of `training.make`; weights with a schedule follow the share of
-    `total_steps` taken.
+    They are those of `training.make`; scheduled weights depend on the share of
+    `total_steps` that has been taken.
     """
     trained = autoencoder.model(vae)
 

@@ -1,4 +1,4 @@
-"""Optimisers by name; `amsgrad_torch` is what the authors' code runs."""
+"""Optimisers by name; `amsgrad_torch` is that of the authors' code."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ NAMES = ("adam", "amsgrad_torch")
 def make(
     name: str, *, learning_rate: float, b1: float, b2: float, eps: float
 ) -> optax.GradientTransformation:
-    """Returns an optimiser; the step size is applied last, as PyTorch and optax do.
+    """Returns an optimiser; the learning rate is applied last, as in PyTorch and optax.
 
     Raises:
         ValueError: For an unknown name.
@@ -27,7 +27,7 @@ def make(
 
 
 class AmsgradState(NamedTuple):
-    """Moments of the gradient; leaves shaped as the parameters."""
+    """Moments of the gradient, with the shapes of the parameters."""
 
     count: jax.Array  # []
     mu: optax.Updates
@@ -40,8 +40,8 @@ def scale_by_amsgrad_torch(
 ) -> optax.GradientTransformation:
     """AMSGrad as `torch.optim.Adam(amsgrad=True)` computes it.
 
-    v̂_t = max(v̂_{t−1}, v_t) is taken of the raw second moment and bias-corrected after
-    the maximum; `optax.amsgrad` corrects before it, which gives other parameters.
+    v̂_t = max(v̂_{t−1}, v_t) is the maximum of raw second moments, and is bias-corrected
+    afterwards; `optax.amsgrad` corrects before it, which gives other parameters.
     """
 
     def init(params: optax.Params) -> AmsgradState:

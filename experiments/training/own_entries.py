@@ -1,6 +1,6 @@
-"""Refuses what a config file registered and cannot be trained or scored with.
+"""Checks entries that a config file registers before they are trained.
 
-Entries of the package are tested; those of a user are tried here, on shapes alone, when
+Entries of the package have tests; those of a user are tried here, on shapes only, when
 a sweep starts.
 """
 
@@ -20,11 +20,11 @@ _BATCH = 2
 
 
 def check(vae: VAE, setting: Hyperparameters) -> None:
-    """Tries the prior, objectives and divergences that a config registered.
+    """Tries the priors, objectives and divergences that a config registered.
 
     Args:
         vae: The VAE of the sweep.
-        setting: Of any of its runs.
+        setting: Hyperparameters of any of its runs.
 
     Raises:
         ValueError: One line that names the entry, what was expected and what came.

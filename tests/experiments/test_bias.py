@@ -146,14 +146,14 @@ def test_a_run_gets_its_files_beside_its_results(workdir):
     [
         ([], "--workdir --synthetic is required"),
         (["--synthetic", "--workdir=x"], "not allowed with"),
-        (["--synthetic", "--points=many"], "expects a whole number"),
+        (["--synthetic", "--points=many"], "must be a whole number"),
         (
             ["--synthetic", "--points=1"],
-            "--points: expects a whole number from 2 to 2147483647; got 1",
+            "--points: must be a whole number from 2 to 2147483647; got 1",
         ),
         (["--synthetic", "--points=50", "--batches=64"], "from 1 to 50"),
         (["--synthetic", "--points=50", "--batches=8,,16"], "got 8,,16"),
-        (["--workdir=/nowhere"], "holds no config.json"),
+        (["--workdir=/nowhere"], "it has no config.json"),
         (["--workdir={}", "--run=9"], "run 9 has not finished"),
         (["--workdir={}", "--run=2"], "run 2 diverged"),
         (["--workdir={}", "--batches=21"], "from 1 to 20"),
@@ -179,7 +179,7 @@ def test_a_folder_without_finished_runs_or_of_another_version_is_refused(
     config["prior"] = 3
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(
-        ValueError, match="config of this version; got: prior expects a section"
+        ValueError, match="config of this version; got: prior must be a section"
     ):
         trained.trained(tmp_path, None)
 

@@ -28,9 +28,12 @@ def failure(capsys, *arguments):
         ([], ["--config is missing", "configs/pinwheel.py", "shapes_student_t.py"]),
         (
             ["--config=configs/pinwhel.py"],
-            ["is not a file of Python", "configs/pinwheel.py"],
+            ["is not a Python file", "configs/pinwheel.py"],
         ),
-        (["--config", "configs/none.py:smoke"], ["configs/none.py is not a file"]),
+        (
+            ["--config", "configs/none.py:smoke"],
+            ["configs/none.py is not a Python file"],
+        ),
         (["--config=README.md"], ["README.md", "configs/pinwheel.py"]),
         (
             ["--config=configs/pinwheel.py:smok"],
@@ -102,7 +105,7 @@ def test_nothing_behind_the_equals_sign_is_an_empty_tuple(capsys):
     found, _ = command_line.config_of(["plan", SMOKE, "--config.figures="])
     assert found.figures == ()
     line = failure(capsys, SMOKE, "--config.objective.beta=")
-    assert "objective.beta expects at least one value; got none." in line
+    assert "objective.beta must have at least one value; got none." in line
 
 
 def test_a_file_of_flags_that_is_not_there_is_one_line(capsys):
@@ -187,7 +190,7 @@ def test_the_config_of_a_command_line_has_what_was_typed():
         ([], "--config is missing"),
         (["--config=configs/pinwheel.py", "more"], "unexpected argument 'more'"),
         (["--config=configs/pinwheel.py", "--workdir=x"], "workdir"),
-        (["--config=configs/pinwheel.py", "--config.seeds=0"], "seeds expects"),
+        (["--config=configs/pinwheel.py", "--config.seeds=0"], "seeds must be"),
     ],
 )
 def test_the_config_of_a_wrong_command_line_is_refused(arguments, words):

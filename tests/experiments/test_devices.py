@@ -15,7 +15,7 @@ def test_on_cpus_programs_are_not_kept_unless_asked_for():
 
 
 def test_without_a_job_there_is_nothing_to_join():
-    with pytest.raises(ValueError, match="expects a job of several processes") as error:
+    with pytest.raises(ValueError, match="needs a job of several processes") as error:
         devices.connect()
     assert "\n" not in str(error.value)
 

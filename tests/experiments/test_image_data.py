@@ -339,7 +339,7 @@ def test_convolutions_refuse_images_of_other_sizes_that_only_a_file_tells(tmp_pa
         found.model.network = "conv"
     found, programs = settings.validate(found)
     with pytest.raises(
-        ValueError, match="images of 64×64 pixels; got 12×18, which den"
+        ValueError, match="needs images of 64×64 pixels; 12×18 images need"
     ):
         layout.sweeps(programs, tmp_path)[0]
 
@@ -370,11 +370,11 @@ def test_arrays_in_memory_are_a_data_set(dtype):
 @pytest.mark.parametrize(
     ("images", "factors", "words"),
     [
-        (np.zeros((3, 4)), None, "expects images [N, H, W]"),
-        (np.zeros((3, 4, 4, 2), np.uint8), None, "expects images [N, H, W]"),
+        (np.zeros((3, 4)), None, "images must be [N, H, W]"),
+        (np.zeros((3, 4, 4, 2), np.uint8), None, "images must be [N, H, W]"),
         (np.full((3, 4, 4), 2.0), None, "floats in [0, 1]; got float64 in 2.0 .. 2.0"),
-        (np.zeros((3, 4, 4), int), None, "expects images of bytes"),
-        (np.zeros((3, 4, 4), np.uint8), np.zeros((2, 1)), "factors [3, F]"),
+        (np.zeros((3, 4, 4), int), None, "images must be bytes"),
+        (np.zeros((3, 4, 4), np.uint8), np.zeros((2, 1)), "factors must be [3, F]"),
     ],
 )
 def test_arrays_that_are_no_images_are_refused(images, factors, words):

@@ -56,5 +56,5 @@ def test_every_number_of_a_config_has_a_limit():
             section, _, field = name.rpartition(".")
             place = fields.get(config, section) if section else config
             place[field] = 2**31
-            with pytest.raises(ValueError, match=f"{name} expects"):
+            with pytest.raises(ValueError, match=f"{name} must be"):
                 settings.validate(config)

@@ -199,7 +199,7 @@ def test_a_workdir_of_another_config_is_refused(plane):
 def test_more_points_in_a_batch_than_there_are_is_refused(tmp_path):
     with pinwheel.get_config("smoke").unlocked() as config:
         config.train.batch_size = 401
-    with pytest.raises(ValueError, match="train.batch_size expects at most 400"):
+    with pytest.raises(ValueError, match="train.batch_size must be at most 400"):
         main.run(*settings.validate(config), tmp_path)
 
 
@@ -207,7 +207,7 @@ def test_no_training_at_all_is_refused(tmp_path):
     with pinwheel.get_config("smoke").unlocked() as config:
         config.train.steps = 0
         config.train.epochs = 0.1
-    with pytest.raises(ValueError, match=r"train\.epochs expects a step or more"):
+    with pytest.raises(ValueError, match=r"train\.epochs must give"):
         main.run(*settings.validate(config), tmp_path)
 
 

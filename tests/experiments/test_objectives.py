@@ -72,7 +72,7 @@ def test_a_batch_of_one_is_refused_where_points_are_compared(field):
             settings.validate(config)
             continue
         with pytest.raises(
-            ValueError, match=rf"{field}\.batch_size expects at least 2"
+            ValueError, match=rf"{field}\.batch_size must be at least 2"
         ):
             settings.validate(config)
 

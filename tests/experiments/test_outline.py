@@ -126,5 +126,5 @@ def test_the_backend_that_is_compiled_for_decides_on_precisions():
     _, (program,) = settings.validate(found)
     made = layout.outline(program, "gpu").vae.encoder
     assert made.precision == networks.PRECISIONS["tf32"]
-    with pytest.raises(ValueError, match="tf32 expects an NVIDIA GPU; this is a tpu"):
+    with pytest.raises(ValueError, match="tf32 needs an NVIDIA GPU; this is a tpu"):
         layout.outline(program, "tpu")

@@ -57,7 +57,7 @@ def test_a_plan_fits_the_memory_and_the_devices(num_runs, options, block, device
 
 
 def test_more_devices_than_there_are_is_refused():
-    with pytest.raises(ValueError, match="runs.devices expects at most 2 here; got 3"):
+    with pytest.raises(ValueError, match="runs.devices must be at most 2 here; got 3"):
         parallel.plan(10, **OPTIONS, devices=3)
 
 

@@ -42,10 +42,10 @@ def test_the_home_of_nobody_is_refused_in_one_line(home):
 COMMANDS = {
     "score": (["--codes=~/no.npy", "--factors=~/no.npy"], "{}/no.npy"),
     "figures": (["~/no"], "{}/no is not a folder"),
-    "variants": (["~/no"], "{}/no is no workdir"),
-    "bias": (["--workdir=~/no"], "{}/no is no workdir"),
+    "variants": (["~/no"], "{}/no is not a workdir"),
+    "bias": (["--workdir=~/no"], "{}/no is not a workdir"),
     "dsprites": (["~/no.npz"], "{}/no.npz"),
-    "main": (["--config=~/no.py"], "--config=~/no.py is not a file"),
+    "main": (["--config=~/no.py"], "--config=~/no.py is not a Python file"),
 }
 
 
@@ -108,7 +108,7 @@ def test_a_sweep_starts_from_any_folder(home, form):
     typed = [word.format("configs/pinwheel.py:smoke") for word in form]
     outcome = attempt("", "main", [*typed, "--config.runs.devices=99"], home)
     assert outcome.code == 2
-    assert "runs.devices expects at most" in outcome.line
+    assert "runs.devices must be at most" in outcome.line
 
 
 def test_a_path_is_an_argument_of_its_own_type():

@@ -203,7 +203,7 @@ def test_a_sweep_of_an_older_version_opens_by_its_data(swept, tmp_path):
 
 
 def test_what_cannot_be_opened_is_said_in_one_line(swept, tmp_path):
-    with pytest.raises(ValueError, match="is no workdir: it holds no config.json"):
+    with pytest.raises(ValueError, match="is not a workdir: it has no config.json"):
         results.open(tmp_path)
     sweep = results.open(swept)
     with pytest.raises(IndexError, match="run 8 has not finished; .* from 0 to 7"):

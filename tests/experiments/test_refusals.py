@@ -24,7 +24,7 @@ def test_a_weight_that_nothing_reads_is_not_swept():
     config = config_of("isotropic", "vae", "kl_prior_aggregate")
     with config.unlocked():
         config.objective.beta = (1.0, 4.0)
-    with pytest.raises(ValueError, match="objective.beta is not read by .*'vae'"):
+    with pytest.raises(ValueError, match="objective.beta is not a weight of .*'vae'"):
         settings.validate(config)
 
 
@@ -32,14 +32,18 @@ def test_a_weight_that_nothing_reads_is_not_swept():
     ("cell", "fields", "message"),
     [
         (("dip_vae_ii",), {"prior.df": (2.0,)}, "covariance, .* above 2 only; got 2"),
-        (("hfvae",), {"objective.groups": ()}, "hfvae expects objective.groups"),
-        (("hfvae",), {"objective.groups": (1, 2)}, "add up to model.latents = 2"),
-        (("vae",), {"objective.divergence": ("moments",) * 2}, "is not chosen by"),
+        (("hfvae",), {"objective.groups": ()}, "hfvae needs objective.groups"),
+        (("hfvae",), {"objective.groups": (1, 2)}, "whose sum is model.latents = 2"),
+        (("vae",), {"objective.divergence": ("moments",) * 2}, "has no effect on"),
         (("vae",), {"objective.warm_up": 1.5}, "a share in"),
-        (("vae",), {"objective.matched": True}, "matched expects model.network"),
-        (("vae",), {"objective.name": ("elbo",)}, "objective.name expects some of"),
-        (("vae",), {"prior.spike": (1.5,)}, "prior.spike expects probabilities"),
-        (("vae",), {"objective.schedule.beta": "cosine"}, "schedule.beta expects one"),
+        (("vae",), {"objective.matched": True}, "matched needs model.network"),
+        (
+            ("vae",),
+            {"objective.name": ("elbo",)},
+            "objective.name must be one or more of",
+        ),
+        (("vae",), {"prior.spike": (1.5,)}, "prior.spike must be probabilities"),
+        (("vae",), {"objective.schedule.beta": "cosine"}, "schedule.beta must be one"),
     ],
 )
 def test_a_combination_that_cannot_be_is_refused_in_one_line(cell, fields, message):
@@ -59,8 +63,8 @@ def test_a_combination_that_cannot_be_is_refused_in_one_line(cell, fields, messa
 @pytest.mark.parametrize(
     ("prior", "fields", "message"),
     [
-        ("subspaces", {"groups": ()}, "subspaces expects prior.groups"),
-        ("subspaces", {"groups": (1, 2)}, "prior.groups expects sizes that add up"),
+        ("subspaces", {"groups": ()}, "subspaces needs prior.groups"),
+        ("subspaces", {"groups": (1, 2)}, "prior.groups must be sizes whose sum"),
         ("hierarchical", {"top": 2}, "prior.top between 1 and model.latents − 1 = 1"),
     ],
 )

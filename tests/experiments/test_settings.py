@@ -98,7 +98,7 @@ def test_validation_leaves_the_given_config_as_it_was():
 
 
 CHOICES = [
-    (SHAPES, {field.replace(".", "__"): wrong}, f"{field} expects one of")
+    (SHAPES, {field.replace(".", "__"): wrong}, f"{field} must be one of")
     for field, wrong in (
         ("data.name", "mnist"),
         ("data.source", "web"),
@@ -115,7 +115,7 @@ CHOICES = [
     )
 ]
 RANGES = [
-    (SHAPES, {field.replace(".", "__"): value}, f"{field} expects {expected}")
+    (SHAPES, {field.replace(".", "__"): value}, f"{field} must be {expected}")
     for field, value, expected in (
         ("seeds", 0, "a finite number above 0"),
         ("model.latents", 0, "a finite number above 0"),
@@ -143,42 +143,42 @@ RANGES = [
     )
 ]
 REST = [
-    (SHAPES, {"objective__beta": ("four",)}, "objective.beta expects float values"),
-    (SHAPES, {"model__hidden": ("1.5",)}, "model.hidden expects int values"),
-    (SHAPES, {"prior__name": ()}, "prior.name expects at least one value; got none"),
-    (SHAPES, {"prior__name": ("uniform",)}, "prior.name expects some of"),
+    (SHAPES, {"objective__beta": ("four",)}, "objective.beta must be float values"),
+    (SHAPES, {"model__hidden": ("1.5",)}, "model.hidden must be int values"),
+    (SHAPES, {"prior__name": ()}, "prior.name must have at least one value; got none"),
+    (SHAPES, {"prior__name": ("uniform",)}, "prior.name must be one or more of"),
     (
         SHAPES,
         {"data__name": ("dsprites", "pinwheel")},
         "data.name sweeps over images, or over points of the plane",
     ),
-    (SHAPES, {"model__latents": ()}, "model.latents expects at least one value"),
-    (SHAPES, {"model__latents": (3, 0)}, "model.latents expects .* got 0"),
-    (SHAPES, {"model__latents": (3, 2.5)}, "model.latents expects a whole number"),
-    (SHAPES, {"model__hidden": ((3,), (0,))}, r"model.hidden expects .* got \(0,\)"),
-    (SHAPES, {"data__look": ("plain", "red")}, "data.look expects one of .* got red"),
-    (SHAPES, {"seeds": (1, 2)}, "seeds expects a whole number"),
-    (SHAPES, {"figure_line": "latents"}, "figure_line expects one of"),
-    (SHAPES, {"objective__beta": (math.inf,)}, "objective.beta expects finite values"),
-    (SHAPES, {"objective__beta": (math.nan,)}, "objective.beta expects finite values"),
-    (SHAPES, {"objective__alpha": (-1.0,)}, "objective.alpha expects finite values"),
-    (T, {"prior__df": (0.0,)}, "prior.df expects values above 0"),
-    (T, {"prior__df": (math.nan,)}, "prior.df expects values above 0"),
-    (PINWHEEL, {"model__latents": 3}, "lies in the plane and expects .* = 2; got 3"),
+    (SHAPES, {"model__latents": ()}, "model.latents must have at least one value"),
+    (SHAPES, {"model__latents": (3, 0)}, "model.latents must be .* got 0"),
+    (SHAPES, {"model__latents": (3, 2.5)}, "model.latents must be a whole number"),
+    (SHAPES, {"model__hidden": ((3,), (0,))}, r"model.hidden must be .* got \(0,\)"),
+    (SHAPES, {"data__look": ("plain", "red")}, "data.look must be one of .* got red"),
+    (SHAPES, {"seeds": (1, 2)}, "seeds must be a whole number"),
+    (SHAPES, {"figure_line": "latents"}, "figure_line must be one of"),
+    (SHAPES, {"objective__beta": (math.inf,)}, "objective.beta must be finite values"),
+    (SHAPES, {"objective__beta": (math.nan,)}, "objective.beta must be finite values"),
+    (SHAPES, {"objective__alpha": (-1.0,)}, "objective.alpha must be finite values"),
+    (T, {"prior__df": (0.0,)}, "prior.df must be above 0"),
+    (T, {"prior__df": (math.nan,)}, "prior.df must be above 0"),
+    (PINWHEEL, {"model__latents": 3}, "lies in the plane and needs .* = 2; got 3"),
     (SHAPES, {"prior__name": ("clusters",)}, "clusters lies in the plane .* got 10"),
     (
         PINWHEEL,
         {"model__latents": 3, "prior__name": ("isotropic",)},
-        "pinwheel is scored by quadrature in the plane and expects .* = 2; got 3",
+        "pinwheel is scored by quadrature in the plane and needs .* = 2; got 3",
     ),
     (PINWHEEL, {"model__likelihood": "bernoulli"}, "likelihood = gaussian; got bernou"),
     (
         PINWHEEL,
         {"model__network": "conv"},
-        "conv expects images .* got data.name = pinwheel",
+        "conv needs images .* got data.name = pinwheel",
     ),
-    (SHAPES, {"data__side": 16}, "conv expects images of 64×64 .* dsprites of 16×16"),
-    (SHAPES, {"data__source": "file"}, "data.source = file expects data.path"),
+    (SHAPES, {"data__side": 16}, "conv needs images of 64×64 .* dsprites of 16×16"),
+    (SHAPES, {"data__source": "file"}, "data.source = file needs data.path"),
 ]
 
 
@@ -224,5 +224,5 @@ def test_a_precision_that_the_device_has_not_is_refused():
     with shapes_anisotropic.get_config("laptop").unlocked() as config:
         config.model.precision = "tf32"
     model = settings.validate(config)[0].model
-    with pytest.raises(ValueError, match="tf32 expects an NVIDIA GPU; this is a cpu"):
+    with pytest.raises(ValueError, match="tf32 needs an NVIDIA GPU; this is a cpu"):
         networks.make(model, (16, 16, 1))

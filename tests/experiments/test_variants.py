@@ -54,7 +54,7 @@ def test_every_variant_of_every_run_is_written_and_drawn(workdir, tmp_path, caps
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "is no workdir"),
+        (["nowhere"], "is not a workdir"),
         (["WORKDIR", "--metrics=gap"], "unknown metric 'gap'; choices"),
     ],
 )

@@ -146,7 +146,7 @@ def test_training_may_be_made_longer_where_states_were_kept(begun):
 
 
 def test_a_longer_training_keeps_the_spacing_of_its_curves(begun):
-    with pytest.raises(ValueError, match=r"train\.records expects 4, so that .* got"):
+    with pytest.raises(ValueError, match=r"train\.records must be 4, so that .* got"):
         start(begun, trained(steps=8))
     assert any((begun / "blocks").iterdir())
 

@@ -157,7 +157,9 @@ def test_a_prior_that_is_wrong_is_named_in_one_line(sample, log_prob, words, tmp
 
 def test_a_prior_without_a_density_is_refused_when_it_is_registered():
     family = SimpleNamespace(sample=flat)
-    with pytest.raises(ValueError, match="prior bad expects a family .* without log_p"):
+    with pytest.raises(
+        ValueError, match="prior bad: its family must have .* without log_p"
+    ):
         priors.register(priors.Prior("bad", "bad", "", family, lambda *_: None))
 
 
@@ -207,7 +209,7 @@ def test_a_network_of_another_shape_is_named_in_one_line(your_own, tmp_path):
     config = your_own.get_config("smoke")
     with config.unlocked():
         config.model.network = "bad"
-    words = "model.network = bad expects an encoder to a Gaussian of shape (2, 3)"
+    words = "model.network = bad must give an encoder to a Gaussian of shape (2, 3)"
     with pytest.raises(ValueError, match=re.escape(words)):
         started(config, tmp_path)
 
@@ -255,7 +257,7 @@ def test_a_name_of_the_package_is_taken(register, entry):
 
 def test_a_weight_has_one_default_and_no_name_of_another_field():
     for name, weight, words in [
-        ("beta", objectives.Weight("b", 2.0, ""), "expects for its weight beta"),
+        ("beta", objectives.Weight("b", 2.0, ""), "its weight beta must have"),
         ("samples", objectives.Weight("s", 1.0, ""), "got 'samples'"),
     ]:
         entry = objectives.Objective("o", "", "", lambda t, w: t.kl, {name: weight})

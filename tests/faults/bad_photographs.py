@@ -53,7 +53,7 @@ def _shapes() -> _Table:
     return [
         ("empty", {"a.h5": b""}, "expected an intact file; got the error"),
         ("cut", {"a.h5": whole[: len(whole) // 2]}, "expected an intact file; got the"),
-        ("few", {"a.h5": whole}, "data.points expects at most 48, or 0 for all; got 5"),
+        ("few", {"a.h5": whole}, "data.points must be at most 48, or 0 for all; got 5"),
         (
             "grey",
             {"a.h5": changed(images=arrays["images"][..., :1])},
@@ -64,7 +64,7 @@ def _shapes() -> _Table:
             {"a.h5": changed(labels=arrays["labels"] * np.nan)},
             "expected finite values of floor_hue; got nan",
         ),
-        ("bomb", {"a.h5": bomb()}, "data.points expects at most 48"),
+        ("bomb", {"a.h5": bomb()}, "data.points must be at most 48"),
     ]
 
 
@@ -79,8 +79,8 @@ def _norb() -> _Table:
         ("magic", files | {categories: files[images]}, "got 0x1e3d4c55 and 4"),
         ("bomb", files | {categories: bomb}, "the end of the data; got more"),
         ("fewer", files | {categories: files[categories][:-4]}, "the data end early"),
-        ("few", files, "data.points expects at most 30, or 0 for all"),
-        ("many", files | {images: many}, "data.points expects at most 30"),
+        ("few", files, "data.points must be at most 30, or 0 for all"),
+        ("many", files | {images: many}, "data.points must be at most 30"),
     ]
 
 
@@ -89,7 +89,7 @@ def _faces() -> _Table:
     return [
         ("empty", {"a.zip": b""}, "expected an intact file; got the error"),
         ("no images", {"a.zip": damage.archive({"../a": b""})}, "files .jpg; got 0"),
-        ("few", {"a.zip": damage.archive({"1.jpg": face})}, "expects at most 1, or 0"),
+        ("few", {"a.zip": damage.archive({"1.jpg": face})}, "must be at most 1, or 0"),
     ]
 
 
@@ -102,7 +102,7 @@ def _arm() -> _Table:
     alone = {"a.npz": damage.npz({"images": part["images"]})}
     return [
         ("empty", {"a.npz": b""}, "expected an intact file; got the error"),
-        ("few", packed(), "data.points expects at most 24, or 0 for all; got 5"),
+        ("few", packed(), "data.points must be at most 24, or 0 for all; got 5"),
         ("part", alone, "uint8 [1036800 or 460800, 64, 64, 3]; got uint8 [24, 64, 6"),
         ("side", packed(images=part["images"][:, :32]), "got uint8 [24, 32, 64, 3]"),
         ("columns", packed(factors=part["factors"][:, :6]), "got int64 [24, 6]"),
@@ -122,7 +122,7 @@ def _cars() -> _Table:
     return [
         ("empty", {"a.tar.gz": b""}, "expected 1 to 183 files cars/*.mat"),
         ("cut", {"a.tar.gz": whole[: len(whole) // 2]}, "expected an intact file; got"),
-        ("few", {"a.tar.gz": whole}, "data.points expects at most 96, or 0 for all"),
+        ("few", {"a.tar.gz": whole}, "data.points must be at most 96, or 0 for all"),
         ("text", fleet(b"no file"), "expected a file of MATLAB 5 to 7"),
         (
             "grey",
@@ -170,5 +170,5 @@ def _own() -> _Table:
         ("row", folder(b"file,hue\n1.png,3\n"), "a row for each image; got none of 0"),
         ("no text", folder(b"\xff\xfe\n"), "expected a text in UTF-8; got other bytes"),
         ("other", {"a.bmp": b""}, "a folder of PNG or JPEG images, an .npz or an .npy"),
-        ("no image", {"0.png": b"no image"}, "data.points expects at most 1"),
+        ("no image", {"0.png": b"no image"}, "data.points must be at most 1"),
     ]

@@ -79,12 +79,18 @@ def _codes() -> list[Given]:
         ),
         Given("score no file", "score", ("--arrays={}/a.npz",), {}, "expected a file"),
         Given("score csv", "score", ("--arrays={}/a.csv",), {}, "expected a file .npz"),
-        Given("score nothing", "score", (), {}, "expected --codes and --factors, or"),
+        Given(
+            "score nothing",
+            "score",
+            (),
+            {},
+            "expected either --codes and --factors, or",
+        ),
         Given(
             "score option", "score", ("--fats",), {}, "unrecognized arguments: --fats"
         ),
         Given(
-            "score seed", "score", ("--seed=-1",), {}, "expects a whole number from 0"
+            "score seed", "score", ("--seed=-1",), {}, "must be a whole number from 0"
         ),
     ]
 
@@ -157,13 +163,13 @@ def _options() -> list[Given]:
         *(
             Given(f"bias {text}", "bias", ("--synthetic", text), {}, words)
             for text, words in (
-                ("--points=1", "--points: expects a whole number from 2"),
-                ("--samples=many", "--samples: expects a whole number from 1"),
-                ("--batches=0", "--batches expects whole numbers from 1"),
-                ("--batches=99999", "--batches expects whole numbers from 1 to 2000"),
+                ("--points=1", "--points: must be a whole number from 2"),
+                ("--samples=many", "--samples: must be a whole number from 1"),
+                ("--batches=0", "--batches must be whole numbers from 1"),
+                ("--batches=99999", "--batches must be whole numbers from 1 to 2000"),
                 (
                     "--seed=99999999999999999999",
-                    "--seed: expects a whole number from 0",
+                    "--seed: must be a whole number from 0",
                 ),
             )
         ),

@@ -30,7 +30,11 @@ _ALL_COLUMNS = np.uint64(2**64 - 1)
 
 
 def factor_classes() -> np.ndarray:
-    """The factors of the whole set in canonical order, `y` fastest; uint8 `[N, 5]`."""
+    """The factors of the whole set in canonical order, `y` fastest; uint8 `[N, 5]`.
+
+    >>> factor_classes().shape, factor_classes()[-1].tolist()
+    ((737280, 5), [2, 5, 39, 31, 31])
+    """
     grid = np.indices(FACTOR_SIZES, dtype=np.uint8)
     return np.ascontiguousarray(grid.reshape(len(FACTOR_SIZES), -1).T)
 

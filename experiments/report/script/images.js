@@ -108,7 +108,7 @@ function latentOf(run, latent, base, steps, moved) {
     moved(Math.min(steps - 1, Math.floor((event.offsetX / strip.clientWidth) * steps)));
   });
   const active = run.active[latent];
-  const name = make("label", { for: id }, `${sub(latent)}${active ? "" : " off"}`, output);
+  const name = make("label", { for: id }, `${sub(latent)}${active ? "" : " inactive"}`, output);
   const item = make(
     "li",
     { "data-latent": latent, class: active ? null : "inactive" },

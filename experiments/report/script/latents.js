@@ -83,11 +83,11 @@ function information(run, { factors, points }, level, name) {
   return make(
     "section",
     {},
-    make(level, {}, "How much each latent tells about each factor"),
+    make(level, {}, "Information of each latent about each factor"),
     make(
       "p",
       { class: "note" },
-      `I(z; v)/H(v): mutual information of posterior means, in 20 bins, with a factor, as a part of the factor's entropy; ${points.toLocaleString("en")} points.`,
+      `I(z; v)/H(v): mutual information of the posterior means (in 20 bins) and the factor, as a share of the factor's entropy; ${points.toLocaleString("en")} points.`,
     ),
     make(
       "div",

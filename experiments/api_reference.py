@@ -1,0 +1,97 @@
+"""Builds the API reference of the library from its docstrings.
+
+    make docs      # python -m experiments.api_reference, with pdoc from PyPI
+
+Writes dist/docs. A comment at a field of a class or at a constant, such as `# [B, D]`,
+documents it: behind the line, or on the lines before it.
+"""
+
+import ast
+import dataclasses
+import inspect
+import pathlib
+import sys
+import types
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import decomp
+from experiments.system.terminal import say
+
+_FOLDER = pathlib.Path("dist/docs")
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Writes a page per module; returns 0."""
+    del arguments
+    import pdoc
+    from pdoc import doc_ast
+
+    # A name of Optax that pdoc cannot see, in the type of the state of an optimiser.
+    warnings.filterwarnings("ignore", "Error parsing type annotation .*ArrayTree")
+    for name in ("fit", "load"):  # pdoc lists what a module has, and these are lazy
+        setattr(decomp, name, getattr(decomp, name))
+    doc_ast.walk_tree = with_comments(doc_ast.walk_tree)
+    pdoc.render.configure(docformat="google")
+    pdoc.pdoc("decomp", output_directory=_FOLDER)
+    say(str(_FOLDER / "index.html"))
+    return 0
+
+
+def with_comments(walk: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """pdoc's `walk_tree`, with comments as the docstrings of fields and constants."""
+
+    def walk_with_comments(obj: types.ModuleType | type) -> Any:
+        found = walk(obj)
+        try:
+            texts = comments(inspect.getsource(obj))
+        except (OSError, TypeError):  # it has no source
+            return found
+        # A blank takes the place of "Alias for field number 0" of a named tuple.
+        blank = dict.fromkeys(getattr(obj, "_fields", ()), " ")
+        texts = blank | texts | found.var_docstrings
+        return dataclasses.replace(found, var_docstrings=texts)
+
+    return walk_with_comments
+
+
+def comments(source: str) -> dict[str, str]:
+    r"""The comments of the fields of a class, or of the constants of a module, by name.
+
+    >>> comments("class A:\n    # The mean,\n    # and more.\n    x: int  # [D]\n")
+    {'x': 'The mean, and more. [D]'}
+    >>> comments("BLOCK = 16  # images, at once\n_HIDDEN = 1  # no documentation\n")
+    {'BLOCK': 'Images, at once'}
+    """
+    lines = source.splitlines()
+    (first, *_) = body = ast.parse(source).body
+    texts = {}
+    for node in first.body if isinstance(first, ast.ClassDef) else body:
+        target = getattr(node, "target", None) or getattr(node, "targets", [None])[0]
+        if not isinstance(target, ast.Name) or target.id.startswith("_"):
+            continue
+        words = [*_before(lines, node.lineno - 1), *_behind(lines[node.end_lineno - 1])]
+        if words:
+            text = " ".join(words)
+            is_word = text[:2].isalpha()  # and not a variable, such as z
+            texts[target.id] = text[0].upper() + text[1:] if is_word else text
+    return texts
+
+
+def _before(lines: list[str], place: int) -> list[str]:
+    """The lines of comment that stand alone right before a line."""
+    start = place
+    while start and lines[start - 1].lstrip().startswith("# "):
+        start -= 1
+    return [line.strip()[2:] for line in lines[start:place]]
+
+
+def _behind(line: str) -> list[str]:
+    """The comment at the end of a line, if it has one."""
+    _, mark, text = line.rpartition("  # ")
+    return [text] if mark else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())
