@@ -174,7 +174,7 @@ def explicitness(
     )
     fitted = classifiers.areas(classifiers.scores(model, train), known)
     areas = classifiers.areas(classifiers.scores(model, held), held_known)
-    counted = jnp.isfinite(fitted) & jnp.isfinite(areas)
+    counted = classifiers.mixed(known) & classifiers.mixed(held_known)
     per_factor, used = _means(areas, counted, sizes)
     train_factor, _ = _means(fitted, counted, sizes)
     nan = jnp.where(broken, jnp.nan, 0)

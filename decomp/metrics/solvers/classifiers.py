@@ -4,6 +4,7 @@ Every class of every factor has its own, and Newton's method fits all of them to
 Scikit-learn fits the same objectives and stops at a tolerance, close to the minimum.
 """
 
+import functools
 from typing import NamedTuple
 
 import chex
@@ -173,10 +174,10 @@ def indicators(labels: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
 def areas(scores: jax.Array, target: jax.Array) -> jax.Array:
     """Area under the curve: P(score of the class > score of the rest) + ½ P(equal).
 
-    Neighbours in the order of the scores that differ by less than 2⁻¹⁶ of the largest
-    score are taken as equal (by less than 2⁻⁶/N of it for more than 1,024 points, whose
-    scores lie closer), so that the rounding of a fit does not decide between points of
-    equal codes.
+    Two scores are equal if they differ by less than 2⁻¹⁶ of the largest, and are not
+    if they differ by more than 2⁻¹²; in between, a pair counts in proportion. So the
+    area is a continuous function of the scores, and the rounding of a fit decides no
+    pair, wherever its two scores lie.
 
     Args:
         scores: `[P, N]`.
@@ -188,20 +189,44 @@ def areas(scores: jax.Array, target: jax.Array) -> jax.Array:
     return _areas(inputs.real(scores), inputs.real(target) != 0)
 
 
+def mixed(target: jax.Array) -> jax.Array:
+    """Whether a class has points and so has the rest, `[P]`: whether it has an area."""
+    return jnp.any(target, axis=1) & ~jnp.all(target, axis=1)
+
+
 @jax.jit
 def _areas(scores: jax.Array, target: jax.Array) -> jax.Array:
     size = scores.shape[1]
-    tolerance = jnp.max(jnp.abs(scores), axis=1, keepdims=True) / 2**16
-    tolerance = tolerance * min(1, 1024 / size)
-    scores, inside = jax.lax.sort((scores, target), dimension=1, num_keys=1)
-    apart = jnp.diff(scores, axis=1) > tolerance  # [P, N−1]
-    first = jnp.pad(apart, ((0, 0), (1, 0)), constant_values=True)
-    last = jnp.pad(apart, ((0, 0), (0, 1)), constant_values=True)
-    rest = jnp.cumsum(~inside, axis=1)  # points of the rest up to each
-    lower = jax.lax.cummax(jnp.where(first, rest - ~inside, 0), axis=1)
-    through = jax.lax.cummin(jnp.where(last, rest, size), axis=1, reverse=True)
-    # Half the rest that ties counts: the mean of those below and those not above.
-    wins = jnp.mean(inside * (lower + through), axis=1, dtype=scores.dtype) / 2
+    # Whole numbers of 2⁻²⁴ of the largest score: their sums are exact in int32, modulo
+    # 2³², if N · apart is less than that.
+    bits = min(24, 43 - (size - 1).bit_length())
+    equal, apart = 2 ** (bits - 16), 2 ** (bits - 12)
+    largest = jnp.max(jnp.abs(scores), axis=1, keepdims=True)
+    unit = scores / jnp.where(largest > 0, largest, 1) * 2.0**bits
+    unit = jnp.round(unit).astype(jnp.int32)
+    unit, inside = jax.lax.sort((unit, target), dimension=1, num_keys=1)
+    beaten = functools.partial(_beaten, equal=equal, apart=apart)
+    wins = jnp.mean(inside * jax.vmap(beaten)(unit, ~inside), axis=1)
     share = jnp.mean(target, axis=1, dtype=scores.dtype)
     pairs = share * (1 - share) * size
     return jnp.where(pairs > 0, wins / jnp.where(pairs > 0, pairs, 1), jnp.nan)
+
+
+def _beaten(unit: jax.Array, rest: jax.Array, *, equal: int, apart: int) -> jax.Array:
+    """How many points of the rest each score beats `[N]`, of ascending scores."""
+    counts = jnp.pad(jnp.cumsum(rest, dtype=jnp.int32), (1, 0))
+    sums = jnp.pad(jnp.cumsum(rest * unit, dtype=jnp.int32), (1, 0))
+
+    def below(shift: int) -> tuple[jax.Array, jax.Array]:
+        place = jnp.searchsorted(unit, unit - shift)
+        return counts[place], sums[place]
+
+    def partly(near: int, far: int) -> jax.Array:
+        """Σ of the distances beyond `near`, over the points of the rest up to `far`."""
+        (more, above), (less, under) = below(near), below(far)
+        return (more - less) * (unit - near) - (above - under)
+
+    whole = below(apart)[0] + below(-equal)[0]
+    part = partly(equal, apart).astype(jnp.float32)
+    part += partly(-apart, -equal)
+    return (whole + part / (apart - equal)) / 2

@@ -347,6 +347,18 @@ def test_the_same_representation_never_scores_differently():
     same_scores(compiled, representations(), hunt.EXAMPLES)
 
 
+def test_no_rounding_decides_a_pair_of_scores_in_explicitness():
+    # Two fitted scores of these points differ by 2⁻¹⁶ of the largest, up to rounding.
+    points = "46 61 26 15 40 11 43 53 16 65 04 02".split()
+    codes = np.array([[int(digit) for digit in point] for point in points])
+    factors = np.array([[0, int(label)] for label in "101101101100"])
+    order = np.array([0, 1, 2, 3, 4, 6, 5, 7, 8, 9, 10, 11])
+    known = compiled(inputs.codes(np.float32(codes)), factors)["explicitness"]
+    others = 1 - factors[order]  # 'a' for 1 and 'b' for 0
+    found = compiled(inputs.codes(np.int8(codes[order])), others)["explicitness"]
+    np.testing.assert_allclose(found, known, atol=2e-5)
+
+
 @pytest.mark.slow
 def test_the_same_representation_never_scores_differently_in_a_long_hunt():
     same_scores(compiled, representations(), 10 * hunt.MANY)
