@@ -137,7 +137,8 @@ def score(
     Args:
         key: A random key; it draws the points to fit and to score and seeds the trees.
         codes: One code a data point `[N, D]`; exactly constant ones have importance 0.
-        factors: Labels or numbers `[N, F]`, see `inputs`; the lasso needs numbers.
+        factors: Labels or numbers `[N, F]`, see `inputs`; the lasso needs numbers. Or
+            `inputs.Factors`, which may be missing in some points.
         preset: `locatello` (boosted trees), `tripod` (random forest) or `eastwood`
             (lasso on standardised codes and factors, every factor continuous).
         continuous: Columns to regress and not to classify, or a bool for each; None
@@ -160,7 +161,9 @@ def score(
     kinds = {"continuous": None if continuous is None else tuple(continuous)}
     settings, variant = resolve(PRESETS, preset, **given, **sizes, **kinds)
     settings.pop("continuous", None)
-    z, found = inputs.codes(codes), inputs.told(factors, continuous)
+    z = inputs.codes(codes)
+    given = isinstance(factors, inputs.Factors)
+    found = factors if given else inputs.told(factors, continuous)
     x = np.asarray(z.unit, np.float64)
     chex.assert_equal_shape_prefix([x, found.classes], 1)
     original = settings["regressor"] == "lasso"

@@ -46,9 +46,17 @@ class Entry(NamedTuple):
     unasked: bool = True  # whether a sheet has it whose variants are not chosen
     column: ScoreColumn | None = None  # where sweeps may measure it
     bounds: tuple[float, float] = (-math.inf, math.inf)  # of any score
+    # Whether it takes factors one by one, and leaves out the points of a class −1.
+    apart: bool = False
+    numbers: bool = False  # or classes: it takes an `inputs.FactorTable`
     halves: int | None = None  # half samples of its interval at most, see `intervals`
     # Points that it is a mean over, of the points that it takes, if it takes not all.
     counted: tuple[int, int] | None = None
+
+    def value(self, key: Any, codes: Any, table: Any, sizes: tuple[int, ...]) -> Any:
+        """The score of codes and an `inputs.FactorTable`."""
+        given = table if self.numbers else table.classes
+        return self.measure(key, codes, given, sizes)
 
     def num_halves(self, asked: int) -> int:
         """The half samples that its interval is from, if so many are asked for."""
@@ -97,6 +105,8 @@ _GAPS = (
 _FEW = 20  # half samples of what is fitted again, or draws many points
 _TREES = 6  # of trees, which take minutes
 _unit = functools.partial(Entry, bounds=(0.0, 1.0))
+_apart = functools.partial(_unit, apart=True)
+_regressed = functools.partial(_apart, numbers=True)
 _ENTRIES = (
     _unit(
         "kim_mnih",
@@ -151,7 +161,7 @@ _ENTRIES = (
         draws=True,
         halves=_FEW,
     ),
-    _unit(
+    _apart(
         "mig",
         "locatello",
         functools.partial(measures.counted, of="mig"),
@@ -159,21 +169,21 @@ _ENTRIES = (
         "Chen et al. 2018; Locatello et al. 2019",
         column=ScoreColumn("mig", "MIG", "mutual information gap"),
     ),
-    _unit(
+    _apart(
         "mig",
         "50 bins",
         functools.partial(measures.counted, of="mig", bins=50),
         _MIG.format("50 bins of the codes"),
         "Chen et al. 2018",
     ),
-    _unit(
+    _apart(
         "mig",
         "binned factors",
         functools.partial(measures.counted, of="mig", preset="binned_factors"),
         _MIG.format("20 bins of the codes; factors in 20 bins too (a known defect)"),
         "for comparison only",
     ),
-    _unit(
+    _apart(
         "mig",
         "miller_madow",
         functools.partial(measures.counted, of="mig", **_CORRECTION),
@@ -201,7 +211,7 @@ _ENTRIES = (
         halves=_FEW,
     ),
     *(
-        _unit(
+        _apart(
             metric,
             preset,
             functools.partial(measures.counted, of=module, preset=preset),
@@ -224,7 +234,7 @@ _ENTRIES = (
         posteriors=True,
         halves=_FEW,
     ),
-    _unit(
+    _apart(
         "modularity",
         "locatello",
         functools.partial(measures.counted, of="modularity"),
@@ -232,7 +242,7 @@ _ENTRIES = (
         "Ridgeway & Mozer 2018",
         column=ScoreColumn("modularity", "modularity"),
     ),
-    _unit(
+    _apart(
         "modularity",
         "miller_madow",
         functools.partial(measures.counted, of="modularity", **_CORRECTION),
@@ -240,7 +250,7 @@ _ENTRIES = (
         f"Ridgeway & Mozer 2018; {_MILLER}",
         unasked=False,
     ),
-    _unit(
+    _apart(
         "explicitness",
         "locatello",
         measures.explicitness,
@@ -252,7 +262,7 @@ _ENTRIES = (
         counted=(5_000, 15_000),
     ),
     *(
-        _unit(
+        _apart(
             metric,
             rule,
             functools.partial(measures.counted, of="infomec", part=part, preset=rule),
@@ -264,7 +274,7 @@ _ENTRIES = (
         for rule in _RULES
     ),
     *(
-        _unit(
+        _apart(
             metric,
             "miller_madow",
             functools.partial(measures.counted, of="infomec", part=part, **_CORRECTION),
@@ -275,7 +285,7 @@ _ENTRIES = (
         )
         for metric, part, symbol in _INFOMEC
     ),
-    _unit(
+    _regressed(
         "infoe",
         "balanced",
         measures.infoe,
@@ -286,7 +296,7 @@ _ENTRIES = (
         halves=_FEW,
         counted=(measures.INFOE_POINTS, measures.INFOE_POINTS),
     ),
-    _unit(
+    _regressed(
         "dci disentanglement",
         "locatello",
         functools.partial(measures.dci, preset="locatello"),
@@ -297,7 +307,7 @@ _ENTRIES = (
         halves=_TREES,
         counted=(10_000, 15_000),
     ),
-    _unit(
+    _regressed(
         "dci disentanglement",
         "tripod",
         functools.partial(measures.dci, preset="tripod"),
@@ -308,7 +318,7 @@ _ENTRIES = (
         halves=_TREES,
         counted=(9_000, 10_000),
     ),
-    _unit(
+    _regressed(
         "dci disentanglement",
         "eastwood",
         functools.partial(measures.dci, preset="eastwood"),
@@ -319,7 +329,7 @@ _ENTRIES = (
         halves=_FEW,
         counted=(8_000, 10_000),
     ),
-    _unit(
+    _apart(
         "sap",
         "locatello",
         measures.sap,
@@ -329,7 +339,7 @@ _ENTRIES = (
         halves=_FEW,
         counted=(5_000, 15_000),
     ),
-    _unit(
+    _regressed(
         "sap",
         "r_squared",
         measures.r_squared,

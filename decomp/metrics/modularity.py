@@ -169,12 +169,15 @@ def explicitness(
     factors, eval_factors, sizes = _classes(factors, eval_factors, sizes)
     known = classifiers.indicators(factors, sizes)
     held_known = classifiers.indicators(eval_factors, sizes)
+    there = classifiers.present(factors, sizes)
+    held_there = classifiers.present(eval_factors, sizes)
     model = classifiers.logistic(
-        train, known, inverse_penalty=chosen["inverse_penalty"]
+        train, known, inverse_penalty=chosen["inverse_penalty"], counted=there
     )
-    fitted = classifiers.areas(classifiers.scores(model, train), known)
-    areas = classifiers.areas(classifiers.scores(model, held), held_known)
-    counted = classifiers.mixed(known) & classifiers.mixed(held_known)
+    fitted = classifiers.areas(classifiers.scores(model, train), known, counted=there)
+    held_scores = classifiers.scores(model, held)
+    areas = classifiers.areas(held_scores, held_known, counted=held_there)
+    counted = _mixed(known, there) & _mixed(held_known, held_there)
     per_factor, used = _means(areas, counted, sizes)
     train_factor, _ = _means(fitted, counted, sizes)
     nan = jnp.where(broken, jnp.nan, 0)
@@ -184,6 +187,11 @@ def explicitness(
     return Explicitness(
         value, 2 * value - 1, train_value, nan + per_factor, used, converged, variant
     )
+
+
+def _mixed(known: jax.Array, there: jax.Array) -> jax.Array:
+    """Whether there are points of a class and points of the rest `[P]`."""
+    return jnp.any(known, axis=1) & jnp.any(there & ~known, axis=1)
 
 
 def _parts(codes: Any, others: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
