@@ -11,7 +11,7 @@ are there without JAX, for whoever reads finished results.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from decomp.metrics import measures
@@ -50,13 +50,16 @@ class Entry(NamedTuple):
     apart: bool = False
     numbers: bool = False  # or classes: it takes an `inputs.FactorTable`
     halves: int | None = None  # half samples of its interval at most, see `intervals`
+    # What its score is a `part` of, computed once for all entries that share it.
+    shared: Measure | None = None
+    part: str = ""
     # Points that it is a mean over, of the points that it takes, if it takes not all.
     counted: tuple[int, int] | None = None
 
-    def value(self, key: Any, codes: Any, table: Any, sizes: tuple[int, ...]) -> Any:
-        """The score of codes and an `inputs.FactorTable`."""
-        given = table if self.numbers else table.classes
-        return self.measure(key, codes, given, sizes)
+    @property
+    def stream(self) -> tuple[str, str]:
+        """What its random numbers depend on, beside the key."""
+        return self.name if self.shared is None else ("shared", self.variant)
 
     def num_halves(self, asked: int) -> int:
         """The half samples that its interval is from, if so many are asked for."""
@@ -73,9 +76,42 @@ class Entry(NamedTuple):
         return self.metric, self.variant
 
 
+def values(
+    entries: Sequence[Entry],
+    stream: Callable[[Entry], Any],
+    codes: Any,
+    table: Any,
+    sizes: tuple[int, ...],
+) -> tuple[Any, ...]:
+    """The scores of codes and an `inputs.FactorTable` by some entries.
+
+    Args:
+        entries: The entries.
+        stream: The key of an entry, by its `stream`.
+        codes: As in `Measure`.
+        table: The factors.
+        sizes: Number of classes of each factor.
+    """
+    results: dict[Any, Any] = {}
+    found = []
+    for entry in entries:
+        given = table if entry.numbers else table.classes
+        if entry.shared is None:
+            found.append(entry.measure(stream(entry), codes, given, sizes))
+            continue
+        if entry.shared not in results:
+            results[entry.shared] = entry.shared(stream(entry), codes, given, sizes)
+        found.append(getattr(results[entry.shared], entry.part))
+    return tuple(found)
+
+
 _KIM_MNIH = "accuracy of the vote argmin_d Var[z_d ∣ v_f]/Var[z_d] → f"
 _MIG = "mean_f (largest − second I(z_d; v_f))/H(v_f), {}"
-_DCI = "1 − H of importances over factors, {}"
+_DCI = {
+    "disentanglement": "1 − H of importances over factors, {}",
+    "completeness": "1 − H of importances over latents, {}",
+    "informativeness": "mean_f accuracy, or R² of numbers, on other points, {}",
+}
 _LOCATELLO = "Locatello et al. 2019"
 
 
@@ -104,6 +140,34 @@ _GAPS = (
 )
 _FEW = 20  # half samples of what is fitted again, or draws many points
 _TREES = 6  # of trees, which take minutes
+_DCI_PARTS = (
+    ("disentanglement", "score"),
+    ("completeness", "completeness"),
+    ("informativeness", "informativeness"),
+)
+# Preset, regressor, source, half samples, and points fitted of those taken.
+_REGRESSORS = (
+    (
+        "locatello",
+        "gradient boosting",
+        "Eastwood & Williams 2018; Locatello et al. 2019",
+        _TREES,
+        (10_000, 15_000),
+    ),
+    ("tripod", "random forest of depth 10", "Hsu et al. 2024", _TREES, (9_000, 10_000)),
+    (
+        "forest",
+        "random forest of 20 trees of depth 10",
+        "Hsu et al. 2024, a fifth of its trees",
+        10,
+        (9_000, 10_000),
+    ),
+    ("eastwood", "lasso", "Eastwood & Williams 2018", _FEW, (8_000, 10_000)),
+)
+_FITS = {
+    preset: functools.partial(measures.dci_fit, preset=preset)
+    for preset, *_ in _REGRESSORS
+}
 _unit = functools.partial(Entry, bounds=(0.0, 1.0))
 _apart = functools.partial(_unit, apart=True)
 _regressed = functools.partial(_apart, numbers=True)
@@ -296,38 +360,24 @@ _ENTRIES = (
         halves=_FEW,
         counted=(measures.INFOE_POINTS, measures.INFOE_POINTS),
     ),
-    _regressed(
-        "dci disentanglement",
-        "locatello",
-        functools.partial(measures.dci, preset="locatello"),
-        _DCI.format("gradient boosting"),
-        "Eastwood & Williams 2018; Locatello et al. 2019",
-        draws=True,
-        compiled=False,
-        halves=_TREES,
-        counted=(10_000, 15_000),
-    ),
-    _regressed(
-        "dci disentanglement",
-        "tripod",
-        functools.partial(measures.dci, preset="tripod"),
-        _DCI.format("random forest of depth 10"),
-        "Hsu et al. 2024",
-        draws=True,
-        compiled=False,
-        halves=_TREES,
-        counted=(9_000, 10_000),
-    ),
-    _regressed(
-        "dci disentanglement",
-        "eastwood",
-        functools.partial(measures.dci, preset="eastwood"),
-        _DCI.format("lasso"),
-        "Eastwood & Williams 2018",
-        draws=True,
-        compiled=False,
-        halves=_FEW,
-        counted=(8_000, 10_000),
+    *(
+        _regressed(
+            f"dci {part}",
+            preset,
+            functools.partial(measures.dci, preset=preset, part=field),
+            _DCI[part].format(regressor),
+            source,
+            draws=True,
+            compiled=False,
+            unasked=halves > _TREES,
+            shared=_FITS[preset],
+            part=field,
+            halves=halves,
+            counted=counted if part != "informativeness" else None,
+            bounds=(-math.inf, 1.0) if part == "informativeness" else (0.0, 1.0),
+        )
+        for part, field in _DCI_PARTS
+        for preset, regressor, source, halves, counted in _REGRESSORS
     ),
     _apart(
         "sap",

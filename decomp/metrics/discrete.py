@@ -17,6 +17,7 @@ from decomp.metrics import containers, inputs, units
 
 MAX_VALUES = inputs.MAX_VALUES
 CORRECTIONS = (None, "miller_madow")
+_MOST_CELLS = 2**26  # N · D · F that are counted at once, 4 bytes each
 # Of the metrics whose bins are all that is chosen.
 PRESETS_OF_BINS: dict[str, dict[str, Any]] = {
     # Carbonneau et al. 2022, released code.
@@ -246,14 +247,20 @@ def counts(
     codes = _cells(codes, bins)
     labels, sizes = inputs.classes(labels, sizes, incomplete=True)
     size = max(sizes)
-    cells = codes[:, :, None] * size + labels[:, None, :]  # [N, D, F]
-    cells = jnp.where(labels[:, None, :] < 0, bins * size, cells)
 
     def histogram(column: jax.Array) -> jax.Array:
         return jnp.zeros(bins * size, jnp.int32).at[column].add(1, mode="drop")
 
-    counted = jax.vmap(histogram, 1)(cells.reshape(cells.shape[0], -1))
-    return counted.reshape(*cells.shape[1:], bins, size)
+    def of_codes(some: jax.Array) -> jax.Array:
+        cells = some[:, :, None] * size + labels[:, None, :]  # [N, D, F]
+        cells = jnp.where(labels[:, None, :] < 0, bins * size, cells)
+        return jax.vmap(histogram, 1)(cells.reshape(len(cells), -1))
+
+    if codes.size * labels.shape[1] <= _MOST_CELLS:
+        counted = of_codes(codes)
+    else:  # one dimension after another
+        counted = jax.lax.map(lambda column: of_codes(column[:, None]), codes.T)
+    return counted.reshape(codes.shape[1], labels.shape[1], bins, size)
 
 
 def broken(codes: Any) -> jax.Array:

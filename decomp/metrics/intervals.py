@@ -49,7 +49,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import inputs, over_runs, units
+from decomp.metrics import definitions, inputs, over_runs, units
 from decomp.metrics.definitions import ENTRIES, Entry
 from decomp.metrics.over_runs import Name
 
@@ -200,12 +200,11 @@ def _of_half(
     codes, table = points
     rows = _rows(key, number, len(table.classes))
     part, some = _taken(codes, rows), _taken(table, rows)
-    return tuple(
-        entry.value(_draws(key, entry, number), part, some, sizes) for entry in entries
-    )
+    own = lambda entry: _draws(key, entry, number)  # noqa: E731
+    return definitions.values(entries, own, part, some, sizes)
 
 
 def _draws(key: jax.Array, entry: Entry, number: Any) -> jax.Array:
     """What an entry draws of a half sample."""
-    own = over_runs.stream(key, ("draws of half samples", *entry.name))
+    own = over_runs.stream(key, ("draws of half samples", *entry.stream))
     return jax.random.fold_in(own, number)

@@ -93,11 +93,18 @@ def infoe(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
     return infoe.score(units.rows(inputs.codes(z), rows), some, sizes=s).score
 
 
-def dci(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
-    """Disentanglement by a preset's regressor, on the host."""
+def dci_fit(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
+    """The three scores by a preset's regressor, on the host."""
     from decomp.metrics import dci, inputs
 
-    return dci.score(key, z, inputs.of_table(v, s), preset=preset).score
+    return dci.score(key, z, inputs.of_table(v, s), preset=preset)
+
+
+def dci(
+    key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str, part: str = "score"
+) -> Any:
+    """One of the three scores."""
+    return getattr(dci_fit(key, z, v, s, preset=preset), part)
 
 
 def sap(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:

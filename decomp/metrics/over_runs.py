@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import runs
-from decomp.metrics import inputs
+from decomp.metrics import definitions, inputs
 from decomp.metrics.definitions import ENTRIES, Entry
 
 Name = tuple[str, str]  # metric, variant
@@ -73,7 +73,8 @@ def _of_run(
     sizes: tuple[int, ...],
 ) -> tuple[Any, ...]:
     """The values of some entries of one run."""
-    return tuple(e.value(stream(key, e.name), codes, table, sizes) for e in entries)
+    own = lambda entry: stream(key, entry.stream)  # noqa: E731
+    return definitions.values(entries, own, codes, table, sizes)
 
 
 def reason(error: Exception) -> str:
@@ -85,8 +86,8 @@ def groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
     """Entries computed together: the variants of a metric share most of the work."""
     found: dict[Any, list[Entry]] = {}
     for entry in entries:
-        shared = entry.metric if entry.compiled else entry.name
-        found.setdefault(shared, []).append(entry)
+        alone = entry.name if entry.shared is None else entry.shared
+        found.setdefault(entry.metric if entry.compiled else alone, []).append(entry)
     return [tuple(group) for group in found.values()]
 
 
@@ -191,17 +192,13 @@ def _on_host(
 ) -> dict[Name, np.ndarray]:
     """Values `[R]` of entries that scikit-learn fits, an item on each core."""
 
-    def value(entry: Entry, number: int) -> float:
+    def of_item(number: int) -> list[float]:
         item = jax.tree.map(lambda leaf: leaf[number], items)
-        return float(function((entry,), key, item, shared, sizes)[0])
+        return list(map(float, function(entries, key, item, shared, sizes)))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return {
-            entry.name: np.array(
-                list(pool.map(functools.partial(value, entry), range(count)))
-            )
-            for entry in entries
-        }
+        table = np.array(list(pool.map(of_item, range(count))))
+    return {entry.name: table[:, e] for e, entry in enumerate(entries)}
 
 
 def stream(key: jax.Array, words: tuple[str, ...]) -> jax.Array:

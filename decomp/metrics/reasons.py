@@ -14,7 +14,12 @@ from decomp.metrics.inputs import Factors
 from decomp.metrics.intervals import Interval
 from decomp.metrics.units import Codes
 
-_OF_NUMBERS = (("sap", "r_squared"), ("dci disentanglement", "eastwood"))
+_OF_NUMBERS = (
+    ("sap", "r_squared"),
+    ("dci disentanglement", "eastwood"),
+    ("dci completeness", "eastwood"),
+    ("dci informativeness", "eastwood"),
+)
 _FITTED = (("sap", "locatello"), ("explicitness", "locatello"), ("infoe", "balanced"))
 _MOST_CLASSES = 1_000  # each has a classifier of its own
 _OF_ONE_FACTOR = {

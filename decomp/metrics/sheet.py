@@ -2,8 +2,9 @@
 
 Variants of one metric stand side by side, as they differ more than methods do; `spread`
 says by how much. Every number is of the same codes and factors. DCI is fitted by
-scikit-learn, so the sheet runs on the host; `FAST` leaves out its trees, which take
-minutes a run. The rest is compiled, and `many` measures many runs by it at once.
+scikit-learn, so the sheet runs on the host; `FAST` leaves out its trees, and those that
+take minutes a run are measured where they are named. The rest is compiled, and `many`
+measures many runs by it at once.
 """
 
 import csv
@@ -120,8 +121,7 @@ class Sheet(list[SheetLine]):
 # Those of the package; a metric that was registered is chosen by its name.
 METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
 FAST = tuple(
-    metric if metric != "dci disentanglement" else f"{metric}, eastwood"
-    for metric in METRICS
+    f"{metric}, eastwood" if metric.startswith("dci ") else metric for metric in METRICS
 )
 
 
@@ -299,7 +299,7 @@ def parse(text: str) -> tuple[str, ...]:
     """The names of metrics in a line, with commas or semicolons between.
 
     "mig, 50 bins, sap" is a variant of one metric and all variants of another; "dci"
-    stands for the one metric that begins so.
+    stands for the metrics that begin so.
 
     Raises:
         ValueError: For an unknown metric.
@@ -337,7 +337,7 @@ def _entries(name: str) -> list[tuple[str, str]]:
     word, metrics = _plain(metric), _metrics()
     exact = [found for found in metrics if _plain(found) == word]
     begun = [found for found in metrics if _plain(found).startswith(f"{word} ")]
-    known = exact or (begun if len(begun) == 1 else [])
+    known = exact or begun
     return [
         found
         for found, entry in ENTRIES.items()

@@ -114,7 +114,10 @@ def test_a_factor_that_no_point_has_does_not_count(entry):
     found = inputs.factors(np.c_[FACTORS, np.full(400, np.nan)], incomplete=True)
     constant = inputs.factors(np.c_[FACTORS, np.zeros(400)])
     assert found.constant == constant.constant == (2,)
-    values = [entry.value(key(), CODES, v.table, v.sizes) for v in (found, constant)]
+    values = [
+        definitions.values([entry], lambda _: key(), CODES, v.table, v.sizes)[0]
+        for v in (found, constant)
+    ]
     assert np.isfinite(values).all()
     np.testing.assert_allclose(*values, atol=1e-6)
 
