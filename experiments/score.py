@@ -5,7 +5,8 @@
     python -m experiments.score --codes=a.npy --codes=b.npy --factors=factors.npy
 
 Prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as sheet.md,
-sheet.csv and sheet.json, with pictures of the mutual information and the importances.
+sheet.csv and sheet.json, with a figure of the values and their intervals, and of the
+mutual information and the importances.
 With --scales, the deviations of Gaussian posteriors around the codes, the MIG under
 the aggregate posterior is one of its lines. Each value has an interval of 95 %, see
 `decomp.metrics.intervals`; --intervals=0 leaves them out. Two files of codes are
@@ -23,11 +24,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import matplotlib.style
 import numpy as np
 
 from decomp.datasets.readers import npz
-from decomp.metrics import comparison, dci, inputs, intervals, mig, sheet
-from experiments.plots import heatmap
+from decomp.metrics import comparison, intervals, picture, sheet
+from experiments.plots import heatmap, style
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
@@ -140,28 +142,27 @@ def write(
     atomic_files.write_csv(folder / "sheet.csv", header, rows)
     entries = [line._asdict() | {"notes": told} for line in lines]
     atomic_files.write_json(folder / "sheet.json", entries)
-    pictures = _pictures(found, options)
+    maps = _maps(found, options)
     written = [folder / f"sheet.{suffix}" for suffix in ("md", "csv", "json")]
-    for name, matrix in pictures.items():
+    with matplotlib.style.context(["default", style.RC]):
+        figure = style.new(*picture.size(lines, maps))
+        picture.draw(figure, lines, maps)
+        written += style.save(figure, folder / "sheet")
+    for name, matrix in maps.named().items():
         written += heatmap.draw(folder / name, matrix, name)
     return written
 
 
-def _pictures(
-    found: dict[str, np.ndarray], options: argparse.Namespace
-) -> dict[str, np.ndarray]:
-    """Matrices `[D, F]`: the information, and the importances of a forest."""
-    told = _told(options, found)
-    factors = inputs.factors(found["factors"], incomplete=True, **told)
-    codes = found["codes"]
-    gap = mig.score(codes, factors.classes, sizes=factors.sizes)
-    entropy = np.maximum(np.asarray(gap.entropy), 1e-12)
-    pictures = {"information": np.asarray(gap.information) / entropy}
-    if not options.fast:
-        key = jax.random.fold_in(jax.random.key(options.seed), 1)
-        fit = dci.score(key, codes, factors, preset="tripod")
-        pictures["importance"] = np.asarray(fit.importance)
-    return pictures
+def _maps(found: dict[str, np.ndarray], options: argparse.Namespace) -> picture.Maps:
+    """The information, and the importances of a forest unless they should be fast."""
+    key = jax.random.fold_in(jax.random.key(options.seed), 1)
+    return picture.maps(
+        key,
+        found["codes"],
+        found["factors"],
+        importance=not options.fast,
+        **_told(options, found),
+    )
 
 
 def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> sheet.Sheet:

@@ -49,8 +49,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import definitions, inputs, over_runs, units
-from decomp.metrics.definitions import ENTRIES, Entry
+from decomp.metrics import inputs, over_runs, units
+from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.entry import Entry, scores
 from decomp.metrics.over_runs import Name
 
 LEVEL = 0.95
@@ -201,7 +202,7 @@ def _of_half(
     rows = _rows(key, number, len(table.classes))
     part, some = _taken(codes, rows), _taken(table, rows)
     own = lambda entry: _draws(key, entry, number)  # noqa: E731
-    return definitions.values(entries, own, part, some, sizes)
+    return scores(entries, own, part, some, sizes)
 
 
 def _draws(key: jax.Array, entry: Entry, number: Any) -> jax.Array:

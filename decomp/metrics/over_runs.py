@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import runs
-from decomp.metrics import definitions, inputs
-from decomp.metrics.definitions import ENTRIES, Entry
+from decomp.metrics import inputs
+from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.entry import Entry, scores
 
 Name = tuple[str, str]  # metric, variant
 
@@ -74,7 +75,7 @@ def _of_run(
 ) -> tuple[Any, ...]:
     """The values of some entries of one run."""
     own = lambda entry: stream(key, entry.stream)  # noqa: E731
-    return definitions.values(entries, own, codes, table, sizes)
+    return scores(entries, own, codes, table, sizes)
 
 
 def reason(error: Exception) -> str:
@@ -87,7 +88,8 @@ def groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
     found: dict[Any, list[Entry]] = {}
     for entry in entries:
         alone = entry.name if entry.shared is None else entry.shared
-        found.setdefault(entry.metric if entry.compiled else alone, []).append(entry)
+        together = entry.beside or entry.metric
+        found.setdefault(together if entry.compiled else alone, []).append(entry)
     return [tuple(group) for group in found.values()]
 
 

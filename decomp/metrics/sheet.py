@@ -103,19 +103,19 @@ class Sheet(list[SheetLine]):
         with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([SheetLine._fields, *self])
 
-    def plot(self) -> Any:
-        """Draws a bar for each number; returns Matplotlib's axes."""
+    def plot(self, maps: Any = None) -> Any:
+        """Draws the values with their intervals; returns Matplotlib's axes.
+
+        Args:
+            maps: Those of `picture.maps`, which are drawn beside the values.
+        """
         extras.require("matplotlib")
         from matplotlib import pyplot
 
-        shown = {n: v for n, v in self.values.items() if not np.isnan(v)}
-        _, axes = pyplot.subplots(figsize=(7, 1 + 0.25 * len(shown)), layout="tight")
-        axes.barh(list(shown), list(shown.values()))
-        for name, line in zip(self.values, self, strict=True):
-            if line.low is not None and line.high is not None:
-                axes.plot([line.low, line.high], [name, name], "k", linewidth=1)
-        axes.invert_yaxis()
-        return axes
+        from decomp.metrics import picture
+
+        figure = pyplot.figure(figsize=picture.size(self, maps), layout="constrained")
+        return picture.draw(figure, self, maps)
 
 
 # Those of the package; a metric that was registered is chosen by its name.

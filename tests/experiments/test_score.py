@@ -27,7 +27,7 @@ def test_arrays_never_seen_get_a_sheet_and_its_files(tmp_path, capsys, monkeypat
     lines = json.loads((out / "sheet.json").read_text())
     assert {line["metric"] for line in lines} == {"mig", "sap", "active units"}
     assert all(line["low"] <= line["high"] for line in lines)
-    names = {"sheet.md", "sheet.csv", "sheet.json", "information.png"}
+    names = {"sheet.md", "sheet.csv", "sheet.json", "sheet.png", "information.png"}
     assert names < {path.name for path in out.iterdir()}
     assert str(out / "information.png") in printed
 

@@ -8,6 +8,7 @@ from scipy import stats
 
 from decomp import metrics
 from decomp.metrics import dci, definitions, discrete, infoe, inputs, mig, sap
+from decomp.metrics.entry import scores
 from decomp.metrics.solvers import classifiers
 from tests.decomp.metrics import cases
 
@@ -115,7 +116,7 @@ def test_a_factor_that_no_point_has_does_not_count(entry):
     constant = inputs.factors(np.c_[FACTORS, np.zeros(400)])
     assert found.constant == constant.constant == (2,)
     values = [
-        definitions.values([entry], lambda _: key(), CODES, v.table, v.sizes)[0]
+        scores([entry], lambda _: key(), CODES, v.table, v.sizes)[0]
         for v in (found, constant)
     ]
     assert np.isfinite(values).all()
