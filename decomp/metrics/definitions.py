@@ -227,6 +227,18 @@ _ENTRIES = (
         f"Ridgeway & Mozer 2018; {_MILLER}",
         unasked=False,
     ),
+    _regressed(
+        "modularity",
+        "neighbours",
+        functools.partial(
+            measures.counted, of="modularity", function="score_neighbours"
+        ),
+        f"{_MODULARITY}, of 3 nearest neighbours, nothing binned",
+        "Ridgeway & Mozer 2018; Kraskov et al. 2004; Ross 2014",
+        compiled=False,
+        unasked=False,
+        halves=_FEW,
+    ),
     _apart(
         "explicitness",
         "locatello",

@@ -13,7 +13,7 @@ import numpy as np
 from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
-from decomp.metrics.solvers import classifiers
+from decomp.metrics.solvers import classifiers, neighbours
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359: posterior means of 10,000 points; means
@@ -99,6 +99,40 @@ def score(
     known = (varying > 0) & ~units.broken(z)
     score = jnp.where(known, out.score, jnp.nan)
     return out._replace(score=score, variant=variant)
+
+
+def score_neighbours(
+    codes: Any, factors: Any, *, sizes: tuple[int, ...] | None = None, k: int = 3
+) -> Modularity:
+    """Modularity of nearest-neighbour information, which bins no continuous factor.
+
+    The ratios of informations need no entropy, which a continuous factor does not have
+    in nats of its own: so mixed tables of classes and numbers are compared as they are.
+    On the host, by scikit-learn: neither jit nor vmap. See `solvers.neighbours`.
+
+    Args:
+        codes: `[N, D]`.
+        factors: Any factors `[N, F]`, see `inputs`; or an `inputs.FactorTable`.
+        sizes: Number of classes of each factor, beside a table.
+        k: Neighbours.
+
+    Returns:
+        Modularity; NaN if a code is not finite or every factor is constant.
+    """
+    z = inputs.codes(codes)
+    given = isinstance(factors, inputs.FactorTable)
+    table = factors if given else inputs.factors(factors).table
+    chex.assert_equal_shape_prefix([z.unit, table.classes], 1)
+    varying = jnp.sum(discrete.several(table.classes))
+    table_of_z = jnp.zeros((z.unit.shape[1], table.classes.shape[1]), jnp.float32)
+    known = bool((varying > 0) & ~units.broken(z))
+    if known:
+        found = neighbours.information(z.unit, table, neighbours=k)
+        table_of_z = jnp.asarray(found, jnp.float32)
+    out = from_information(table_of_z, varying, jnp.ones(z.unit.shape[1], bool))
+    return out._replace(
+        score=jnp.where(known, out.score, jnp.nan), variant=Preset("neighbours")
+    )
 
 
 def from_information(
