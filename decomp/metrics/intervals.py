@@ -35,6 +35,12 @@ bias of five standard errors, as of 20 × 20 bins filled by 500 points, is taken
 for a seventh, which makes 85 to 97 % for pairwise information. What no sample moves (4
 active units, a perfect code) has an interval of no width.
 
+Of what is fitted, with B = 20 and the mean score of 600 other draws as the exact one,
+the interval holds it in 95 % of 200 draws for explicitness and in 96 % for InfoE. For
+DCI of the lasso it did so in all of the first 50 draws: it is too wide, as the penalty
+that is chosen moves more among half as many points. For trees, SAP's machines and
+drawn votes the coverage is not measured.
+
 Source: Shao & Wu 1989, Annals of Statistics 17(3), the jackknife that deletes d points,
 of which d = N/2 are random half samples; Politis & Romano 1994, Annals of Statistics
 22(4), with the conditions under which any such subsampling holds.
