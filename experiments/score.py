@@ -5,31 +5,36 @@
     python -m experiments.score --codes=a.npy --codes=b.npy --factors=factors.npy
 
 Prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as sheet.md,
-sheet.csv and sheet.json, with heatmaps of mutual information and importance. --scales
-gives the standard deviations of Gaussian posteriors around the codes, and adds the MIG
-under the aggregate posterior. Each value has a 95 % interval, see
-`decomp.metrics.intervals`; --intervals=0 leaves them out. Two files of codes are
-compared: the result is how much the second scores above the first. Factors may be
-numbers or labels; `names` in the .npz, or the fields of a structured array, name them
-for --continuous and --discrete.
+sheet.csv and sheet.json, with a figure of the values and their intervals, of the
+mutual information and of the importances. --scales gives the standard deviations of
+Gaussian posteriors around the codes, and adds the MIG under the aggregate posterior.
+Each value has a 95 % interval, see `decomp.metrics.intervals`; --intervals=0 leaves
+them out. Two files of codes are compared: the result is how much the second scores
+above the first. Factors may be numbers or labels; `names` in the .npz, the fields of a
+structured array or the header of a CSV file name them for --continuous and --discrete.
+Codes and scales may be CSV files, too. NaN, or an empty cell of a CSV file, is a
+missing factor: it is left out and counted.
 """
 
 import argparse
+import csv
 import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import jax
+import matplotlib.style
 import numpy as np
 
 from decomp.datasets.readers import npz
-from decomp.metrics import comparison, dci, inputs, intervals, mig, sheet
-from experiments.plots import heatmap
+from decomp.metrics import comparison, intervals, picture, sheet
+from experiments.plots import heatmap, style
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
 _MOST_BYTES = 2**34  # that arrays may have when expanded
+_MISSING = ("", "na", "nan", "none", "null")  # cells of a CSV file, in any case
 
 
 @commands.command("experiments.score")
@@ -137,28 +142,27 @@ def write(
     atomic_files.write_csv(folder / "sheet.csv", header, rows)
     entries = [line._asdict() | {"notes": told} for line in lines]
     atomic_files.write_json(folder / "sheet.json", entries)
-    pictures = _pictures(found, options)
+    maps = _maps(found, options)
     written = [folder / f"sheet.{suffix}" for suffix in ("md", "csv", "json")]
-    for name, matrix in pictures.items():
+    with matplotlib.style.context(["default", style.RC]):
+        figure = style.new(*picture.size(lines, maps))
+        picture.draw(figure, lines, maps)
+        written += style.save(figure, folder / "sheet")
+    for name, matrix in maps.named().items():
         written += heatmap.draw(folder / name, matrix, name)
     return written
 
 
-def _pictures(
-    found: dict[str, np.ndarray], options: argparse.Namespace
-) -> dict[str, np.ndarray]:
-    """Matrices `[D, F]`: the information, and a forest's importances."""
-    told = _told(options, found)
-    factors = inputs.factors(found["factors"], incomplete=True, **told)
-    codes = found["codes"][factors.rows]
-    gap = mig.score(codes, factors.classes, sizes=factors.sizes)
-    entropy = np.maximum(np.asarray(gap.entropy), 1e-12)
-    pictures = {"information": np.asarray(gap.information) / entropy}
-    if not options.fast:
-        key = jax.random.fold_in(jax.random.key(options.seed), 1)
-        fit = dci.score(key, codes, factors.classes, preset="tripod", continuous=())
-        pictures["importance"] = np.asarray(fit.importance)
-    return pictures
+def _maps(found: dict[str, np.ndarray], options: argparse.Namespace) -> picture.Maps:
+    """The information, and the importances of a forest unless they should be fast."""
+    key = jax.random.fold_in(jax.random.key(options.seed), 1)
+    return picture.maps(
+        key,
+        found["codes"],
+        found["factors"],
+        importance=not options.fast,
+        **_told(options, found),
+    )
 
 
 def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> sheet.Sheet:
@@ -217,13 +221,76 @@ def _load(options: argparse.Namespace) -> dict[str, np.ndarray]:
     paths = dict(zip(names, options.codes, strict=True))
     paths |= {"factors": options.factors}
     paths |= {"scales": options.scales} if options.scales else {}
-    return {name: _array(path) for name, path in paths.items()}
+    found = {name: _array(path) for name, path in paths.items() if name != "factors"}
+    if options.factors.suffix == ".csv":
+        names, table = _csv(options.factors)
+        return (
+            found | {"factors": table} | ({"names": np.array(names)} if names else {})
+        )
+    return found | {"factors": _array(options.factors)}
 
 
 def _array(path: pathlib.Path) -> np.ndarray:
+    """An array of numbers, of an .npy or a .csv file."""
+    if path.suffix == ".csv":
+        _, table = _csv(path)
+        return table
     if path.suffix != ".npy":
-        raise ValueError(f"{path}: expected a file .npy; got {path.suffix!r}.")
+        raise ValueError(f"{path}: expected a file .npy or .csv; got {path.suffix!r}.")
     return npz.read(path, most=_MOST_BYTES)[""]
+
+
+def _csv(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
+    """The header of a CSV file, if it has one, and its table `[N, F]`.
+
+    The first row is a header if none of its cells is a number. A table of numbers is
+    one of float64, NaN where a number is missing; one with labels is one of objects.
+    """
+    with npz.naming(path):
+        npz.check_size(path.stat().st_size, _MOST_BYTES)
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                rows = [
+                    [cell.strip() for cell in row] for row in csv.reader(file) if row
+                ]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"expected a CSV file in UTF-8; got {error}") from error
+        for number, row in enumerate(rows, 1):
+            if len(row) != len(rows[0]):
+                raise ValueError(
+                    f"expected {len(rows[0])} cells in each row, as in the first; row "
+                    f"{number} has {len(row)}"
+                )
+        named = bool(rows) and all(
+            cell.lower() in _MISSING or _numbers([cell]) is None for cell in rows[0]
+        )
+        names = [cell or str(f) for f, cell in enumerate(rows[0])] if named else []
+        columns = list(zip(*rows[len(names) > 0 :], strict=True))
+        if not columns:
+            raise ValueError("expected a table with a row or more below its header")
+        return names, _table(columns)
+
+
+def _table(columns: Sequence[Sequence[str]]) -> np.ndarray:
+    """Columns of cells as a table `[N, F]`, of float64 or of objects."""
+    parts = [_numbers(column) for column in columns]
+    numbers = [part for part in parts if part is not None]
+    if len(numbers) == len(parts):
+        return np.stack(numbers, axis=1)
+    table = np.array(columns, object).T
+    table[np.isin(np.char.lower(table.astype(str)), _MISSING)] = None
+    for f, part in enumerate(parts):
+        if part is not None:
+            table[:, f] = [None if np.isnan(number) else number for number in part]
+    return table
+
+
+def _numbers(cells: Sequence[str]) -> np.ndarray | None:
+    """Cells as numbers, NaN where one is missing; None if one is a label."""
+    try:
+        return np.array([np.nan if c.lower() in _MISSING else float(c) for c in cells])
+    except ValueError:
+        return None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -236,11 +303,11 @@ def _parser() -> argparse.ArgumentParser:
         "--codes",
         type=commands.path,
         action="append",
-        help=".npy of codes [N, D]; give it twice to compare two",
+        help=".npy or .csv of codes [N, D]; give it twice to compare two",
     )
     for name, words in {
-        "--factors": ".npy of factors [N, F]",
-        "--scales": ".npy of standard deviations [N, D]; optional",
+        "--factors": ".npy of factors [N, F], or a .csv, whose header names them",
+        "--scales": ".npy or .csv of standard deviations [N, D]; optional",
         "--arrays": ".npz with 'codes' and 'factors', optionally 'scales' and 'names'",
         "--out": "folder for the tables and pictures",
     }.items():

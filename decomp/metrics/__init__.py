@@ -52,7 +52,8 @@ def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
     Args:
         codes: One code a data point, such as the posterior means `[N, D]`; or those of
             several runs `[R, N, D]`.
-        factors: Factors `[N, F]`, or a single one `[N]`.
+        factors: Factors `[N, F]`, or a single one `[N]`; a data frame names them. A
+            missing value (NaN, None, masked) is left out and counted.
         seed: Of the random votes.
         **options: Those of `sheet.sheet`, such as `metrics=["mig", "dci"]`, and
             `intervals=100` for an interval of each value.
@@ -73,7 +74,10 @@ def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
 
     from decomp.metrics import sheet
 
-    factors = np.asarray(factors)[:, None] if np.ndim(factors) == 1 else factors
+    if np.ndim(factors) == 1 and not hasattr(factors, "columns"):
+        factors = np.ma.asarray(factors) if np.ma.isMaskedArray(factors) else factors
+        factors = np.asanyarray(factors)
+        factors = factors if factors.dtype.names else factors[:, None]
     make = sheet.many if np.ndim(codes) == 3 else sheet.sheet
     return make(jax.random.key(seed), codes, factors, **options)
 

@@ -116,7 +116,7 @@ def _line(a: SheetLine, b: SheetLine, first: Sheet, second: Sheet) -> Difference
     if reason:
         return line._replace(note=reason)
     found = intervals.interval(
-        ENTRIES[name], difference, halves, first.num_points, difference=True
+        ENTRIES[name], difference, halves, a.points, difference=True
     )
     return line._replace(
         low=found.low,

@@ -54,7 +54,14 @@ def of_numbers(table: Any) -> bool:
 
 
 def columns(values: Any) -> tuple[list[Column], Sequence[str] | None]:
-    """The columns of a table of factors, and their names if it has any."""
+    """The columns of a table of factors, and their names if it has any.
+
+    A frame such as that of pandas, which has `columns` and `items()`, is taken column
+    by column: each has a type of its own.
+    """
+    if hasattr(values, "columns") and callable(getattr(values, "items", None)):
+        pairs = [(str(name), _table(column)) for name, column in values.items()]
+        return _checked([column for _, column in pairs], [name for name, _ in pairs])
     masked: Any = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else None
     values = np.ma.getdata(values) if masked is not None else values
     table = values if isinstance(values, np.ndarray) else _table(values)
@@ -67,13 +74,25 @@ def columns(values: Any) -> tuple[list[Column], Sequence[str] | None]:
         masks = [None] * len(parts) if masked is None else list(masked.T)
     else:
         raise ValueError(f"expected factors [N, F]; got shape {table.shape}.")
-    if not parts or any(part.ndim != 1 or part.size == 0 for part in parts):
-        raise ValueError(f"expected a table of factors [N, F]; got {table.shape}.")
-    columns = []
-    for f, (part, mask) in enumerate(zip(parts, masks, strict=True)):
-        column = _column(part, f)
-        hidden = column.missing if mask is None else column.missing | mask
-        columns.append(column._replace(missing=hidden))
+    found, names = _checked(parts, names)
+    pairs = zip(found, masks, strict=True)
+    columns = [
+        column if mask is None else column._replace(missing=column.missing | mask)
+        for column, mask in pairs
+    ]
+    return columns, names
+
+
+def _checked(
+    parts: Sequence[np.ndarray], names: Sequence[Any] | None
+) -> tuple[list[Column], Sequence[str] | None]:
+    """Columns of one length, and their names as strings."""
+    shapes = {part.shape for part in parts}
+    if len(shapes) != 1 or any(part.ndim != 1 or part.size == 0 for part in parts):
+        raise ValueError(
+            f"expected a table of factors [N, F]; got columns of the shapes {shapes}."
+        )
+    columns = [_column(part, f) for f, part in enumerate(parts)]
     return columns, None if names is None else [str(name) for name in names]
 
 

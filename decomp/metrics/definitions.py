@@ -11,63 +11,17 @@ are there without JAX, for whoever reads finished results.
 
 import functools
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from decomp.metrics import measures
-
-# (key, codes, classes [N, F], numbers of classes) to []. Codes are an array [N, D] or
-# `units.Codes`; a metric that does not draw ignores the key, and one of codes alone the
-# classes.
-Measure = Callable[[Any, Any, Any, tuple[int, ...]], Any]
-
-
-class ScoreColumn(NamedTuple):
-    """A metric as a score of a sweep, of the posterior means of each run."""
-
-    name: str  # in `config.evaluate.metrics`, and the column of scores.csv
-    label: str  # at the head of a table
-    axis: str = ""  # beside an axis of a figure, with its unit; "" for the label
-    auto: bool = True  # whether `config.evaluate.metrics` = auto measures it
-
-
-class Entry(NamedTuple):
-    """All that is known of one variant of a metric."""
-
-    metric: str
-    variant: str
-    measure: Measure
-    definition: str  # with its unit, if it has one
-    source: str
-    of_factors: bool = True  # or of the codes alone
-    draws: bool = False  # whether it uses the key
-    posteriors: bool = False  # or codes; see `sheet.GivenPosteriors`
-    compiled: bool = True  # or scikit-learn fits it on the host
-    unasked: bool = True  # whether a sheet has it whose variants are not chosen
-    column: ScoreColumn | None = None  # where sweeps may measure it
-    bounds: tuple[float, float] = (-math.inf, math.inf)  # of any score
-    halves: int | None = None  # half samples of its interval at most, see `intervals`
-    # Points that it is a mean over, of the points that it takes, if it takes not all.
-    counted: tuple[int, int] | None = None
-
-    def num_halves(self, asked: int) -> int:
-        """The half samples that its interval is from, if so many are asked for."""
-        return asked if self.halves is None else min(asked, self.halves)
-
-    def resampling(self, asked: int) -> str:
-        """What its interval is from, in words."""
-        how = "drawn anew" if self.draws else "less bias"
-        return f"{self.num_halves(asked)} half samples, {how}"
-
-    @property
-    def name(self) -> tuple[str, str]:
-        """The key in `ENTRIES`."""
-        return self.metric, self.variant
-
+from decomp.metrics.entry import Entry, ScoreColumn
 
 _KIM_MNIH = "accuracy of the vote argmin_d Var[z_d ∣ v_f]/Var[z_d] → f"
 _MIG = "mean_f (largest − second I(z_d; v_f))/H(v_f), {}"
-_DCI = "1 − H of importances over factors, {}"
+_DCI = {
+    "disentanglement": "1 − H of importances over factors, {}",
+    "completeness": "1 − H of importances over latents, {}",
+    "informativeness": "mean_f accuracy, or R² of numbers, on other points, {}",
+}
 _LOCATELLO = "Locatello et al. 2019"
 
 
@@ -95,8 +49,40 @@ _GAPS = (
     ("jemmig", "jemmig", _JEMMIG, "Do & Tran 2020"),
 )
 _FEW = 20  # half samples of what is fitted again, or draws many points
+_SORTED = 50  # of what sorts every latent for every factor
+_FEWER = 10  # of what takes longest: 200 thousand points, or a fit of 10,000 pairs
 _TREES = 6  # of trees, which take minutes
+_DCI_PARTS = (
+    ("disentanglement", "score"),
+    ("completeness", "completeness"),
+    ("informativeness", "informativeness"),
+)
+# Preset, regressor, source, half samples, and points fitted of those taken.
+_REGRESSORS = (
+    (
+        "locatello",
+        "gradient boosting",
+        "Eastwood & Williams 2018; Locatello et al. 2019",
+        _TREES,
+        (10_000, 15_000),
+    ),
+    ("tripod", "random forest of depth 10", "Hsu et al. 2024", _TREES, (9_000, 10_000)),
+    (
+        "forest",
+        "random forest of 20 trees of depth 10",
+        "Hsu et al. 2024, a fifth of its trees",
+        10,
+        (9_000, 10_000),
+    ),
+    ("eastwood", "lasso", "Eastwood & Williams 2018", _FEW, (8_000, 10_000)),
+)
+_FITS = {
+    preset: functools.partial(measures.dci_fit, preset=preset)
+    for preset, *_ in _REGRESSORS
+}
 _unit = functools.partial(Entry, bounds=(0.0, 1.0))
+_apart = functools.partial(_unit, apart=True)
+_regressed = functools.partial(_apart, numbers=True)
 _ENTRIES = (
     _unit(
         "kim_mnih",
@@ -114,7 +100,7 @@ _ENTRIES = (
         f"{_KIM_MNIH}; no pruning, training votes of 1,000",
         "Mathieu et al. 2018, released code",
         draws=True,
-        halves=_FEW,
+        halves=_FEWER,
     ),
     _unit(
         "kim_mnih",
@@ -149,9 +135,9 @@ _ENTRIES = (
         "accuracy of a linear classifier of f from abs(z − z') of pairs sharing v_f",
         "Higgins et al. 2017; Locatello et al. 2019",
         draws=True,
-        halves=_FEW,
+        halves=_FEWER,
     ),
-    _unit(
+    _apart(
         "mig",
         "locatello",
         functools.partial(measures.counted, of="mig"),
@@ -159,21 +145,21 @@ _ENTRIES = (
         "Chen et al. 2018; Locatello et al. 2019",
         column=ScoreColumn("mig", "MIG", "mutual information gap"),
     ),
-    _unit(
+    _apart(
         "mig",
         "50 bins",
         functools.partial(measures.counted, of="mig", bins=50),
         _MIG.format("50 bins of the codes"),
         "Chen et al. 2018",
     ),
-    _unit(
+    _apart(
         "mig",
         "binned factors",
         functools.partial(measures.counted, of="mig", preset="binned_factors"),
         _MIG.format("20 bins of the codes; factors in 20 bins too (a known defect)"),
         "for comparison only",
     ),
-    _unit(
+    _apart(
         "mig",
         "miller_madow",
         functools.partial(measures.counted, of="mig", **_CORRECTION),
@@ -201,13 +187,14 @@ _ENTRIES = (
         halves=_FEW,
     ),
     *(
-        _unit(
+        _apart(
             metric,
             preset,
             functools.partial(measures.counted, of=module, preset=preset),
             f"{definition}, {bins} bins",
             f"{source}; {bins_of}",
             unasked=preset == "carbonneau",
+            beside="mig-sup",
         )
         for metric, module, definition, source in _GAPS
         for preset, bins, bins_of in (
@@ -224,7 +211,7 @@ _ENTRIES = (
         posteriors=True,
         halves=_FEW,
     ),
-    _unit(
+    _apart(
         "modularity",
         "locatello",
         functools.partial(measures.counted, of="modularity"),
@@ -232,7 +219,7 @@ _ENTRIES = (
         "Ridgeway & Mozer 2018",
         column=ScoreColumn("modularity", "modularity"),
     ),
-    _unit(
+    _apart(
         "modularity",
         "miller_madow",
         functools.partial(measures.counted, of="modularity", **_CORRECTION),
@@ -240,7 +227,19 @@ _ENTRIES = (
         f"Ridgeway & Mozer 2018; {_MILLER}",
         unasked=False,
     ),
-    _unit(
+    _regressed(
+        "modularity",
+        "neighbours",
+        functools.partial(
+            measures.counted, of="modularity", function="score_neighbours"
+        ),
+        f"{_MODULARITY}, of 3 nearest neighbours, nothing binned",
+        "Ridgeway & Mozer 2018; Kraskov et al. 2004; Ross 2014",
+        compiled=False,
+        unasked=False,
+        halves=_FEW,
+    ),
+    _apart(
         "explicitness",
         "locatello",
         measures.explicitness,
@@ -252,19 +251,20 @@ _ENTRIES = (
         counted=(5_000, 15_000),
     ),
     *(
-        _unit(
+        _apart(
             metric,
             rule,
             functools.partial(measures.counted, of="infomec", part=part, preset=rule),
             f"{symbol} of the normalised I(z_d; v_f), 20 bins, pruning rule {rule}",
             "Hsu et al. 2023",
             column=ScoreColumn(metric, symbol) if rule == _RULES[0] else None,
+            beside="infom",
         )
         for metric, part, symbol in _INFOMEC
         for rule in _RULES
     ),
     *(
-        _unit(
+        _apart(
             metric,
             "miller_madow",
             functools.partial(measures.counted, of="infomec", part=part, **_CORRECTION),
@@ -272,10 +272,11 @@ _ENTRIES = (
             f"rule {_RULES[0]}",
             f"Hsu et al. 2023; {_MILLER}",
             unasked=False,
+            beside="infom",
         )
         for metric, part, symbol in _INFOMEC
     ),
-    _unit(
+    _regressed(
         "infoe",
         "balanced",
         measures.infoe,
@@ -286,40 +287,26 @@ _ENTRIES = (
         halves=_FEW,
         counted=(measures.INFOE_POINTS, measures.INFOE_POINTS),
     ),
-    _unit(
-        "dci disentanglement",
-        "locatello",
-        functools.partial(measures.dci, preset="locatello"),
-        _DCI.format("gradient boosting"),
-        "Eastwood & Williams 2018; Locatello et al. 2019",
-        draws=True,
-        compiled=False,
-        halves=_TREES,
-        counted=(10_000, 15_000),
+    *(
+        _regressed(
+            f"dci {part}",
+            preset,
+            functools.partial(measures.dci, preset=preset, part=field),
+            _DCI[part].format(regressor),
+            source,
+            draws=True,
+            compiled=False,
+            unasked=halves > _TREES,
+            shared=_FITS[preset],
+            part=field,
+            halves=halves,
+            counted=counted if part != "informativeness" else None,
+            bounds=(-math.inf, 1.0) if part == "informativeness" else (0.0, 1.0),
+        )
+        for part, field in _DCI_PARTS
+        for preset, regressor, source, halves, counted in _REGRESSORS
     ),
-    _unit(
-        "dci disentanglement",
-        "tripod",
-        functools.partial(measures.dci, preset="tripod"),
-        _DCI.format("random forest of depth 10"),
-        "Hsu et al. 2024",
-        draws=True,
-        compiled=False,
-        halves=_TREES,
-        counted=(9_000, 10_000),
-    ),
-    _unit(
-        "dci disentanglement",
-        "eastwood",
-        functools.partial(measures.dci, preset="eastwood"),
-        _DCI.format("lasso"),
-        "Eastwood & Williams 2018",
-        draws=True,
-        compiled=False,
-        halves=_FEW,
-        counted=(8_000, 10_000),
-    ),
-    _unit(
+    _apart(
         "sap",
         "locatello",
         measures.sap,
@@ -329,7 +316,7 @@ _ENTRIES = (
         halves=_FEW,
         counted=(5_000, 15_000),
     ),
-    _unit(
+    _regressed(
         "sap",
         "r_squared",
         measures.r_squared,
@@ -345,6 +332,7 @@ _ENTRIES = (
         "Suter et al. 2019; Locatello et al. 2019",
         column=ScoreColumn("irs", "IRS", auto=False),
         bounds=(-math.inf, 1.0),
+        halves=_SORTED,
     ),
     _unit(
         "irs",
@@ -353,6 +341,7 @@ _ENTRIES = (
         "1 − deviation of z_d as other factors move, maximum",
         "Suter et al. 2019",
         bounds=(-math.inf, 1.0),
+        halves=_SORTED,
     ),
     _unit(
         "hoyer",

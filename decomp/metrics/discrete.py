@@ -2,7 +2,8 @@
 
 The metrics that count (mig, modularity, infomec, unsupervised) share this file. A
 factor enters them as integer classes 0 … V_f − 1; their numbers `sizes = (V_1, …, V_F)`
-are static, so that everything after `classes` can be jitted and mapped over runs.
+are static, so that everything after `classes` can be jitted and mapped over runs. Where
+a factor is missing its class is −1: it is counted without that point.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from decomp.metrics import containers, inputs, units
 
 MAX_VALUES = inputs.MAX_VALUES
 CORRECTIONS = (None, "miller_madow")
+_MOST_CELLS = 2**26  # N · D · F that are counted at once, 4 bytes each
 # Of the metrics whose bins are all that is chosen.
 PRESETS_OF_BINS: dict[str, dict[str, Any]] = {
     # Carbonneau et al. 2022, released code.
@@ -30,7 +32,7 @@ class PlugIn(NamedTuple):
 
     information: jax.Array  # [D, F], I(z_d; v_f)
     factor_entropy: jax.Array  # [F], H(v_f)
-    code_entropy: jax.Array  # [D], H(z_d)
+    code_entropy: jax.Array  # [D, F], H(z_d) of the points that have factor f
 
 
 def classes(
@@ -40,6 +42,7 @@ def classes(
     max_values: int = MAX_VALUES,
     continuous: Sequence[Any] | None = None,
     discrete: Sequence[Any] | None = None,
+    incomplete: bool = False,
 ) -> tuple[jax.Array, tuple[int, ...]]:
     """Integer classes of a table of factors; on the host only.
 
@@ -52,6 +55,7 @@ def classes(
         max_values: Most distinct values of a discrete column of numbers.
         continuous: Columns that are continuous whatever their values, by index or name.
         discrete: Columns of classes whatever their values.
+        incomplete: Make a missing value the class −1, and do not refuse it.
 
     Returns:
         Classes `[N, F]` int32, and the number of classes of each factor.
@@ -66,6 +70,7 @@ def classes(
         max_values=max_values,
         continuous=continuous,
         discrete=discrete,
+        incomplete=incomplete,
     )
     return inputs.cut(found, bins)
 
@@ -81,9 +86,15 @@ def resolve(
         bins: Passed to `classes`.
 
     Returns:
-        Classes `[N, F]` int32 and sizes.
+        Classes `[N, F]` int32, −1 where they were given so, and sizes.
     """
-    return inputs.classes(factors, sizes, bins=bins)
+    return inputs.classes(factors, sizes, bins=bins, incomplete=True)
+
+
+def several(labels: jax.Array) -> jax.Array:
+    """Factors of two classes or more `[F]` bool, of classes `[N, F]` or −1."""
+    most = jnp.max(labels, axis=0)
+    return jnp.any((labels != most[None, :]) & (labels >= 0), axis=0)
 
 
 def equal_width(codes: Any, *, bins: int) -> jax.Array:
@@ -114,23 +125,17 @@ def entropy(
     what the plug-in misses on average.
 
     Args:
-        labels: `[N, F]`, column f in 0 … sizes[f] − 1.
+        labels: `[N, F]`, column f in 0 … sizes[f] − 1, or −1 where it is missing.
         sizes: Number of classes of each column.
         correction: One of `CORRECTIONS`.
 
     Returns:
         `[F]`, nats; exactly 0 for a column of one value.
     """
-    labels, sizes = inputs.classes(labels, sizes)
+    labels, sizes = inputs.classes(labels, sizes, incomplete=True)
     one = jnp.zeros((labels.shape[0], 1), labels.dtype)
     joint = counts(one, labels, bins=1, sizes=sizes)[0, :, 0]  # [F, V]
-    joint = joint.astype(jnp.float32)
-    share = joint / jnp.sum(joint, axis=1, keepdims=True)
-    plain = jnp.sum(share * jnp.log(jnp.where(joint > 0, 1 / share, 1)), axis=1)
-    _check(correction)
-    if correction is None:
-        return plain
-    return plain + (jnp.sum(joint > 0, axis=1) - 1) / (2 * labels.shape[0])
+    return _entropy(joint, correction)
 
 
 def mutual_information(
@@ -153,7 +158,8 @@ def mutual_information(
 
     Args:
         codes: Bins `[N, D]`, each in 0 … bins − 1.
-        labels: Classes `[N, F]`, column f in 0 … sizes[f] − 1.
+        labels: Classes `[N, F]`, column f in 0 … sizes[f] − 1, or −1 where the factor
+            is missing: N is then the number of points that have it.
         bins: Number of bins.
         sizes: Number of classes of each factor.
         correction: One of `CORRECTIONS`.
@@ -166,25 +172,26 @@ def mutual_information(
     Source: Miller 1955, Note on the bias of information estimates, for the correction.
     """
     codes = _cells(codes, bins)
-    labels, sizes = inputs.classes(labels, sizes)
+    labels, sizes = inputs.classes(labels, sizes, incomplete=True)
     chex.assert_equal_shape_prefix([codes, labels], 1)
     joint = counts(codes, labels, bins=bins, sizes=sizes)  # [D, F, bins, V]
     of_bin, of_class = (
         jnp.sum(joint, axis=axis, keepdims=True).astype(jnp.float32) for axis in (3, 2)
     )
-    actual = joint.astype(jnp.float32) * codes.shape[0]
+    number = jnp.maximum(jnp.sum(labels >= 0, axis=0), 1)  # [F]
+    actual = joint.astype(jnp.float32) * number[None, :, None, None]
     free = of_bin * of_class  # what independence would have there
     # The quotient of equal numbers may be 1 ± ε where the compiler multiplies by 1/x.
     uneven = (joint > 0) & (actual != free)
     log_ratio = jnp.log(jnp.where(uneven, actual, 1) / jnp.where(uneven, free, 1))
-    share = joint.astype(jnp.float32) / codes.shape[0]
+    share = joint.astype(jnp.float32) / number[None, :, None, None]
     terms = share * jnp.where(uneven, log_ratio, 0)
     information = jnp.maximum(jnp.sum(terms, axis=(2, 3)), 0)
     cells, used = jnp.sum(joint > 0, axis=(2, 3)), jnp.sum(of_bin > 0, axis=(2, 3))
     whole = entropy(labels, sizes=sizes, correction=correction)[None, :]
     if correction is not None:
         values = jnp.sum(of_class > 0, axis=(2, 3))
-        more = (used + values - cells - 1) / (2 * codes.shape[0])
+        more = (used + values - cells - 1) / (2 * number[None, :])
         information = jnp.maximum(information + more, 0)
     return jnp.where(cells == used, whole, information)
 
@@ -208,10 +215,11 @@ def plug_in(
     """
     labels, sizes = resolve(factors, sizes)
     cells, kept = equal_width(codes, bins=bins), {"correction": correction}
+    joint = counts(cells, labels, bins=bins, sizes=sizes)
     return PlugIn(
         mutual_information(cells, labels, bins=bins, sizes=sizes, **kept),
         entropy(labels, sizes=sizes, **kept),
-        entropy(cells, sizes=(bins,) * cells.shape[1], **kept),
+        _entropy(jnp.sum(joint, axis=3), correction),
     )
 
 
@@ -234,17 +242,25 @@ def counts(
     """Joint histograms of binned codes `[N, D]` and classes `[N, F]`.
 
     Returns:
-        `[D, F, bins, max(sizes)]` int32.
+        `[D, F, bins, max(sizes)]` int32, without the points whose class is −1.
     """
-    codes, (labels, sizes) = _cells(codes, bins), inputs.classes(labels, sizes)
+    codes = _cells(codes, bins)
+    labels, sizes = inputs.classes(labels, sizes, incomplete=True)
     size = max(sizes)
-    cells = codes[:, :, None] * size + labels[:, None, :]  # [N, D, F]
 
     def histogram(column: jax.Array) -> jax.Array:
-        return jnp.zeros(bins * size, jnp.int32).at[column].add(1)
+        return jnp.zeros(bins * size, jnp.int32).at[column].add(1, mode="drop")
 
-    counted = jax.vmap(histogram, 1)(cells.reshape(cells.shape[0], -1))
-    return counted.reshape(*cells.shape[1:], bins, size)
+    def of_codes(some: jax.Array) -> jax.Array:
+        cells = some[:, :, None] * size + labels[:, None, :]  # [N, D, F]
+        cells = jnp.where(labels[:, None, :] < 0, bins * size, cells)
+        return jax.vmap(histogram, 1)(cells.reshape(len(cells), -1))
+
+    if codes.size * labels.shape[1] <= _MOST_CELLS:
+        counted = of_codes(codes)
+    else:  # one dimension after another
+        counted = jax.lax.map(lambda column: of_codes(column[:, None]), codes.T)
+    return counted.reshape(codes.shape[1], labels.shape[1], bins, size)
 
 
 def broken(codes: Any) -> jax.Array:
@@ -255,6 +271,18 @@ def broken(codes: Any) -> jax.Array:
 def safe_divide(a: jax.Array, b: jax.Array) -> jax.Array:
     """a/b, and 0 where b is 0."""
     return jnp.where(b == 0, 0, a / jnp.where(b == 0, 1, b))
+
+
+def _entropy(counted: jax.Array, correction: str | None) -> jax.Array:
+    """H of counts along the last axis; 0 of no counts."""
+    _check(correction)
+    number = jnp.maximum(jnp.sum(counted, axis=-1, keepdims=True), 1)
+    share = counted.astype(jnp.float32) / number
+    plain = jnp.sum(share * jnp.log(jnp.where(counted > 0, 1 / share, 1)), axis=-1)
+    if correction is None:
+        return plain
+    used = jnp.maximum(jnp.sum(counted > 0, axis=-1), 1)
+    return plain + (used - 1) / (2 * number[..., 0])
 
 
 def _check(correction: str | None) -> None:

@@ -52,7 +52,8 @@ def score(
     Args:
         codes: `[N, D]`.
         factors: Classes `[N, F]` if `sizes` is given, otherwise any factors, outside
-            jit; columns of `continuous` as they are.
+            jit; columns of `continuous` as they are. Or an `inputs.FactorTable`, which
+            says what is continuous, and by a class of −1 what is missing.
         sizes: Number of classes of each factor, any number for a continuous one.
         continuous: Columns that are continuous, and no others; None leaves it to the
             rule in `inputs`, and takes none if `sizes` is given.
@@ -69,6 +70,7 @@ def score(
             f"Unknown class_weight {class_weight!r}. Available are 'balanced' and None."
         )
     labels, numbers, sizes, continuous = _factors(factors, sizes, continuous)
+    there = labels >= 0
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
     broken = units.broken(z)
     x = numerics.standardise(jnp.where(broken, 0, z.unit))
@@ -79,7 +81,8 @@ def score(
         chosen = labels[:, np.array(columns)]
         parts.append(_information(x, chosen, size, class_weight, iterations))
     if continuous:
-        parts.append(_r_squared(x, numbers[:, np.array(continuous)]))
+        chosen = np.array(continuous)
+        parts.append(_r_squared(x, numbers[:, chosen], there[:, chosen]))
     order = np.argsort([*columns, *continuous])
     share, used, converged = (
         jnp.concatenate(leaves)[order] for leaves in zip(*parts, strict=True)
@@ -94,12 +97,18 @@ def _factors(
     factors: Any, sizes: tuple[int, ...] | None, continuous: tuple[int, ...] | None
 ) -> tuple[jax.Array, jax.Array, tuple[int, ...], tuple[int, ...]]:
     """Classes and numbers `[N, F]`, the sizes, and which columns are continuous."""
+    if isinstance(factors, inputs.FactorTable):
+        if sizes is None:
+            raise ValueError("expected sizes beside a table of factors.")
+        return factors.classes, factors.numbers, tuple(sizes), factors.continuous
     if sizes is None:
         found = inputs.told(factors, continuous)
         numbers = jnp.asarray(found.numbers, jnp.float32)
         return jnp.asarray(found.classes), numbers, found.sizes, found.continuous
     table = inputs.codes(factors, name="factors").unit
     labels = jnp.asarray(containers.array(factors, "factors")).astype(jnp.int32)
+    if continuous:  # numbers below 0 are not missing
+        labels = labels.at[:, np.array(continuous)].set(0)
     return labels, table, tuple(sizes), tuple(continuous or ())
 
 
@@ -114,14 +123,17 @@ def _information(
     """Share of the log loss explained of classes; used? converged? `[F]` each."""
 
     def of_factor(label: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        number = jnp.bincount(label, length=size)
-        present = jnp.sum(number > 0)
-        weight = jnp.full(x.shape[:1], 1 / len(x), x.dtype)
+        there = label >= 0
+        number = jnp.bincount(jnp.where(there, label, size), length=size)
+        present, total = jnp.sum(number > 0), jnp.maximum(jnp.sum(there), 1)
+        weight = jnp.full(x.shape[:1], 1 / total, x.dtype)
         if class_weight == "balanced":
-            weight = 1 / (present * number[label]).astype(x.dtype)
+            weight = 1 / jnp.maximum(present * number[label], 1).astype(x.dtype)
+        weight = jnp.where(there, weight, 0)
         fit = multinomial.fit(x, label, weight, size=size, steps=iterations)
         log_prob = jax.nn.log_softmax(multinomial.scores(fit, x), axis=0)
-        loss = -jnp.mean(jnp.take_along_axis(log_prob, label[None, :], axis=0))
+        own = jnp.take_along_axis(log_prob, jnp.maximum(label, 0)[None, :], axis=0)[0]
+        loss = -jnp.sum(jnp.where(there, own, 0)) / total
         null = jnp.log(present.astype(x.dtype))  # of equal weights
         if class_weight is None:
             null = discrete.entropy(label[:, None], sizes=(size,))[0]
@@ -131,15 +143,26 @@ def _information(
 
 
 def _r_squared(
-    x: jax.Array, numbers: jax.Array
+    x: jax.Array, numbers: jax.Array, there: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """1 − least squared error/variance of linear predictions with an offset.
 
     Returns:
         The share of the variance, whether there is any, and True `[F]`.
     """
-    target = numerics.standardise(numbers)
-    weights = jnp.linalg.lstsq(x, target, rcond=1e-6)[0]
-    rest = target - jnp.matmul(x, weights, precision="highest")
-    used = jnp.ptp(numbers, axis=0) > 0
-    return 1 - jnp.mean(rest**2, axis=0), used, jnp.ones_like(used)
+
+    def of_factor(column: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        y, there = column
+        weight = there.astype(x.dtype)
+        total = jnp.maximum(jnp.sum(weight), 1)
+        centred = (x - (weight @ x / total)[None, :]) * weight[:, None]
+        y = (y - y[jnp.argmax(there)]) * weight
+        used = jnp.any(y != 0)
+        target = (y - jnp.sum(y) / total) * weight
+        target = target / jnp.where(used, jnp.max(jnp.abs(target)), 1)
+        solved = jnp.linalg.lstsq(centred, target, rcond=1e-6)[0]
+        rest = target - jnp.matmul(centred, solved, precision="highest")
+        return 1 - discrete.safe_divide(jnp.sum(rest**2), jnp.sum(target**2)), used
+
+    share, used = jax.lax.map(of_factor, (numbers.T, there.T))
+    return share, used, jnp.ones_like(used)

@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp import extras
 from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
+from decomp.metrics.solvers import neighbours as nearest
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Hsu et al.'s released code, metrics/infomec.py: range > largest range/20.
@@ -124,9 +124,6 @@ def score_neighbours(
     Returns:
         Score; see `from_information`. NaN if a code is not finite.
     """
-    extras.require("sklearn")
-    from sklearn.feature_selection import mutual_info_classif
-
     chosen, variant = published.resolve(
         PRESETS, preset, rule=rule, share=share, neighbours=neighbours
     )
@@ -134,19 +131,12 @@ def score_neighbours(
     z = inputs.codes(codes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
     active = active_dimensions(z, rule=chosen["rule"], share=chosen["share"])
-    table = np.array(z.unit, np.float64)
-    information = np.full((table.shape[1], len(sizes)), np.nan)
-    if np.isfinite(table).all():
-        varies = np.ptp(table, axis=0) > 0
-        information[~varies] = 0
-        for f, label in enumerate(np.asarray(labels).T):
-            if varies.any():
-                information[varies, f] = mutual_info_classif(
-                    table[:, varies],
-                    label,
-                    n_neighbors=chosen["neighbours"],
-                    random_state=0,  # its noise of 1e-10 that breaks ties
-                )
+    information = np.full((z.unit.shape[1], len(sizes)), np.nan)
+    if not units.broken(z):
+        table = inputs.table(labels)
+        information = nearest.information(
+            z.unit, table, neighbours=chosen["neighbours"]
+        )
     entropy = discrete.entropy(labels, sizes=sizes)
     out = from_information(jnp.asarray(information, entropy.dtype), entropy, active)
     return _mark(z, out)._replace(variant=variant)

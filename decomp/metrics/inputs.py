@@ -30,13 +30,17 @@ as Hoyer's sparsity does. In float64 a latent that varies by rounding alone is c
 If all latents are constant, a score of factors says that nothing is known: 0, or what
 guessing gives where the score is an accuracy or an area.
 
-A missing factor (NaN, None, masked) is refused, with the count and the remedy; the
-sheet and the command leave such rows out and say how many. A code that is not finite is
-not missing: its encoder failed, and the score is NaN.
+A missing factor (NaN, None, NaT, masked) is refused, with the count and the remedy. The
+sheet and the command leave it out: of a metric that takes factors one by one, see
+`definitions.Entry.apart`, the points without that factor; of the others, which compare
+points by all factors or by votes, the points without any of them. Classes of −1 say so,
+as `discrete.classes(factors, incomplete=True)` returns them. A code that is not finite
+is not missing: its encoder failed, and the score is NaN.
 
 The sheet says in its notes which of these rules it applied to what.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -57,15 +61,63 @@ BINS = 20
 class Factors(NamedTuple):
     """A table of factors on the host, and what the rules make of each column."""
 
-    classes: np.ndarray  # [N, F] int32, 0 … V_f − 1; the bins of a continuous column
+    # [N, F] int32, 0 … V_f − 1; the bins of a continuous column; −1 where missing
+    classes: np.ndarray
     sizes: tuple[int, ...]  # V_f
-    numbers: np.ndarray  # [N, F] float64, of spread about 1; 0 in a column of `labels`
+    # [N, F] float64, of spread about 1; 0 in a column of `labels` and where missing
+    numbers: np.ndarray
     continuous: tuple[int, ...]  # columns
     labels: tuple[int, ...]  # columns that hold no numbers, and more than two values
     constant: tuple[int, ...]  # columns
     names: tuple[str, ...]  # such as "age", or "0", "1", … where there are none
-    rows: np.ndarray  # [N] rows of the table, those that are complete
-    total: int  # rows of the table
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """How many points have no value of each factor."""
+        return tuple(np.sum(self.classes < 0, axis=0).tolist())
+
+    @property
+    def table(self) -> "FactorTable":
+        """The factors for compiled functions."""
+        numbers = jnp.asarray(self.numbers, jnp.float32)
+        return FactorTable(jnp.asarray(self.classes), numbers, self.continuous)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class FactorTable:
+    """Factors as classes and as numbers, for metrics that take some unbinned."""
+
+    classes: jax.Array  # [N, F] int32, as in `Factors`
+    numbers: jax.Array  # [N, F] float32, as in `Factors`
+    # Columns to take as numbers where a metric can.
+    continuous: tuple[int, ...] = dataclasses.field(
+        default=(), metadata={"static": True}
+    )
+
+
+def table(factors: Any) -> FactorTable:
+    """A table of factors, or of classes `[N, F]` that stand for their numbers."""
+    if isinstance(factors, FactorTable):
+        return factors
+    labels = jnp.asarray(factors)
+    return FactorTable(labels, labels.astype(jnp.float32))
+
+
+def of_table(factors: Any, sizes: tuple[int, ...]) -> Factors:
+    """A table of factors, or of classes `[N, F]`, on the host."""
+    given = table(factors)
+    classes, numbers = (np.asarray(a) for a in (given.classes, given.numbers))
+    names = containers.named(None, len(sizes))
+    return Factors(
+        classes,
+        tuple(sizes),
+        numbers.astype(np.float64),
+        given.continuous,
+        (),
+        _constant(classes),
+        names,
+    )
 
 
 def codes(values: Any, *, name: str = "codes", rank: int = 2) -> Codes:
@@ -181,7 +233,7 @@ def factors(
         bins: Bins of equal width of a continuous column.
         max_values: Most distinct numbers of a column of classes.
         names: Names of the columns; by default the table's own, if it has any.
-        incomplete: Leave out rows with a missing factor, and not refuse them.
+        incomplete: Take a missing factor as the class −1, and not refuse it.
 
     Returns:
         Factors.
@@ -196,15 +248,17 @@ def factors(
         )
     columns, own = containers.columns(values)
     names = containers.named(names if names is not None else own, len(columns))
-    missing = np.any([column.missing for column in columns], axis=0)
-    if missing.any() and not (incomplete and not missing.all()):
+    missing = np.stack([column.missing for column in columns], axis=1)
+    rows = int(missing.any(axis=1).sum())
+    if rows and not incomplete:
         raise ValueError(
-            f"expected whole factors [N, F]; {missing.sum()} of {len(missing)} rows "
-            "have a missing one (NaN, None or masked): leave those rows out of the "
-            "codes, too."
+            f"expected whole factors [N, F]; {rows} of {len(missing)} rows have a "
+            "missing one (NaN, None or masked): leave those rows out of the codes, "
+            "too, or call metrics.score, which leaves them out factor by factor."
         )
-    kept = np.flatnonzero(~missing)
-    columns = [column._replace(values=column.values[kept]) for column in columns]
+    columns = [
+        column._replace(values=column.values[~column.missing]) for column in columns
+    ]
     told = {place: True for place in containers.places(continuous or (), names)}
     told |= {place: False for place in containers.places(discrete or (), names)}
     kinds = [
@@ -216,24 +270,42 @@ def factors(
     for f, column in enumerate(columns):
         if kinds[f] and not column.numeric:
             raise ValueError(f"factor {names[f]} holds labels: it is not continuous.")
-    found = [
-        (bins, _cut(column.values, bins))
-        if kind
-        else containers.distinct(column.values)
-        for column, kind in zip(columns, kinds, strict=True)
+    kinds = [
+        kind and column.values.size > 0
+        for kind, column in zip(kinds, columns, strict=True)
     ]
-    classes = np.stack([labels for _, labels in found], axis=1).astype(np.int32)
+    sizes = []
+    classes = np.full(missing.shape, -1, np.int32)
+    numbers = np.zeros(missing.shape)
+    for f, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
+        size, labels = (
+            (bins, _cut(column.values, bins))
+            if kind
+            else containers.distinct(column.values)
+        )
+        sizes.append(max(size, 1))
+        if column.values.size:
+            classes[~missing[:, f], f] = labels
+            numbers[~missing[:, f], f] = _numbers(column)
     return Factors(
         classes,
-        tuple(size for size, _ in found),
-        np.stack([_numbers(column) for column in columns], axis=1),
+        tuple(sizes),
+        numbers,
         tuple(f for f, kind in enumerate(kinds) if kind),
         tuple(f for f, column in enumerate(columns) if not containers.ordered(column)),
-        tuple(np.flatnonzero((classes == classes[:1]).all(axis=0)).tolist()),
+        _constant(classes),
         names,
-        kept,
-        len(missing),
     )
+
+
+def complete(found: Factors) -> tuple[Factors, np.ndarray]:
+    """The rows `[M]` of a table without a missing factor, and the factors of these."""
+    rows = np.flatnonzero((found.classes >= 0).all(axis=1))
+    if len(rows) == len(found.classes):
+        return found, rows
+    classes = found.classes[rows]
+    numbers, constant = found.numbers[rows], _constant(classes)
+    return found._replace(classes=classes, numbers=numbers, constant=constant), rows
 
 
 def told(values: Any, continuous: Sequence[Any] | None) -> Factors:
@@ -256,7 +328,11 @@ def told(values: Any, continuous: Sequence[Any] | None) -> Factors:
 
 
 def classes(
-    values: Any, sizes: tuple[int, ...] | None = None, *, bins: int | None = None
+    values: Any,
+    sizes: tuple[int, ...] | None = None,
+    *,
+    bins: int | None = None,
+    incomplete: bool = False,
 ) -> tuple[jax.Array, tuple[int, ...]]:
     """Classes `[N, F]` int32 and their numbers, of classes or of any factors.
 
@@ -264,6 +340,7 @@ def classes(
         values: Classes `[N, F]`, 0 … V_f − 1, if `sizes` is given, or any factors.
         sizes: V_f; needed under jit and vmap.
         bins: Bins of a continuous factor; None refuses one.
+        incomplete: Take −1 as a missing class, and not refuse it.
 
     Returns:
         Classes and sizes.
@@ -277,7 +354,7 @@ def classes(
     table = containers.array(values, "factors")
     chex.assert_shape(table, (None, len(sizes)))
     if not isinstance(table, Tracer):
-        _check_classes(table, sizes)
+        _check_classes(table, sizes, least=-1 if incomplete else 0)
     return jnp.asarray(table).astype(jnp.int32), tuple(sizes)
 
 
@@ -343,6 +420,13 @@ def mean_over(values: jax.Array, used: jax.Array) -> jax.Array:
     return jnp.where(count > 0, total / jnp.maximum(count, 1), jnp.nan)
 
 
+def _constant(classes: np.ndarray) -> tuple[int, ...]:
+    """The columns of a single class, or of none."""
+    most = classes.max(axis=0, initial=-1)
+    same = (classes == most[None, :]) | (classes < 0)
+    return tuple(np.flatnonzero(same.all(axis=0)).tolist())
+
+
 def _cut(values: np.ndarray, bins: int) -> np.ndarray:
     return np.asarray(
         units.equal_width(codes(values[:, None], name="factors"), bins=bins)
@@ -369,17 +453,17 @@ def cut(found: Factors, bins: int | None) -> tuple[jax.Array, tuple[int, ...]]:
     return jnp.asarray(found.classes), found.sizes
 
 
-def _check_classes(table: np.ndarray, sizes: tuple[int, ...]) -> None:
-    """Refuses what is not a class of 0 … V_f − 1."""
+def _check_classes(table: np.ndarray, sizes: tuple[int, ...], *, least: int) -> None:
+    """Refuses what is no class, `least` … V_f − 1."""
     if (
         not containers.of_numbers(table)
         or (table != np.floor(table.astype(np.float64))).any()
     ):
         raise ValueError("expected classes 0 … V − 1, see discrete.classes.")
-    least, most = table.min(axis=0), table.max(axis=0)
+    lowest, most = table.min(axis=0), table.max(axis=0)
     for f, size in enumerate(sizes):
-        if least[f] < 0 or most[f] >= size:
+        if lowest[f] < least or most[f] >= size:
             raise ValueError(
-                f"expected classes 0 … {size - 1} of factor {f}; got {least[f]} to "
+                f"expected classes 0 … {size - 1} of factor {f}; got {lowest[f]} to "
                 f"{most[f]}, see discrete.classes."
             )

@@ -35,25 +35,29 @@ bias of five standard errors, as of 20 × 20 bins filled by 500 points, is taken
 for a seventh, which makes 85 to 97 % for pairwise information. What no sample moves (4
 active units, a perfect code) has an interval of no width.
 
+Of what is fitted, with B = 20 and the mean score of 600 other draws as the exact one,
+the interval holds it in 95 % of 200 draws for explicitness and in 96 % for InfoE. For
+DCI of the lasso it did so in all of the first 50 draws: it is too wide, as the penalty
+that is chosen moves more among half as many points. For trees, SAP's machines and
+drawn votes the coverage is not measured.
+
 Source: Shao & Wu 1989, Annals of Statistics 17(3), the jackknife that deletes d points,
 of which d = N/2 are random half samples; Politis & Romano 1994, Annals of Statistics
 22(4), with the conditions under which any such subsampling holds.
 """
 
-import functools
 import math
-import os
 import statistics
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import over_runs, units
-from decomp.metrics.definitions import ENTRIES, Entry
+from decomp.metrics import inputs, over_runs, units
+from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.entry import Entry, scores
 from decomp.metrics.over_runs import Name
 
 LEVEL = 0.95
@@ -74,7 +78,7 @@ class Interval(NamedTuple):
 def measure(
     key: jax.Array,
     codes: Any,
-    classes: jax.Array,
+    factors: Any,
     sizes: tuple[int, ...],
     names: Sequence[Name],
     *,
@@ -90,7 +94,7 @@ def measure(
         key: As in `over_runs.measure`.
         codes: `units.Codes` of one run, or what else the entries take, leaves `[N, D]`
             or `[D]`.
-        classes: `[N, F]`.
+        factors: Classes `[N, F]`, or an `inputs.FactorTable`.
         sizes: Number of classes of each factor.
         names: The names of the entries.
         halves: Number of half samples B.
@@ -98,17 +102,19 @@ def measure(
     Returns:
         Scores `[B]` by name, and why there are none of an entry that failed.
     """
+    points = codes, inputs.table(factors)
     scores: dict[Name, np.ndarray] = {}
     problems: dict[Name, str] = {}
     for group in over_runs.groups([ENTRIES[name] for name in names]):
         for number in sorted({entry.num_halves(halves) for entry in group}):
             some = tuple(e for e in group if e.num_halves(halves) == number)
-            of_group = _on_devices if some[0].compiled else _on_host
+            numbers = jnp.arange(number)
             try:
-                scores |= of_group(key, codes, classes, sizes, some, number)
+                scores |= over_runs.each(
+                    _of_half, key, numbers, points, sizes, some, block=number
+                )
             except Exception as error:  # of whatever kind: the line says what it was
-                reason = " ".join(str(error).split()) or type(error).__name__
-                problems |= {entry.name: reason for entry in some}
+                problems |= {entry.name: over_runs.reason(error) for entry in some}
     return scores, problems
 
 
@@ -190,81 +196,22 @@ def _taken(codes: Any, rows: jax.Array) -> Any:
     return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0), codes)
 
 
-def _on_devices(
-    key: jax.Array,
-    codes: Any,
-    classes: jax.Array,
-    sizes: tuple[int, ...],
+def _of_half(
     entries: tuple[Entry, ...],
-    number: int,
-) -> dict[Name, np.ndarray]:
-    """Scores `[B]` of compiled entries, the half samples shared out among devices."""
-    devices = min(len(jax.local_devices()), number)
-    filled = jnp.arange(-(-number // devices) * devices)
-    out = _compiled(key, filled, codes, classes, sizes, entries, devices)
-    return {
-        entry.name: np.asarray(scores)[:number]
-        for entry, scores in zip(entries, out, strict=True)
-    }
-
-
-@functools.partial(jax.jit, static_argnums=(4, 5, 6))
-def _compiled(
     key: jax.Array,
-    numbers: jax.Array,
-    codes: Any,
-    classes: jax.Array,
+    number: Any,
+    points: Any,
     sizes: tuple[int, ...],
-    entries: tuple[Entry, ...],
-    devices: int,
-) -> tuple[jax.Array, ...]:
-    """The scores of some entries `[B]`, on so many devices."""
-
-    def on_device(key: jax.Array, numbers: jax.Array, points: Any) -> Any:
-        codes, classes = points
-
-        def of_half(number: jax.Array) -> tuple[jax.Array, ...]:
-            rows = _rows(key, number, len(classes))
-            part, labels = _taken(codes, rows), classes[rows]
-            return tuple(
-                jnp.asarray(
-                    entry.measure(_draws(key, entry, number), part, labels, sizes),
-                    jnp.float32,
-                )
-                for entry in entries
-            )
-
-        return jax.lax.map(of_half, numbers)
-
-    return over_runs.shared_out(on_device, devices)(key, numbers, (codes, classes))
-
-
-def _on_host(
-    key: jax.Array,
-    codes: Any,
-    classes: jax.Array,
-    sizes: tuple[int, ...],
-    entries: tuple[Entry, ...],
-    number: int,
-) -> dict[Name, np.ndarray]:
-    """Scores `[B]` of entries that scikit-learn fits, a half sample on each core."""
-
-    def measure(entry: Entry, half: int) -> float:
-        rows = _rows(key, half, len(classes))
-        part, labels = _taken(codes, rows), classes[rows]
-        own = _draws(key, entry, half)
-        return float(entry.measure(own, part, labels, sizes))
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return {
-            entry.name: np.array(
-                list(pool.map(functools.partial(measure, entry), range(number)))
-            )
-            for entry in entries
-        }
+) -> tuple[Any, ...]:
+    """The scores of some entries of one half sample of the points."""
+    codes, table = points
+    rows = _rows(key, number, len(table.classes))
+    part, some = _taken(codes, rows), _taken(table, rows)
+    own = lambda entry: _draws(key, entry, number)  # noqa: E731
+    return scores(entries, own, part, some, sizes)
 
 
 def _draws(key: jax.Array, entry: Entry, number: Any) -> jax.Array:
     """What an entry draws of a half sample."""
-    own = over_runs.stream(key, ("draws of half samples", *entry.name))
+    own = over_runs.stream(key, ("draws of half samples", *entry.stream))
     return jax.random.fold_in(own, number)

@@ -127,7 +127,8 @@ def from_information(
     Args:
         information: I(z_d; v_f) `[D, F]`, nats.
         factor_entropy: H(v_f) `[F]`, nats; a factor with H = 0 is not used.
-        code_entropy: H(z_d) `[D]` of the binned dimensions, nats.
+        code_entropy: H(z_d) of the binned dimensions `[D]`, or of the points that have
+            factor f `[D, F]`, nats.
         bins: B.
 
     Returns:
@@ -138,8 +139,10 @@ def from_information(
         inputs.real, (information, factor_entropy, code_entropy)
     )
     chex.assert_equal_shape([information[0], factor_entropy])
-    chex.assert_equal_shape([information[:, 0], code_entropy])
-    joint = code_entropy[:, None] + factor_entropy[None, :] - information
+    if code_entropy.ndim == 1:
+        code_entropy = jnp.broadcast_to(code_entropy[:, None], information.shape)
+    chex.assert_equal_shape([information, code_entropy])
+    joint = code_entropy + factor_entropy[None, :] - information
     (first, second), (best, _) = discrete.leaders(information)
     own = jnp.take_along_axis(joint, best[None, :], axis=0)[0]
     nats = own - first + second

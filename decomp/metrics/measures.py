@@ -87,15 +87,24 @@ def infoe(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
 
     from decomp.metrics import infoe, inputs, units
 
-    rows = jax.random.permutation(key, len(v))[:INFOE_POINTS]
-    return infoe.score(units.rows(inputs.codes(z), rows), v[rows], sizes=s).score
+    table = inputs.table(v)
+    rows = jax.random.permutation(key, len(table.classes))[:INFOE_POINTS]
+    some = jax.tree.map(lambda leaf: leaf[rows], table)
+    return infoe.score(units.rows(inputs.codes(z), rows), some, sizes=s).score
 
 
-def dci(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
-    """Disentanglement by a preset's regressor, on the host."""
-    from decomp.metrics import dci
+def dci_fit(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
+    """The three scores by a preset's regressor, on the host."""
+    from decomp.metrics import dci, inputs
 
-    return dci.score(key, z, v, preset=preset, continuous=()).score
+    return dci.score(key, z, inputs.of_table(v, s), preset=preset)
+
+
+def dci(
+    key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str, part: str = "score"
+) -> Any:
+    """One of the three scores."""
+    return getattr(dci_fit(key, z, v, s, preset=preset), part)
 
 
 def sap(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
@@ -109,7 +118,7 @@ def r_squared(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
     """The score with R²."""
     from decomp.metrics import sap
 
-    return sap.r_squared(z, v).score
+    return sap.r_squared(z, v).score  # classes are their own numbers
 
 
 def hoyer(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:

@@ -105,7 +105,9 @@ def score(
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
     if chosen["factor_bins"] is not None:
         sizes = (chosen["factor_bins"],) * len(sizes)
-        labels = discrete.equal_width(labels, bins=sizes[0])
+        most = jnp.max(labels, axis=0, keepdims=True)
+        cut = discrete.equal_width(jnp.where(labels < 0, most, labels), bins=sizes[0])
+        labels = jnp.where(labels < 0, -1, cut)
     count = chosen["bins"]
     cells = discrete.equal_width(z, bins=count)
     information = discrete.mutual_information(

@@ -13,7 +13,7 @@ import numpy as np
 from decomp.metrics import discrete, inputs, units
 from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
-from decomp.metrics.solvers import classifiers
+from decomp.metrics.solvers import classifiers, neighbours
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359: posterior means of 10,000 points; means
@@ -101,6 +101,40 @@ def score(
     return out._replace(score=score, variant=variant)
 
 
+def score_neighbours(
+    codes: Any, factors: Any, *, sizes: tuple[int, ...] | None = None, k: int = 3
+) -> Modularity:
+    """Modularity of nearest-neighbour information, which bins no continuous factor.
+
+    The ratios of informations need no entropy, which a continuous factor does not have
+    in nats of its own: so mixed tables of classes and numbers are compared as they are.
+    On the host, by scikit-learn: neither jit nor vmap. See `solvers.neighbours`.
+
+    Args:
+        codes: `[N, D]`.
+        factors: Any factors `[N, F]`, see `inputs`; or an `inputs.FactorTable`.
+        sizes: Number of classes of each factor, beside a table.
+        k: Neighbours.
+
+    Returns:
+        Modularity; NaN if a code is not finite or every factor is constant.
+    """
+    z = inputs.codes(codes)
+    given = isinstance(factors, inputs.FactorTable)
+    table = factors if given else inputs.factors(factors).table
+    chex.assert_equal_shape_prefix([z.unit, table.classes], 1)
+    varying = jnp.sum(discrete.several(table.classes))
+    table_of_z = jnp.zeros((z.unit.shape[1], table.classes.shape[1]), jnp.float32)
+    known = bool((varying > 0) & ~units.broken(z))
+    if known:
+        found = neighbours.information(z.unit, table, neighbours=k)
+        table_of_z = jnp.asarray(found, jnp.float32)
+    out = from_information(table_of_z, varying, jnp.ones(z.unit.shape[1], bool))
+    return out._replace(
+        score=jnp.where(known, out.score, jnp.nan), variant=Preset("neighbours")
+    )
+
+
 def from_information(
     information: jax.Array, num_factors: jax.Array, counted: jax.Array
 ) -> Modularity:
@@ -169,12 +203,15 @@ def explicitness(
     factors, eval_factors, sizes = _classes(factors, eval_factors, sizes)
     known = classifiers.indicators(factors, sizes)
     held_known = classifiers.indicators(eval_factors, sizes)
+    there = classifiers.present(factors, sizes)
+    held_there = classifiers.present(eval_factors, sizes)
     model = classifiers.logistic(
-        train, known, inverse_penalty=chosen["inverse_penalty"]
+        train, known, inverse_penalty=chosen["inverse_penalty"], counted=there
     )
-    fitted = classifiers.areas(classifiers.scores(model, train), known)
-    areas = classifiers.areas(classifiers.scores(model, held), held_known)
-    counted = jnp.isfinite(fitted) & jnp.isfinite(areas)
+    fitted = classifiers.areas(classifiers.scores(model, train), known, counted=there)
+    held_scores = classifiers.scores(model, held)
+    areas = classifiers.areas(held_scores, held_known, counted=held_there)
+    counted = _mixed(known, there) & _mixed(held_known, held_there)
     per_factor, used = _means(areas, counted, sizes)
     train_factor, _ = _means(fitted, counted, sizes)
     nan = jnp.where(broken, jnp.nan, 0)
@@ -184,6 +221,11 @@ def explicitness(
     return Explicitness(
         value, 2 * value - 1, train_value, nan + per_factor, used, converged, variant
     )
+
+
+def _mixed(known: jax.Array, there: jax.Array) -> jax.Array:
+    """Whether there are points of a class and points of the rest `[P]`."""
+    return jnp.any(known, axis=1) & jnp.any(there & ~known, axis=1)
 
 
 def _parts(codes: Any, others: Any) -> tuple[jax.Array, jax.Array, jax.Array]:

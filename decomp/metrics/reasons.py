@@ -9,12 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from decomp.metrics import inputs, units
-from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.definitions import ENTRIES, Entry
 from decomp.metrics.inputs import Factors
 from decomp.metrics.intervals import Interval
 from decomp.metrics.units import Codes
 
-_OF_NUMBERS = (("sap", "r_squared"), ("dci disentanglement", "eastwood"))
+_OF_NUMBERS = (
+    ("sap", "r_squared"),
+    ("dci disentanglement", "eastwood"),
+    ("dci completeness", "eastwood"),
+    ("dci informativeness", "eastwood"),
+)
 _FITTED = (("sap", "locatello"), ("explicitness", "locatello"), ("infoe", "balanced"))
 _MOST_CLASSES = 1_000  # each has a classifier of its own
 _OF_ONE_FACTOR = {
@@ -36,11 +41,14 @@ _OF_NAN = {
 
 def refusal(name: tuple[str, str], found: Factors) -> str:
     """Why an entry cannot be computed of such factors; empty if it can."""
+    few = len(found.classes) < 2
     used = [f for f in range(len(found.names)) if f not in found.constant]
     labels = [f for f in used if f in found.labels]
     large = [f for f in used if found.sizes[f] > _MOST_CLASSES]
     if not ENTRIES[name].of_factors:
         return ""
+    if few:
+        return f"of {len(found.classes)} points without a missing factor"
     if not used:
         return "every factor is constant"
     if name[0] == "higgins" and len(used) == 1:
@@ -115,17 +123,19 @@ def of_bias(found: Interval) -> str:
     return f"its bias, about {found.bias:+.4f}, is taken off in the interval"
 
 
-def notes(z: Codes, found: Factors) -> tuple[str, ...]:
+def notes(z: Codes, found: Factors, entries: Sequence[Entry]) -> tuple[str, ...]:
     """What the rules of `inputs` made of the codes of a run and the factors."""
     latents = np.flatnonzero(~np.asarray(units.active(z)))
-    every = [
-        f for f in range(len(found.names)) if found.sizes[f] == len(found.rows) > 2
-    ]
+    total = len(found.classes)
+    every = [f for f in range(len(found.names)) if found.sizes[f] == total > 2]
     lines = (
-        (
-            found.total - len(found.rows),
-            f"{found.total - len(found.rows)} of {found.total} rows have a missing "
-            "factor and are left out",
+        *(
+            (
+                count,
+                f"factor {name} is missing in {count:,} of {total:,} points, which are "
+                "left out of what is measured of it",
+            )
+            for name, count in zip(found.names, found.missing, strict=True)
         ),
         (
             found.constant,
@@ -134,7 +144,8 @@ def notes(z: Codes, found: Factors) -> tuple[str, ...]:
         (
             found.continuous,
             f"{_named(found, found.continuous)} continuous, with more than "
-            f"{inputs.MAX_VALUES} distinct numbers or as you say, and cut into bins",
+            f"{inputs.MAX_VALUES} distinct numbers or as you say: "
+            f"{_treatment(found, entries)}",
         ),
         (every, f"{_named(found, every)} of as many classes as there are points"),
         (
@@ -143,6 +154,18 @@ def notes(z: Codes, found: Factors) -> tuple[str, ...]:
         ),
     )
     return tuple(f"{line}." for is_so, line in lines if is_so)
+
+
+def _treatment(found: Factors, entries: Sequence[Entry]) -> str:
+    """What the entries make of a continuous factor."""
+    sizes = {found.sizes[f] for f in found.continuous}
+    of_factors = [entry for entry in entries if entry.of_factors]
+    as_numbers = [", ".join(entry.name) for entry in of_factors if entry.numbers]
+    cut = f"cut into {', '.join(map(str, sorted(sizes)))} bins of equal width"
+    if not as_numbers:
+        return cut
+    names = f"taken as it is by {'; '.join(as_numbers)}"
+    return names if len(as_numbers) == len(of_factors) else f"{names}, {cut} by others"
 
 
 def _named(found: Factors, columns: Sequence[int]) -> str:

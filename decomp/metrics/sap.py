@@ -97,7 +97,7 @@ def score(
         sizes,
     )
     matrix = jnp.where(broken, jnp.nan, matrix)
-    return _result(matrix, z, inputs.varying(labels), variant)
+    return _result(matrix, z, discrete.several(labels), variant)
 
 
 def r_squared(codes: Any, factors: Any) -> SAP:
@@ -105,7 +105,8 @@ def r_squared(codes: Any, factors: Any) -> SAP:
 
     Args:
         codes: One code a data point `[N, D]`; a constant one has R² = 0.
-        factors: Numbers `[N, F]`, as they are, however many distinct ones.
+        factors: Numbers `[N, F]`, as they are, however many distinct ones; or an
+            `inputs.FactorTable`, of which a class −1 is a missing value.
 
     Returns:
         SAP.
@@ -113,12 +114,36 @@ def r_squared(codes: Any, factors: Any) -> SAP:
     Raises:
         ValueError: For labels that are no numbers, and so have no order.
     """
-    z, numbers = inputs.codes(codes), inputs.regressed(factors)
+    z = inputs.codes(codes)
+    if isinstance(factors, inputs.FactorTable):
+        numbers, there = factors.numbers, factors.classes >= 0
+        shares = jax.lax.map(
+            lambda column: _explained(z.unit, *column), (numbers.T, there.T)
+        )
+        used = discrete.several(factors.classes)
+        return _result(shares.T, z, used, Preset("r_squared"))
+    numbers = inputs.regressed(factors)
     chex.assert_equal_shape_prefix([z.unit, numbers], 1)
     x, y = numerics.standardise(z.unit), numerics.standardise(numbers)
     product = jnp.matmul(x.T, y, precision="highest") / len(x)
     share = jnp.minimum(product**2, 1)  # by rounding it may be more
     return _result(share, z, jnp.ptp(numbers, axis=0) > 0, Preset("r_squared"))
+
+
+def _explained(x: jax.Array, y: jax.Array, there: jax.Array) -> jax.Array:
+    """R² of each code `[D]` and a factor that only some of the points have."""
+    first = jnp.argmax(there)
+    weight = there.astype(x.dtype)
+    x, y = ((v - v[first][None]) * weight[:, None] for v in (x, y[:, None]))
+    table = numerics.standardise(jnp.concatenate([x, y], axis=1))
+    # Where it is missing a row is that of `first`: shift, then leave it out again.
+    mean = weight @ table / jnp.maximum(jnp.sum(weight), 1)
+    table = (table - mean[None, :]) * weight[:, None]
+    square = jnp.sum(table**2, axis=0)
+    product = jnp.matmul(table[:, :-1].T, table[:, -1], precision="highest")
+    scale = square[:-1] * square[-1]
+    share = jnp.where(scale > 0, product**2 / jnp.where(scale > 0, scale, 1), 0)
+    return jnp.minimum(share, 1)
 
 
 def gaps(matrix: jax.Array) -> jax.Array:
@@ -146,20 +171,21 @@ def _machines(
 ) -> jax.Array:
     """Accuracies of the machines on other points, by dimension and factor `[D, F]`."""
     known = classifiers.indicators(y, sizes)  # [P, N], P = ΣV
+    there = classifiers.present(y, sizes)
     seen = jnp.any(known, axis=1)[:, None]
     costs = penalty * _weights(known, sizes)
 
     def accuracies(columns: tuple[jax.Array, ...]) -> jax.Array:
         code, test, origin, exponent = columns
         model = classifiers.machines(
-            code, known, costs, origin=origin, exponent=exponent
+            code, known, costs, origin=origin, exponent=exponent, counted=there
         )
         found = classifiers.scores(model, test[:, None])
         return _accuracies(jnp.where(seen, found, -jnp.inf), y_test, sizes)
 
     columns = z.unit.T, x_test.T, z.origin, z.exponent
     matrix = jax.lax.map(accuracies, columns)
-    return jnp.where(jnp.ptp(y, axis=0)[None, :] > 0, matrix, 0)
+    return jnp.where(discrete.several(y)[None, :], matrix, 0)
 
 
 def _weights(known: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
@@ -173,7 +199,7 @@ def _weights(known: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
     for part in jnp.split(number, np.cumsum(sizes)[:-1]):
         present = jnp.sum(part > 0)
         each = (present * jnp.maximum(part, 1)).astype(jnp.float32)
-        inside = known.shape[1] / each
+        inside = jnp.sum(part).astype(jnp.float32) / each
         inside = jnp.where(part > 0, inside, 0)
         outside = jnp.where(present == 2, jnp.sum(inside) - inside, 1)
         rows.append(jnp.stack([outside, inside], axis=1))
@@ -190,4 +216,5 @@ def _accuracies(
     """
     parts = jnp.split(found, np.cumsum(sizes)[:-1])
     hits = [jnp.argmax(part, 0) == y for part, y in zip(parts, labels.T, strict=True)]
-    return jnp.mean(jnp.stack(hits).astype(found.dtype), axis=1)
+    right = jnp.sum(jnp.stack(hits), axis=1).astype(found.dtype)
+    return right / jnp.maximum(jnp.sum(labels >= 0, axis=0), 1)

@@ -2,8 +2,9 @@
 
 Variants of one metric stand side by side, as they differ more than methods do; `spread`
 says by how much. Every number is of the same codes and factors. DCI is fitted by
-scikit-learn, so the sheet runs on the host; `FAST` leaves out its trees, which take
-minutes a run. The rest is compiled, and `many` measures many runs by it at once.
+scikit-learn, so the sheet runs on the host; `FAST` leaves out its trees, and those that
+take minutes a run are measured where they are named. The rest is compiled, and `many`
+measures many runs by it at once.
 """
 
 import csv
@@ -19,9 +20,9 @@ import numpy as np
 
 from decomp import extras
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import inputs, over_runs, reasons
+from decomp.metrics import inputs, over_runs, reasons, units
 from decomp.metrics import intervals as resampled
-from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.definitions import ENTRIES, Entry
 from decomp.metrics.inputs import Factors
 from decomp.metrics.units import Codes
 
@@ -39,6 +40,7 @@ class SheetLine(NamedTuple):
     high: float | None = None
     bias: float | None = None  # of the value, which the interval is rid of
     resampling: str = ""  # what the interval is from
+    points: int = 0  # N that it is of; where factors are missing, at most so many
 
 
 class Sheet(list[SheetLine]):
@@ -54,11 +56,13 @@ class Sheet(list[SheetLine]):
         notes: Sequence[str] = (),
         *,
         num_points: int = 0,
+        missing: Mapping[str, int] | None = None,
         halves: Mapping[tuple[str, str], np.ndarray] | None = None,
     ):
         super().__init__(lines)
         self.notes = tuple(notes)
-        self.num_points = num_points  # N, of the rows that are scored
+        self.num_points = num_points  # N
+        self.missing = dict(missing or {})  # points that have no value, by factor
         self.halves = dict(halves or {})
 
     @property
@@ -99,26 +103,25 @@ class Sheet(list[SheetLine]):
         with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([SheetLine._fields, *self])
 
-    def plot(self) -> Any:
-        """Draws a bar for each number; returns Matplotlib's axes."""
+    def plot(self, maps: Any = None) -> Any:
+        """Draws the values with their intervals; returns Matplotlib's axes.
+
+        Args:
+            maps: Those of `picture.maps`, which are drawn beside the values.
+        """
         extras.require("matplotlib")
         from matplotlib import pyplot
 
-        shown = {n: v for n, v in self.values.items() if not np.isnan(v)}
-        _, axes = pyplot.subplots(figsize=(7, 1 + 0.25 * len(shown)), layout="tight")
-        axes.barh(list(shown), list(shown.values()))
-        for name, line in zip(self.values, self, strict=True):
-            if line.low is not None and line.high is not None:
-                axes.plot([line.low, line.high], [name, name], "k", linewidth=1)
-        axes.invert_yaxis()
-        return axes
+        from decomp.metrics import picture
+
+        figure = pyplot.figure(figsize=picture.size(self, maps), layout="constrained")
+        return picture.draw(figure, self, maps)
 
 
 # Those of the package; a metric that was registered is chosen by its name.
 METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
 FAST = tuple(
-    metric if metric != "dci disentanglement" else f"{metric}, eastwood"
-    for metric in METRICS
+    f"{metric}, eastwood" if metric.startswith("dci ") else metric for metric in METRICS
 )
 
 
@@ -127,6 +130,44 @@ class GivenPosteriors(NamedTuple):
 
     own_units: Gaussian  # leaves [..., N, D], in the units of each latent's means
     as_given: Gaussian  # leaves [..., N, D], float32
+
+
+class _Points(NamedTuple):
+    """What the entries are measured of, with leaves `[R, N, …]` or of one run."""
+
+    codes: Codes
+    posteriors: GivenPosteriors | None
+    factors: Factors
+    complete: tuple[Factors, np.ndarray]  # the rows without a missing factor
+
+    def of(self, entry: Entry) -> tuple[Factors, np.ndarray]:
+        """The factors that an entry is measured of, and their rows."""
+        if entry.apart or not entry.of_factors:
+            return self.factors, np.arange(len(self.factors.classes))
+        return self.complete
+
+    def groups(self, names: Sequence[tuple[str, str]]) -> list[tuple[Any, ...]]:
+        """Codes or posteriors, factors, and the entries that are measured of them."""
+        kinds: dict[tuple[bool, int], list[tuple[str, str]]] = {}
+        for name in names:
+            entry = ENTRIES[name]
+            kind = entry.posteriors, len(self.of(entry)[1])
+            kinds.setdefault(kind, []).append(name)
+        groups = []
+        for (posteriors, count), some in kinds.items():
+            codes = self.posteriors if posteriors else self.codes
+            found, rows = self.of(ENTRIES[some[0]])
+            if count < len(self.factors.classes):
+                codes = _taken(codes, rows)
+            groups.append((codes, found, some))
+        return groups
+
+
+def _taken(codes: Any, rows: np.ndarray) -> Any:
+    """Some data points of codes or posteriors, leaves `[…, N, D]`."""
+    if isinstance(codes, Codes):
+        return units.rows(codes, jnp.asarray(rows))
+    return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=-2), codes)
 
 
 def sheet(
@@ -233,13 +274,15 @@ def many(
     table = _rows(codes, found)
     z = inputs.codes(table, rank=3)
     of_posteriors = any(ENTRIES[name].posteriors for name in chosen)
-    q = _posteriors(table, scales, found) if of_posteriors else None
-    values, problems = _values(key, (z, q), found, chosen, block)
+    q = _posteriors(table, scales) if of_posteriors else None
+    points = _Points(z, q, found, inputs.complete(found))
+    values, problems = _values(key, points, chosen, block)
     sheets = []
     for r in range(len(table)):
-        z_run, q_run = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
-        plain = _lines(chosen, r, z_run, found, values, problems)
-        sheets.append(_with_intervals(plain, key, z_run, q_run, found, intervals))
+        own, own_q = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
+        run = _Points(own, own_q, found, points.complete)
+        plain = _lines(chosen, r, run, values, problems)
+        sheets.append(_with_intervals(plain, key, run, intervals))
     return sheets
 
 
@@ -256,7 +299,7 @@ def parse(text: str) -> tuple[str, ...]:
     """The names of metrics in a line, with commas or semicolons between.
 
     "mig, 50 bins, sap" is a variant of one metric and all variants of another; "dci"
-    stands for the one metric that begins so.
+    stands for the metrics that begin so.
 
     Raises:
         ValueError: For an unknown metric.
@@ -294,7 +337,7 @@ def _entries(name: str) -> list[tuple[str, str]]:
     word, metrics = _plain(metric), _metrics()
     exact = [found for found in metrics if _plain(found) == word]
     begun = [found for found in metrics if _plain(found).startswith(f"{word} ")]
-    known = exact or (begun if len(begun) == 1 else [])
+    known = exact or begun
     return [
         found
         for found, entry in ENTRIES.items()
@@ -317,116 +360,109 @@ def _unknown(name: str) -> ValueError:
 
 
 def _rows(codes: Any, found: Factors) -> np.ndarray:
-    """The codes of the rows whose factors are complete `[R, N, D]`."""
+    """The codes `[R, N, D]`, as many as there are factors."""
     table = inputs.of_rank(codes, "codes", 3)
-    if table.shape[1] != found.total or found.total < 2:
+    total = len(found.classes)
+    if table.shape[1] != total or total < 2:
         raise ValueError(
             "expected as many codes as factors, 2 or more; got "
-            f"{table.shape[1]} codes and {found.total} rows of factors."
+            f"{table.shape[1]} codes and {total} rows of factors."
         )
-    if len(found.rows) < 2:
-        raise ValueError("expected 2 rows or more without a missing factor; got 1.")
-    return table if len(found.rows) == found.total else table[:, found.rows]
+    return table
 
 
-def _posteriors(table: np.ndarray, scales: Any, found: Factors) -> GivenPosteriors:
+def _posteriors(table: np.ndarray, scales: Any) -> GivenPosteriors:
     """The posteriors of each run, leaves `[R, N, D]`."""
     scales = inputs.of_rank(scales, "scales", 3)
-    if scales.shape != (len(table), found.total, table.shape[2]):
+    if scales.shape != table.shape:
         raise ValueError(
-            "expected scales of the shape of the codes, "
-            f"{(found.total, table.shape[2])} a run; got {scales.shape[1:]}."
+            f"expected scales of the shape of the codes, {table.shape[1:]} a run; got "
+            f"{scales.shape[1:]}."
         )
     if (scales <= 0).any():
         raise ValueError("expected scales [N, D] above 0; some are not.")
-    kept = scales[:, found.rows]
-    pairs = zip(table, kept, strict=True)
+    pairs = zip(table, scales, strict=True)
     each = [inputs.posteriors(Gaussian(*pair)) for pair in pairs]
     own_units = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
-    return GivenPosteriors(own_units, Gaussian(inputs.real(table), inputs.real(kept)))
+    return GivenPosteriors(own_units, Gaussian(*map(inputs.real, (table, scales))))
 
 
 def _values(
     key: jax.Array,
-    brought: tuple[Codes, GivenPosteriors | None],
-    found: Factors,
+    points: _Points,
     chosen: Sequence[tuple[str, str]],
     block: int,
 ) -> tuple[dict[tuple[str, str], np.ndarray], dict[tuple[str, str], str]]:
     """Values of each run and entry, and why there are none."""
-    refused = {name: reasons.refusal(name, found) for name in chosen}
+    refused = {
+        name: reasons.refusal(name, points.of(ENTRIES[name])[0]) for name in chosen
+    }
     problems = {name: reason for name, reason in refused.items() if reason}
-    nan = np.full(len(brought[0].unit), np.nan)
+    nan = np.full(len(points.codes.unit), np.nan)
     values = {name: nan for name in problems}
-    labels = jnp.asarray(found.classes)
-    for codes, names in _apart(brought, [n for n in chosen if not refused[n]]):
+    for codes, found, names in points.groups([n for n in chosen if not refused[n]]):
         more, why = over_runs.measure(
-            key, codes, labels, found.sizes, names, block=block
+            key, codes, found.table, found.sizes, names, block=block
         )
         values, problems = values | more, problems | why
     return values, problems
 
 
-def _apart(
-    brought: tuple[Codes, GivenPosteriors | None], names: Sequence[tuple[str, str]]
-) -> list[tuple[Any, list[tuple[str, str]]]]:
-    """Codes and posteriors, each with the entries that are measured of it."""
-    kinds = zip(brought, (False, True), strict=True)
-    return [
-        (codes, [name for name in names if ENTRIES[name].posteriors == kind])
-        for codes, kind in kinds
-    ]
-
-
 def _lines(
     chosen: Sequence[tuple[str, str]],
     run: int,
-    z: Codes,
-    found: Factors,
+    points: _Points,
     values: dict[tuple[str, str], np.ndarray],
     problems: dict[tuple[str, str], str],
 ) -> Sheet:
-    """The sheet of a run, of which `z` are the codes."""
+    """The sheet of a run."""
+    total = len(points.factors.classes)
 
     def line(name: tuple[str, str]) -> SheetLine:
-        value = float(values[name][run])
-        note = problems.get(name) or reasons.remark(name, value, z, found)
-        entry = ENTRIES[name]
-        return SheetLine(*name, value, entry.definition, entry.source, note)
+        entry, value = ENTRIES[name], float(values[name][run])
+        found, rows = points.of(entry)
+        note = problems.get(name) or reasons.remark(name, value, points.codes, found)
+        if len(rows) < total and not np.isnan(value):
+            few = f"of the {len(rows):,} points without a missing factor"
+            note = "; ".join(filter(None, (note, few)))
+        told = value, entry.definition, entry.source, note
+        return SheetLine(*name, *told, points=len(rows))
 
-    notes = reasons.notes(z, found)
-    return Sheet(map(line, chosen), notes, num_points=len(found.rows))
+    found = points.factors
+    missing = dict(zip(found.names, found.missing, strict=True))
+    return Sheet(
+        map(line, chosen),
+        reasons.notes(points.codes, found, [ENTRIES[name] for name in chosen]),
+        num_points=total,
+        missing={name: count for name, count in missing.items() if count},
+    )
 
 
 def _with_intervals(
-    lines: Sheet,
-    key: jax.Array,
-    z: Codes,
-    q: GivenPosteriors | None,
-    found: Factors,
-    number: int,
+    lines: Sheet, key: jax.Array, points: _Points, number: int
 ) -> Sheet:
     """The sheet with an interval of each value that is finite, from so many halves."""
     names = [line[:2] for line in lines if np.isfinite(line.value)]
     if not number or not names:
         return lines
-    if lines.num_points < resampled.LEAST_POINTS:
-        note = f"Intervals need {resampled.LEAST_POINTS} points or more."
-        return Sheet(lines, [*lines.notes, note], num_points=lines.num_points)
-    labels = jnp.asarray(found.classes)
+    least = resampled.LEAST_POINTS
+    kept = {"num_points": lines.num_points, "missing": lines.missing}
+    if min(line.points for line in lines if line[:2] in names) < least:
+        note = f"Intervals need {least} points or more."
+        return Sheet(lines, [*lines.notes, note], **kept)
     halves: dict[tuple[str, str], np.ndarray] = {}
     problems: dict[tuple[str, str], str] = {}
-    for codes, some in _apart((z, q), names):
+    for codes, found, some in points.groups(names):
         scores, why = resampled.measure(
-            key, codes, labels, found.sizes, some, halves=number
+            key, codes, found.table, found.sizes, some, halves=number
         )
         halves, problems = halves | scores, problems | why
     told = [
-        _line_with_interval(line, lines.num_points, halves.get(line[:2]), problems)
+        _line_with_interval(line, line.points, halves.get(line[:2]), problems)
         for line in lines
     ]
     notes = [*lines.notes, reasons.INTERVALS]
-    return Sheet(told, notes, num_points=lines.num_points, halves=halves)
+    return Sheet(told, notes, halves=halves, **kept)
 
 
 def _line_with_interval(

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from decomp import metrics
 from decomp.metrics import sheet
 from experiments import score
 
@@ -26,7 +27,7 @@ def test_arrays_never_seen_get_a_sheet_and_its_files(tmp_path, capsys, monkeypat
     lines = json.loads((out / "sheet.json").read_text())
     assert {line["metric"] for line in lines} == {"mig", "sap", "active units"}
     assert all(line["low"] <= line["high"] for line in lines)
-    names = {"sheet.md", "sheet.csv", "sheet.json", "information.png"}
+    names = {"sheet.md", "sheet.csv", "sheet.json", "sheet.png", "information.png"}
     assert names < {path.name for path in out.iterdir()}
     assert str(out / "information.png") in printed
 
@@ -66,9 +67,51 @@ def test_labels_a_constant_and_a_missing_factor_need_no_change_of_the_file(
         score.main([*arguments, "--metrics=mig;sap, r_squared", "--intervals=0"]) == 0
     )
     printed = capsys.readouterr().out
-    assert "1 of 300 rows have a missing factor and are left out." in printed
+    assert "Factor size is missing in 1 of 300 points, which are left out" in printed
     assert "Factor colour is constant and left out of every score." in printed
     assert "it needs numbers; factor shape holds labels" in printed
+
+
+def test_the_header_of_a_csv_file_names_the_factors(tmp_path, capsys):
+    rows = [
+        ["shape", "size"],
+        *(["heart", "ring"][a % 2 :][:1] + [b] for a, b in FACTORS),
+    ]
+    rows[4][1], rows[5][0] = "", "NaN"
+    text = "\n".join(",".join(map(str, row)) for row in rows)
+    (tmp_path / "v.csv").write_text(text, encoding="utf-8")
+    np.savetxt(tmp_path / "z.csv", CODES, delimiter=",", fmt="%.9g")
+    arguments = [f"--codes={tmp_path}/z.csv", f"--factors={tmp_path}/v.csv"]
+    arguments += ["--metrics=mig, locatello", "--intervals=0", "--discrete=size"]
+    assert score.main(arguments) == 0
+    printed = capsys.readouterr().out
+    for name in ("shape", "size"):
+        assert f"Factor {name} is missing in 1 of 300 points" in printed
+    table = np.stack([FACTORS[:, 0] % 2, FACTORS[:, 1]], axis=1).astype(float)
+    table[3, 1] = table[4, 0] = np.nan
+    known = metrics.score(CODES, table, metrics=["mig, locatello"])[0].value
+    assert f"{known:.4f}" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n3\n", "expected 2 cells in each row, as in the first; row 3 has 1"),
+        ("a,b\n", "expected a table with a row or more below its header"),
+        ("", "expected a table with a row or more below its header"),
+        ("a\n1\n2\n", "expected as many codes as factors"),
+    ],
+)
+def test_a_csv_file_that_is_no_table_is_refused_in_one_line(
+    tmp_path, capsys, text, message
+):
+    np.save(tmp_path / "z.npy", CODES)
+    (tmp_path / "v.csv").write_text(text, encoding="utf-8")
+    assert score.main([f"--codes={tmp_path}/z.npy", f"--factors={tmp_path}/v.csv"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "v.csv" in error
+    assert error.count("\n") == 1
 
 
 def test_two_files_of_codes_are_compared_on_the_same_points(tmp_path, capsys):

@@ -54,7 +54,7 @@ def fit_factors(
     """Fits each factor and scores it on other data points.
 
     A factor of one value among the points fitted has no importance, and is predicted
-    by that value.
+    by that value. Points without a factor, of class −1, are left out of its fit.
 
     Args:
         key: A random key, which is used up.
@@ -83,9 +83,11 @@ def fit_factors(
     for f in range(len(factors.names)):
         numeric = regressor == "lasso" or f in factors.continuous
         label = (factors.numbers if numeric else factors.classes)[:, f]
-        data = codes[train], label[train], codes[test], label[test]
-        if np.ptp(label[train]) == 0:
-            right = 0.0 if numeric else float(np.mean(label[test] == label[train][0]))
+        known, held = (rows[factors.classes[rows, f] >= 0] for rows in (train, test))
+        data = codes[known], label[known], codes[held], label[held]
+        if not held.size or not known.size or np.ptp(label[known]) == 0:
+            alike = np.mean(label[held] == label[known][:1]) if held.size else 0.0
+            right = 0.0 if numeric else float(alike)
             fits.append((np.zeros(codes.shape[1]), right, 1 - right))
         elif regressor == "lasso":
             fits.append(_lasso(*data, **options))

@@ -79,6 +79,7 @@ def fit(
     Args:
         x: `[N, D]`, best with mean 0 and variance 1.
         label: Classes `[N]`, 0 … size − 1; one without an example is never predicted.
+            −1 where there is none, with a weight of 0.
         weight: c `[N]`, with sum 1.
         size: V.
         penalty: r of each column, `[]` or `[D]`.

@@ -12,6 +12,20 @@ information = jax.jit(discrete.mutual_information, static_argnames=("bins", "siz
 equal_width = jax.jit(discrete.equal_width, static_argnames="bins")
 
 
+def test_dimensions_are_counted_alike_together_and_one_after_another(monkeypatch):
+    rng = np.random.default_rng(0)
+    codes, labels = rng.integers(0, 5, (200, 3)), rng.integers(-1, 4, (200, 2))
+    options = {"bins": 5, "sizes": (4, 4)}
+    known = discrete.counts(codes, labels, **options)
+    monkeypatch.setattr(discrete, "_MOST_CELLS", 10)
+    np.testing.assert_array_equal(discrete.counts(codes, labels, **options), known)
+    cells = [
+        [np.sum((codes[:, 1] == b) & (labels[:, 0] == v)) for v in range(4)]
+        for b in range(5)
+    ]
+    np.testing.assert_array_equal(known[1, 0], cells)
+
+
 def test_any_discrete_values_become_consecutive_classes():
     factors = np.array([["b", "7"], ["a", "7"], ["c", "-1"]])
     labels, sizes = discrete.classes(factors)

@@ -191,6 +191,27 @@ def test_bins_of_a_continuous_factor_are_the_same_in_every_type_and_unit():
     np.testing.assert_array_equal(few[:, 0], AGES % 7)
 
 
+class TypedFrame:
+    """A frame whose columns have types of their own, as that of pandas."""
+
+    def __init__(self, **columns):
+        self.columns, self.items = list(columns), columns.items
+
+
+def test_a_frame_is_taken_column_by_column():
+    days = np.arange(200).astype("datetime64[D]")
+    days[7] = np.datetime64("NaT")
+    shapes = np.resize(np.array(["ring", None, "heart"], object), 200)
+    frame = TypedFrame(day=days, shape=shapes, eyes=np.arange(200) % 3)
+    found = inputs.factors(frame, incomplete=True)
+    assert found.names == ("day", "shape", "eyes")
+    assert found.sizes == (inputs.BINS, 2, 3)
+    assert (found.continuous, found.missing) == ((0,), (1, 67, 0))
+    np.testing.assert_array_equal(found.classes[:, 2], np.arange(200) % 3)
+    with pytest.raises(ValueError, match="got columns of the shapes"):
+        inputs.factors(TypedFrame(a=[1, 2], b=[1, 2, 3]))
+
+
 def test_columns_are_named_and_told_by_name_or_index():
     table = Frame(shape=SHAPES, age=np.arange(40), eyes=[2.0] * 40)
     found = inputs.factors(table, continuous=["age"])
@@ -222,8 +243,12 @@ def test_missing_factors_are_counted_and_left_out_only_when_asked(column):
     with pytest.raises(ValueError, match="3 of 40 rows have a missing one"):
         inputs.factors(table)
     found = inputs.factors(table, incomplete=True)
-    np.testing.assert_array_equal(found.rows, np.arange(3, 40))
-    assert (len(found.classes), found.total) == (37, 40)
+    whole, rows = inputs.complete(found)
+    np.testing.assert_array_equal(rows, np.arange(3, 40))
+    assert found.missing == (3,)
+    np.testing.assert_array_equal(found.classes[:, 0] < 0, np.arange(40) < 3)
+    np.testing.assert_array_equal(whole.classes, found.classes[3:])
+    assert whole.missing == (0,)
 
 
 def test_given_classes_are_checked():
@@ -345,6 +370,18 @@ def same_scores(program, pairs, examples):
 
 def test_the_same_representation_never_scores_differently():
     same_scores(compiled, representations(), hunt.EXAMPLES)
+
+
+def test_no_rounding_decides_a_pair_of_scores_in_explicitness():
+    # Two fitted scores of these points differ by 2⁻¹⁶ of the largest, up to rounding.
+    points = "46 61 26 15 40 11 43 53 16 65 04 02".split()
+    codes = np.array([[int(digit) for digit in point] for point in points])
+    factors = np.array([[0, int(label)] for label in "101101101100"])
+    order = np.array([0, 1, 2, 3, 4, 6, 5, 7, 8, 9, 10, 11])
+    known = compiled(inputs.codes(np.float32(codes)), factors)["explicitness"]
+    others = 1 - factors[order]  # 'a' for 1 and 'b' for 0
+    found = compiled(inputs.codes(np.int8(codes[order])), others)["explicitness"]
+    np.testing.assert_allclose(found, known, atol=2e-5)
 
 
 @pytest.mark.slow

@@ -182,7 +182,7 @@ def test_every_line_has_an_interval_or_a_reason(register):
     for name in ("mine", "seldom", "sap"):
         assert lines[name].low is None
         assert lines[name].high is None
-    assert lines["sound"][6:] == (1.0, 1.0, 0.0, "20 half samples, less bias")
+    assert lines["sound"][6:] == (1.0, 1.0, 0.0, "20 half samples, less bias", 60)
     mig = lines["mig"]
     assert mig.low < mig.value - mig.bias < mig.high
     assert f"its bias, about {mig.bias:+.4f}" in mig.note

@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import digamma
 
-from decomp.metrics import modularity
+from decomp.metrics import inputs, modularity
+from decomp.metrics.solvers import neighbours
 from tests.decomp.metrics import cases
 
 SIZES = (5, 6, 7)
@@ -180,3 +182,36 @@ def test_explicitness_leaves_out_what_has_no_area():
     held = factors[:, 0] < 3  # a value without an example among the evaluation points
     out = modularity.explicitness(codes, factors, codes[held], factors[held])
     assert np.isfinite(out.score)
+
+
+def test_modularity_of_neighbours_takes_numbers_and_classes_as_they_are():
+    rng = np.random.default_rng(0)
+    number, label = rng.normal(size=400), rng.integers(0, 3, 400)
+    codes = np.stack([np.exp(number), label + 0.1 * rng.normal(size=400)], axis=1)
+    out = modularity.score_neighbours(codes, np.stack([number, label], axis=1))
+    # exp does not change the order, and hardly who is nearest to whom.
+    assert out.information[0, 0] > 3
+    np.testing.assert_allclose(out.information[1, 1], np.log(3), atol=0.05)
+    np.testing.assert_array_equal(out.best, [0, 1])
+    assert out.score > 0.98
+    assert np.isnan(modularity.score_neighbours(codes * np.nan, codes).score)
+
+
+def test_neighbours_agree_with_a_slow_implementation():
+    rng = np.random.default_rng(1)
+    x, v = rng.normal(size=60), rng.integers(0, 2, 60)
+    y = x + rng.normal(size=60)
+    k = 3
+    away = lambda a: np.abs(a[:, None] - a[None, :]) + np.diag(np.full(60, np.inf))  # noqa: E731
+    both = np.sort(np.maximum(away(x / x.std()), away(y / y.std())), axis=1)[:, k - 1]
+    counts = [(away(a / a.std()) < both[:, None]).sum(axis=1) + 1 for a in (x, y)]
+    exact = digamma(60) + digamma(k) - np.mean(digamma(counts[0]) + digamma(counts[1]))
+    table = inputs.factors(np.stack([y, v], axis=1), continuous=[0]).table
+    found = neighbours.information(x[:, None], table, neighbours=k)[0]
+    np.testing.assert_allclose(found[0], exact, atol=1e-3)
+    same = np.where(v[:, None] == v[None, :], away(x), np.inf)
+    within = np.sort(same, axis=1)[:, k - 1]
+    inside = (away(x) <= within[:, None]).sum(axis=1)
+    own = np.bincount(v)[v]
+    exact = digamma(60) + digamma(k) - np.mean(digamma(own) + digamma(inside))
+    np.testing.assert_allclose(found[1], max(exact, 0), atol=1e-3)
