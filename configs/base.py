@@ -151,18 +151,18 @@ FIELDS: dict[str, Field] = {
         "float32",
         "precision of the networks' products, whose sums are float32; tf32 needs an "
         "NVIDIA GPU; bfloat16_activations keeps the activations in bfloat16 too",
-        choices=("float32", "tf32", "bfloat16", "bfloat16_activations"),
+        choices="precisions",
     ),
     "model.form": Field(
         "auto",
         "how convolutions are computed, with the same values and parameters: auto is "
         "the form that is fastest on the device",
-        choices=("auto", "products", "convolutions"),
+        choices="forms",
     ),
     "model.init": Field(
         "torch",
         "initial weights: PyTorch's, which the authors used, or Flax's",
-        choices=("torch", "flax"),
+        choices="initialisers",
     ),
     # ---- prior
     "prior.name": Field(
@@ -236,7 +236,7 @@ FIELDS: dict[str, Field] = {
     "objective.estimator": Field(
         "symmetrised",
         "estimator of q(z) in a minibatch; symmetrised is Eq. 10b",
-        choices=("batch_mean", "weighted", "stratified", "symmetrised"),
+        choices="estimators",
     ),
     "objective.groups": Field(
         (),
