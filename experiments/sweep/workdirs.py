@@ -40,12 +40,21 @@ class Training(NamedTuple):
     record_every: int  # steps between two rows of a training curve
 
 
-def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
+def compare(
+    workdir: pathlib.Path,
+    config: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+) -> list[str]:
     """What a config changes in a workdir that holds results, a line a field.
 
     Fields that change no number may change, seeds may be added and, where states were
     kept, the training be made longer. A folder without a finished block or a
     checkpoint belongs to no config.
+
+    Args:
+        workdir: Folder of the results.
+        config: The validated config.
+        rows: Its settings.
 
     Raises:
         ValueError: If it holds results of another config, naming what differs, or if
@@ -70,7 +79,25 @@ def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
             f"{workdir} holds results of another config; choose another "
             f"--workdir. Fields that differ: {'; '.join(binding)}."
         )
+    _check_order(workdir, rows)
     return changes
+
+
+def _check_order(workdir: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses results whose settings another version put in another order."""
+    try:
+        old = json.loads((workdir / "settings.json").read_text(encoding="utf-8"))
+        shared = [name for name in old[0] if name in rows[0]]
+        differ = any(
+            a[n] != b[n] for a, b in zip(old, rows, strict=True) for n in shared
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    if differ:
+        raise ValueError(
+            f"{workdir} holds results of another version, which has the settings in "
+            "another order; choose another --workdir."
+        )
 
 
 def start(

@@ -125,4 +125,7 @@ def test_without_the_package_a_sweep_ends_in_one_line_that_names_the_extra(
         tmp_path,
     )
     assert found.refused
-    assert "tensorboardX is not installed; it belongs to the extra 'tensorboard'" in found.line
+    assert (
+        "tensorboardX is not installed; it belongs to the extra 'tensorboard'"
+        in found.line
+    )
