@@ -3,17 +3,17 @@
     python -m experiments.main --config=configs/correlated.py:laptop
     ... --config=configs/correlated.py:laptop,uncorrelated       the same without
 
-dSprites whose scale and x are correlated, p ∝ exp(−(f − g)²/2σ²) with σ = 0.2, the
-strongest of Träuble et al. 2021 (arXiv:2006.07886): an isotropic against a learned
-prior. Trained on what is drawn, scored on all images alike, as the metrics ask for
-independent factors. `--config.data.correlated=shape,scale`,
-`--config.data.correlation=0.4` or `--config.data.look=colour` ask the same of others;
+An isotropic against a learned prior on dSprites whose scale and x are correlated,
+p ∝ exp(−(f − g)²/2σ²) with σ = 0.2, the strongest correlation of Träuble et al. 2021
+(arXiv:2006.07886). Training draws images by p; scoring takes all images equally often,
+as the metrics need independent factors. `--config.data.correlated=shape,scale`,
+`--config.data.correlation=0.4` or `--config.data.look=colour` change the data;
 
     ... --config=configs/correlated.py:laptop,uncorrelated
         --config.data.held_out=scale=4..5,x=16..31 --config.evaluate.images=held_out
 
-leaves out large sprites on the right instead, and scores these alone. Variants as in
-shapes_anisotropic.py, and `uncorrelated`, trained on every image as often.
+leaves out large sprites on the right instead, and scores only these. Variants as in
+shapes_anisotropic.py, and `uncorrelated`, which trains on all images equally often.
 """
 
 from ml_collections import ConfigDict
@@ -34,17 +34,17 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same question, asked of 16×16 images with a dense network."""
+    """The same comparison on 16×16 images with a dense network."""
     shapes_anisotropic.laptop(config)
     config.seeds = 50
 
 
 def uncorrelated(config: ConfigDict) -> None:
-    """Every combination of factors as often, for comparison."""
+    """All combinations of factors equally often, for comparison."""
     config.data.correlated = ()
     config.title = "dSprites, uncorrelated"
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: every stage on a handful of images; the numbers mean nothing."""
+    """Every stage on a few images, in seconds; the numbers mean nothing."""
     shapes_anisotropic.smoke(config)

@@ -2,12 +2,12 @@
 
     python -m experiments.main --config=configs/entropy_equivalence.py:laptop
 
-Corollaries 1 and 2: under a Gaussian prior L_β and L_{H,β} = L + ½ (β − 1) log|S| have
-the same networks, up to a factor √β on the codes. Both are trained from initialisations
-that match (`objective.matched`), by Adam with steps that match. Variants as in
-shapes_anisotropic.py, and `free`: both from the same initialisation, as one would train
-them. Expected: reconstructions agree run by run, and the posterior's standard
-deviations have the ratio √β.
+Corollaries 1 and 2: under a Gaussian prior the optima of L_β and of L_{H,β} = L + ½
+(β − 1) log|S| are the same networks, up to a factor √β on the codes. Both are trained
+from matched initialisations (`objective.matched`), by Adam with matched steps. Variants
+as in shapes_anisotropic.py, and `free`, which trains both from the same initialisation,
+as one usually would. Expected: reconstructions agree run by run, and the posterior's
+standard deviations have the ratio √β.
 """
 
 from ml_collections import ConfigDict
@@ -32,7 +32,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """Twenty seeds and short training: the statement is about every single run."""
+    """Twenty seeds and short training, as the statement concerns every single run."""
     beta = config.objective.beta
     shapes_anisotropic.laptop(config)
     config.objective.beta = beta

@@ -2,14 +2,13 @@
 
     python -m experiments.main --config=configs/heads.py:laptop
 
-Chen et al. 2018 (arXiv:1802.04942) compare the two on the 3D faces of Paysan
-et al. 2009, which may not be passed on: here on drawn heads with the same factors, 50
-identities × 21 azimuths × 11 elevations × 11 lightings. Networks and training are those
-of base.py; q(z) in a minibatch is estimated by Eq. 10b, `authors` takes minibatch
-weighted sampling, with which Chen et al. trained. The first run draws the heads, in a
-minute, and keeps 520 MB in the cache.
-Variants as in shapes_anisotropic.py. Expected: the mutual information gap rises with β,
-and more so with the β-TCVAE.
+Chen et al. 2018 (arXiv:1802.04942) compare the two on the 3D faces of Paysan et al.
+2009, which may not be redistributed. This config uses drawn heads with the same
+factors: 50 identities × 21 azimuths × 11 elevations × 11 lightings. Networks and
+training are those of base.py. q(z) in a minibatch is estimated by Eq. 10b; `authors`
+uses minibatch weighted sampling, as Chen et al. did. The first run draws the heads in a
+minute and keeps 520 MB in the cache. Variants as in shapes_anisotropic.py. Expected:
+the mutual information gap rises with β, and more so with the β-TCVAE.
 """
 
 from ml_collections import ConfigDict
@@ -32,10 +31,10 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same question, asked of 32×32 images with a dense network."""
+    """The same comparison on 32×32 images with a dense network."""
     shapes_anisotropic.laptop(config)
     config.seeds = 10
-    config.data.side = 32  # each pooled pixel weighs 4 in the likelihood
+    config.data.side = 32  # an averaged pixel has the weight 4 in the likelihood
     config.objective.beta = (1.0, 4.0, 8.0)
     config.train.steps = 4_000
     config.train.learning_rate = 1e-3
@@ -46,5 +45,5 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: every stage on a handful of images; the numbers mean nothing."""
+    """Every stage on a few images, in seconds; the numbers mean nothing."""
     shapes_anisotropic.smoke(config)

@@ -7,29 +7,27 @@
     ... --config.data.name=images --config.data.path=FOLDER   of PNG or JPEG files
     ... --config.data.name=images --config.data.path=FILE.npz with `images`, `factors`
 
-Files are read from `--config.data.path`; without it they are fetched through
-tensorflow-datasets, into its own folder or, with `--config.data.source=tfds`, into the
-path, but for MPI3D and Cars3D, which it has not. `--config.data.points=50000` reads a
-random subset of so many: 3D Shapes takes 5.9 GB whole and MPI3D 12.7, here and on each
-device. Images of 64×64 pixels get the convolutions of Table 1a in one or three colours,
-others dense networks; `--config.data.side=16` makes them smaller, 0 leaves those of
-your own as they are. p(x|z) is Bernoulli over intensities in [0, 1], as in Locatello et
-al. 2019, so −log p(x|z) of a perfect image is not 0;
-`--config.model.likelihood=gaussian` makes it N(x; μ(z), σ² I) with one learned σ, a
-density, whose −log may be below 0.
+Files are read from `--config.data.path`. Without a path, tensorflow-datasets downloads
+them into its own folder; with `--config.data.source=tfds`, into the path. It does not
+have MPI3D and Cars3D. `--config.data.points=50000` reads a random subset: all of 3D
+Shapes takes 5.9 GB, and MPI3D 12.7 GB, in main memory and on each device. Images of
+64×64 pixels get the convolutions of Table 1a with one or three colours, other images
+dense networks. `--config.data.side=16` averages them down; 0 leaves your own images as
+they are. p(x|z) is Bernoulli over intensities in [0, 1], as in Locatello et al. 2019,
+so that −log p(x|z) of a perfect image is not 0. `--config.model.likelihood=gaussian`
+makes it N(x; μ(z), σ² I) with one learned σ, a density, whose −log may be negative.
 
-Your own images may bring factors, `factors` in the .npz or `factors.csv` in the folder,
-and where they stand in sub-folders, these are a factor `class` (see
-decomp/datasets/images.py). A factor of one class is not scored. Images without factors
-are scored by what needs none: reconstruction, KL, active latents, overlap, Hoyer
-sparsity and how dependent the latents are. Of `evaluate.metrics`, auto chooses; a
-metric of factors that is asked for by name is refused where there are none. A single
-factor counts as a class.
+Your own images may have factors: `factors` in the .npz or `factors.csv` in the folder.
+Sub-folders become a factor `class` (see decomp/datasets/images.py). A factor with a
+single class is not scored. Images without factors get the scores that need none:
+reconstruction, KL, active latents, overlap, Hoyer sparsity and the dependence of the
+latents. `evaluate.metrics = auto` chooses the metrics; naming a metric of factors is an
+error if there are none. A single factor counts as a class.
 
-Variants: none (300,000 steps, as Locatello et al. 2019), `laptop` (16×16 pixels, dense
-network, 10,000 images, minutes on 2 cores), `smoke` (seconds, 512 images). Fewer images
-need `--config.data.points=0 --config.evaluate.points=0`, which takes all, and images
-below 16×16 `--config.data.side=0`.
+Variants: none (300,000 steps, as in Locatello et al. 2019), `laptop` (16×16 pixels,
+dense network, 10,000 images, minutes on 2 cores), `smoke` (seconds, 512 images). If you
+have fewer images, add `--config.data.points=0 --config.evaluate.points=0`, which takes
+all; if they are smaller than 16×16, add `--config.data.side=0`.
 """
 
 from ml_collections import ConfigDict
@@ -53,14 +51,15 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same question, asked of 16×16 images with a dense network."""
-    config.data.side = 16  # each pixel weighs as many as it stands for, as in dSprites
+    """The same model on 16×16 images with a dense network."""
+    config.data.side = 16  # a pixel has the weight of those it averages, as in dSprites
     config.data.points = 10_000
     config.model.network = "dense"
     config.model.init = "flax"
     config.objective.beta = (1.0, 4.0)
     config.train.steps = 2_500
     config.train.learning_rate = 1e-3
+    config.evaluate.aggregate_samples = 256
     config.evaluate.votes = 5_000
     config.evaluate.samples_per_vote = 200
     config.evaluate.train_votes = 5_000
@@ -72,5 +71,5 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: every stage on a handful of images; the numbers mean nothing."""
+    """Every stage on a few images, in seconds; the numbers mean nothing."""
     shapes_anisotropic.smoke(config)

@@ -1,12 +1,12 @@
-"""Figures 2 and 3: a clustered prior, and what α and β do to the match with it.
+"""Figures 2 and 3: how α and β change the match of q(z) with a clustered prior.
 
     python -m experiments.main --config=configs/pinwheel.py
 
 The paper's own scale: 10 settings × 100 seeds × 500 full-batch steps.
-Variants, combinable by comma: none (the paper's text), `authors` (the released code),
+Variants, combined with commas: none (the paper's text), `authors` (the released code),
 `laptop` (the same as none), `smoke` (seconds).
-Expected: overlap grows with β (R6), β too large destroys the clusters (R7), α improves
-the match (R8) and keeps the encodings meaningful (R9).
+Expected: overlap grows with β (R6), too large a β destroys the clusters (R7), α
+improves the match (R8) and keeps the encodings meaningful (R9).
 """
 
 from ml_collections import ConfigDict
@@ -57,12 +57,12 @@ def authors(config: ConfigDict) -> None:
 
 
 def laptop(config: ConfigDict) -> None:
-    """Nothing to reduce: the paper's scale takes minutes on two cores."""
+    """Changes nothing, as the paper's scale takes minutes on two cores."""
     del config
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: every stage, few steps; the numbers mean nothing."""
+    """Every stage with few steps, in seconds; the numbers mean nothing."""
     config.seeds = 2
     config.train.steps = 4
     config.train.records = 2

@@ -1,8 +1,8 @@
-"""Figure 1, left: does an anisotropic prior disentangle where β > 1 does not?
+"""Figure 1, left: does an anisotropic prior disentangle better than β > 1 does?
 
     python -m experiments.main --config=configs/shapes_anisotropic.py:laptop
 
-Variants, combinable by comma: none (the paper's text), `authors` (the released code),
+Variants, combined with commas: none (the paper's text), `authors` (the released code),
 `laptop` (16×16, dense network, 100 seeds, minutes on 2 cores), `smoke` (seconds).
 Expected: both anisotropic priors score above the isotropic one (R2, R3); with the
 isotropic prior β > 1 gains nothing (R1).
@@ -17,7 +17,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config = shapes()
     config.title = "dSprites, anisotropic Gaussian priors"
     config.prior.name = ("isotropic", "pca", "learned")
-    # The paper lists no grid; this is that of Locatello et al. 2019.
+    # The paper lists no grid; this is the grid of Locatello et al. 2019.
     config.objective.beta = (1.0, 2.0, 4.0, 6.0, 8.0, 16.0)
     return base.finish(
         config, arg, {"laptop": laptop, "authors": authors, "smoke": smoke}
@@ -25,7 +25,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def shapes() -> ConfigDict:
-    """What both panels of Figure 1 share; base.py has the values."""
+    """The fields that both panels of Figure 1 share; base.py has their values."""
     return base.get_config()
 
 
@@ -45,16 +45,17 @@ def authors(config: ConfigDict) -> None:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same question, asked of 16×16 images with a dense network."""
-    config.data.side = 16  # each pooled pixel weighs 16 in the likelihood
+    """The same comparison on 16×16 images with a dense network."""
+    config.data.side = 16  # an averaged pixel has the weight 16 in the likelihood
     config.model.network = "dense"
-    # Step size and initialisation by the training loss: in so few steps the paper's
-    # stop at a reconstruction of 140 nats, these at 127.
+    # Learning rate and initialisation were chosen by the training loss: after so few
+    # steps the paper's reach a reconstruction of 140 nats, these 127.
     config.train.steps = 2_500
     config.train.learning_rate = 2e-3
     config.model.init = "flax"
     config.objective.beta = (1.0, 4.0)
     config.evaluate.points = 20_480
+    config.evaluate.aggregate_samples = 256
     config.evaluate.votes = 5_000
     config.evaluate.samples_per_vote = 200
     config.evaluate.train_votes = 5_000
@@ -67,7 +68,7 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: every stage on a handful of images; the numbers mean nothing."""
+    """Every stage on a few images, in seconds; the numbers mean nothing."""
     config.seeds = 2
     config.data.points = 512
     config.model.hidden = (32,)
@@ -78,6 +79,7 @@ def smoke(config: ConfigDict) -> None:
     config.prior.df = config.prior.df[-2:]
     config.evaluate.points = 256
     config.evaluate.batch_size = 64
+    config.evaluate.aggregate_samples = 16
     config.evaluate.votes = 50
     config.evaluate.samples_per_vote = 20
     config.evaluate.train_votes = 50

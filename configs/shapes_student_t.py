@@ -2,10 +2,10 @@
 
     python -m experiments.main --config=configs/shapes_student_t.py:laptop
 
-Variants as in shapes_anisotropic.py. Scores are given of the posterior means and of the
-means pushed through the optimal-transport map to a Gaussian, which the authors' code
-reports as its headline. Expected: small ν scores above the Gaussian limit (R4) at
-little cost in reconstruction (R5).
+Variants as in shapes_anisotropic.py. There are scores of the posterior means, and of
+the means after the optimal-transport map to a Gaussian, which the authors' code reports
+first. Expected: a small ν scores above the Gaussian limit (R4) at little cost in
+reconstruction (R5).
 """
 
 from ml_collections import ConfigDict
@@ -43,7 +43,7 @@ def authors(config: ConfigDict) -> None:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same question, asked of 16×16 images with a dense network."""
+    """The same comparison on 16×16 images with a dense network."""
     shapes_anisotropic.laptop(config)
     config.objective.beta = (1.0,)
     config.train.batch_size = 64

@@ -3,14 +3,14 @@
     python -m experiments.main --config=configs/sparse.py:laptop
     ... --config.data.source=tfds        the real images, through tensorflow-datasets
 
-p(z) = Π_d γ N(z_d; 0, 0.05²) + (1 − γ) N(z_d; 0, 1), γ = `prior.spike`, with α times
-the MMD of each latent, kernels of several scales, to make q(z) match it. By default the
-images are the rendered stand-in of `decomp.datasets.garments`, ten classes with factors
-of their own. The workshop text only names this prior; the experiment is that of the
-later version (Mathieu et al. 2019, Sec. 5.3), whose figure shows Hoyer sparsity and the
-latents that each class uses.
-Variants as in shapes_anisotropic.py. Expected: sparsity rises with α where γ > 0, until
-α is too large and the codes collapse, and hardly where γ = 0.
+p(z) = Π_d γ N(z_d; 0, 0.05²) + (1 − γ) N(z_d; 0, 1), γ = `prior.spike`. α times the MMD
+of each latent, with kernels of several scales, makes q(z) match it. By default the
+images are the drawn stand-in of `decomp.datasets.garments`, ten classes with factors of
+their own. The workshop text only names this prior; the experiment is that of the later
+version (Mathieu et al. 2019, Sec. 5.3), whose figure shows Hoyer sparsity and the
+latents that each class uses. Variants as in shapes_anisotropic.py. Expected: for γ > 0
+sparsity rises with α, until α is too large and the codes collapse; for γ = 0 it hardly
+rises.
 """
 
 from ml_collections import ConfigDict
@@ -29,7 +29,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config.prior.name = ("spike_slab",)
     config.prior.spike = (0.0, 0.8)
     config.objective.divergence = ("mmd_imq_dims",)
-    # By trial: the D of all latents add up, and 100 collapses the codes.
+    # Found by trial: the D of all latents add up, and 100 collapses the codes.
     config.objective.alpha = (0.0, 1.0, 3.0, 30.0)
     config.train.batch_size = 500
     config.train.epochs = 80.0
@@ -43,7 +43,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same question with fewer images, latents and steps."""
+    """The same comparison with fewer images, latents and steps."""
     config.seeds = 5
     config.data.points = 10_000
     config.model.hidden = (128,)
@@ -61,6 +61,6 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: every stage on a handful of images; the numbers mean nothing."""
+    """Every stage on a few images, in seconds; the numbers mean nothing."""
     config.objective.alpha = config.objective.alpha[:2]
     shapes_anisotropic.smoke(config)

@@ -1,12 +1,12 @@
-"""Independent subspaces: a prior that asks for groups of latents, not for axes.
+"""Independent subspaces: a prior that prefers groups of latents, not axes.
 
     python -m experiments.main --config=configs/subspaces.py:laptop
 
-p(z) = Π_g t(z_g; ν) over five groups of two latents: inside a group every direction is
-alike, between groups the heavy tails make the prior see a rotation. At ν = ∞ it is
-N(0, I), which sees none. Variants as in shapes_anisotropic.py. Expected: against ν = ∞
-the dependence between groups falls (`tc_between`) where that inside groups need not
-(`tc_within`).
+p(z) = Π_g t(z_g; ν) over five groups of two latents. In a group all directions are
+alike; between groups, the heavy tails distinguish rotations. At ν = ∞ it is N(0, I),
+which is invariant to all rotations. Variants as in shapes_anisotropic.py. Expected:
+compared with ν = ∞, the dependence between groups falls (`tc_between`), while that in
+groups (`tc_within`) need not.
 """
 
 from ml_collections import ConfigDict
@@ -32,7 +32,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same question, asked of 16×16 images with a dense network."""
+    """The same comparison on 16×16 images with a dense network."""
     shapes_anisotropic.laptop(config)
     config.objective.beta = (1.0,)
 

@@ -1,17 +1,18 @@
-"""R13: of the three weights of the β-TCVAE, which matters?
+"""R13: which of the three weights of the β-TCVAE matters?
 
     python -m experiments.main --config=configs/tc_ablation.py:laptop
 
-From the setting (α, β, γ) = (1, 4, 1) each weight of I, TC and dimension-wise KL is
-swept by itself. Variants as in shapes_anisotropic.py, `authors` being the estimator of
-Chen et al. Expected: the scores change with β, and little with α and γ.
+Starting from (α, β, γ) = (1, 4, 1), each weight (of I, TC and dimension-wise KL) is
+swept by itself. Variants as in shapes_anisotropic.py; `authors` is the estimator of
+Chen et al.
+Expected: the scores change with β, and little with α and γ.
 """
 
 from ml_collections import ConfigDict
 
 from configs import base, shapes_anisotropic
 
-_OTHERS = (0.25, 0.5, 2.0, 4.0)  # values of α and of γ beside 1
+_OTHERS = (0.25, 0.5, 2.0, 4.0)  # values of α and γ besides 1
 _BETAS = (1.0, 2.0, 4.0, 6.0, 8.0)
 
 
@@ -34,7 +35,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def authors(config: ConfigDict) -> None:
-    """Minibatch weighted sampling, with which Chen et al. trained."""
+    """Minibatch weighted sampling, as Chen et al. trained."""
     config.objective.estimator = "weighted"
     base.deviate(
         config,
@@ -44,7 +45,7 @@ def authors(config: ConfigDict) -> None:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same question, asked of 16×16 images with a dense network."""
+    """The same comparison on 16×16 images with a dense network."""
     objective = config.objective
     weights = objective.beta, objective.alpha, objective.gamma
     shapes_anisotropic.laptop(config)
@@ -54,7 +55,7 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds: every stage on a handful of images; the numbers mean nothing."""
+    """Every stage on a few images, in seconds; the numbers mean nothing."""
     objective = config.objective
     objective.alpha, objective.gamma = objective.alpha[:2], objective.gamma[:2]
     shapes_anisotropic.smoke(config)

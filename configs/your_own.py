@@ -1,11 +1,11 @@
-"""Bring your own: a loss, a prior, a divergence, a network, data and a metric.
+"""Your own loss, prior, divergence, network, data and metric.
 
     python -m experiments.main --config=configs/your_own.py
     python -m experiments.report results/your_own --config=configs/your_own.py
 
-Copy this file and replace the parts. Each is an entry, registered under a name that the
-config below, the command line, tables, figures and the report use. No other file needs
-to be touched. Variants: none (a minute on 2 cores), `smoke` (seconds).
+Copy this file and replace the parts. Each is an entry that is registered under a name,
+which the config below, the command line, tables, figures and the report use. You need
+not change any other file. Variants: none (a minute on 2 cores), `smoke` (seconds).
 Expected: with 8 nats of the KL free, the KL rises to about 8 and images are sharper.
 """
 
@@ -24,8 +24,8 @@ from experiments.data import catalogue, loaders
 from experiments.evaluation import metrics
 from experiments.models import divergences, networks, objectives, priors
 
-# Data: images [N, H, W] or [N, H, W, C] with factors [N, F], from wherever they are,
-# such as np.load("mine.npz")["images"]. Here: a bright square at 6 × 6 places.
+# Data: images [N, H, W] or [N, H, W, C] with factors [N, F], from any source, such as
+# np.load("mine.npz")["images"]. These are a bright square at 6 × 6 places.
 PLACES = np.array([(y, x) for y in range(6) for x in range(6)] * 20)
 IMAGES = np.zeros((len(PLACES), 8, 8), np.uint8)
 for image, (y, x) in zip(IMAGES, PLACES, strict=True):
@@ -35,8 +35,8 @@ catalogue.register(
 )
 
 
-# A loss: from the terms of the examples and your weights to the objective [B], which is
-# maximised. `decomp.losses.Terms` has the terms. A weight is a field that can be swept.
+# A loss: maps the terms of the examples (`decomp.losses.Terms`) and your weights to the
+# objective [B], which is maximised. A weight is a field that can be swept.
 def free_bits(terms, weights):
     return terms.log_px_z - weights["beta"] * jnp.maximum(terms.kl, weights["bits"])
 
@@ -49,8 +49,9 @@ objectives.register(
 )
 
 
-# A prior: a family with the log-density and a sample of one z [D], such as a module of
-# `decomp.distributions` or two functions, and what makes p(z). Here p is the scale.
+# A prior: a family with log-density and sample of one z [D], such as a module of
+# `decomp.distributions` or two functions, and a function that builds p. Here p is the
+# scale.
 family = SimpleNamespace(
     log_prob=lambda p, z: jnp.sum(-z / p - 2 * jax.nn.softplus(-z / p) - jnp.log(p)),
     sample=lambda key, p: p * jax.random.logistic(key, p.shape),
@@ -66,7 +67,7 @@ priors.register(prior._replace(factorised=True))
 
 
 # A divergence: D(q(z), p(z)) of a minibatch, from draws `batch.z` [B, D] of q(z) and
-# what else `estimates.Minibatch` has. Here: the squared distance of the means.
+# the other fields of `estimates.Minibatch`. This is the squared distance of the means.
 def of_means(key, batch):
     drawn = estimates.draws(key, batch)
     return jnp.sum((batch.z.mean(axis=0) - drawn.mean(axis=0)) ** 2)
@@ -92,7 +93,7 @@ def linear(model, common):
 networks.register(networks.Network("linear", "linear maps", "", linear))
 
 
-# A metric: codes [N, D], classes [N, F] and the numbers of classes to a number.
+# A metric: maps codes [N, D], classes [N, F] and the numbers of classes to a number.
 def correlation(codes, classes, sizes):
     table = jnp.corrcoef(codes.T, classes.T.astype(codes.dtype))
     return jnp.abs(table[: codes.shape[1], codes.shape[1] :]).max(axis=0).mean()

@@ -1,9 +1,9 @@
 """Decomposition in variational auto-encoders: pure functions over JAX arrays.
 
-`decomp.fit` trains VAEs and `decomp.load` reads trained ones from a file. Of all else,
-import the module you need; the path is the name: `from decomp import losses`,
+`decomp.fit` trains VAEs and `decomp.load` reads trained ones from a file. Everything
+else is imported from its module, whose path is its name: `from decomp import losses`,
 `from decomp.distributions import gaussian`, `from decomp.metrics import kim_mnih`.
-`decomp/EQUATIONS.md` leads from an equation of the papers to its function.
+`decomp/EQUATIONS.md` names the function of each numbered equation of the papers.
 
 Letters in shapes:
 
@@ -16,7 +16,7 @@ Letters in shapes:
     H  rows of an image                  W  columns of an image
     C  channels, 1 in grey or 3
 
-P and T mean what their file says, and so do letters that a single file needs.
+A file that uses P, T or a letter of its own says what it means.
 
 Names read like the mathematics:
 
@@ -25,23 +25,25 @@ Names read like the mathematics:
     log_prod_qz   Σ_d log q(z_d), of the product of its marginals
     log_pz        log p(z), of the prior
     log_px_z      log p(x|z), of the decoder
-    ..._dims      the same of each dimension, [D]
-    ..._groups    the same of groups of dimensions
+    ..._dims      the same for each dimension, [D]
+    ..._groups    the same for each group of dimensions, [G]
 
-    q             posteriors q(z|x): `Gaussian(loc, scale)`, leaves [D], of a set [N, D]
+    q             posteriors q(z|x): `Gaussian(loc, scale)`, leaves [D], or [N, D]
     p             parameters of a prior or another density
-    z, codes      latents: a draw; one for each data point, such as the means, [N, D]
-    x, factors    examples [B, X]; their ground truth, [N, F]
+    z             a draw of the latents, [D]
+    codes         one vector of latents per data point, such as the means, [N, D]
+    x, factors    examples [B, X]; their ground truth [N, F]
     key           randomness, `jax.random.key(...)`; first argument, used up by the call
 
 Functions take one example, and `jax.vmap` makes it a batch, unless the object is a set,
 as q(z) is. Every logarithm is natural: all values are in nats, summed over an example's
-dimensions and never averaged over them. What is sampled comes with its standard error,
-as `estimate.Estimate`.
+dimensions and never averaged over them. A sampled value comes with its standard error,
+as an `estimate.Estimate`.
 
-Arrays may be NumPy's, or whatever `np.asarray` takes; JAX arrays come back. They are
-computed and returned in float32, those of half precision and whole numbers too, and in
-float64 if one of them is of float64 under `jax_enable_x64`: see `numerics.floats`.
+Arguments may be NumPy arrays or anything that `np.asarray` takes; results are JAX
+arrays. They are computed and returned in float32, also from half precision and whole
+numbers, and in float64 if an argument is float64 and `jax_enable_x64` is on:
+`numerics.floats`.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -73,8 +73,8 @@ def log_densities(
     """log q(z) and its marginals log q(z_d) at many points, for N of any size.
 
     Sums run over blocks of posteriors with a running maximum, so memory does not grow
-    with S · N; time does, S · N · (D + 1) exponentials. Meant for values: a gradient
-    would keep every block.
+    with S · N. Time does: S · N · (D + 1) exponentials. The function is meant for
+    values; a gradient would keep every block in memory.
 
     Args:
         q: Posteriors, leaves `[N, D]`.
@@ -166,7 +166,7 @@ def entropy(
 
 
 def _columns(q: Gaussian, data_block: int) -> jax.Array:
-    """Means, 1/scales and log normalisers, blocks of posteriors first.
+    """Means, 1/scales and log normalisers; the first axis is that of the blocks.
 
     The last block is filled up with posteriors of density 0.
     """
@@ -182,8 +182,8 @@ def _add(
 ) -> list[tuple[jax.Array, jax.Array]]:
     """Adds a block of posteriors to Σ_n exp(log q(·|x_n)) = total · exp(peak).
 
-    One `[block, data_block]` plane per dimension, in place of an array of three axes,
-    stays in the cache of a CPU. The last sum is that of all dimensions together.
+    A `[block, data_block]` plane per dimension stays in the cache of a CPU; one array
+    of three axes would not. The last of the sums is that of all dimensions together.
     """
     planes = []
     for d in range(z.shape[1]):
@@ -193,7 +193,7 @@ def _add(
     planes.append(sum(planes))
     added = []
     for (peak, total), plane in zip(sums, planes, strict=True):
-        # The sum does not depend on what is taken out of it, nor does its gradient.
+        # The peak cancels in the sum, so its gradient may be stopped.
         higher = jax.lax.stop_gradient(jnp.maximum(peak, jnp.max(plane, axis=1)))
         terms = jnp.sum(numerics.exp_below(plane, higher[:, None]), axis=1)
         added.append((higher, total * jnp.exp(peak - higher) + terms))

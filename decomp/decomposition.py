@@ -5,18 +5,19 @@ For a factorised prior p(z) = Π_d p(z_d):
     (1/N) Σ_n KL(q(z|x_n)‖p(z))
         = I_q(z; n) + KL(q(z)‖Π_d q(z_d)) + Σ_d KL(q(z_d)‖p(z_d))
 
-index-code mutual information, total correlation and dimension-wise KL. The first two
-hold for any prior. With the same key and the same sizes the three functions use the
-same samples, and their sum telescopes to the Monte-Carlo estimate of the left side.
+The parts are the index-code mutual information, the total correlation and the
+dimension-wise KL. The first two do not depend on the prior. With the same key and the
+same sizes the three functions use the same samples, and their sum telescopes to the
+Monte-Carlo estimate of the left side.
 
-Sampling is stratified: R = `samples_per_point` draws z ~ q(z|x_n) from *each* n, in
-place of N·R draws of n. All terms are independent, but only those of one n share a
-distribution, so the standard error takes the variance within each n (ddof 1, hence
+Sampling is stratified: R = `samples_per_point` draws z ~ q(z|x_n) come from *each* n,
+instead of N·R draws of n. All terms are independent, but only those of one n share a
+distribution. So the standard error takes the variance within each n (ddof 1, hence
 R ≥ 2) and leaves out the spread between the means of the n, which is no error:
 stderr² = (1/N²) Σ_n Var_r[t_nr]/R.
 
-The cost is N²·R·D. Where that is too much, `sampled` draws S points of q(z) instead,
-at a cost of N·S·D.
+The cost is N²·R·D. If that is too much, `sampled` draws S points of q(z) instead, at a
+cost of N·S·D.
 
 Source: Chen et al. 2018, arXiv:1802.04942, Eq. 2.
 """
@@ -40,7 +41,7 @@ class Decomposition(NamedTuple):
     mutual_information: Estimate  # I_q(z; n)
     total_correlation: Estimate  # KL(q(z)‖Π_d q(z_d))
     dimension_wise: Estimate  # E_q(z)[Σ_d log q(z_d) − log p(z)]
-    kl: Estimate  # KL(q(z)‖p(z)), the sum of the two before
+    kl: Estimate  # KL(q(z)‖p(z)), the sum of the previous two
     dimensions: Estimate | None  # KL(q(z_d)‖p(z_d)), leaves [D]
 
 
@@ -53,12 +54,12 @@ def sampled(
     num_samples: int,
     block: int = 256,
 ) -> Decomposition:
-    """All parts from S draws z ~ q(z), for data sets too large for draws of every n.
+    """All parts from S draws z ~ q(z), for data sets too large to draw from every n.
 
-    With n uniform and z ~ q(z|x_n). The mutual information, the total correlation and
-    the dimension-wise part add up to the average of log q(z|x_n) − log p(z), an
-    estimate of (1/N) Σ_n KL(q(z|x_n)‖p(z)). Time is proportional to N, and memory to
-    the posteriors.
+    A draw is a uniform n and then z ~ q(z|x_n). The mutual information, the total
+    correlation and the dimension-wise part add up to the average of log q(z|x_n) −
+    log p(z), an estimate of (1/N) Σ_n KL(q(z|x_n)‖p(z)). Time is proportional to N;
+    memory is that of the posteriors.
 
     Args:
         key: A random key, which is used up.
@@ -167,7 +168,7 @@ def dimension_wise_kl(
     samples_per_point: int,
     block: int = 256,
 ) -> Estimate:
-    """KL(q(z_d)‖p(z_d)) = E_q(z)[log q(z_d) − log p(z_d)] of every dimension d.
+    """KL(q(z_d)‖p(z_d)) = E_q(z)[log q(z_d) − log p(z_d)] for every dimension d.
 
     Args:
         key: A random key, which is used up.

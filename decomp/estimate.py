@@ -46,7 +46,7 @@ def deviation(x: jax.Array, axis: int = 0) -> jax.Array:
         axis: The axis that is removed.
 
     Returns:
-        The unit of `x`; see `root_mean_square` for its range and its derivative at 0.
+        Values in the unit of `x`; see `root_mean_square` for the derivative at 0.
 
     >>> print(deviation(jnp.array([1.0, 2.0, 3.0])).round(4))
     1.0
@@ -59,11 +59,11 @@ def deviation(x: jax.Array, axis: int = 0) -> jax.Array:
 
 
 def root_mean_square(x: jax.Array, axis: int = 0) -> jax.Array:
-    """√(mean x²) along an axis, whose squares stay in range, and derivative 0 at 0.
+    """√(mean x²) along an axis, without overflow of x², and with derivative 0 at 0.
 
-    A standard error of 0 is nothing unusual: that of a constant, such as I_q(z; n) of
-    one data point. With the infinite derivative of √0 it would make NaN of every
-    gradient that passes by, even of one that takes no interest in it.
+    A standard error of 0 is common: a constant has it, such as I_q(z; n) of one data
+    point. The infinite derivative of √0 would then turn every gradient through the
+    estimate into NaN, even one that does not use the error.
 
     >>> root_mean_square(jnp.array([3.0, -3.0])).tolist()
     3.0

@@ -1,7 +1,7 @@
 """Optional packages, each of which one extra of the distribution installs.
 
 The core of `decomp` needs JAX, NumPy, chex and optax. A function that needs another
-package calls `require` before it imports that package, so that a user reads which
+package calls `require` before it imports that package, so that the error says which
 command installs it.
 """
 
@@ -25,7 +25,7 @@ def require(package: str) -> None:
         package: The name under which it is imported, such as "sklearn".
 
     Raises:
-        ModuleNotFoundError: In one line that names the command which installs it.
+        ModuleNotFoundError: One line with the command that installs the package.
 
     >>> require("flax")
     """

@@ -5,10 +5,10 @@
     vaes = fit(x, beta=[1, 4], seeds=10)      # x [N, *shape] in [0, 1]
     vaes[vaes.weights["beta"] == 4].encode(x)
 
-Every weight of the objective that is a sequence is an axis; the runs are all seeds of
-all combinations. A run depends on its seed and its weights, and on no other run. It is
-the same to the byte where the same number of devices trains it on a CPU, and up to
-rounding elsewhere.
+A weight of the objective may be a sequence; every seed is trained with every
+combination of the weights. A run depends on its seed and its weights, and on no other
+run. On a CPU its bytes are the same for any runs beside it and a fixed number of
+devices; elsewhere they are equal up to rounding.
 """
 
 import inspect
@@ -29,7 +29,7 @@ from decomp.objectives import FREE, NONE, OBJECTIVES
 from decomp.progress import Bar
 from decomp.trained import LIKELIHOODS, TrainedVAE
 
-# Functions of `losses` that are nothing without a divergence.
+# Functions of `losses` that need a divergence.
 _WEIGH_D: tuple[Callable[..., jax.Array], ...] = (
     *(losses.alpha_beta, losses.factor_vae, losses.info_vae),
     *(losses.wae, losses.dip_vae),
@@ -67,54 +67,54 @@ def fit(
     """Trains a VAE for every seed and every combination of the weights.
 
     Args:
-        data: Examples x `[N, *shape]`, which networks see as rows `[N, X]`; in [0, 1]
-            for the Bernoulli likelihood.
+        data: Examples x `[N, *shape]`, which networks get as rows `[N, X]`. For the
+            Bernoulli likelihood, values must lie in [0, 1].
         encoder: A Flax module, or a pair of functions init(key, x) and
             apply(params, x), from x `[B, X]` to a `Gaussian` over z, leaves `[B, D]`.
             By default dense layers.
-        decoder: The same from z `[B, D]` to the logits of x `[B, X]`, or to a
-            `Gaussian` over x where the likelihood is Gaussian.
-        latents: D.
+        decoder: Likewise, from z `[B, D]` to the logits of x `[B, X]`, or to a
+            `Gaussian` over x if the likelihood is Gaussian.
+        latents: Number of latents D.
         hidden: Units of each layer of the default networks.
-        prior: p(z), a distribution of `decomp.priors`; or a pair of initial parameters
-            and a function that makes the distribution of them, to be trained along,
-            such as `(jnp.zeros(10), priors.anisotropic)`. By default N(0, I).
+        prior: p(z), a distribution of `decomp.priors`. A trained prior is a pair of
+            initial parameters and a function from parameters to a distribution, such
+            as `(jnp.zeros(10), priors.anisotropic)`. By default N(0, I).
         likelihood: "bernoulli" or "gaussian". The default decoder of the latter has one
             learned scale.
-        objective: A key of `objectives.OBJECTIVES`, the names that configs have; or a
-            function of `losses.Terms` and weights to one value per example `[B]`, which
-            is maximised. Its other arguments are its weights.
-        divergence: D(q(z), p(z)), where the objective leaves it open: a key of
-            `divergences.estimates.ESTIMATES`, or a function of a key and of an
+        objective: A key of `objectives.OBJECTIVES`, as in configs; or a function from
+            `losses.Terms` and its own weights to one value per example `[B]`, which
+            is maximised.
+        divergence: D(q(z), p(z)), if the objective takes any: a key of
+            `divergences.estimates.ESTIMATES`, or a function from a key and an
             `estimates.Minibatch` to `[]`.
-        estimator: Of q(z) in a minibatch, a key of `minibatch.ESTIMATORS`.
+        estimator: Estimator of q(z) in a minibatch, a key of `minibatch.ESTIMATORS`.
         groups: Sizes of the groups of latents, for hfvae.
-        samples: Of each example, for the bound of iwae.
-        schedules: How weights change during the training, by name: a key of
-            `schedules.SCHEDULES`, or a function of the share of the training done, in
-            [0, 1], to the factor of the weight.
+        samples: Samples of z per example, for the bound of iwae.
+        schedules: How weights change during training, by name: a key of
+            `schedules.SCHEDULES`, or a function from the share of training that is
+            done, in [0, 1], to a factor of the weight.
         critic: A network from z `[B, D]` to logits `[B]`, for factor_vae, wae_gan and
             the divergence jensen_shannon. By default leaky ReLU layers of `hidden`.
         critic_optimiser: By default Adam at 1e-4 with decays 0.5 and 0.9.
         optimiser: By default Adam at `learning_rate`.
-        learning_rate: Of Adam; unused where an optimiser is given.
-        seeds: A number of seeds, from 0, or the seeds.
-        batch_size: B, at most N.
+        learning_rate: Learning rate of Adam; unused if `optimiser` is given.
+        seeds: The number of seeds, which are then 0, 1, …, or a sequence of seeds.
+        batch_size: Examples per minibatch B, at most N.
         steps: Training steps of each run; by default 5,000.
-        epochs: Passes over the data, in place of `steps`.
-        records: Points of the training curves.
-        layout: Of the runs on a device, one of `runs.LAYOUTS`.
-        progress: Whether to show a bar; without a terminal or notebook there is none.
-        **weights: Of the objective, such as `beta=4` or `beta=[1, 4]`, under the names
-            that configs have; λ is `lambda_`, as Python has taken the word. β is 1
-            where it is not given, other weights have to be.
+        epochs: Passes over the data, instead of `steps`.
+        records: Number of points of the training curves.
+        layout: How a device computes its runs, one of `runs.LAYOUTS`.
+        progress: Whether to show a progress bar in a terminal or a notebook.
+        **weights: Weights of the objective, such as `beta=4` or `beta=[1, 4]`, named as
+            in configs; λ is `lambda_`, as `lambda` is a keyword of Python. β is 1 by
+            default; other weights must be given.
 
     Returns:
-        Trained VAEs of all runs: for each seed, all combinations of the weights.
-        A run that diverged keeps the parameters of the step before.
+        The trained VAEs of all runs, ordered by seed, then by combination of weights.
+        A run that diverged has the parameters of the step before.
 
     Raises:
-        ValueError: In one line, for data or options that do not fit.
+        ValueError: One line, for data or options that are not valid.
 
     >>> import numpy as np
     >>> x = np.eye(8)
@@ -246,14 +246,14 @@ def _points(data: Any) -> tuple[np.ndarray, tuple[int, ...]]:
     array = np.asarray(data, np.float32)
     if array.ndim < 2 or len(array) < 2 or not array.size:
         raise ValueError(
-            f"data expect the shape [N, ...] of 2 examples or more; got "
+            f"data must have the shape [N, ...] with at least 2 examples; got "
             f"{list(array.shape)}."
         )
     bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
     if bad.any():
         raise ValueError(
-            f"data expect finite values; {bad.sum()} of {len(array)} examples hold "
-            "NaN or infinity."
+            f"data must be finite; {bad.sum()} of {len(array)} examples have NaN or "
+            "infinity."
         )
     return array.reshape(len(array), -1), array.shape[1:]
 
@@ -273,20 +273,20 @@ def _check(
     low, high = points.min(), points.max()
     if likelihood == "bernoulli" and not 0 <= low <= high <= 1:
         raise ValueError(
-            f"the Bernoulli likelihood expects data in [0, 1]; got values from {low:g} "
-            f"to {high:g}. Scale them, or choose likelihood='gaussian'."
+            f"data must lie in [0, 1] for the Bernoulli likelihood; got values from "
+            f"{low:g} to {high:g}. Scale them, or choose likelihood='gaussian'."
         )
     if not 1 <= batch_size <= len(points):
         raise ValueError(
-            f"batch_size expects a number from 1 to {len(points)}, the examples; got "
+            f"batch_size must be from 1 to {len(points)}, the number of examples; got "
             f"{batch_size}."
         )
     if not 0 < learning_rate < np.inf:
         raise ValueError(
-            f"learning_rate expects a number above 0; got {learning_rate}."
+            f"learning_rate must be positive and finite; got {learning_rate}."
         )
     if records < 1:
-        raise ValueError(f"records expects 1 or more; got {records}.")
+        raise ValueError(f"records must be at least 1; got {records}.")
 
 
 def _choose(what: str, name: Any, choices: Any) -> None:
@@ -295,7 +295,7 @@ def _choose(what: str, name: Any, choices: Any) -> None:
 
 
 def _formula(objective: str | Callable[..., jax.Array]) -> objectives.Formula:
-    """The objective of a name, or that of a function of terms and weights."""
+    """The objective by its name, or made of a function of terms and weights."""
     if isinstance(objective, str):
         _choose("objective", objective, OBJECTIVES)
         return OBJECTIVES[objective]
@@ -312,31 +312,31 @@ def _formula(objective: str | Callable[..., jax.Array]) -> objectives.Formula:
         value,
         tuple(names),
         FREE if objective in _WEIGH_D else NONE,
-        # What the function does not read, the compiler leaves out.
+        # The compiler removes the parts if the function does not read them.
         has_parts=True,
         optional=tuple(n for n, p in names.items() if p.default is not p.empty),
     )
 
 
 def _plain(name: str) -> str:
-    """The name of a weight, without what keeps it from being a word of Python."""
+    """The name of a weight, without the _ that distinguishes it from a keyword."""
     return name.removesuffix("_")
 
 
 def _divergence(
     divergence: str | Callable[..., jax.Array] | None, formula: objectives.Formula
 ) -> tuple[Callable[..., jax.Array] | None, tuple[str, ...]]:
-    """The estimate of D(q(z), p(z)), and what a critic tells q(z) from, if any."""
+    """The estimate of D(q(z), p(z)), and what its critic, if any, tells q(z) from."""
     name = getattr(divergence, "__name__", divergence)
     if divergence is not None and formula.divergence not in (FREE, NONE):
         raise ValueError(
             f"the objective {formula.name} has its own divergence, "
-            f"{formula.divergence}; expected no other, got {name}."
+            f"{formula.divergence}, and takes no other; got {name}."
         )
     if divergence is None and formula.divergence == FREE:
         raise ValueError(
-            f"the objective {formula.name} weighs a divergence: expected a function or "
-            f"one of {', '.join(ESTIMATES)}; got none."
+            f"the objective {formula.name} needs a divergence: a function or one of "
+            f"{', '.join(ESTIMATES)}; got none."
         )
     chosen = formula.divergence if divergence is None else divergence
     if not isinstance(chosen, str):
@@ -348,10 +348,10 @@ def _divergence(
 
 
 def _critic(critic: Any, against: tuple[str, ...], hidden: Sequence[int]) -> Any:
-    """The critic, a network of the package where none is given; None without need."""
+    """The critic: the given one, the default one, or None if none is needed."""
     if not against and critic is not None:
         raise ValueError(
-            f"a critic is for the divergences {', '.join(CRITICS)}; got none of them."
+            f"critic is only for the divergences {', '.join(CRITICS)}; got another."
         )
     if critic is not None or not against:
         return critic
@@ -368,8 +368,8 @@ def _schedules(
     for name, schedule in chosen.items():
         if _plain(name) not in settings:
             raise ValueError(
-                f"schedules expects weights among {', '.join(settings) or 'none'}; got "
-                f"{name}."
+                f"schedules must be of weights of the objective, "
+                f"{', '.join(settings) or 'which has none'}; got {name}."
             )
         if not callable(schedule):
             _choose("schedule", schedule, schedules.SCHEDULES)
@@ -385,13 +385,13 @@ def _runs(
     chosen = np.arange(seeds) if np.ndim(seeds) == 0 else np.asarray(seeds)
     if not chosen.size or chosen.dtype.kind not in "iu" or chosen.min() < 0:
         raise ValueError(
-            f"seeds expects a number from 1 or a sequence of whole numbers from 0; got "
-            f"{seeds}."
+            f"seeds must be a number of seeds, at least 1, or a sequence of whole "
+            f"numbers ≥ 0; got {seeds}."
         )
     weights = {_plain(name): weight for name, weight in weights.items()}
     if unread := [name for name in weights if name not in formula.weights]:
         raise ValueError(
-            f"the objective {formula.name} reads the weights "
+            f"the objective {formula.name} has the weights "
             f"{', '.join(formula.weights) or 'none'}; got {', '.join(unread)}."
         )
     if "beta" in formula.weights and "beta" not in formula.optional:
@@ -399,14 +399,14 @@ def _runs(
     missing = set(formula.weights) - set(formula.optional) - set(weights)
     if missing:
         raise ValueError(
-            f"the objective {formula.name} expects {', '.join(sorted(missing))}; got "
-            f"{', '.join(weights) or 'no weights'}."
+            f"the objective {formula.name} needs the weights "
+            f"{', '.join(sorted(missing))}; got {', '.join(weights) or 'none'}."
         )
     axes = [np.atleast_1d(np.asarray(w, np.float32)) for w in weights.values()]
     for name, axis in zip(weights, axes, strict=True):
         if axis.ndim != 1 or not axis.size or np.isnan(axis).any():
             raise ValueError(
-                f"{name} expects a number or a sequence of numbers; got "
+                f"{name} must be a number or a sequence of numbers; got "
                 f"{weights[name]}."
             )
     table = list(itertools.product(*axes))
@@ -420,12 +420,13 @@ def _runs(
 
 def _steps(steps: int | None, epochs: float | None, size: int, batch_size: int) -> int:
     if steps is not None and epochs is not None:
-        raise ValueError("steps and epochs expect one of the two; got both.")
+        raise ValueError("only one of steps and epochs may be given; got both.")
     total = round(epochs * (size // batch_size)) if epochs is not None else steps
     total = 5_000 if total is None else total
     if total < 1:
         raise ValueError(
-            f"training expects a step or more, {size // batch_size} make an epoch; got "
+            f"training must take at least one step, and an epoch has "
+            f"{size // batch_size}; got "
             f"{f'epochs={epochs}' if steps is None else f'steps={steps}'}."
         )
     return total
@@ -439,7 +440,7 @@ def _networks(
     latents: int,
     hidden: Sequence[int],
 ) -> tuple[Any, Any]:
-    """Encoder and decoder, dense ones where there is none."""
+    """Encoder and decoder; dense ones by default."""
     if encoder is not None and decoder is not None:
         return encoder, decoder
     extras.require("flax")

@@ -1,4 +1,4 @@
-"""Importance-weighted bounds of log p(x), tighter with every sample.
+"""Importance-weighted bounds of log p(x), which are tighter with every sample.
 
     log p(x) ≥ E[log (1/K) Σ_k p(x|z_k) p(z_k)/q(z_k|x)],   z_k ~ q(z|x).
 
@@ -31,13 +31,13 @@ def iwae(
     Args:
         key: A random key, which is used up.
         x: Examples `[B, X]`.
-        num_samples: Samples K ≥ 1 of each; K = 1 is the elbo.
+        num_samples: Samples K ≥ 1 per example; K = 1 is the elbo.
         encode: Maps `[B, X]` to posteriors q(z|x), leaves `[B, D]`.
         log_px_z: Maps x `[B, X]` and z `[B, D]` to log p(x|z) `[B]`.
         log_pz: Maps one z `[D]` to log p(z) `[]`.
 
     Returns:
-        `[B]`, nats; biased downward for log p(x), less with every sample.
+        `[B]`, nats; biased downward for log p(x), and less so with every sample.
 
     >>> x, p = jnp.array([[0.0], [1.0]]), Gaussian(jnp.zeros(1), jnp.ones(1))
     >>> options = {
@@ -68,21 +68,21 @@ def log_likelihood(
     log_pz: Callable[[jax.Array], jax.Array],
     block: int = 64,
 ) -> Estimate:
-    """Estimates log p(x) of each example with many samples, in blocks of memory.
+    """Estimates log p(x) of each example with many samples, block by block.
 
     Args:
         key: A random key, which is used up.
         x: Examples `[B, X]`.
-        num_samples: Samples K ≥ 2 of each, thousands for an accurate value.
+        num_samples: Samples K ≥ 2 per example; an accurate value needs thousands.
         encode: Maps `[B, X]` to posteriors q(z|x), leaves `[B, D]`.
         log_px_z: Maps x `[B, X]` and z `[B, D]` to log p(x|z) `[B]`.
         log_pz: Maps one z `[D]` to log p(z) `[]`.
-        block: Samples of every example evaluated at once.
+        block: Samples per example that are evaluated at once.
 
     Returns:
-        Estimates with leaves `[B]`, nats. Biased downward by about ½ stderr²; the
-        standard error is that of the logarithm to first order (delta method), and is
-        itself too small where few samples carry all the weight.
+        Estimates with leaves `[B]`, nats, biased downward by about ½ stderr². The
+        standard error is that of the logarithm to first order (delta method); it is
+        too small if few samples have all the weight.
     """
     if num_samples < 2:
         raise ValueError(

@@ -1,13 +1,13 @@
 """Objectives as weighted sums of named terms.
 
-For a prior p(z) and the aggregate posterior q(z) the average KL splits in parts,
+For a prior p(z) and the aggregate posterior q(z), the average KL is a sum of parts,
 
     E_n KL(q(z|x_n) ‖ p(z)) = I_q(z; n) + TC + Σ_d KL(q(z_d) ‖ p(z_d)),
 
 so that nearly every objective is log p(x|z) − a·I − b·TC − g·DW − α·D. `terms` computes
-the terms of a minibatch once; an objective weighs them:
+the terms of a minibatch once, and an objective weights them:
 
-    objective            I      TC     DW     besides
+    objective            I      TC     DW     and
     elbo                 1      1      1
     beta_vae             β      β      β
     alpha_beta           β      β      β      − α·D(q(z), p(z))
@@ -20,9 +20,9 @@ the terms of a minibatch once; an objective weighs them:
     entropy_regularised  1      1      1      + ½ (β − 1) log|S(x)|
     capacity             –      –      –      − γ·abs(mean KL − C)
 
-Every objective is in nats, one value per example, to be *maximised*; the loss to train
-with is its negative mean. Weights may be traced, so that a sweep over them compiles
-once. `decomp.importance` has the one bound that is not such a sum.
+Every objective has one value per example, in nats, which is *maximised*; the training
+loss is its negative mean. Weights may be traced, so that a sweep over them compiles
+once. The bound in `decomp.importance` is not such a sum.
 
 Source: Mathieu et al. 2018, Eq. 1 and 3; Chen et al. 2018, Eq. 2.
 """
@@ -43,10 +43,9 @@ Weight = float | jax.Array
 
 
 class Parts(NamedTuple):
-    """The KL of each example in parts, at its sample z and by an estimate q̂ of q(z).
+    """The parts of each example's KL, at its sample z and by an estimate q̂ of q(z).
 
-    They sum to log q(z|x) − log p(z) whatever the estimate; each is as biased as its
-    logarithms are.
+    They sum to log q(z|x) − log p(z) for any q̂; each has the bias of its logarithms.
     """
 
     mutual_information: jax.Array  # [B] log q(z|x) − log q̂(z)
@@ -61,13 +60,13 @@ class Parts(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What objectives are made of, in nats."""
+    """The terms of objectives, in nats."""
 
-    log_px_z: jax.Array  # [B] log p(x|z) at one z ~ q(z|x): unbiased for its mean
+    log_px_z: jax.Array  # [B] log p(x|z) at one z ~ q(z|x), unbiased for E_q(z|x)
     kl: jax.Array  # [B] KL(q(z|x) ‖ p(z)), exact or an unbiased one-sample estimate
     log_det: jax.Array  # [B] log|S(x)| of the covariance of q(z|x)
     divergence: jax.Array  # [] D(q(z), p(z)), the same for every example
-    parts: Parts | None  # of the KL, where q(z) was estimated
+    parts: Parts | None  # parts of the KL, if q(z) was estimated
 
 
 def terms(
@@ -90,10 +89,10 @@ def terms(
         log_px_z: Maps x `[B, X]` and z `[B, D]` to log p(x|z) `[B]`.
         log_pz: Maps one z `[D]` to log p(z) `[]`.
         kl: Maps one posterior, leaves `[D]`, to KL(q(z|x) ‖ p(z)) `[]` in closed form.
-            Without it, log q(z|x) − log p(z) at the same z stands for it, which is
-            unbiased.
+            Without it, the KL is estimated by log q(z|x) − log p(z) at the same z,
+            which is unbiased.
         aggregate: Maps all posteriors and z `[B, D]` to estimates of log q(z) and its
-            marginals, as `minibatch.log_densities` does. Without it, no parts.
+            marginals, as `minibatch.log_densities` does. Without it, `parts` is None.
         divergence: Maps a key, all posteriors and z `[B, D]` to D(q(z), p(z)) `[]`.
             Without it, D is 0.
 
@@ -186,7 +185,7 @@ def alpha_beta(terms: Terms, alpha: Weight, beta: Weight) -> jax.Array:
 def entropy_regularised(terms: Terms, beta: Weight) -> jax.Array:
     """L_{H,β}: elbo + ½ (β − 1) log|S(x)| per example `[B]`.
 
-    Under a Gaussian prior it trains the networks of the β-VAE, with codes scaled by √β
+    Under a Gaussian prior its optima are those of the β-VAE with codes scaled by √β
     (Corollaries 1 and 2).
 
     Source: Mathieu et al. 2018, Eq. 6.
@@ -198,7 +197,7 @@ def entropy_regularised(terms: Terms, beta: Weight) -> jax.Array:
 def capacity(terms: Terms, gamma: Weight, capacity: Weight) -> jax.Array:
     """log p(x|z) − γ·abs(mean KL − C) per example `[B]`, the mean over the minibatch.
 
-    C, `capacity`, is a number of nats that is raised during the training.
+    C, `capacity`, is a number of nats that increases during training.
 
     Source: Burgess et al. 2018, arXiv:1804.03599.
     """
@@ -229,8 +228,8 @@ def beta_tcvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.
 def hfvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.Array:
     """log p(x|z) − α I − β TC(groups) − γ Σ_g TC(in g) − DW per example `[B]`.
 
-    Two levels: latents in groups may depend on one another (small γ) while the groups
-    are driven apart (large β).
+    There are two levels: latents in a group may depend on one another (small γ), while
+    the groups become independent (large β).
 
     Source: Esmaeili et al. 2019, arXiv:1804.02086.
     """
@@ -246,7 +245,7 @@ def hfvae(terms: Terms, alpha: Weight, beta: Weight, gamma: Weight) -> jax.Array
 
 
 def factor_vae(terms: Terms, gamma: Weight) -> jax.Array:
-    """Elbo − γ TC per example `[B]`; D is to be the density ratio's estimate of TC.
+    """Elbo − γ TC per example `[B]`; D must be the density-ratio estimate of TC.
 
     Source: Kim & Mnih 2018, arXiv:1802.05983, Eq. 2.
     """
@@ -273,7 +272,7 @@ def wae(terms: Terms, lambda_: Weight) -> jax.Array:
 
 
 def dip_vae(terms: Terms) -> jax.Array:
-    """Elbo − D per example `[B]`; D is to be `moments.penalty`, with its weights.
+    """Elbo − D per example `[B]`; D must be `moments.penalty`, weights included.
 
     Source: Kumar et al. 2018, arXiv:1711.00848, Eq. 6 and 7.
     """
@@ -284,7 +283,7 @@ def dip_vae(terms: Terms) -> jax.Array:
 def _parts(terms: Terms, objective: str) -> Parts:
     if terms.parts is None:
         raise ValueError(
-            f"{objective} weighs the parts of the KL: expected terms computed with "
-            "`aggregate`, such as minibatch.log_densities; got none."
+            f"{objective} weights the parts of the KL, which terms(...) computes if "
+            "`aggregate` is given, such as minibatch.log_densities; got none."
         )
     return terms.parts

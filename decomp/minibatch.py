@@ -4,15 +4,15 @@ Each is a matrix of weights: log q̂(z_b) = log Σ_j w_bj q(z_b|x_j), and the sa
 marginals of z_b. With M = B − 1 and the expectation over the other points of a batch
 drawn without replacement:
 
-    batch_mean   1/B everywhere                           own counted N/B times
+    batch_mean   1/B everywhere                           q(z), own term times N/B
     weighted     1/(N B) everywhere                       about q(z)/N
     stratified   own 1/N, one (N − M)/(N M), others 1/M   q(z)
     symmetrised  own 1/N, others (N − 1)/(N M)            q(z), with less variance
 
-The logarithm is concave: of an unbiased q̂, log q̂ is too small on average by about
-Var[q̂]/(2 q(z)²), and an entropy too large (Eq. 9). Where few of a batch overlap that
-is no small error: the own term is then all there is, and the entropy comes out as
-log N + E_x H[q(z|x)] whatever it is (Eq. 11).
+The logarithm is concave: if q̂ is unbiased, log q̂ is too small on average by about
+Var[q̂]/(2 q(z)²), and an entropy is too large (Eq. 9). That error is large if few
+posteriors of a batch overlap: only the own term remains, and the entropy is estimated
+as log N + E_x H[q(z|x)], whatever its true value (Eq. 11).
 
 Source: Mathieu et al. 2018, App. C; Chen et al. 2018, arXiv:1802.04942, App. C.
 """
@@ -43,10 +43,10 @@ class LogDensities(NamedTuple):
 
 
 def batch_mean(batch: int, size: int) -> jax.Array:
-    """1/B everywhere: the aggregate posterior of the batch in place of the data's.
+    """1/B everywhere: the aggregate posterior of the batch instead of the data set.
 
-    The own posterior weighs 1/B, not 1/N. Where posteriors overlap little log q̂ is
-    therefore too large: I_q(z; n) comes out as log B at most. Exact for B = N.
+    The own posterior has the weight 1/B instead of 1/N. So log q̂ is too large if
+    posteriors overlap little, and I_q(z; n) is at most log B. It is exact for B = N.
 
     Args:
         batch: B.
@@ -66,9 +66,10 @@ def batch_mean(batch: int, size: int) -> jax.Array:
 def weighted(batch: int, size: int) -> jax.Array:
     """1/(N B) everywhere: minibatch weighted sampling (MWS).
 
-    `batch_mean` over N, so log q̂ is too small by about log N, even for B = N. Against
-    `batch_mean` the entropy and I_q(z; n) gain log N, the total correlation gains
-    (D − 1) log N and the dimension-wise KL loses D log N; the gradients are equal.
+    This is `batch_mean` divided by N, so log q̂ is too small by about log N, even for
+    B = N. Compared with `batch_mean`, the entropy and I_q(z; n) are larger by log N,
+    the total correlation is larger by (D − 1) log N, and the dimension-wise KL is
+    smaller by D log N; gradients are equal.
 
     Args:
         batch: B.
@@ -88,11 +89,12 @@ def weighted(batch: int, size: int) -> jax.Array:
 
 
 def stratified(batch: int, size: int) -> jax.Array:
-    """Own 1/N, the next (N − M)/(N M), all others 1/M: stratified sampling (MSS).
+    """Own 1/N, the next (N − M)/(N M), others 1/M: stratified sampling (MSS).
 
-    M = B − 1, and the next of the last is the first. E[q̂(z_b)] = q(z_b), so log q̂ is
-    biased down and an entropy up. With B = N nothing is left to estimate: every weight
-    is 1/N, as the formula's are on average only. With B = 1 there is only the own 1/N.
+    M = B − 1; after the last point comes the first. E[q̂(z_b)] = q(z_b), so that log q̂
+    is biased downward and an entropy upward. For B = N every weight is 1/N, which is
+    exact; those of the formula are so only on average. For B = 1 there is only the own
+    1/N.
 
     Args:
         batch: B.
@@ -119,11 +121,11 @@ def stratified(batch: int, size: int) -> jax.Array:
 
 
 def symmetrised(batch: int, size: int) -> jax.Array:
-    """Own 1/N, all others (N − 1)/(N M): MSS averaged over its odd element.
+    """Own 1/N, all others (N − 1)/(N M): MSS, averaged over its choice of "the next".
 
-    M = B − 1. E[q̂(z_b)] = q(z_b) with no more variance than `stratified`, so log q̂ is
-    biased down and an entropy up. Exact for B = N; with B = 1 there is only the own
-    1/N.
+    M = B − 1. E[q̂(z_b)] = q(z_b), with no more variance than `stratified`: log q̂ is
+    biased downward and an entropy upward. It is exact for B = N; for B = 1 there is
+    only the own 1/N.
 
     Args:
         batch: B.
@@ -162,22 +164,22 @@ def log_densities(
     *,
     groups: tuple[int, ...] = (),
 ) -> LogDensities:
-    """log q̂(z_b) = log Σ_j w_bj q(z_b|x_j), of all dimensions, of groups and of each.
+    """log q̂(z_b) = log Σ_j w_bj q(z_b|x_j), over all dimensions, groups and each one.
 
-    Reverse-mode differentiable in every argument; forward mode is not defined.
+    It is reverse-mode differentiable in every argument; forward mode is not defined.
 
     Args:
         q: Posteriors of the batch, leaves `[B, D]`.
-        z: A draw of each, `[B, D]`.
+        z: A draw of each posterior, `[B, D]`.
         log_weights: `[B, B]`, from one of `ESTIMATORS`.
-        groups: Sizes of consecutive groups of dimensions, adding to D; one each if
-            there are none.
+        groups: Sizes of consecutive groups of dimensions, whose sum is D; by default
+            each dimension is a group.
 
     Returns:
-        Leaves `[B]`, nats. The bias is that of the weights.
+        Leaves `[B]`, nats, with the bias of the weights.
 
     Raises:
-        ValueError: If the groups do not add to D.
+        ValueError: If the sum of the groups is not D.
 
     >>> q = Gaussian(jnp.zeros((4, 2)), jnp.ones((4, 2)))  # all the same
     >>> found = log_densities(q, jnp.zeros((4, 2)), symmetrised(4, 100))
@@ -191,7 +193,7 @@ def log_densities(
     chex.assert_shape(log_weights, (batch, batch))
     if groups and (sum(groups) != dims or min(groups) < 1):
         raise ValueError(
-            f"groups expects positive sizes that add to {dims}; got {groups}."
+            f"groups must be positive sizes whose sum is {dims}; got {groups}."
         )
     spans = _spans((dims,)) + _spans(groups) + _spans((1,) * dims)
     sums = _log_sums(spans, q, z, log_weights)
@@ -207,7 +209,7 @@ def log_densities(
 def _check(batch: int, size: int) -> None:
     if not 1 <= batch <= size:
         raise ValueError(
-            f"a batch expects between 1 and {size} points, the size; got {batch}."
+            f"batch must be from 1 to {size}, the number of points; got {batch}."
         )
 
 
@@ -220,9 +222,9 @@ def _value(
 ) -> jax.Array:
     """log Σ_j w_bj Π_{d in span} q(z_bd|x_j), a row `[B]` per span.
 
-    With a derivative of its own: one pass of exponentials serves value and gradient.
-    A `[B, B]` plane per dimension, rather than one array of three axes, stays in the
-    cache of a CPU: value and gradient are two to three times as fast.
+    Its derivative is written by hand: one pass of exponentials serves value and
+    gradient. A `[B, B]` plane per dimension stays in the cache of a CPU, and is two to
+    three times as fast as one array of three axes.
     """
     return _forward(spans, q, z, log_weights)[0]
 

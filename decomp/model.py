@@ -1,7 +1,7 @@
-"""What is trained: the objective of a model on a minibatch, and the loss of its critic.
+"""The model that is trained: its objective on a minibatch, and its critic's loss.
 
-`decomp.fit` and the sweeps of `experiments` each make a `Model` of what they are asked
-for, and train it by `loss`.
+`decomp.fit` and the sweeps of `experiments` make a `Model` of their options and train
+it by `loss`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,34 +17,36 @@ from decomp.divergences import adversarial
 from decomp.divergences.estimates import MARGINALS, Minibatch, prior_samples
 from decomp.losses import Terms
 
-Params = Any  # a dict of trees of arrays; that of the critic is "critic"
+Params = Any  # a dict of trees of arrays; the critic's key is "critic"
 Setting = Any  # a tree of the traced numbers of one run
-Weights = Mapping[str, jax.Array]  # by name, [] each
+Weights = Mapping[str, jax.Array]  # weights [] by name
 
 
 class Model(NamedTuple):
-    """What all runs have in common, as functions of what differs between them."""
+    """What all runs share, as functions of the parameters and settings of one run."""
 
     encode: Callable[[Params, jax.Array], Gaussian]  # x [B, X] to leaves [B, D]
     log_px_z: Callable[..., jax.Array]  # (params, x [B, X], z [B, D]) to [B]
     prior: Callable[[Params, Setting], Any]  # p(z), a distribution over [D]
-    family: Callable[[Any], Any]  # of p(z): log_prob(p, z), sample(key, p)
-    kl: Callable[[Any], Callable[[Gaussian], jax.Array] | None]  # KL(q ‖ p), if closed
+    family: Callable[[Any], Any]  # p(z) to its log_prob(p, z) and sample(key, p)
+    kl: Callable[
+        [Any], Callable[[Gaussian], jax.Array] | None
+    ]  # KL(q ‖ p) in closed form
     weights: Callable[[Setting, jax.Array], Weights]  # at a share of the training
-    objective: Callable[[Terms, Weights, Setting], jax.Array]  # [B], to be maximised
-    # D(q(z), p(z)) of a key, a minibatch and a setting.
+    objective: Callable[[Terms, Weights, Setting], jax.Array]  # [B], which is maximised
+    # Maps a key, a minibatch and a setting to D(q(z), p(z)).
     divergence: Callable[[jax.Array, Minibatch, Setting], jax.Array] | None
-    estimator: str  # of q(z) in a minibatch, a key of minibatch.ESTIMATORS
+    estimator: str  # the estimator of q(z), a key of minibatch.ESTIMATORS
     size: int  # N
-    groups: tuple[int, ...] = ()  # of latents, for hfvae
-    has_parts: bool = True  # whether the objective may weigh the parts of the KL
-    samples: int = 0  # of each example for the bound of iwae; 0 for other objectives
+    groups: tuple[int, ...] = ()  # sizes of the groups of latents, for hfvae
+    has_parts: bool = True  # whether the objective may weight the parts of the KL
+    samples: int = 0  # samples per example for iwae; 0 for other objectives
     critic: Callable[[Params, jax.Array], jax.Array] | None = None  # z [B, D] to [B]
-    # What a critic tells q(z) from, PRIOR or MARGINALS: one, or several of which
-    # `chosen` says the place.
+    # What the critic distinguishes q(z) from, PRIOR or MARGINALS; `chosen` gives the
+    # index if there are several.
     against: tuple[str, ...] = ()
     chosen: Callable[[Setting], jax.Array] | None = None
-    prior_count: float = 1.0  # times log p(z) enters the KL
+    prior_count: float = 1.0  # the factor of log p(z) in the KL
 
 
 def loss(
@@ -56,19 +58,19 @@ def loss(
     x: jax.Array,
     others: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    """The loss to train with on a minibatch, and its measures, in nats.
+    """The training loss on a minibatch, and its measures, in nats.
 
     Args:
-        params: Of the run, the critic's included.
+        params: Parameters of the run, including the critic's.
         key: A random key, which is used up.
-        model: What all runs have in common.
-        setting: Of the run.
-        progress: Share of the training done.
+        model: The model that all runs share.
+        setting: Setting of the run.
+        progress: Share of the training that is done.
         x: Minibatch `[B, X]`.
         others: A second minibatch `[B, X]`, for the critic.
 
     Returns:
-        The value `[]` that is minimised, and `training.MEASURES` `[4]`.
+        The loss `[]`, which is minimised, and `training.MEASURES` `[4]`.
     """
     weights, critic_key = model.weights(setting, progress), None
     if model.critic is not None:
@@ -79,7 +81,7 @@ def loss(
     measures = jnp.stack([mean, reconstruction, kl, found.divergence])
     if critic_key is None:
         return mean, measures
-    # Each of the two losses stops the other's gradient: one pass serves both.
+    # Each of the two losses stops the other's gradient, so that one pass serves both.
     critic = critic_loss(critic_key, model, params, setting, x, others)
     return mean + critic, measures
 
@@ -92,7 +94,7 @@ def value(
     x: jax.Array,
     weights: Weights,
 ) -> tuple[jax.Array, Terms]:
-    """The objective of each example of x `[B, X]`, to be maximised, and its terms."""
+    """The objective `[B]` of x `[B, X]`, which is maximised, and its terms."""
     if not model.samples:
         found = terms(key, model, params, setting, x, weights)
         return model.objective(found, weights, setting), found
@@ -154,10 +156,10 @@ def critic_loss(
     x: jax.Array,
     others: jax.Array,
 ) -> jax.Array:
-    """The critic's loss in telling z ~ q(z) of x from draws of p(z) or of Π_d q(z_d).
+    """The critic's loss between z ~ q(z) of x and draws of p(z) or of Π_d q(z_d).
 
-    Its gradient reaches the critic alone. The marginals are drawn from a second
-    minibatch, `others` `[B, X]`, as Kim & Mnih 2018 have it (Algorithm 2).
+    Its gradient reaches only the critic. The marginals are drawn from a second
+    minibatch, `others` `[B, X]`, as in Kim & Mnih 2018 (Algorithm 2).
     """
     assert model.critic is not None
     fixed = jax.lax.stop_gradient(params)
@@ -183,9 +185,9 @@ def critic_loss(
 def switch(
     index: jax.Array | None, branches: Sequence[Callable], *operands: Any
 ) -> Any:
-    """`lax.switch`, without the switch where there is one branch.
+    """`lax.switch`, without the switch if there is only one branch.
 
-    Mapped over runs one after another, it computes only the branch of the run.
+    If runs are mapped one after another, only the branch of the run is computed.
     """
     if len(branches) == 1 or index is None:
         return branches[0](*operands)

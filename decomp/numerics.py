@@ -1,8 +1,8 @@
-"""Numerical helpers that stay finite in float32, and the precision of all of `decomp`.
+"""Numerical helpers that stay finite in float32, and the rule of precision.
 
-Every function of the library that computes with real numbers takes its arguments
-through `floats`. So the rule of the legend is written here and nowhere else, whatever
-library, byte order or setting of JAX the arguments come from.
+Every function of the library that computes with real numbers converts its arguments by
+`floats`. So this is the only place where the rule of precision is written, for
+arguments of any library or byte order and any setting of JAX.
 """
 
 from typing import Any, TypeVarTuple
@@ -15,22 +15,22 @@ Arguments = TypeVarTuple("Arguments")
 
 
 def floats(*arguments: *Arguments) -> tuple[*Arguments]:
-    """The arguments as JAX arrays of one precision, that in which the caller computes.
+    """Converts arguments to JAX arrays of one precision, in which the caller computes.
 
-    It is float64 if an argument is of float64 and `jax_enable_x64` is on, and float32
+    It is float64 if an argument is float64 and `jax_enable_x64` is on, and float32
     otherwise: integers, booleans and half precision become float32. A Python number,
-    or an array that JAX made of one (weakly typed), has no precision of its own.
+    or a weakly typed array that JAX made of one, has no precision of its own.
 
     Args:
-        *arguments: Each a number, what `np.asarray` takes, a JAX array, a named tuple
-            of these, a tuple of such named tuples, or None.
+        *arguments: Each is a number, anything that `np.asarray` takes, a JAX array, a
+            named tuple of these, a tuple of such named tuples, or None.
 
     Returns:
-        The arguments in their order, the arrays in them converted.
+        The arguments in their order, with their arrays converted.
 
     Raises:
-        TypeError: For anything but real numbers, such as complex ones, text, keys, or
-            numbers of which some are masked.
+        TypeError: For anything but real numbers, such as complex numbers, texts, keys,
+            or masked arrays.
     """
     found = [jax.tree.map(_array, tree, is_leaf=_is_leaf) for tree in arguments]
     wide = any(map(_is_wide, jax.tree.leaves(found)))
@@ -39,23 +39,23 @@ def floats(*arguments: *Arguments) -> tuple[*Arguments]:
 
 
 def log_mean_exp(x: jax.Array, axis: int = 0) -> jax.Array:
-    """log of the mean of exp(x) along an axis: logsumexp(x) − log(size)."""
+    """The log of the mean of exp(x) along an axis: logsumexp(x) − log(size)."""
     (x,) = floats(x)
     return jax.nn.logsumexp(x, axis=axis) - jnp.log(x.shape[axis])
 
 
 def exp_below(x: jax.Array, peak: jax.Array) -> jax.Array:
-    """exp(x − peak) of x ≤ peak, never above 1.
+    """exp(x − peak) for x ≤ peak, never above 1.
 
-    A compiler may compute x once for the peak and again, rounded otherwise, for the
-    difference; where |x| is 1e12, one rounding is 1e5, and its exponential infinite.
+    A compiler may compute x once for the peak and again, with another rounding, for the
+    difference. For |x| = 1e12 one rounding is 1e5, whose exponential is infinite.
 
     Args:
         x: Any shape.
-        peak: At least x, of a shape that broadcasts to that of `x`.
+        peak: Not less than x, of a shape that broadcasts to that of `x`.
 
     Returns:
-        Of the shape of `x`, from 0 to 1.
+        Values in [0, 1], of the shape of `x`.
     """
     x, peak = floats(x, peak)
     difference = x - peak
@@ -63,14 +63,14 @@ def exp_below(x: jax.Array, peak: jax.Array) -> jax.Array:
 
 
 def with_peak(total: jax.Array) -> jax.Array:
-    """Σ exp(x − peak) where the peak is the largest x: never below 1.
+    """Corrects Σ exp(x − peak), with the largest x as peak, to be at least 1.
 
     Args:
-        total: The sum of what `exp_below` returned; where rounding lost the term of the
-            peak, which is 1, the sum counts as 1.
+        total: The sum of values of `exp_below`. The peak's term is 1; if rounding lost
+            it, the sum becomes 1.
 
     Returns:
-        Of the shape of `total`.
+        Values of the shape of `total`.
     """
     (total,) = floats(total)
     return jnp.where(total < 1, 1, total)
@@ -79,7 +79,7 @@ def with_peak(total: jax.Array) -> jax.Array:
 def log1p_ratio(u: jax.Array) -> jax.Array:
     """log(1 + u)/u, smooth through u = 0 (value 1), for u > −1.
 
-    Its derivative is 0 in float32 beyond u = 1e19, where u² leaves the range.
+    Its derivative is 0 in float32 beyond u = 1e19, where u² overflows.
     """
     (u,) = floats(u)
     return log1p_over(jnp.ones_like(u), u)
@@ -88,15 +88,15 @@ def log1p_ratio(u: jax.Array) -> jax.Array:
 def log1p_over(u: jax.Array, w: jax.Array) -> jax.Array:
     """log(1 + w u)/w for w u > −1, smooth through w = 0, where it is u.
 
-    The derivative in u is 1/(1 + w u) far out too; that of u · `log1p_ratio` would be
-    a difference of two terms of which one underflows.
+    The derivative in u is 1/(1 + w u) even for large u; that of u · `log1p_ratio` would
+    be a difference of two terms of which one underflows.
 
     Args:
         u: Any shape.
         w: The same shape or `[]`.
 
     Returns:
-        Of the shape of `u`.
+        Values of the shape of `u`.
     """
     u, w = floats(u, w)
     x = w * u
@@ -120,7 +120,7 @@ def root_log1p(y: jax.Array, w: jax.Array) -> jax.Array:
 
 
 def ratio_excess(a: jax.Array, b: jax.Array) -> jax.Array:
-    """a/b − 1 − log(a/b) ≥ 0 of positive a and b, without cancellation at a ≈ b."""
+    """a/b − 1 − log(a/b) ≥ 0 for positive a and b, without cancellation at a ≈ b."""
     a, b = floats(a, b)
     x = (a - b) / b
     small = jnp.abs(x) < 0.25
@@ -132,7 +132,7 @@ def ratio_excess(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def exp_excess(x: jax.Array) -> jax.Array:
-    """e⁻ˣ − 1 + x ≥ 0 of x ≥ 0, without cancellation at x ≈ 0."""
+    """e⁻ˣ − 1 + x ≥ 0 for x ≥ 0, without cancellation at x ≈ 0."""
     (x,) = floats(x)
     small = x < 0.5
     near = jnp.where(small, x, 0.0)
@@ -143,10 +143,10 @@ def exp_excess(x: jax.Array) -> jax.Array:
 
 
 def standardise(x: jax.Array) -> jax.Array:
-    """Columns of `x [N, D]` with mean 0 and variance 1; 0 for an exactly constant one.
+    """Scales the columns of `x [N, D]` to mean 0 and variance 1; constant ones to 0.
 
-    Columns are shifted by a row and divided by their range first, so that squares of
-    very small or very large values stay in range.
+    Columns are first shifted by a row and divided by their range, so that squares of
+    very small or very large values do not underflow or overflow.
     """
     (x,) = floats(x)
     span = jnp.ptp(x, axis=0, keepdims=True)
@@ -158,7 +158,7 @@ def standardise(x: jax.Array) -> jax.Array:
 
 
 def _atanh_rest(q: jax.Array) -> jax.Array:
-    """Σ_k qᵏ/(2k + 3), that is (atanh(t)/t − 1)/t² at q = t², for q ≤ 1/49."""
+    """Σ_k qᵏ/(2k + 3), which is (atanh(t)/t − 1)/t² at q = t², for q ≤ 1/49."""
     total = jnp.full_like(q, 1.0 / 19.0)
     for denominator in (17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         total = total * q + 1.0 / denominator
@@ -166,13 +166,13 @@ def _atanh_rest(q: jax.Array) -> jax.Array:
 
 
 def _is_leaf(x: Any) -> bool:
-    """Whether it is one array: a list is, a named tuple or a tuple of them is not."""
+    """Whether x is one array: a list is, a named tuple or a tuple of them is not."""
     named = [hasattr(each, "_fields") for each in (x, *x)] if type(x) is tuple else []
     return x is not None and not any(named) and not hasattr(x, "_fields")
 
 
 def _array(x: Any) -> jax.Array | np.ndarray:
-    """As an array of its own dtype, of real numbers."""
+    """Converts x to an array of its own dtype, which must be of real numbers."""
     if isinstance(x, int | float | list | tuple) or hasattr(x, "__jax_array__"):
         x = jnp.asarray(x * 1.0 if isinstance(x, int | float) else x)
     elif np.ma.isMaskedArray(x):
@@ -186,6 +186,6 @@ def _array(x: Any) -> jax.Array | np.ndarray:
 
 
 def _is_wide(x: jax.Array | np.ndarray) -> bool:
-    """Whether its own precision, if it has one, is above float32."""
+    """Whether x has a precision of its own that is above float32."""
     own = jnp.issubdtype(x.dtype, jnp.floating) and not getattr(x, "weak_type", False)
     return own and x.dtype.itemsize > 4

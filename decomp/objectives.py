@@ -1,7 +1,7 @@
 """The objectives of the papers by name, as `decomp.fit` and sweeps know them.
 
-`decomp.losses` has the sums of terms. A formula says besides which weights it reads, by
-name, which divergence it weighs, and whether it needs the parts of the KL.
+`decomp.losses` has the sums of terms. A formula also says which weights it reads, which
+divergence it weights, and whether it needs the parts of the KL.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,16 +17,16 @@ FREE = "free"  # the divergence of an objective that takes any
 
 
 class Formula(NamedTuple):
-    """What is computed of an objective."""
+    """An objective: its value, its weights, and what it needs."""
 
     name: str
     source: str
-    # Of the terms and the weights by name to a value per example [B], to be maximised.
+    # Maps terms and weights by name to a value per example [B], which is maximised.
     value: Callable[[Terms, Mapping[str, jax.Array]], jax.Array]
-    weights: tuple[str, ...] = ()  # those that it reads
+    weights: tuple[str, ...] = ()  # names of its weights
     divergence: str = NONE  # its D, a key of divergences.estimates.ESTIMATES; or FREE
-    has_parts: bool = False  # whether it weighs the parts of the KL
-    # Whether it is the bound of several samples, `importance.iwae`, no sum of terms.
+    has_parts: bool = False  # whether it weights the parts of the KL
+    # Whether it is the bound of several samples, `importance.iwae`, not a sum of terms.
     importance_weighted: bool = False
     optional: tuple[str, ...] = ()  # weights that need not be given
 
@@ -120,7 +120,7 @@ _FORMULAS = (
     Formula(
         "iwae",
         "Burda et al. 2016, arXiv:1509.00519",
-        lambda t, w: losses.elbo(t),  # of its terms; `model.value` has its bound
+        lambda t, w: losses.elbo(t),  # of one sample; `model.value` has the bound
         importance_weighted=True,
     ),
 )

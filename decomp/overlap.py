@@ -1,6 +1,6 @@
-"""Overlap of the posteriors q(z|x_n): neither a look-up table nor all the same.
+"""Overlap of the posteriors q(z|x_n), between a look-up table and a single posterior.
 
-The paper asks for an overlap that is neither too small nor too large and names no
+The paper asks for an overlap that is neither too small nor too large, but names no
 measure of it; these are ours. `q` is the set of posteriors, leaves `[N, D]`.
 """
 
@@ -34,14 +34,14 @@ def mean_log_det(q: Gaussian) -> jax.Array:
 
 
 def relative_information(information: Estimate, *, num_points: int) -> Estimate:
-    """I_q(z; n)/log N: 1 without overlap, 0 if all posteriors are the same.
+    """I_q(z; n)/log N: 1 if no posteriors overlap, 0 if all are the same.
 
     Args:
         information: I_q(z; n) in nats, from `decomposition.mutual_information`.
         num_points: N ≥ 2.
 
     Returns:
-        Estimate without unit, as unbiased as `information`.
+        Estimate without a unit; unbiased if `information` is.
 
     >>> found = Estimate(jnp.log(10.0), jnp.array(0.1))
     >>> round(float(relative_information(found, num_points=100).value), 4)
@@ -64,7 +64,7 @@ def mean_bhattacharyya(q: Gaussian, *, block: int = 256) -> jax.Array:
         block: Rows of the N × N table held at once; memory is `block · N · D`.
 
     Returns:
-        `[]` in [0, 1], exact; 0 without overlap.
+        `[]` in [0, 1], exact; 0 if no posteriors overlap.
 
     Raises:
         ValueError: For fewer than two points.
@@ -94,7 +94,7 @@ def effective_neighbours(
 ) -> Estimate:
     """E_q(z)[exp H[r(·|z)]], r(n|z) = q(z|x_n)/Σ_m q(z|x_m): how many points share z.
 
-    1 without overlap, N if all posteriors are the same. As E_q(z) H[r(·|z)] is
+    It is 1 if no posteriors overlap and N if all are the same. As E_q(z) H[r(·|z)] is
     log N − I_q(z; n), it is at least N · exp(−I_q(z; n)), by Jensen.
 
     Args:
@@ -104,7 +104,7 @@ def effective_neighbours(
         block: Samples evaluated at once; memory is `block · N · D`.
 
     Returns:
-        Estimate of a number of data points in [1, N]; unbiased.
+        Unbiased estimate of a number of data points, in [1, N].
 
     >>> q = Gaussian(jnp.zeros((5, 1)), jnp.ones((5, 1)))
     >>> found = effective_neighbours(jax.random.key(0), q, num_samples=10)
@@ -126,7 +126,7 @@ def effective_neighbours(
 def _bhattacharyya(a: Gaussian, b: Gaussian) -> jax.Array:
     """BC of two diagonal Gaussians with leaves `[D]`."""
     width = jnp.hypot(a.scale, b.scale)
-    # The ratios stay in range where σ² would underflow.
+    # The ratios stay in range even if σ² would underflow.
     volume = 2 * (a.scale / width) * (b.scale / width)
     distance = (a.loc - b.loc) / width
     return jnp.exp(jnp.sum(0.5 * jnp.log(volume) - 0.25 * distance**2))

@@ -1,4 +1,4 @@
-"""Tries a function that a user brings on shapes alone, and refuses it in one line."""
+"""Checks a user's function by its shapes, and reports errors in one line."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +15,10 @@ def shapes(
         what: What the function is, such as "prior.name = mine".
         function: Called with abstract arguments, as by `jax.eval_shape`.
         arguments: Arrays or their shapes.
-        verb: What cannot be done where it fails.
+        verb: What cannot be done with the function if it fails, for the error.
 
     Raises:
-        ValueError: In one line, whatever the function raises.
+        ValueError: One line, whatever the function raises.
 
     >>> import jax.numpy as jnp
     >>> shapes("a sum over rows", lambda x: x.sum(axis=0), jnp.ones((3, 2))).shape
@@ -41,10 +41,10 @@ def check_shape(what: str, part: str, found: Any, shape: tuple[int, ...]) -> Non
         shape: The shape that is needed.
 
     Raises:
-        ValueError: In one line that says what was expected and what came.
+        ValueError: One line that says which shape was expected and which came.
     """
     if getattr(found, "shape", None) != shape:
         raise ValueError(
-            f"{what} expects {part} of shape {list(shape)}; got "
+            f"{what} must give {part} of shape {list(shape)}; got "
             f"{list(getattr(found, 'shape', ()))}."
         )

@@ -1,7 +1,7 @@
 """The priors p(z) of the paper, as parameters of `decomp.distributions`.
 
-Structure wanted of the latent space is put here, in p(z), and not in a penalty on q(z).
-What is made of sizes and Python numbers alone is of float32.
+The wanted structure of the latent space is expressed here, in p(z), and not by a
+penalty on q(z). A prior that is made only of sizes and Python numbers is float32.
 """
 
 import math
@@ -28,7 +28,7 @@ CLUSTER_LAYOUTS = {
 }
 
 
-LOG_LEAST = math.log(1e-6)  # scale of a learned prior; a density of less leaves float32
+LOG_LEAST = math.log(1e-6)  # of a learned scale; smaller ones overflow the density
 
 
 class MixtureParameters(NamedTuple):
@@ -58,14 +58,14 @@ def isotropic(latents: int) -> Gaussian:
 def anisotropic(log_variances: jax.Array) -> Gaussian:
     """A diagonal Gaussian whose variances average to one.
 
-    p(z) = Π_d N(z_d; 0, σ_d²), σ² = D · softmax(log_variances): only the ratios of the
-    variances are free, so that a learned prior cannot rescale β.
+    p(z) = Π_d N(z_d; 0, σ_d²), σ² = D · softmax(log_variances). Only the ratios of the
+    variances are free, so that a learned prior cannot change the effect of β.
 
     Args:
         log_variances: Unnormalised log variances `[D]`; equal entries give N(0, I).
 
     Returns:
-        Gaussian with leaves `[D]`, trace of the covariance D, no scale below 1e-6.
+        Gaussian with leaves `[D]`; its variances sum to D, and no scale is below 1e-6.
 
     Source: Mathieu et al. 2018, App. B.1.
 
@@ -83,14 +83,15 @@ def full_covariance(factor: jax.Array) -> FullGaussian:
     """A Gaussian with any covariance whose trace is D.
 
     p(z) = N(z; 0, LLᵀ), L ∝ diag(e^(f_dd)) · (I + strictly lower part of f), with
-    ‖L‖² = tr LLᵀ = D: a learned prior cannot rescale β.
+    ‖L‖² = tr LLᵀ = D, so that a learned prior cannot change the effect of β.
 
     Args:
-        factor: Unconstrained f `[D, D]`, the part above the diagonal unused; zeros
-            give N(0, I).
+        factor: Unconstrained f `[D, D]`; the part above the diagonal is unused, and
+            zeros give N(0, I).
 
     Returns:
-        FullGaussian, leaves `[D]` and `[D, D]`, with e^(f_dd) ≥ 1e-6 of the largest.
+        FullGaussian, leaves `[D]` and `[D, D]`; no e^(f_dd) is below 1e-6 of the
+        largest.
 
     >>> full_covariance(jnp.zeros((2, 2))).scale_tril.tolist()
     [[1.0, 0.0], [0.0, 1.0]]
@@ -123,7 +124,7 @@ def student_t(df: jax.Array, latents: int, *, scale: float = 1.0) -> StudentT:
 
 
 def laplace(latents: int, *, scale: float = math.sqrt(0.5)) -> Laplace:
-    """Π_d Laplace(z_d; 0, scale), of variance 2·scale²: 1 by default.
+    """Π_d Laplace(z_d; 0, scale), with variance 2·scale², which is 1 by default.
 
     >>> (2 * laplace(2).scale ** 2).round(4).tolist()  # variances
     [1.0, 1.0]
@@ -133,14 +134,14 @@ def laplace(latents: int, *, scale: float = math.sqrt(0.5)) -> Laplace:
 
 
 def subspaces(groups: tuple[int, ...], *, df: float | jax.Array) -> Subspaces:
-    """Π_g t(z_g; ν): independent groups of dimensions, each free to rotate inside.
+    """Π_g t(z_g; ν): independent groups of dimensions; rotations in a group are free.
 
     Args:
         groups: Sizes D_g of consecutive groups; their sum is D.
         df: Degrees of freedom ν `[]`, may be traced; infinity gives N(0, I).
 
     Raises:
-        ValueError: For no group or an empty one.
+        ValueError: If there is no group, or a group is empty.
 
     >>> [group.loc.shape for group in subspaces((2, 3), df=4.0).groups]
     [(2,), (3,)]
@@ -164,8 +165,8 @@ def spike_and_slab(
     Args:
         latents: Number of dimensions D.
         spike_probability: γ `[]` in [0, 1], may be traced; 0 and 1 are exact.
-        spike_scale: Of a dimension that is off.
-        slab_scale: Of a dimension that is on.
+        spike_scale: Standard deviation of a dimension that is off.
+        slab_scale: Standard deviation of a dimension that is on.
 
     Source: Mathieu et al. 2019, arXiv:1812.02833, the sparse prior.
 
@@ -185,7 +186,7 @@ def clusters(*, layout: str = "axes", variance: float = 0.03) -> Mixture:
 
     Args:
         layout: "axes" puts the means at (0, ±1) and (±1, 0), as the authors' code does;
-            "square" on the corners of the unit square, as the text prints.
+            "square" puts them on the corners of the unit square, as in the text.
         variance: Variance of each dimension of a component.
 
     Returns:
@@ -212,7 +213,7 @@ def clusters(*, layout: str = "axes", variance: float = 0.03) -> Mixture:
 def free_mixture(
     log_weights: jax.Array, loc: jax.Array, log_scale: jax.Array
 ) -> Mixture:
-    """A mixture all of which may be learned, its scale included.
+    """A mixture whose weights, means and scales may all be learned.
 
     Args:
         log_weights: Logits of the weights `[K]`.
@@ -230,7 +231,7 @@ def free_mixture(
 def mixture_start(
     key: jax.Array, components: int, latents: int, *, spread: float
 ) -> MixtureParameters:
-    """Where the training of a mixture starts: equal weights and unit scales.
+    """Initial parameters of a learned mixture: equal weights and unit scales.
 
     Args:
         key: A random key, which is used up.
@@ -247,8 +248,8 @@ def vamp(posteriors: Gaussian, log_weights: jax.Array | None = None) -> Mixture:
     """VampPrior: (1/K) Σ_k q(z|u_k), the aggregate posterior of K pseudo-inputs.
 
     Args:
-        posteriors: What the encoder makes of the pseudo-inputs u, leaves `[K, D]`.
-        log_weights: Logits `[K]` in place of the equal weights 1/K.
+        posteriors: Posteriors of the pseudo-inputs u, leaves `[K, D]`.
+        log_weights: Logits of the weights `[K]`; by default all weights are 1/K.
 
     Source: Tomczak & Welling 2018, arXiv:1705.07120, §2.
 
@@ -263,14 +264,15 @@ def vamp(posteriors: Gaussian, log_weights: jax.Array | None = None) -> Mixture:
 
 
 def hierarchical(weights: jax.Array, log_scale_weights: jax.Array) -> Hierarchical:
-    """Two levels, every dimension of variance one: a learned prior cannot rescale β.
+    """Two levels; every dimension has variance 1, so that learning cannot rescale β.
 
-    W_d = w_d/√(1 + ‖w_d‖²) and s_d² = 1/(1 + ‖w_d‖²): the upper level explains the
-    share ‖w_d‖²/(1 + ‖w_d‖²) of the variance of a lower dimension.
+    W_d = w_d/√(1 + ‖w_d‖²) and s_d² = 1/(1 + ‖w_d‖²), so that the upper level explains
+    the share ‖w_d‖²/(1 + ‖w_d‖²) of the variance of a lower dimension.
 
     Args:
-        weights: Unconstrained w `[L, T]`; zeros leave the means of the lower level 0.
-        log_scale_weights: V `[L, T]`; zeros leave its scales constant.
+        weights: Unconstrained w `[L, T]`; with zeros the means of the lower level are
+            0.
+        log_scale_weights: V `[L, T]`; with zeros its scales are constant.
 
     >>> p = hierarchical(jnp.array([[1.0]]), jnp.zeros((1, 1)))
     >>> from decomp.distributions import hierarchical as family
@@ -285,15 +287,15 @@ def hierarchical(weights: jax.Array, log_scale_weights: jax.Array) -> Hierarchic
 def hierarchical_start(
     key: jax.Array, top: int, latents: int
 ) -> HierarchicalParameters:
-    """Where the training of a hierarchy starts: close to N(0, I).
+    """Initial parameters of a learned hierarchical prior, close to N(0, I).
 
     Args:
         key: A random key, which is used up.
         top: Dimensions T of the upper level.
-        latents: D; the L = D − T others are the lower level.
+        latents: Number of latents D; the other L = D − T are the lower level.
 
     Raises:
-        ValueError: For an empty level.
+        ValueError: If a level is empty.
     """
     if not 0 < top < latents:
         raise ValueError(f"expected 0 < top < {latents} latents; got {top}.")

@@ -1,9 +1,9 @@
-"""The runs axis: a function of one run, compiled for many.
+"""The runs axis: compiles a function of one run for many runs.
 
-Runs never communicate. On a device they are either vmapped (accelerators) or mapped one
-after another (CPU cores, where a network then stays in the cache and no product is
-batched), and several devices share them out evenly. `decomp.fit` and the sweeps of
-`experiments` lay their runs out by these functions.
+Runs never communicate. A device computes its runs either at once by `vmap`
+(accelerators) or one after another (CPU cores, where a network then stays in the cache
+and no product is batched). Several devices divide the runs evenly. `decomp.fit` and the
+sweeps of `experiments` use these functions.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 
 LAYOUTS = ("auto", "mapped", "vmapped")
 
-RUNS = PartitionSpec("run")  # of arrays with a leading axis [R]
-SHARED = PartitionSpec()  # of arrays that all runs read
+RUNS = PartitionSpec("run")  # for arrays with a leading axis [R]
+SHARED = PartitionSpec()  # for arrays that all runs read
 
 
 def is_vmapped(layout: str, platform: str) -> bool:
@@ -23,7 +23,7 @@ def is_vmapped(layout: str, platform: str) -> bool:
 
     Args:
         layout: One of `LAYOUTS`; "auto" maps runs on CPUs and vmaps them elsewhere.
-        platform: Of the device, such as "cpu".
+        platform: Platform of the device, such as "cpu".
 
     >>> is_vmapped("auto", "cpu"), is_vmapped("auto", "gpu")
     (False, True)
@@ -32,7 +32,7 @@ def is_vmapped(layout: str, platform: str) -> bool:
 
 
 def over(devices: Sequence[Any]) -> Mesh:
-    """The devices, over which the runs axis is spread."""
+    """The mesh of devices over which the runs axis is divided."""
     return jax.make_mesh(
         (len(devices),), ("run",), axis_types=(AxisType.Auto,), devices=devices
     )
@@ -48,17 +48,18 @@ def over_runs(
     donate: tuple[int, ...] = (),
     brief: bool = False,
 ) -> Any:
-    """Compiles a function of one run to one of R runs.
+    """Compiles a function of one run into a function of R runs.
 
     Args:
-        function: Takes `mapped` arguments of one run, then `shared` ones that all runs
-            have in common.
+        function: Takes `mapped` arguments of one run, then `shared` arguments that all
+            runs have in common.
         mesh: Devices, whose number divides R.
         mapped: Number of arguments whose leaves get a leading axis `[R]`.
-        shared: Number of arguments that stay as they are.
+        shared: Number of arguments that all runs share.
         vmapped: Whether a device computes its runs at once, or one after another.
-        donate: Arguments whose memory may be reused.
-        brief: That it takes less time to run than to compile well.
+        donate: Indices of arguments whose memory may be reused.
+        brief: Whether the function runs in less time than a full optimisation takes
+            to compile.
 
     Returns:
         A jitted function; outputs have a leading axis `[R]`.
@@ -78,12 +79,14 @@ def over_runs(
         out_specs=RUNS,
         check_vma=False,
     )
-    # With a device a core, products that spread over the cores get in each other's way
-    # (a seventh slower, measured), and their sums depend on how many there are.
+    # If each core is a device, multi-threaded products slow each other down (by a
+    # seventh, measured), and their sums depend on the number of threads.
     cpu = mesh.devices.flat[0].platform == "cpu"
     options: dict[str, Any] = {}
     if cpu and mesh.size > 1:
         options["xla_cpu_multi_thread_eigen"] = False
     if cpu and brief:
-        options["xla_backend_optimization_level"] = 1  # of 3: the same bits
+        options["xla_backend_optimization_level"] = (
+            1  # of 3; results have the same bits
+        )
     return jax.jit(sharded, donate_argnums=donate, compiler_options=options or None)

@@ -1,4 +1,4 @@
-"""Weights that change during training: a factor in [0, 1] of the share of it done.
+"""Schedules: factors in [0, 1] of a weight, as functions of the share of training done.
 
 decomp.fit(x, beta=4, schedules={"beta": "linear"})
 decomp.fit(x, beta=4, schedules={"beta": partial(schedules.linear, warm_up=0.1)})
@@ -32,7 +32,7 @@ def linear(progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4) -> jax
 
 
 def cyclic(progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4) -> jax.Array:
-    """`cycles` times over: rises from 0 to 1 over `warm_up` of a cycle, then stays.
+    """Repeats `cycles` times: rises from 0 to 1 over `warm_up` of a cycle, then stays.
 
     Source: Fu et al. 2019, arXiv:1903.10145.
 

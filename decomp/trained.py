@@ -1,7 +1,7 @@
-"""A trained VAE, or several of one shape, as an object with the verbs of a VAE.
+"""Trained VAEs of one architecture, as an object with the methods of a VAE.
 
-`decomp.fit` returns one. It is a tree of arrays with a leading axis `[R]`, one entry a
-run, and so are its results; `vaes[3]` is a single run, whose results have no such axis.
+`decomp.fit` returns one. Its arrays, and the results of its methods, have a leading
+axis `[R]` with one entry per run; `vaes[3]` is a single run, which lacks this axis.
 
     vaes.encode(x)         q(z|x), leaves [R, N, D]
     vaes[3].encode(x)      leaves [N, D]
@@ -14,6 +14,8 @@ import functools
 import importlib
 import json
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +30,9 @@ from decomp.distributions.gaussian import Gaussian
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 BLOCK = 1024  # rows that a network computes at once
-_FORMAT = 1  # of the files
-# Networks that a file describes by name and fields.
+_BAD_FILE = (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_FORMAT = 1  # version of the files
+# The networks that a file describes by name and fields.
 _NETWORKS = {
     "DenseEncoder": "decomp.networks.dense",
     "GaussianDecoder": "decomp.networks.dense",
@@ -48,7 +51,7 @@ def start(network: Any, key: jax.Array, rows: jax.Array) -> Any:
     if set(variables) - {"params"}:
         more = ", ".join(sorted(set(variables) - {"params"}))
         raise ValueError(
-            "a network expects parameters alone, no other collections of Flax; got "
+            "a network may only have parameters, no other collections of Flax; got "
             f"{more} of {type(network).__name__}."
         )
     return variables["params"]
@@ -73,21 +76,21 @@ def likelihood_of(decoded: Any) -> Gaussian | Bernoulli:
 )
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TrainedVAE:
-    """Trained VAEs; of a single one the leaves have no axis `[R]`.
+    """Trained VAEs; the leaves of a single one have no axis `[R]`.
 
-    `vaes[i]` takes a run, a slice, an array of numbers or a mask, such as
-    `vaes[vaes.weights["beta"] == 4]`. As a tree it passes through `jax.jit` and
-    `jax.vmap`, in which it is one run.
+    Index it by a number, a slice, an array of numbers or a mask, such as
+    `vaes[vaes.weights["beta"] == 4]`. It is a tree of arrays, so that `jax.jit` and
+    `jax.vmap` take it; under `vmap` it is one run.
     """
 
     seed: Any  # [R]
     params: dict[str, Any]  # "encoder" and "decoder", leaves [R, ...]
     prior: Any  # p(z), a distribution with leaves [R, ...]
     encoder: Any  # a Flax module or a pair (init, apply), x [B, X] to a Gaussian
-    decoder: Any  # the same, z [B, D] to logits [B, X] or to a Gaussian
-    shape: tuple[int, ...]  # of one x
-    latents: int  # D
-    weights: dict[str, Any] = dataclasses.field(default_factory=dict)  # [R] each
+    decoder: Any  # likewise, z [B, D] to logits [B, X] or to a Gaussian
+    shape: tuple[int, ...]  # shape of one x
+    latents: int  # number of latents D
+    weights: dict[str, Any] = dataclasses.field(default_factory=dict)  # name to [R]
     # Training curves by name [R, records]: step, and the means since the last record
     # of loss, reconstruction, kl and divergence, in nats.
     curves: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -96,21 +99,29 @@ class TrainedVAE:
     def __getitem__(self, index: Any) -> "TrainedVAE":
         """One run, or some of them."""
         if not np.ndim(self.seed):
-            raise TypeError("this is a single trained VAE, and has no runs to choose.")
+            raise TypeError("a single trained VAE has no runs to index.")
         if isinstance(index, int | np.integer) and not -len(self) <= index < len(self):
             raise IndexError(
-                f"a run expects a number from 0 to {len(self) - 1}; got {index}."
+                f"the index of a run must be from 0 to {len(self) - 1}; got {index}."
             )
+        try:
+            np.arange(len(self))[index]
+        except IndexError:
+            found = f"shape {list(np.shape(index))}" if np.ndim(index) else repr(index)
+            raise IndexError(
+                "the index of runs must be a number, a slice, an array of numbers or a "
+                f"mask [{len(self)}]; got {found[:100]}."
+            ) from None
         return jax.tree.map(lambda leaf: leaf[index], self)
 
     def __len__(self) -> int:
         """The number of runs."""
         if not np.ndim(self.seed):
-            raise TypeError("this is a single trained VAE, and has no length.")
+            raise TypeError("a single trained VAE has no length.")
         return len(self.seed)
 
     def __repr__(self) -> str:
-        """How many runs there are, and of what."""
+        """The number of runs and the shapes of the model."""
         count = f"{len(self)} runs, " if np.ndim(self.seed) else ""
         size = "×".join(map(str, self.shape))
         swept = ", ".join(f"{k}={np.unique(v)}" for k, v in self.weights.items())
@@ -118,7 +129,7 @@ class TrainedVAE:
 
     @property
     def elbo(self) -> np.ndarray:
-        """The mean evidence bound over the last record, in nats `[R]`."""
+        """The mean evidence bound over the last record, in nats, `[R]`."""
         last = [self.curves[name][..., -1] for name in ("reconstruction", "kl")]
         return -np.asarray(last[0] + last[1])
 
@@ -131,17 +142,17 @@ class TrainedVAE:
         return self.encode(x).loc
 
     def decode(self, z: Any) -> jax.Array:
-        """The means of p(x|z) of z `[N, D]`, or `[R, N, D]`: `[N, *shape]`."""
+        """The means of p(x|z) for z `[N, D]`, or `[R, N, D]`: `[N, *shape]`."""
         (z,) = numerics.floats(z)
         several = np.ndim(self.seed) and z.ndim == 3
         if z.ndim != 2 + several or z.shape[-1] != self.latents:
             raise ValueError(
-                f"z expects the shape [N, {self.latents}], or one such array a run; "
-                f"got {list(z.shape)}."
+                f"z must have the shape [N, {self.latents}], or one such array per "
+                f"run; got {list(z.shape)}."
             )
         if several and len(z) != len(self):
             raise ValueError(
-                f"z expects as many entries as runs, {len(self)}; got {len(z)}."
+                f"z must have an entry for each of {len(self)} runs; got {len(z)}."
             )
         means = _blocks(_decode, self, z)
         return means.reshape(*means.shape[:-1], *self.shape)
@@ -162,11 +173,11 @@ class TrainedVAE:
         return self.decode(jax.vmap(draw)(self.prior) if several else draw(self.prior))
 
     def traverse(self, x: Any, latent: int, values: Any) -> jax.Array:
-        """Images along a latent: codes of one x `[*shape]`, the latent at each value.
+        """Decodes the code of one x `[*shape]`, with one latent set to given values.
 
         Args:
             x: One example, without an axis of examples.
-            latent: From 0 to D − 1.
+            latent: Index of the latent, from 0 to D − 1.
             values: Values of the latent `[V]`.
 
         Returns:
@@ -174,7 +185,7 @@ class TrainedVAE:
         """
         if not 0 <= latent < self.latents:
             raise ValueError(
-                f"latent expects a number from 0 to {self.latents - 1}; got {latent}."
+                f"latent must be from 0 to {self.latents - 1}; got {latent}."
             )
         (values,) = numerics.floats(values)
         code = self.codes(jnp.asarray(x)[None])
@@ -182,10 +193,10 @@ class TrainedVAE:
         return self.decode(z.at[..., latent].set(values))
 
     def save(self, path: Any) -> None:
-        """Writes all of it to one .npz file, which `decomp.load` reads.
+        """Writes everything to one .npz file, which `decomp.load` reads.
 
-        Networks of `decomp.networks` are written by name and fields. Others are not:
-        `load` has to be given them.
+        Networks of `decomp.networks` are written by name and fields. Other networks
+        are not written; pass them to `load`.
         """
         header = {
             "format": _FORMAT,
@@ -216,31 +227,34 @@ class TrainedVAE:
         if x.shape[1:] not in (self.shape, (width,)) or not len(x):
             expected = ", ".join(map(str, self.shape))
             raise ValueError(
-                f"x expects the shape [N, {expected}], N ≥ 1; got {list(x.shape)}."
+                f"x must have the shape [N, {expected}], N ≥ 1; got {list(x.shape)}."
             )
         return x.reshape(len(x), width)
 
 
 def load(path: Any, *, encoder: Any = None, decoder: Any = None) -> TrainedVAE:
-    """Reads what `TrainedVAE.save` wrote.
+    """Reads a file of `TrainedVAE.save`.
 
     Args:
-        path: Of the .npz file.
-        encoder: The network, where it is not one of `decomp.networks`.
-        decoder: The same.
+        path: Path of the .npz file.
+        encoder: The encoder, if it is not a network of `decomp.networks`.
+        decoder: The decoder, likewise.
 
     Raises:
-        ValueError: In one line, for a file of another kind, a network that has to be
-            given, or one whose parameters are not those of the file.
+        ValueError: One line, for a file of another kind, a missing network, or a
+            network whose parameters differ from those in the file.
     """
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except _BAD_FILE:
+        arrays = {}
     if "header" not in arrays:
-        raise ValueError(f"{path} expects a file of TrainedVAE.save; it has no header.")
+        raise ValueError(f"{path} is not a file of TrainedVAE.save: it has no header.")
     header = json.loads(str(arrays.pop("header")))
     if header["format"] != _FORMAT:
         raise ValueError(
-            f"{path} expects a file of format {_FORMAT}; got {header['format']}."
+            f"{path} must have the format {_FORMAT}; got {header['format']}."
         )
     encoder = encoder or _rebuilt(path, "encoder", header)
     decoder = decoder or _rebuilt(path, "decoder", header)
@@ -264,7 +278,7 @@ def load(path: Any, *, encoder: Any = None, decoder: Any = None) -> TrainedVAE:
     )
 
 
-# ------------------------------------------------------------------- verbs of one run
+# ----------------------------------------------------------------- methods of one run
 
 
 def _encode(vae: TrainedVAE, rows: jax.Array) -> Gaussian:
@@ -278,7 +292,7 @@ def _decode(vae: TrainedVAE, z: jax.Array) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _call(verb: Callable[..., Any], vae: TrainedVAE, rows: jax.Array) -> Any:
-    """The verb of one run or of all; `rows` may have an axis of runs, too."""
+    """Calls a method for one run or all; `rows` may have an axis of runs, too."""
     if not jnp.ndim(vae.seed):
         return verb(vae, rows)
     each = rows.ndim == 3
@@ -290,7 +304,7 @@ def _call(verb: Callable[..., Any], vae: TrainedVAE, rows: jax.Array) -> Any:
 
 
 def _blocks(verb: Callable[..., Any], vae: TrainedVAE, rows: jax.Array) -> Any:
-    """Calls a verb on blocks of rows of one size, so that it compiles once."""
+    """Calls a method on blocks of rows of one size, so that it compiles once."""
     vae = dataclasses.replace(vae, weights={}, curves={}, diverged=None)
     count = rows.shape[-2]
     size = min(BLOCK, 1 << (count - 1).bit_length())
@@ -304,11 +318,11 @@ def _blocks(verb: Callable[..., Any], vae: TrainedVAE, rows: jax.Array) -> Any:
     )
 
 
-# --------------------------------------------------------------------------- on files
+# ------------------------------------------------------------------------------ files
 
 
 def _described(network: Any) -> dict[str, Any] | None:
-    """Name and fields of a network of `decomp.networks`, else None."""
+    """Name and fields of a network of `decomp.networks`; None for others."""
     name = type(network).__name__
     if type(network).__module__ != _NETWORKS.get(name):
         return None
@@ -324,7 +338,7 @@ def _described(network: Any) -> dict[str, Any] | None:
         fields["precision"] = {type(precision).__name__: precision.name}
     try:
         return json.loads(json.dumps({"name": name, "fields": fields}))
-    except TypeError:  # a field that is no number, text or list
+    except TypeError:  # a field is not a number, a string or a list
         return None
 
 
@@ -332,8 +346,8 @@ def _rebuilt(path: Any, part: str, header: dict[str, Any]) -> Any:
     described = header[part]
     if described is None:
         raise ValueError(
-            f"{path} has no description of its {part}, which is not of "
-            f"decomp.networks: expected load(path, {part}=...)."
+            f"{path} does not describe its {part}, which is not of decomp.networks; "
+            f"call load(path, {part}=...)."
         )
     return _network(described)
 
@@ -342,7 +356,7 @@ def _network(described: dict[str, Any]) -> Any:
     name = described["name"]
     if name not in _NETWORKS:
         raise ValueError(
-            f"a network expects a name among {', '.join(_NETWORKS)}; got {name}."
+            f"a network must be one of {', '.join(_NETWORKS)}; got {name}."
         )
     fields: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
@@ -360,7 +374,7 @@ def _network(described: dict[str, Any]) -> Any:
 def _params(
     path: Any, part: str, arrays: dict[str, Any], network: Any, rows: jax.Array
 ) -> Any:
-    """The parameters of a network, in the tree in which it takes them."""
+    """The parameters of a network, in the tree that it expects."""
     wanted = jax.eval_shape(lambda key: start(network, key, rows), jax.random.key(0))
     places, tree = jax.tree_util.tree_flatten_with_path(wanted)
     prefix, lead = f"params/{part}", arrays["seed"].shape
@@ -374,7 +388,7 @@ def _params(
     if found != shapes:
         other = min(set(found.items()) ^ set(shapes.items()))
         raise ValueError(
-            f"{path} has parameters of another {part}: they differ in {other[0]}."
+            f"{path} has the parameters of another {part}, which differ in {other[0]}."
         )
     return jax.tree.unflatten(tree, [arrays[name] for name in names])
 
@@ -411,7 +425,7 @@ def _outline(p: Any) -> Any:
 
 
 def _filled(outline: Any, leaves: Any) -> Any:
-    """The distribution of an outline, with its arrays."""
+    """The distribution of an outline, with its arrays filled in."""
     if outline is None:
         return next(leaves)
     name, parts = outline
@@ -426,5 +440,5 @@ def _filled(outline: Any, leaves: Any) -> Any:
 def _check_prior(module: str) -> None:
     if not module.startswith("decomp.distributions."):
         raise ValueError(
-            f"a file expects a prior of decomp.distributions; got one of {module}."
+            f"a prior in a file must be of decomp.distributions; got one of {module}."
         )

@@ -1,10 +1,10 @@
-"""Training of one run: `init` and `advance`, two pure functions.
+"""Training of one run by two pure functions, `init` and `advance`.
 
-A run is one model with its key and its setting, the numbers in which it differs from
-other runs. Every random number that it uses is folded from its key and the step, so
-that its result depends on nothing else: not on the runs beside it, nor on how many
-steps are taken per call. On a CPU the bytes are equal too, for a fixed number of
-devices; on another number XLA sums in another order.
+A run is one model with its key and its setting, which holds the numbers in which runs
+differ. Every random number is folded from its key and the step, so that the result
+depends neither on other runs nor on how many steps are taken per call. On a CPU the
+bytes are equal for a fixed number of devices; for another number, XLA sums in another
+order.
 
 `decomp.fit` and the sweeps of `experiments` train through these functions.
 """
@@ -18,12 +18,12 @@ import optax
 
 from decomp.datasets import shuffle
 
-# Streams of the key of a run; `fold_in(key, STREAM)` starts one.
+# Streams of random numbers; `fold_in(key, STREAM)` starts one.
 INIT, ORDER, NOISE, SCORES, OTHERS = range(5)
 
-# What a loss returns beside its value, the means over a minibatch, in nats.
+# The means over a minibatch that a loss returns beside its value, in nats.
 MEASURES = ("loss", "reconstruction", "kl", "divergence")
-# What was not finite first when a run diverged, in the order of the computation.
+# The terms that may be the first non-finite one of a run, in the order of computation.
 TERMS = ("reconstruction", "kl", "divergence", "loss", "gradient")
 
 Params = Any  # a tree of arrays
@@ -33,12 +33,12 @@ Setting = Any  # a tree of the traced numbers of one run
 class State(NamedTuple):
     """A run in training."""
 
-    step: jax.Array  # [] steps taken
+    step: jax.Array  # [] number of steps taken
     params: Params
     opt_state: optax.OptState
-    sums: jax.Array  # [4] of MEASURES over the steps since the last record, nats
+    sums: jax.Array  # [4] sums of MEASURES over the steps since the last record, nats
     diverged: jax.Array  # [] the step whose loss or gradient was not finite, or −1
-    term: jax.Array  # [] which of TERMS it was, or −1
+    term: jax.Array  # [] the first term that was not finite, an index of TERMS, or −1
 
 
 def make(
@@ -56,22 +56,22 @@ def make(
     """Returns `init(key, setting)` and `advance(state, key, setting, points, steps)`.
 
     `advance` takes `steps` training steps on minibatches of `points` `[N, P]`; each
-    epoch is a fresh permutation. `steps` is traced: any number compiles once. A run
-    whose loss or gradient is not finite stops there, with the parameters that it had.
+    epoch has a new permutation. `steps` is traced, so that any number compiles once. A
+    run whose loss or gradient is not finite stops, and keeps its last parameters.
 
     Args:
         start: Maps a key and a setting to the parameters that training starts from.
-        loss: Maps (params, key, setting, progress, x, others) to the value that is
-            minimised, `[]`, and MEASURES `[4]`, in nats. `progress` is the share of
-            `total_steps` that has been taken, x the minibatch.
+        loss: Maps (params, key, setting, progress, x, others) to the loss `[]`, which
+            is minimised, and to MEASURES `[4]`, in nats. `progress` is the share of
+            `total_steps` that has been taken, and x is the minibatch.
         optimiser: The optimiser of the parameters.
         batch_size: B, at most N.
-        record_every: Steps after which the sums of the measures start again from 0.
+        record_every: Steps after which the sums of the measures restart from 0.
         total_steps: Steps of the whole training.
-        unpack: Maps rows as they are stored `[B, P]` to x `[B, X]`.
+        unpack: Maps stored rows `[B, P]` to x `[B, X]`.
         second: Whether `others` is a second minibatch, drawn in an order of its own;
             otherwise it is x.
-        rescale: Changes the updates of the optimiser before they are added.
+        rescale: Maps the updates of the optimiser to those that are added.
     """
 
     def init(key: jax.Array, setting: Setting) -> State:
@@ -99,7 +99,7 @@ def make(
         (value, measures), gradient = jax.value_and_grad(loss, has_aux=True)(
             state.params, noise_key, setting, progress, x, others
         )
-        # The value may hold more than the first of the measures, as a critic's loss.
+        # The loss may contain more than the first measure, such as a critic's loss.
         parts = (*measures[1:], value, optax.tree.norm(gradient))
         bad = ~jnp.isfinite(jnp.stack(parts))
         alive = (state.diverged < 0) & ~jnp.any(bad)
@@ -149,8 +149,9 @@ def _updates(
     gradient: Params,
     alive: jax.Array,
 ) -> tuple[Params, optax.OptState]:
-    """What the optimiser adds to the parameters, nothing once a run has diverged."""
-    # Gated here, as choosing between two states copies both (8 % slower, measured).
+    """The updates of the parameters; 0 once a run has diverged."""
+    # This stops a diverged run here, as choosing between two states would copy both (8
+    # % slower, measured).
     gradient = jax.tree.map(lambda g: jnp.where(alive, g, 0), gradient)
     updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
     return jax.tree.map(lambda u: jnp.where(alive, u, 0), updates), opt_state
@@ -159,7 +160,7 @@ def _updates(
 def _minibatch(
     key: jax.Array, step: jax.Array, points: jax.Array, batch_size: int
 ) -> jax.Array:
-    """The minibatch of a step `[B, P]`; an epoch leaves out what does not fill one."""
+    """The minibatch of a step `[B, P]`; an epoch drops an incomplete last one."""
     size = points.shape[0]
     if batch_size == size:
         return points

@@ -1,7 +1,8 @@
-"""The VAE that `decomp.fit` is asked for: networks and prior, as what is trained.
+"""The VAE of `decomp.fit`: networks and prior as a `Model`.
 
 A network is a Flax module, or a pair of functions init(key, rows) and apply(params,
-rows). A prior that is trained is a pair (start, build).
+rows). A trained prior is a pair (start, build): initial parameters, and a function from
+parameters to a distribution.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ Schedule = Callable[[jax.Array], jax.Array]
 
 
 class Networks(NamedTuple):
-    """The networks and the prior of all runs, and the sizes between them."""
+    """The networks and the prior of all runs, and their sizes."""
 
     encoder: Any  # x [B, X] to a Gaussian over z
     decoder: Any  # z [B, D] to logits of x, or to a Gaussian over x
@@ -34,7 +35,7 @@ class Networks(NamedTuple):
 
 
 def start(networks: Networks, key: jax.Array) -> dict[str, Any]:
-    """Initial parameters: encoder, decoder and, where they are trained, the others."""
+    """Initial parameters of encoder, decoder and, if they are trained, the others."""
     encoder_key, decoder_key = jax.random.split(key)
     x, z = jnp.zeros((1, networks.outputs)), jnp.zeros((1, networks.latents))
     params = {
@@ -57,7 +58,7 @@ def prior(networks: Networks, params: dict[str, Any]) -> Any:
 
 
 def is_trained(prior: Any) -> bool:
-    """Whether it is a pair (start, build), and no distribution."""
+    """Whether a prior is a pair (start, build), not a distribution."""
     return type(prior) is tuple
 
 
@@ -70,14 +71,14 @@ def model(
     samples: int,
     **options: Any,
 ) -> Model:
-    """What is trained; a setting holds the weights by name.
+    """The `Model` to train; a setting is a dict of weights by name.
 
     Args:
         networks: Networks and prior.
         formula: The objective.
-        divergence: D(q(z), p(z)) of a key and a minibatch, if there is one.
-        schedules: Factors of weights as functions of the share of the training done.
-        samples: Of each example, for iwae.
+        divergence: Maps a key and a minibatch to D(q(z), p(z)), if there is one.
+        schedules: Factors of weights as functions of the share of training done.
+        samples: Samples of z per example, for iwae.
         **options: Other fields of `Model`.
     """
 
@@ -113,7 +114,7 @@ def _log_px_z(networks: Networks, params: Any, x: jax.Array, z: jax.Array) -> ja
 
 
 def _closed_kl(p: Any) -> Callable[[Gaussian], jax.Array] | None:
-    """KL(q ‖ p) of one posterior where it has a closed form."""
+    """KL(q ‖ p) of one posterior if it has a closed form, else None."""
     if isinstance(p, Gaussian):
         return lambda q: gaussian.kl(q, p)
     if isinstance(p, FullGaussian):
@@ -128,7 +129,7 @@ def check(
     setting: dict[str, Any],
     batch_size: int,
 ) -> None:
-    """Traces all of it on shapes, and says in one line what does not fit."""
+    """Checks all shapes by tracing, and raises a one-line error if they do not fit."""
     width = networks.latents
     setting = {name: jnp.asarray(value) for name, value in setting.items()}
     x = jax.ShapeDtypeStruct((batch_size, networks.outputs), jnp.float32)
@@ -147,9 +148,8 @@ def check(
     )
     if isinstance(p, Gaussian) != (likelihood == "gaussian"):
         raise ValueError(
-            "decoder expects to return logits where the likelihood is 'bernoulli', and "
-            f"a Gaussian where it is 'gaussian'; got {type(p).__name__} for "
-            f"{likelihood!r}."
+            "decoder must return logits if the likelihood is 'bernoulli' and a "
+            f"Gaussian if it is 'gaussian'; got {type(p).__name__} for {likelihood!r}."
         )
     _all_of("decoder", "an array or a Gaussian", p, x.shape)
     drawn = shapes("a sample of the prior", lambda p: _draw(networks, p), params)

@@ -5,21 +5,21 @@ import sys
 
 from decomp import extras
 
-# What the extra `experiments` installs, by the names under which it is imported: what
-# the library can use, and what the harness needs besides.
+# The packages of the extra `experiments`, by the names under which they are imported:
+# those that the library can use, and those that the harness needs besides.
 PACKAGES = tuple(name for name in extras.EXTRAS if name != "tensorboardX")
 PACKAGES += ("orbax", "ml_collections", "absl", "tqdm", "matplotlib", "scipy")
-# Python calls a command so until it has found the module.
+# Python's name for a command until it has found the module.
 _IS_COMMAND = sys.argv[:1] == ["-m"]
 
 
 def check_packages() -> None:
     """Says in one line which packages are missing and what installs them.
 
-    A command, `python -m experiments.NAME`, ends there.
+    A command, `python -m experiments.NAME`, ends with it.
 
     Raises:
-        ModuleNotFoundError: If a package is missing and this is no command.
+        ModuleNotFoundError: If a package is missing and this is not a command.
     """
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if not missing:
@@ -37,7 +37,7 @@ def check_packages() -> None:
 if _IS_COMMAND:
     from experiments.system import signals
 
-    signals.watch()  # before all else that is imported
+    signals.watch()  # before the other imports
 
     from experiments.system import commands
 

@@ -1,12 +1,12 @@
-"""How far minibatch estimates of the aggregate posterior are from the exact values.
+"""The error of minibatch estimates of the aggregate posterior, against exact values.
 
     python -m experiments.bias --synthetic
     python -m experiments.bias --workdir=results/pinwheel_beta --run=3
 
-For each batch size B and each estimator of `decomp.minibatch`: the entropy of q(z), the
-index-code mutual information, the total correlation and KL(q(z)‖p(z)) over repeated
-minibatches, beside the values of all N posteriors. Prints a table and writes it as
-bias.md, bias.csv and bias.json, with a figure.
+For each batch size B and each estimator of `decomp.minibatch` it estimates the entropy
+of q(z), the index-code mutual information, the total correlation and KL(q(z)‖p(z)) from
+repeated minibatches, and compares them with the values from all N posteriors. It prints
+a table and writes it as bias.md, bias.csv and bias.json, with a figure.
 
 Source: Mathieu et al. 2018, App. C.
 """
@@ -38,8 +38,8 @@ from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
 _BATCHES = (16, 32, 64, 256, 1024)
-_LEAST = 16  # minibatches of a mean, for its standard error
-_AT_ONCE = 256  # draws of q(z) between two marks of progress
+_LEAST = 16  # minibatches per mean at least, for its standard error
+_AT_ONCE = 256  # draws of q(z) between two updates of the progress
 _ROUNDING = 1e-3  # nats
 
 _sampled = jax.jit(
@@ -49,7 +49,7 @@ _sampled = jax.jit(
 
 @commands.command("experiments.bias")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 after one line for what cannot be used."""
+    """Returns 0, or 2 after a one-line error."""
     options = _parser().parse_args(arguments)
     devices.check_platform()
     if options.workdir:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def regime(given: Posteriors, options: argparse.Namespace) -> Regime:
-    """The exact values and the estimates of a set of posteriors."""
+    """Computes the exact values and the estimates for a set of posteriors."""
     q, (size, latents) = given.q, given.q.loc.shape
     batches = _batches(options.batches, size)
     draws = max(2048, min(options.samples, 2**31 // (size * latents)))
@@ -86,7 +86,8 @@ def regime(given: Posteriors, options: argparse.Namespace) -> Regime:
             cells += _cells(batch, np.asarray(values, np.float64))
             bar.update()
     information, error = exact["mutual_information"]
-    # Of smaller error than the mean of −log q(z), which estimates `conditional` too.
+    # This has a smaller error than the mean of −log q(z), which also estimates
+    # `conditional`.
     exact["entropy"] = information + conditional, error
     predicted = {
         "entropy": math.log(size) + conditional,  # Eq. 11
@@ -97,7 +98,7 @@ def regime(given: Posteriors, options: argparse.Namespace) -> Regime:
 
 
 def table(regimes: Sequence[Regime]) -> str:
-    """A Markdown table per regime."""
+    """A Markdown table per set of posteriors."""
     return "\n\n".join(f"## {r.name}\n\n{_facts(r)}\n\n{_rows(r)}" for r in regimes)
 
 
@@ -122,7 +123,7 @@ def write(folder: pathlib.Path, regimes: Sequence[Regime]) -> list[pathlib.Path]
 def _exact(
     key: jax.Array, given: Posteriors, draws: int, bar: tqdm
 ) -> dict[str, tuple[float, float]]:
-    """Values and standard errors by quantity, in equal parts."""
+    """Exact values and standard errors by quantity, from blocks of equal size."""
     parts = []
     for i in range(draws // _AT_ONCE):
         part = _sampled(jax.random.fold_in(key, i), given.q, given.log_pz)
@@ -143,7 +144,7 @@ def _estimates(
     chosen: jax.Array,
     log_pz: Callable[[jax.Array], jax.Array],
 ) -> jax.Array:
-    """Every quantity by every estimator, of minibatches `[M, B]`: `[M, E, 4]`."""
+    """The four quantities by all estimators, for minibatches `[M, B]`: `[M, E, 4]`."""
     size, batch = len(q.loc), chosen.shape[1]
     weights = jnp.stack([of(batch, size) for of in minibatch.ESTIMATORS.values()])
 
@@ -175,7 +176,7 @@ def _cells(batch: int, values: np.ndarray) -> list[Estimates]:
 
 
 def _beside(regime: Regime, cell: Estimates) -> tuple[float, float, float, Any, bool]:
-    """The exact value, its error, the bias, what is predicted, whether I > log n."""
+    """Exact values, their errors, biases, predictions, and whether I > log n."""
     value, stderr = regime.exact[cell.quantity]
     predicted = regime.predicted.get(cell.quantity, "")
     exceeds = cell.mean > math.log(regime.points) + _ROUNDING
@@ -187,9 +188,9 @@ def _facts(regime: Regime) -> str:
     entropy, kl = regime.predicted["entropy"], regime.predicted["kl"]
     return (
         f"n = {regime.points:,}, D = {regime.latents}, log n = "
-        f"{math.log(regime.points):.3f}. In nats: mean ± standard error (bias). Where "
-        f"no two posteriors of a minibatch overlap, Eq. 11 expects {entropy:.3f} for "
-        f"H[q(z)] and Eq. 12 {kl:.3f} for KL(q(z) ‖ p(z))."
+        f"{math.log(regime.points):.3f}. In nats: mean ± standard error (bias). If no "
+        f"two posteriors of a minibatch overlap, Eq. 11 predicts {entropy:.3f} for "
+        f"H[q(z)] and Eq. 12 predicts {kl:.3f} for KL(q(z) ‖ p(z))."
     )
 
 
@@ -211,7 +212,7 @@ def _rows(regime: Regime) -> str:
 
 
 def _batches(text: str | None, size: int) -> list[int]:
-    """Batch sizes in order; by default those of `_BATCHES` that the data allow."""
+    """The sorted batch sizes; by default those of `_BATCHES` that the data allow."""
     if text is None:
         return [batch for batch in _BATCHES if batch <= size] or [size]
     words = text.split(",")
@@ -226,15 +227,23 @@ def _batches(text: str | None, size: int) -> list[int]:
 def _parser() -> argparse.ArgumentParser:
     parser = commands.parser("experiments.bias", __doc__.splitlines()[0])
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--workdir", type=commands.path, help="of a trained sweep")
-    source.add_argument("--synthetic", action="store_true", help="posteriors instead")
+    source.add_argument(
+        "--workdir", type=commands.path, help="folder of a trained sweep"
+    )
+    source.add_argument(
+        "--synthetic", action="store_true", help="use synthetic posteriors"
+    )
     add, whole = parser.add_argument, commands.whole
-    add("--run", type=whole(0), help="number in scores.csv; the first by default")
-    add("--points", type=whole(2), default=2000, help="of each synthetic set; 2000")
-    add("--out", type=commands.path, help="folder to write; WORKDIR/bias, results/bias")
-    add("--batches", help="sizes B; 16,32,64,256,1024 as far as the data allow")
-    add("--samples", type=whole(1), default=2**14, help="draws behind a number; 16384")
-    add("--seed", type=whole(0), default=0, help="of draws and synthetic means; 0")
+    add(
+        "--run",
+        type=whole(0),
+        help="number of the run in scores.csv; default the first",
+    )
+    add("--points", type=whole(2), default=2000, help="points per synthetic set; 2000")
+    add("--out", type=commands.path, help="output folder; WORKDIR/bias, results/bias")
+    add("--batches", help="sizes B; by default those of 16,32,64,256,1024 up to N")
+    add("--samples", type=whole(1), default=2**14, help="draws per value; 16384")
+    add("--seed", type=whole(0), default=0, help="seed of draws and synthetic means; 0")
     command_line.add_config(parser)
     return parser
 

@@ -1,6 +1,6 @@
 """Draws an experiment's figures: `python -m experiments.figures WORKDIR`.
 
-Reads the files in WORKDIR alone and imports neither training nor networks. Every figure
+Reads only the files in WORKDIR, and imports neither training nor networks. Every figure
 becomes a PNG and a PDF in WORKDIR/figures; equal files give equal bytes.
 """
 

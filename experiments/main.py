@@ -46,7 +46,7 @@ def run(
         workdir: Folder of the results.
 
     Raises:
-        ValueError: In one line, for data or a workdir that cannot be used.
+        ValueError: One line, for data or a workdir that cannot be used.
     """
     if config.tensorboard:
         extras.require("tensorboardX")

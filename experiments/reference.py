@@ -2,10 +2,10 @@
 
     python -m experiments.reference      # make reference
 
-The tables lie between the marks of README.md, decomp/OBJECTIVES.md and the README.md of
-configs, decomp/metrics, decomp/datasets and experiments/benchmarks, whose table is of
-what was measured on accelerators. A test compares them with the registries, so whoever
-adds an entry runs this command.
+The tables are between the marks of README.md, decomp/OBJECTIVES.md and the README.md of
+configs, decomp/metrics, decomp/datasets and experiments/benchmarks; the last one has
+measurements on accelerators. A test compares the tables with the registries, so run
+this command after you add an entry.
 """
 
 import math
@@ -29,7 +29,7 @@ _MARKS = ("✓", "✓ ν > 2", "✓ its own groups, γ = 1", "–")
 
 @commands.command("experiments.reference")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 after one line for a file without a mark."""
+    """Returns 0, or 2 after a one-line error for a file without a mark."""
     parser = commands.parser("experiments.reference", (__doc__ or "").splitlines()[0])
     parser.parse_args(arguments)
     for path, blocks in tables().items():
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def tables() -> dict[str, dict[str, str]]:
-    """The tables of each file, by the name of their mark."""
+    """The tables of each file, by the names of their marks."""
     assert loaders.names()  # importing the loaders registers the data sets
     return {
         "README.md": {"implemented": _implemented()},
@@ -66,12 +66,12 @@ def _names(table: dict[str, Any]) -> list[str]:
 
 
 def _divergence_names() -> list[str]:
-    """Those that a config may choose."""
+    """The divergences that a config may choose."""
     return [d.name for d in _published(divergences.DIVERGENCES) if d.chosen]
 
 
 def _implemented() -> str:
-    """What there is, by name."""
+    """The names of everything that is implemented."""
     rows = {
         "[objectives](decomp/OBJECTIVES.md)": _names(objectives.OBJECTIVES),
         "[divergences](decomp/OBJECTIVES.md#divergences) D": _divergence_names(),
@@ -104,7 +104,7 @@ def _fields() -> str:
 
 
 def _shown(default: object) -> str:
-    """A default as it is typed on the command line."""
+    """A default value as typed on the command line."""
     if isinstance(default, tuple):
         return ",".join(map(str, default)) or "()"
     return str(default) if default != "" else "''"
@@ -163,7 +163,7 @@ def _priors() -> str:
 
 
 def combinations() -> str:
-    """What goes together; rows, and columns, that are alike are one."""
+    """Which objectives and priors go together; equal rows and columns are merged."""
     names = _names(priors.PRIORS)
     pairs = [
         (f"`{o.name}`", o.name, "kl_prior_aggregate")
@@ -191,7 +191,7 @@ def combinations() -> str:
 
 
 def _grouped(pairs: Iterable[tuple[str, tuple]]) -> dict[tuple, list[str]]:
-    """The names that share a value, by value, in their order."""
+    """The names that have the same value, by value, in their order."""
     found: dict[tuple, list[str]] = {}
     for name, value in pairs:
         found.setdefault(value, []).append(name)
@@ -199,7 +199,7 @@ def _grouped(pairs: Iterable[tuple[str, tuple]]) -> dict[tuple, list[str]]:
 
 
 def _mark(objective: str, divergence: str, prior: str) -> str:
-    """Whether an objective and a divergence go with a prior, and under which terms."""
+    """Whether an objective and a divergence go with a prior, and on what condition."""
 
     def works(df: float, groups: tuple[int, ...]) -> bool:
         row = {"objective": objective, "divergence": divergence, "prior": prior}
@@ -233,7 +233,7 @@ def _metrics() -> str:
 
 
 def _columns() -> str:
-    """The scores of a run of a sweep, each with what makes it a column."""
+    """The scores of a run of a sweep, and the metric that adds each of them."""
     chosen = {*columns.OF_FACTORS, *columns.OF_CODES}
     rows = [
         [f"`{name}`", columns.name(name), text, "yes" if name in chosen else ""]
@@ -268,7 +268,7 @@ _LABELS = {
     "class": "one class",
     "none": "none",
     "file": "those of your files, if there are any",
-    catalogue.PLANE: "one class, the arm",
+    catalogue.PLANE: "one class, the arm or the moon",
 }
 
 if __name__ == "__main__":

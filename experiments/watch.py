@@ -38,7 +38,7 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
     """The runs that are left, and a table of those that have finished.
 
     Raises:
-        ValueError: In one line, for a folder that cannot be used.
+        ValueError: One line, for a folder that cannot be used.
     """
     try:
         config = json.loads((workdir / "config.json").read_text(encoding="utf-8"))

@@ -1,1 +1,1 @@
-"""Data sets as arrays with their factors, drawn, read from files or fetched."""
+"""Data sets as arrays with their factors: drawn, read from files, or downloaded."""

@@ -1,9 +1,9 @@
-"""Cars3D: 183 cars, drawn from 24 azimuths and 4 elevations, 17,568 images in colour.
+"""Cars3D: 183 cars seen from 24 azimuths and 4 elevations, 17,568 images in colour.
 
-The images of 128 × 128 pixels are averaged down to 64 × 64. They are read from a MATLAB
-file of each car, with an array `im` uint8 [128, 128, 3, 24, 4], in a folder or in the
-archive that is published, `nips2015-analogy-data.tar.gz`, which is not unpacked; what
-else is in it is left out.
+The images of 128 × 128 pixels are averaged down to 64 × 64. Each car has a MATLAB file
+with an array `im` uint8 [128, 128, 3, 24, 4]. The files are read from a folder, or from
+the published archive `nips2015-analogy-data.tar.gz`, which need not be unpacked; its
+other files are ignored.
 
 Source: Reed, Zhang, Zhang & Lee 2015, "Deep visual analogy-making", NeurIPS 28,
 www.scottreed.info/files/nips2015-analogy-data.tar.gz; as a set with factors, Locatello
@@ -26,13 +26,17 @@ FACTOR_NAMES = ("elevation", "azimuth", "object_type")
 FACTOR_SIZES = (4, 24, 183)
 SIDE = 64
 NUM_IMAGES = math.prod(FACTOR_SIZES)
-_SHAPE = (128, 128, 3, 24, 4)  # of the images of a car
-_EACH = 24 * 4  # images of a car, the elevation fastest
-_MOST_BYTES = 2**24  # of a car's file
-_BLOCK = 512  # bytes of a block of an archive
-_SKIPPED = 2**20  # bytes read at once of what is left out
+_SHAPE = (128, 128, 3, 24, 4)  # the images of one car
+_EACH = 24 * 4  # images per car; the elevation varies fastest
+_MOST_BYTES = 2**24  # that a car's file may have
+_BLOCK = 512  # bytes per block of an archive
+_SKIPPED = 2**20  # bytes read at once while skipping
 _EMPTY = (*(tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE), tarfile.FIFOTYPE)
-_PLACES = ("data/cars", "cars", "")  # of the files in a folder, the first that is there
+_PLACES = (
+    "data/cars",
+    "cars",
+    "",
+)  # where a folder has the files; the first that exists counts
 
 
 def load(
@@ -48,16 +52,16 @@ def load(
     Args:
         path: The archive, or the folder of the MATLAB files.
         source: "file".
-        side: Pixels that the images are averaged down to, at most 128.
-        choose: Takes how many images there are and returns the places of those wanted.
-        tell: Is told what takes long.
+        side: Images are averaged down to `side` × `side` pixels; at most 128.
+        choose: Maps the number of images to the indices of those to load.
+        tell: Called with a line about slow work.
 
     Returns:
-        Images of the first car, then of the second: the cars in the order of their
-        names, whose place is their class, then azimuths, elevations fastest.
+        Images ordered by car, then azimuth, then elevation. The class of a car is its
+        place in the sorted names of the files.
 
     Raises:
-        ValueError: In one line that begins with the path.
+        ValueError: One line that begins with the path.
     """
     download.check_source(source, "file")
     place = Path(path).expanduser()
@@ -83,7 +87,7 @@ def load(
 
 
 def _cars(path: Path) -> dict[str, int]:
-    """The files of the cars with their places in the order of their names."""
+    """The place of each car's file in the sorted names."""
     names: list[str] = []
     for _ in _contents(path, lambda name: bool(names.append(name))):
         pass
@@ -104,7 +108,7 @@ def _is_car(name: str, *, archive: bool) -> bool:
 
 
 def _contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the files of a folder or an archive that are wanted."""
+    """Names and contents of the wanted files in a folder or an archive."""
     with npz.naming(path):
         if path.is_dir():
             folder = next(path / name for name in _PLACES if (path / name).is_dir())
@@ -125,7 +129,7 @@ def _contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
 def _of_archive(
     file: io.BufferedIOBase, wanted: Callable[[str], bool]
 ) -> Iterator[tuple[str, bytes]]:
-    """Reads an archive from end to end; what is not wanted is not kept."""
+    """Reads an archive from start to end, and keeps only the wanted files."""
     while any(head := file.read(_BLOCK)):
         entry = tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
         size = 0 if entry.type in _EMPTY else entry.size
@@ -136,7 +140,7 @@ def _of_archive(
             yield entry.name, _car(file, size)
             size = 0
         _skip(file, size + padding)
-    file.read(_SKIPPED)  # at the end gzip compares the checksum
+    file.read(_SKIPPED)  # at the end, gzip compares the checksum
 
 
 def _car(file: io.BufferedIOBase, size: int) -> bytes:

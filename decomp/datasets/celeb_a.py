@@ -1,11 +1,11 @@
 """CelebA: 202,599 photographs of faces, without factors.
 
-The aligned images of 218 × 178 pixels; their square in the middle is averaged down to
-64 × 64. The forty attributes are annotations of people, not factors of the pictures,
-and are not read. The images are those of
+The aligned images have 218 × 178 pixels; the square in their middle is averaged down to
+64 × 64. The forty attributes annotate people, are no factors of the pictures, and are
+not read. The images come from
 
 - a folder of JPEG files, or of sub-folders with them,
-- the archive `img_align_celeba.zip`, which is not unpacked, or
+- the archive `img_align_celeba.zip`, which need not be unpacked, or
 - tensorflow-datasets, which finds that archive in its folder `downloads/manual`; the
   servers of the data set refuse most downloads.
 
@@ -26,7 +26,7 @@ SIDE = 64
 NUM_IMAGES = 202_599
 _OFFICIAL = "img_align_celeba.zip"
 _SUFFIXES = (".jpg", ".jpeg")
-_MOST_BYTES = 2**24  # of a photograph; the largest has some 40,000
+_MOST_BYTES = 2**24  # that a photograph may have; the largest has about 40,000
 
 
 def load(
@@ -43,9 +43,9 @@ def load(
         path: With "file", a folder of JPEG files or a .zip; with "tfds", the data
             folder, by default that of tensorflow-datasets.
         source: "file" or "tfds".
-        side: Pixels that the images are averaged down to.
-        choose: Takes how many images there are and returns the places of those wanted.
-        tell: Is told what takes long.
+        side: Images are averaged down to `side` × `side` pixels.
+        choose: Maps the number of images to the indices of those to load.
+        tell: Called with a line about slow work.
 
     Returns:
         Images in the order of their names.
@@ -67,7 +67,7 @@ def load(
 
 
 def _of_archive(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
-    """Reads a .zip; the names in it say which images there are, and no more."""
+    """Reads a .zip; its names only say which images there are, and are never paths."""
     with npz.naming(path), zipfile.ZipFile(path) as archive:
         entries = {
             entry.filename: entry
@@ -84,7 +84,7 @@ def _of_archive(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
 def _contents(
     archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], path: Path
 ) -> Iterator[tuple[str, bytes]]:
-    """Names, with that of the archive, and contents of no more than is allowed."""
+    """Names, behind that of the archive, and contents of at most the allowed size."""
     for entry in entries:
         if entry.file_size > _MOST_BYTES:
             raise ValueError(

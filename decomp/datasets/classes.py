@@ -1,4 +1,4 @@
-"""Classes of factors from a table of whatever values they have."""
+"""Classes of factors, from tables of numbers or texts."""
 
 import contextlib
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 _MOST_FACTORS = 256
-_LONGEST = 60  # letters of a name
-# Texts that stand for no value, as pandas reads them; None may be the name of a class.
+_LONGEST = 60  # letters that a name may have
+# Texts that pandas reads as a missing value, but for None, which may name a class.
 _MISSING = {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"}
-_MOST_CLASSES = 1_000  # more are a continuous value or a name of each image
+_MOST_CLASSES = 1_000  # more values mean a continuous factor, or a name of each image
 
 
 def ranked(
@@ -18,16 +18,16 @@ def ranked(
     *,
     most: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """The rank of every value among the different ones of its column.
+    """The rank of every value among the distinct values of its column.
 
     Args:
         columns: F arrays `[N]` of numbers or texts; texts that are all numbers count as
             numbers.
-        names: Of the F factors, for errors.
-        most: Classes that each can have.
+        names: Names of the F factors, for errors.
+        most: Classes that a factor may have.
 
     Returns:
-        Classes from 0, uint16 `[N, F]`; a column of one value has class 0 alone.
+        Classes from 0, uint16 `[N, F]`; a constant column has class 0 only.
 
     Raises:
         ValueError: For a value that is missing or not finite, too many classes, or a
@@ -69,9 +69,9 @@ def _ranks(column: np.ndarray, name: str, most: int) -> np.ndarray:
 
 
 def _numbers(column: np.ndarray) -> np.ndarray:
-    """Texts that are all numbers as numbers, so that 10 comes after 9.
+    """Converts texts to numbers if all of them are numbers, so that 10 comes after 9.
 
-    Whole numbers stay whole, as float64 takes some beyond 2⁵³ for the same.
+    Whole numbers become integers, as float64 confuses some beyond 2⁵³.
     """
     if column.dtype.kind != "U":
         return column

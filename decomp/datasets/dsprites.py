@@ -1,8 +1,8 @@
 """dSprites: 737,280 binary images of 64 × 64 pixels and the five factors behind them.
 
-The images are drawn (seconds, no download), read from a file, or fetched through
-tensorflow-datasets; arrays and order are the same each time. They stay packed, 8 pixels
-a byte, until `unpack` inside the jitted step: the whole set takes 377 MB.
+The images are drawn (in seconds, without a download), read from a file, or downloaded
+by tensorflow-datasets; arrays and order are the same in each case. Images stay packed,
+8 pixels per byte, until `unpack` in the jitted step: the whole set takes 377 MB.
 
     python -m decomp.datasets.dsprites FILE
 
@@ -14,7 +14,7 @@ Source: Matthey et al. 2017, github.com/deepmind/dsprites-dataset.
 from pathlib import Path
 from typing import NamedTuple
 
-if __name__ == "__main__":  # before the imports that take seconds
+if __name__ == "__main__":  # comes before the imports that take seconds
     from decomp.datasets.readers import ending
 
     ending.begin("decomp.datasets.dsprites")
@@ -52,7 +52,7 @@ _OFFICIAL = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5"
 class Dsprites(NamedTuple):
     """Images with their factors, in canonical order (`flat_index` increases)."""
 
-    packed: np.ndarray  # [N, 512] uint8, pixels as by numpy.packbits
+    packed: np.ndarray  # [N, 512] uint8, pixels packed as by numpy.packbits
     factors: np.ndarray  # [N, 5] uint8, classes in the order of FACTOR_NAMES
     source: str  # where the images came from
 
@@ -61,14 +61,14 @@ def load(path: str = "", *, source: str = "rendered") -> Dsprites:
     """Loads the data set.
 
     Args:
-        path: With "file", an .npz or .hdf5 in the official layout, the whole set or a
-            part of it; with "tfds", the data folder, by default that of
-            tensorflow-datasets; with "rendered", nothing.
+        path: With "file", an .npz or .hdf5 in the official layout, of the whole set or
+            a part of it; with "tfds", the data folder, by default that of
+            tensorflow-datasets; with "rendered", empty.
         source: "rendered" (drawn once, then kept in `$DECOMP_CACHE` or
             `~/.cache/decomp`), "file" or "tfds".
 
     Returns:
-        The same arrays from every source, N = 737,280 unless the file holds fewer.
+        The same arrays from every source; N = 737,280 unless the file holds fewer.
     """
     download.check_source(source, "rendered", "file", "tfds")
     if source == "rendered":
@@ -124,7 +124,7 @@ def pooled(packed: np.ndarray, *, side: int, block: int = 2048) -> np.ndarray:
         for nth in range(per_byte):
             mask = np.uint8((2**width - 1) << (8 - width * (nth + 1)))
             white = np.bitwise_count(pixels & mask)  # [B, 64 rows of 8 bytes]
-            # A row is one 64-bit word: its 8 counts are added at once, without carry.
+            # A row is one 64-bit word, whose 8 counts are added at once without carry.
             rows = white.view(np.uint64).reshape(-1, width)
             squares = np.add.reduce([rows[:, row] for row in range(width)])
             counts[start : start + block, :, nth::per_byte] = squares.view(

@@ -1,6 +1,6 @@
 """Fashion-MNIST: grey images of 28 × 28 pixels of clothes and shoes, in ten classes.
 
-60,000 images to train on, read from a file or fetched through tensorflow-datasets;
+The 60,000 training images are read from a file or downloaded by tensorflow-datasets;
 `garments` draws a stand-in that needs neither.
 
 | file                                             | images                        |
@@ -26,8 +26,8 @@ CLASS_NAMES = (
 )
 _IMAGES, _LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 _SIDE = 28  # pixels
-_MOST = 70_000  # images, with those to test on
-_MOST_BYTES = _MOST * (_SIDE**2 + 8) + 2048  # with labels of int64 and two headers
+_MOST = 70_000  # images of the training and the test set
+_MOST_BYTES = _MOST * (_SIDE**2 + 8) + 2048  # images, int64 labels and two headers
 
 
 class LabelledImages(NamedTuple):
@@ -41,13 +41,13 @@ def load(path: str = "", *, source: str) -> LabelledImages:
     """Loads the data set.
 
     Args:
-        path: With "file", an .npz, the folder of the IDX files to train on, or an IDX
-            file of images that has its labels beside it; with "tfds", the data folder,
-            by default that of tensorflow-datasets.
+        path: With "file", an .npz, the folder of the IDX training files, or an IDX file
+            of images with its labels beside it; with "tfds", the data folder, by
+            default that of tensorflow-datasets.
         source: "file" or "tfds".
 
     Returns:
-        Images, N = 60,000 unless the file holds others.
+        Images and labels; N = 60,000 unless the file has another number.
     """
     download.check_source(source, "file", "tfds")
     if source == "tfds":
@@ -71,7 +71,7 @@ def _read(path: Path) -> LabelledImages:
 
 
 def _read_pair(images: Path, labels: Path) -> LabelledImages:
-    """Reads an IDX file of images and that of their labels."""
+    """Reads an IDX file of images and the IDX file of their labels."""
     pixels = _idx(images, _SIDE, _SIDE)
     classes = _idx(labels)
     with npz.naming(labels):
@@ -79,7 +79,7 @@ def _read_pair(images: Path, labels: Path) -> LabelledImages:
 
 
 def _found(path: Path) -> Path:
-    """The file, or the same with .gz or without."""
+    """The file of this name, or of the name with .gz added or removed."""
     zipped = path.suffix == ".gz"
     other = path.with_suffix("") if zipped else path.with_name(f"{path.name}.gz")
     for file in (path, other):
@@ -109,7 +109,7 @@ def _checked(images: np.ndarray, labels: np.ndarray) -> LabelledImages:
 def _idx(path: Path, *sides: int) -> np.ndarray:
     """Reads bytes `[N, *sides]`: magic number, extents (big-endian), then the bytes.
 
-    No more is read than the header promises, whatever a zipped file expands to.
+    Never reads more than the header declares, whatever a zipped file expands to.
     """
     with npz.naming(path), path.open("rb") as raw:
         file = npz.unzipped(raw)
@@ -123,7 +123,7 @@ def _idx(path: Path, *sides: int) -> np.ndarray:
             wanted = ", ".join(["N ≤ 70000", *map(str, sides)])
             raise ValueError(f"expected extents [{wanted}]; got {shape}")
         size = math.prod(shape)
-        data = file.read(size + 1)  # one more: at the end gzip compares the checksum
+        data = file.read(size + 1)  # beyond the end, where gzip compares the checksum
         if len(data) != size:
             found = "fewer" if len(data) < size else "more"
             raise ValueError(f"expected {size} bytes behind the header; got {found}")

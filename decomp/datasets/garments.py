@@ -1,12 +1,12 @@
 """Ten kinds of garment, drawn: a stand-in for Fashion-MNIST that needs no download.
 
-Grey images of 28 × 28 pixels in the classes of Fashion-MNIST. Behind each are the
-values of a few continuous factors, of which a class uses some: a bag has a handle and
-no sleeves, so a sparse code of the set uses other latents for other classes.
+The grey images have 28 × 28 pixels and the classes of Fashion-MNIST. Each is drawn from
+continuous factors, of which its class uses some: a bag has a handle and no sleeves, so
+that a sparse code of the set uses other latents for other classes.
 
-The pixels come from sums, products, quotients and square roots alone, which every
-machine rounds alike, and the factors from the raw bits of a Philox generator, which
-NumPy keeps from version to version: a seed gives the same bytes everywhere.
+Pixels are computed by sums, products, quotients and square roots only, which every
+machine rounds alike, and factors from the raw bits of a Philox generator, which do not
+depend on NumPy's version: a seed gives the same bytes everywhere.
 """
 
 from typing import NamedTuple
@@ -33,14 +33,14 @@ class Garments(NamedTuple):
 
 
 def sample(seed: int = 0, *, num_images: int = 60_000) -> Garments:
-    """Draws garments, their factors independent and uniform in [0, 1).
+    """Draws garments with independent factors, uniform in [0, 1).
 
-    Every ten images in a row hold each class once, in random order. Fewer images are
-    the first of many.
+    Every ten images in a row hold each class once, in random order. A smaller sample is
+    the start of a larger one.
 
     Args:
-        seed: Of factors and order, not negative.
-        num_images: N; a few seconds for 60,000.
+        seed: Seed of factors and order, not negative.
+        num_images: N; 60,000 take a few seconds.
 
     Returns:
         The same bytes on every machine.
@@ -60,8 +60,8 @@ def render(labels: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
     Args:
         labels: Integer places in `CLASS_NAMES` `[N]`.
-        factors: In [0, 1], in the order of `FACTOR_NAMES`, `[N, 13]`; those that a
-            class does not use change nothing.
+        factors: Values in [0, 1], in the order of `FACTOR_NAMES`, `[N, 13]`; factors
+            that a class does not use have no effect.
 
     Returns:
         Pixels uint8 `[N, 784]`, row by row from the top, 0 the background.

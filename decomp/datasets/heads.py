@@ -1,11 +1,11 @@
-"""Fifty heads from every side in every light: grey images with four known factors.
+"""Fifty heads, from many sides and in many lights: grey images with four factors.
 
-A stand-in for the 3D faces of Paysan et al. 2009, which may not be passed on, on the
-grid that Chen et al. 2018 (arXiv:1802.04942) scored: 50 identities × 21 azimuths × 11
-elevations × 11 lightings are 127,050 images of 64 × 64 pixels. Heads are symmetric, so
-that an image under the opposite azimuth and light is its mirror image.
+They stand in for the 3D faces of Paysan et al. 2009, which may not be redistributed, on
+the grid that Chen et al. 2018 (arXiv:1802.04942) scored: 50 identities × 21 azimuths ×
+11 elevations × 11 lightings are 127,050 images of 64 × 64 pixels. Heads are symmetric:
+the opposite azimuth and light give the mirror image.
 
-Sums, products, quotients and square roots draw them, besides sines rounded to 2⁻¹⁶:
+They are drawn by sums, products, quotients, square roots, and sines rounded to 2⁻¹⁶:
 every machine draws the same bytes.
 """
 
@@ -25,7 +25,7 @@ SHA256 = "824eeac348fce6e7532c1efff21780451f8f295be18281e17099a804223b3857"
 _AZIMUTH_STEP = 6.0  # degrees; class 10 looks at the viewer, higher ones to the right
 _ELEVATION_STEP = 5.0  # class 5 looks straight ahead, higher ones down
 _LIGHT_STEP = 14.0  # class 5 lights from the front, higher ones from the right
-_LIGHT_HEIGHT = 0.45  # of a light above the viewer, against its distance
+_LIGHT_HEIGHT = 0.45  # of a light above the viewer, as a share of its distance
 
 
 def factor_classes() -> np.ndarray:
@@ -35,12 +35,13 @@ def factor_classes() -> np.ndarray:
 
 
 def load(*, tell: raster.Tell = raster.nothing) -> np.ndarray:
-    """The whole set in canonical order, uint8 `[127050, 4096]`.
+    """Loads the whole set in canonical order, uint8 `[127050, 4096]`.
 
-    Drawn once, in about a minute, then kept in `$DECOMP_CACHE` or `~/.cache/decomp`.
+    It is drawn once, in about a minute, and kept in `$DECOMP_CACHE` or
+    `~/.cache/decomp`.
 
     Args:
-        tell: Takes a line before they are drawn.
+        tell: Called with a line before the heads are drawn.
     """
 
     def draw() -> np.ndarray:
@@ -90,7 +91,7 @@ def render(classes: np.ndarray) -> np.ndarray:
 
 
 def _groups(values: np.ndarray) -> list[np.ndarray]:
-    """Places of equal values, a group for each."""
+    """Groups of the places that have equal values."""
     order = np.argsort(values, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(values[order])) + 1)
 
@@ -98,7 +99,7 @@ def _groups(values: np.ndarray) -> list[np.ndarray]:
 def _lit(
     mesh: heads_mesh.Mesh, turn: int, elevation: int, lights: np.ndarray
 ) -> np.ndarray:
-    """Pictures `[L, 64, 64]` of a head that looks ahead or to the right."""
+    """Images `[L, 64, 64]` of a head that looks ahead or to the right."""
     rotation = _rotation(turn * _AZIMUTH_STEP, (elevation - 5) * _ELEVATION_STEP)
     view = heads_raster.see(mesh, rotation)
     angle = np.radians((lights - 5) * _LIGHT_STEP)
@@ -113,7 +114,7 @@ def _lit(
 
 
 def _rotation(azimuth: float, elevation: float) -> np.ndarray:
-    """Turns a head to the right, then nods it down; degrees, float32 `[3, 3]`."""
+    """The rotation of a head to the right, then down; in degrees, float32 `[3, 3]`."""
     (sa, ca), (se, ce) = (
         (heads_mesh.sine(angle), heads_mesh.sine(angle + np.pi / 2))
         for angle in (np.radians(azimuth), np.radians(elevation))

@@ -1,20 +1,19 @@
-"""Images of one's own: a folder of PNG or JPEG files, an .npz, or an .npy.
+"""Your own images: a folder of PNG or JPEG files, an .npz, or an .npy.
 
-| what   | images                                    | factors, if there are any      |
+| path   | images                                    | factors, if there are any      |
 | ------ | ----------------------------------------- | ------------------------------ |
 | folder | its files .png, .jpg, .jpeg, in the order | `factors.csv`: a column `file` |
 |        | of their names                            | and one for each factor        |
 | folder | those of its sub-folders, at any depth,   | `class`, the sub-folder, and   |
-|        | if none stands in the folder itself       | `factors.csv`, as above        |
+|        | if the folder itself has none             | `factors.csv`, as above        |
 | .npz   | `images` uint8 [N, H, W] or [N, H, W, C], | `factors` [N, F] of numbers or |
 |        | C 1 or 3                                  | texts, `factor_names` [F]      |
 | .npy   | the same array                            | none                           |
 
-A class is the rank of a value in its column; that of a sub-folder is its place among
-the sorted names, as in image folders elsewhere, and a column `class` of the table goes
-before it. A folder of grey images alone has one channel, any other three. Hidden files
-and those of operating systems are no images. Of an .npz or .npy no more is in memory
-than the images wanted.
+The class of a value is its rank in its column. The class of a sub-folder is its place
+in the sorted names, unless the table has a column `class`. A folder that has only grey
+images gives one channel, any other folder three. Hidden files and files of operating
+systems are ignored. Only the wanted images of an .npz or .npy are loaded into memory.
 """
 
 import math
@@ -31,8 +30,8 @@ from decomp.datasets.readers.npz import Stored
 _TABLE = "factors.csv"
 _CLASS = "class"
 _MOST_IMAGES = 1_000_000
-_MOST_BYTES = 2**34  # of pixels
-_MOST_TABLE = 2**28  # bytes of factors
+_MOST_BYTES = 2**34  # that pixels may take
+_MOST_TABLE = 2**28  # bytes that factors may take
 
 
 def load(
@@ -46,16 +45,16 @@ def load(
 
     Args:
         path: A folder, an .npz or an .npy.
-        side: Pixels that the square in the middle of each is averaged down to; 0 for
-            images as they are.
-        choose: Takes how many images there are and returns the places of those wanted.
-        tell: Is told what takes long, and what is left out.
+        side: The square in the middle of each image is averaged down to `side` × `side`
+            pixels; 0 leaves images as they are.
+        choose: Maps the number of images to the indices of those to load.
+        tell: Called with a line about slow work, or about files that are left out.
 
     Returns:
         Images in the order of the file, or of the names in the folder.
 
     Raises:
-        ValueError: In one line that begins with the path.
+        ValueError: One line that begins with the path.
     """
     place = Path(path).expanduser()
     if place.is_dir():
@@ -95,7 +94,7 @@ def _of_array(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
 
 
 def _check(images: Stored) -> tuple[int, int, int]:
-    """(H, W, C) of the images, by what their header declares."""
+    """(H, W, C) of the images, as their header declares them."""
     shape = images.shape
     channels = shape[3] if len(shape) == 4 else 1
     if len(shape) not in (3, 4) or channels not in (1, 3) or 0 in shape:
@@ -116,7 +115,7 @@ def _check_size(count: int, shape: tuple[int, ...]) -> None:
 
 
 def _table(found: dict[str, Stored], count: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Classes `[N, F]` and names of the factors of an .npz; F is 0 without any."""
+    """Classes `[N, F]` and names of the factors in an .npz; F is 0 if it has none."""
     if "factors" not in found:
         return np.zeros((count, 0), np.uint8), ()
     factors = npz.whole(found["factors"], most=_MOST_TABLE)
@@ -141,7 +140,7 @@ def _table(found: dict[str, Stored], count: int) -> tuple[np.ndarray, tuple[str,
 
 
 def _text(values: np.ndarray) -> np.ndarray:
-    """Texts of bytes as texts, and anything else as it is."""
+    """Decodes texts that are stored as bytes; returns other arrays as they are."""
     return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
 
 
@@ -187,9 +186,9 @@ def _pixels(
 
 
 def _shape(folder: Path, files: list[Path], side: int) -> tuple[int, int, int]:
-    """(H, W, C) of the images once they are read, from their headers."""
+    """(H, W, C) that the images will have once they are read, from their headers."""
     for file in files:
-        if not file.is_file():  # as it was when it was listed, or a link
+        if not file.is_file():  # it is gone since it was listed, or it is a broken link
             name = photos.shown(file)
             raise ValueError(f"{name}: expected a file; got a link to nothing.")
     headers = [photos.header(file) for file in files]
@@ -215,7 +214,7 @@ def _shape(folder: Path, files: list[Path], side: int) -> tuple[int, int, int]:
 
 
 def _of_folders(names: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The place `[N]` of the sub-folder of each image, and the sub-folders in order."""
+    """The index `[N]` of each image's sub-folder, and the sorted sub-folders."""
     parts = [name.partition("/") for name in names]
     order = sorted({first for first, slash, _ in parts if slash})
     places = {name: place for place, name in enumerate(order)}

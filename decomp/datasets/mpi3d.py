@@ -1,16 +1,16 @@
-"""MPI3D: 1,036,800 images of 64 × 64 pixels of an object that a robot's arm moves.
+"""MPI3D: 1,036,800 images of 64 × 64 pixels of an object on a robot's arm.
 
-The seven factors are its colour, shape and size, the height of the camera, the colour
-of the background, and the two joints of the arm. Three sets have the same grid: toy and
-realistic are rendered, real is photographed; a fourth, of complex shapes, has 460,800
-images of four colours and four shapes. Each is an .npz as published,
+The seven factors are the object's colour, shape and size, the height of the camera, the
+colour of the background, and the two joints of the arm. Three sets have the same grid:
+toy and realistic are rendered, real is photographed. A fourth, of complex shapes, has
+460,800 images of four colours and four shapes. Each is an .npz as published:
 
 | array     | type and extents                                                       |
 | --------- | ---------------------------------------------------------------------- |
 | `images`  | uint8 [N, 64, 64, 3], each combination once, the last factor fastest   |
-| `factors` | int [N, 7], classes; not published: of a part of the set, in any order |
+| `factors` | int [N, 7], classes: only in a file of a part of the set               |
 
-The file of all images takes 12.7 GB; no more of it is read than the images wanted.
+The file of all images has 12.7 GB; only the wanted images are read into memory.
 
 Source: Gondal et al. 2019, arXiv:1906.03292, github.com/rr-learning/
 disentanglement_dataset.
@@ -34,9 +34,9 @@ FACTOR_NAMES = (
 FACTOR_SIZES = (6, 6, 2, 3, 3, 40, 40)
 SIDE = 64
 NUM_IMAGES = math.prod(FACTOR_SIZES)
-_COMPLEX = (4, 4, 2, 3, 3, 40, 40)  # of the set of complex shapes
+_COMPLEX = (4, 4, 2, 3, 3, 40, 40)  # sizes of the factors of the complex shapes
 _GRIDS = {math.prod(sizes): sizes for sizes in (FACTOR_SIZES, _COMPLEX)}
-_MOST_BYTES = 8 * len(FACTOR_NAMES) * NUM_IMAGES  # of factors, int64
+_MOST_BYTES = 8 * len(FACTOR_NAMES) * NUM_IMAGES  # that int64 factors may take
 
 
 def load(
@@ -52,15 +52,15 @@ def load(
     Args:
         path: An .npz, such as `mpi3d_toy.npz`, `mpi3d_realistic.npz`, `mpi3d_real.npz`.
         source: "file".
-        side: Pixels that the images are averaged down to.
-        choose: Takes how many images there are and returns the places of those wanted.
-        tell: Is told what takes long.
+        side: Images are averaged down to `side` × `side` pixels.
+        choose: Maps the number of images to the indices of those to load.
+        tell: Called with a line about slow work.
 
     Returns:
         Images in the order of the file.
 
     Raises:
-        ValueError: In one line that begins with the path.
+        ValueError: One line that begins with the path.
     """
     download.check_source(source, "file")
     file = Path(path).expanduser()
@@ -96,7 +96,7 @@ def _check(images: Stored, *, whole: bool) -> None:
 
 
 def _factors(found: dict[str, Stored]) -> np.ndarray | None:
-    """The classes `[N, 7]` that a part of the set brings; None of a whole set."""
+    """The classes `[N, 7]` in the file of a part of the set; None for a whole set."""
     if "factors" not in found:
         return None
     count = found["images"].shape[0]

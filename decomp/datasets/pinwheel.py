@@ -18,24 +18,23 @@ def sample(
     u = (1 + radial_std · g₁, tangential_std · g₂) with g ~ N(0, I₂),
     θ = 2π · arm / num_arms + rate · exp(u₁), and the point is u turned by −θ.
 
-    The paper prints "radial 0.1, tangential 0.3". In the MATLAB generator that it
-    cites, the deviation called tangential multiplies the radial coordinate and the
-    other way round; here each name says what it does, so the defaults draw the figure
-    of the paper and its words, taken literally, draw arms a third as long and three
-    times as wide.
+    The paper prints "radial 0.1, tangential 0.3". The MATLAB generator that it cites
+    swaps the two: its "tangential" deviation multiplies the radial coordinate. Here
+    each name says what it does, so that the defaults draw the paper's figure; its
+    words, taken literally, would draw arms a third as long and three times as wide.
 
     Args:
         key: A random key, which is used up.
         num_points: N, a multiple of `num_arms`.
-        num_arms: Arms.
+        num_arms: Number of arms.
         radial_std: Spread along an arm, around radius 1.
         tangential_std: Spread across an arm.
         rate: How fast an arm winds.
 
     Returns:
-        Points float32 `[N, 2]` and the arm of each, int32 `[N]`, in order of the arms.
+        Points float32 `[N, 2]` and the arm of each, int32 `[N]`, sorted by arm.
 
-    Source: Mathieu et al. 2018, App. B.2; the deviations as in the generator it cites.
+    Source: Mathieu et al. 2018, App. B.2; deviations as in the generator that it cites.
     """
     if num_points % num_arms:
         raise ValueError(

@@ -8,12 +8,12 @@ import numpy as np
 def second_moments(batches: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and mean outer product of a data set that is read batch by batch.
 
-    Products are summed in float32 within a batch, where sums of integers below 2²⁴ are
-    exact, and in float64 across batches.
+    Products are summed in float32 within a batch, which is exact for sums of integers
+    below 2²⁴, and in float64 across batches.
 
     Args:
-        batches: Float32 arrays `[B, X]`, together the whole data set. NumPy's, as its
-            BLAS takes a third of the time of XLA:CPU for this product (measured).
+        batches: Float32 arrays `[B, X]`, together the whole data set. They are NumPy
+            arrays because its BLAS takes a third of the time of XLA:CPU (measured).
 
     Returns:
         E[x] `[X]` and E[x xᵀ] `[X, X]`, float64.
@@ -34,18 +34,18 @@ def variances(
     """Variances along D principal axes, λ_d ∝ s_d² of the singular values s_d.
 
     Args:
-        moments: What `second_moments` returned.
+        moments: The result of `second_moments`.
         latents: Number of axes D.
         ranks: "top" takes the D largest variances of the centred data, as the paper
-            says. "released_code" takes what the authors' released code does: of the
-            data not centred, ranks 2D, 2D − 1, …, D + 1 (its singular values came in
-            ascending order).
+            says. "released_code" takes ranks 2D, 2D − 1, …, D + 1 of the data that are
+            not centred, as the authors' released code does (its singular values came
+            in ascending order).
 
     Returns:
         Variances `[D]`, float64, positive.
 
     Raises:
-        ValueError: For unknown ranks, or data with fewer than the axes asked for.
+        ValueError: For unknown ranks, or data that have too few principal axes.
 
     Source: Mathieu et al. 2018, App. B.1.
     """

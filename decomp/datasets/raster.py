@@ -1,4 +1,4 @@
-"""Images of 256 levels with their factors, and how they are made smaller."""
+"""Images of 256 levels with their factors, and their averaging to a smaller size."""
 
 import math
 import time
@@ -8,14 +8,14 @@ from typing import NamedTuple
 import chex
 import numpy as np
 
-Choose = Callable[[int], np.ndarray | slice]  # of N images, the places wanted
-Tell = Callable[[str], None]  # takes a line about what is under way
-# Takes increasing places and gives their images in blocks, uint8 [B, H, W, C].
+Choose = Callable[[int], np.ndarray | slice]  # number of images to wanted indices
+Tell = Callable[[str], None]  # called with a line about what is under way
+# Maps increasing indices to their images in blocks, uint8 [B, H, W, C].
 Read = Callable[[np.ndarray], Iterable[np.ndarray]]
 
-_BLOCK = 16  # images averaged at once, so that they stay in the cache
+_BLOCK = 16  # images averaged at once, few enough to stay in the cache
 _PATIENCE = 5.0  # seconds between two lines about progress
-_LARGE = 10**9  # bytes of pixels, from which on a line tells of them
+_LARGE = 10**9  # bytes of pixels above which a line announces the reading
 
 
 class Images(NamedTuple):
@@ -25,7 +25,7 @@ class Images(NamedTuple):
     factors: np.ndarray  # [N, F] classes from 0; F may be 0
     shape: tuple[int, int, int]  # (H, W, C)
     factor_names: tuple[str, ...]  # F
-    class_names: tuple[str, ...] = ()  # of the one factor, where its classes have names
+    class_names: tuple[str, ...] = ()  # names of the classes, if there is one factor
 
 
 def everything(size: int) -> slice:
@@ -35,12 +35,12 @@ def everything(size: int) -> slice:
 
 
 def nothing(line: str) -> None:
-    """Tells nobody."""
+    """Ignores the line; the default of `tell`."""
     del line
 
 
 def wanted(choose: Choose, size: int) -> np.ndarray:
-    """Places of the images that `choose` wants of `size`, in its order, from 0."""
+    """Indices of the images that `choose` wants of `size`, in the order it wants."""
     return np.arange(size)[choose(size)]
 
 
@@ -52,17 +52,17 @@ def gathered(
     average: bool,
     tell: Tell,
 ) -> np.ndarray:
-    """Pixels of the images at some places, whatever their order.
+    """Pixels of the images at some indices, in any order.
 
     Args:
-        read: Reads them; it is asked for places in increasing order.
-        places: Integers `[M]`.
-        shape: (H, W, C) of what is kept.
-        average: Whether images are averaged down to H pixels a side.
-        tell: Is told what takes long.
+        read: Reads images; it is called with increasing indices.
+        places: Indices of the images `[M]`.
+        shape: (H, W, C) of the result.
+        average: Whether images are averaged down to H × H pixels.
+        tell: Called with a line about slow work.
 
     Returns:
-        uint8 `[M, H·W·C]` in the order of the places.
+        uint8 `[M, H·W·C]` in the order of `places`.
     """
     order = np.argsort(places, kind="stable")
     width = math.prod(shape)
@@ -80,10 +80,10 @@ def gathered(
 
 
 def smaller(images: np.ndarray, *, side: int) -> np.ndarray:
-    """The square in the middle of images, averaged down to `side` pixels a side.
+    """Averages the square in the middle of images down to `side` × `side` pixels.
 
-    A pixel is the mean over the area that it covers, rounded; the sums are of whole
-    numbers, so every machine rounds alike.
+    A pixel is the rounded mean over the area that it covers. Sums are of whole numbers,
+    so that every machine rounds alike.
 
     Args:
         images: uint8 `[N, H, W, C]`.
@@ -113,7 +113,7 @@ def smaller(images: np.ndarray, *, side: int) -> np.ndarray:
 
 
 def progress(tell: Tell, total: int) -> Callable[[int], None]:
-    """Returns `read(count)`, which tells now and then how many images are read."""
+    """Returns `read(count)`, which reports now and then how many images are read."""
     last = time.monotonic()
 
     def read(count: int) -> None:
@@ -129,10 +129,10 @@ def progress(tell: Tell, total: int) -> Callable[[int], None]:
 def _sums(images: np.ndarray, side: int) -> np.ndarray:
     """Sums `[B, H, ...]` over `side` equal parts of H, in units of 1/side of a pixel.
 
-    Not a product of matrices: small ones wait longer for a busy core than they take.
+    It is no matrix product, as a small one waits longer for a busy core than it takes.
     """
     size = images.shape[1]
-    whole, part = np.divmod(np.arange(side + 1) * size, side)  # where the parts end
+    whole, part = np.divmod(np.arange(side + 1) * size, side)  # the ends of the parts
     sums = np.cumsum(images, axis=1, dtype=np.int64)
     above = np.where(_column(whole > 0), sums[:, whole - 1], 0)
     cut = images[:, np.minimum(whole, size - 1)]
@@ -140,5 +140,5 @@ def _sums(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def _column(values: np.ndarray) -> np.ndarray:
-    """Along the second of four axes."""
+    """Reshapes values to broadcast along the second of four axes."""
     return values[None, :, None, None]

@@ -1,11 +1,11 @@
-"""Images of a grid of factors, of which some are drawn more often or left out.
+"""Subsets of a grid of factors: correlated factors and held-out combinations.
 
-Two factors are correlated by p(f, g) ∝ exp(−(f − g)²/2σ²), each scaled to [0, 1] from
-its first class to its last; all other factors stay uniform and independent.
-A combination is held out where every one of some factors has a class in a range.
+Two factors are correlated by p(f, g) ∝ exp(−(f − g)²/2σ²), where each is scaled to
+[0, 1] from its first class to its last; other factors stay uniform and independent.
+A combination is held out if every one of some factors has a class in a range.
 
-Probabilities are integers and drawing takes the raw bits of a Philox generator, so the
-same images come on every machine.
+Probabilities are integers, and images are drawn by the raw bits of a Philox generator,
+so that every machine draws the same ones.
 
 Source: Träuble et al. 2021, arXiv:2006.07886, Sec. 3.
 """
@@ -21,10 +21,10 @@ _ONE = 2**24  # the weight of a combination on the diagonal
 def correlated(
     classes: np.ndarray, sizes: Sequence[int], pair: tuple[int, int], *, sigma: float
 ) -> np.ndarray:
-    """How often each image is drawn, against the others.
+    """The relative probability that each image is drawn.
 
     Args:
-        classes: Of the images, integers `[N, F]`.
+        classes: Classes of the images, integers `[N, F]`.
         sizes: Number of classes of each factor `[F]`, at least 2 for the pair.
         pair: The two columns that are correlated.
         sigma: σ, above 0; Träuble et al. take 0.2, 0.4 and 0.7.
@@ -42,7 +42,7 @@ def correlated(
 
 
 def held_out(classes: np.ndarray, ranges: Mapping[int, tuple[int, int]]) -> np.ndarray:
-    """Which images have a class in the range of every factor named.
+    """Marks the images that have a class in the range of every factor in `ranges`.
 
     Args:
         classes: Integers `[N, F]`.
@@ -58,15 +58,15 @@ def held_out(classes: np.ndarray, ranges: Mapping[int, tuple[int, int]]) -> np.n
 
 
 def draw(weights: np.ndarray, *, seed: int, count: int) -> np.ndarray:
-    """Draws images by their weights, with replacement.
+    """Draws images with replacement, with probabilities given by weights.
 
     Args:
-        weights: Integers `[N]`, not negative, some above 0, of a sum below 2⁵⁰.
-        seed: Of the Philox generator, not negative.
+        weights: Integers `[N]` ≥ 0, with a sum in (0, 2⁵⁰).
+        seed: Seed of the Philox generator, not negative.
         count: M.
 
     Returns:
-        Places in increasing order, int64 `[M]`; p(n) = weights[n] / Σ weights, with a
+        Indices in increasing order, int64 `[M]`; p(n) = weights[n] / Σ weights, with a
         relative error below Σ weights / 2⁶⁴.
     """
     ends = np.cumsum(weights)

@@ -1,13 +1,13 @@
-"""3D Shapes: 480,000 images of 64 × 64 pixels in colour and the six factors behind.
+"""3D Shapes: 480,000 images of 64 × 64 pixels in colour, with six factors.
 
-One HDF5 file, read or fetched through tensorflow-datasets:
+The set is one HDF5 file, which you give or tensorflow-datasets downloads:
 
 | dataset  | type and extents                                             |
 | -------- | ------------------------------------------------------------ |
 | `images` | uint8 [N, 64, 64, 3]                                         |
 | `labels` | float [N, 6]; a class is the rank of a value in its column   |
 
-All images take 5.9 GB in memory; a subset is all that is read, chunk by chunk.
+All images take 5.9 GB in memory; if a subset is wanted, only its chunks are read.
 
 Source: Burgess & Kim 2018, github.com/google-deepmind/3d-shapes.
 """
@@ -47,9 +47,9 @@ def load(
         path: With "file", an HDF5 file in the official layout; with "tfds", the data
             folder, by default that of tensorflow-datasets.
         source: "file" or "tfds".
-        side: Pixels that the images are averaged down to.
-        choose: Takes how many images there are and returns the places of those wanted.
-        tell: Is told what takes long.
+        side: Images are averaged down to `side` × `side` pixels.
+        choose: Maps the number of images to the indices of those to load.
+        tell: Called with a line about slow work.
 
     Returns:
         Images in the order of the file.
@@ -70,7 +70,7 @@ def load(
 
 
 def _factors(path: Path) -> np.ndarray:
-    """The classes of all images, once types and extents are what they should be."""
+    """Checks types and extents, and returns the classes of all images."""
     extras.require("h5py")
     import h5py
 

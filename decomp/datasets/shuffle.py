@@ -1,8 +1,8 @@
 """A random permutation of N points, evaluated one position at a time.
 
-A hundred runs that each shuffle 737,280 images would hold a hundred tables of 737,280
-indices and sort them every epoch. A Feistel network keyed by a random key computes the
-image at any position of the shuffled order directly, in constant memory.
+A hundred runs that each shuffle 737,280 images would need a hundred tables of 737,280
+indices and sort them every epoch. A Feistel network with a random key computes the
+index at any position of the shuffled order directly, in constant memory.
 
 Source: Black & Rogaway 2002, "Ciphers with Arbitrary Finite Domains", §4 and §5.
 """
@@ -16,7 +16,7 @@ _ROUNDS = 8
 
 
 def permuted_index(key: jax.Array, position: jax.Array, size: int) -> jax.Array:
-    """Returns the elements at the given positions of a random order of 0 … size − 1.
+    """The elements at the given positions of a random order of 0 … size − 1.
 
     For a fixed key, position ↦ index is a bijection of {0, …, size − 1}.
 
@@ -40,8 +40,9 @@ def permuted_index(key: jax.Array, position: jax.Array, size: int) -> jax.Array:
     def walk(index: jax.Array) -> jax.Array:
         return jnp.where(index < size, index, encipher(index))
 
-    # The rows × columns grid may hold a few more cells than there are points: following
-    # the cycle of a cell until it re-enters [0, size) keeps the map a bijection.
+    # The grid of rows × columns may have a few more cells than there are points.
+    # Following the cycle of a cell until it re-enters [0, size) keeps the map a
+    # bijection.
     index = jax.lax.while_loop(
         lambda index: jnp.any(index >= size),
         walk,
@@ -53,7 +54,7 @@ def permuted_index(key: jax.Array, position: jax.Array, size: int) -> jax.Array:
 def _feistel(
     index: jax.Array, round_keys: jax.Array, rows: int, columns: int
 ) -> jax.Array:
-    """Alternately shifts the row by a hash of the column and the other way round."""
+    """Shifts row and column in turn, each by a hash of the other."""
     row, column = index // columns, index % columns
     for i in range(_ROUNDS):
         if i % 2:

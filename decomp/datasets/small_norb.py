@@ -1,9 +1,9 @@
-"""Small NORB: grey images of toys under 18 directions, 9 heights and 6 lights.
+"""Small NORB: grey images of toys at 18 azimuths, 9 elevations and 6 lightings.
 
-24,300 images to train on and as many to test, of which both are read; of the two
-cameras the left one. The five factors are the category, the elevation, the azimuth,
-the lighting and, fifth, the instance of the toy. A folder, or tensorflow-datasets,
-holds for training, testing or both
+There are 24,300 training images and as many test images; both sets are read, of the
+left camera only. The five factors are category, elevation, azimuth, lighting, and
+instance of the toy. A folder, or tensorflow-datasets, has these files of either set or
+of both:
 
 | file                    | matrix                                               |
 | ----------------------- | ---------------------------------------------------- |
@@ -11,8 +11,8 @@ holds for training, testing or both
 | smallnorb-…-cat.mat     | int32 [N], category                                  |
 | smallnorb-…-info.mat    | int32 [N, 4], instance, elevation, azimuth, lighting |
 
-with .gz or without. A matrix is a magic number that tells the type, the number of axes
-and their extents, three at least, all little-endian int32, and then the values.
+Names may end in .gz. A matrix is a magic number for the type, the number of axes and
+their extents (at least three), all little-endian int32, and then the values.
 
 Source: LeCun, Huang & Bottou 2004, cs.nyu.edu/~ylclab/data/norb-v1.0-small.
 """
@@ -33,14 +33,14 @@ from decomp.datasets.readers import download, npz
 FACTOR_NAMES = ("category", "elevation", "azimuth", "lighting", "instance")
 FACTOR_SIZES = (5, 9, 18, 6, 10)
 NUM_IMAGES = 48_600
-SIDE = 64  # as Locatello et al. 2019 make them; 96 in the files
+SIDE = 64  # as in Locatello et al. 2019; the files have 96
 _STEMS = (
     "smallnorb-5x46789x9x18x6x2x96x96-training",
     "smallnorb-5x01235x9x18x6x2x96x96-testing",
 )
 _KINDS = ("dat", "cat", "info")
 _BYTES, _INTEGERS = 0x1E3D4C55, 0x1E3D4C54  # magic numbers
-_MOST = NUM_IMAGES // 2  # images of a set
+_MOST = NUM_IMAGES // 2  # images that a set may have
 _CAMERAS = (2, 96, 96)
 _BLOCK = 512  # pairs of images in memory at once
 
@@ -64,12 +64,12 @@ def load(
         path: With "file", the folder of the matrices; with "tfds", the data folder, by
             default that of tensorflow-datasets.
         source: "file" or "tfds".
-        side: Pixels that the images are averaged down to, at most 96.
-        choose: Takes how many images there are and returns the places of those wanted.
-        tell: Is told what takes long.
+        side: Images are averaged down to `side` × `side` pixels; at most 96.
+        choose: Maps the number of images to the indices of those to load.
+        tell: Called with a line about slow work.
 
     Returns:
-        Images, those to train on first.
+        Images, the training set first.
     """
     sets = [_labelled(files) for files in _files(path, source)]
     factors = np.concatenate([one.factors for one in sets])
@@ -111,13 +111,13 @@ def _files(path: str, source: str) -> list[list[Path]]:
 
 
 def _found(path: Path) -> Path:
-    """The file, or the same with .gz if only that is there."""
+    """The file, or the one with .gz added if only that exists."""
     packed = path.with_name(f"{path.name}.gz")
     return packed if packed.is_file() and not path.is_file() else path
 
 
 def _labelled(files: list[Path]) -> _Set:
-    """A set with its factors; the images are read later."""
+    """Opens a set and reads its factors; the images are read later."""
     images, categories, infos = files
     with _matrix(categories, _INTEGERS) as (file, count):
         category = _integers(file, count)
@@ -138,7 +138,7 @@ def _labelled(files: list[Path]) -> _Set:
 
 
 def _left(path: Path, count: int, places: np.ndarray) -> Iterator[np.ndarray]:
-    """Images `[B, 96, 96]` of the left camera at some places, increasing."""
+    """Images `[B, 96, 96]` of the left camera at increasing indices."""
     with _matrix(path, _BYTES, *_CAMERAS) as (file, found):
         if found != count:
             raise ValueError(
@@ -159,10 +159,10 @@ def _left(path: Path, count: int, places: np.ndarray) -> Iterator[np.ndarray]:
 def _matrix(
     path: Path, magic: int, *extents: int
 ) -> Iterator[tuple[io.BufferedIOBase, int]]:
-    """Opens a matrix `[N, *extents]` behind its header, which gives N.
+    """Opens a matrix `[N, *extents]` and reads its header, which gives N.
 
-    No more is read than the header promises, whatever a zipped file expands to. Every
-    error names the file, in one line.
+    Never reads more than the header declares, whatever a zipped file expands to. Every
+    error is one line that names the file.
     """
     with npz.naming(path), path.open("rb") as raw:
         file = npz.unzipped(raw)
@@ -187,5 +187,5 @@ def _integers(file: io.BufferedIOBase, *shape: int) -> np.ndarray:
 
 
 def _end(file: io.BufferedIOBase) -> None:
-    if file.read(1):  # at the end gzip compares the checksum
+    if file.read(1):  # beyond the end, where gzip compares the checksum
         raise ValueError("expected the end of the data; got more bytes")

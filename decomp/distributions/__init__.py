@@ -1,6 +1,6 @@
 """Families of distributions: one file each, functions over NamedTuple parameters.
 
-A file holds the parameters of *one* distribution with `log_prob`, `sample` and, where
+A file has the parameters of *one* distribution with `log_prob`, `sample` and, where
 they have closed forms, `entropy`, `kl`, `mean` and `covariance`. All axes of a
 parameter are event axes; a batch is the same NamedTuple with a leading axis on every
 leaf, under `jax.vmap`.
@@ -26,7 +26,7 @@ def family(p: Any) -> Any:
     module = sys.modules[type(p).__module__]
     if not (hasattr(module, "log_prob") and hasattr(module, "sample")):
         raise TypeError(
-            "a distribution expects a NamedTuple of a module with log_prob(p, z) and "
+            "a distribution must be a NamedTuple of a module with log_prob(p, z) and "
             f"sample(key, p), such as those of decomp.distributions; got {type(p)}."
         )
     return module

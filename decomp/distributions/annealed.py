@@ -4,9 +4,9 @@ The β-VAE objective is an evidence bound under f_β, with a bonus on posterior 
 
     L_β(x) = L(x)(p(x|z) f_β(z), q) + (β − 1)·H[q(z|x)] + log F_β.
 
-For each family below f_β lies in the same family. At the mode m of p, which is also
-that of f_β, the definition reads log F_β = β log p(m) − log f_β(m); the normalisers are
-evaluated so, and the docstrings give the resulting closed forms.
+For each family below, f_β lies in the same family. At the mode m of p, which is also
+the mode of f_β, the definition reads log F_β = β log p(m) − log f_β(m). The normalisers
+are evaluated in this form; the docstrings give the resulting closed forms.
 
 Source: Mathieu, Rainforth, Siddharth & Teh 2018, Theorem 1.
 """
@@ -98,8 +98,8 @@ def log_normaliser_full_gaussian(p: FullGaussian, beta: jax.Array) -> jax.Array:
 def student_t(p: StudentT, beta: jax.Array) -> StudentT:
     """f_β = Student-t with ν' = β(ν + 1) − 1 and scale σ√(ν/ν'), β > 1/(ν + 1).
 
-    Annealing changes the degrees of freedom: f_β is not the prior rescaled. Below the
-    bound p^β has no finite integral and the scale is NaN. At ν = ∞ f_β is Gaussian.
+    Annealing changes the degrees of freedom: f_β is not a rescaled prior. Below the
+    bound p^β has no finite integral and the scale is NaN. At ν = ∞, f_β is Gaussian.
 
     Args:
         p: Leaves `[*X]`, `df` alternatively `[]`.
@@ -138,7 +138,7 @@ def multivariate_t(p: MultivariateT, beta: jax.Array) -> MultivariateT:
     """f_β = multivariate Student-t, ν' = β(ν + D) − D, scale σ√(ν/ν'), β > D/(ν + D).
 
     The more dimensions share a radius, the nearer to 1 is the bound below which p^β has
-    no finite integral; there the scale is NaN. At ν = ∞ f_β is Gaussian.
+    no finite integral and the scale is NaN. At ν = ∞, f_β is Gaussian.
 
     Args:
         p: Leaves `[]`, `[D]` and `[]`.
@@ -173,7 +173,7 @@ def log_normaliser_multivariate_t(p: MultivariateT, beta: jax.Array) -> jax.Arra
 def subspaces(p: Subspaces, beta: jax.Array) -> Subspaces:
     """f_β anneals every group, β > D_g/(ν_g + D_g) for all g.
 
-    Groups of different sizes, alike in p, differ in degrees of freedom in f_β.
+    Groups that have the same ν in p but different sizes have different ν in f_β.
 
     Args:
         p: G groups.
@@ -187,7 +187,7 @@ def subspaces(p: Subspaces, beta: jax.Array) -> Subspaces:
 
 
 def log_normaliser_subspaces(p: Subspaces, beta: jax.Array) -> jax.Array:
-    """log F_β, the sum of those of the groups.
+    """log F_β, the sum of the log normalisers of the groups.
 
     Args:
         p: G groups.

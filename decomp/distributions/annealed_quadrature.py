@@ -21,10 +21,10 @@ from decomp import numerics
 class Normaliser(NamedTuple):
     """log F_β, and an estimate of its error.
 
-    It is |log F(h) − log F(2h)|, the error of the coarser sum, plus the mass of another
-    box in which f_β stayed as high as at the edges of this one: that covers tails which
-    fall off at least as |z|^−3/2. It leans to the large side once h is below the
-    narrowest scale of f_β; rounding is not in it.
+    The error is |log F(h) − log F(2h)|, which is that of the coarser sum, plus the mass
+    of a second box in which f_β is as high as at the edges of this one. That covers
+    tails which fall off at least as |z|^−3/2. The estimate tends to be too large once h
+    is below the narrowest scale of f_β; it leaves out rounding.
     """
 
     value: jax.Array  # [], nats
@@ -43,7 +43,7 @@ def log_normaliser(
     """log F_β = log ∫ p(z)^β dz over [low, high]^D, D = 1 or 2.
 
     Args:
-        log_prob: log p of one point, `[D]` to `[]`; need not be normalised.
+        log_prob: log p of one point, `[D]` to `[]`; p need not be normalised.
         beta: Exponent `[]`, positive.
         low: Lower edge of the box on every axis.
         high: Upper edge of the box on every axis.
@@ -80,7 +80,7 @@ def log_normaliser_dims(
     points_per_axis: int,
     latents: int,
 ) -> Normaliser:
-    """log ∫ p(z_d)^β dz_d of every factor of p(z) = Π_d p(z_d); log F_β is their sum.
+    """log ∫ p(z_d)^β dz_d for every factor of p(z) = Π_d p(z_d); their sum is log F_β.
 
     Args:
         log_prob_dims: The factors log p(z_d) of one point, `[D]` to `[D]`.
@@ -112,7 +112,8 @@ def log_density(
     Args:
         log_prob: log p of one point, `[D]` to `[]`, or its factors, `[D]` to `[D]`.
         beta: Exponent `[]`, positive.
-        normaliser: Of the same p and β, leaves of the shape that `log_prob` returns.
+        normaliser: Normaliser of the same p and β, leaves of the shape that `log_prob`
+            returns.
         z: Point `[D]`.
 
     Returns:
@@ -131,9 +132,9 @@ def _ticks(
     high: float,
     count: int,
 ) -> jax.Array:
-    """Equally spaced points, both edges and the middle among them, `[P]`.
+    """Equally spaced points, including both edges and the middle, `[P]`.
 
-    They have the precision of the density, and so that of its parameters.
+    They have the precision of the density, which is that of its parameters.
     """
     if count < 3 or count % 2 == 0:
         raise ValueError(f"expected an odd points_per_axis of at least 3; got {count}.")
@@ -148,12 +149,12 @@ def _integrate(log_pz: jax.Array, beta: jax.Array, length: float) -> Normaliser:
     """log ∫ p^β of log p `[P]` or `[P, P]` on a grid that includes the edges."""
     log_pz, beta = numerics.floats(log_pz, beta)
     count, dims = log_pz.shape[0], log_pz.ndim
-    # Relative to the peak, where the exponent is then 0 however β log p is rounded: a
-    # fused multiply and add rounds it once here and once there, and of 1e10 nats the
-    # two are further apart than exp can bear.
+    # Subtract the peak before multiplying by β, so that the exponent is exactly 0
+    # there. β log p can be 1e10, and a fused multiply-add would round it differently in
+    # two places: exp of the difference would overflow.
     peak = jax.lax.stop_gradient(jnp.max(log_pz))
     peak = jnp.where(jnp.isfinite(peak), peak, 0)
-    none = log_pz == -jnp.inf  # p^β is 0 there for all β
+    none = log_pz == -jnp.inf  # here p^β is 0 for all β
     log_power = jnp.where(none, -jnp.inf, beta * jnp.where(none, 0, log_pz - peak))
     log_step = math.log(length / (count - 1))
     every_other = log_power[(slice(None, None, 2),) * dims]

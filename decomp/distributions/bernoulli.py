@@ -1,4 +1,4 @@
-"""Product of Bernoulli distributions, by logits: the likelihood of binary images."""
+"""Product of Bernoulli distributions, given by logits: a likelihood of images."""
 
 from typing import NamedTuple
 
@@ -18,8 +18,9 @@ class Bernoulli(NamedTuple):
 def log_prob(p: Bernoulli, x: jax.Array) -> jax.Array:
     """Σ_d x_d·l_d − softplus(l_d): minus the binary cross-entropy, summed.
 
-    Grey values in [0, 1] are taken as Bernoulli means, the log-probability being the
-    expected one. Finite, with finite gradients, for logits of any size.
+    A grey value in [0, 1] counts as the mean of a Bernoulli variable; the result is
+    then the expected log-probability. Value and gradients are finite for logits of any
+    size.
 
     Args:
         p: Leaf `[*X]`.

@@ -1,7 +1,7 @@
 """Gaussian with a full covariance: N(z; μ, LLᵀ), L lower triangular.
 
-Needed where a rotation must be representable: the β-VAE objective with an isotropic
-prior is invariant to rotations only for an encoder family that is closed under them.
+Rotations need it: the β-VAE objective with an isotropic prior is invariant to rotations
+only for a family of posteriors that is closed under them.
 """
 
 from typing import NamedTuple

@@ -1,9 +1,10 @@
-"""Gaussian with a diagonal covariance: N(z; μ, diag σ²), all axes being event axes.
+"""Gaussian with a diagonal covariance: N(z; μ, diag σ²); all axes are event axes.
 
-It is the posterior q(z|x), the prior p(z) and, with a learned scale, the Gaussian
-likelihood p(x|z). Every function is accurate in float32 for scales from 1e-6 to 1e6
-and points up to 1e6 away. Farther out ((z − μ)/σ)² leaves its range at 1e19 scales, the
-density being −∞ then, and the derivative by σ where that square over σ exceeds 3e38.
+It serves as the posterior q(z|x), the prior p(z) and, with a learned scale, the
+Gaussian likelihood p(x|z). Every function is accurate in float32 for scales from 1e-6
+to 1e6 and points up to 1e6 away. Farther out, ((z − μ)/σ)² overflows float32 at 1e19
+scales, where the log-density becomes −∞; the derivative by σ overflows where this
+square over σ exceeds 3e38.
 """
 
 import math

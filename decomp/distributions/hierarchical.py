@@ -1,11 +1,11 @@
-"""Two levels inside one latent vector: z = (t, b), the upper t deciding on the lower b.
+"""Two levels in one latent vector: z = (t, b), where b depends on the upper level t.
 
     p(z) = N(t; 0, I) · N(b; W t, diag σ(t)²),   σ_d(t)² = s_d² (1 + c tanh(2 V_d · t)).
 
-The upper level moves the lower one (W) and switches its dimensions on and off (V). For
-small V the log scale is log s + c V · t; the swing c < 1 keeps σ_d between s_d √(1 − c)
+The upper level shifts the lower one (W) and switches its dimensions on and off (V). For
+small V the log scale is log s + c V · t. The swing c < 1 keeps σ_d between s_d √(1 − c)
 and s_d √(1 + c), so that no t makes the density degenerate. As tanh is odd, E[σ²] = s²
-whatever V is, and mean and covariance have closed forms.
+for any V, and mean and covariance have closed forms.
 """
 
 from typing import NamedTuple
@@ -45,8 +45,8 @@ def log_prob(p: Hierarchical, z: jax.Array) -> jax.Array:
         z: Point `[D]`, the upper level first.
 
     Returns:
-        Log-density `[]` in nats. Its gradient is NaN where W t or b is so far out that
-        that of p(b|t) by its scale leaves float32, see `gaussian`.
+        Log-density `[]` in nats. Its gradient is NaN if W t or b is so large that the
+        derivative of log p(b|t) by the scale overflows float32, see `gaussian`.
     """
     p, z = numerics.floats(p, z)
     return jnp.sum(log_prob_levels(p, z))
@@ -93,7 +93,7 @@ def mean(p: Hierarchical) -> jax.Array:
 
 
 def covariance(p: Hierarchical) -> jax.Array:
-    """Cov[z] = (I, Wᵀ; W, WWᵀ + diag s²), `[D, D]`, whatever V is.
+    """Cov[z] = (I, Wᵀ; W, WWᵀ + diag s²), `[D, D]`, for any V.
 
     >>> p = Hierarchical(jnp.array([[0.6]]), jnp.array([0.8]), jnp.zeros((1, 1)))
     >>> round(float(covariance(p)[0, 1]), 4)

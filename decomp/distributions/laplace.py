@@ -110,7 +110,7 @@ def kl(q: Laplace, p: Laplace) -> jax.Array:
     shift = distance / q.scale
     small = shift < 0.5
     near = ratio * numerics.exp_excess(jnp.where(small, shift, 0.0))
-    # ρm without b_q, whose derivatives would cancel to a small rest
+    # This is ρm without b_q, whose derivatives would nearly cancel.
     far = distance / p.scale + ratio * jnp.expm1(-shift)
     excess = numerics.ratio_excess(q.scale, p.scale)
     return jnp.sum(excess + jnp.where(small, near, far))

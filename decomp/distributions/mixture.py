@@ -1,7 +1,7 @@
 """Mixture of diagonal Gaussians: p(z) = Σ_k π_k Π_d N(z_d; μ_kd, σ_kd²).
 
 A mixture does not factorise over dimensions, so there is no density per dimension: its
-log-density is one number per point, whatever D is.
+log-density is one number per point, for any D.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Mixture(NamedTuple):
     A logit of −∞ switches a component off; at least one must be finite.
     """
 
-    log_weights: jax.Array  # [K], need not be normalised
+    log_weights: jax.Array  # [K], not necessarily normalised
     components: Gaussian  # leaves [K, D]
 
 

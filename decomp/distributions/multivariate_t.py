@@ -3,9 +3,9 @@
     t(z; ν, μ, σ) = Γ(½(ν + D))/((νπ)^(D/2) Γ(½ν) σᴰ) · (1 + ‖y‖²/ν)^(−½(ν + D)),
     y = (z − μ)/σ.
 
-Its dimensions are uncorrelated yet dependent: one variable scales them all. Written in
-w = 1/ν, smooth through w = 0, so that ν may be ∞ (a Gaussian), large, traced or
-learned. What the product of univariate Student-t needs of the same is here too.
+Its dimensions are uncorrelated yet dependent: one variable scales them all. Formulas
+are written in w = 1/ν and are smooth through w = 0, so that ν may be ∞ (a Gaussian),
+large, traced or learned. `student_t` uses the helpers at the end, too.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from decomp import numerics
 from decomp.distributions.gaussian import HALF_LOG_2PI
 
-RECURRENCE_STEPS = 10  # of the Γ recurrence, before the series in 1/ν
+RECURRENCE_STEPS = 10  # steps of the Γ recurrence before the series in 1/ν
 
 
 class MultivariateT(NamedTuple):
@@ -108,7 +108,7 @@ def covariance(p: MultivariateT) -> jax.Array:
 
 
 def inverse_df(df: jax.Array) -> jax.Array:
-    """w = 1/ν; at ν = ∞ no gradient passes, which would otherwise be 0 · ∞ far out."""
+    """w = 1/ν; at ν = ∞ the gradient is stopped, as far out it would be 0 · ∞."""
     (df,) = numerics.floats(df)
     finite = jnp.isfinite(df)
     return jnp.where(finite, 1.0 / jnp.where(finite, df, 1.0), 0.0)
@@ -117,14 +117,14 @@ def inverse_df(df: jax.Array) -> jax.Array:
 def log_constant(w: jax.Array, dims: int) -> jax.Array:
     """C(w) = log Γ(½(ν + D)) − log Γ(½ν) − ½D log ½ν, without cancellation; C(0) = 0.
 
-    Whole steps are factors, Γ(a + 1) = a Γ(a), and an odd D takes one half step.
+    Whole steps are factors, Γ(a + 1) = a Γ(a); an odd D takes one half step besides.
 
     Args:
         w: 1/ν of any shape.
         dims: D.
 
     Returns:
-        Of the shape of `w`.
+        Values of the shape of `w`.
     """
     (w,) = numerics.floats(w)
     odd = dims % 2
@@ -139,15 +139,15 @@ def log_mixing(key: jax.Array, df: jax.Array, dtype: jnp.dtype) -> jax.Array:
     Args:
         key: A random key, which is used up.
         df: ν of any shape; ∞ gives 0.
-        dtype: Of the draw.
+        dtype: dtype of the draw.
 
     Returns:
-        Of the shape of `df`, differentiable.
+        Draws of the shape of `df`, differentiable.
     """
     df = jnp.asarray(df, dtype)
     finite = jnp.isfinite(df)
     half_df = 0.5 * jnp.where(finite, df, 1.0)
-    # in logs: for small ν the gamma variable itself underflows
+    # We stay in logs, as the gamma variable itself underflows for small ν.
     log_gamma = jax.random.loggamma(key, half_df, dtype=dtype)
     return jnp.where(finite, 0.5 * (jnp.log(half_df) - log_gamma), 0.0)
 

@@ -2,8 +2,8 @@
 
     p(z) = Π_d γ_d N(z_d; 0, s_d²) + (1 − γ_d) N(z_d; 0, S_d²),   s_d < S_d,
 
-with the narrow spike in place of a point mass, so that there is a density. The choice
-of spike or slab is made anew in each dimension.
+The narrow spike stands for a point mass, so that there is a density. Spike or slab is
+chosen independently in each dimension.
 
 Source: Mathieu et al. 2019, arXiv:1812.02833, the sparse prior.
 """
@@ -22,7 +22,7 @@ from decomp.distributions.gaussian import Gaussian
 class SpikeSlab(NamedTuple):
     """Log-odds of the spike, γ = sigmoid(log_odds), and the two scales.
 
-    Log-odds of −∞ leave the slab alone, of +∞ the spike.
+    Log-odds of −∞ leave only the slab, log-odds of +∞ only the spike.
     """
 
     log_odds: jax.Array  # [D]
@@ -103,9 +103,9 @@ def sample(key: jax.Array, p: SpikeSlab) -> jax.Array:
 
 
 def log_odds(probability: jax.Array) -> jax.Array:
-    """log γ/(1 − γ) of a probability γ; ∓∞ at 0 and 1, which get no gradient.
+    """log γ/(1 − γ) of a probability γ; ∓∞ at 0 and 1, where the gradient is stopped.
 
-    The derivative there is infinite, and NaN where it meets the 0 of a sigmoid.
+    The derivative there is infinite, and times the 0 of a sigmoid it would be NaN.
     """
     (probability,) = numerics.floats(probability)
     certain = (probability == 0) | (probability == 1)

@@ -3,13 +3,13 @@
     t(z; ν, μ, σ) = Γ(½(ν + 1))/(√(νπ) Γ(½ν) σ) · (1 + y²/ν)^(−½(ν + 1)),
     y = (z − μ)/σ.
 
-Everything is written in w = 1/ν, smooth through w = 0, so that ν may be ∞, large,
-traced or learned. KL(N‖t) has no closed form and none is given: estimate it from the
-two log-densities at the same draws. Tails use r = sign(y)·√(ν log(1 + y²/ν)), in which
+Everything is written in w = 1/ν and is smooth through w = 0, so that ν may be ∞, large,
+traced or learned. KL(N‖t) has no closed form; estimate it from the two log-densities at
+the same draws. Tails use r = sign(y)·√(ν log(1 + y²/ν)), in which
 
     t(z) dz = e^c(w)/√(2π) · e^(−r²/2) h(w r²) dr,   h(v) = √(v/(1 − e⁻ᵛ)),
 
-a Gaussian times a slowly varying factor, integrated by Gauss–Legendre quadrature.
+is a Gaussian times a slowly varying factor, integrated by Gauss–Legendre quadrature.
 """
 
 import math
@@ -25,7 +25,7 @@ from decomp.distributions import multivariate_t
 from decomp.distributions.gaussian import HALF_LOG_2PI
 
 SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
-CENTRE = 1.2  # |r| below which the integral starts at 0, above which at infinity
+CENTRE = 1.2  # the integral starts at 0 for smaller |r|, at infinity for larger |r|
 TAIL_NATS = 37.0  # the tail integral ends where its integrand is e⁻³⁷
 NEWTON_STEPS = 6
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)  # on [−1, 1]
@@ -130,8 +130,8 @@ def covariance(p: StudentT) -> jax.Array:
 def two_sided_tail(p: StudentT, z: jax.Array) -> jax.Array:
     """P(|Z_d − μ_d| > |z_d − μ_d|).
 
-    Its relative error is that of rounding its logarithm: in float32 about 1e-6 in
-    the centre and 2e-5 at 1e-30.
+    Its relative error comes from rounding its logarithm: in float32 about 1e-6 in the
+    centre and 2e-5 at 1e-30.
 
     Args:
         p: Leaves `[*X]`, `df` alternatively `[]`.
@@ -149,14 +149,14 @@ def two_sided_tail(p: StudentT, z: jax.Array) -> jax.Array:
 
 
 def cdf(p: StudentT, z: jax.Array) -> jax.Array:
-    """P(Z_d ≤ z_d); relatively accurate in the lower tail, absolutely in the upper.
+    """P(Z_d ≤ z_d), with a small relative error in the lower tail.
 
     Args:
         p: Leaves `[*X]`, `df` alternatively `[]`.
         z: Point `[*X]`.
 
     Returns:
-        Probability of each dimension `[*X]`.
+        Probability of each dimension `[*X]`; the absolute error is small everywhere.
 
     >>> p = StudentT(jnp.ones(1), jnp.zeros(1), jnp.ones(1))  # Cauchy
     >>> cdf(p, jnp.ones(1)).round(4).tolist()
@@ -170,8 +170,9 @@ def cdf(p: StudentT, z: jax.Array) -> jax.Array:
 def transport_to_normal(p: StudentT, z: jax.Array) -> jax.Array:
     """The monotone optimal-transport map to N(0, I), z'_d = Φ⁻¹(F(z_d)).
 
-    Solved in the logarithm of the tail, so no probability underflows: both tails are
-    accurate, and finite, for |y| ≤ 1e4 at every ν ≥ ½. At ν = ∞ it is exactly y.
+    It is solved in the logarithm of the tail, so that no probability underflows: both
+    tails are accurate and finite for |y| ≤ 1e4 at every ν ≥ ½. At ν = ∞ it is exactly
+    y.
 
     Args:
         p: Leaves `[*X]`, `df` alternatively `[]`.
@@ -206,7 +207,7 @@ def _factor(v: jax.Array) -> jax.Array:
 
 
 def _centre_integral(r: jax.Array, w: jax.Array) -> jax.Array:
-    """∫₀ʳ e^(−s²/2) h(w s²) ds, odd in r `[]`."""
+    """∫₀ʳ e^(−s²/2) h(w s²) ds for r `[]`; it is odd in r."""
     s = r * jnp.asarray(0.5 + 0.5 * NODES, r.dtype)
     weights = jnp.asarray(0.5 * WEIGHTS, r.dtype)
     return r * jnp.sum(weights * jnp.exp(-0.5 * s * s) * _factor(w * s * s))
@@ -256,7 +257,7 @@ def _transport_centre(r: jax.Array, w: jax.Array, constant: jax.Array) -> jax.Ar
 def _transport_tail(r: jax.Array, w: jax.Array, constant: jax.Array) -> jax.Array:
     """Newton on the log-tail, ½z² − log M(z) = ½r² − log J(r, w) − c.
 
-    J is the tail integral; the derivative of the left side is 1/M, M the Mills ratio.
+    J is the tail integral and M the Mills ratio; the left side has the derivative 1/M.
     """
     offset = jnp.log(_tail_integral(r, w)) + constant
 

@@ -1,9 +1,9 @@
 """Independent subspaces: p(z) = Π_g p(z_g), each factor a spherical Student-t.
 
-The groups are consecutive dimensions. Inside a group the density depends on the radius
-alone, so rotations there are free; across groups heavy tails reward alignment. Groups
-of one dimension give the product of Student-t, a single one the multivariate family,
-and at ν = ∞ every grouping is the same Gaussian.
+Groups are consecutive dimensions. In a group the density depends only on the radius, so
+that rotations in it are free; across groups, heavy tails reward alignment. Groups of
+one dimension give `student_t`, and a single group gives `multivariate_t`; at ν = ∞
+every grouping is the same Gaussian.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from decomp.distributions.multivariate_t import MultivariateT
 
 
 class Subspaces(NamedTuple):
-    """One factor for each of G groups; their shapes are the sizes D_g, Σ_g D_g = D."""
+    """One factor per group; their shapes give the sizes D_g, with Σ_g D_g = D."""
 
     groups: tuple[MultivariateT, ...]  # leaves [], [D_g], []
 
@@ -62,7 +62,7 @@ def log_prob_groups(p: Subspaces, z: jax.Array) -> jax.Array:
 
 
 def sample(key: jax.Array, p: Subspaces) -> jax.Array:
-    """One draw, the groups independent.
+    """One draw; the groups are independent.
 
     Args:
         key: A random key, which is used up.

@@ -1,14 +1,14 @@
 """Density ratios by a discriminator, from its logits t(z) ≈ log q(z) − log p(z).
 
-A discriminator that tells draws of q(z) (label 1) from draws of p(z) (label 0) best has
-exactly this log-ratio for its logit. Two losses with two sets of parameters:
+The logit of the best discriminator between draws of q(z) (label 1) and draws of p(z)
+(label 0) is exactly this log-ratio. There are two losses with two sets of parameters:
 
-- the discriminator's, at `stop_gradient(z)`: it must not reach the encoder, which would
-  learn to be told apart;
-- the encoder's, a divergence of `t(z)` with the discriminator held fixed.
+- the discriminator's, at `stop_gradient(z)`, as its gradient would teach the encoder to
+  be told apart;
+- the encoder's, a divergence as a function of `t(z)`, with the discriminator fixed.
 
-With p(z) = Π_d q(z_d), which `permute_dims` draws, the ratio is that of the total
-correlation.
+With draws of Π_d q(z_d) by `permute_dims` in place of p(z), the ratio is that of the
+total correlation.
 
 Source: Kim & Mnih 2018, arXiv:1802.05983; Tolstikhin et al. 2018, arXiv:1711.01558.
 """
@@ -30,7 +30,7 @@ def discriminator_loss(logits_q: jax.Array, logits_p: jax.Array) -> jax.Array:
         logits_p: Logits at draws of p(z), any number of them.
 
     Returns:
-        `[]`, nats per draw; log 2 for t = 0. Unbiased for the expectation at t.
+        `[]`, nats per draw; log 2 for t = 0. It is unbiased for the expectation at t.
 
     Source: Kim & Mnih 2018, Algorithm 2.
 
@@ -55,9 +55,9 @@ def jensen_shannon(logits_q: jax.Array, logits_p: jax.Array) -> jax.Array:
         logits_p: Logits at draws of p(z), any number of them.
 
     Returns:
-        `[]`, nats. Unbiased for the bound at t, hence biased downward for JS; negative
-        where the discriminator does worse than t = 0. On the draws that it was trained
-        on it may exceed JS.
+        `[]`, nats. It is unbiased for the bound at t, hence biased downward for JS, and
+        negative if the discriminator does worse than t = 0. On the draws that the
+        discriminator was trained on, it may exceed JS.
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661, Theorem 1.
 
@@ -72,12 +72,12 @@ def kl_from_logits(logits_q: jax.Array) -> jax.Array:
     """E_q[t(z)], the density-ratio estimate of KL(q‖p).
 
     Args:
-        logits_q: Logits at draws of q(z) `[B]`. Where the discriminator was trained
-            against draws of Π_d q(z_d) it is the total correlation.
+        logits_q: Logits at draws of q(z) `[B]`. If the discriminator was trained
+            against draws of Π_d q(z_d), the result is the total correlation.
 
     Returns:
-        `[]`, nats. Unbiased if t = log q − log p; otherwise biased either way, by
-        E_q[t − log q + log p].
+        `[]`, nats. It is unbiased if t = log q − log p; otherwise it is biased by
+        E_q[t − log q + log p], of either sign.
 
     Source: Kim & Mnih 2018, Eq. 3.
 
@@ -90,7 +90,7 @@ def kl_from_logits(logits_q: jax.Array) -> jax.Array:
 
 
 def generator_loss(logits_q: jax.Array) -> jax.Array:
-    """The non-saturating −E_q[log(1 − σ(t))]: q(z) is to be taken for p(z).
+    """The non-saturating loss −E_q[log(1 − σ(t))], which draws q(z) towards p(z).
 
     At t = log q − log p its value is log 2 + KL(q‖p) − KL(q‖m), m = ½(q + p): log 2 if
     q = p and more otherwise.
@@ -114,16 +114,16 @@ def generator_loss(logits_q: jax.Array) -> jax.Array:
 def permute_dims(key: jax.Array, z: jax.Array) -> jax.Array:
     """Draws of Π_d q(z_d): every column of a set of draws of q(z) shuffled on its own.
 
-    Two dimensions of a row are of the same draw with probability 1/B, which leaves that
-    share of their dependence in. Kim & Mnih permute a second minibatch, so that the
-    draws on the two sides of the discriminator are independent.
+    Two dimensions of a row come from the same draw with probability 1/B, so that this
+    share of their dependence remains. Kim & Mnih permute a second minibatch, so that
+    the draws on the two sides of the discriminator are independent.
 
     Args:
         key: A random key, which is used up.
         z: Draws of q(z) `[B, D]`.
 
     Returns:
-        `[B, D]`; each column holds what it held.
+        `[B, D]`; each column has the same values as before.
 
     Source: Kim & Mnih 2018, Algorithm 1.
 

@@ -12,14 +12,14 @@ from decomp.distributions.gaussian import HALF_LOG_2PI, Gaussian
 def log_qz(z: jax.Array, q: Gaussian, *, block: int) -> jax.Array:
     """log q(z) = log (1/N) Σ_n q(z|x_n) at many points.
 
-    Reverse-mode differentiable in both arguments; forward mode is not defined.
+    It is reverse-mode differentiable in both arguments; forward mode is not defined.
 
     Args:
         z: Points `[S, D]`.
         q: Posteriors, leaves `[N, D]`.
-        block: Points evaluated at once. It bounds the working memory to about
-            `2 · D · block · N` and sets only the speed: on a CPU a block that stays
-            in the cache is several times faster than all S at once.
+        block: Points evaluated at once. It changes only memory, about
+            `2 · D · block · N`, and speed: on a CPU a block that stays in the cache
+            is several times faster than all S at once.
 
     Returns:
         `[S]`, nats.
@@ -46,9 +46,9 @@ def log_qz(z: jax.Array, q: Gaussian, *, block: int) -> jax.Array:
 def _log_mean_density(z: jax.Array, loc: jax.Array, scale: jax.Array) -> jax.Array:
     """log (1/N) Σ_n N(z_s; μ_n, diag σ_n²), `[S]`.
 
-    With a derivative of its own: one pass of exponentials serves value and gradient,
-    and the sums over s are products with a vector, which vectorise where the column
-    sums of automatic differentiation do not.
+    Its derivative is written by hand: one pass of exponentials serves value and
+    gradient, and the sums over s are products with a vector, which vectorise, unlike
+    the column sums of automatic differentiation.
     """
     return _forward(z, loc, scale)[0]
 

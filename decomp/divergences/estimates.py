@@ -1,8 +1,8 @@
 """Estimates of D(q(z), p(z)) from a minibatch, by name.
 
-Each is a function of a key and of a `Minibatch`. Sweeps of `experiments` and
-`decomp.fit` know them by the names in `ESTIMATES`. Those of `CRITICS` need a critic,
-which is trained beside the networks.
+Each is a function of a key and a `Minibatch`. `ESTIMATES` has the names under which
+`decomp.fit` and the sweeps of `experiments` know them. Those in `CRITICS` need a
+critic, which is trained beside the networks.
 """
 
 import functools
@@ -23,20 +23,20 @@ from decomp.divergences import (
     sliced_wasserstein,
 )
 
-PRIOR, MARGINALS = "p(z)", "Π_d q(z_d)"  # what a critic tells q(z) from
+PRIOR, MARGINALS = "p(z)", "Π_d q(z_d)"  # what a critic distinguishes q(z) from
 
 
 class Minibatch(NamedTuple):
-    """What an estimate may look at."""
+    """The arguments of an estimate."""
 
     q: Gaussian  # the posteriors of the minibatch, leaves [B, D]
-    z: jax.Array  # [B, D] a draw of each
+    z: jax.Array  # [B, D] a draw of each posterior
     p: Any  # the prior, a distribution over [D]
-    family: Any  # of the prior: log_prob(p, z), sample(key, p), mean(p), covariance(p)
-    estimator: str  # of q(z), a key of minibatch.ESTIMATORS
+    family: Any  # the prior's log_prob(p, z), sample(key, p), mean(p), covariance(p)
+    estimator: str  # the estimator of q(z), a key of minibatch.ESTIMATORS
     size: int  # N, the number of data points
-    weights: Mapping[str, jax.Array] = {}  # of the objective, by name
-    critic: Callable[[jax.Array], jax.Array] | None = None  # logits [B] of z [B, D]
+    weights: Mapping[str, jax.Array] = {}  # weights of the objective, by name
+    critic: Callable[[jax.Array], jax.Array] | None = None  # z [B, D] to logits [B]
 
 
 Estimator = Callable[[jax.Array, Minibatch], jax.Array]  # (key, minibatch) to []
@@ -49,12 +49,12 @@ def prior_samples(key: jax.Array, p: Any, family: Any, count: int) -> jax.Array:
 
 
 def draws(key: jax.Array, batch: Minibatch) -> jax.Array:
-    """As many independent draws of p(z) as the minibatch has points `[B, D]`."""
+    """Independent draws of p(z), as many as the minibatch has points: `[B, D]`."""
     return prior_samples(key, batch.p, batch.family, len(batch.z))
 
 
 def inclusive(key: jax.Array, batch: Minibatch) -> jax.Array:
-    """KL(p ‖ q) at draws of p(z), with the minibatch's mean of q(z|x) for q(z)."""
+    """KL(p ‖ q) at draws of p(z), with the minibatch's mean of q(z|x) as q(z)."""
     y = draws(key, batch)
     log_pz = jax.vmap(lambda z: batch.family.log_prob(batch.p, z))(y)
     return kl_prior_aggregate.kl_prior_aggregate(y, log_pz, batch.q).value
@@ -77,7 +77,7 @@ def sliced(key: jax.Array, batch: Minibatch) -> jax.Array:
 
 
 def of_moments(key: jax.Array, batch: Minibatch) -> jax.Array:
-    """KL of two Gaussians, with the moments of the minibatch's q(z) and of p(z)."""
+    """KL of the Gaussians with the moments of the minibatch's q(z) and of p(z)."""
     del key
     return moments.kl_of_moments(
         jnp.mean(batch.q.loc, axis=0),
@@ -93,7 +93,7 @@ def of_mmd(
     *,
     dims: bool,
 ) -> Estimator:
-    """The estimate by a statistic of `mmd`, and a kernel for a number of latents.
+    """The estimate by a statistic of `mmd` and a kernel, which depends on D.
 
     >>> from decomp import distributions, priors
     >>> p = priors.isotropic(1)
@@ -111,7 +111,7 @@ def of_mmd(
 
 
 def of_penalty(covariance: Callable[[Gaussian], jax.Array]) -> Estimator:
-    """The penalty of the DIP-VAEs on a covariance, by lambda_od and lambda_d."""
+    """The penalty of the DIP-VAEs on a covariance, weighted by lambda_od, lambda_d."""
 
     def estimate(key: jax.Array, batch: Minibatch) -> jax.Array:
         del key
@@ -132,13 +132,13 @@ def jensen_shannon(key: jax.Array, batch: Minibatch) -> jax.Array:
 
 
 def non_saturating(key: jax.Array, batch: Minibatch) -> jax.Array:
-    """The generator's loss of WAE-GAN, by the critic's logits at z."""
+    """The loss of WAE-GAN's encoder, by the critic's logits at z."""
     del key
     return adversarial.generator_loss(_logits(batch, batch.z))
 
 
 def total_correlation(key: jax.Array, batch: Minibatch) -> jax.Array:
-    """The density-ratio estimate of the total correlation, of FactorVAE."""
+    """FactorVAE's estimate of the total correlation, by a density ratio."""
     del key
     return adversarial.kl_from_logits(_logits(batch, batch.z))
 
@@ -171,7 +171,7 @@ ESTIMATES: dict[str, Estimator] = {
     "covariance_of_means": of_penalty(moments.covariance_of_means),
     "covariance_of_aggregate": of_penalty(moments.covariance_of_aggregate),
 }
-# What the critics of those that need one tell q(z) from.
+# The estimates that need a critic, and what it distinguishes q(z) from.
 CRITICS = {
     "jensen_shannon": PRIOR,
     "non_saturating": PRIOR,

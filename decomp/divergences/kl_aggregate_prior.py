@@ -1,4 +1,4 @@
-"""The exclusive KL(q(z) ‖ p(z)) of the prior from the aggregate posterior."""
+"""The exclusive KL(q(z) ‖ p(z)) of the aggregate posterior from the prior."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,10 +15,10 @@ from decomp.estimate import Estimate
 
 
 class AggregatePriorQuadrature(NamedTuple):
-    """An integral over a box, and how much of q(z) the box holds."""
+    """An integral over a box, and the mass of q(z) in the box."""
 
     value: jax.Array  # []
-    aggregate_mass: jax.Array  # [], 1 where the box and the grid suffice
+    aggregate_mass: jax.Array  # [], 1 if box and grid suffice
 
 
 def kl_aggregate_prior(log_qz: jax.Array, log_pz: jax.Array) -> Estimate:
@@ -29,11 +29,11 @@ def kl_aggregate_prior(log_qz: jax.Array, log_pz: jax.Array) -> Estimate:
         log_pz: Log densities log p(z_b) `[B]` at the same draws, nats.
 
     Returns:
-        Estimate in nats, as biased as log q̂ is. An unbiased q̂ of a minibatch gives a
-        downward bias (Jensen), of up to log N where no two posteriors of a minibatch
-        overlap: the estimate is then about E KL(q(z|x)‖p(z)) − log N, and is likely to
-        be negative. The error takes the terms for independent; they share the
-        minibatch that q̂ is made of.
+        Estimate in nats, with the bias of log q̂. An unbiased q̂ of a minibatch gives a
+        downward bias (Jensen), of up to log N if no two posteriors of a minibatch
+        overlap: the estimate is then about E KL(q(z|x)‖p(z)) − log N, and is often
+        negative. The standard error treats the terms as independent, although they
+        share the minibatch of q̂.
 
     Source: Mathieu et al. 2018, App. C, Eq. 10 to 12.
 
@@ -57,18 +57,18 @@ def kl_aggregate_prior_exact(
 ) -> Estimate:
     """KL(q‖p) = E_q(z)[log q(z) − log p(z)] with q(z) over all N posteriors given.
 
-    Reverse-mode differentiable in `q`, through the draws as well; forward mode is not
-    defined.
+    It is reverse-mode differentiable in `q`, also through the draws; forward mode is
+    not defined.
 
     Args:
         key: A random key, which is used up.
         q: Posteriors of the whole data set, leaves `[N, D]`.
         log_pz: log p of one point, `[D]` to `[]`.
-        num_samples: Draws S ≥ 2: a posterior uniformly, then z from it.
+        num_samples: Draws S ≥ 2; each draws a posterior uniformly, then z from it.
         block: Draws evaluated at once; memory is about `2 · D · block · N`.
 
     Returns:
-        Estimate in nats; unbiased, value and gradient, as log q(z) is exact in N.
+        Estimate in nats; value and gradient are unbiased, as log q(z) is exact in N.
 
     >>> q = Gaussian(jnp.full((3, 1), 2.0), jnp.ones((3, 1)))
     >>> p = Gaussian(jnp.zeros(1), jnp.ones(1))
@@ -95,20 +95,20 @@ def kl_aggregate_prior_quadrature(
 ) -> AggregatePriorQuadrature:
     """KL(q‖p) in two dimensions by the midpoint rule, ∫ q(z) log(q(z)/p(z)) dz.
 
-    The cells must be narrower than the narrowest posterior: one that fits between the
-    points is not seen, and `aggregate_mass` is then off 1. It is below 1 too where the
-    box leaves some of q(z) out.
+    Cells must be narrower than the narrowest posterior: one that fits between the
+    points is missed, and `aggregate_mass` then differs from 1. It is also below 1 if
+    the box leaves out some of q(z).
 
     Args:
         prior_log_prob: log p of one point, `[2]` to `[]`.
         q: Posteriors, leaves `[N, 2]`.
         low: Lower edge of the box on both axes.
         high: Upper edge of the box on both axes.
-        points_per_axis: Cells a side P; P² evaluations, P of them held at once.
+        points_per_axis: Cells per side P; P² evaluations, P of them in memory at once.
 
     Returns:
-        The KL in nats, and the integral of q over the box. Infinite, with a gradient of
-        NaN, where p(z) = 0 and q(z) is not.
+        The KL in nats, and the integral of q over the box. The KL is infinite, and its
+        gradient NaN, if p(z) = 0 where q(z) > 0.
 
     >>> q = Gaussian(jnp.array([[1.0, 1.0]]), jnp.ones((1, 2)))
     >>> p = Gaussian(jnp.zeros(2), jnp.ones(2))

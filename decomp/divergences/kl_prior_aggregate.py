@@ -1,4 +1,4 @@
-"""The inclusive KL(p(z) ‖ q(z)) of the aggregate posterior from the prior."""
+"""The inclusive KL(p(z) ‖ q(z)) of the prior from the aggregate posterior."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from decomp.estimate import Estimate
 
 
 class PriorAggregateQuadrature(NamedTuple):
-    """An integral over a box, and how much of the prior the box holds."""
+    """An integral over a box, and the mass of the prior in the box."""
 
     value: jax.Array  # []
-    prior_mass: jax.Array  # [], 1 where the box and the grid suffice
+    prior_mass: jax.Array  # [], 1 if box and grid suffice
 
 
 def kl_prior_aggregate(
@@ -24,26 +24,26 @@ def kl_prior_aggregate(
 ) -> Estimate:
     """The inclusive KL(p‖q) = E_p(z)[log p(z) − log q(z)] ≈ (1/S) Σ_j [...]_j.
 
-    With q(z) = (1/N) Σ_n q(z|x_n) over the posteriors given. The paper prints the sum
-    without 1/S and without 1/N; that form is S · (KL − log N), with another gradient
-    scale for the same weight α.
+    Here q(z) = (1/N) Σ_n q(z|x_n) over the given posteriors. The paper prints the sum
+    without 1/S and without 1/N; that form is S · (KL − log N), which has another
+    gradient scale for the same weight α.
 
-    Reverse-mode differentiable in every argument; forward mode is not defined.
+    It is reverse-mode differentiable in every argument; forward mode is not defined.
 
     Args:
         z: Draws of the prior `[S, D]`.
         log_pz: Their log densities log p(z) `[S]`, nats.
         q: Posteriors, leaves `[N, D]`.
-        block: Draws evaluated at once. It bounds the working memory to about
-            `2 · D · block · N` and sets only the speed: on a CPU a block that stays
-            in the cache is several times faster than all S at once.
+        block: Draws evaluated at once. It changes only memory, about
+            `2 · D · block · N`, and speed: on a CPU a block that stays in the cache
+            is several times faster than all S at once.
 
     Returns:
-        Estimate in nats. If q holds the whole data set the estimate is unbiased. If it
-        holds a minibatch, q(z) is itself an unbiased estimate, and −log of it is biased
-        upward (Jensen): the result overestimates the KL to the data's q(z).
+        Estimate in nats. It is unbiased if q is the whole data set. If q is a
+        minibatch, its q(z) is an unbiased estimate of the data's, and −log of it is
+        biased upward (Jensen): the result overestimates the KL to the data's q(z).
 
-    Source: Mathieu et al. 2018, App. B.2, the divergence before Eq. 8, normalised.
+    Source: Mathieu et al. 2018, App. B.2, the divergence before Eq. 8; normalised here.
 
     >>> import jax.numpy as jnp
     >>> z, q = jnp.zeros((2, 1)), Gaussian(jnp.ones((1, 1)), jnp.ones((1, 1)))
@@ -68,15 +68,15 @@ def kl_prior_aggregate_quadrature(
 
     With cells of width h = (high − low)/points_per_axis the error is O(h²) for a smooth
     integrand, and far smaller once h is below the narrowest scale of p and of q, as p
-    vanishes at the edge of the box. Prior mass outside the box is left out and is the
-    caller's to judge, by `prior_mass`.
+    vanishes at the edge of the box. Prior mass outside the box is left out;
+    `prior_mass` shows whether that matters.
 
     Args:
         prior_log_prob: log p of one point, `[2]` to `[]`.
         q: Posteriors, leaves `[N, 2]`.
         low: Lower edge of the box on both axes.
         high: Upper edge of the box on both axes.
-        points_per_axis: Cells a side P; P² evaluations, P of them held at once.
+        points_per_axis: Cells per side P; P² evaluations, P of them in memory at once.
 
     Returns:
         The KL in nats, and the integral of p over the box.

@@ -26,18 +26,18 @@ def imq(
 ) -> jax.Array:
     """Inverse multiquadratics of several scales, Σ_s C_s/(C_s + d²), C_s = 2·D·s.
 
-    2D is the mean squared distance of two draws of N(0, I). The tails are heavy: points
-    far from the prior still feel it.
+    2D is the mean squared distance of two draws of N(0, I). The tails are heavy, so
+    that points far from the prior still have a gradient.
 
     Args:
         squared: Squared distances d², any shape.
-        scales: The s. Mathieu et al.'s code has these six, Tolstikhin et al.'s a
-            seventh of 10, their text s = 1 alone.
-        latents: D of the points that d² is between: 1 for the statistics that sum over
-            dimensions.
+        scales: The scales s. Mathieu et al.'s code has these six, Tolstikhin et al.'s
+            code a seventh of 10, and their text only s = 1.
+        latents: Dimensions D of the points whose distance is d; 1 for the statistics
+            that sum over dimensions.
 
     Returns:
-        Kernel values, the shape of `squared`; as many as there are scales at d² = 0.
+        Kernel values of the shape of `squared`; at d² = 0, the number of scales.
 
     Source: Tolstikhin et al. 2018, arXiv:1711.01558, §4; Mathieu et al. 2019, released
     code.
@@ -56,10 +56,10 @@ def rbf(squared: jax.Array, *, bandwidths: tuple[float, ...]) -> jax.Array:
 
     Args:
         squared: Squared distances d², any shape.
-        bandwidths: The h, such as `rbf_bandwidths(D)`.
+        bandwidths: The bandwidths h, such as `rbf_bandwidths(D)`.
 
     Returns:
-        Kernel values in [0, 1], the shape of `squared`.
+        Kernel values in [0, 1], of the shape of `squared`.
 
     >>> round(float(rbf(jnp.float32(2.0), bandwidths=(1.0,))), 4)  # e⁻¹
     0.3679
@@ -72,14 +72,14 @@ def rbf(squared: jax.Array, *, bandwidths: tuple[float, ...]) -> jax.Array:
 def rbf_bandwidths(latents: int) -> tuple[float, ...]:
     """The one bandwidth h = D/√2 of InfoVAE: exp(−d²/D²), wide in high dimensions.
 
-    Source: Zhao et al. 2019, arXiv:1706.02262, released code (mmd_vae.py), which takes
+    Source: Zhao et al. 2019, arXiv:1706.02262, released code (mmd_vae.py), which has
     exp(−(1/D)·(d²/D)).
     """
     return (latents / 2**0.5,)
 
 
 def u_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
-    """Unbiased estimate of MMD²: the pairs z_i, z_j and y_i, y_j have i ≠ j.
+    """Unbiased estimate of MMD², from pairs z_i, z_j and y_i, y_j with i ≠ j.
 
     Args:
         z: Draws of q(z) `[S, D]`, S ≥ 2.
@@ -87,9 +87,9 @@ def u_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
         kernel: Maps squared distances to kernel values.
 
     Returns:
-        `[]`, in the unit of the kernel. Unbiased for independent draws, hence often
-        negative if q = p. Draws of *distinct* posteriors among N lack the pairs within
-        a posterior: their bias is downward, of order 1/N.
+        `[]`, in the unit of the kernel. It is unbiased for independent draws, hence
+        often negative if q = p. Draws of *distinct* posteriors among N lack the pairs
+        within a posterior, which gives a downward bias of order 1/N.
 
     >>> import functools
     >>> z, y = jnp.array([[0.0], [0.0]]), jnp.array([[9.0], [9.0]])
@@ -107,7 +107,7 @@ def u_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
 
 
 def v_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
-    """MMD² of the two sets of points themselves: all pairs, i = j as well.
+    """MMD² of the two sets of points themselves, from all pairs, including i = j.
 
     Args:
         z: Draws of q(z) `[S, D]`, S ≥ 2.
@@ -115,8 +115,8 @@ def v_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
         kernel: Maps squared distances to kernel values.
 
     Returns:
-        `[]`, in the unit of the kernel. Not negative, but for rounding where the sets
-        coincide. As an estimate of the distributions' MMD² it is biased upward, by
+        `[]`, in the unit of the kernel; never negative, except by rounding. As an
+        estimate of the distributions' MMD² it is biased upward by
         E[k(z, z) − k(z, z')]/S + E[k(y, y) − k(y, y')]/T.
 
     >>> import functools
@@ -133,7 +133,7 @@ def v_statistic(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
 def u_statistic_dims(z: jax.Array, y: jax.Array, kernel: Kernel) -> jax.Array:
     """Σ_d MMD²(q(z_d), p(z_d)), each from `u_statistic` in one dimension.
 
-    It compares marginals only: dependence between dimensions goes unseen.
+    It compares only marginals; dependence between dimensions has no effect.
 
     Args:
         z: Draws of q(z) `[S, D]`, S ≥ 2.
@@ -189,8 +189,9 @@ def _mean_of_distinct(z: jax.Array, kernel: Kernel) -> jax.Array:
 def _squared_distances(z: jax.Array, y: jax.Array) -> jax.Array:
     """‖z_s − y_t‖², `[S, T]`.
 
-    From differences: ‖z‖² + ‖y‖² − 2z·y would cancel between close points. A sum over
-    columns, as reductions over a short last axis are slow on a CPU.
+    They are computed from differences, as ‖z‖² + ‖y‖² − 2z·y would cancel for close
+    points, and summed column by column, as reductions over a short last axis are slow
+    on a CPU.
     """
     differences = (z[:, d, None] - y[None, :, d] for d in range(z.shape[1]))
     return sum(

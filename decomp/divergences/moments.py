@@ -1,9 +1,9 @@
-"""Moment matching: the mean and covariance of q(z) against those of the prior.
+"""Moment matching: compares mean and covariance of q(z) with those of the prior.
 
-`q` is a set of posteriors, leaves `[B, D]`. Covariances divide by B (ddof 0), which
-makes them exact for the aggregate of the B posteriors given. Where these are a
-minibatch of independent data points, the covariance of means is (B − 1)/B of the data
-set's on average; and penalties, being squares, are biased upward.
+`q` is a set of posteriors, leaves `[B, D]`. Covariances divide by B (ddof 0), which is
+exact for the aggregate of the B given posteriors. If these are a minibatch of
+independent data points, the covariance of means is on average (B − 1)/B of the data
+set's, and penalties are biased upward, as they are squares.
 
 Source: Kumar et al. 2018, arXiv:1711.00848.
 """
@@ -19,13 +19,13 @@ from decomp.distributions.gaussian import Gaussian
 
 
 def covariance_of_means(q: Gaussian) -> jax.Array:
-    """Cov[μ(x)] = (1/B) Σ_n (μ_n − μ̄)(μ_n − μ̄)ᵀ, of DIP-VAE-I.
+    """Cov[μ(x)] = (1/B) Σ_n (μ_n − μ̄)(μ_n − μ̄)ᵀ, for DIP-VAE-I.
 
     Args:
         q: Posteriors, leaves `[B, D]`.
 
     Returns:
-        `[D, D]`; rank B − 1 at most.
+        `[D, D]`, of rank at most B − 1.
 
     Source: Kumar et al. 2018, Eq. 6.
 
@@ -41,7 +41,7 @@ def covariance_of_means(q: Gaussian) -> jax.Array:
 
 
 def covariance_of_aggregate(q: Gaussian) -> jax.Array:
-    """Cov_q(z)[z] = E[diag σ²(x)] + Cov[μ(x)], of DIP-VAE-II.
+    """Cov_q(z)[z] = E[diag σ²(x)] + Cov[μ(x)], for DIP-VAE-II.
 
     Args:
         q: Posteriors, leaves `[B, D]`.
@@ -68,8 +68,8 @@ def penalty(
 ) -> jax.Array:
     """λ_od Σ_{i≠j} (C_ij − T_ij)² + λ_d Σ_i (C_ii − T_ii)².
 
-    Kumar et al. take λ_d = 10 λ_od with the covariance of means and λ_d = λ_od with
-    that of the aggregate.
+    Kumar et al. use λ_d = 10 λ_od with the covariance of means and λ_d = λ_od with that
+    of the aggregate.
 
     Args:
         covariance: C `[D, D]`.
@@ -80,7 +80,7 @@ def penalty(
     Returns:
         `[]`, in the unit of the weights times z⁴; 0 where C = T.
 
-    Source: Kumar et al. 2018, Eq. 6 and 7, for any target.
+    Source: Kumar et al. 2018, Eq. 6 and 7; here for any target.
 
     >>> c = jnp.array([[2.0, 0.5], [0.5, 1.0]])
     >>> float(penalty(c, jnp.eye(2), off_diagonal=10.0, diagonal=1.0))  # 10·2·½² + 1
@@ -102,21 +102,20 @@ def kl_of_moments(
     target_mean: jax.Array,
     target_covariance: jax.Array,
 ) -> jax.Array:
-    """KL(N(m, C)‖N(m_p, C_p)) of the Gaussians that have the moments of q(z) and p(z).
+    """KL(N(m, C)‖N(m_p, C_p)) of the Gaussians with the moments of q(z) and p(z).
 
-    If p(z) is Gaussian, KL(q(z)‖p(z)) is this and KL(q(z)‖N(m, C)) ≥ 0 besides: a lower
-    bound, tight where q(z) is Gaussian too.
+    If p(z) is Gaussian, KL(q(z)‖p(z)) is this plus KL(q(z)‖N(m, C)) ≥ 0. So this is a
+    lower bound, which is tight if q(z) is Gaussian too.
 
     Args:
-        mean: E_q(z)[z] `[D]`; of posteriors, the mean of their means.
+        mean: E_q(z)[z] `[D]`, the mean of the posteriors' means.
         covariance: Cov_q(z)[z] `[D, D]`, from `covariance_of_aggregate`.
         target_mean: E_p(z)[z] `[D]`.
         target_covariance: Cov_p(z)[z] `[D, D]`.
 
     Returns:
-        `[]`, nats. NaN where a covariance is not positive definite, as that of fewer
-        than D + 1 means is not, or is not so after rounding: a correlation within 1e-7
-        of ±1.
+        `[]`, nats. NaN if a covariance is not positive definite. That of fewer than D +
+        1 means is not, nor is one with a correlation within 1e-7 of ±1, by rounding.
 
     >>> one, two = jnp.ones(1), jnp.full((1, 1), 2.0)
     >>> round(float(kl_of_moments(one, two / 2, 0 * one, two / 2)), 4)  # ½ · 1²

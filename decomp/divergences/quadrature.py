@@ -35,7 +35,7 @@ def log_densities(
         q: Posteriors, leaves `[N, 2]`.
         low: Lower edge of the box on both axes.
         high: Upper edge of the box on both axes.
-        points_per_axis: Cells a side P; P of the P² points are evaluated at once.
+        points_per_axis: Cells per side P; P of the P² points are evaluated at once.
 
     Returns:
         Log-densities in nats.
@@ -61,6 +61,6 @@ def kl(log_a: jax.Array, log_b: jax.Array, area: float) -> tuple[jax.Array, jax.
     """∫ a(z) log(a(z)/b(z)) dz and ∫ a(z) dz over the cells, each `[]`."""
     log_a, log_b = numerics.floats(log_a, log_b)
     mass = area * jnp.exp(log_a)
-    # Where a underflows the integrand is 0, but log a may be −inf and 0 · −inf is NaN.
+    # If a underflows, the integrand is 0, but log a may be −inf, and 0 · −inf is NaN.
     log_ratio = jnp.where(mass > 0, log_a, 0) - jnp.where(mass > 0, log_b, 0)
     return jnp.sum(mass * log_ratio), jnp.sum(mass)

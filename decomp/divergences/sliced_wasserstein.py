@@ -16,18 +16,18 @@ def squared(
 ) -> jax.Array:
     """SW² = E_θ[W²(θ·z, θ·y)], θ uniform on the unit sphere of R^D.
 
-    It is |a|²/D between a set and the same set shifted by a.
+    Between a set and the same set shifted by a it is |a|²/D.
 
     Args:
         key: A random key, which is used up.
         z: Draws of q(z) `[S, D]`.
-        y: Draws of p(z) `[S, D]`, as many.
+        y: Draws of p(z) `[S, D]`, as many as of q(z).
         projections: Directions θ; memory is `projections · S`.
 
     Returns:
-        `[]`, in the unit of z². Unbiased over directions for the distance of the two
-        *sets of points*. That is on average above the distance of the distributions
-        they are drawn from, by Jensen: positive even if q = p.
+        `[]`, in the unit of z². It is unbiased over directions for the distance of the
+        two *sets of points*. By Jensen, that is on average larger than the distance of
+        their distributions, and positive even if q = p.
 
     >>> z, y = jnp.array([[0.0], [2.0]]), jnp.array([[3.0], [1.0]])
     >>> float(squared(jax.random.key(0), z, y))  # each moves by 1
@@ -52,7 +52,7 @@ def squared_1d(z: jax.Array, y: jax.Array) -> jax.Array:
 
     Args:
         z: `[S]`.
-        y: `[S]`, as many.
+        y: `[S]`, as many as z.
 
     Returns:
         `[]`, in the unit of z²; exact for the two sets of points.

@@ -1,9 +1,9 @@
 """The convolutional networks of the dSprites experiment, for images of 64×64 pixels.
 
-Images enter and leave as rows of 4096·C values in the order (height, width, channel):
-C = 1 in grey, as in the paper, or 3 in colour. Between convolutions and dense layers
-the features are flattened as (channel, height, width), PyTorch's order, so that weights
-trained there need transposing only.
+Images are rows of 4096·C values in the order (height, width, channel): C = 1 for grey,
+as in the paper, or 3 for colour. Between convolutions and dense layers the features are
+flattened as (channel, height, width), PyTorch's order, so that weights trained there
+only need transposing.
 
 Source: Mathieu et al. 2018, Table 1a.
 """
@@ -22,15 +22,15 @@ from decomp.networks.dense import SCALE_FLOOR, gaussian_head, hidden_layer, line
 SIDE = 64
 PIXELS = SIDE * SIDE
 CHANNELS = {
-    "text": (32, 32, 32, 64),  # as Table 1a prints them
+    "text": (32, 32, 32, 64),  # as printed in Table 1a
     "kim_mnih": (32, 32, 64, 64),  # Kim & Mnih 2018, and the authors' released code
 }
 
 
 class ConvEncoder(nn.Module):
-    """q(z|x): convolutions with ReLU, a linear layer of 128, then loc and log-variance.
+    """q(z|x): convolutions with ReLU, a linear layer of 128, mean and log-variance.
 
-    Table 1a prints no activation after the layer of 128, and there is none.
+    Table 1a prints no activation after the layer of 128, so there is none.
     """
 
     latents: int = 10

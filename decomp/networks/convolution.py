@@ -1,16 +1,15 @@
 """The 4×4 convolution of stride 2 and padding 1, and its transpose, in two forms.
 
-A form is a way to compute three functions that are linear in each argument: the
-convolution, its transpose, and the gradient of its kernel. They are each other's
-derivatives, so that those three are all that a form states; values and parameters are
-those of `nn.Conv` and `nn.ConvTranspose` in each, and parameters that were trained in
-one form are read in any other. What differs is the time that they take: `products` are
-matrix products of patches (`patch_products`), the faster form on processors and GPUs;
-`convolutions` are those of XLA (`strided`), the faster form on TPUs. Reverse-mode
-derivatives only.
+A form computes three functions that are linear in each argument: the convolution, its
+transpose, and the gradient of its kernel. They are each other's derivatives, so that a
+form needs no other function. Values and parameters are those of `nn.Conv` and
+`nn.ConvTranspose` in every form, and parameters trained in one form work in any other.
+Only the speed differs: `products` are matrix products of patches (`patch_products`),
+the faster form on CPUs and GPUs; `convolutions` are those of XLA (`strided`), the
+faster form on TPUs. Only reverse-mode derivatives are defined.
 
-A kernel is `[4, 4, c, o]` in each: the convolution takes c channels to o on half the
-grid, and the transpose takes o channels to c on twice the grid.
+A kernel is always `[4, 4, c, o]`: the convolution maps c channels to o on half the
+grid, and the transpose maps o channels to c on twice the grid.
 """
 
 from functools import partial
@@ -31,23 +30,23 @@ FORMS: dict[str, Form] = {
     "convolutions": strided.FORM,
 }
 AUTO = "auto"
-# The faster form on each backend: measured on processors and on an H200, and for a TPU
-# by what XLA estimates; see experiments/benchmarks.
+# The faster form on each backend, as measured on CPUs and an H200, and as XLA estimates
+# for a TPU; see experiments/benchmarks.
 BEST = {"cpu": "products", "gpu": "products", "tpu": "convolutions"}
 
 
 def form_for(form: str = AUTO, backend: str = "") -> str:
-    """The form of that name, where `auto` is the fastest one of a backend.
+    """The name of the form; `auto` becomes the fastest form of the backend.
 
     >>> form_for("auto", "cpu"), form_for("convolutions", "cpu")
     ('products', 'convolutions')
 
     Args:
         form: A key of `FORMS`, or `AUTO`.
-        backend: "cpu", "gpu" or "tpu"; the one that jax uses by default if empty.
+        backend: "cpu", "gpu" or "tpu"; if empty, JAX's default backend.
 
     Raises:
-        ValueError: For another form.
+        ValueError: For an unknown form.
     """
     if form == AUTO:
         return BEST.get(backend or jax.default_backend(), "products")
@@ -58,7 +57,7 @@ def form_for(form: str = AUTO, backend: str = "") -> str:
 
 
 class Conv(nn.Module):
-    """`nn.Conv(features, (4, 4), 2, padding=1)`; the same parameters."""
+    """`nn.Conv(features, (4, 4), 2, padding=1)`, with the same parameters."""
 
     features: int
     initialiser: str = "torch"
@@ -104,10 +103,10 @@ def conv(
     """y[o, h, w] = Σ_{i, j, c} kernel[i, j, c, o] · x[c, 2h + i − 1, 2w + j − 1].
 
     Args:
-        x: `[c, H, W, B]`, H and W even; zero outside. `[B, H, W, c]` in a form other
-            than "products".
+        x: `[c, H, W, B]`, H and W even, padded with zeros. `[B, H, W, c]` in a form
+            other than "products".
         kernel: `[4, 4, c, o]`.
-        precision: Of the products, here and in the derivatives; see `products`.
+        precision: Precision of the products, also in derivatives; see `products`.
         form: A key of `FORMS`.
 
     Returns:
@@ -127,12 +126,12 @@ def conv_transpose(
     precision: Any = None,
     form: str = "products",
 ) -> jax.Array:
-    """y[c, 2h + i − 1, 2w + j − 1] = Σ kernel[i, j, c, o] · x[o, h, w], over all hits.
+    """y[c, 2h + i − 1, 2w + j − 1] = Σ_{i, j, o, h, w} kernel[i, j, c, o] · x[o, h, w].
 
     Args:
         x: `[o, H, W, B]`, or `[B, H, W, o]` in a form other than "products".
         kernel: `[4, 4, c, o]`.
-        precision: Of the products, here and in the derivatives; see `products`.
+        precision: Precision of the products, also in derivatives; see `products`.
         form: A key of `FORMS`.
 
     Returns:
@@ -209,7 +208,7 @@ _kernel_gradient.defvjp(_with_residuals(_kernel_gradient), _kernel_gradient_back
 def _parameters(
     module: Conv | ConvTranspose, x: jax.Array, shape: tuple[int, ...]
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The input, the kernel, and the bias as it is added."""
+    """The input, the kernel, and the bias in the layout of the form."""
     fan_in = shape[0] * shape[1] * shape[2]
     kernel = module.param("kernel", kernel_init(module.initialiser), shape, jnp.float32)
     bias = module.param(

@@ -1,8 +1,8 @@
-"""Dense encoders and decoders: the pinwheel's networks and those of 16×16 images.
+"""Dense encoders and decoders: for the pinwheel and for images of 16×16 pixels.
 
 Table 1b of the paper is `DenseEncoder(latents=2, hidden=(100,))` with
-`GaussianDecoder(outputs=2, hidden=(100,))`, 704 parameters each. Images of 16×16 take
-`DenseEncoder(latents=D, hidden=(H, H), scale_link="exp")` with
+`GaussianDecoder(outputs=2, hidden=(100,))`, 704 parameters each. For images of 16×16
+pixels use `DenseEncoder(latents=D, hidden=(H, H), scale_link="exp")` with
 `BernoulliDecoder(outputs=256, hidden=(H, H))`.
 """
 
@@ -23,7 +23,7 @@ SCALE_LINKS = {"exp": lambda raw: jnp.exp(raw / 2), "softplus": jax.nn.softplus}
 
 
 class DenseEncoder(nn.Module):
-    """q(z|x): hidden layers with ReLU, then loc and raw scale from one linear layer.
+    """q(z|x): hidden layers with ReLU, then mean and raw scale from one linear layer.
 
     Source: Mathieu et al. 2018, Table 1b.
     """
@@ -45,9 +45,9 @@ class DenseEncoder(nn.Module):
 
 
 class GaussianDecoder(nn.Module):
-    """p(x|z) = Π N(x; loc, scale²), both from the network.
+    """p(x|z) = Π N(x; loc, scale²), with both from the network.
 
-    The authors' released code has no floor under this scale: `scale_floor=0`.
+    The authors' released code has no lower bound of this scale: `scale_floor=0`.
 
     Source: Mathieu et al. 2018, Table 1b.
     """
@@ -107,12 +107,12 @@ def linear(
 def hidden_layer(
     x: jax.Array, features: int, initialiser: str, precision: Any = None
 ) -> jax.Array:
-    """`linear`, in the precision of activations."""
+    """`linear`, with the result in the precision of activations."""
     return products.activations(linear(x, features, initialiser, precision), precision)
 
 
 def gaussian_head(raw: jax.Array, link: str, floor: float) -> Gaussian:
-    """Reads raw outputs as a Gaussian: loc first, then link⁻¹(scale − floor).
+    """Converts raw outputs to a Gaussian: loc first, then link⁻¹(scale − floor).
 
     Args:
         raw: `[B, 2D]`.

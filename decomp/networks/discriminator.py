@@ -13,7 +13,7 @@ LEAK = 0.2
 class Discriminator(nn.Module):
     """t(z) ≈ log q(z) − log p(z): hidden layers with leaky ReLU, then one logit.
 
-    Kim & Mnih's is `Discriminator(hidden=(1000,) * 6)`. Theirs has two logits; their
+    Kim & Mnih's is `Discriminator(hidden=(1000,) * 6)` with two logits, whose
     difference is this one.
 
     Source: Kim & Mnih 2018, arXiv:1802.05983, App. A.

@@ -1,4 +1,4 @@
-"""A form of the 4×4 convolution of stride 2: three functions, and a layout."""
+"""A form of the 4×4 convolution of stride 2: three functions and a layout."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,8 +11,8 @@ KERNEL = 4
 class Form(NamedTuple):
     """A way to compute the convolution, its transpose and their kernel's gradient.
 
-    `large` is an image with c channels, `small` one with o channels on half the grid,
-    and a kernel is `[4, 4, c, o]`. Each function takes a precision of the products.
+    `large` is an image with c channels, `small` an image with o channels on half the
+    grid, and a kernel is `[4, 4, c, o]`. Each function takes a precision, too.
     """
 
     conv: Callable[..., jax.Array]  # (large, kernel) to small

@@ -1,4 +1,4 @@
-"""Initial weights under two conventions, chosen by name.
+"""Initial weights by two conventions, chosen by name.
 
 `torch`: weights and biases ~ U(−1/√fan_in, 1/√fan_in), as PyTorch draws them for
 Linear, Conv2d and ConvTranspose2d. `flax`: LeCun-normal weights, zero biases.
@@ -17,16 +17,16 @@ NAMES = ("torch", "flax")
 
 
 def kernel_init(name: str) -> Callable[..., jax.Array]:
-    """The initialiser of a kernel whose last axis is no part of the fan-in."""
+    """The initialiser of a kernel; its last axis does not belong to the fan-in."""
     _check(name)
     if name == "flax":
         return nn.initializers.lecun_normal()
-    # A uniform law of variance 1/(3·fan_in) has the bound 1/√fan_in.
+    # A uniform distribution of variance 1/(3·fan_in) has the bound 1/√fan_in.
     return nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 def bias_init(name: str, fan_in: int) -> Callable[..., jax.Array]:
-    """The initialiser of a bias beside a kernel of the given fan-in."""
+    """The initialiser of the bias of a layer with the given fan-in."""
     _check(name)
     if name == "flax":
         return nn.initializers.zeros_init()

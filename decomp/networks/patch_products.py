@@ -1,15 +1,15 @@
 """The 4×4 convolution of stride 2 and padding 1, and its transpose, as matrix products.
 
-Layout: batch innermost, `[C, H, W, B]`, which makes every slice, pad and add a copy of
-contiguous rows. Each function is slices and one product, so that `jax.vmap` over runs
-with a kernel each gives a batched matrix product and never a grouped convolution.
+The layout has the batch innermost, `[C, H, W, B]`, so that every slice, pad and add
+copies contiguous rows. Each function consists of slices and one product, so that
+`jax.vmap` over runs gives a batched matrix product and never a grouped convolution.
 
-A tap is i = 2a + r: r is the parity of the padded row 2(h + a) + r that it reads or
-writes. So is j = 2e + s of the columns, and a kernel `[4, 4, c, o]` is a matrix with
-rows (a, e, r, s, c) and columns o. Products are written of two matrices each, and the
-barriers keep a kernel in the order that is written: on a CPU a product of 128 rows runs
-at 75 GFLOP/s a core where the transposed matrix gives 41, and one over several axes
-may copy its large side.
+A row tap is i = 2a + r: r is the parity of the padded row 2(h + a) + r that it reads or
+writes. A column tap is j = 2e + s likewise, and a kernel `[4, 4, c, o]` is a matrix
+with rows (a, e, r, s, c) and columns o. Products are those of two matrices, and
+barriers keep a kernel in the order in which it is written: on a CPU a product of 128
+rows runs at 75 GFLOP/s per core, one with the transposed matrix at 41, and one over
+several axes may copy its large side.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def _conv_transpose(x: jax.Array, kernel: jax.Array, precision: Any) -> jax.Arra
     taps = _taps(kernel)
     channels, *grid = x.shape
     narrow = kernel.shape[2]
-    # The two forms hold 16·narrow or 4·channels rows between slices and product.
+    # The two forms need 16·narrow or 4·channels rows between slices and product.
     if 4 * narrow < channels:
         rows = jax.lax.optimization_barrier(taps.reshape(-1, channels))
         product = products.einsum("mk,kn->mn", rows, x.reshape(channels, -1), precision)
@@ -70,8 +70,8 @@ def _patches(x: jax.Array) -> jax.Array:
     channels, height, width, batch = x.shape
     half_height, half_width = height // 2, width // 2
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    # Four windows of the padded image and one copy; on a CPU sixteen strided slices
-    # take three times as long. The barrier keeps the padding out of that copy.
+    # Four windows of the padded image and one copy take a third of the time of sixteen
+    # strided slices on a CPU. The barrier keeps the padding out of that copy.
     grid = jax.lax.optimization_barrier(padded)
     grid = grid.reshape(channels, half_height + 1, 2, half_width + 1, 2, batch)
     windows = jnp.stack(
@@ -92,7 +92,7 @@ def _shift(x: jax.Array, down: int, right: int) -> jax.Array:
 
 
 def _interleave(parities: jax.Array) -> jax.Array:
-    """From parities `[r, s, C, H + 1, W + 1, B]` to the image `[C, 2H, 2W, B]`."""
+    """Joins parities `[r, s, C, H + 1, W + 1, B]` to the image `[C, 2H, 2W, B]`."""
     _, _, channels, height, width, batch = parities.shape
     grid = parities.transpose(2, 3, 0, 4, 1, 5)
     grid = grid.reshape(channels, 2 * height, 2 * width, batch)

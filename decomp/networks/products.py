@@ -1,11 +1,11 @@
-"""Products of matrices in a precision of choice, the same on every backend.
+"""Matrix products in a chosen precision, the same on every backend.
 
-`DotAlgorithmPreset.BF16_BF16_F32` is written out: operands rounded to bfloat16, sums in
-float32. XLA's own form of it is float32 on CPUs, whose answers would then be others
-than an accelerator's; written out, both round alike, and a processor with products of
-bfloat16 takes them. `ACTIVATIONS` rounds the results as well, so that the activations
-of a network and their gradients are bfloat16, and half as many bytes; parameters and
-their gradients stay float32. Any other precision goes to XLA as it is.
+`DotAlgorithmPreset.BF16_BF16_F32` is written out: operands are rounded to bfloat16 and
+sums are float32. XLA's own form computes in float32 on CPUs, whose results would differ
+from an accelerator's. Written out, both round alike, and a CPU with bfloat16 products
+uses them. `ACTIVATIONS` also rounds the results, so that activations and their
+gradients are bfloat16 and take half as many bytes; parameters and their gradients stay
+float32. Any other precision is passed on to XLA.
 """
 
 from functools import partial
@@ -23,24 +23,24 @@ _ROUNDED = (BFLOAT16, ACTIVATIONS)
 
 
 def activations(x: jax.Array, precision: Any = None) -> jax.Array:
-    """The array as activations of a network: bfloat16 if the precision says so."""
+    """Converts activations to bfloat16 if the precision is `ACTIVATIONS`."""
     return x.astype(jnp.bfloat16) if precision == ACTIVATIONS else x
 
 
 def operands(
     a: jax.Array, b: jax.Array, precision: Any = None
 ) -> tuple[jax.Array, jax.Array]:
-    """Activations and a kernel as `numerics.floats`; float32 where products round.
+    """Activations and a kernel as `numerics.floats`, or float32 if products round.
 
-    So a factor of float64 has the precision of its derivative.
+    So a float64 factor has the precision of its derivative.
 
     Args:
-        a: Activations; of bfloat16 if the precision is `ACTIVATIONS`.
+        a: Activations; bfloat16 if the precision is `ACTIVATIONS`.
         b: A kernel.
-        precision: Of their product.
+        precision: Precision of their product.
 
     Returns:
-        Both, otherwise in one precision.
+        Both arrays; in one precision, except under `ACTIVATIONS`.
     """
     a, b = numerics.floats(a, b)
     if precision not in _ROUNDED:
@@ -58,14 +58,14 @@ def einsum(
 ) -> jax.Array:
     """The product of two matrices; float32 if the precision is bfloat16.
 
-    Its derivatives do not round in bfloat16: see `dot_general`.
+    Its derivatives do not round to bfloat16; for those that do, see `dot_general`.
 
     Args:
         subscripts: As `jnp.einsum` takes them, such as "mk,kn->mn".
         a: First matrix.
         b: Second matrix.
-        precision: See `jax.lax.dot`, or `ACTIVATIONS`, whose product is bfloat16.
-        sums: Whether the product is float32 then too, as the gradient of a kernel.
+        precision: As in `jax.lax.dot`, or `ACTIVATIONS`, whose product is bfloat16.
+        sums: Whether the product is float32 in any case, as a kernel's gradient is.
     """
     if precision not in _ROUNDED:
         a, b = operands(a, b, precision)
@@ -79,9 +79,9 @@ def einsum(
 def for_convolution(
     a: jax.Array, b: jax.Array, precision: Any = None
 ) -> tuple[jax.Array, jax.Array, dict[str, Any]]:
-    """Two factors as a convolution of XLA takes them, and its options.
+    """The two factors and the options of a convolution of XLA.
 
-    A convolution has no TF32 of its own: on an NVIDIA GPU that is the default.
+    A convolution has no option for TF32; on an NVIDIA GPU that is the default.
     """
     if precision == DotAlgorithmPreset.TF32_TF32_F32:
         return a, b, {"precision": Precision.DEFAULT}
@@ -104,10 +104,10 @@ def dot_general(
     Args:
         x: `[B, fan_in]`.
         kernel: `[fan_in, features]`.
-        dimension_numbers: Of a product of matrices.
-        precision: See `jax.lax.dot`; with `ACTIVATIONS` as with `BFLOAT16`, as the
-            result is rounded once the bias is added.
-        **options: Handed on to `jax.lax.dot_general`.
+        dimension_numbers: Those of a matrix product.
+        precision: As in `jax.lax.dot`; `ACTIVATIONS` acts as `BFLOAT16`, as the result
+            is rounded after the bias is added.
+        **options: Other options of `jax.lax.dot_general`.
 
     Returns:
         `[B, features]`.

@@ -9,23 +9,23 @@ from flax import linen as nn
 from decomp.distributions.gaussian import Gaussian
 from decomp.networks.dense import SCALE_FLOOR
 
-START = 1 / math.sqrt(12)  # the standard deviation of a uniform value in [0, 1]
+START = 1 / math.sqrt(12)  # the standard deviation of a uniform variable on [0, 1]
 
 
 class SharedScale(nn.Module):
     """p(x|z) = N(x; μ(z), σ² I), with σ = exp(s) + floor and s learned, from σ = 1/√12.
 
-    The outputs of the decoder are μ(z) as they are, in no interval. The parameters are
-    those of the decoder and `log_scale`, s.
+    The output of the decoder is μ(z), which is not confined to an interval. The
+    parameters are those of the decoder and `log_scale`, which is s.
 
     Source: Rybkin, Daniilidis & Levine 2021, arXiv:2006.13202, Sec. 3.2.
     """
 
-    decoder: nn.Module  # from codes [B, D] to [B, X]
+    decoder: nn.Module  # maps codes [B, D] to [B, X]
     scale_floor: float = SCALE_FLOOR
 
     def setup(self):
-        """Makes s, beside the parameters of the decoder."""
+        """Creates s beside the parameters of the decoder."""
         nn.share_scope(self, self.decoder)
         start = nn.initializers.constant(math.log(START))
         self.log_scale = self.param("log_scale", start, ())

@@ -1,8 +1,8 @@
 """The 4×4 convolution of stride 2 and padding 1, and its transpose, as convolutions.
 
-Layout: `[B, H, W, C]`. XLA computes them, and maps them over runs as it likes. That is
-its best form for a TPU, whose compiler has convolutions with groups; processors take
-thirty times as long with it as with products, and GPUs two to six times.
+The layout is `[B, H, W, C]`. XLA computes them and maps them over runs. That is the
+best form on a TPU, whose compiler has grouped convolutions; CPUs take thirty times as
+long with it as with products, and GPUs two to six times.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ def _conv_transpose(small: jax.Array, kernel: jax.Array, precision: Any) -> jax.
 
 
 def _kernel_gradient(large: jax.Array, small: jax.Array, precision: Any) -> jax.Array:
-    """The small image is a window that is moved over the large one, four ways each."""
+    """The convolution of `large` with `small` as window, at four shifts per axis."""
     large, small, options = products.for_convolution(large, small, precision)
     return lax.conv_general_dilated(
         large,

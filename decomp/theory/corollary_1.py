@@ -1,4 +1,4 @@
-"""Corollary 1: under a Gaussian prior β is a change of scale and an entropy bonus.
+"""Corollary 1: under a Gaussian prior, β changes the scale and adds an entropy bonus.
 
 With p = N(0, Σ) and q_φ(z|x) = N(μ_φ(x), S_φ(x)),
 
@@ -7,9 +7,9 @@ With p = N(0, Σ) and q_φ(z|x) = N(μ_φ(x), S_φ(x)),
     p_θ'(x|z) = p_θ(x|z/√β),    μ_φ' = √β μ_φ,    S_φ' = β S_φ
     c = ½D(β − 1)(1 + log(2π/β)) + log F_β
 
-where the 2π of c cancels that of F_β. Up to c the right side is L_{H,β}, Eq. 6: the
-same networks with their codes scaled by √β. So that a prior with a mean m is covered
-too, codes are scaled about it, z ↦ m + √β(z − m).
+where the 2π of c cancels that of F_β. Up to c the right side is L_{H,β}, Eq. 6, of the
+same networks with codes scaled by √β. For a prior with a mean m, codes are scaled about
+it, z ↦ m + √β(z − m).
 
 Source: Mathieu et al. 2018, Corollary 1, Eq. 4 to 6.
 """
@@ -33,8 +33,8 @@ def sides(
     """Both sides of Eq. 4: L_β(x) at φ, and L_{H,β}(x) + c at φ'.
 
     Args:
-        reconstruction: E_q[log p_θ(x|z)] `[]`, nats; it is that of θ' under φ' too, as
-            the decoder undoes the scaling.
+        reconstruction: E_q[log p_θ(x|z)] `[]`, nats; θ' under φ' has the same, as the
+            decoder undoes the scaling.
         q: Posterior q_φ(z|x), leaves `[D]` and `[D, D]`.
         p: Prior, leaves `[D]` and `[D, D]`.
         beta: Weight `[]`, positive.
@@ -140,5 +140,5 @@ def constant_as_printed(p: FullGaussian, beta: jax.Array) -> jax.Array:
 
 
 def _half_log_det(q: FullGaussian) -> jax.Array:
-    """½ log|S|: the entropy without that of the unit Gaussian."""
+    """½ log|S|, the entropy minus that of the unit Gaussian."""
     return full_gaussian.entropy(q) - q.loc.shape[0] * (HALF_LOG_2PI + 0.5)

@@ -3,9 +3,9 @@
     ∇_{θ,φ} L_β(x) = 0    ⇒    ∇_{θ',φ'} L_{H,β}(x) = 0
 
 By Corollary 1, L_β(θ, φ) = L_{H,β}(T(θ, φ)) + c with T the scaling of the codes by √β.
-The chain rule turns the one gradient into the other, ∇L_β = Jᵀ ∇L_{H,β} with J = ∂T, so
-that they vanish together where J is invertible, as it is if T scales the last layer of
-the encoder and the first of the decoder.
+By the chain rule ∇L_β = Jᵀ ∇L_{H,β} with J = ∂T, so that both gradients vanish together
+if J is invertible. It is, if T scales the last layer of the encoder and the first layer
+of the decoder.
 
 Source: Mathieu et al. 2018, Corollary 2, Eq. 7.
 """
@@ -29,7 +29,7 @@ def gradients(
     """∇L_β at (θ, φ), and Jᵀ ∇L_{H,β} of the matched (θ', φ'), which equals it.
 
     Args:
-        beta_vae: L_β `[]` as a function of all parameters; of one example or a mean.
+        beta_vae: L_β `[]` as a function of all parameters, for one example or a mean.
         entropy_regularised: L_{H,β} `[]`, likewise.
         scaled: The map T from (θ, φ) to (θ', φ').
         parameters: (θ, φ), any tree of arrays.

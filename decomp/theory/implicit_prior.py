@@ -6,15 +6,15 @@ With q(z) = (1/N) Σ_n q(z|x_n) and the index-code information I_q(z; n), on ave
 
     Z = ∫ q(z)^{1−β} p(z)^β dz,    log Z = (β − 1) D_β(p‖q)
 
-with D_β ≥ 0 the Rényi divergence. In short, β KL(q(z)‖p) = KL(q(z)‖r) − log Z: the
-aggregate posterior is held to r once in place of p β times, and the information, of
-which the KL to r contains one share, is charged β times.
+with D_β ≥ 0 the Rényi divergence. In short, β KL(q(z)‖p) = KL(q(z)‖r) − log Z: instead
+of β times to p, the aggregate posterior is matched once to r. The information, which
+the KL to r contains once, is penalised β times in all.
 
 For 0 < β ≤ 1, Z ≤ 1 by Hölder's inequality. For β > 1 it is finite only if p^β falls
-faster than q^{β−1}. The widest posterior sets the tail of q, so in one dimension, with
-p = N(0, σ²), it must have more than (1 − 1/β) σ² of variance: half the prior's at
-β = 2, which a latent that carries information rarely has. Without it there is no r:
-log Z and the KL to r are infinite. `tail_precision` tells.
+faster than q^{β−1}. The widest posterior determines the tail of q. In one dimension,
+with p = N(0, σ²), its variance must exceed (1 − 1/β) σ²: half the prior's at β = 2,
+which is rare for a latent that carries information. Otherwise r does not exist, and
+log Z and the KL to r are infinite. `tail_precision` computes whether r exists.
 
 Source: Hoffman, Riquelme & Johnson 2017, "The β-VAE's implicit prior"; Mathieu et al.
 2018, App. A.
@@ -51,10 +51,10 @@ def log_normaliser(
         beta: Weight `[]`, positive.
         low: Lower edge on both axes of a box that holds q, p and r.
         high: Upper edge.
-        points_per_axis: Cells a side P; P² evaluations, P of them held at once.
+        points_per_axis: Cells per side P; P² evaluations, P of them in memory at once.
 
     Returns:
-        `[]` in nats. Where Z is infinite it grows with the box.
+        `[]` in nats. If Z is infinite, it grows with the box.
     """
     q, beta = numerics.floats(q, beta)
     grid = quadrature.log_densities(
@@ -72,7 +72,7 @@ def sides(
     high: float,
     points_per_axis: int,
 ) -> Sides:
-    """β times the mean KL to p, and that to r with the information and −log Z.
+    """Both sides: β times the mean KL to p, and the mean KL to r plus the other terms.
 
         E_n[β KL(q(z|x_n)‖p)] = E_n[KL(q(z|x_n)‖r)] + (β − 1) I_q(z; n) − log Z
 
@@ -82,7 +82,7 @@ def sides(
         beta: Weight `[]`, positive.
         low: Lower edge on both axes of a box that holds q, p and r.
         high: Upper edge.
-        points_per_axis: Cells a side P; P² evaluations, P of them held at once.
+        points_per_axis: Cells per side P; P² evaluations, P of them in memory at once.
 
     Returns:
         Sides `[]` in nats: exact entropies of the posteriors, and integrals over q(z)
@@ -110,7 +110,7 @@ def sides(
 def tail_precision(
     q: Gaussian, p: Gaussian, beta: jax.Array, direction: jax.Array
 ) -> jax.Array:
-    """a(u) of −2 log r(tu) ≈ a(u)·t² as t → ∞: r exists if it is > 0 at every u ≠ 0.
+    """a(u) in −2 log r(tu) ≈ a(u)·t² as t → ∞; r exists if a(u) > 0 for every u ≠ 0.
 
         a(u) = β Σ_d u_d²/σ_d² − (β − 1) min_n Σ_d u_d²/σ_nd²
 
@@ -121,8 +121,8 @@ def tail_precision(
         direction: u `[D]`.
 
     Returns:
-        `[]`, an inverse variance for a unit vector u. Where it is 0 or less, r has no
-        finite integral in that direction.
+        `[]`, an inverse variance for a unit vector u. If it is ≤ 0, r has no finite
+        integral in that direction.
     """
     q, p, beta, direction = numerics.floats(q, p, beta, direction)
     chex.assert_equal_shape([p.loc, direction])
@@ -136,5 +136,5 @@ def _log_unnormalised(grid: Grid, beta: jax.Array) -> jax.Array:
 
 
 def _log_normaliser(grid: Grid, beta: jax.Array) -> jax.Array:
-    """log of the sum over the cells."""
+    """The log of the sum over the cells."""
     return jax.nn.logsumexp(_log_unnormalised(grid, beta)) + jnp.log(grid.area)

@@ -1,14 +1,14 @@
-"""The linear VAE, in which everything that the paper states can be solved.
+"""The linear VAE, for which everything that the paper states has a closed form.
 
     p(z) = N(0, I),    p(x|z) = N(Wz + b, s²I),    q(z|x) = N(V(x − b), S)
 
-Its β-VAE objective is β times the evidence bound with noise variance βs², up to a
-constant, so that its optimum is that of probabilistic principal components with that
-noise: β is a water level. A principal direction of variance λ ≤ βs² drowns and its
-latent returns to the prior; another keeps w² = λ − βs² in the decoder, the posterior
-variance βs²/λ, and ½ log(λ/βs²) nats.
+Up to a constant, its β-VAE objective is β times the evidence bound with noise variance
+βs². So its optimum is that of probabilistic principal components with this noise, which
+acts as a water level. A principal direction of variance λ ≤ βs² is lost: its latent
+returns to the prior. Any other has w² = λ − βs² in the decoder, the posterior variance
+βs²/λ, and ½ log(λ/βs²) nats.
 
-As β → ∞ every latent drowns, at a finite β already: KL(q(z|x)‖p) → 0. The networks of
+As β → ∞ every latent is lost, each at a finite β: KL(q(z|x)‖p) → 0. The networks of
 L_{H,β} are the same with codes scaled by √β (Corollaries 1 and 2), so that their tr S
 grows without bound.
 
@@ -50,7 +50,7 @@ def reconstruction(
     """E_q[log p(x|z)] = log N(x; Wμ + b, s²I) − tr(WSWᵀ)/(2s²).
 
     Args:
-        vae: Of which the decoder is used.
+        vae: Linear VAE, of which only the decoder is used.
         q: Posterior N(μ, S), leaves `[D]` and `[D, D]`.
         x: One example `[X]`.
         scale: Standard deviation s of the decoder `[]`.
@@ -74,7 +74,7 @@ def scaled(vae: LinearVAE, beta: jax.Array) -> LinearVAE:
         beta: Weight `[]`, positive.
 
     Returns:
-        A linear VAE of the same shapes; at an optimum of L_β it is one of L_{H,β}.
+        A linear VAE of the same shapes; it maps an optimum of L_β to one of L_{H,β}.
     """
     vae, beta = numerics.floats(vae, beta)
     root = jnp.sqrt(beta)
@@ -93,14 +93,14 @@ def optimum(
     *,
     num_latents: int,
 ) -> LinearVAE:
-    """The maximum of E_x[L_β(x)] under p = N(0, I), s being fixed.
+    """The maximum of E_x[L_β(x)] under p = N(0, I), for fixed s.
 
         τ_d = max(λ_d, βs²)
         W_d = √(τ_d − βs²) u_d,    V_d = W_dᵀ/τ_d,    S_dd = βs²/τ_d
 
     with the D largest eigenvalues λ_d of the covariance of x and their eigenvectors
-    u_d. It is unique up to a rotation of the latents, if the eigenvalues differ; here
-    it has diagonal posteriors.
+    u_d. If the eigenvalues differ, it is unique up to a rotation of the latents; this
+    one has diagonal posteriors.
 
     Args:
         mean: Mean of the data `[X]`.
@@ -110,8 +110,8 @@ def optimum(
         num_latents: D ≤ X.
 
     Returns:
-        The optimal linear VAE; the mean KL of its posteriors is Σ_d ½ log(τ_d/βs²). It
-        has no derivative by a covariance of which two eigenvalues are equal: NaN.
+        The optimal linear VAE; the mean KL of its posteriors is Σ_d ½ log(τ_d/βs²). If
+        two eigenvalues are equal, its derivative by the covariance is NaN.
     """
     mean, covariance, scale, beta = numerics.floats(mean, covariance, scale, beta)
     pixels = mean.shape[0]
@@ -123,7 +123,7 @@ def optimum(
     directions = eigenvectors[:, ::-1][:, :num_latents]
     level = beta * scale**2
     kept = variances > level
-    # where nothing is kept, √0 would have an infinite derivative
+    # If a latent is lost, √0 would have an infinite derivative.
     excess = jnp.where(kept, variances - level, 1.0)
     decoder = directions * jnp.where(kept, jnp.sqrt(excess), 0.0)[None, :]
     total = jnp.maximum(variances, level)

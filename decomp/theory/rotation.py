@@ -1,13 +1,13 @@
-"""Rotations of the latent space: what the β-VAE objective sees of them.
+"""The effect of rotations of the latent space on the β-VAE objective.
 
 Under p = N(0, σ²I) no term of Theorem 1 changes if posterior and decoder are rotated,
 
     q(z|x) → N(Qμ, QSQᵀ),    p(x|z) → p(x|Qᵀz),    QQᵀ = I,
 
 so that no axes are preferred. The paper leaves out that this needs posteriors that can
-turn. With the usual diagonal S the rotated posterior is not diagonal, and the nearest
-diagonal one is `diagonal_gap` nats away: the objective has no axes, but the diagonal
-encoder does, and an isotropic prior need not score at chance.
+be rotated. With the usual diagonal S the rotated posterior is not diagonal, and the
+nearest diagonal one is `diagonal_gap` nats away. So the objective prefers no axes, but
+a diagonal encoder does, and an isotropic prior need not score at chance.
 
 Source: Mathieu et al. 2018, Section 2, on Theorem 1; Rolínek et al. 2019,
 arXiv:1812.06775, on diagonal encoders; the gap is Hadamard's inequality.
@@ -25,9 +25,9 @@ from decomp.theory.theorem_1 import Sides
 
 
 def rotated(q: FullGaussian, rotation: jax.Array) -> FullGaussian:
-    """N(Qμ, QSQᵀ), by an orthogonal factorisation of QL, which squares nothing.
+    """N(Qμ, QSQᵀ), by an orthogonal factorisation of QL, which avoids squares.
 
-    A scale below 1e-7 of the largest is lost to rounding in float32 where it is turned.
+    In float32, rounding loses a scale below 1e-7 of the largest.
 
     Args:
         q: Leaves `[D]` and `[D, D]`.
@@ -50,7 +50,7 @@ def sides(
     beta: jax.Array,
     rotation: jax.Array,
 ) -> Sides:
-    """L_β(x) before and after a rotation; equal for all q and Q just if p = N(0, σ²I).
+    """L_β(x) before and after a rotation; equal for all q and Q iff p = N(0, σ²I).
 
     Args:
         reconstruction: E_q[log p(x|z)] `[]`, nats; the same for the rotated pair, as
@@ -90,10 +90,10 @@ def diagonal_gap(q: FullGaussian, rotation: jax.Array) -> jax.Array:
 
         ½(Σ_d log (QSQᵀ)_dd − log|S|) = ½ Σ_d log(1 + Σ_{j<d} L_dj²/L_dd²)
 
-    where LLᵀ = QSQᵀ. The second form does not cancel, but its factorisation rounds the
-    small scales of a long and thin S away; a gap above a nat is taken from the first.
-    For a diagonal S it is 0 at every Q if S ∝ I, and at the signed permutations
-    whatever S is.
+    where LLᵀ = QSQᵀ. The second form has no cancellation, but its factorisation loses
+    small scales of an elongated S to rounding; a gap above 1 nat is taken from the
+    first. For a diagonal S the gap is 0 for every Q if S ∝ I, and for signed
+    permutations Q whatever S is.
 
     Args:
         q: Leaves `[D]` and `[D, D]`.

@@ -5,9 +5,9 @@
     π_{θ,β}(x, z) = p(x|z) f_β(z),    f_β(z) = p(z)^β/F_β,    F_β = ∫ p(z)^β dz
     L(x)(π_{θ,β}, q) = E_q[log p(x|z)] − KL(q(z|x)‖f_β)
 
-It holds for every example, encoder and decoder, and every prior with a finite F_β: β
-acts by the overlap of the posteriors and by an annealed prior, and by nothing else.
-f_β and F_β of the priors that have them in closed form are in `distributions.annealed`.
+It holds for every example, encoder and decoder, and every prior with a finite F_β. So β
+acts only by the overlap of the posteriors and by an annealed prior.
+`distributions.annealed` has f_β and F_β of the priors for which they have closed forms.
 
 Source: Mathieu et al. 2018, Eq. 1 and 2.
 """
@@ -88,9 +88,9 @@ def sides_at_samples(
         log p(x|z) − β (log q(z|x) − log p(z))
             = log p(x|z) − (log q(z|x) − log f_β(z)) − (β − 1) log q(z|x) + log F_β
 
-    The mean over draws z ~ q(z|x), or the sum with the weights of a quadrature rule for
-    q(z|x), gives the sides of the theorem. As they agree at every z, from the same
-    samples they agree without any Monte-Carlo error.
+    The mean over draws z ~ q(z|x), or a weighted sum by a quadrature rule for q(z|x),
+    gives the sides of the theorem. They agree at every z, so that their means over the
+    same samples agree without any Monte-Carlo error.
 
     Args:
         beta: Weight `[]`, positive.
@@ -98,8 +98,8 @@ def sides_at_samples(
         log_qz_x: log q(z|x) `[S]`.
         log_pz: log p(z) `[S]`.
         log_fz: log f_β(z) of the annealed prior `[S]`.
-        log_normaliser: log F_β `[]`; `annealed_quadrature.log_normaliser` finds it for
-            a prior without a closed form.
+        log_normaliser: log F_β `[]`; for a prior without a closed form,
+            `annealed_quadrature.log_normaliser` computes it.
 
     Returns:
         Sides `[S]` in nats.

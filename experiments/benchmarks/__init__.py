@@ -1,10 +1,10 @@
-"""Speeds as commands: `python -m experiments.benchmarks.NAME`."""
+"""Benchmarks, each a command: `python -m experiments.benchmarks.NAME`."""
 
 from collections.abc import Sequence
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as a Markdown table; the first row is its head."""
+    """A Markdown table of rows of cells; the first row is the header."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"

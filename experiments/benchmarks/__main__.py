@@ -1,12 +1,13 @@
-"""How fast many runs train, against PyTorch and against the naive form, in one table.
+"""The speed of training many runs, against PyTorch and a naive form, in one table.
 
     python -m experiments.benchmarks --peer=torch      # needs the extra `peer`
     python -m experiments.benchmarks --rows conv dense
 
-Rates are images a second, of all runs together; a ratio is the median over repetitions,
-in each of which both sides are measured in turn. PyTorch trains run after run, in the
-better of two arrangements: one process on all cores, or a process of one thread per
-core. Close everything else: other work on the machine is measured too.
+Rates are images per second, of all runs together. A ratio is the median over
+repetitions, each of which measures both sides in turn. PyTorch trains one run after
+another, in the better of two arrangements: one process on all cores, or one
+single-threaded process per core. Close all other programs, as their work changes the
+times.
 """
 
 import argparse
@@ -28,7 +29,7 @@ _HEAD = ("work", "decomp", "against", "ratio (least … largest)", "target")
 
 
 class BenchmarkOptions(NamedTuple):
-    """Of the command line."""
+    """The options of the command line."""
 
     peer: str
     repetitions: int
@@ -38,7 +39,7 @@ class BenchmarkOptions(NamedTuple):
 
 @commands.command("experiments.benchmarks")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Says each row once it is measured, then the table; returns 0."""
+    """Prints each row once it is measured, then the table; returns 0."""
     chosen = _parser().parse_args(arguments)
     cores = devices.use_cores()
     devices.check_platform()
@@ -63,7 +64,7 @@ def conv(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
 
 
 def bfloat16(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
-    """The same with products of bfloat16, which CPUs do not have."""
+    """The same with products in bfloat16, which most CPUs lack."""
     work = WORKS["conv"]
     if jax.default_backend() == "cpu":
         return
@@ -105,7 +106,7 @@ def pinwheel(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
 
 
 def growth(options: BenchmarkOptions) -> Iterator[tuple[str, ...]]:
-    """Time of a step of a run as runs grow, against the time of one run alone."""
+    """The time of a step per run, for 1 run and for more and more of them."""
     for name, counts in (("dense", (1, 2, 4, 10, 30, 100)), ("conv", (1, 2, 4, 8, 16))):
         work = WORKS[name]
         ours = {str(count): Ours(work, count) for count in counts}
@@ -136,7 +137,7 @@ ROWS: dict[str, Callable[[BenchmarkOptions], Iterator[tuple[str, ...]]]] = {
 def _against_torch(
     options: BenchmarkOptions, label: str, work: Work, ours: Program, target: float
 ) -> Iterator[tuple[str, ...]]:
-    """A row against the better arrangement of PyTorch; without a peer, our rate."""
+    """A row against the better arrangement of PyTorch, or our rate without a peer."""
     if options.peer != "torch":
         alone = {"ours": ours}
         rate = programs.rates(
@@ -179,13 +180,13 @@ def _compare(
 
 
 def _quick(program: Program) -> float:
-    """Run-steps a second, by one measurement of about a second."""
+    """Run-steps per second, by one measurement of about a second."""
     steps = max(1, round(2 / program.seconds(2)))
     return program.runs * steps / program.seconds(steps)
 
 
 def _flops(work: Work) -> float:
-    """Operations of a training step of an example: three products for each forward."""
+    """Operations of a training step per example: three products per forward one."""
     return 3 * 2 * work.multiply_adds
 
 
@@ -203,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
         __doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--rows", nargs="*", choices=ROWS, help="all if none")
+    parser.add_argument("--rows", nargs="*", choices=ROWS, help="rows; all by default")
     parser.add_argument("--peer", choices=("none", "torch"), default="none")
     parser.add_argument("--repetitions", type=commands.whole(1), default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="a measurement")

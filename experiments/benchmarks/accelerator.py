@@ -1,13 +1,14 @@
-"""A quarter of an hour with an accelerator: what it computes, how fast, and Figure 1.
+"""A quarter of an hour on an accelerator: its speed, its accuracy, and Figure 1.
 
     python -m experiments.benchmarks.accelerator --out=results/accelerator --minutes=12
 
-Stages, the most valuable first: the device and its peaks; images a second of every form
-of the convolutions, precision and number of runs; value and gradient of every form
-against those of Flax on the host; images a second of PyTorch; and with the time left,
-Figure 1 at 64×64 with the networks of Table 1a, isotropic against learned, and at 16×16
-for the twenty epochs of the paper. Every row is written as it ends, to `rows.jsonl`; a
-second call leaves out what is there. `--smoke` rehearses it on any machine in minutes.
+The stages, most valuable first, are: the device and its peaks; images per second for
+every form of the convolutions, precision and number of runs; value and gradient of
+every form against those of Flax on the host; images per second of PyTorch; and in the
+remaining time Figure 1, at 64×64 with the networks of Table 1a, isotropic against
+learned, and at 16×16 for the twenty epochs of the paper. Every row is written to
+`rows.jsonl` when it is finished; a second call skips the rows in that file. `--smoke`
+rehearses everything on any machine in minutes.
 """
 
 import argparse
@@ -36,22 +37,22 @@ from experiments.system import commands
 from experiments.system.terminal import say
 
 _CONFIG = "configs/shapes_anisotropic.py"
-_RUNS = 32  # trained together where forms are compared
+_RUNS = 32  # runs trained together when forms are compared
 _OTHER_RUNS = (1, 8, 100)
-_SIDE = 8192  # of the matrices whose products give the peaks
+_SIDE = 8192  # of the matrices whose product gives the peak
 
 
 class Session(NamedTuple):
-    """What a call of the command has."""
+    """The options and the deadline of a call."""
 
     folder: pathlib.Path
-    ends: float  # time.monotonic() by which it has ended
+    ends: float  # time.monotonic() at which it must have ended
     smoke: bool
-    seconds: float  # of a measurement
+    seconds: float  # per measurement
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """Seconds that are left."""
         return self.ends - time.monotonic()
 
     @property
@@ -61,7 +62,7 @@ class Session(NamedTuple):
 
 @commands.command("experiments.benchmarks.accelerator")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Goes through the stages while there is time; returns 0."""
+    """Runs the stages while there is time; returns 0."""
     options = _parser().parse_args(arguments)
     folder = pathlib.Path(options.out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,12 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.smoke,
         0.1 if options.smoke else 0.6,
     )
-    # The processes of later stages need memory of the device too.
+    # The processes of later stages need the device's memory too.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     for name in options.stages or STAGES:
         needed, stage = STAGES[name]
         if session.left < needed and not options.smoke:
-            say(f"{name}: left out, as {session.left:.0f} s are left")
+            say(f"{name}: skipped, as only {session.left:.0f} s are left")
             continue
         say(f"{name}: {session.left:.0f} s left")
         stage(session)
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def device(session: Session) -> None:
-    """What the device is, and its peaks: bytes moved and products, a second."""
+    """The device, and its peaks: bytes moved and products per second."""
     _row(session, "device", lambda: {"description": machine.description()})
     side = 256 if session.smoke else _SIDE
 
@@ -113,7 +114,7 @@ def device(session: Session) -> None:
 def forms(session: Session) -> None:
     """Relative errors of the loss and of its gradient, for three runs.
 
-    They are those of every form in float32, and in other precisions of the fastest.
+    Every form is checked in float32, and only the fastest form in other precisions.
     """
     plain = naive.PlainEncoder(), naive.PlainDecoder()
     keys = jax.random.split(jax.random.key(0), 3)
@@ -144,7 +145,7 @@ def forms(session: Session) -> None:
 
 
 def rates(session: Session) -> None:
-    """Images a second of our step: gather, unpack, loss, gradient, Adam."""
+    """Images per second of our step: gather, unpack, loss, gradient, Adam."""
     work = WORKS["conv"]
     compared = FORMS if not session.smoke else ("products",)
     names, states = _precisions(), {}
@@ -160,7 +161,7 @@ def rates(session: Session) -> None:
 
 
 def fastest(session: Session, precision: str) -> str:
-    """The form with the most images a second in a precision, by the rows so far."""
+    """The form with the most images per second in a precision, by the rows so far."""
     found = {
         form: row["images_per_second"]
         for form in FORMS
@@ -171,7 +172,7 @@ def fastest(session: Session, precision: str) -> str:
 
 
 def peer(session: Session) -> None:
-    """PyTorch: one network at a time or many by `torch.func.vmap`, compiled or not."""
+    """PyTorch: one network, or many by `torch.func.vmap`, compiled or not."""
     for runs, precision, compiled in (
         (1, "tf32", True),
         (_RUNS, "tf32", False),
@@ -189,7 +190,7 @@ def peer(session: Session) -> None:
 
 
 def figure(session: Session) -> None:
-    """Figure 1 at 64×64 and Table 1a: isotropic against learned, scored."""
+    """Figure 1 at 64×64 with Table 1a: isotropic against learned, with scores."""
     precision = "tf32" if "tf32" in _precisions() else "float32"
     form, seeds = fastest(session, precision), 2 if session.smoke else 10
     rate = _read(session).get(_rate_name("conv", _RUNS, precision, form), {})
@@ -216,7 +217,7 @@ def paper_length(session: Session) -> None:
     """The laptop variant for the paper's twenty epochs and at its learning rate."""
     seeds, runs = 2 if session.smoke else 20, 120
     rate = _read(session).get(_rate_name("dense", runs, "float32", "auto"), {})
-    each = 20 * 737_280 / rate.get("images_per_second", 1e6)  # seconds of a run
+    each = 20 * 737_280 / rate.get("images_per_second", 1e6)  # seconds per run
     fields: dict[str, Any] = {
         "seeds": seeds,
         "train.steps": 4 if session.smoke else 0,
@@ -231,7 +232,7 @@ def paper_length(session: Session) -> None:
     _sweep(session, "figure_1_16", config, fields)
 
 
-# Seconds that a stage is not started without, and the stage.
+# Each stage, with the seconds that must be left for it to start.
 STAGES: dict[str, tuple[float, Callable[[Session], None]]] = {
     "device": (10, device),
     "rates": (30, rates),
@@ -243,20 +244,20 @@ STAGES: dict[str, tuple[float, Callable[[Session], None]]] = {
 
 
 def _scored_as_the_laptop_s() -> dict[str, Any]:
-    """The fields that say on what the laptop variant is scored."""
+    """The fields of the laptop variant that concern its scores."""
     laptop = command_line.load_config(f"{_CONFIG}:laptop").evaluate
     names = ("points", "votes", "samples_per_vote", "train_votes", "held_out_votes")
     return {f"evaluate.{name}": laptop[name] for name in names}
 
 
 def _precisions() -> list[str]:
-    """Those that the device has, the most wanted first."""
+    """The precisions that the device has, the most wanted first."""
     names = ["float32", "tf32", "bfloat16_activations", "bfloat16"]
     return [name for name in names if name != "tf32" or jax.default_backend() == "gpu"]
 
 
 def _value_and_gradient(encoder: nn.Module, decoder: nn.Module) -> Callable[..., Any]:
-    """Of the sum of a function of all outputs of both networks, run by run."""
+    """Value and gradient of a sum of all outputs of both networks, run by run."""
 
     def loss(params: Any, x: jax.Array, z: jax.Array) -> jax.Array:
         q: Any = encoder.apply(params[0], x)
@@ -287,7 +288,7 @@ def _rate(
     form: str,
     states: dict[Any, Any],
 ) -> None:
-    """A row; `states` keeps the first state of each program, which is the same."""
+    """Measures a row; `states` has the first state of each program, for its rows."""
     used = min(runs, 2) if session.smoke else runs
 
     def timed() -> dict[str, Any]:
@@ -321,7 +322,7 @@ def _torch(session: Session, runs: int, options: list[str]) -> float:
 
 
 def _sweep(session: Session, name: str, config: str, fields: dict[str, Any]) -> None:
-    """Runs a sweep in a process of its own, which is asked to stop in time."""
+    """Runs a sweep in a process of its own, and asks it to stop in time."""
     command = [sys.executable, "-m", "experiments.main"]
     command += [f"--config={config}", f"--workdir={session.folder / name}"]
     command += [f"--config.{field}={value}" for field, value in fields.items()]
@@ -341,7 +342,7 @@ def _sweep(session: Session, name: str, config: str, fields: dict[str, Any]) -> 
 
 
 def _seconds(session: Session, function: Callable[..., Any], x: jax.Array) -> float:
-    """Seconds of one call of a function that is called again and again."""
+    """Seconds per call of a function, over repeated calls."""
     repeated = jax.jit(
         lambda x, count: jax.lax.fori_loop(0, count, lambda _, y: function(y), x)
     )
@@ -357,10 +358,10 @@ def _seconds(session: Session, function: Callable[..., Any], x: jax.Array) -> fl
 
 
 def _row(session: Session, name: str, measure: Callable[[], dict[str, Any]]) -> None:
-    """Measures, says and keeps a row; what is kept already is left out.
+    """Measures, prints and stores a row, unless it is stored already.
 
-    A row that fails is kept with its error, and a row in which the process died has
-    only been begun: neither is tried again.
+    A row that fails is stored with its error, and a row during which the process died
+    is stored as begun; neither is tried again.
     """
     if name in _read(session) or session.left < 20 and not session.smoke:
         return
@@ -389,7 +390,7 @@ def _keep(session: Session, row: dict[str, Any]) -> None:
 
 
 def _read(session: Session) -> dict[str, dict[str, Any]]:
-    """The rows so far, by name, the last of each."""
+    """The rows so far by name; the last one counts."""
     if not session.file.exists():
         return {}
     return measured.read(session.file)
@@ -402,9 +403,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--out", default="results/accelerator", help="folder")
-    parser.add_argument("--minutes", type=float, default=12.0, help="of all stages")
+    parser.add_argument("--minutes", type=float, default=12.0, help="for all stages")
     parser.add_argument("--smoke", action="store_true", help="a rehearsal")
-    parser.add_argument("--stages", nargs="*", choices=STAGES, help="all if none")
+    parser.add_argument(
+        "--stages", nargs="*", choices=STAGES, help="stages; all by default"
+    )
     return parser
 
 

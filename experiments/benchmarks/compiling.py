@@ -1,10 +1,10 @@
-"""Seconds to compile what a config trains and scores; on accelerators, also from disk.
+"""Seconds to compile the programs of a config; on accelerators, also from the cache.
 
     python -m experiments.benchmarks.compiling configs/pinwheel.py
 
 Prints one number, the seconds of this process. The row `compile` of the table calls it
-for each config, in processes and with a folder of programs of their own; twice where
-programs are kept.
+for each config, in a process and with a compilation cache of its own; twice if the
+cache is used.
 """
 
 import os
@@ -35,11 +35,11 @@ CONFIGS = (
     "configs/tc_ablation.py:laptop",
     "configs/sparse.py:laptop",
 )
-_LIMITS = "30 s, 10 s"  # of the first and of a later start
+_LIMITS = "30 s, 10 s"  # for the first and for a later start
 
 
 def rows(options: Any) -> Iterator[tuple[str, ...]]:
-    """A row of the table for each config."""
+    """The rows of the table, one per config."""
     del options
     kept = jax.default_backend() != "cpu"
     for config in CONFIGS:
@@ -61,7 +61,7 @@ def _seconds(config: str, folder: str) -> float:
         printed, _ = process.communicate()
     if process.returncode:
         raise ValueError(f"{config} was not compiled; the error is above.")
-    return float(printed.split()[-1])  # behind what it says of its work
+    return float(printed.split()[-1])  # the number comes last
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +93,7 @@ def seconds(made: layout.Sweep) -> float:
     state = jax.eval_shape(init, keys, setting)
     start = time.perf_counter()
     loop.compiled_for(init, keys, setting)
-    with futures.ThreadPoolExecutor(1) as aside:  # as the trainer does
+    with futures.ThreadPoolExecutor(1) as aside:  # as in training
         aside.submit(
             loop.compiled_for,
             *(scores, state.params, keys, setting, scored, factors),

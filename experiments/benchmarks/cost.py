@@ -1,10 +1,10 @@
-"""How the cost of a sweep grows: with runs, batch, size of the images and their number.
+"""The cost of a sweep against the number of runs, batch size, image size and N.
 
     python -m experiments.benchmarks.cost --out=cost      # 10 minutes on 2 cores
 
-Measures the isotropic setting of Figure 1, left, in the dense variant and, where it
-says so, with the convolutions of Table 1a; writes cost.csv and draws it as cost.png.
-`--draw` only draws, from the file that is there.
+Measures the isotropic setting of Figure 1, left, in the dense variant and, in panels
+that say so, with the convolutions of Table 1a. Writes cost.csv and draws it as
+cost.png. `--draw` only draws from an existing file.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from experiments.plots import style
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
-RUNS = 4  # that train together where runs do not vary
-_STEPS = 10  # a call at least, as in training: each reads and writes all states once
+RUNS = 4  # runs that train together in panels that do not vary them
+_STEPS = 10  # steps per call at least, as each call reads and writes all states once
 _COLUMNS = 3
 
 
@@ -43,14 +43,14 @@ class CostPoint(NamedTuple):
 
 
 class CostPanel(NamedTuple):
-    """What varies and what is measured."""
+    """The field that varies and the time that is measured."""
 
-    field: str  # of the config; empty for the number of runs
+    field: str  # field of the config; empty for the number of runs
     values: dict[str, tuple[int, ...]]  # by network
     label: str
     measure: str  # step or score
     unit: str
-    power: int = 1  # of the value, in the amount of data
+    power: int = 1  # the amount of data grows as this power of the value
 
 
 PANELS = {
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measured(panels: Sequence[str], repetitions: int) -> Iterator[CostPoint]:
-    """The points of some panels, as they come."""
+    """Measures the points of some panels."""
     for name in panels:
         panel = PANELS[name]
         for network, values in panel.values.items():
@@ -151,11 +151,11 @@ def read(folder: pathlib.Path) -> list[CostPoint]:
 
 
 def draw(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Draws cost.csv, a panel for each thing that varies; paths of the pictures."""
+    """Draws cost.csv, one panel per varied field; returns the paths of the files."""
     points = read(folder)
     names = [name for name in PANELS if any(point.panel == name for point in points)]
     known = (folder / "machine.txt").read_text(encoding="utf-8").strip()
-    note = f"{known} Dotted: in proportion to the data."
+    note = f"{known} Dotted: proportional to the data."
     with matplotlib.style.context(["default", style.RC]):
         columns = min(_COLUMNS, len(names))
         rows = -(-len(names) // columns)
@@ -196,11 +196,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        "--out", default="cost", type=commands.path, help="folder of what is written"
+        "--out", default="cost", type=commands.path, help="output folder"
     )
-    parser.add_argument("--panels", nargs="*", choices=PANELS, help="all if none")
+    parser.add_argument(
+        "--panels", nargs="*", choices=PANELS, help="panels; default all"
+    )
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--draw", action="store_true", help="only draw cost.csv")
+    parser.add_argument(
+        "--draw", action="store_true", help="only draw an existing cost.csv"
+    )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The machine: what it is, its rate of products, and how long a start takes."""
+"""The machine: its description, its rate of matrix products, and its time to start."""
 
 import importlib.metadata
 import os
@@ -60,7 +60,7 @@ def description() -> str:
 
 
 def start(options: Any) -> Iterator[tuple[str, ...]]:
-    """From the command to the first training step of dSprites at full size."""
+    """The time from the command to the first training step on full-size dSprites."""
     del options
     with (
         tempfile.TemporaryDirectory() as folder,

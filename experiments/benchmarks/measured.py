@@ -1,4 +1,4 @@
-"""Tables of what `accelerator` measured, one file of rows for each device.
+"""Tables of the measurements of `accelerator`, from one file of rows per device.
 
 A file of `experiments/benchmarks/accelerators/` is the `rows.jsonl` of one device.
 """
@@ -12,8 +12,8 @@ from experiments.system import documents
 FOLDER = pathlib.Path(__file__).parent / "accelerators"
 _PRECISIONS = ("float32", "tf32", "bfloat16", "bfloat16_activations")
 _RUNS = 32
-# The form in a row → what it is; those of `grouped` were tried and have no code any
-# more.
+# The forms in the rows and their descriptions; the code of the `grouped` ones, which
+# were slower, is gone.
 FORMS = {
     "products": "`products`",
     "convolutions": "`convolutions`",
@@ -24,13 +24,13 @@ FORMS = {
 
 
 def read(path: pathlib.Path) -> dict[str, dict[str, Any]]:
-    """The rows of a file by their names, the last of each."""
+    """The rows of a file by name; the last one counts."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return {row["row"]: row for row in map(json.loads, lines)}
 
 
 def table() -> str:
-    """All tables of all devices, with what each device is."""
+    """All tables of all devices, with a description of each device."""
     return "\n\n".join(_device(read(path)) for path in sorted(FOLDER.glob("*.jsonl")))
 
 

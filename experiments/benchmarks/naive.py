@@ -1,6 +1,6 @@
-"""Table 1a with `nn.Conv`, as one would write it first: channels last, vmapped.
+"""Table 1a with `nn.Conv`, in the obvious way: channels last, vmapped over runs.
 
-Parameters and values are those of `conv_vae`, so that each can be tried with the other.
+Parameters and values are those of `conv_vae`, so that one can replace the other.
 """
 
 import jax

@@ -1,7 +1,7 @@
-"""What is timed: our programs as the trainer compiles them, PyTorch's as processes.
+"""The programs that are timed: ours as compiled for training, PyTorch's as processes.
 
-Each has `runs`, how many it trains, and `seconds(steps)`, the time that so many more
-steps of all of them take.
+Each has `runs`, the number of runs that it trains, and `seconds(steps)`, the time that
+this many further steps of all runs take.
 """
 
 import pathlib
@@ -23,13 +23,13 @@ POINTS = 8192  # images in memory, as in the peer
 
 
 class Work(NamedTuple):
-    """Networks, data and objective, on both sides."""
+    """Networks, data and objective, for ours and PyTorch."""
 
     config: str  # a file of configs/ and its variants
-    change: Mapping[str, Any]  # of its fields, by dotted name, to one setting
+    change: Mapping[str, Any]  # values of its fields by dotted name, for one setting
     peer: str  # a key of torch_peer.PROGRAMS
     batch: int
-    multiply_adds: float  # of the products of one example, forward
+    multiply_adds: float  # of the forward products of one example
 
 
 _IMAGES = {"prior.name": ("isotropic",), "objective.beta": (1.0,)}
@@ -64,19 +64,19 @@ class Program(Protocol):
     runs: int
 
     def seconds(self, steps: int) -> float:
-        """Trains all runs for so many steps more."""
+        """Trains all runs for this many further steps."""
         ...
 
 
 class Ours:
-    """So many seeds of one setting, compiled as the trainer does.
+    """Compiles some seeds of one setting as in training.
 
     Args:
-        work: What is trained.
+        work: Networks, data and objective.
         count: Number of runs.
         change: More fields of the config, by dotted name.
-        rebuild: Makes the VAE to train of that of the config.
-        state: Of another such program of as many runs, on the host, to start from.
+        rebuild: Maps the VAE of the config to the one to train.
+        state: The initial state, from another such program with as many runs.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Ours:
 
 
 class Torch:
-    """PyTorch in one process, or in several side by side, each with runs of its own."""
+    """PyTorch in one process or in several, each of which trains its own runs."""
 
     def __init__(self, work: Work, *, processes: int, threads: int):
         self.runs = processes
@@ -144,7 +144,7 @@ class Torch:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # it ends when its input does, by Ctrl-C too
+                start_new_session=True,  # it ends with its input, also after Ctrl-C
             )
             for _ in range(processes)
         ]
@@ -178,12 +178,12 @@ def make(work: Work, change: Mapping[str, Any]) -> layout.Sweep:
 def rates(
     programs: Mapping[str, Program], *, repetitions: int, seconds: float
 ) -> dict[str, np.ndarray]:
-    """Run-steps a second of each program, in turn in every repetition `[repetitions]`.
+    """Run-steps per second of each program `[repetitions]`, measured in turn.
 
     Args:
-        programs: By name.
-        repetitions: Times that each is measured.
-        seconds: About how long a measurement lasts.
+        programs: Programs by name.
+        repetitions: Number of measurements of each program.
+        seconds: Approximate duration of a measurement.
     """
     steps = {}
     for name, program in programs.items():

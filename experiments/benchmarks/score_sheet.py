@@ -1,9 +1,9 @@
-"""Seconds that the sheet takes, metric by metric, for many runs at once.
+"""Seconds that the sheet of scores takes, per metric, for many runs at once.
 
     python -m experiments.benchmarks.score_sheet --runs=100 --points=10000
 
-Codes are noisy mixtures of factors of the sizes of dSprites', D = 10, others in each
-run. Each metric is compiled first and then timed; DCI without its trees.
+Codes are noisy mixtures of factors with the sizes of dSprites, D = 10, different in
+each run. Each metric is compiled first and then timed; DCI is timed without its trees.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make(
     rng: np.random.Generator, factors: np.ndarray, *, dims: int = 10
 ) -> np.ndarray:
-    """Codes of one run: a factor a dimension, a little of each in all, and noise."""
+    """Codes of one run: a factor per dimension, a little of all others, and noise."""
     unit = 3.4 * (factors / factors.max(axis=0) - 0.5)
     turned = np.concatenate([unit, np.cos(2 * unit[:, 2:3]), np.sin(2 * unit)], axis=1)
     codes = turned @ rng.normal(scale=0.3, size=(turned.shape[1], dims))
@@ -49,7 +49,7 @@ def make(
 
 
 def measure(codes: np.ndarray, factors: np.ndarray, metric: str) -> tuple[float, float]:
-    """Seconds of a first call, which compiles, and of a second."""
+    """Seconds of the first call, which compiles, and of the second."""
     key, seconds = jax.random.key(0), []
     for _ in range(2):
         start = time.perf_counter()
@@ -59,7 +59,7 @@ def measure(codes: np.ndarray, factors: np.ndarray, metric: str) -> tuple[float,
 
 
 def report(seconds: dict[str, tuple[float, float]], *, runs: int, points: int) -> str:
-    """The table, its total, and how the total stands to the target."""
+    """The table, its total, and the target."""
     rows = [("metric", "s, all runs", "s, one run", "s, to compile")]
     parts = seconds | {
         "total": tuple(np.sum(list(seconds.values()), axis=0)),
@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--points", type=int, default=10_000)
-    parser.add_argument("--metrics", nargs="*", help="all but the trees of DCI if none")
+    parser.add_argument(
+        "--metrics", nargs="*", help="metrics; by default all but the trees of DCI"
+    )
     return parser
 
 

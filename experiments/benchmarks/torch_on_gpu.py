@@ -1,10 +1,10 @@
-"""PyTorch's statement of our convolutional program on a GPU, one arrangement of it.
+"""Our convolutional program in PyTorch on a GPU, in one arrangement.
 
     python -m experiments.benchmarks.torch_on_gpu --runs=32 --compile --precision=tf32
 
-Prints the images that all its networks together train on in a second, a number. With
-several runs their parameters are stacked and `torch.func.vmap` maps over them. Images
-and optimiser are on the device; weights start anew.
+Prints one number, the images per second that all networks together train on. Parameters
+of several runs are stacked, and `torch.func.vmap` maps over them. Images and optimiser
+are on the device; weights are newly initialised.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from torch import func
 from experiments.benchmarks import torch_peer
 
 _POINTS = 8192
-_WARM_UP = 20  # steps before those that are timed
+_WARM_UP = 20  # steps before the timed ones
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,11 +1,11 @@
-"""PyTorch's statement of three of our programs, one process of it.
+"""Three of our programs in PyTorch, in one process.
 
     python -m experiments.benchmarks.torch_peer conv --threads=2
 
-Reads numbers of steps, a line each, and answers with the seconds that they took. Runs
-are trained one after another, as scripts do; plain tensor operations, no
-`torch.distributions`, so that the peer is no slower than it need be. Network, batch,
-objective, optimiser and data in memory are those of our configs; weights start anew.
+Reads a number of steps per line and answers with the seconds that they took. Runs are
+trained one after another, as scripts usually do. Only plain tensor operations are used,
+not `torch.distributions`, to be as fast as possible. Network, batch, objective,
+optimiser and data in memory are those of our configs; weights are newly initialised.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 Loss = Callable[[], torch.Tensor]
-POINTS = 8192  # of the data in memory
+POINTS = 8192  # data points in memory
 
 
 class BernoulliVAE(nn.Module):

@@ -1,11 +1,11 @@
-"""Kim & Mnih's score of many runs against one run in plain NumPy.
+"""The time of Kim & Mnih's score of many runs against that of one run in plain NumPy.
 
     python -m experiments.benchmarks.votes --runs=100 --points=737280
 
-Both score the released definition of Mathieu et al. (no pruning, training votes) on the
-same codes with the same votes. Each repetition times, one after the other, NumPy on a
-share of the votes of one run and ours on a share of the runs. NumPy's time is scaled up
-to all votes; ours is the sum of its parts, all runs, and of drawing the votes.
+Both compute the released definition of Mathieu et al. (no pruning, training votes) from
+the same codes and votes. Each repetition times NumPy on a share of the votes of one run
+and then ours on a share of the runs. NumPy's time is scaled up to all votes; ours is
+the sum over all runs and the drawing of the votes.
 """
 
 import argparse
@@ -32,11 +32,11 @@ DIMS = 10
 class Seconds(NamedTuple):
     """Times of one repetition, and the winners of NumPy's votes."""
 
-    finding: float  # NumPy looks for the rows of each vote
-    given: float  # NumPy gets them
+    finding: float  # seconds of NumPy, including the search for the rows of each vote
+    given: float  # seconds of NumPy if the rows are given
     ours: float
     winners: np.ndarray  # [m]
-    scores: np.ndarray  # [runs of the part]
+    scores: np.ndarray  # [runs that were scored]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,14 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def grid(rng: np.random.Generator, points: int) -> np.ndarray:
-    """The factors of dSprites in full, or so many points at random `[N, 5]` int64."""
+    """The factors of dSprites, of all or of random points, int64 `[N, 5]`."""
     if points == np.prod(SIZES):
         return np.indices(SIZES).reshape(len(SIZES), -1).T.copy()
     return rng.integers(0, SIZES, (points, len(SIZES)))
 
 
 def make(rng: np.random.Generator, factors: np.ndarray, count: int) -> np.ndarray:
-    """Codes of runs `[R, N, D]`: mixtures of the factors and of noise."""
+    """Codes of the runs `[R, N, D]`: mixtures of the factors and noise."""
     unit = np.float32(factors / factors.max(axis=0) - 0.5)
     noise = rng.normal(scale=0.1, size=(len(factors), 5)).astype(np.float32)
     parts = np.concatenate([unit, noise], axis=1)
@@ -81,7 +81,7 @@ def make(rng: np.random.Generator, factors: np.ndarray, count: int) -> np.ndarra
 def numpy_winners(
     codes: np.ndarray, variance: np.ndarray, rows: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """The dimension that wins each vote, of the rows of each vote `[m]`."""
+    """The dimension that wins each vote `[m]`, from the rows of each vote."""
     return np.array(
         [np.argmin(np.var(codes[r], axis=0, ddof=1) / variance) for r in rows]
     )
@@ -94,10 +94,10 @@ def numpy_finding(
     cells: Sequence[tuple[int, int]],
     ranks: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """The same of factor and value of each vote, whose points are looked up.
+    """The same from the factor and the value of each vote, whose points are looked up.
 
-    Of the points that have the value those of given ranks are taken, where the released
-    code draws them: so that the votes are the same.
+    Among the points with the value, those of given ranks are taken instead of random
+    ones, so that the votes are the same.
     """
     winners = []
     for (factor, value), rank in zip(cells, ranks, strict=True):
@@ -114,7 +114,7 @@ def numpy_table(winners: np.ndarray, factor: np.ndarray) -> np.ndarray:
 
 
 def report(times: Sequence[Seconds], drawing: float, share: float, part: int) -> str:
-    """Medians with the least and largest of the repetitions, and the ratios."""
+    """Median, minimum and maximum over the repetitions, and the ratios."""
     count = part * len(times)
     finding, given, ours = (
         np.array([getattr(t, name) for t in times])
@@ -147,11 +147,11 @@ def report(times: Sequence[Seconds], drawing: float, share: float, part: int) ->
 
 
 def _draw(factors: np.ndarray, count: int, samples: int) -> tuple[Votes, float]:
-    """The votes, and the seconds that it takes to draw them."""
+    """Draws the votes; also returns the seconds that it took."""
     draw = jax.jit(kim_mnih.draw_votes, static_argnames=("votes", "samples"))
     labels = jnp.asarray(factors, jnp.int32)
     seconds, votes = 0.0, None
-    for _ in range(2):  # the first compiles
+    for _ in range(2):  # the first call compiles
         seconds, votes = _time(
             lambda: draw(jax.random.key(0), labels, votes=count, samples=samples)
         )
@@ -159,7 +159,7 @@ def _draw(factors: np.ndarray, count: int, samples: int) -> tuple[Votes, float]:
 
 
 def _scorer(plan: parallel.Plan) -> Callable[..., Any]:
-    """The scores of a part of the runs."""
+    """The scores of some of the runs."""
     return parallel.over_runs(
         lambda codes, votes: (
             kim_mnih.authors(codes, votes, num_factors=len(SIZES)).score
@@ -193,7 +193,7 @@ def _repeat(
     votes: Votes,
     chosen: np.ndarray,
 ) -> Seconds:
-    """NumPy on some votes, then ours on some runs."""
+    """Times NumPy on some votes, then ours on some runs."""
     rows = list(np.asarray(votes.rows[chosen]))
     factor = np.asarray(votes.factor[chosen])
     cells = [(k, factors[r[0], k]) for k, r in zip(factor, rows, strict=True)]
@@ -228,7 +228,7 @@ def _agree(
         f"{ours.score:.6f}, {moved} votes differ. Of all runs and votes: "
         f"{scores.min():.3f} … {scores.max():.3f}."
     )
-    return int(moved > len(used) / 1000)  # ties in float32
+    return int(moved > len(used) / 1000)  # float32 has a few ties
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -241,7 +241,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--points", type=int, default=737_280)
     parser.add_argument("--votes", type=int, default=20_000)
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--numpy-votes", type=int, help="a repetition; 1/20 if none")
+    parser.add_argument(
+        "--numpy-votes", type=int, help="votes per repetition; default 1/20"
+    )
     return parser
 
 

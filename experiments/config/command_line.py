@@ -62,7 +62,7 @@ def config_of(argv: Sequence[str]) -> tuple[ConfigDict, list[ProgramSettings]]:
         argv: A name, --config and any --config.FIELD.
 
     Raises:
-        ValueError: In one line, for what cannot be used.
+        ValueError: One line, for what cannot be used.
     """
     try:
         argument = config_argument(argv)

@@ -1,1 +1,1 @@
-"""Data sets: which there are, and their arrays."""
+"""Data sets: the registry and their arrays."""

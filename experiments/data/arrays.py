@@ -17,29 +17,31 @@ from experiments.system import atomic_files
 from experiments.system.terminal import say
 
 Decode = Callable[[jax.Array], jax.Array]
-_MOST_VALUES = 16_384  # of x with principal axes: their matrix takes 2 GB
+_MOST_VALUES = 16_384  # values of an x with principal axes; their matrix takes 2 GB
 
 
 class Dataset(NamedTuple):
-    """A data set; `decode` turns rows as stored into the x of a network.
+    """A data set; `decode` turns stored rows into the x of a network.
 
-    Images are rows in the order (H, W, C). `decode` is a pure function that runs inside
-    the jitted step; equal ones compare equal, so that programs compile once.
+    Images are rows in the order (H, W, C). `decode` is a pure function that runs in the
+    jitted step; two that do the same compare equal, so that programs compile once.
     """
 
     points: np.ndarray  # [N, P] as stored: packed bits, counts of pixels, coordinates
     factors: np.ndarray  # [N, F] integer classes from 0; F = 1 is a class, 0 is none
     shape: tuple[int, ...]  # (H, W, C) of an image, C 1 or 3; () for the plane
-    decode: Decode  # rows [B, P] to x [B, H·W·C], float32; of images in [0, 1]
-    pixels_per_value: int = 1  # that a value of x stands for: the weight of its log p
-    factor_names: tuple[str, ...] = ()  # F of them
-    class_names: tuple[str, ...] = ()  # of the one factor, where they have names
-    kept_as: str = ""  # under which its principal axes are kept on disk; "": nowhere
+    decode: Decode  # rows [B, P] to x [B, H·W·C], float32; images lie in [0, 1]
+    pixels_per_value: int = (
+        1  # pixels that a value of x averages, the weight of its log p
+    )
+    factor_names: tuple[str, ...] = ()  # [F]
+    class_names: tuple[str, ...] = ()  # names of the classes, if there is one factor
+    kept_as: str = ""  # name of the file of its principal axes; "" for none
 
 
 @functools.cache
 def shares(most: int) -> Decode:
-    """Returns the `decode` of counts or levels 0 … `most` as parts of `most`."""
+    """Returns a `decode` that divides counts or levels 0 … `most` by `most`."""
 
     def decode(rows: jax.Array) -> jax.Array:
         return rows.astype(jnp.float32) / most
@@ -48,20 +50,20 @@ def shares(most: int) -> Decode:
 
 
 def coordinates(rows: jax.Array) -> jax.Array:
-    """The `decode` of rows that are stored as they are."""
+    """A `decode` that only converts rows to float32."""
     return rows
 
 
 def width(data: Dataset) -> int:
-    """The number of values X of an x."""
+    """The number of values X of one x."""
     return math.prod(data.shape) if data.shape else data.points.shape[1]
 
 
 def choose(key: jax.Array, size: int, count: int, *, field: str) -> np.ndarray | slice:
-    """Places of a random `count` of `size` rows in order; all for a count of 0.
+    """Sorted indices of `count` random rows of `size`; all for a count of 0.
 
     Raises:
-        ValueError: Naming the field, for more than there are.
+        ValueError: One line with the field, if `count` exceeds `size`.
     """
     if count in (0, size):
         return slice(None)
@@ -81,7 +83,7 @@ def subset(
 
 
 def with_factors(data: Dataset, names: Sequence[str]) -> Dataset:
-    """The data with the factors of some names, in their own order, and no others."""
+    """The data with only the factors of some names, in the order of the data."""
     if tuple(names) == data.factor_names:
         return data
     kept = [place for place, name in enumerate(data.factor_names) if name in names]
@@ -95,10 +97,10 @@ def with_factors(data: Dataset, names: Sequence[str]) -> Dataset:
 def principal_variances(data: Dataset, config: ConfigDict) -> np.ndarray:
     """Variances `[D]` of the data along its principal axes, for the prior.
 
-    Those of a whole rendered set are kept on disk: at 64×64 they take minutes.
+    Those of a whole rendered set are stored on disk, as at 64×64 they take minutes.
 
     Raises:
-        ValueError: For images too large.
+        ValueError: For images that are too large.
     """
     latents, ranks = config.model.latents, config.prior.pca_ranks
     path = cache.folder() / f"principal-{data.kept_as}-{latents}-{ranks}.json"
@@ -107,11 +109,11 @@ def principal_variances(data: Dataset, config: ConfigDict) -> np.ndarray:
     size, values, batch = len(data.points), width(data), 8192
     if values > _MOST_VALUES:
         raise ValueError(
-            f"prior.name = pca or learned expects images of at most {_MOST_VALUES:,} "
-            f"values; got {values:,}, data.side makes them smaller."
+            f"prior.name = pca or learned needs images of at most {_MOST_VALUES:,} "
+            f"values; got {values:,}. data.side makes them smaller."
         )
     if size * values**2 > 1e12:
-        say(f"  finding the principal axes of {size:,} images, minutes on a CPU")
+        say(f"  computing the principal axes of {size:,} images, minutes on a CPU")
     batches = (
         np.asarray(data.decode(jnp.asarray(data.points[start : start + batch])))
         for start in range(0, size, batch)
@@ -123,5 +125,5 @@ def principal_variances(data: Dataset, config: ConfigDict) -> np.ndarray:
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_files.write_json(path, variances.tolist())
         except OSError as error:
-            say(f"  the principal axes are not kept: {error}")
+            say(f"  the principal axes cannot be stored: {error}")
     return variances

@@ -1,6 +1,6 @@
-"""The data sets that a config may name: what is known of each before it is read.
+"""The data sets that a config may name, and what is known of each before it is read.
 
-`loaders` has an entry for each. One of one's own is registered in a config file, see
+`loaders` has an entry for each. One of your own is registered in a config file, see
 `configs/your_own.py`:
 
     catalogue.register(loaders.of_arrays("mine", "my images", images, factors))
@@ -18,25 +18,25 @@ from experiments.results import labels
 
 SIDES = (8, 16, 32, 64)  # to which images are averaged down
 LOOKS = ("plain", "colour", "noise")  # of dSprites; all but the first have colours
-PLANE = "plane"  # labels of points that are no images
+PLANE = "plane"  # the `labels` of points of the plane
 
 
 class DataSource(NamedTuple):
-    """All that is known of a data set; of most of it a config is checked by name."""
+    """A data set; configs are checked against these fields before it is read."""
 
     name: str  # in `config.data.name`
     label: str  # in reports
     load: Callable[[jax.Array, ConfigDict], Dataset]  # (key, config) to the arrays
     sources: tuple[str, ...] = ("rendered",)  # rendered | file | tfds
-    shape: tuple[int, ...] = ()  # (H, W, C) of an image; () if only a file tells
-    scaled: bool = False  # whether data.side below H averages its images down
-    rendered: int = 0  # images if they are drawn, and data.points is 0
-    most: int = 0  # images if there can be no more
-    labels: str = "factors"  # factors | class | none | file (it tells) | plane
-    grid: tuple[tuple[str, int], ...] = ()  # factors and classes; once each if rendered
-    looks: tuple[str, ...] = ("plain",)  # of data.look
-    published: str = ""  # the file and where it is, if nothing fetches it
-    # Images at places of the grid, where it is drawn.
+    shape: tuple[int, ...] = ()  # (H, W, C) of an image; () if only the file says
+    scaled: bool = False  # whether data.side may average its images down
+    rendered: int = 0  # number of images if they are drawn and data.points is 0
+    most: int = 0  # the largest possible number of images; 0 if unknown
+    labels: str = "factors"  # factors | class | none | file (the file says) | plane
+    grid: tuple[tuple[str, int], ...] = ()  # factors and their numbers of classes
+    looks: tuple[str, ...] = ("plain",)  # values of data.look
+    published: str = ""  # the file and its source, if it is not downloaded
+    # Maps indices of the grid to images, if they are drawn.
     at_places: Callable[[np.ndarray, ConfigDict], Dataset] | None = None
 
 
@@ -44,19 +44,19 @@ SETS: dict[str, DataSource] = {}
 
 
 def register(data_set: DataSource) -> None:
-    """Makes a data set known to configs by its name.
+    """Registers a data set under its name, for configs.
 
     Raises:
-        ValueError: In one line, for a name that is taken.
+        ValueError: One line, if the name is taken.
     """
     labels.add_entry(SETS, data_set, "data set")
 
 
 def source(data: ConfigDict) -> str:
-    """Where the data come from: rendered, file or tfds.
+    """The source of the data: rendered, file or tfds.
 
-    `data.source` = auto is a file where `data.path` is given and tensorflow-datasets
-    where it is not.
+    `data.source` = auto means a file if `data.path` is given, and tensorflow-datasets
+    otherwise.
     """
     if data.source != "auto":
         return data.source
@@ -66,7 +66,7 @@ def source(data: ConfigDict) -> str:
 
 
 def shape(data: ConfigDict) -> tuple[int, ...]:
-    """(H, W, C) of the images; () for points of the plane and where a file tells."""
+    """(H, W, C) of the images; () for points of the plane, or if only a file says."""
     known = SETS[data.name]
     if not known.scaled:
         return known.shape
@@ -77,5 +77,5 @@ def shape(data: ConfigDict) -> tuple[int, ...]:
 
 
 def is_plane(data: ConfigDict) -> bool:
-    """Whether the data are points of the plane and no images."""
+    """Whether the data are points of the plane, not images."""
     return SETS[data.name].labels == PLANE

@@ -1,7 +1,7 @@
-"""Images on a grid of factors: which are trained on, and which are scored.
+"""Images on a grid of factors: which ones are trained on, and which are scored.
 
-Such images are named by their place in the whole set, in canonical order, the last
-factor fastest.
+Images are given by their index in the whole set, in canonical order: the last factor
+varies fastest.
 """
 
 import math
@@ -23,7 +23,7 @@ def is_drawn(data: ConfigDict) -> bool:
 
 
 def check(config: ConfigDict) -> None:
-    """Raises ValueError for a choice of images that its grid does not have."""
+    """Raises ValueError for a choice of images that the grid does not have."""
     data = config.data
     grid = dict(catalogue.SETS[data.name].grid)
     fields = {
@@ -67,16 +67,16 @@ def held_out(data: ConfigDict) -> int:
 
 
 def ranges(data: ConfigDict) -> Ranges:
-    """The classes of `data.held_out`, which is checked."""
+    """The classes of `data.held_out`, which must be valid."""
     parsed = (entry.partition("=") for entry in data.held_out.split(","))
     return {name: _range(text) for name, _, text in parsed}
 
 
 def trained(key: jax.Array, config: ConfigDict) -> np.ndarray | slice:
-    """Places of the images that are trained on, in order, or all.
+    """Sorted indices of the images that are trained on.
 
     Raises:
-        ValueError: For more images than there are.
+        ValueError: If the config asks for more images than there are.
     """
     data = config.data
     size = catalogue.SETS[data.name].rendered
@@ -99,7 +99,7 @@ def trained(key: jax.Array, config: ConfigDict) -> np.ndarray | slice:
 
 
 def scored(key: jax.Array, config: ConfigDict) -> np.ndarray:
-    """Places of the images that are scored where they are not those trained on."""
+    """Indices of the images that are scored, if they are not those trained on."""
     data, places = config.data, None
     if config.evaluate.images == "held_out":
         places = np.flatnonzero(_held(data, _classes(data)))
@@ -109,13 +109,13 @@ def scored(key: jax.Array, config: ConfigDict) -> np.ndarray:
 
 
 def name(data: ConfigDict) -> str:
-    """What tells a choice of images from others, for the name of a file."""
+    """A text that identifies a choice of images, for the name of a file."""
     pair = [*data.correlated, data.correlation] if data.correlated else []
     return "".join(f"-{part}" for part in (*pair, data.held_out) if part)
 
 
 def _some(key: jax.Array, places: np.ndarray, count: int) -> np.ndarray:
-    """A random `count` of places in order; all for a count of 0."""
+    """Sorted random indices, `count` of them; all for a count of 0."""
     if count in (0, len(places)):
         return places
     order = np.random.default_rng(np.asarray(jax.random.key_data(key)))
@@ -129,7 +129,7 @@ def _classes(data: ConfigDict) -> np.ndarray:
 
 
 def _held(data: ConfigDict, classes: np.ndarray) -> np.ndarray:
-    """Which images are held out, bool `[N]`."""
+    """Whether each image is held out, bool `[N]`."""
     if not data.held_out:
         return np.zeros(len(classes), bool)
     names = list(dict(catalogue.SETS[data.name].grid))
@@ -138,7 +138,7 @@ def _held(data: ConfigDict, classes: np.ndarray) -> np.ndarray:
 
 
 def _held_out(data: ConfigDict, grid: dict[str, int]) -> None:
-    """Raises ValueError unless every class of every factor is left to train on."""
+    """Raises ValueError unless every class of every factor remains in training."""
     found: Ranges = {}
     for entry in data.held_out.split(",") if data.held_out else []:
         name, _, text = entry.partition("=")
@@ -162,7 +162,7 @@ def _held_out(data: ConfigDict, grid: dict[str, int]) -> None:
 
 
 def _range(text: str) -> tuple[int, int]:
-    """Of `3` or `3..5`; (0, −1), which nothing is, for another text."""
+    """First and last class of `3` or `3..5`; the empty (0, −1) for other texts."""
     first, dots, last = text.partition("..")
     ends = (first, last) if dots else (first, first)
     if not all(end.isascii() and end.isdigit() and len(end) < 9 for end in ends):

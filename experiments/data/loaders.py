@@ -1,4 +1,4 @@
-"""Loads, renders or samples the data set that a config names; an entry for each."""
+"""Loads, draws or samples the data set that a config names; registers each of them."""
 
 import math
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from decomp.datasets import (
     garments,
     heads,
     images,
+    moons,
     mpi3d,
     pinwheel,
     raster,
@@ -46,30 +47,30 @@ def load(config: ConfigDict) -> Dataset:
     """Loads the data of a validated config.
 
     Raises:
-        ValueError: For a file that is not what it should be.
+        ValueError: One line, for a file that is not valid.
     """
     data_key = jax.random.fold_in(jax.random.key(config.rng), 0)
     try:
         return catalogue.SETS[config.data.name].load(data_key, config)
     except MemoryError as error:
         raise ValueError(
-            f"data.name = {config.data.name}: too little memory is left for the images "
-            f"({error or 'nothing more is known'}); data.points reads fewer."
+            f"data.name = {config.data.name}: there is too little memory for the "
+            f"images ({error or 'no details are known'}); data.points reads fewer."
         ) from error
 
 
 def outline(config: ConfigDict) -> Dataset:
     """The shapes and types of the data of a validated config, without the data.
 
-    All rows are one and the same, in the memory of one. Images whose number only their
-    file tells, points of the plane and images in memory are loaded.
+    All rows share the memory of one. Points of the plane, images in memory, and images
+    whose number only their file says are loaded.
     """
     data, known = config.data, catalogue.SETS[config.data.name]
     if known.rendered:
         few = config.copy_and_resolve_references()
         with few.unlocked():
             few.data.points, few.data.source, few.data.path = 2, "rendered", ""
-        # Images that are drawn by weights are as many as there are.
+        # If images are drawn by weights, their number is that of the whole grid.
         left_out = 0 if data.correlated else factor_grid.held_out(data)
         return _repeated(load(few), data.points or known.rendered - left_out)
     if known.name in _FILES:
@@ -82,7 +83,7 @@ def outline(config: ConfigDict) -> Dataset:
 
 
 def _repeated(data: Dataset, size: int) -> Dataset:
-    """The data with `size` times their first row."""
+    """The data with their first row repeated `size` times."""
 
     def repeated(rows: np.ndarray) -> np.ndarray:
         return np.broadcast_to(rows[:1], (size, rows.shape[1]))
@@ -91,16 +92,16 @@ def _repeated(data: Dataset, size: int) -> Dataset:
 
 
 def scored(key: jax.Array, config: ConfigDict, data: Dataset) -> Dataset:
-    """The images to score of a validated config.
+    """The images that a validated config scores.
 
     Args:
         key: A random key, which is used up.
-        config: `evaluate.images` and `evaluate.points` choose.
-        data: Those trained on.
+        config: Its `evaluate.images` and `evaluate.points` choose the images.
+        data: The images that are trained on.
 
     Returns:
-        A part of `data`, or other images of its grid; then without the factors that
-        have one class in all of them, of which nothing can be told. A line says which.
+        A part of `data`, or other images of its grid. Factors that have the same class
+        in all of these cannot be scored and are left out; a line says which.
     """
     if config.evaluate.images == "trained":
         found = arrays.subset(data, key, config.evaluate.points)
@@ -115,12 +116,12 @@ def scored(key: jax.Array, config: ConfigDict, data: Dataset) -> Dataset:
     names = np.asarray(found.factor_names)
     if not varied.all():
         left_out = ", ".join(names[~varied])
-        say(f"  not scored, as all images are of one class of it: {left_out}")
+        say(f"  factors not scored, as all images have the same class: {left_out}")
     return arrays.with_factors(found, names[varied].tolist())
 
 
 def plane(key: jax.Array, config: ConfigDict) -> Dataset:
-    """The pinwheel; the one factor is the arm."""
+    """The pinwheel; its only factor is the arm."""
     points, arms = pinwheel.sample(
         key,
         num_points=config.data.points,
@@ -134,8 +135,19 @@ def plane(key: jax.Array, config: ConfigDict) -> Dataset:
     )
 
 
+def half_circles(key: jax.Array, config: ConfigDict) -> Dataset:
+    """Four moons; the one factor is the moon."""
+    points, found = moons.sample(
+        key, num_points=config.data.points, noise_std=config.data.noise_std
+    )
+    labels = np.asarray(found)[:, None]
+    return Dataset(
+        np.asarray(points), labels, (), arrays.coordinates, factor_names=("moon",)
+    )
+
+
 def clothes(key: jax.Array, config: ConfigDict) -> Dataset:
-    """Fashion-MNIST or its rendered stand-in; the one factor is the class."""
+    """Fashion-MNIST or its drawn stand-in; its only factor is the class."""
     source, kept_as = catalogue.source(config.data), ""
     if source == "rendered":
         count = config.data.points or 60_000
@@ -157,7 +169,7 @@ def clothes(key: jax.Array, config: ConfigDict) -> Dataset:
 
 
 def photographs(key: jax.Array, config: ConfigDict) -> Dataset:
-    """Images of 64×64 pixels from files; smaller ones weigh as what they stand for."""
+    """Images of 64×64 pixels from files; averaged pixels weigh (64/side)²."""
     module, side = _FILES[config.data.name], config.data.side or 64
     found = module.load(
         config.data.path,
@@ -170,12 +182,12 @@ def photographs(key: jax.Array, config: ConfigDict) -> Dataset:
 
 
 def _photographs(found: raster.Images, side: int) -> Dataset:
-    """Images whose pixels, where they are fewer than 64×64, weigh as many."""
+    """Images whose pixels have the weight (64/side)² in the likelihood."""
     return _of(found)._replace(pixels_per_value=(64 // (side or 64)) ** 2)
 
 
 def own(key: jax.Array, config: ConfigDict) -> Dataset:
-    """The user's images, of whatever size."""
+    """The user's images, of any size."""
     choose = _chosen(key, config)
     return _of(
         images.load(config.data.path, side=config.data.side, choose=choose, tell=say)
@@ -195,7 +207,7 @@ def _of(found: raster.Images) -> Dataset:
 
 
 def _chosen(key: jax.Array, config: ConfigDict) -> raster.Choose:
-    """Chooses what is read of a file: a random subset, or all."""
+    """Chooses the images to read from a file: a random subset, or all."""
 
     def choose(size: int) -> np.ndarray | slice:
         return arrays.choose(key, size, config.data.points, field="data.points")
@@ -217,11 +229,11 @@ def of_arrays(
         name: The name in `config.data.name`.
         label: The name in reports.
         images: `[N, H, W]` or `[N, H, W, C]`, C 1 or 3: bytes, or floats in [0, 1].
-        factors: `[N, F]`, or `[N]` for one class; of any values, None for none.
-        factor_names: F of them; f0, f1, ... where there are none.
+        factors: `[N, F]`, or `[N]` for one class, with any values; or None.
+        factor_names: Names of the F factors; by default f0, f1, ...
 
     Raises:
-        ValueError: In one line, for arrays that are no images or do not go together.
+        ValueError: One line, for arrays that are not images or do not match.
     """
     images = np.asarray(images)
     if images.ndim == 3:
@@ -260,7 +272,7 @@ def of_arrays(
 def _classes(
     name: str, count: int, factors: np.ndarray | None, names: Sequence[str]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Classes from 0 of factors of any values `[N, F]`, and the factors' names."""
+    """Classes, from 0, and names of factors `[N, F]` with any values."""
     table = np.zeros((count, 0)) if factors is None else np.asarray(factors)
     table = table[:, None] if table.ndim == 1 else table
     if table.ndim != 2 or len(table) != count:
@@ -299,6 +311,7 @@ _ENTRIES = (
         at_places=rendered.sprites_at,
     ),
     DataSource("pinwheel", "pinwheel", plane, labels=catalogue.PLANE),
+    DataSource("moons", "moons", half_circles, labels=catalogue.PLANE),
     DataSource(
         "fashion_mnist",
         "Fashion-MNIST",

@@ -16,7 +16,7 @@ _LOOKS = {
     "colour": dsprites_looks.with_colours,
     "noise": dsprites_looks.with_noise,
 }
-_FEW_HEADS = 1_000  # are drawn; of more, all are, and kept
+_FEW_HEADS = 1_000  # for more heads, the whole set is drawn and stored
 
 
 def sprites(key: jax.Array, config: ConfigDict) -> Dataset:
@@ -37,7 +37,7 @@ def faces(key: jax.Array, config: ConfigDict) -> Dataset:
 
 
 def sprites_at(places: np.ndarray | slice, config: ConfigDict) -> Dataset:
-    """The drawn sprites at some places of their grid."""
+    """The drawn sprites at some indices of their grid."""
     if isinstance(places, slice):
         images = dsprites.load()
         return _sprites(images.packed, images.factors, config)
@@ -46,7 +46,7 @@ def sprites_at(places: np.ndarray | slice, config: ConfigDict) -> Dataset:
 
 
 def _sprites(packed: np.ndarray, factors: np.ndarray, config: ConfigDict) -> Dataset:
-    """dSprites of the side and the look that a config asks for."""
+    """dSprites with the side and the look of a config."""
     shape = catalogue.shape(config.data)
     side, look = shape[0], config.data.look
     pixels = (64 // side) ** 2
@@ -67,7 +67,7 @@ def _sprites(packed: np.ndarray, factors: np.ndarray, config: ConfigDict) -> Dat
 
 
 def heads_at(places: np.ndarray | slice, config: ConfigDict) -> Dataset:
-    """The heads at some places of their grid."""
+    """The heads at some indices of their grid."""
     classes, shape = heads.factor_classes()[places], catalogue.shape(config.data)
     if len(classes) > _FEW_HEADS:
         pixels = heads.load(tell=say)[places]
@@ -88,7 +88,7 @@ def heads_at(places: np.ndarray | slice, config: ConfigDict) -> Dataset:
 
 
 def _kept_as(config: ConfigDict, side: int) -> str:
-    """The name of a choice of images of a grid; "" for a random subset, or a file."""
+    """The name of a choice of images; "" for a random subset, or a file."""
     data = config.data
     if data.points or catalogue.source(data) != "rendered":
         return ""
@@ -100,7 +100,7 @@ def _kept_as(config: ConfigDict, side: int) -> str:
 
 @functools.cache
 def _looking(look: str, shares: arrays.Decode, stored: int) -> arrays.Decode:
-    """Returns the `decode` of rows with a look, whose first bytes are a sprite's."""
+    """Returns the `decode` of rows with a look; their first bytes are the sprite."""
     paint = dsprites_looks.coloured if look == "colour" else dsprites_looks.noisy
 
     def decode(rows: jax.Array) -> jax.Array:

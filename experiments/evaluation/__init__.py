@@ -1,1 +1,1 @@
-"""How good a trained run is."""
+"""Scores of trained runs."""

@@ -1,8 +1,8 @@
-"""Scores of one trained run; definitions and units stand in `results.columns`."""
+"""Scores of one trained run; `results.columns` has their definitions and units."""
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,17 +37,20 @@ class ScoreOptions(NamedTuple):
     grid_points: int
     samples_per_point: int
     overlap_points: int
+    aggregate_samples: int
     metrics: tuple[str, ...]
 
 
 def make(vae: VAE, config: ConfigDict) -> Callable[..., Scores]:
     """Returns `scores(params, key, setting, points, factors)` of one run.
 
-    `points` `[N, P]` are rows as stored, `factors` `[N, F]` their classes. Every score
+    `points` `[N, P]` are stored rows, and `factors` `[N, F]` their classes. Every score
     is a number `[]`.
     """
     options = ScoreOptions(**config.evaluate)
-    vae = vae._replace(prior_count=1.0)  # the true KL, whatever was trained
+    vae = vae._replace(
+        prior_count=1.0
+    )  # the true KL, even if training counted log p(z) more than once
 
     def scores(
         params: Params,
@@ -57,11 +60,14 @@ def make(vae: VAE, config: ConfigDict) -> Callable[..., Scores]:
         factors: jax.Array,
     ) -> Scores:
         key = jax.random.fold_in(key, training.SCORES)
-        terms_key, score_key, overlap_key = jax.random.split(key, 3)
+        terms_key, score_key, overlap_key, aggregate_key = jax.random.split(key, 4)
         result, posteriors = _objective(
             terms_key, vae, params, setting, points, options.batch_size
         )
         result |= _overlap(overlap_key, vae, posteriors, options)
+        if vae.shape and options.aggregate_samples:
+            p = autoencoder.prior(vae, params, setting)
+            result |= _aggregate(aggregate_key, vae, p, posteriors, options)
         special = _disentanglement if vae.shape else _match
         extra = special(score_key, vae, params, setting, posteriors, factors, options)
         return result | extra
@@ -79,7 +85,7 @@ def _objective(
 ) -> tuple[Scores, Gaussian]:
     """Mean terms over all points, and the posteriors, leaves `[N, D]`.
 
-    The last batch reaches back over points already seen, which then do not count again.
+    The last batch overlaps the one before; points do not count twice.
     """
     size = points.shape[0]
     batch_size = min(batch_size, size)
@@ -122,7 +128,7 @@ def _objective(
 def _overlap(
     key: jax.Array, vae: VAE, posteriors: Gaussian, options: ScoreOptions
 ) -> Scores:
-    """How much the encodings overlap, the paper's factor (a), on a random subset."""
+    """The overlap of the encodings, the paper's factor (a), on a random subset."""
     size = posteriors.loc.shape[0]
     count = min(size, options.overlap_points)
     subset_key, information_key, neighbour_key, group_key = jax.random.split(key, 4)
@@ -144,8 +150,25 @@ def _overlap(
     return result
 
 
+def _aggregate(
+    key: jax.Array, vae: VAE, p: Any, posteriors: Gaussian, options: ScoreOptions
+) -> Scores:
+    """How far q(z) is from the prior, the paper's factor (b), in the points given."""
+    parts = decomposition.sampled(
+        key,
+        posteriors,
+        priors.log_prob(vae.prior, p),
+        num_samples=options.aggregate_samples,
+    )
+    return {
+        "mutual_information": parts.mutual_information.value,
+        "total_correlation": parts.total_correlation.value,
+        "kl_aggregate_prior": parts.kl.value,
+    }
+
+
 def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:
-    """Total correlation between and inside groups, q(z) exact in the points given."""
+    """Total correlation between and in groups, with q(z) exact in the given points."""
     count = q.loc.shape[0]
     z = jax.vmap(gaussian.sample)(jax.random.split(key, count), q)
     weights = minibatch.batch_mean(count, count)
@@ -165,7 +188,7 @@ def _disentanglement(
     factors: jax.Array,
     options: ScoreOptions,
 ) -> Scores:
-    """Kim & Mnih's score of the posterior means, in the variants that people report."""
+    """Kim & Mnih's score of the posterior means, in the usual variants."""
     del params
     num_factors = factors.shape[1]
     active = kim_mnih.active_dimensions(
@@ -177,7 +200,7 @@ def _disentanglement(
         result[name] = metrics.score(
             name, key, posteriors.loc, factors, vae.factor_sizes
         )
-    if num_factors < 2:  # a class or nothing, which no score of factors can be asked of
+    if num_factors < 2:  # a class or nothing, for which no score of factors is defined
         return result
     keys = jax.random.split(key, 3)
     sizes = (options.votes, options.train_votes, options.held_out_votes)
@@ -213,10 +236,11 @@ def _match(
     factors: jax.Array,
     options: ScoreOptions,
 ) -> Scores:
-    """How q(z) matches the clustered prior, and what z still tells about x."""
+    """The match of q(z) with the clustered prior, and the information of z about x."""
     del factors
     p = autoencoder.prior(vae, params, setting)
-    # All but 1e-8 of the mass of clusters; `prior_mass` tells of other priors.
+    # The box has all but 1e-8 of the mass of clusters; `prior_mass` shows it for
+    # others.
     clusters = vae.prior.family == "clusters"
     reach = 1 + 6 * math.sqrt(vae.prior.fields.variance) if clusters else 6.0
     match = kl_prior_aggregate.kl_prior_aggregate_quadrature(

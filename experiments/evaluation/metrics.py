@@ -1,6 +1,6 @@
-"""The metrics of `config.evaluate.metrics`, those of `decomp.metrics.definitions`.
+"""The metrics of `config.evaluate.metrics`, from `decomp.metrics.definitions`.
 
-A metric of one's own is registered in a config file, see `configs/your_own.py`:
+A metric of your own is registered in a config file, see `configs/your_own.py`:
 
     metrics.register(metrics.Metric("mine", "my score", "what it is", score))
 """
@@ -18,7 +18,7 @@ from experiments.data.arrays import Dataset
 from experiments.results import columns, labels
 from experiments.system import registry
 
-# (codes [N, D], classes [N, F], sizes) to [], where sizes are the numbers of classes.
+# Maps codes [N, D], classes [N, F] and the numbers of classes to a score [].
 Value = Callable[[jax.Array, jax.Array, tuple[int, ...]], jax.Array]
 
 
@@ -26,10 +26,10 @@ class Metric(NamedTuple):
     """A metric that a config file adds."""
 
     name: str  # in `config.evaluate.metrics`, and the column of scores.csv
-    label: str  # at the head of a table
-    text: str  # what it is, with its unit
+    label: str  # in the header of tables
+    text: str  # its definition, with the unit
     value: Value
-    of_factors: bool = True  # or of the codes alone
+    of_factors: bool = True  # whether it needs factors, not only codes
 
 
 _OWN: dict[str, Metric] = {}
@@ -37,20 +37,18 @@ _TAKEN = frozenset(columns.COLUMNS)
 
 
 def register(metric: Metric) -> None:
-    """Makes a metric known to configs and to `decomp.metrics.sheet` by its name.
+    """Registers a metric under its name, for configs and `decomp.metrics.sheet`.
 
     Raises:
-        ValueError: In one line, for a name that is taken by a score.
+        ValueError: One line, if a score has this name.
     """
     if metric.name in _TAKEN:
-        raise ValueError(
-            f"the name {metric.name} is taken by a score; expected another."
-        )
+        raise ValueError(f"the name {metric.name} is taken by a score; choose another.")
     registry.add(_OWN, metric, "metric")
 
     def measure(key: Any, codes: Any, classes: Any, sizes: tuple[int, ...]) -> Any:
         del key
-        if isinstance(codes, units.Codes):  # those of a sheet
+        if isinstance(codes, units.Codes):  # called by a sheet
             codes = units.values(codes)
         return metric.value(codes, classes, sizes)
 
@@ -69,11 +67,12 @@ def register(metric: Metric) -> None:
 def score(
     name: str, key: jax.Array, codes: Any, classes: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
-    """The value of a metric `[]`, by the name of its column.
+    """The value `[]` of the metric of a column.
 
     Args:
-        name: One of `columns.metrics`, other than auto.
-        key: A metric that draws folds its name into it, so none depends on the others.
+        name: One of `columns.metrics`, but not auto.
+        key: A random key; a metric folds its name into it, and so does not depend on
+            other metrics.
         codes: `[N, D]`.
         classes: `[N, F]`.
         sizes: Number of classes of each factor.
@@ -84,10 +83,10 @@ def score(
 
 
 def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
-    """The metrics asked for; auto is those of factors, or those of codes without any.
+    """The chosen metrics; auto means those of factors, or of codes if there are none.
 
     Raises:
-        ValueError: For metrics of factors where there are none.
+        ValueError: For metrics of factors if there are no factors.
     """
     factors = num_factors > 1
     every = columns.OF_FACTORS if factors else columns.OF_CODES
@@ -104,11 +103,11 @@ def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
 
 
 def check(names: Sequence[str], scored: Dataset, latents: int) -> None:
-    """Raises ValueError for metrics that the data have no factors for, or that fail.
+    """Raises ValueError for metrics that need factors the data lack, or that fail.
 
     Args:
-        names: The metrics asked for, see `chosen`.
-        scored: The data that is scored.
+        names: The chosen metrics, see `chosen`.
+        scored: The data that are scored.
         latents: D, the width of the codes.
     """
     count, factors = scored.factors.shape

@@ -1,1 +1,1 @@
-"""The paper's findings R1–R13, decided from the tables of finished sweeps."""
+"""The paper's findings R1–R13, tested on the tables of finished sweeps."""

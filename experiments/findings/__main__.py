@@ -1,12 +1,12 @@
-"""Decides the paper's findings from finished sweeps, and writes the tables of it.
+"""Tests the paper's findings on finished sweeps, and writes the tables.
 
     python -m experiments.findings                          # make results
     python -m experiments.findings --keep results/shapes    # of a sweep of your own
 
 Reads `experiments/findings/sweeps/`, writes the tables between the marks of
-experiments/RESULTS.md, and draws the figures of the gallery that tables suffice for.
+experiments/RESULTS.md, and draws those figures of the gallery that need only tables.
 `--keep` first copies the small files of finished workdirs there, each under the name of
-its folder: it takes the place of the sweep of that name.
+its folder; a sweep of the same name is replaced.
 """
 
 import pathlib
@@ -22,6 +22,7 @@ from experiments.findings import (
     forest,
     load,
     markdown,
+    overlap_and_match,
     sensitivity,
 )
 from experiments.plots import all_figures, style
@@ -31,7 +32,7 @@ from experiments.system.terminal import say
 
 RESULTS = pathlib.Path(__file__).parent.parent / "RESULTS.md"
 GALLERY = pathlib.Path(__file__).parent.parent / "gallery"
-# Picture of the gallery → sweep and figure.
+# Pictures of the gallery, with their sweep and figure.
 FIGURES = {
     "reconstruction_vs_score": ("shapes", "reconstruction_vs_score"),
     "student_t": ("student", "reconstruction_vs_score"),
@@ -44,7 +45,7 @@ FIGURES = {
 
 @commands.command("experiments.findings")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 after one line for what cannot be used."""
+    """Returns 0, or 2 after a one-line error."""
     parser = commands.parser("experiments.findings", __doc__.splitlines()[0])
     parser.add_argument(
         "--keep", nargs="+", default=[], metavar="WORKDIR", type=commands.path
@@ -59,14 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
     """The tables by the name of their mark in RESULTS.md."""
-    swept = sorted(path.parent.name for path in load.FOLDER.glob("*/scores.csv"))
+    swept = load.names_kept()
     return {
         "tally": conclusions.tally(found),
         "overview": markdown.overview(found),
         "details": markdown.details(found),
         "variants": markdown.changes([n for n in sensitivity.VARIANTS if n in swept]),
         "precision": markdown.precision(),
+        "overlap_and_match": overlap_and_match.table(overlap_and_match.networks(swept)),
         "heads": markdown.objectives("heads"),
+        "clusters": markdown.side_by_side(
+            [(name, claims.of(load.read(name))) for name in ("pinwheel", "moons")]
+        ),
+        "beside_the_gaussian": overlap_and_match.beside_the_gaussian(),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }
@@ -77,6 +83,8 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
     made = {}
     with matplotlib.style.context(["default", style.RC]):
         made["findings"] = forest.forest(found)
+        networks = overlap_and_match.networks(load.names_kept())
+        made["overlap_and_match"] = overlap_and_match.figure(networks)
         for name, (sweep, figure) in FIGURES.items():
             results = reading.read(load.FOLDER / sweep)
             made[name] = all_figures.FIGURES[figure](results)[figure]

@@ -1,4 +1,4 @@
-"""Which of the paper's findings R1–R13 a sweep decides, and all of them together."""
+"""The findings R1–R13 that a sweep can test, and all of them together."""
 
 import contextlib
 import math
@@ -10,12 +10,12 @@ from experiments.findings.load import SweepTables
 
 _ANISOTROPIC = (("R2", "pca"), ("R3", "learned"))
 _GAUSSIAN = {"alpha_beta", "beta_vae", "vae"}
-# Of two that decide the same finding, the later one does.
+# If two of them test the same finding, the later one counts.
 _KEPT = ("shapes", "betas", "student", "pinwheel", "entropy", "tc")
 
 
 def findings() -> list[Finding]:
-    """All, from the sweeps that are kept, in the order of their numbers."""
+    """All findings, from the stored sweeps, in the order of their numbers."""
     kept = {name: load.read(name) for name in _KEPT}
     found = [finding for sweep in kept.values() for finding in of(sweep)]
     found += [known_factors.cost_of_tails(kept["student"], kept["shapes"])]
@@ -26,7 +26,7 @@ def findings() -> list[Finding]:
 
 
 def _of_longer(kept: dict[str, SweepTables]) -> list[Finding]:
-    """R1 to R3, of training of two lengths."""
+    """R1 to R3, for two lengths of training."""
     longer = load.read("long")
     return [
         known_factors.isotropic(kept["betas"], load.read("betas_long")),
@@ -38,7 +38,7 @@ def _of_longer(kept: dict[str, SweepTables]) -> list[Finding]:
 
 
 def of(sweep: SweepTables) -> list[Finding]:
-    """Those that the settings and the finished runs of one sweep suffice for."""
+    """The findings that one sweep can test, by its settings and finished runs."""
     if not sweep.runs:
         return []
     varying = load.varying(sweep)

@@ -1,4 +1,4 @@
-"""R6–R9: what α and β do to q(z) under a prior of clusters, where q(z) is exact.
+"""R6–R9: the effect of α and β on q(z) under a prior of clusters, with exact q(z).
 
 Source: Mathieu et al. 2018, Sec. 5.
 """
@@ -11,7 +11,7 @@ from experiments.findings import load
 from experiments.findings.effects import ABOVE, BELOW, SHOWN, Finding, compared, gap
 from experiments.findings.load import SweepTables
 
-_LEAST = 2.0  # nats of I(z; n): more than log 4, the cluster alone
+_LEAST = 2.0  # nats of I(z; n): more than log 4, which only the cluster gives
 Settings = Sequence[dict[str, float]]
 
 
@@ -36,7 +36,7 @@ def overlap(sweep: SweepTables) -> Finding:
     parts += [(f"I(z; n), {label}", *rest) for label, *rest in known]
     return Finding(
         "R6",
-        "pinwheel, α = 0: encodings widen and overlap more as β grows",
+        "clusters, α = 0: encodings widen and overlap more as β grows",
         "change of log|S| and of I(z; n), nats",
         (sweep.name,),
         compared(parts),
@@ -44,7 +44,7 @@ def overlap(sweep: SweepTables) -> Finding:
 
 
 def too_large(sweep: SweepTables) -> Finding:
-    """R7, beside the best of the β between, by both directions of the KL."""
+    """R7, compared with the best β in between, by both directions of the KL."""
     settings = over_beta(sweep)
     inclusive = [load.values(sweep, "kl_prior_aggregate", **s) for s in settings]
     exclusive = []
@@ -62,7 +62,7 @@ def too_large(sweep: SweepTables) -> Finding:
             parts.append((f"{label}, β = {ends}", ABOVE, gaps))
     return Finding(
         "R7",
-        "pinwheel, α = 0: too large a β destroys the match with p(z) again",
+        "clusters, α = 0: too large a β destroys the match with p(z) again",
         "mismatch of q(z) and p(z), nats, beside the best β between",
         (sweep.name,),
         compared(parts),
@@ -73,7 +73,7 @@ def match(sweep: SweepTables) -> Finding:
     """R8."""
     return Finding(
         "R8",
-        "pinwheel, β = 0: the match with p(z) improves steadily with α",
+        "clusters, β = 0: the match with p(z) improves steadily with α",
         "change of KL(p(z) ‖ q(z)), exact, nats",
         (sweep.name,),
         compared(_steps(sweep, "kl_prior_aggregate", BELOW, over_alpha(sweep))),
@@ -88,7 +88,7 @@ def meaning(sweep: SweepTables) -> Finding:
     changes = _steps(sweep, "mutual_information", SHOWN, settings)
     return Finding(
         "R9",
-        "pinwheel, β = 0: a large α does not make encodings meaningless",
+        "clusters, β = 0: a large α does not make encodings meaningless",
         f"I(z; n) beyond {_LEAST:g} nats, and its changes, nats",
         (sweep.name,),
         compared([(f"α = {settings[-1]['alpha']:g}", ABOVE, above), *changes]),
@@ -98,7 +98,7 @@ def meaning(sweep: SweepTables) -> Finding:
 def _steps(
     sweep: SweepTables, score: str, wanted: str, settings: Settings
 ) -> list[tuple[str, str, np.ndarray]]:
-    """From each setting to the next."""
+    """Differences from each setting to the next."""
     (axis,) = (name for name in settings[0] if settings[0][name] != settings[1][name])
     letter = {"beta": "β", "alpha": "α"}[axis]
     return [

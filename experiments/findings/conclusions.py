@@ -1,7 +1,7 @@
-"""What each verdict means, in one plain sentence, and the figure that shows it.
+"""The meaning of each verdict, in one plain sentence, and the figure that shows it.
 
 A sentence belongs to one verdict. If new sweeps change the verdict, the sentence no
-longer applies, and the statement of the paper stands in its place.
+longer applies, and the statement of the paper replaces it.
 """
 
 from collections.abc import Sequence
@@ -143,13 +143,13 @@ SENTENCES = {(name, verdict): text for name, verdict, text in _SENTENCES}
 
 
 def sentence(finding: Finding) -> str:
-    """What was found, or the statement itself where no sentence is of this verdict."""
+    """The sentence for the verdict, or the paper's statement if there is none."""
     statement = f"The statement is: {finding.statement}."
     return SENTENCES.get((finding.name, finding.verdict), statement)
 
 
 def tally(findings: Sequence[Finding]) -> str:
-    """How many statements hold, hold in part, and do not hold, in a sentence."""
+    """A sentence that counts the statements which hold, hold in part, and do not."""
     verdicts = [finding.verdict for finding in findings]
     whole = verdicts.count("holds")
     part = sum(verdict.startswith("holds in") for verdict in verdicts)

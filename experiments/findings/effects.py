@@ -1,5 +1,6 @@
-"""Effects with their intervals, and what a finding expects of them."""
+"""Effects with their intervals, and the expectation of a finding."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ ABOVE, BELOW, NOT_ABOVE, SHOWN = "> 0", "< 0", "not > 0", ""
 
 
 class Comparison(NamedTuple):
-    """One effect, its interval, and what the finding expects of it."""
+    """One effect, its interval, and the expectation of the finding."""
 
     label: str
     wanted: str  # "> 0", "< 0", "not > 0", "within m", or "" if it decides nothing
@@ -44,13 +45,13 @@ class Finding(NamedTuple):
 
     name: str
     statement: str
-    measure: str  # what the comparisons are of, with the unit
+    measure: str  # the compared quantity, with its unit
     sweeps: tuple[str, ...]
     comparisons: list[Comparison]
 
     @property
     def verdict(self) -> str:
-        """In words: holds, does not hold, or how many of its comparisons say what."""
+        """The verdict: holds, does not hold, or a count of the comparisons that do."""
         answers = [c.answer for c in self.comparisons if c.wanted]
         yes, no, undecided = (answers.count(a) for a in ("yes", "no", "open"))
         if not no and not undecided:
@@ -64,13 +65,13 @@ class Finding(NamedTuple):
 
 
 def compared(parts: Sequence[tuple[str, str, np.ndarray]]) -> list[Comparison]:
-    """Intervals that hold together with 95 %, by Bonferroni's correction.
+    """Intervals with a joint coverage of 95 %, by Bonferroni's correction.
 
     Args:
-        parts: Label, what is wanted, and values `[n]` of each comparison.
+        parts: Label, expectation, and values `[n]` of each comparison.
 
     Raises:
-        sweeps.Lacking: For a comparison of fewer than two values.
+        load.Lacking: For a comparison of fewer than two values.
     """
     made = []
     for label, wanted, values in parts:
@@ -88,3 +89,24 @@ def gap(
     return load.paired(
         load.values(sweep, score, **above), load.values(sweep, score, **below)
     )
+
+
+def written(comparison: Comparison) -> str:
+    """An effect with its interval, rounded to the digits that the interval supports."""
+    if not math.isclose(
+        comparison.high - comparison.mean,
+        comparison.mean - comparison.low,
+        rel_tol=1e-6,
+        abs_tol=1e-9,
+    ):
+        ends = f"{comparison.low:.2f} … {comparison.high:.2f}"
+        return f"{comparison.mean:.2f} ({ends})"
+    return plus_minus(comparison.mean, comparison.high - comparison.mean)
+
+
+def plus_minus(mean: float, half: float, sign: str = "+") -> str:
+    """A mean and the half-width of its interval, with two digits of the latter."""
+    digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
+    # The sign of −0.000 has no meaning.
+    rounded = round(mean, digits) + 0.0
+    return f"{rounded:{sign}.{digits}f} ± {half:.{digits}f}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""R10 and R11: what a minibatch tells of KL(q(z) ‖ p(z)), at n = 737,280 and B = 64.
+"""R10 and R11: minibatch estimates of KL(q(z) ‖ p(z)), at n = 737,280 and B = 64.
 
 Source: Mathieu et al. 2018, App. C, Eq. 10–12.
 """
@@ -10,12 +10,12 @@ from scipy import stats
 from experiments.findings import load
 from experiments.findings.effects import ABOVE, SHOWN, Comparison, Finding
 
-_WHERE = ("bias_1", "bias_4")  # of an encoder at β = 1 and one at β = 4
-_MARGIN = 0.2  # nats, of the 13.5 of log n
+_WHERE = ("bias_1", "bias_4")  # the tables of an encoder at β = 1 and one at β = 4
+_MARGIN = 0.2  # nats; log n is 13.5
 
 
 def findings() -> list[Finding]:
-    """Both, with intervals over minibatches that hold together with 95 %."""
+    """Both findings, with intervals over minibatches of 95 % joint coverage."""
     offsets, negative = [], []
     for name, beta in zip(_WHERE, (1, 4), strict=True):
         row = load.bias(name, batch=64, estimator="symmetrised", quantity="kl")

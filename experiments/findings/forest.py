@@ -10,7 +10,7 @@ from experiments.findings.effects import Finding
 from experiments.plots import style
 
 _COLUMNS = 3
-# By answer: colour, marker and whether it is filled.
+# For each answer: colour, marker and whether it is filled.
 _LOOKS = {
     "yes": ("#0072B2", "o", True),
     "no": ("#D55E00", "s", True),
@@ -20,7 +20,7 @@ _LOOKS = {
 
 
 def forest(findings: Sequence[Finding]) -> Figure:
-    """A panel per finding, a line per comparison, in the look of its answer."""
+    """Draws a panel per finding; a line per comparison has the look of its answer."""
     rows = math.ceil(len(findings) / _COLUMNS)
     lines = [
         max(len(f.comparisons) for f in findings[start : start + _COLUMNS])

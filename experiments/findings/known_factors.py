@@ -23,12 +23,12 @@ from experiments.results import summary
 
 _SCORE, _AUTHORS = "kim_mnih_pruned", "kim_mnih_authors"
 _ISOTROPIC = {"prior": "isotropic"}
-_LARGE = 100  # ν from which a Student-t is as good as a Gaussian
-_MARGIN = 0.03  # of a score: what the paper's figures call the same
+_LARGE = 100  # the ν at which a Student-t is as good as a Gaussian
+_MARGIN = 0.03  # a difference of scores that the paper's figures call none
 
 
 def isotropic(*swept: SweepTables) -> Finding:
-    """R1, of sweeps over the same β that differ in their training steps."""
+    """R1, from sweeps over the same β that differ in their training steps."""
     betas = load.levels(swept[0], "beta")
 
     def slopes(sweep: SweepTables, score: str) -> np.ndarray:
@@ -60,7 +60,7 @@ def isotropic(*swept: SweepTables) -> Finding:
 
 
 def anisotropic(name: str, prior: str, *swept: SweepTables) -> Finding:
-    """R2 or R3, of sweeps over priors and β that differ in their training steps."""
+    """R2 or R3, from sweeps over priors and β that differ in their training steps."""
     how = {"pca": "fixed to principal variances", "learned": "learned"}[prior]
     parts = [
         (
@@ -87,7 +87,7 @@ def anisotropic(name: str, prior: str, *swept: SweepTables) -> Finding:
 
 
 def student_t(sweep: SweepTables) -> Finding:
-    """R4, of a sweep over ν that has the Gaussian limit."""
+    """R4, from a sweep over ν that includes the Gaussian limit."""
     parts = []
     for score, label in ((f"{_SCORE}_transport", "after transport"), (_SCORE, "means")):
         for df in _finite(sweep):
@@ -104,7 +104,7 @@ def student_t(sweep: SweepTables) -> Finding:
 
 
 def cost_of_tails(sweep: SweepTables, gaussian: SweepTables) -> Finding:
-    """R5, of a sweep over ν and one over β with an isotropic prior."""
+    """R5, from a sweep over ν and one over β with an isotropic prior."""
     one, four = ({**_ISOTROPIC, "beta": beta} for beta in (1.0, 4.0))
     whole = gap(gaussian, "reconstruction", four, one)
     tenth = summary.interval(whole)[2] / 10
@@ -126,7 +126,7 @@ def cost_of_tails(sweep: SweepTables, gaussian: SweepTables) -> Finding:
 
 
 def equivalence(sweep: SweepTables) -> Finding:
-    """R12, of a sweep over both objectives and β."""
+    """R12, from a sweep over both objectives and β."""
     latents = sweep.config["model"]["latents"]
     parts = []
     for beta in load.levels(sweep, "beta"):
@@ -134,7 +134,8 @@ def equivalence(sweep: SweepTables) -> Finding:
             {"objective": "entropy_regularised", "beta": beta},
             {"objective": "beta_vae", "beta": beta},
         )
-        # log_det is that of the covariance: twice the stds' logarithms.
+        # log_det is that of the covariance, twice the sum of the log standard
+        # deviations.
         ratio = np.exp(gap(sweep, "log_det", *sides) / (2 * latents))
         stds = ratio / math.sqrt(beta) - 1
         parts.append((f"std ratio/√β − 1, β = {beta:g}", "within 0.02", stds))
@@ -150,7 +151,7 @@ def equivalence(sweep: SweepTables) -> Finding:
 
 
 def weights(sweep: SweepTables) -> Finding:
-    """R13, of a sweep of each weight of the β-TCVAE by itself, from (1, 4, 1)."""
+    """R13, from a sweep of each weight of the β-TCVAE by itself, around (1, 4, 1)."""
     start = {"alpha": 1.0, "beta": 4.0, "gamma": 1.0}
     parts = []
     for axis, letter in (("beta", "β"), ("alpha", "α"), ("gamma", "γ")):
@@ -177,7 +178,7 @@ def _finite(sweep: SweepTables) -> Sequence[float]:
 
 
 def _steps(swept: Sequence[SweepTables]) -> list[tuple[SweepTables, str]]:
-    """Each sweep with the words that tell it from the others, if there are any."""
+    """Each sweep with words that distinguish it from the others."""
     if len(swept) == 1:
         return [(swept[0], "")]
     return [(sweep, f", {sweep.config['train']['steps']:,} steps") for sweep in swept]

@@ -1,6 +1,6 @@
-"""The tables of finished sweeps, as far as a finding needs them.
+"""The tables of finished sweeps that findings need.
 
-A folder of `experiments/findings/sweeps/` holds config.json, env.json, settings.json,
+A folder of `experiments/findings/sweeps/` has config.json, env.json, settings.json,
 scores.csv and summary.csv of a sweep, or bias.csv of `python -m experiments.bias`.
 """
 
@@ -24,21 +24,26 @@ class Lacking(ValueError):
 
 
 class SweepTables(NamedTuple):
-    """One sweep: what was run, where, and the scores of the runs that did not fail."""
+    """One sweep: its config, its machine, and the scores of runs that did not fail."""
 
     name: str
     config: dict[str, Any]
     env: dict[str, Any]
     runs: list[dict[str, reading.Value]]
     failed: int
-    columns: list[str]  # of the settings
+    columns: list[str]  # columns of the settings
+
+
+def names_kept(folder: pathlib.Path = FOLDER) -> list[str]:
+    """The kept sweeps that have scores, in the order of their names."""
+    return sorted(path.parent.name for path in folder.glob("*/scores.csv"))
 
 
 def read(name: str, folder: pathlib.Path = FOLDER) -> SweepTables:
     """Reads a sweep.
 
     Raises:
-        ValueError: In one line, for a folder or a file that cannot be used.
+        ValueError: One line, for a folder or a file that cannot be used.
     """
     results = reading.read(folder / name)
     if not results.scores:
@@ -51,7 +56,7 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> SweepTables:
 
 
 def of(results: reading.Results, name: str, env: dict[str, Any]) -> SweepTables:
-    """The sweep of a folder that has been read."""
+    """The sweep of a folder that is already read."""
     runs = list((results.scores or {}).values())
     fine = [run for run in runs if run["status"] == "ok"]
     columns = list(results.settings[0]) if results.settings else []
@@ -59,7 +64,7 @@ def of(results: reading.Results, name: str, env: dict[str, Any]) -> SweepTables:
 
 
 def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
-    """Copies the small files of a workdir; returns where to.
+    """Copies the small files of a workdir; returns the new folder.
 
     Raises:
         ValueError: For a workdir that lacks one of them.
@@ -78,7 +83,7 @@ def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
 def values(
     sweep: SweepTables, score: str, **setting: reading.Value
 ) -> dict[float, float]:
-    """A score by seed, of the runs of one setting.
+    """A score by seed, for the runs of one setting.
 
     Raises:
         Lacking: If no run has the setting and the score.
@@ -100,7 +105,7 @@ def varying(sweep: SweepTables) -> set[str]:
 
 
 def levels(sweep: SweepTables, column: str, **setting: reading.Value) -> list[float]:
-    """The numbers of a column in order, of the runs of some settings."""
+    """The sorted numbers of a column, over the runs of some settings."""
     found = {
         run[column]
         for run in sweep.runs
@@ -110,18 +115,18 @@ def levels(sweep: SweepTables, column: str, **setting: reading.Value) -> list[fl
 
 
 def names(sweep: SweepTables, column: str) -> set[str]:
-    """The words of a column."""
+    """The texts of a column."""
     return {str(run[column]) for run in sweep.runs}
 
 
 def paired(above: dict[float, float], below: dict[float, float]) -> np.ndarray:
-    """Differences `[n]` of the seeds that both have, in their order."""
+    """Differences `[n]` for the seeds that both have, sorted by seed."""
     seeds = sorted(above.keys() & below.keys())
     return np.array([above[seed] - below[seed] for seed in seeds])
 
 
 def slope(levels: dict[float, dict[float, float]]) -> np.ndarray:
-    """Least-squares slopes `[n]` over the levels, a slope for each seed.
+    """Least-squares slopes `[n]` over the levels, one per seed.
 
     Args:
         levels: Scores by seed, for each level.
@@ -140,7 +145,7 @@ def bias(
     quantity: str,
     folder: pathlib.Path = FOLDER,
 ) -> dict[str, str]:
-    """The row of bias.csv of one estimate.
+    """The row of one estimate in bias.csv.
 
     Raises:
         ValueError: If there is none.

@@ -1,4 +1,4 @@
-"""What changes the answer: the same comparisons under other settings."""
+"""Sensitivity: the same comparisons under other settings."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from experiments.findings import effects, load
 from experiments.findings.load import SweepTables
 from experiments.results import columns, summary
 
-# A sweep → what differs from shapes_anisotropic.py:laptop.
+# Sweeps, with their differences from shapes_anisotropic.py:laptop.
 VARIANTS = {
     "shapes": "as `:laptop`: learning rate 2e-3, 2,500 steps",
     "lr5e-4": "learning rate 5e-4 (the authors' code)",
@@ -24,7 +24,7 @@ VARIANTS = {
 }
 _ONE, _FOUR = {"beta": 1.0}, {"beta": 4.0}
 _ISOTROPIC = {"prior": "isotropic"}
-# Heading → the two settings that are compared.
+# Headings, with the two settings that are compared.
 COMPARED = {
     "R1: isotropic, β = 4 − 1": (_ISOTROPIC | _FOUR, _ISOTROPIC | _ONE),
     "R2: PCA, β = 1": ({"prior": "pca"} | _ONE, _ISOTROPIC | _ONE),
@@ -42,11 +42,11 @@ class Contrast(NamedTuple):
     seeds: int
     reconstruction: tuple[float, float]  # isotropic, β = 1: mean and half-width, nats
     score: str
-    effects: list[tuple[float, float] | None]  # of COMPARED; None: not run
+    effects: list[tuple[float, float] | None]  # as in COMPARED; None if not run
 
 
 def lines(names: list[str]) -> Iterator[Contrast]:
-    """The variants that were run, each by every score, corrected within a line."""
+    """The variants that were run, by every score; each line is corrected by itself."""
     for name in names:
         sweep = load.read(name)
         first = load.values(sweep, "reconstruction", **_ISOTROPIC, **_ONE)
@@ -63,10 +63,11 @@ def lines(names: list[str]) -> Iterator[Contrast]:
 def objectives(
     sweep: SweepTables, above: str, below: str
 ) -> list[tuple[float, list[tuple[float, float]]]]:
-    """One objective minus another by seed, at each β.
+    """One objective minus another, paired by seed, at each β.
 
     Returns:
-        β, and the mean and half-width of each of SCORES, all betas of a score together.
+        β, and the mean and half-width for each of SCORES, jointly over the β of a
+        score.
     """
     betas, found = load.levels(sweep, "beta"), []
     for beta in betas:
@@ -79,14 +80,14 @@ def objectives(
 def precision(
     sweep: SweepTables, reference: SweepTables
 ) -> list[tuple[str, float, float, int]]:
-    """Scores of one sweep minus those of another, the mean over settings by seed.
+    """Scores of one sweep minus those of another, the mean over settings, per seed.
 
     Args:
-        sweep: In another precision, of settings that both have.
-        reference: In float32, of the same seeds.
+        sweep: A sweep in another precision, with some of the same settings.
+        reference: A sweep in float32 with the same seeds.
 
     Returns:
-        Score, mean difference, half-width for all together, and seeds.
+        Score, mean difference, half-width with joint coverage, and number of seeds.
     """
     names = [name for name in ("loss", "reconstruction", "kl") if name in sweep.runs[0]]
     names.extend(SCORES)
@@ -101,7 +102,7 @@ def precision(
 def _gap(
     sweep: SweepTables, score: str, above: Mapping[str, Any], below: Mapping[str, Any]
 ) -> np.ndarray | None:
-    """The differences by seed, or None if the sweep lacks a setting."""
+    """The differences per seed, or None if the sweep lacks a setting."""
     try:
         return effects.gap(sweep, score, above, below)
     except load.Lacking:
@@ -109,7 +110,7 @@ def _gap(
 
 
 def _by_seed(sweep: SweepTables, score: str) -> dict[float, float]:
-    """The mean over the settings of each seed."""
+    """The mean over the settings, per seed."""
     found: dict[float, list[float]] = {}
     for run in sweep.runs:
         seed, value = run["seed"], run[score]

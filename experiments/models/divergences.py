@@ -1,6 +1,6 @@
 """The divergences D(q(z), p(z)) that a config may name, one entry each.
 
-A divergence of one's own is registered in a config file, see `configs/your_own.py`:
+A divergence of your own is registered in a config file, see `configs/your_own.py`:
 
     divergences.register(divergences.Divergence("mine", "my D", "", estimate))
 """
@@ -37,7 +37,7 @@ def register(divergence: Divergence) -> None:
     """Makes a divergence known to configs by its name.
 
     Raises:
-        ValueError: In one line, for a name that is taken.
+        ValueError: One line, for a name that is taken.
     """
     labels.add_entry(DIVERGENCES, divergence, "divergence")
 

@@ -1,6 +1,6 @@
 """The networks that a config may name, one entry each, and those of a config.
 
-A network of one's own is registered in a config file, see `configs/your_own.py`:
+A network of your own is registered in a config file, see `configs/your_own.py`:
 
     networks.register(networks.Network("mine", "my network", "", make))
 """
@@ -67,7 +67,7 @@ def register(network: Network) -> None:
     """Makes a network known to configs by its name.
 
     Raises:
-        ValueError: In one line, for a name that is taken.
+        ValueError: One line, for a name that is taken.
     """
     if network.name == AUTO:
         raise ValueError(f"a network expects another name than {AUTO}.")

@@ -1,6 +1,6 @@
 """The objectives that a config may name, one entry each, and what goes together.
 
-An objective of one's own is registered in a config file, see `configs/your_own.py`:
+An objective of your own is registered in a config file, see `configs/your_own.py`:
 
     objectives.register(objectives.Objective("mine", "my loss", "", value, weights))
 """
@@ -62,7 +62,7 @@ def register(objective: Objective) -> None:
     """Makes an objective known to configs by its name, and its weights as fields.
 
     Raises:
-        ValueError: In one line, for a name that is taken, a divergence that is not
+        ValueError: One line, for a name that is taken, a divergence that is not
             there, or a weight that other objectives declare with another default.
     """
     if objective.divergence not in (FREE, *divergences.DIVERGENCES):

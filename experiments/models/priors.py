@@ -1,6 +1,6 @@
 """The priors that a config may name, one entry each, and the prior of a run.
 
-A prior of one's own is registered in a config file, see `configs/your_own.py`:
+A prior of your own is registered in a config file, see `configs/your_own.py`:
 
     priors.register(priors.Prior("mine", "my prior", "", family, build))
 """
@@ -97,7 +97,7 @@ def register(prior: Prior) -> None:
     """Makes a prior known to configs by its name.
 
     Raises:
-        ValueError: In one line, for a name that is taken or a family without density.
+        ValueError: One line, for a name that is taken or a family without density.
     """
     for needed in ("log_prob", "sample"):
         if not callable(getattr(prior.family, needed, None)):

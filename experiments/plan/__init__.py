@@ -1,1 +1,1 @@
-"""What a sweep would take on an accelerator that is not here."""
+"""Planning: what a sweep would take on an accelerator that you do not have."""

@@ -1,12 +1,13 @@
-"""What a sweep would take on an accelerator, compiled for it without having one.
+"""Estimates what a sweep takes on an accelerator, by compiling it without having one.
 
     python -m experiments.plan --config=configs/shapes_anisotropic.py --device=h100
     ... --device=h100,v5e --devices=8 --config.model.precision=float32,bfloat16
 
-Prints a row for each program of the sweep as soon as it is compiled: how many runs are
-trained at once, what a step moves and computes, and how long the sweep takes on so many
-devices. Times are estimates, with their assumptions below the table. Fields that are
-swept, such as --config.model.precision=float32,bfloat16, are rows to compare.
+Prints a row for each program of the sweep once it is compiled: how many runs are
+trained at once, the bytes and FLOPs of a step, and how long the sweep takes on the
+given number of devices. Times are estimates, whose assumptions are listed below the
+table. Swept fields, such as --config.model.precision=float32,bfloat16, give rows to
+compare.
 """
 
 import argparse
@@ -27,8 +28,8 @@ from experiments.sweep import layout
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import duration, say
 
-_SHARE = 0.6  # of the estimated rate that is reached: an H200 reached 62 to 85 %
-_COLUMNS = {  # of the table, with their widths
+_SHARE = 0.6  # of the estimated rate that is assumed; an H200 reached 62 to 85 %
+_COLUMNS = {  # columns of the table, with their widths
     "runs": 8,
     "batch": 6,
     "at once": 8,
@@ -45,9 +46,11 @@ _COLUMNS = {  # of the table, with their widths
 
 @commands.command("experiments.plan")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Says each row once its program is compiled; returns 0, or 2 if none could be."""
+    """Prints each row once its program is compiled; returns 2 if none compiles."""
     options, rest = _parser().parse_known_args(arguments)
-    jax.config.update("jax_platforms", "cpu")  # which compiles, whatever else is here
+    jax.config.update(
+        "jax_platforms", "cpu"
+    )  # the CPU compiles, whatever devices exist
     devices.use_float32()
     config, programs = command_line.config_of(["experiments.plan", *rest])
     targets = {name: ACCELERATORS[name] for name in options.device}
@@ -61,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             compiled.append(one)
             record = {"device": name, "program": label, **_record(one, options.share)}
             records.append(record)
-            if options.json:  # the next program may take long, or be stopped
+            if (
+                options.json
+            ):  # write now, as the next program may take long or be stopped
                 atomic_files.write_json(options.json, records)
         say("\n" + _facts(compiled, accelerator, options.share))
     if records:
@@ -76,7 +81,7 @@ def _rows(
     found: list[Any],
     options: argparse.Namespace,
 ) -> Iterator[tuple[str, Forecast]]:
-    """Says what each program takes, or why it does not compile."""
+    """Prints what each program takes, or why it does not compile."""
     width = _width(config, programs)
     for program in programs:
         label = _label(config, program)
@@ -88,7 +93,7 @@ def _rows(
             alone = len(programs) * len(options.device) == 1
             if alone and isinstance(error, ValueError):
                 raise
-            say(f"{label:<{width}}  is not compiled: {reason[:300]}")
+            say(f"{label:<{width}}  does not compile: {reason[:300]}")
             continue
         say(f"{label:<{width}}{_cells(one, options.share)}")
         for problem in _problems(one, accelerator):
@@ -111,7 +116,7 @@ def _introduction(
 
 
 def _label(config: ConfigDict, program: settings.ProgramSettings) -> str:
-    """What tells the program from others of the sweep."""
+    """The values that distinguish the program from others of the sweep."""
     names = settings.own_programs(config)
     values = (fields.get(program.config, name) for name in names)
     return ", ".join(str(fields.shown(value)) for value in values) or "the sweep"
@@ -145,7 +150,7 @@ def _cells(one: Forecast, share: float) -> str:
 
 
 def _scaled(value: float, unit: str) -> str:
-    """A number with three digits and the prefix k, M, G or T.
+    """A number with three digits and one of the prefixes k, M, G and T.
 
     >>> _scaled(11_831_264.25, "B")
     '11.8 MB'
@@ -157,7 +162,7 @@ def _scaled(value: float, unit: str) -> str:
 
 
 def _problems(one: Forecast, accelerator: Accelerator) -> Iterator[str]:
-    """What is not as it should be."""
+    """Warnings about a program."""
     if not one.fits:
         yield (
             f"does not fit: {_scaled(one.bytes_used, 'B')} of "
@@ -166,7 +171,7 @@ def _problems(one: Forecast, accelerator: Accelerator) -> Iterator[str]:
     if one.collectives:
         yield f"has collectives: {', '.join(one.collectives)}"
     if not one.donated:
-        yield "copies its state in each call, as it is not donated"
+        yield "copies its state in each call, as the state is not donated"
     if one.libraries:
         calls = (f"{name} × {count}" for name, count in one.libraries.items())
         yield f"calls libraries: {', '.join(calls)}"
@@ -177,7 +182,7 @@ def _problems(one: Forecast, accelerator: Accelerator) -> Iterator[str]:
 def _facts(
     forecasts: Sequence[Forecast], accelerator: Accelerator, share: float
 ) -> str:
-    """What is true of all programs on a device, and what its estimates assume."""
+    """Facts about all programs on a device, and the assumptions of the estimates."""
     if not forecasts:
         return ""
     used = _scaled(max(one.bytes_used for one in forecasts), "B")
@@ -198,18 +203,18 @@ def _facts(
 
 
 def _legend(share: float) -> str:
-    """What the columns are."""
+    """The meaning of the columns."""
     return _lines(
         {
-            "batch": "examples of a run in a step",
+            "batch": "examples per run and step",
             "at once": "runs that a device trains together: those that fit it, or its "
             "share of runs.block",
-            "a run": "memory that each of them takes",
-            "kernels": "that a step starts; a step is one of all these runs",
-            "moved": "bytes from and to the device's memory, for each example",
-            "FLOPs": "of products and convolutions, for each example",
-            "a second": "examples of all runs of a device",
-            "time": "of the training at that rate, without compiling, scores and "
+            "a run": "memory per run",
+            "kernels": "kernels that a step of all these runs starts",
+            "moved": "bytes from and to the device's memory, per example",
+            "FLOPs": "FLOPs of products and convolutions, per example",
+            "a second": "examples per second, of all runs of a device",
+            "time": "time of training at that rate, without compiling, scores and "
             "figures",
             "likely": f"the time at {share:.0%} of that rate (--share); an H200 "
             "reached 62 to 85% of it, and no other device was measured",
@@ -243,7 +248,7 @@ def _assumption(accelerator: Accelerator) -> str:
 
 
 def _record(one: Forecast, share: float) -> dict[str, Any]:
-    """A row with all its facts, for --json."""
+    """A row with all its numbers, for --json."""
     record = one._asdict()
     step = record.pop("step")
     return record | {
@@ -281,7 +286,7 @@ def _share(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = commands.parser(
         "experiments.plan",
-        "Compiles a sweep for an accelerator that is not here, and says what it takes.",
+        "Compiles a sweep for an accelerator that you need not have, and estimates it.",
         allow_abbrev=False,
         epilog="--config=FILE and --config.FIELD=VALUE are those of experiments.main.",
     )
@@ -293,16 +298,16 @@ def _parser() -> argparse.ArgumentParser:
         help=f"any of {', '.join(ACCELERATORS)}",
     )
     parser.add_argument(
-        "--devices", type=commands.whole(1), default=1, help="how many (1)"
+        "--devices", type=commands.whole(1), default=1, help="number of devices (1)"
     )
     parser.add_argument(
         "--share",
         type=_share,
         default=_SHARE,
-        help=f"of the estimated rate that is reached ({_SHARE})",
+        help=f"share of the estimated rate that is reached ({_SHARE})",
     )
     parser.add_argument(
-        "--json", type=commands.path, metavar="FILE", help="writes all numbers there"
+        "--json", type=commands.path, metavar="FILE", help="file for all numbers"
     )
     return parser
 

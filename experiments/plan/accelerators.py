@@ -1,9 +1,9 @@
-"""The accelerators for which a sweep can be planned: what they have, and how XLA knows.
+"""The accelerators for which a sweep can be planned, and their descriptions for XLA.
 
-XLA compiles for a device that is not here from a description of it. On NVIDIA GPUs
-these are facts about the chip, for TPUs the name of a topology. Peaks and bandwidths
-are those of the vendors' data sheets, for dense products; openxla/xla publishes the
-facts about the GPUs under xla/backends/gpu/target_config/specs.
+XLA compiles for an absent device from a description: facts about the chip for NVIDIA
+GPUs, and the name of a topology for TPUs. Peaks and bandwidths are those of the
+vendors' data sheets, for dense products; openxla/xla publishes the facts about GPUs
+under xla/backends/gpu/target_config/specs.
 """
 
 import importlib.metadata
@@ -24,31 +24,31 @@ class Chip(NamedTuple):
     name: str
     capability: int  # major version of the compute capability
     cores: int
-    fpus: int  # of a core
-    shared_memory: int  # bytes of a core
-    shared_memory_of_block: int  # bytes at most
+    fpus: int  # per core
+    shared_memory: int  # bytes per core
+    shared_memory_of_block: int  # bytes that a block may have
     cache: int  # bytes of L2
     clock: float  # GHz
     matrix_clock: float = 0.0  # GHz of the matrix units; 0 leaves their rates out
 
 
 class Accelerator(NamedTuple):
-    """What a plan needs to know of a device."""
+    """The facts about a device that a plan needs."""
 
     label: str
     backend: str  # gpu | tpu
     memory: int  # bytes that JAX may take
     bandwidth: float  # bytes/s of the memory
     peaks: Mapping[str, float]  # FLOP/s of products by precision
-    kernel_seconds: float = 0.0  # that each kernel takes beside its work
-    clock: float = 0.0  # Hz of XLA's cycles, on a TPU
-    chip: Chip | None = None  # of a GPU
-    topology: str = ""  # of TPUs
-    slice: str = ""  # TPU_ACCELERATOR_TYPE of that topology
+    kernel_seconds: float = 0.0  # to start a kernel
+    clock: float = 0.0  # Hz of XLA's cycles, for a TPU
+    chip: Chip | None = None  # for a GPU
+    topology: str = ""  # for TPUs
+    slice: str = ""  # TPU_ACCELERATOR_TYPE of the topology
 
     @property
     def default_precision(self) -> str:
-        """That of a product of float32 which asks for none."""
+        """The precision of a float32 product that does not name one."""
         return "tf32" if self.backend == "gpu" else "bfloat16"
 
 
@@ -56,7 +56,7 @@ def _gpu(
     chip: Chip, memory: int, bandwidth: float, float32: float, tf32: float
 ) -> Accelerator:
     peaks = {"float32": float32, "tf32": tf32, "bfloat16": 2 * tf32}
-    # JAX takes three quarters of a GPU's memory unless it is told to take more.
+    # By default JAX takes three quarters of a GPU's memory.
     return Accelerator(
         label=f"NVIDIA {chip.name}",
         backend="gpu",
@@ -71,7 +71,7 @@ def _gpu(
 def _tpu(
     name: str, shape: str, slice: str, gib: float, bandwidth: float, peak: float
 ) -> Accelerator:
-    # A product in float32 is six in bfloat16 (`Precision.HIGHEST`).
+    # A float32 product is six bfloat16 products (`Precision.HIGHEST`).
     peaks = {"float32": peak / 6, "bfloat16": peak}
     return Accelerator(
         label=f"TPU {name}",
@@ -90,7 +90,7 @@ _HOPPER = Chip(
 )
 _AMPERE = Chip("A100 SXM, 80 GB", 8, 108, 64, 167_936, 166_912, 41_943_040, 1.41)
 
-# By the value of --device.
+# Accelerators by the value of --device.
 ACCELERATORS = {
     "h100": _gpu(_HOPPER, 84_942_979_072, 3.352e12, 67e12, 494.7e12),
     "h200": _gpu(
@@ -105,10 +105,10 @@ ACCELERATORS = {
 
 
 def devices(accelerator: Accelerator) -> list[Any]:
-    """Two devices or more of the kind, to compile for; none of them is here.
+    """At least two devices of the kind to compile for; they need not exist.
 
     Raises:
-        ValueError: In one line that says what to install, where XLA's compiler for the
+        ValueError: One line that says what to install, where XLA's compiler for the
             device is missing.
     """
     if reason := missing(accelerator):
@@ -126,7 +126,7 @@ def devices(accelerator: Accelerator) -> list[Any]:
 
 def _tpus(accelerator: Accelerator) -> topologies.TopologyDescription:
     os.environ |= {
-        "TPU_SKIP_MDS_QUERY": "1",  # asks no server which TPU this is
+        "TPU_SKIP_MDS_QUERY": "1",  # do not ask a server which TPU this is
         "TPU_ACCELERATOR_TYPE": accelerator.slice,
         "TPU_WORKER_HOSTNAMES": "localhost",
         "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
@@ -137,14 +137,14 @@ def _tpus(accelerator: Accelerator) -> topologies.TopologyDescription:
 
 
 def _gpus(accelerator: Accelerator) -> topologies.TopologyDescription:
-    os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # there is no driver
+    os.environ["JAX_SKIP_CUDA_CONSTRAINTS_CHECK"] = "1"  # as there is no driver
     return topologies.get_topology_desc(
         "", "cuda", target_config=description(accelerator), topology="1x1x2"
     )
 
 
 def missing(accelerator: Accelerator) -> str:
-    """What to install to compile for a device, in one line; "" if it is there."""
+    """The command that installs a device's compiler, in one line; "" if installed."""
     version = jax.__version__
     if accelerator.backend == "tpu":
         wanted = [
@@ -174,13 +174,13 @@ def missing(accelerator: Accelerator) -> str:
 def _is_there(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # of the package that it is in
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 
-# Operations per clock of a scalar and of a matrix unit, by the number that XLA's
-# protocol has for a type: 4 int32, 10 float16, 11 float32, 12 float64, 16 bfloat16; the
-# others are of 8 bits or fewer.
+# Operations per clock of a scalar and of a matrix unit, by XLA's number of the type: 4
+# is int32, 10 float16, 11 float32, 12 float64, 16 bfloat16; other types have at most 8
+# bits.
 _SCALAR = {4: (64, 1), 8: (64, 1), 10: (128, 2), 11: (128, 1), 12: (64, 1)}
 _SCALAR |= {16: (128, 2)}
 _MATRIX = {2: 1024, 6: 1024, 10: 512, 11: 256, 16: 512}

@@ -1,4 +1,4 @@
-"""The training program of a sweep, compiled for an accelerator that is not here."""
+"""The training program of a sweep, compiled for an accelerator that may be absent."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,23 +10,23 @@ from experiments.system import parallel
 
 
 class Compiled(NamedTuple):
-    """The program of a block on one of its devices."""
+    """The compiled program of a block on one of its devices."""
 
-    runs: int  # of a device
+    runs: int  # runs per device
     text: str  # HLO after all passes
-    arguments: int  # bytes of a device, the data among them
+    arguments: int  # bytes per device, including the data
     outputs: int
-    aliased: int  # bytes of outputs in the memory of arguments, which are donated
+    aliased: int  # bytes of outputs that reuse the memory of donated arguments
     temporary: int  # bytes
 
 
 def compiled(sweep: Sweep, devices: Sequence[Any], runs: int) -> Compiled:
-    """Compiles the training of a block, as `loop.run` calls it.
+    """Compiles the training of a block as `loop.run` does.
 
     Args:
-        sweep: A program of a sweep, of `layout.outline`.
-        devices: Devices that need not be here.
-        runs: Runs that each of them trains at once.
+        sweep: A program of a sweep, from `layout.outline`.
+        devices: Devices, which may be absent.
+        runs: Runs that each device trains at once.
     """
     platform = devices[0].platform
     vmapped = axis.is_vmapped(sweep.config.runs.layout, platform)

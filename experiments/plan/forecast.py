@@ -1,4 +1,4 @@
-"""What a program of a sweep takes on so many accelerators of a kind."""
+"""Forecast of a program of a sweep on a number of accelerators of one kind."""
 
 import collections
 import math
@@ -17,29 +17,29 @@ from experiments.system import parallel
 class Forecast(NamedTuple):
     """The facts of a compiled program, and the estimate of its time."""
 
-    runs: int  # R of the program
-    steps: int  # of a run
+    runs: int  # number of runs R of the program
+    steps: int  # steps per run
     batch_size: int
-    devices: int  # that the block is spread over
+    devices: int  # devices that a block is divided over
     block: int  # runs that are trained together
-    blocks: int  # that are trained one after another
-    bytes_per_run: float  # memory that one run takes in that block
-    bytes_used: int  # memory of a device that the block takes, with the data
-    fits: bool  # whether JAX may take so much
-    collectives: list[str]  # by which devices communicate; none is expected
-    donated: bool  # whether the state is updated where it is
-    libraries: dict[str, int]  # calls of libraries, such as cuDNN, in a step
-    step: Step  # of all runs of a device
+    blocks: int  # blocks, which are trained one after another
+    bytes_per_run: float  # memory per run
+    bytes_used: int  # memory of a device that a block takes, with the data
+    fits: bool  # whether JAX may take that memory
+    collectives: list[str]  # operations by which devices communicate; none is expected
+    donated: bool  # whether the state is updated in place
+    libraries: dict[str, int]  # calls of libraries, such as cuDNN, per step
+    step: Step  # a step of all runs of a device
     seconds_to_compile: float
 
     @property
     def examples(self) -> int:
-        """Examples of a step of a device."""
+        """Examples per step of a device."""
         return self.block // self.devices * self.batch_size
 
     @property
     def hours(self) -> float:
-        """Hours that all steps of all runs take, at the rate of the estimate."""
+        """Hours that all steps of all runs take, by the estimate."""
         return self.blocks * self.steps * self.step.seconds / 3600
 
 
@@ -49,10 +49,10 @@ def make(
     """Compiles a program and forecasts what it takes.
 
     Args:
-        sweep: A program of a sweep, of `layout.outline`.
+        sweep: A program of a sweep, from `layout.outline`.
         accelerator: The kind of device.
-        devices: Two or more of them to compile for, see `accelerators.devices`.
-        count: Number of devices that the sweep is to have.
+        devices: At least two of them to compile for, see `accelerators.devices`.
+        count: Number of devices that train the sweep.
     """
     start, config = time.monotonic(), sweep.config
     runs = len(sweep.settings.objective) * config.seeds
@@ -82,7 +82,7 @@ def make(
 def _block(
     sweep: Sweep, accelerator: Accelerator, device: Any, runs: int, count: int
 ) -> int:
-    """The block that `layout.plan` would choose there."""
+    """The block that `layout.plan` would choose on these devices."""
     block = sweep.config.runs.block
     tried = min(runs, layout.CALIBRATED)
     per_run = 0.0 if block else layout.vmapped_bytes(sweep, tried, device)

@@ -1,7 +1,7 @@
-"""The text of a compiled program, as XLA prints its HLO, as a tree that one can read.
+"""Parses the HLO text of a compiled program into a tree.
 
 A line is an instruction: `%name = shape opcode(%operands), attributes`. Instructions
-lie in computations, which fusions, loops and calls name.
+belong to computations, which fusions, loops and calls name.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 _ARRAY = re.compile(r"\b([a-z]\w*)\[([\d,<=]*)\](\{[^{}]*\})?")
 _HEAD = re.compile(r"(ENTRY )?%?([\w.\-]+)")
-_BITS = re.compile(r"\d+")  # of a type such as bf16
+_BITS = re.compile(r"\d+")  # bits in the name of a type such as bf16
 _NAMES = re.compile(r"%([\w.\-]+)")
 
 
@@ -19,15 +19,15 @@ class Instruction(NamedTuple):
     """One instruction."""
 
     name: str
-    shape: str  # of the result, such as f32[8,64]{1,0}, or (…, …) of several
+    shape: str  # of the result, such as f32[8,64]{1,0}, or (…, …) for several
     opcode: str
-    operands: tuple[str, ...]  # their names
+    operands: tuple[str, ...]  # names of the operands
     inside: str  # the text between the parentheses
-    attributes: str  # the text behind them
+    attributes: str  # the text after the parentheses
     is_root: bool
 
     def attribute(self, name: str) -> str:
-        """The value of `name=value`, without a leading %; "" where there is none."""
+        """The value of `name=value`, without a leading %; "" if there is none."""
         found = re.search(rf"\b{name}=(\{{[^{{}}]*\}}|[^\s,]+)", self.attributes)
         return found[1].lstrip("%") if found else ""
 
@@ -40,7 +40,7 @@ class Instruction(NamedTuple):
         return tuple(name for name in map(self.attribute, names) if name)
 
 
-Computation = dict[str, Instruction]  # by name, in their order
+Computation = dict[str, Instruction]  # instructions by name, in their order
 
 
 class Module(NamedTuple):
@@ -51,15 +51,15 @@ class Module(NamedTuple):
 
 
 class ArrayShape(NamedTuple):
-    """Type and extents of an array."""
+    """Type, extents and place of an array."""
 
     type: str  # as XLA calls it: f32, bf16, u8, pred
     dimensions: tuple[int, ...]
-    on_chip: bool  # whether it lies in a memory beside the device's main one
+    on_chip: bool  # whether it lies in another memory than the device's main one
 
     @property
     def bytes(self) -> float:
-        """Its size."""
+        """The size of the array."""
         bits = 8 if self.type == "pred" else int(_BITS.findall(self.type)[0])
         return math.prod(self.dimensions) * bits / 8
 
@@ -94,7 +94,9 @@ def parse(text: str) -> Module:
             instruction = _instruction(line)
             current[instruction.name] = instruction
     if not entry:
-        raise ValueError("a compiled program expects an entry; got a text without one.")
+        raise ValueError(
+            "a compiled program must have an entry; got a text without one."
+        )
     return Module(computations, entry)
 
 
@@ -116,10 +118,10 @@ def arrays(shape: str) -> list[ArrayShape]:
 
 
 def trips(module: Module, loop: Instruction) -> int:
-    """How often a `while` turns; 0 where that is only known as it runs.
+    """The number of iterations of a `while`; 0 if it is only known at run time.
 
-    GPU programs say it. TPU programs do not: there it is the constant that the counter
-    is compared with, which JAX's loops count up to from 0 by 1.
+    GPU programs say it. In TPU programs it is the constant that the counter is compared
+    with, as JAX's loops count up from 0 by 1.
     """
     if found := re.search(r'known_trip_count"?:\{"?n"?:"?(\d+)', loop.attributes):
         return int(found[1])
@@ -158,10 +160,10 @@ def _instruction(line: str) -> Instruction:
 
 
 def _closing(text: str, start: int) -> int:
-    """The place of the parenthesis that closes the one at `start`."""
+    """The index of the parenthesis that closes the one at `start`."""
     depth = 0
     for place in range(start, len(text)):
         depth += {"(": 1, ")": -1}.get(text[place], 0)
         if not depth:
             return place
-    raise ValueError(f"a line of HLO closes no parenthesis: {text[:100]}")
+    raise ValueError(f"a line of HLO has an open parenthesis: {text[:100]}")

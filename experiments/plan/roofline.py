@@ -1,16 +1,16 @@
-"""What a training step takes on an accelerator: bytes, FLOPs and time of its kernels.
+"""Roofline model of a training step: bytes, FLOPs and time of its kernels.
 
-The kernels are those of the body of the training loop in the compiled program. A kernel
-takes the larger of its bytes over the bandwidth and its FLOPs over the peak, and on a
-GPU the time that starting it takes:
+The kernels are those in the body of the training loop of the compiled program. The time
+of a kernel is the larger of its bytes over the bandwidth and its FLOPs over the peak,
+plus, on a GPU, the time to start it:
 
     t = Σ_kernels max(bytes / bandwidth, FLOPs / peak(precision)) + t_start
 
-Bytes are those of the operands and results in the main memory; of an operand of which a
-kernel only takes a part, those of that part. FLOPs are those of products and
-convolutions, twice the multiply-adds. On a TPU, where copies go on beside the kernels,
-a step takes the sum of the cycles that XLA itself estimates for each of them, or the
-time of all bytes if that is more:
+Bytes are those of operands and results in the main memory; if a kernel reads only a
+part of an operand, only that part counts. FLOPs are those of products and convolutions,
+twice the multiply-adds. On a TPU, copies run in parallel with the kernels. There a step
+takes the sum of the cycles that XLA estimates for each kernel, or the time of all bytes
+if that is more:
 
     t = max(Σ_kernels cycles / clock, Σ_kernels bytes / bandwidth)
 """
@@ -28,11 +28,11 @@ from experiments.plan.hlo import ArrayShape, Computation, Instruction, Module
 
 COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "reduce-scatter")
 COLLECTIVES += ("collective-permute", "collective-broadcast")
-# Instructions that are no kernels: names for what is there, or the end of a copy.
+# Instructions that are not kernels: other names for an array, or the end of a copy.
 _FREE = {"parameter", "constant", "get-tuple-element", "tuple", "bitcast"}
 _FREE |= {"after-all", "opt-barrier", "add-dependency", "partition-id", "replica-id"}
-_ESTIMATED = {"fusion", "convolution"}  # opcodes of which XLA knows the cycles on a TPU
-_PARTS = ("slice", "dynamic-slice", "gather")  # take a part of their first operand
+_ESTIMATED = {"fusion", "convolution"}  # opcodes for which XLA estimates TPU cycles
+_PARTS = ("slice", "dynamic-slice", "gather")  # read a part of their first operand
 
 
 class Kernel(NamedTuple):
@@ -40,18 +40,18 @@ class Kernel(NamedTuple):
 
     name: str
     opcode: str
-    library: str  # the function of cuDNN, cuBLAS or CUB that it is; "" for none
+    library: str  # the function of cuDNN, cuBLAS or CUB that it calls; "" for none
     bytes: float
     flops: float
-    precision: str  # of its products: float32 | tf32 | bfloat16
-    cycles: int  # as XLA estimates them, on a TPU; 0 where it does not
+    precision: str  # precision of its products: float32 | tf32 | bfloat16
+    cycles: int  # XLA's estimate for a TPU; 0 if there is none
     times: int
 
 
 class Step(NamedTuple):
-    """What a training step of all runs of a device takes."""
+    """The cost of a training step of all runs of a device."""
 
-    kernels: int  # started
+    kernels: int  # number of kernels that are started
     bytes: float
     flops: float
     seconds: float
@@ -62,7 +62,8 @@ def step(module: Module, accelerator: Accelerator) -> Step:
     """Adds up the kernels of the training loop.
 
     Raises:
-        ValueError: If the program has no loop whose number of turns is an argument.
+        ValueError: If the program has no loop whose number of iterations is an
+            argument.
     """
     found = list(kernels(module, accelerator.default_precision))
     moved = sum(kernel.times * kernel.bytes for kernel in found)
@@ -87,7 +88,7 @@ def seconds(kernel: Kernel, accelerator: Accelerator) -> float:
 
 
 def collectives(module: Module) -> list[str]:
-    """The kinds of collectives in a program, by which devices communicate."""
+    """The kinds of collectives, by which devices communicate, in a program."""
     opcodes = {i.opcode.removesuffix("-start") for i in hlo.everywhere(module)}
     return sorted(opcodes.intersection(COLLECTIVES))
 
@@ -97,7 +98,7 @@ def kernels(module: Module, default: str = "tf32") -> Iterator[Kernel]:
 
     Args:
         module: A compiled program.
-        default: The precision of a product of float32 that asks for none.
+        default: The precision of a float32 product that does not name one.
     """
     body, times = max(
         _training_loops(module, module.entry, 1),
@@ -106,8 +107,8 @@ def kernels(module: Module, default: str = "tf32") -> Iterator[Kernel]:
     )
     if not body:
         raise ValueError(
-            "a training program expects a loop over as many steps as it is told; got "
-            "a program without one."
+            "a training program must have a loop whose number of steps is an argument; "
+            "got a program without one."
         )
     yield from _walk(module, body, times, default)
 
@@ -115,7 +116,7 @@ def kernels(module: Module, default: str = "tf32") -> Iterator[Kernel]:
 def _training_loops(
     module: Module, computation: str, times: int
 ) -> Iterator[tuple[str, int]]:
-    """Bodies of the outermost loops of unknown length, and how often each starts."""
+    """Bodies of the outermost loops of unknown length, and how often each runs."""
     for instruction in module.computations[computation].values():
         if instruction.opcode == "while":
             body, turns = instruction.attribute("body"), hlo.trips(module, instruction)
@@ -131,7 +132,7 @@ def _training_loops(
 def _walk(
     module: Module, computation: str, times: int, default: str
 ) -> Iterator[Kernel]:
-    """The kernels of a computation and of what it calls, loops as often as known."""
+    """The kernels of a computation and of its calls; loops count as often as known."""
     instructions = module.computations[computation]
     for instruction in instructions.values():
         opcode = instruction.opcode
@@ -177,7 +178,7 @@ def _kernel(
 
 
 def _target(instruction: Instruction) -> str:
-    """What a custom call asks for; "" for another instruction."""
+    """The target of a custom call; "" for another instruction."""
     return instruction.attribute("custom_call_target").strip('"')
 
 
@@ -198,12 +199,12 @@ def _bytes(module: Module, around: Computation, instruction: Instruction) -> flo
     if instruction.opcode in ("fusion", "async-start") and instruction.called:
         inner = module.computations[instruction.called[0]]
         return _bytes_of_fusion(inner, operands, results)
-    if instruction.opcode in _PARTS:  # what it takes, and where that is
+    if instruction.opcode in _PARTS:  # the part that it reads, and the indices
         return 2 * _size(results) + sum(map(_size, operands[1:]))
     if instruction.opcode == "dynamic-update-slice":
         return 2 * _size(operands[1]) + sum(map(_size, operands[2:]))
     if instruction.opcode == "copy-start":
-        results = results[:1]  # the others are names of its operand
+        results = results[:1]  # the others alias its operand
     once = dict(zip(names, operands, strict=True)).values()
     return _size(results) + sum(map(_size, once))
 
@@ -225,7 +226,7 @@ def _bytes_of_fusion(
     parts = [inner[name] for name in root.operands] if root.opcode == "tuple" else []
     written = 0.0
     for part, result in zip(parts or [root], results, strict=False):
-        if part.opcode == "dynamic-update-slice":  # in place
+        if part.opcode == "dynamic-update-slice":  # it updates in place
             written += _size(hlo.arrays(inner[part.operands[1]].shape))
         else:
             written += _size([result])
@@ -233,7 +234,7 @@ def _bytes_of_fusion(
 
 
 def _taken(inner: Computation, name: str, whole: float) -> float:
-    """Bytes of an operand of a fusion that it reads."""
+    """Bytes of an operand that a fusion reads."""
     taken = 0.0
     for user in [i for i in inner.values() if name in i.operands]:
         if user.opcode == "bitcast":
@@ -281,7 +282,7 @@ def _flops_of_convolution(
     arrays = [hlo.arrays(around[n].shape)[0] for n in instruction.operands[:2]]
     first, second = (array.dimensions for array in arrays)
     result = hlo.arrays(instruction.shape)[0].dimensions
-    # The labels of cuDNN's gradients are those of the convolution that they derive.
+    # The labels of cuDNN's gradients are those of the convolution they differentiate.
     image, kernel, output = first, second, result
     if "BackwardInput" in target:
         image, output = result, first
@@ -309,7 +310,7 @@ def _flops_of_convolution(
 
 
 def _window(instruction: Instruction, axes: int) -> dict[str, list[int]]:
-    """Stride, padding at the low end and dilations of each spatial axis."""
+    """Stride, padding at the low end, and dilations of each spatial axis."""
     text = instruction.attribute("window")
 
     def values(name: str, usual: int) -> list[int]:
@@ -336,7 +337,7 @@ def _positions(
     dilation: int,
     spread: int,
 ) -> int:
-    """Pairs of an output and a tap that meet a pixel, not padding or a gap."""
+    """The number of pairs of an output and a tap that hit a pixel, not padding."""
     start = np.arange(output)[:, None] * stride - pad
     place = start + np.arange(kernel) * spread
     inside = (place >= 0) & (place <= (image - 1) * dilation)
@@ -344,7 +345,7 @@ def _positions(
 
 
 def _precision(around: Computation, instruction: Instruction, default: str) -> str:
-    """The precision in which a product multiplies."""
+    """The precision of the factors of a product."""
     types = {
         array.type
         for name in instruction.operands[:2]

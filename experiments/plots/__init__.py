@@ -1,1 +1,1 @@
-"""One file per kind of picture, over the shared `style`."""
+"""Figures, one file per kind, with a shared `style`."""

@@ -1,4 +1,4 @@
-"""Scores against each swept column, the other columns at their usual value."""
+"""Scores against each swept column, with the other columns at their baseline."""
 
 from collections import Counter
 
@@ -11,14 +11,14 @@ from experiments.results import reading
 
 
 def ablation(results: reading.Results) -> dict[str, Figure]:
-    """Draws a row of panels per score of `figure_score`, a column per swept column.
+    """Draws a row of panels per score of `figure_score`, one panel per swept column.
 
-    `figure_sweeps` of config.json names the columns. With several of them a panel holds
-    the settings whose other columns have their most frequent value, the baseline; with
-    one it holds every setting.
+    `figure_sweeps` of config.json names the columns. If there are several, a panel
+    shows the settings whose other columns have their most frequent value, the baseline;
+    if there is one, its panel shows every setting.
 
     Args:
-        results: Needs summary.csv.
+        results: Results with summary.csv.
 
     Returns:
         One figure by name.
@@ -32,11 +32,11 @@ def ablation(results: reading.Results) -> dict[str, Figure]:
     ]
     if not scores or not names:
         raise reading.Missing(
-            "figure_score or figure_sweeps name nothing in summary.csv"
+            "figure_score or figure_sweeps names nothing that is in summary.csv"
         )
     for name in names:
         if name not in rows[0].setting:
-            raise ValueError(f"config.json: figure_sweeps has {name!r}, not a column.")
+            raise ValueError(f"config.json: {name!r} of figure_sweeps is no column.")
     usual = _usual(rows, names)
     figure = style.new(
         max(2.9 * len(names), 5.0) + 0.6,
@@ -69,7 +69,7 @@ def ablation(results: reading.Results) -> dict[str, Figure]:
 
 
 def _usual(rows: list[reading.RunRow], names: list[str]) -> dict[str, reading.Value]:
-    """The most frequent value of each column, where there are several to tell apart."""
+    """The most frequent value of each column, if several columns are swept."""
     if len(names) == 1:
         return {}
     counts = {name: Counter(row.setting[name] for row in rows) for name in names}
@@ -79,7 +79,7 @@ def _usual(rows: list[reading.RunRow], names: list[str]) -> dict[str, reading.Va
 def _members(
     rows: list[reading.RunRow], name: str, usual: dict[str, reading.Value]
 ) -> list[reading.RunRow]:
-    """The settings that differ from the baseline in one column, in its order."""
+    """The settings that differ from the baseline in one column, sorted by it."""
     members = [
         row
         for row in rows
@@ -109,14 +109,14 @@ def _panel(axes: Axes, members: list[reading.RunRow], name: str, score: str) -> 
     known = mean[np.isfinite(mean)]
     if known.size and known.min() > 0 and known.max() > 50 * known.min():
         axes.set_yscale("log")
-        axes.set_ylim(bottom=known.min() / 4)  # an interval may reach below 0
+        axes.set_ylim(bottom=known.min() / 4)  # as an interval may reach below 0
     axes.grid(color="0.92", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(x=0.08)
 
 
 def _tick_words(values: list[reading.Value]) -> list[str]:
-    """Values as written below the axis; a repeated one is told apart by its place."""
+    """The labels of values below the axis; repeated values get distinct positions."""
     words = [style.number(value) for value in values]
     seen: Counter[str] = Counter()
     told = []

@@ -15,15 +15,15 @@ from experiments.plots import style
 from experiments.results import reading
 
 _MAP = "Blues"
-_OVER = "#6a0dad"  # beyond the scale's end; the map itself holds no such colour
+_OVER = "#6a0dad"  # above the scale's end; the colour map does not have this colour
 _CONTOUR = "#D55E00"
-_COLUMNS = 6  # panels in a row before it is broken
-_LEVELS = (0.05, 0.5)  # contours, as parts of the prior's peak
+_COLUMNS = 6  # panels in a row at most
+_LEVELS = (0.05, 0.5)  # contours, as shares of the prior's peak
 _SHOWN = {"kl_prior_aggregate": "KL(p‖q)", "mutual_information": "I(z;n)"}
 
 
 class DensityPanel(NamedTuple):
-    """One density with the words above and inside it."""
+    """One density with the texts above and in it."""
 
     title: str
     values: np.ndarray  # [G, G], indexed [y, x]
@@ -32,14 +32,14 @@ class DensityPanel(NamedTuple):
 
 
 def aggregate_posterior(results: reading.Results) -> dict[str, Figure]:
-    """Draws q(z) for every setting: those without alpha first, then those with it.
+    """Draws q(z) for every setting, those with α = 0 first.
 
-    All panels have one colour scale. It ends a tenth above the prior's peak; higher
-    densities have a colour of their own, and every panel tells its maximum.
+    All panels share a colour scale. It ends a tenth above the prior's peak; higher
+    densities have one other colour, and every panel states its maximum.
 
     Args:
-        results: Needs settings.json and, in pictures.npz, density_grid, density and
-            prior_density; density_run and scores.csv add scores.
+        results: Results with settings.json and, in pictures.npz, density_grid, density
+            and prior_density; density_run and scores.csv add scores.
 
     Returns:
         One figure by name.
@@ -96,10 +96,11 @@ def aggregate_posterior(results: reading.Results) -> dict[str, Figure]:
 
 
 def prior_density(results: reading.Results) -> dict[str, Figure]:
-    """Draws every p(z) that differs, beside the data where they are recorded.
+    """Draws every distinct p(z), and the data if they are recorded.
 
     Args:
-        results: Needs density_grid and prior_density in pictures.npz; takes points.
+        results: Results with density_grid and prior_density in pictures.npz; points is
+            optional.
 
     Returns:
         One figure by name.
@@ -130,7 +131,7 @@ def prior_density(results: reading.Results) -> dict[str, Figure]:
 
 
 def _different(priors: np.ndarray) -> np.ndarray:
-    """Each of the densities once, in their order."""
+    """The distinct densities, in their order."""
     if not len(priors):
         raise reading.Missing("every run of every setting diverged")
     _, first = np.unique(priors.reshape(len(priors), -1), axis=0, return_index=True)
@@ -145,9 +146,9 @@ def _grid(results: reading.Results) -> np.ndarray:
 
 
 def _groups(settings: list[reading.Setting]) -> list[tuple]:
-    """Heading, members and their titles: settings without alpha, then those with it.
+    """Heading, members and titles of each group: settings with α = 0, then others.
 
-    Settings that differ in more than α and β are one group in their order.
+    Settings that differ in more than α and β form a single group in their order.
     """
     for name in ("alpha", "beta"):
         if any(not isinstance(s.get(name), float) for s in settings):
@@ -183,7 +184,7 @@ def _lines(members: list[int]) -> list[list[int]]:
 def _small(
     results: reading.Results, i: int, grid: np.ndarray, density: np.ndarray
 ) -> str:
-    """Maximum, what lies outside the window, and the drawn run's scores."""
+    """The maximum, the mass in the window, and the scores of the run that is drawn."""
     if not np.isfinite(density).all():
         return style.LOST
     words, runs = [], None
@@ -245,7 +246,7 @@ def _contours(axes: Axes, grid: np.ndarray, prior: np.ndarray) -> None:
 
 
 def _title(axes: Axes, panel: DensityPanel) -> None:
-    pad = 13.5 + 12.0 * panel.small.count("\n")  # room for the small lines
+    pad = 13.5 + 12.0 * panel.small.count("\n")  # space for the small lines
     axes.set_title(panel.title, pad=pad)
     axes.text(
         0.5,

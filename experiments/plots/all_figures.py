@@ -1,4 +1,4 @@
-"""Every figure by its name in `config.figures`, drawn from the files of a sweep."""
+"""All figures by their names in `config.figures`, drawn from the files of a sweep."""
 
 import logging
 import pathlib
@@ -39,8 +39,10 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
         workdir: An experiment's folder.
 
     Returns:
-        The files written. A figure whose input is absent is left out and a warning says
-        why; ValueError if the folder or a file in it is unusable.
+        The files written. A figure whose input is missing is skipped with a warning.
+
+    Raises:
+        ValueError: One line, if the folder or a file in it cannot be used.
     """
     workdir = pathlib.Path(workdir)
     results = reading.read(workdir)

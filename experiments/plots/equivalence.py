@@ -1,4 +1,4 @@
-"""R12: the codes of L_{H,β} against those of the β-VAE, seed by seed."""
+"""R12: the codes of L_{H,β} against those of the β-VAE, for each seed."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,11 +13,12 @@ _OBJECTIVES = ("beta_vae", "entropy_regularised")
 def equivalence(results: reading.Results) -> dict[str, Figure]:
     """Draws the ratio of posterior standard deviations and the two reconstructions.
 
-    The ratio is the geometric mean over latents and points, exp of half the difference
-    of mean log|S| over D; theory has it at √β, and the reconstructions equal.
+    The ratio is the geometric mean over latents and points: exp of half the difference
+    of the means of log|S|, over D. By theory it is √β, and reconstructions are equal.
 
     Args:
-        results: Needs scores.csv with log_det and reconstruction of both objectives.
+        results: Results with scores.csv, which has log_det and reconstruction of both
+            objectives.
 
     Returns:
         One figure by name.
@@ -25,7 +26,7 @@ def equivalence(results: reading.Results) -> dict[str, Figure]:
     pairs = _pairs(results)
     latents = results.config["model"]["latents"]
     if isinstance(latents, list):
-        raise reading.Missing("model.latents is swept, and the ratio is of one D")
+        raise reading.Missing("model.latents is swept, but the ratio needs a single D")
     betas = np.array([beta for beta, _ in pairs])
     plain = np.array([pair[0] for _, pair in pairs])  # [pairs, 2]
     entropy = np.array([pair[1] for _, pair in pairs])
@@ -71,7 +72,7 @@ def _ratio_axes(axes: Axes, betas: list[float]) -> None:
 
 
 def _pairs(results: reading.Results) -> list[tuple[float, np.ndarray]]:
-    """β, and log_det and reconstruction of both objectives `[2, 2]`, for every seed."""
+    """β, and log_det and reconstruction of both objectives `[2, 2]`, per seed."""
     if not results.scores:
         raise reading.Missing("there is no scores.csv, or it is empty")
     found: dict[tuple, dict[str, list]] = {}

@@ -21,22 +21,22 @@ _NOTE = (
     "12 expect where no two posteriors of a minibatch overlap, and the ceiling log n. "
     "Arrows: lines outside the panel."
 )
-_SHIFTED = "weighted"  # by constants: lines that need not be inside a panel
+_SHIFTED = "weighted"  # shifted by constants, so its line may lie outside a panel
 _LEAST = 0.3  # nats that a panel spans at least, so that noise does not fill it
-_GAP = 0.6  # of a panel's height: what is farther away is left outside
-_SIZE = 8.5  # points, of the texts in a panel
+_GAP = 0.6  # of a panel's height; lines farther away are left out
+_SIZE = 8.5  # size of the texts in a panel, in points
 
 
 class Estimates(NamedTuple):
-    """One quantity by one estimator at one batch size, over minibatches; in nats."""
+    """One quantity by one estimator at one batch size, over minibatches, in nats."""
 
     batch: int
     estimator: str
     quantity: str  # a key of QUANTITIES
     mean: float
     stderr: float
-    negative: float  # share of the minibatches below 0
-    count: int  # minibatches
+    negative: float  # share of minibatches with a value below 0
+    count: int  # number of minibatches
 
 
 class Regime(NamedTuple):
@@ -46,7 +46,7 @@ class Regime(NamedTuple):
     points: int
     latents: int
     exact: dict[str, tuple[float, float]]  # value and standard error by quantity
-    predicted: dict[str, float]  # Eq. 11 and 12; the ceiling log n of I
+    predicted: dict[str, float]  # by Eq. 11 and 12, and the ceiling log n of I
     cells: list[Estimates]
 
 
@@ -54,15 +54,15 @@ class _Line(NamedTuple):
     name: str
     x: np.ndarray
     mean: np.ndarray
-    half: np.ndarray  # of the 95 % interval
+    half: np.ndarray  # half-width of the 95 % interval
     look: dict[str, Any]
 
 
 def figure(regimes: list[Regime], *, title: str) -> Figure:
-    """A column of panels per regime, a row per quantity.
+    """Draws a column of panels per set of posteriors, a row per quantity.
 
-    A line that would squeeze the others into a corner is left out, and an arrow at the
-    edge of its panel tells where it is.
+    A line that would compress the others is left out, and an arrow at the edge of its
+    panel shows where it is.
     """
     rows, columns = len(QUANTITIES), len(regimes)
     made = style.new(2.7 * columns + 0.9, 1.8 * rows + 1.2, title, _NOTE)
@@ -82,8 +82,8 @@ def figure(regimes: list[Regime], *, title: str) -> Figure:
         axes.set_xticks(batches, [str(batch) for batch in batches])
         axes.minorticks_off()
     made.align_ylabels(grid[:, 0])
-    made.draw_without_rendering()  # the labels are placed on paper,
-    made.set_layout_engine("none")  # which stays as it is
+    made.draw_without_rendering()  # labels are placed in the final layout,
+    made.set_layout_engine("none")  # which must not change afterwards
     for axes, lines in drawn:
         if axes in grid[:, 0]:
             _name(axes, lines)
@@ -91,7 +91,7 @@ def figure(regimes: list[Regime], *, title: str) -> Figure:
 
 
 def _panel(axes: Axes, regime: Regime, quantity: str) -> list[_Line]:
-    """Draws a panel; returns the lines inside."""
+    """Draws a panel; returns the lines in it."""
     exact, stderr = regime.exact[quantity]
     lines = _lines(regime, quantity)
     inside, low, high = _inside(lines, exact)
@@ -131,14 +131,16 @@ def _lines(regime: Regime, quantity: str) -> list[_Line]:
         ]
         columns = np.array([(c.batch, c.mean, 1.96 * c.stderr) for c in cells]).T
         look = looks[name]
-        if name == "stratified":  # nearly the same as the symmetrised, drawn over it
+        if (
+            name == "stratified"
+        ):  # it nearly equals the symmetrised line, and is over it
             look |= {"linewidth": 3.5, "markersize": 7.5, "alpha": 0.5}
         lines.append(_Line(style.number(name), *columns, look))
     return lines
 
 
 def _inside(lines: list[_Line], exact: float) -> tuple[list[_Line], float, float]:
-    """The lines to be drawn, and the lowest and highest value."""
+    """The lines to draw, and their lowest and highest value."""
     low, high = exact - _LEAST / 2, exact + _LEAST / 2
     kept = []
     for line in sorted(lines, key=lambda line: line.name == _SHIFTED):
@@ -159,7 +161,7 @@ def _draw(axes: Axes, line: _Line) -> None:
 
 
 def _frame(axes: Axes, low: float, high: float, outside: list[tuple]) -> None:
-    """Sets the limits, with room for a text on each line outside the panel."""
+    """Sets the limits, with space for a text about each line outside the panel."""
     groups = [
         [one for one in outside if (np.median(one[1]) > high) == above]
         for above in (False, True)
@@ -184,7 +186,7 @@ def _frame(axes: Axes, low: float, high: float, outside: list[tuple]) -> None:
 
 
 def _references(axes: Axes, texts: list[tuple]) -> None:
-    """Names the horizontal lines at their right end; one text for two that coincide."""
+    """Labels the horizontal lines at their right end; lines that coincide share one."""
     low, high = axes.get_ylim()
     if len(texts) == 2 and abs(texts[0][1] - texts[1][1]) < 0.1 * (high - low):
         texts = [(f"{texts[0][0]}, {texts[1][0]}", texts[0][1], texts[0][2])]
@@ -203,7 +205,7 @@ def _references(axes: Axes, texts: list[tuple]) -> None:
 
 
 def _name(axes: Axes, lines: list[_Line]) -> None:
-    """Writes the names of the lines beside them."""
+    """Labels the lines."""
     middle = [len(line.x) // 2 for line in lines]
     point_labels.place(
         axes,

@@ -1,4 +1,4 @@
-"""A latent-by-factor matrix as a picture: information or importance."""
+"""Heatmaps of latent-by-factor matrices: information or importance."""
 
 import pathlib
 
@@ -14,10 +14,10 @@ LABELS = {
 
 
 def draw(path: pathlib.Path, matrix: np.ndarray, kind: str) -> list[pathlib.Path]:
-    """Draws a matrix `[D, F]`, a number in every cell.
+    """Draws a matrix `[D, F]` with a number in every cell.
 
     Args:
-        path: File name without ending.
+        path: File name without its ending.
         matrix: Values ≥ 0; rows are latents, columns factors.
         kind: A key of `LABELS`.
 

@@ -1,4 +1,4 @@
-"""How far the variants of one metric lie apart, beside how far the settings do."""
+"""The spread of the variants of a metric, beside the spread of the settings."""
 
 import math
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from experiments.plots import style
 
 
 class VariantLine(NamedTuple):
-    """One variant of a metric: the mean and interval of every setting."""
+    """One variant of a metric: mean and interval of every setting."""
 
     metric: str
     variant: str
@@ -19,12 +19,12 @@ class VariantLine(NamedTuple):
 
 
 def variants(rows: list[Any], names: list[tuple[str, str]]) -> Figure:
-    """Draws a line per variant, a mark per setting, grouped by metric.
+    """Draws a line per variant with a mark per setting, grouped by metric.
 
     Args:
         rows: Statistics with `setting`, `score` ("metric variant"), mean, low and high.
-        names: Metric and variant, in the order of the lines. Metrics whose values leave
-            [0, 1] are left out: they have no common scale.
+        names: Metric and variant, in the order of the lines. Metrics with values
+            outside [0, 1] are left out, as they have no common scale.
 
     Returns:
         The figure.
@@ -81,7 +81,7 @@ def _comparable(line: VariantLine) -> bool:
 
 
 def _places(lines: list[VariantLine]) -> list[float]:
-    """A height for every line, downwards, with a gap between metrics."""
+    """The height of every line, downwards, with a gap between metrics."""
     places, y = [], 0.0
     for index, line in enumerate(lines):
         y -= 1.0 if not index or line.metric == lines[index - 1].metric else 1.45

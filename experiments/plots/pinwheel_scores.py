@@ -1,4 +1,4 @@
-"""Every score of the pinwheel's aggregate posterior against beta and against alpha."""
+"""Scores of the pinwheel's aggregate posterior against β and against α."""
 
 from typing import NamedTuple
 
@@ -22,10 +22,10 @@ class SweptColumn(NamedTuple):
 
 
 def scores_by_setting(results: reading.Results) -> dict[str, Figure]:
-    """Draws a row of panels per score: against beta (alpha = 0) and against alpha.
+    """Draws a row of panels per score: against β (at α = 0) and against α.
 
     Args:
-        results: Needs summary.csv, with columns beta and alpha.
+        results: Results with summary.csv, which has the columns beta and alpha.
 
     Returns:
         One figure by name.
@@ -86,7 +86,7 @@ def _constant(rows: list[reading.RunRow], name: str) -> str:
 
 
 def _panel(axes: Axes, column: SweptColumn, score: str) -> None:
-    """One line for each combination of the columns other than the one along x."""
+    """A line for each combination of the columns other than that of the x axis."""
     rows = [row for row in column.rows if score in row.cells]
     lines: dict[str, list[reading.RunRow]] = {}
     others = style.varying([row.setting for row in column.rows])
@@ -110,7 +110,7 @@ def _panel(axes: Axes, column: SweptColumn, score: str) -> None:
 
 
 def _scale(panels: np.ndarray, cells: list[reading.Cell]) -> None:
-    """A logarithmic axis where positive means span more than a factor of twenty."""
+    """Uses a logarithmic axis if positive means span more than a factor of twenty."""
     means = np.array([cell.mean for cell in cells if np.isfinite(cell.mean)])
     if means.size and means.min() > 0 and means.max() > 20 * means.min():
         for axes in panels:
@@ -122,7 +122,7 @@ def _scale(panels: np.ndarray, cells: list[reading.Cell]) -> None:
 
 
 def _bound(panels: np.ndarray, count: int) -> None:
-    """Marks log N, the most that z can tell about which of N points it encodes."""
+    """Marks log N, the largest possible information of z about N points."""
     for axes in panels:
         axes.axhline(np.log(count), color=style.GREY, linewidth=0.8, linestyle="--")
     panels[0].annotate(

@@ -1,4 +1,4 @@
-"""Puts a short text beside each point of a plot where it hides least."""
+"""Places a short text beside each point of a plot, where it hides the least."""
 
 import numpy as np
 from matplotlib import patheffects
@@ -17,17 +17,17 @@ def place(
     *,
     size: float = 9.0,
 ) -> None:
-    """Writes the texts, each in turn at the candidate place of least cost.
+    """Writes the texts in turn, each at the candidate position with the least cost.
 
-    The cost counts earlier texts, markers and lines under the text. The figure must be
-    laid out already, for the cost is measured on paper.
+    The cost counts earlier texts, markers and lines under the text. The figure must
+    have its final layout, as the cost depends on it.
 
     Args:
         axes: Where to write.
         points: Positions `[N, 2]` in data units.
         texts: The N texts.
         colours: Their N colours.
-        lines: Polylines `[·, 2]` in data units, to be kept free.
+        lines: Polylines `[·, 2]` in data units, which texts should not cover.
         size: Type size in points.
     """
     scale = 72.0 / axes.figure.dpi
@@ -76,7 +76,7 @@ def _cost(
 
 
 def _sampled(line: np.ndarray) -> np.ndarray:
-    """Points along a polyline, two points of paper apart."""
+    """Points along a polyline, spaced by two typographic points."""
     pieces = []
     for start, end in zip(line[:-1], line[1:], strict=True):
         count = max(2, int(np.hypot(*(end - start)) / 2.0))

@@ -19,7 +19,7 @@ _X = "reconstruction"
 
 
 class PriorLine(NamedTuple):
-    """One line of a panel, its points in the order of their labels."""
+    """One line of a panel, with points in the order of their labels."""
 
     look: dict[str, Any]
     texts: list[str]  # P
@@ -31,7 +31,7 @@ def reconstruction_vs_score(results: reading.Results) -> dict[str, Figure]:
     """Draws one panel per score of `figure_score`.
 
     Args:
-        results: Needs summary.csv.
+        results: Results with summary.csv.
 
     Returns:
         One figure by name.
@@ -102,7 +102,7 @@ def _scores(wanted: list[str], rows: list[reading.RunRow]) -> list[str]:
 def _line(
     rows: list[reading.RunRow], score: str, label: str, look: dict[str, Any]
 ) -> PriorLine:
-    """Collects one line; settings of which no run finished have no point."""
+    """Collects one line; a setting without a finished run has no point."""
     rows = [row for row in rows if score in row.cells]
     rows = [
         r for r in rows if np.isfinite([r.cells[_X].mean, r.cells[score].mean]).all()
@@ -130,10 +130,10 @@ def _draw(axes: Axes, line: PriorLine) -> None:
 
 
 def _strips(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[Path]:
-    """The area between low and high along a path that may turn back in x.
+    """The area between low and high along a path on which x may decrease.
 
-    One strip for each step, all with the same turning sense: the non-zero rule then
-    fills their union evenly, also where the path crosses itself.
+    It has one strip per step, all with the same orientation, so that the non-zero rule
+    fills their union evenly, even if the path crosses itself.
     """
     strips = []
     for i in range(len(x) - 1):
@@ -163,7 +163,7 @@ def _label(axes: Axes, lines: list[PriorLine]) -> None:
 def _legend(
     figure: Figure, key: str, looks: dict[reading.Value, dict[str, Any]]
 ) -> None:
-    """The lines' names; the legend takes over the title, to stay clear of it."""
+    """Draws the legend, which includes the title so that they do not overlap."""
     edge = {"markeredgecolor": "white", "markeredgewidth": 0.6}
     handles = [
         Line2D([], [], label=style.describe({key: name}, [key]), **look, **edge)

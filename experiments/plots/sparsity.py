@@ -1,4 +1,4 @@
-"""Sparse codes: how sparse they are, and which latents each class uses."""
+"""Sparse codes: their sparsity, and the latents that each class uses."""
 
 import math
 
@@ -11,20 +11,21 @@ from experiments.plots import style
 from experiments.results import reading
 
 _SCORE = "hoyer"
-_PANELS = 4  # matrices, at most
-_CURVES = 3.6  # inches, the width of the left panel
+_PANELS = 4  # matrices at most
+_CURVES = 3.6  # width of the left panel, in inches
 
 
 def sparsity(results: reading.Results) -> dict[str, Figure]:
-    """Draws the sparsity of the codes beside matrices of class by latent.
+    """Draws the sparsity of the codes, and matrices of class by latent.
 
-    On the left it stands against `figure_label`, with a line per `figure_line`. A
-    matrix holds the mean |z_d| of every class in one run; its latents are sorted by
-    their total over the classes.
+    The left panel has the sparsity against `figure_label`, with a line per
+    `figure_line`. A matrix has the mean |z_d| of every class in one run; its latents
+    are sorted by their sum over the classes.
 
     Args:
-        results: Needs summary.csv with the score hoyer, settings.json and, in
-            pictures.npz, class_magnitude `[settings, C, D]`; takes class_names `[C]`.
+        results: Results with summary.csv, which has the score hoyer, settings.json and,
+            in pictures.npz, class_magnitude `[settings, C, D]`; class_names `[C]` is
+            optional.
 
     Returns:
         One figure by name.
@@ -58,7 +59,7 @@ def _class_names(results: reading.Results, count: int) -> list[str]:
 
 
 def _chosen(settings: list[reading.Setting], key: str, label: str) -> list[int]:
-    """At most `_PANELS` settings: of each line the same labels, from the first on."""
+    """At most `_PANELS` settings, with the same labels for each line."""
     lines = sorted({row[key] for row in settings}, key=style.rank)[:_PANELS]
     labels = sorted({row[label] for row in settings}, key=style.rank)
     count = min(len(labels), _PANELS // len(lines))
@@ -71,7 +72,7 @@ def _chosen(settings: list[reading.Setting], key: str, label: str) -> list[int]:
 def _canvas(
     shape: tuple[int, ...], title: str, note: str
 ) -> tuple[Figure, Axes, list[Axes]]:
-    """A figure with room for lines on the left and matrices of `shape` on the right."""
+    """A figure with lines on the left and matrices of `shape` on the right."""
     count, classes, latents = shape
     across = 1 if count <= 2 else 2
     down = math.ceil(count / across)
@@ -86,7 +87,7 @@ def _canvas(
 
 
 def _curves(axes: Axes, rows: list[reading.RunRow], key: str, label: str) -> None:
-    """A line per value of `key`; the values of `label` stand at equal steps."""
+    """Draws a line per value of `key`; the values of `label` are equally spaced."""
     values = sorted({row.setting[label] for row in rows}, key=style.rank)
     lines = {row.setting[key]: [] for row in rows}
     for row in sorted(rows, key=lambda row: style.rank(row.setting[label])):
@@ -112,7 +113,7 @@ def _curves(axes: Axes, rows: list[reading.RunRow], key: str, label: str) -> Non
 def _matrices(
     panels: list[Axes], magnitude: np.ndarray, titles: list[str], names: list[str]
 ) -> None:
-    """The matrices `[panels, C, D]`, on one colour scale."""
+    """Draws the matrices `[panels, C, D]` with one colour scale."""
     top = np.max(magnitude, initial=1e-12, where=np.isfinite(magnitude))
     for axes, values, title in zip(panels, magnitude, titles, strict=True):
         order = np.argsort(-values.sum(axis=0), kind="stable")

@@ -1,4 +1,4 @@
-"""The look that all figures share: type, colours, names of columns and scores."""
+"""The style that all figures share: type, colours, names of columns and scores."""
 
 import io
 import math
@@ -40,7 +40,7 @@ RC = {
     "axes.unicode_minus": True,
 }
 GREY = "0.45"
-LOST = "every run diverged"  # of a setting that has no picture
+LOST = "every run diverged"  # the text for a setting without a picture
 
 # Okabe & Ito's colours, safe for colour-blind readers, each with its own marker.
 _SERIES = [
@@ -55,7 +55,7 @@ _SERIES = [
 
 
 def lost(axes: Axes) -> None:
-    """Says in place of a picture that every run of its setting diverged."""
+    """Writes, instead of a picture, that every run of the setting diverged."""
     axes.set(xticks=[], yticks=[])
     axes.text(
         *(0.5, 0.5, LOST),
@@ -67,7 +67,7 @@ def lost(axes: Axes) -> None:
 
 
 def new(width: float, height: float, title: str = "", note: str = "") -> Figure:
-    """An empty figure, sizes in inches, with its title above and a note below."""
+    """An empty figure with a title above and a note below; sizes are in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     if title:
@@ -80,7 +80,7 @@ def new(width: float, height: float, title: str = "", note: str = "") -> Figure:
 
 def save(figure: Figure, stem: pathlib.Path) -> list[pathlib.Path]:
     """Writes stem.png and stem.pdf."""
-    # Not `with_suffix`, which would take the 8 of `spike_0.8` for one.
+    # `with_suffix` would treat the 8 of `spike_0.8` as a suffix.
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in _UNDATED]
     for path, kind in zip(paths, _UNDATED, strict=True):
         atomic_files.write(path, drawn(figure, kind))
@@ -88,14 +88,14 @@ def save(figure: Figure, stem: pathlib.Path) -> list[pathlib.Path]:
 
 
 def drawn(figure: Figure, kind: str, **options: Any) -> bytes:
-    """The picture as a "png" or a "pdf", without dates: equal data give equal bytes."""
+    """The figure as "png" or "pdf", without dates: equal data give equal bytes."""
     buffer, options = io.BytesIO(), {"dpi": 200} | options
     figure.savefig(buffer, format=kind, metadata=_UNDATED[kind], **options)
     return buffer.getvalue()
 
 
 def series(names: list[Value]) -> dict[Value, dict[str, Any]]:
-    """A colour and a marker for each line; a known prior has the same everywhere."""
+    """A colour and a marker for each line; those of a known prior are fixed."""
     known = [*labels.PRIORS] if any(name in labels.PRIORS for name in names) else []
     order = [*known, *(name for name in names if name not in known)]
     looks = [_SERIES[order.index(name) % len(_SERIES)] for name in names]
@@ -106,7 +106,7 @@ def series(names: list[Value]) -> dict[Value, dict[str, Any]]:
 
 
 def number(value: Value) -> str:
-    """A setting's value as printed: 0.3, 16, ∞; words lose their underscores."""
+    """A setting's value as printed, such as 0.3, 16, ∞; texts without underscores."""
     if isinstance(value, float | int):
         return "∞" if math.isinf(value) else f"{value:.4g}".replace("-", "−")
     if value is None:
@@ -115,7 +115,7 @@ def number(value: Value) -> str:
 
 
 def rank(value: Value) -> tuple:
-    """Sort key of a setting's value: numbers by size, then words."""
+    """The sort key of a setting's value: numbers by size, then texts."""
     if isinstance(value, float):
         return (0, value, "")
     return (1, 0.0, value or "")
@@ -128,12 +128,12 @@ def slug(value: Value) -> str:
 
 
 def symbol(name: str) -> str:
-    """A setting column's letter."""
+    """The symbol of a column of the settings."""
     return labels.SYMBOLS.get(name, name.replace("_", " "))
 
 
 def describe(setting: Setting, names: list[str]) -> str:
-    """Some columns of a setting in words, such as "Student-t, ν = 3"."""
+    """Some columns of a setting as a text, such as "Student-t, ν = 3"."""
     words = []
     for name in names:
         value = setting[name]
@@ -150,14 +150,14 @@ def varying(settings: list[Setting]) -> list[str]:
 
 
 def score(name: str, *, per: str) -> str:
-    """A score's axis label; `per` is what one example is called."""
+    """The axis label of a score; `per` is the word for one example."""
     if name == "reconstruction":
         return f"reconstruction loss  (nats per {per})"
     return columns.axis(name)
 
 
 def runs(rows: list[RunRow], scores: list[str]) -> str:
-    """The note on how many runs a point stands for."""
+    """The note about how many runs a point summarises."""
     cells = [[row.cells[s] for s in scores if s in row.cells] for row in rows]
     counts = {cell.n for group in cells for cell in group}
     failed = sum(max((cell.failed for cell in group), default=0) for group in cells)

@@ -1,4 +1,4 @@
-"""Traversals and reconstructions: pages of small pictures."""
+"""Traversals and reconstructions: pages of small images."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,21 +11,21 @@ from experiments.plots import style
 from experiments.results import reading
 
 Panel = Callable[[Axes, int], None]  # draws one setting
-_PANELS = 6  # on a page
+_PANELS = 6  # per page
 _PAGE = 11.5  # inches
-_TILE = 0.5  # inches, at most
-_MARGIN = 0.5  # inches of words around a panel
-_FADED = 0.2  # contrast of an inactive latent's row
+_TILE = 0.5  # inches at most
+_MARGIN = 0.5  # inches for the texts around a panel
+_FADED = 0.2  # contrast of the row of an inactive latent
 
 
 def traversals(results: reading.Results) -> dict[str, Figure]:
-    """Draws, for every setting, a row of pictures per latent.
+    """Draws, for every setting, a row of images per latent.
 
-    Rows are sorted by information, as pictures.npz orders them; latents count from 1.
+    Rows are sorted by information, as in pictures.npz; latents are numbered from 1.
 
     Args:
-        results: Needs settings.json and, in pictures.npz, traversals, traversal_values,
-            active and order.
+        results: Results with settings.json and, in pictures.npz, traversals,
+            traversal_values, active and order.
 
     Returns:
         The pages by name.
@@ -69,17 +69,17 @@ def traversals(results: reading.Results) -> dict[str, Figure]:
 
 
 def _widths(results: reading.Results, count: int, latents: int) -> np.ndarray:
-    """The number of latents of each setting `[count]`; what is behind it is blank."""
+    """The number of latents of each setting `[count]`; further rows are blank."""
     if "latents" in (results.pictures or {}):
         return reading.array(results, "latents", count).astype(int)
     return np.full(count, latents)
 
 
 def reconstructions(results: reading.Results) -> dict[str, Figure]:
-    """Draws, for every setting, images over their reconstructions.
+    """Draws, for every setting, images above their reconstructions.
 
     Args:
-        results: Needs settings.json and, in pictures.npz, originals and
+        results: Results with settings.json and, in pictures.npz, originals and
             reconstructions.
 
     Returns:
@@ -100,7 +100,7 @@ def reconstructions(results: reading.Results) -> dict[str, Figure]:
 
 
 def _tiles(results: reading.Results, name: str, *lead: int | None) -> np.ndarray:
-    """Pictures `[*lead, H, W]`, or `[*lead, H, W, 3]` in colour."""
+    """Images `[*lead, H, W]`, or `[*lead, H, W, 3]` in colour."""
     found = (results.pictures or {}).get(name)
     colour = found is not None and found.ndim == len(lead) + 3
     return reading.array(results, name, *lead, None, None, *([3] if colour else []))
@@ -113,9 +113,9 @@ def _pages(
     panel: Panel,
     note: str,
 ) -> dict[str, Figure]:
-    """One page if all settings fit, otherwise pages for each value of `figure_line`.
+    """Draws one page if all settings fit, else pages per value of `figure_line`.
 
-    A panel has `shape`: rows, columns and the (H, W) of a tile.
+    `shape` is that of a panel: rows, columns and the (H, W) of a tile.
     """
     settings = reading.settings(results)
     title = str(results.config.get("title", ""))
@@ -140,7 +140,7 @@ def _pages(
 
 
 def _unless_lost(panel: Panel, lost: np.ndarray) -> Panel:
-    """The panel; words in its place for a setting of which every run diverged."""
+    """Draws the panel, or a text if every run of the setting diverged."""
 
     def drawn(axes: Axes, i: int) -> None:
         if lost[i]:
@@ -180,7 +180,7 @@ def _page(
 
 
 def _arrange(panels: int, rows: float, columns: float) -> tuple[float, int]:
-    """The largest tile, in inches, that fits the page, and the panels side by side.
+    """The largest tile that fits the page, in inches, and the panels per row.
 
     A panel is as high as `rows` and as wide as `columns` square tiles.
     """
@@ -189,7 +189,7 @@ def _arrange(panels: int, rows: float, columns: float) -> tuple[float, int]:
         down = math.ceil(panels / across)
         wide = (_PAGE - _MARGIN * across) / (across * columns)
         high = (_PAGE - _MARGIN * (down + 1)) / (down * rows)
-        longest = max(across * columns, down * rows)  # a square page among equals
+        longest = max(across * columns, down * rows)  # prefers a square page
         return min(wide, high, _TILE), -longest
 
     across = max(range(1, panels + 1), key=fit)
@@ -206,7 +206,7 @@ def _middles(count: int, size: Sequence[int], axis: int) -> list[float]:
 
 
 def _mosaic(axes: Axes, tiles: np.ndarray) -> None:
-    """One picture of tiles `[rows, columns, H, W(, 3)]` with white gaps."""
+    """One image of tiles `[rows, columns, H, W(, 3)]` with white gaps."""
     rows, columns, height, width, *colours = tiles.shape
     gap = _gap((height, width))
     down, across = height + gap, width + gap
@@ -217,7 +217,7 @@ def _mosaic(axes: Axes, tiles: np.ndarray) -> None:
             canvas[top : top + height, left : left + width] = tiles[i, j]
     canvas = canvas[: rows * down - gap, : columns * across - gap]
     if colours:
-        canvas = canvas / 255  # as matplotlib takes colours
+        canvas = canvas / 255  # matplotlib's range of colours
     axes.imshow(canvas, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
 
 

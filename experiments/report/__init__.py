@@ -1,1 +1,1 @@
-"""One HTML page from the files of finished experiments, to be opened without a net."""
+"""One HTML page about finished sweeps, which opens without a network."""

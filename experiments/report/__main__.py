@@ -1,9 +1,10 @@
-"""Writes one HTML page from folders of results: no network, no server.
+"""Writes one HTML page about folders of results, without a network or a server.
 
     python -m experiments.report results/shapes --out=report.html
 
-Tables of means and of runs, the figures, and an explorer of some runs of every setting.
-Reads the folders and writes the page alone; equal files give equal bytes.
+The page has tables of means and of runs, the figures, and an explorer of some runs of
+every setting. The command only reads the folders and only writes the page; equal files
+give equal bytes.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from experiments.system.terminal import say
 
 @commands.command("experiments.report")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 after one line for a folder that cannot be reported."""
+    """Returns 0, or 2 after a one-line error for a folder that cannot be used."""
     options = _parser().parse_args(arguments)
     devices.check_platform()
     folders = [folder.read(workdir) for workdir in options.workdirs]
@@ -37,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = commands.parser("experiments.report", __doc__.splitlines()[0])
     parser.add_argument(
-        "workdirs", nargs="+", metavar="WORKDIR", type=commands.path, help="of results"
+        "workdirs",
+        nargs="+",
+        metavar="WORKDIR",
+        type=commands.path,
+        help="folder of results",
     )
     parser.add_argument(
         "--out",

@@ -1,4 +1,4 @@
-"""What was asked and run, in words, and the commands that run it again."""
+"""The question of a sweep, what was run, and the commands that run it again."""
 
 import ast
 import json
@@ -11,14 +11,14 @@ from experiments.plots import style
 from experiments.results import labels, reading
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
-_BARE = str.maketrans("", "", "[]'")  # lists without their signs
+_BARE = str.maketrans("", "", "[]'")  # removes brackets and quotes of lists
 
 
 def environment(workdir: pathlib.Path) -> dict[str, Any]:
-    """The contents of env.json, empty if there is none.
+    """The contents of env.json; empty if there is none.
 
     Raises:
-        ValueError: In one line, if it cannot be understood.
+        ValueError: One line, if it cannot be read.
     """
     path = workdir / "env.json"
     if not path.exists():
@@ -33,7 +33,7 @@ def environment(workdir: pathlib.Path) -> dict[str, Any]:
 
 
 def question(env: dict[str, Any]) -> tuple[str, str]:
-    """The first line of the config's file, and what it says is expected."""
+    """The first line of the config's file, and the results that it expects."""
     file = pathlib.Path(_flag(env, "--config").partition(":")[0]).name
     path = _CONFIGS / file
     if not file.endswith(".py") or not path.is_file():
@@ -45,7 +45,7 @@ def question(env: dict[str, Any]) -> tuple[str, str]:
 
 
 def facts(results: reading.Results, env: dict[str, Any]) -> list[tuple[str, str]]:
-    """Pairs of a name and what was the case; unknown ones are left out."""
+    """Pairs of a name and a value; unknown values are left out."""
     pairs = [
         ("Runs", _runs(results)),
         ("Settings", _settings(results)),
@@ -59,7 +59,7 @@ def facts(results: reading.Results, env: dict[str, Any]) -> list[tuple[str, str]
 
 
 def command(env: dict[str, Any]) -> str:
-    """The command that made the folder, or nothing if it is not known."""
+    """The command that made the folder, or nothing if it is unknown."""
     arguments = _arguments(env)
     return (
         shlex.join(["python", "-m", "experiments.main", *arguments])
@@ -69,7 +69,7 @@ def command(env: dict[str, Any]) -> str:
 
 
 def changed(env: dict[str, Any], results: reading.Results) -> list[str]:
-    """The same command with one setting changed, and that of a report of it."""
+    """The same command with one setting changed, and the command of its report."""
     column, value = _other(results)
     field = f"--config.{_field(results.config, column)}"
     folder = _flag(env, "--workdir") or "results/new"
@@ -88,7 +88,7 @@ def changed(env: dict[str, Any], results: reading.Results) -> list[str]:
 
 
 def _arguments(env: dict[str, Any]) -> list[str]:
-    """Arguments of the command, each `--name=value`."""
+    """The arguments of the command, each as `--name=value`."""
     found = env.get("command")
     words = [str(word) for word in found[1:]] if isinstance(found, list) else []
     joined: list[str] = []
@@ -106,7 +106,7 @@ def _flag(env: dict[str, Any], name: str) -> str:
 
 
 def _other(results: reading.Results) -> tuple[str, str]:
-    """A swept column and a value that it does not have yet; else more seeds."""
+    """A swept column with a new value, or more seeds if nothing is swept."""
     settings = results.settings or []
     for name in style.varying(settings) if settings else []:
         values = [s[name] for s in settings]
@@ -120,7 +120,7 @@ def _other(results: reading.Results) -> tuple[str, str]:
 
 
 def _field(config: dict[str, Any], column: str) -> str:
-    """The field that is swept for a column of numbers; the seeds if there is none."""
+    """The swept field of a column of numbers, or the seeds if there is none."""
     for section in ("objective", "prior"):
         if column in _part(config, section):
             return f"{section}.{column}"
@@ -153,13 +153,13 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
     sections = (_part(config, name) for name in ("data", "model", "train"))
     data, model, train = ({k: _swept(v) for k, v in s.items()} for s in sections)
     name = str(data.get("name"))
-    as_they_are = name in ("pinwheel", "fashion_mnist") or labels.is_own(name)
+    as_they_are = name in ("pinwheel", "moons", "fashion_mnist") or labels.is_own(name)
     scaled = not as_they_are and data.get("side")
     side = f"{data.get('side')}×{data.get('side')} pixels" if scaled else ""
-    named = name != "pinwheel" and not labels.is_own(name)
+    named = name not in ("pinwheel", "moons") and not labels.is_own(name)
     source = str(data.get("source", "")) if named else ""
     file = pathlib.PurePath(str(data.get("path") or "")).name
-    if source == "auto":  # as the catalogue has it
+    if source == "auto":  # as in the catalogue
         source = "file" if file else "tfds"
     hidden = _part(config, "model").get("hidden")
     dense = model.get("network") == "dense" and isinstance(hidden, list)
@@ -191,7 +191,7 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _swept(value: Any) -> Any:
-    """The values of a field of one value that is swept, as `5 | 10`."""
+    """The values of a swept field as a text, such as `5 | 10`."""
     several = isinstance(value, list) and not any(isinstance(v, list) for v in value)
     return " | ".join(map(_thousands, value)) if several else value
 
@@ -201,7 +201,7 @@ def _thousands(value: Any) -> str:
 
 
 def _drawn(config: dict[str, Any]) -> list[str]:
-    """What is known of images that are drawn on a grid of factors."""
+    """Facts about images that are drawn on a grid of factors."""
     data, look = _part(config, "data"), _part(config, "data").get("look", "plain")
     pair, left_out = data.get("correlated"), data.get("held_out")
     scored = _part(config, "evaluate").get("images", "trained")

@@ -1,7 +1,7 @@
-"""The explorer: which runs it shows, and what is told of each.
+"""The explorer: the runs that it shows, and the data of each.
 
-A page has no network to decode with: the pictures are made here, a sheet of traversals
-for each run and base image, and as many of them as the page has room for.
+A page cannot decode latents, so the images are computed here: a sheet of traversals for
+each run and base image, as many as fit the page.
 """
 
 import json
@@ -14,18 +14,18 @@ from experiments.results import columns
 from experiments.sweep import trained
 from experiments.sweep.trained import Finished
 
-_POINTS = 10_000  # encoded of each run, as Locatello et al. 2019 score
-# Whether all chosen runs of a setting are shown, and how many base images: best first.
+_POINTS = 10_000  # encoded per run, as in the scores of Locatello et al. 2019
+# Whether all chosen runs of a setting are shown, and the base images; preferred first.
 _LEVELS = ((True, 3), (True, 1), (False, 1))
 
 
 def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
-    """What the page shows of some runs of every setting.
+    """The data of the explorer for some runs of every setting.
 
     Args:
         done: A sweep with finished runs.
         score: Name of the score whose lowest, median and highest runs are shown.
-        room: Bytes that it may take.
+        room: Bytes that the data may take.
 
     Returns:
         Values for JSON; None if every run diverged.
@@ -38,7 +38,7 @@ def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
     works = {
         i: trained.on_some(work, _POINTS)
         for i, work in enumerate(done.works)
-        if work.data.points is first  # the page has the images of one data set
+        if work.data.points is first  # a page has the images of one data set
     }
     shown = [
         {"run": int(done.tables["number"][place]), "setting": setting, "role": role}
@@ -60,10 +60,10 @@ def build(done: Finished, score: str, room: int) -> dict[str, Any] | None:
 
 
 def choose(done: Finished, score: str) -> list[tuple[int, str, int]]:
-    """Setting, role and place in the tables of the runs shown.
+    """Setting, role and index in the tables of the runs to show.
 
-    The roles are lowest, median and highest by the score; of two runs there is no
-    median, of one no other. Runs that diverged are left out.
+    The roles are lowest, median and highest by the score. Two runs have no median, and
+    one run is only the median. Runs that diverged are left out.
     """
     tables = done.tables
     values = tables[f"scores/{score}"]
@@ -83,7 +83,7 @@ def choose(done: Finished, score: str) -> list[tuple[int, str, int]]:
 
 
 def _fit(shown: list[dict[str, Any]], room: int) -> tuple[list[dict[str, Any]], int]:
-    """The runs that there is room for, and the base images of each."""
+    """The runs that fit the page, and the base images of each."""
     kept: list[dict[str, Any]] = []
     for every, bases in _LEVELS:
         kept = [
@@ -97,7 +97,7 @@ def _fit(shown: list[dict[str, Any]], room: int) -> tuple[list[dict[str, Any]], 
 
 
 def _one_each(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The median run of each setting, or its first where there is none."""
+    """The median run of each setting, or its first run if there is none."""
     found: dict[int, dict[str, Any]] = {}
     for run in shown:
         if run["setting"] not in found or run["role"] == "median":

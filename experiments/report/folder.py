@@ -1,4 +1,4 @@
-"""A folder of results as a report needs it."""
+"""The contents of a folder of results that a report needs."""
 
 import pathlib
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ def read(workdir: pathlib.Path) -> Folder:
     """Reads the folder.
 
     Raises:
-        ValueError: In one line, for a folder or a file in it that cannot be used.
+        ValueError: One line, for a folder or a file in it that cannot be used.
     """
     results = reading.read(workdir)
     return Folder(
@@ -40,7 +40,7 @@ def title(folder: Folder) -> str:
 def _figures(
     workdir: pathlib.Path, results: reading.Results
 ) -> dict[str, tuple[str, int]]:
-    """The PNGs in the order of config.json, as data URIs without loss."""
+    """The PNGs in the order of config.json, as lossless data URIs."""
     order = list(map(str, results.config["figures"]))
 
     def place(path: pathlib.Path) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What the explorer shows of one run: its latents, what they decode to, and q(z)."""
+"""The explorer's data of one run: its latents, their decoded images, and q(z)."""
 
 import functools
 from collections.abc import Callable
@@ -19,18 +19,18 @@ from experiments.sweep import figure_arrays, trained
 from experiments.sweep.layout import Sweep
 
 _STEPS = np.linspace(-2.5, 2.5, 11, dtype=np.float32)  # standard deviations of q(z_d)
-_BASES = (1 / 6, 1 / 2, 5 / 6)  # places in the data: a square, an ellipse and a heart
-_BINS = 48  # of the histograms
-_DRAWS = 100_000  # of the prior, for its marginals
-_TAILS = (0.01, 0.99)  # quantiles of the prior that the axes show at least
+_BASES = (1 / 6, 1 / 2, 5 / 6)  # positions in the data: a square, an ellipse, a heart
+_BINS = 48  # bins of the histograms
+_DRAWS = 100_000  # draws of the prior, for its marginals
+_TAILS = (0.01, 0.99)  # quantiles of the prior that the axes include at least
 _LATTICE = 33  # positions of each latent of the plane
-_CELLS = 161  # a side of the picture of q(z)
-_LEVELS = (0.05, 0.5)  # contours, as parts of the prior's peak
-_INK = (37, 99, 235)  # of q(z), on light and on dark paper
+_CELLS = 161  # cells per side of the picture of q(z)
+_LEVELS = (0.05, 0.5)  # contours, as shares of the prior's peak
+_INK = (37, 99, 235)  # colour of q(z), on a light and a dark page
 
 
 def shared(work: Sweep) -> dict[str, Any]:
-    """What the runs have in common: the base images, or the points of the plane."""
+    """The data that runs share: the base images, or the points of the plane."""
     vae, points = work.vae, work.data.points
     if vae.shape:
         x = autoencoder.data_values(vae, jnp.asarray(points[_bases(len(points))]))
@@ -44,13 +44,13 @@ def shared(work: Sweep) -> dict[str, Any]:
 
 
 def of_run(work: Sweep, params: Params, setting: Hyperparameters) -> dict[str, Any]:
-    """The latents of a run, and its pictures.
+    """The latents of a run and its images.
 
     Returns:
-        Values for JSON: `limit` of the axes; `order` of the latents by information; of
+        Values for JSON: `limit` of the axes; `order` of the latents by information; for
         each latent `active`, `sigma` (mean scale of q(z_d|x)), `spread` (of the means),
-        histograms `means` and `prior` in percent, and `information` `[D, F]` in parts
-        of the factor's entropy; and the pictures of `_images` or `_plane`.
+        the histograms `means` and `prior` in percent, and `information` `[D, F]` as a
+        share of the factor's entropy; and the images of `_images` or `_plane`.
     """
     q = trained.encode(work, params)
     numbers, draws = jax.device_get(
@@ -70,7 +70,7 @@ def of_run(work: Sweep, params: Params, setting: Hyperparameters) -> dict[str, A
 
 @functools.cache
 def _numbers(vae: VAE) -> Callable[..., Any]:
-    """Statistics of each latent, and draws of the prior; compiled once a sweep."""
+    """Statistics of each latent, and draws of the prior; compiled once per sweep."""
 
     def numbers(
         params: Params, setting: Hyperparameters, q: Gaussian, factors: jax.Array
@@ -93,7 +93,7 @@ def _numbers(vae: VAE) -> Callable[..., Any]:
 def _information(
     codes: jax.Array, factors: jax.Array, sizes: tuple[int, ...]
 ) -> jax.Array:
-    """I(z_d; v_f) in parts of the entropy of v_f, `[D, F]`; F may be 0."""
+    """I(z_d; v_f) as a share of the entropy of v_f, `[D, F]`; F may be 0."""
     if not sizes:
         return jnp.zeros((codes.shape[1], 0))
     gap = mig.score(codes, factors, sizes=sizes)
@@ -103,7 +103,7 @@ def _information(
 def _images(
     work: Sweep, params: Params, setting: Hyperparameters, q: Gaussian, limit: float
 ) -> dict[str, Any]:
-    """A sheet for each base image: a row per latent, then the image and decoded."""
+    """A sheet per base image: a row per latent, then the image and its decoding."""
     del setting, limit
     bases = q.loc[jnp.asarray(_bases(len(q.loc)))]
     values = figure_arrays.positions(q, _STEPS)
@@ -143,7 +143,7 @@ def _plane(
     shade = np.sqrt(np.clip(density / prior.max(), 0, 1))
     return {
         "values": rounded(np.stack([steps, steps]), 3),
-        "density": markup.picture(_tinted(shade[::-1])),  # from the highest z_2 down
+        "density": markup.picture(_tinted(shade[::-1])),  # with the highest z_2 on top
         "contours": _contours(axis, prior),
         "codes": rounded(q.loc, 3),
         "decoded": rounded(px.loc, 3),
@@ -179,7 +179,7 @@ def _crossings(axis: jax.Array) -> jax.Array:
 
 
 def rounded(array: Any, digits: int) -> list[Any]:
-    """An array as nested lists, as short as its digits allow."""
+    """An array as nested lists of rounded numbers."""
     array = np.asarray(array)
     if array.dtype.kind != "f":
         return array.astype(int).tolist()
@@ -187,7 +187,7 @@ def rounded(array: Any, digits: int) -> list[Any]:
 
 
 def _bases(count: int) -> np.ndarray:
-    """Places of the base images among `count` in the order of their factors."""
+    """Indices of the base images among `count` images sorted by factors."""
     return (np.array(_BASES) * count).astype(int)
 
 
@@ -196,13 +196,13 @@ def _side_by_side(tiles: Any) -> np.ndarray:
 
 
 def _histograms(values: np.ndarray, limit: float) -> list[list[float]]:
-    """Percent of the values `[N, D]` in each bin of [−limit, limit], by latent."""
+    """Percent of the values `[N, D]` in each bin of [−limit, limit], per latent."""
     counts = [np.histogram(column, _BINS, (-limit, limit))[0] for column in values.T]
     return rounded(100 * np.stack(counts) / len(values), 1)
 
 
 def _tinted(shade: np.ndarray) -> np.ndarray:
-    """Ink over transparent paper, as `shade` from 0 to 1 `[H, W]` says."""
+    """A picture in one colour whose opacity is `shade` `[H, W]`, from 0 to 1."""
     picture = np.empty((*shade.shape, 4), np.uint8)
     picture[..., :3] = _INK
     picture[..., 3] = np.round(225 * shade)
@@ -210,7 +210,7 @@ def _tinted(shade: np.ndarray) -> np.ndarray:
 
 
 def _contours(axis: np.ndarray, prior: np.ndarray) -> list[str]:
-    """Paths around the prior at parts of its peak, in its own coordinates."""
+    """Contours of the prior at shares of its peak, in its own coordinates."""
     axes = matplotlib.figure.Figure().add_subplot()
     drawn = axes.contour(axis, axis, prior, [part * prior.max() for part in _LEVELS])
     paths = []

@@ -1,4 +1,4 @@
-"""HTML from values: whatever is not marked as HTML is escaped where it enters."""
+"""HTML from values; everything that is not marked as HTML is escaped."""
 
 import base64
 import html
@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 
-_VOID = ("img", "input")  # elements without an end
+_VOID = ("img", "input")  # elements without an end tag
 
 
 class Html(str):
@@ -18,7 +18,7 @@ class Html(str):
 
 
 def escape(value: Any) -> Html:
-    """A value as the text of an element or attribute."""
+    """A value as escaped text of an element or attribute."""
     if isinstance(value, Html):
         return value
     return Html(html.escape(str(value), quote=True))
@@ -28,10 +28,10 @@ def tag(name: str, *inside: Any, **attributes: Any) -> Html:
     """An element.
 
     Args:
-        name: Of the element.
+        name: Name of the element.
         *inside: Text, which is escaped, or `Html`, which is not.
-        **attributes: `class_` stands for class, `data_x` for data-x; True is written
-            without a value, None and False not at all.
+        **attributes: `class_` means class, and `data_x` means data-x. True is written
+            without a value; None and False are not written.
     """
     words = [name]
     for key, value in attributes.items():
@@ -47,12 +47,12 @@ def tag(name: str, *inside: Any, **attributes: Any) -> Html:
 
 
 def join(*parts: Any) -> Html:
-    """Parts one after another."""
+    """Joins parts."""
     return Html("".join(map(escape, parts)))
 
 
 def data(identifier: str, value: Any) -> Html:
-    """JSON inside a page; no text in it can end the element or begin another."""
+    """JSON for a page, in which no text can end the element or begin another."""
     text = json.dumps(
         _finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
@@ -62,7 +62,7 @@ def data(identifier: str, value: Any) -> Html:
 
 
 def picture(pixels: np.ndarray) -> str:
-    """A data URI of a picture, without loss.
+    """A lossless data URI of an image.
 
     Args:
         pixels: Grey `[H, W]`, or red, green, blue `[H, W, 3]` and alpha `[H, W, 4]`,
@@ -77,7 +77,7 @@ def picture(pixels: np.ndarray) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """The value with null for what JSON cannot say."""
+    """The value with None for numbers that JSON does not have."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
@@ -88,7 +88,7 @@ def _finite(value: Any) -> Any:
 
 
 def box(inside: Html, label: str) -> Html:
-    """A box in which what is too wide for the page scrolls."""
+    """A box in which contents that are wider than the page scroll."""
     return tag(
         "div", inside, class_="scroll", tabindex="0", role="region", aria_label=label
     )

@@ -1,4 +1,4 @@
-"""The page: a section for each folder, in one file that asks nothing of a network."""
+"""The page: a section per folder, in one file that needs no network."""
 
 import base64
 import hashlib
@@ -14,19 +14,19 @@ from experiments.report.section import section
 from experiments.sweep import trained
 
 _HERE = pathlib.Path(__file__).parent
-# Parts of the script in their order: the first has what the others use, the last runs.
+# Parts of the script in order: the first has shared functions, the last one runs.
 _SCRIPT = (
     *("elements", "means", "runs", "explorer", "images", "latents", "plane"),
     "start",
 )
-_BYTES = 4_800_000  # of a page
-_PER_SCORE = 12  # bytes of a score in the table of runs
+_BYTES = 4_800_000  # that a page may have
+_PER_SCORE = 12  # bytes per score in the table of runs
 
 
 def explore(folders: Sequence[Folder]) -> list[dict[str, Any] | str]:
-    """What the explorer shows of each folder, or why it shows nothing.
+    """The explorer's data of each folder, or why there are none.
 
-    They share the room that figures and run tables leave.
+    The folders share the bytes that figures and tables of runs leave.
     """
     taken = sum(len(uri) for f in folders for uri, _ in f.figures.values())
     for folder in folders:
@@ -52,7 +52,7 @@ def page(folders: Sequence[Folder], explored: Sequence[dict[str, Any] | str]) ->
 
     Args:
         folders: At least one.
-        explored: From `explore`, for each folder.
+        explored: The results of `explore`, one per folder.
     """
     titles = [title(folder) for folder in folders]
     several = len(folders) > 1
@@ -92,6 +92,6 @@ def _text(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """What a content security policy calls the text of an element."""
+    """The hash of an element's text, as a content security policy names it."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"sha256-{digest}"

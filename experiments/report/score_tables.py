@@ -1,4 +1,4 @@
-"""The tables of a report: means with intervals, and what the scores are."""
+"""The tables of a report: means with intervals, and the definitions of scores."""
 
 import math
 import re
@@ -11,18 +11,18 @@ from experiments.plots import style
 from experiments.report.markup import Html, join, tag
 from experiments.results import columns, reading, summary
 
-_DIGITS = 6  # of a run's score, significant
+_DIGITS = 6  # significant digits of a run's score
 
 
 def scores_of(results: reading.Results) -> list[str]:
-    """Names of the scores: those of the figures first, then as in summary.csv."""
+    """Names of the scores: those in figures first, then as in summary.csv."""
     rows = results.summary or []
     names = dict.fromkeys(name for row in rows for name in row.cells)
     return list(dict.fromkeys([*_of_figures(results, names), *names]))
 
 
 def drawn(results: reading.Results) -> list[str]:
-    """The scores that the figures draw, or the first one where they draw none."""
+    """The scores in the figures, or the first score if the figures have none."""
     scores = scores_of(results)
     return _of_figures(results, scores) or scores[:1]
 
@@ -33,19 +33,19 @@ def _of_figures(results: reading.Results, names: Container[str]) -> list[str]:
 
 
 def unit(score: str) -> str:
-    """The unit of a score: nats, or none for a pure number."""
+    """The unit of a score: nats, or "" for a pure number."""
     return "nats" if re.search(r"\bnats\b", columns.COLUMNS.get(score, "")) else ""
 
 
 def labels(results: reading.Results) -> list[str]:
-    """A setting in words, such as "learned, β = 4", for each of summary.csv."""
+    """A text for each setting of summary.csv, such as "learned, β = 4"."""
     settings = [row.setting for row in results.summary or []]
     names = _varying(settings)
     return [style.describe(setting, names) for setting in settings]
 
 
 def means(results: reading.Results) -> Html:
-    """A line per setting, a column per score: mean ± half-width, and drawn."""
+    """A row per setting and a column per score: mean ± half-width, and a bar."""
     rows, scores = results.summary or [], scores_of(results)
     names = _varying([row.setting for row in rows])
     spans = {score: _span([row.cells.get(score) for row in rows]) for score in scores}
@@ -90,7 +90,7 @@ def means(results: reading.Results) -> Html:
 
 
 def definitions(scores: Sequence[str]) -> Html:
-    """What each score is, with its unit and the name of its column in files."""
+    """The definition of each score, with its unit and its column in the files."""
     pairs = [
         join(
             tag("dt", columns.name(score), " ", tag("code", score)),
@@ -102,7 +102,7 @@ def definitions(scores: Sequence[str]) -> Html:
 
 
 def runs(results: reading.Results) -> dict[str, Any]:
-    """The run table as columns: the page shows, sorts and filters it."""
+    """The table of runs as columns, which the page shows, sorts and filters."""
     scores = scores_of(results)
     lines = list((results.scores or {}).values())
     places = {
@@ -142,7 +142,7 @@ def _head(name: str, unit: str = "", **attributes: Any) -> Html:
 
 
 def _kind(value: reading.Value) -> str | None:
-    """The class of a cell: words stand to the left, numbers to the right."""
+    """The class of a cell: texts are left-aligned, numbers right-aligned."""
     return None if isinstance(value, float) else "word"
 
 
@@ -152,7 +152,7 @@ def _counts(row: reading.RunRow) -> tuple[int, int]:
 
 
 def _span(cells: Sequence[reading.Cell | None]) -> tuple[float, float]:
-    """Ends of the axis on which the intervals of a column are drawn."""
+    """Ends of the axis for the intervals of a column."""
     found = [
         value
         for cell in cells
@@ -171,7 +171,7 @@ def _cell(cell: reading.Cell | None, first: float, last: float) -> Html:
 
 
 def bar(cell: reading.Cell, first: float, last: float) -> Html:
-    """The interval of a cell on the axis of its column, 100 wide."""
+    """The bar of a cell's interval, on the axis of its column with width 100."""
     if not last > first:
         return Html("")
 
@@ -194,7 +194,7 @@ def bar(cell: reading.Cell, first: float, last: float) -> Html:
 
 def _sortable(value: reading.Value) -> str:
     if isinstance(value, float):
-        return repr(value).replace("inf", "Infinity")  # as JavaScript reads it
+        return repr(value).replace("inf", "Infinity")  # for JavaScript
     return value or ""
 
 

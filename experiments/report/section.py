@@ -1,4 +1,4 @@
-"""The section of a folder: its scores, explorer, figures, runs and commands."""
+"""The section of a folder: scores, explorer, figures, runs and commands."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ def section(
     """The section.
 
     Args:
-        identifier: Of its element; those of its parts begin with it.
-        folder: The contents.
-        shown: What the explorer shows, or why there is none.
-        level: Of the headings of its parts; above 2 it has one of its own.
+        identifier: The element's id; those of its parts begin with it.
+        folder: The contents of the folder.
+        shown: The explorer's data, or why there are none.
+        level: Level of the headings of its parts; above 2 the section has a heading.
     """
     results, env, name = folder.results, folder.env, title(folder)
     asked, expected = about.question(env)

@@ -1,8 +1,8 @@
-"""Which of the paper's findings hold in a folder of results."""
+"""The paper's findings that a folder of results can test, and their verdicts."""
 
 from typing import Any
 
-from experiments.findings import claims, load, markdown
+from experiments.findings import claims, effects, load, markdown
 from experiments.findings.effects import Finding
 from experiments.report.markup import Html, box, join, tag
 from experiments.results import reading
@@ -16,7 +16,7 @@ _NOTE = (
 
 
 def table(results: reading.Results, env: dict[str, Any], name: str) -> Html:
-    """A row per finding, its effects behind it; nothing if the settings decide none."""
+    """A row per finding with its effects; nothing if the settings can test none."""
     if not results.scores:
         return Html("")
     found = claims.of(load.of(results, name, env))
@@ -45,7 +45,7 @@ def _row(finding: Finding) -> Html:
         tag(
             "tr",
             tag("th", c.label, scope="row"),
-            tag("td", markdown.effect(c)),
+            tag("td", effects.written(c)),
             tag("td", f"expected {c.wanted}" if c.wanted else ""),
             tag("td", c.answer),
         )

@@ -14,7 +14,7 @@ from typing import Any
 def open(workdir: str | os.PathLike) -> Any:
     """The runs of a sweep that have finished: settings, scores and trained networks.
 
-    The sweep may still be training. Neither its data nor a device is needed.
+    The sweep may still be training. Neither its data nor an accelerator is needed.
 
     Args:
         workdir: The folder of the sweep; `~` is your home.
@@ -23,8 +23,8 @@ def open(workdir: str | os.PathLike) -> Any:
         A `sweep.opened.OpenedSweep`.
 
     Raises:
-        ValueError: In one line, for a folder that is no workdir or of another version,
-            or without a finished run.
+        ValueError: One line, for a folder that is not a workdir, has another version,
+            or has no finished run.
     """
-    # The tables are read without JAX; only who opens the networks has to load it.
+    # The tables are read without JAX; only opening the networks needs it.
     return importlib.import_module("experiments.sweep.opened").open_workdir(workdir)

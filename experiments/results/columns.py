@@ -1,6 +1,6 @@
-"""The scores of a run: what each column of scores.csv is, and its unit.
+"""The scores of a run: the definition and the unit of each column of scores.csv.
 
-Those that are metrics stand in `decomp.metrics.definitions`.
+`decomp.metrics.definitions` has the metrics among them.
 """
 
 from decomp.metrics import definitions
@@ -8,8 +8,8 @@ from decomp.metrics.definitions import Entry
 
 _METRICS = definitions.columns()
 _SHOWN = [entry.column for entry in _METRICS.values() if entry.column is not None]
-# Of the columns, those that `evaluate.metrics` chooses: what compares codes with
-# factors, and what looks at codes alone.
+# The columns that `evaluate.metrics` chooses: metrics that compare codes with factors,
+# and metrics of codes only.
 OF_FACTORS = [name for name, entry in _METRICS.items() if entry.of_factors]
 OF_CODES = [name for name, entry in _METRICS.items() if not entry.of_factors]
 
@@ -19,26 +19,32 @@ def _text(entry: Entry) -> str:
 
 
 COLUMNS: dict[str, str] = {
-    "loss": "minus the objective, in minibatches, nats per image or point",
+    "loss": "minus the objective, over minibatches, nats per image or point",
     "reconstruction": "−log p(x|z) at one z ~ q(z|x), nats",
-    "kl": "KL(q(z|x) ‖ p(z)), nats; one-sample where no closed form exists",
+    "kl": "KL(q(z|x) ‖ p(z)), nats; from one sample if there is no closed form",
     "mismatch": "D(q(z), p(z)) as the objective estimates it, mean over minibatches",
     "log_det": "log|S(x)| of the posterior covariance, nats",
-    "information_ratio": "I_q(z; n)/log n, n = evaluate.overlap_points: 1, no overlap",
-    "bhattacharyya": "∫ √(q(z|x) q(z|x')) dz, mean over pairs of the same n points",
-    "neighbours": "of the same n points, how many share a z: 1, no overlap",
-    "active": "latents whose means spread over 0.05 of the std of q(z_d)",
-    "kim_mnih_pruned": "Kim & Mnih, active latents, held-out votes (Locatello et al.)",
-    "kim_mnih_authors": "Kim & Mnih, all latents, training votes (Mathieu et al.)",
-    "kim_mnih_pruned_transport": "the same of the means mapped to a Gaussian",
-    "kim_mnih_authors_transport": "the same of the means mapped to a Gaussian",
+    "information_ratio": "I_q(z; n)/log n over n = evaluate.overlap_points; 1 means no "
+    "overlap",
+    "bhattacharyya": "∫ √(q(z|x) q(z|x')) dz, mean over pairs of the same n points; 0 "
+    "means no overlap",
+    "neighbours": "how many of the same n points share a z; 1 means no overlap",
+    "mutual_information": "I_q(z; n) of the points scored, nats; at most log N",
+    "total_correlation": "KL(q(z) ‖ Π_d q(z_d)) with q(z) of the points scored, nats",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z)) with q(z) of the points scored, nats",
+    "active": "number of latents whose means have a std above 0.05 of that of q(z_d)",
+    "kim_mnih_pruned": "Kim & Mnih's score of active latents, on held-out votes "
+    "(Locatello et al.)",
+    "kim_mnih_authors": "Kim & Mnih's score of all latents, on training votes (Mathieu "
+    "et al.)",
+    "kim_mnih_pruned_transport": "kim_mnih_pruned of the means mapped to a Gaussian",
+    "kim_mnih_authors_transport": "kim_mnih_authors of the means mapped to a Gaussian",
     **{name: _text(_METRICS[name]) for name in OF_FACTORS},
-    "kl_prior_aggregate": "KL(p(z) ‖ q(z)), exact q(z), by quadrature, nats",
-    "tc_between": "TC of q(z) between the prior's subspaces, of the same points, nats",
-    "tc_within": "TC of q(z) inside them, summed, of the same points, nats",
+    "kl_prior_aggregate": "KL(p(z) ‖ q(z)) with exact q(z), by quadrature, nats",
+    "tc_between": "TC of q(z) between the prior's subspaces, for the same points, nats",
+    "tc_within": "TC of q(z) in these subspaces, summed, for the same n points, nats",
     **{name: _text(_METRICS[name]) for name in OF_CODES},
-    "prior_mass": "of p(z) in the box of that quadrature",
-    "mutual_information": "I_q(z; n), exact q(z), samples of z, nats; ≤ log N",
+    "prior_mass": "mass of p(z) in the box of this quadrature; 1 if the box suffices",
 }
 
 _NAMES: dict[str, str] = {
@@ -46,6 +52,8 @@ _NAMES: dict[str, str] = {
     "log_det": "log|S|",
     "kim_mnih_pruned": "Kim & Mnih, pruned",
     "kim_mnih_authors": "Kim & Mnih, all latents",
+    "total_correlation": "TC",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z))",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))",
     "tc_between": "TC between subspaces",
     "tc_within": "TC inside subspaces",
@@ -55,6 +63,8 @@ _NAMES: dict[str, str] = {
 _AXES: dict[str, str] = {
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
     "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
+    "total_correlation": "total correlation of q(z)  (nats)",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z))  (nats)",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))  (nats)",
     "mutual_information": "I(z; n)  (nats)",
     "log_det": "mean of log |S(x)|  (nats)",
@@ -67,12 +77,12 @@ _AXES: dict[str, str] = {
 
 
 def metrics() -> tuple[str, ...]:
-    """What `evaluate.metrics` may say; auto is what the data have factors for."""
+    """The allowed `evaluate.metrics`; auto means those that the factors allow."""
     return (*OF_FACTORS, *OF_CODES, "auto")
 
 
 def add(column: str, label: str, text: str, *, of_factors: bool) -> None:
-    """Adds a column, or says anew what it is, and lets `evaluate.metrics` choose it."""
+    """Adds or redefines a column, and allows it in `evaluate.metrics`."""
     COLUMNS[column], _NAMES[column] = text, label
     for names, wanted in ((OF_FACTORS, of_factors), (OF_CODES, not of_factors)):
         if column in names:
@@ -82,14 +92,14 @@ def add(column: str, label: str, text: str, *, of_factors: bool) -> None:
 
 
 def name(column: str) -> str:
-    """What a score is called at the head of a table, such as "MIG"."""
+    """The name of a score in the header of a table, such as "MIG"."""
     base = column.removesuffix("_transport")
     short = _NAMES.get(base, base.replace("_", " "))
     return short if base == column else f"{short}, after transport"
 
 
 def axis(column: str) -> str:
-    """What a score is called beside the axis of a figure, with its unit."""
+    """The name of a score at the axis of a figure, with its unit."""
     base = column.removesuffix("_transport")
     label = _AXES.get(base, name(base))
     return label if base == column else f"{label},\nafter transport to N(0, I)"

@@ -1,8 +1,8 @@
-"""How settings are called in figures and reports, and what a config adds to that.
+"""The labels of settings in figures and reports, and those that a config adds.
 
-The tables here are those of the package; the entries of `experiments.models` read their
-labels here, as results are read without JAX. What a config file registers is added,
-kept in the workdir as labels.json, and learned again by whoever reads the workdir.
+These tables are those of the package; the entries of `experiments.models` take their
+labels from here, as results are read without JAX. Labels that a config file registers
+are added, stored in the workdir as labels.json, and loaded when the workdir is read.
 """
 
 import pathlib
@@ -55,18 +55,18 @@ _OWN: dict[str, dict[str, Any]] = {"words": {}, "symbols": {}, "scores": {}}
 
 
 def add_entry(table: dict[str, Any], entry: Any, kind: str) -> bool:
-    """Adds an entry to a registry; one of a config file is called by its label.
+    """Adds an entry to a registry; also adds the label of an entry of a config file.
 
     Args:
         table: The registry, entries by name.
-        entry: What is added; it has a name and a label.
-        kind: What it is, such as "prior".
+        entry: The entry, which has a name and a label.
+        kind: The kind of entry, such as "prior".
 
     Returns:
-        Whether a config file brings it, and not the package.
+        Whether the entry is of a config file, not of the package.
 
     Raises:
-        ValueError: In one line, for a name that is none or is taken.
+        ValueError: One line, for a name that is not valid or is taken.
     """
     registry.add(table, entry, kind)
     is_own = bool(registry.published(table))
@@ -76,41 +76,41 @@ def add_entry(table: dict[str, Any], entry: Any, kind: str) -> bool:
 
 
 def add_word(name: str, label: str) -> None:
-    """Has an objective, divergence, prior, network or data set called by its label."""
+    """Adds the label of an objective, divergence, prior, network or data set."""
     _OWN["words"][name] = WORDS[name] = label
 
 
 def add_symbol(weight: str, symbol: str) -> None:
-    """Has a weight called by its symbol."""
+    """Adds the symbol of a weight."""
     _OWN["symbols"][weight] = SYMBOLS[weight] = symbol
 
 
 def add_score(name: str, label: str, text: str, *, of_factors: bool) -> None:
-    """Has a score called by its label, and described by a text."""
+    """Adds the label and the definition of a score."""
     columns.add(name, label, text, of_factors=of_factors)
     _OWN["scores"][name] = [label, text, of_factors]
 
 
 def is_own(name: str) -> bool:
-    """Whether a config file registered it."""
+    """Whether a config file registered the name."""
     return name in _OWN["words"]
 
 
 def own_label(name: str) -> str:
-    """The label of what a config file registered; other names as they are."""
+    """The label of an entry that a config file registered; other names unchanged."""
     return _OWN["words"].get(name, name)
 
 
 def own() -> dict[str, dict[str, Any]]:
-    """What was added, as labels.json has it; empty if there is nothing."""
+    """The added labels, as in labels.json; empty if there are none."""
     return {kind: dict(found) for kind, found in _OWN.items() if found}
 
 
 def learn(found: Any) -> None:
-    """Adds what a labels.json has.
+    """Adds the labels of a labels.json.
 
     Raises:
-        ValueError: In one line, for what is no such file.
+        ValueError: One line, if the contents are not valid.
     """
     try:
         for name, label in found.get("words", {}).items():
@@ -124,5 +124,5 @@ def learn(found: Any) -> None:
 
 
 def path(workdir: pathlib.Path) -> pathlib.Path:
-    """Where a workdir keeps them."""
+    """The path of a workdir's labels."""
     return workdir / "labels.json"

@@ -1,4 +1,4 @@
-"""Reads the files of a finished experiment; every error names the file."""
+"""Reads the files of a finished sweep; every error names the file."""
 
 import csv
 import json
@@ -11,21 +11,21 @@ import numpy as np
 from decomp.datasets.readers import npz
 from experiments.results import labels
 
-_MOST_BYTES = 2**32  # of pictures
+_MOST_BYTES = 2**32  # that pictures.npz may have
 
 Value = float | str | None
 Setting = dict[str, Value]
 
 
 class Missing(Exception):
-    """An input is absent: the figure that needs it is left out, others are drawn."""
+    """An input is missing; only the figure that needs it is skipped."""
 
 
 class Cell(NamedTuple):
     """One score of one setting, over its runs."""
 
-    n: int  # runs in the mean
-    failed: int  # runs left out
+    n: int  # number of runs in the mean
+    failed: int  # number of runs left out
     mean: float
     low: float  # ends of the 95 % t-interval of the mean; NaN for a single run
     high: float
@@ -39,7 +39,7 @@ class RunRow(NamedTuple):
 
 
 class Results(NamedTuple):
-    """The folder's contents; None stands for a file that is not there."""
+    """The folder's contents; None for a missing file."""
 
     config: dict[str, Any]
     summary: list[RunRow] | None
@@ -56,8 +56,11 @@ def read(workdir: pathlib.Path) -> Results:
             settings.json and pictures.npz.
 
     Returns:
-        The contents. Raises ValueError, in one line, where the folder or config.json is
-        missing or a file cannot be understood.
+        The contents.
+
+    Raises:
+        ValueError: One line, if the folder or config.json is missing, or a file
+            cannot be read.
     """
     if not workdir.is_dir():
         raise ValueError(f"{workdir} is not a folder.")
@@ -89,15 +92,19 @@ def settings(results: Results) -> list[Setting]:
 
 
 def array(results: Results, name: str, *shape: int | None) -> np.ndarray:
-    """One array of pictures.npz, its shape checked.
+    """One array of pictures.npz, after a check of its shape.
 
     Args:
         results: The folder's contents.
         name: Key in pictures.npz.
-        *shape: Expected extents; None stands for any.
+        *shape: Expected extents; None allows any.
 
     Returns:
-        The array; raises Missing if it is absent, ValueError if the shape differs.
+        The array.
+
+    Raises:
+        Missing: If there is no such array.
+        ValueError: One line, if the shape differs.
     """
     if results.pictures is None:
         raise Missing("there is no pictures.npz")
@@ -116,9 +123,9 @@ def array(results: Results, name: str, *shape: int | None) -> np.ndarray:
 
 
 def lost(results: Results, count: int) -> np.ndarray:
-    """Which of the settings have no picture, as every run of them diverged, `[count]`.
+    """Whether each setting has no picture because all its runs diverged, `[count]`.
 
-    pictures.npz has −1 there in place of the run that is shown.
+    pictures.npz then has −1 instead of the number of the run that is shown.
     """
     found = np.zeros(count, bool)
     for name in ("picture_run", "density_run"):

@@ -1,4 +1,4 @@
-"""The files of a workdir. Every file appears whole or not at all.
+"""The files of a workdir; each is written completely or not at all.
 
 config.json    the config, as validated        env.json      versions, devices, revision
 settings.json  columns of each setting         metrics.csv   training curves, long form
@@ -25,7 +25,7 @@ from experiments.system.parallel import Runs
 
 
 def block_path(workdir: pathlib.Path, first_run: int) -> pathlib.Path:
-    """The file of the block that begins with a run."""
+    """The file of the block whose first run is given."""
     return workdir / "blocks" / f"{first_run:06d}.npz"
 
 
@@ -44,9 +44,10 @@ def write_block(
         runs: The runs of the block.
         params: Final parameters, leaves `[block, ...]`, block ≥ R: the rest is padding.
         outcome: `diverged` `[block]`, the step at which a run became non-finite, and
-            `term` `[block]`, what did so first; both −1 where all went well.
+            `term` `[block]`, the first non-finite term; both are −1 if it did not.
         scores: Values by name `[block]`.
-        curves: Training curves `[block, records, 1 + measures]`, the step first.
+        curves: Training curves `[block, records, 1 + measures]`; the first column is
+            the step.
     """
     arrays = {**outcome, "curves": curves}
     arrays |= {f"scores/{name}": values for name, values in scores.items()}
@@ -74,14 +75,14 @@ def read_block(workdir: pathlib.Path, first_run: int) -> Any:
 
 
 def finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
-    """The tables of all finished blocks, run after run.
+    """The tables of all finished blocks, with a row per run.
 
     Returns:
-        `number`, `seed`, `setting`, `diverged`, `term` and `scores/*` `[R]`, by number;
-        `curves` `[R, records, 1 + measures]`; and `block`, `index` `[R]`, where the
-        parameters of a run are. Empty if no block has finished. Where programs differ,
-        a score that a run does not have is NaN there and true in `lacks/*` `[R]`, and
-        records behind the end of its curve are NaN.
+        `number`, `seed`, `setting`, `diverged`, `term` and `scores/*` `[R]`, sorted by
+        number; `curves` `[R, records, 1 + measures]`; and `block` and `index` `[R]`,
+        which locate the parameters of a run. Empty if no block has finished. If
+        programs differ, a score that a run does not have is NaN and true in `lacks/*`
+        `[R]`, and records after the end of its curve are NaN.
     """
     found: list[dict[str, np.ndarray]] = []
     for path in sorted((workdir / "blocks").glob("*.npz")):
@@ -99,7 +100,7 @@ def finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _fill(blocks: list[dict[str, np.ndarray]]) -> None:
-    """Gives blocks of different programs the same scores and records."""
+    """Extends blocks of different programs to the same scores and records."""
     names = dict.fromkeys(n for b in blocks for n in b if n.startswith("scores/"))
     partial = [name for name in names if any(name not in b for b in blocks)]
     records = max((b["curves"].shape[1] for b in blocks), default=0)
@@ -116,7 +117,7 @@ def _fill(blocks: list[dict[str, np.ndarray]]) -> None:
 
 
 def finished_well(tables: dict[str, np.ndarray]) -> np.ndarray:
-    """Which runs have not diverged and have all scores of their program, `[R]`."""
+    """Whether each run has not diverged and has all scores of its program, `[R]`."""
     names = [n.removeprefix("scores/") for n in tables if n.startswith("scores/")]
     ok = tables["diverged"] < 0
     for name in names:
@@ -125,7 +126,7 @@ def finished_well(tables: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def lacking(tables: dict[str, np.ndarray], score: str) -> np.ndarray:
-    """Which runs are of a program that has no such score, `[R]`."""
+    """Whether each run is of a program without such a score, `[R]`."""
     return tables.get(f"lacks/{score}", np.zeros(len(tables["number"]), bool))
 
 
@@ -142,9 +143,9 @@ def write_tables(
     Args:
         workdir: Folder of the results.
         rows: Columns of each setting.
-        order: Names of scores in the order of the columns.
+        order: Names of the scores, in the order of the columns.
         measures: Names of the columns of the training curves.
-        terms: Names of what `term` of a run counts.
+        terms: Names of the terms, which `term` of a run indexes.
 
     Returns:
         The rows of summary.csv.
@@ -202,7 +203,7 @@ def _curve_lines(
 ) -> Iterator[tuple]:
     for run, curve in zip(identity, curves.tolist(), strict=True):
         for step, *values in curve:
-            if math.isnan(step):  # behind the end of a shorter training
+            if math.isnan(step):  # after the end of a shorter training
                 break
             for name, value in zip(measures, values, strict=True):
                 yield (*run, int(step), name, float(f"{value:.6g}"))

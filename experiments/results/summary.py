@@ -13,22 +13,22 @@ class Row(NamedTuple):
 
     setting: dict[str, Any]
     score: str
-    n: int  # runs in the mean
-    failed: int  # runs left out because they diverged
+    n: int  # number of runs in the mean
+    failed: int  # number of runs left out because they diverged
     mean: float
-    sd: float  # over runs, n − 1 in the denominator
-    low: float  # 95 % t-interval of the mean
+    sd: float  # over runs, with n − 1 in the denominator
+    low: float  # end of the 95 % t-interval of the mean
     high: float
 
 
 def interval(
     values: np.ndarray, *, comparisons: int = 1
 ) -> tuple[float, float, float, float]:
-    """Mean, standard deviation and 95 % interval of the mean of `[n]` values.
+    """Mean, standard deviation, and 95 % interval of the mean, of `[n]` values.
 
-    mean ± t_{0.975, n−1} · s/√n, for normal values of unknown mean and variance; a
-    single value has no interval (NaN). Of several comparisons, m, all intervals hold
-    together with 95 % or more: 1 − 0.025/m takes the place of 0.975 (Bonferroni).
+    The interval is mean ± t_{0.975, n−1} · s/√n, for normal values with unknown mean
+    and variance; that of a single value is NaN. For m comparisons, 0.975 is replaced by
+    1 − 0.025/m, so that all intervals have a joint coverage of 95 % (Bonferroni).
 
     Source: Mathieu et al. 2018, App. B.1.
     """
@@ -52,10 +52,10 @@ def summarise(
 
     Args:
         settings: Columns of each setting.
-        setting: Which setting each run has `[R]`.
-        ok: Which runs count `[R]`; the others are reported as failed.
+        setting: The setting of each run, an index `[R]`.
+        ok: Whether each run counts `[R]`; the others are reported as failed.
         scores: Values by name `[R]`.
-        lacks: Of some scores, which runs do not have them `[R]` and do not count.
+        lacks: For some scores, whether each run lacks it `[R]`; such runs do not count.
     """
     rows, lacks = [], lacks or {}
     for index, columns in enumerate(settings):
@@ -68,11 +68,11 @@ def summarise(
 
 
 def table(rows: Sequence[Row], shown: Container[str] | None = None) -> str:
-    """A Markdown table: a line per setting, mean ± half-width per score.
+    """A Markdown table with a row per setting and mean ± half-width per score.
 
     Args:
         rows: Statistics.
-        shown: Scores to show; all by default.
+        shown: Scores to show; by default all.
     """
     rows = [row for row in rows if shown is None or row.score in shown]
     varying = _varying([row.setting for row in rows])
@@ -95,17 +95,17 @@ def table(rows: Sequence[Row], shown: Container[str] | None = None) -> str:
 
 
 def show(value: Any) -> str:
-    """A setting's value as people write it."""
+    """A setting's value for a table."""
     if isinstance(value, float):
         return "∞" if math.isinf(value) else f"{value:g}"
     return str(value)
 
 
 def mean_and_half(row: Any) -> str:
-    """A mean ± the half-width of its interval, to two digits of the latter.
+    """A mean ± the half-width of its interval, with two digits of the half-width.
 
     Args:
-        row: With `mean`, `low` and `high`; a mean of NaN is a dash.
+        row: A row with `mean`, `low` and `high`; a mean of NaN gives a dash.
     """
     if math.isnan(row.mean):
         return "–"
@@ -117,7 +117,7 @@ def mean_and_half(row: Any) -> str:
 
 
 def _varying(settings: Sequence[dict[str, Any]]) -> list[str]:
-    """Columns that differ between settings, or the first if none does."""
+    """The columns that differ between settings, or the first if none does."""
     names = list(settings[0])
     varying = [name for name in names if len({row[name] for row in settings}) > 1]
     return varying or names[:1]

@@ -86,7 +86,7 @@ class Checkpoint:
         """Saves after `done` steps if the last save is long enough ago, or `now`.
 
         Raises:
-            OSError: In one line, if this or the save before could not be written.
+            OSError: One line, if this or the save before could not be written.
         """
         if not now and parallel.agreed(time.monotonic() - self._last) < self._every:
             return

@@ -98,7 +98,7 @@ class OpenedSweep:
             **setting: Values of columns that the run has to have, such as `beta=4`.
 
         Raises:
-            ValueError: In one line, for a column that is not there, or if no run is
+            ValueError: One line, for a column that is not there, or if no run is
                 left.
         """
         for name in (score, *setting):
@@ -123,7 +123,7 @@ def open_workdir(workdir: Any) -> OpenedSweep:
     """The finished runs of a folder, see `experiments.results.open`.
 
     Raises:
-        ValueError: In one line, for a folder that cannot be used.
+        ValueError: One line, for a folder that cannot be used.
     """
     folder = paths.path(str(workdir))
     _, programs = workdirs.validated(folder)

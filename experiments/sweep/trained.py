@@ -80,7 +80,7 @@ def finished(workdir: pathlib.Path) -> Finished:
     """The sweep of a folder with finished runs.
 
     Raises:
-        ValueError: In one line, for a folder that cannot be used.
+        ValueError: One line, for a folder that cannot be used.
     """
     _, programs = workdirs.validated(workdir)
     tables = _finished(workdir)
@@ -109,7 +109,7 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     """Posteriors of a finished run over all its data; by default of the first.
 
     Raises:
-        ValueError: In one line, for a folder or a run that cannot be used.
+        ValueError: One line, for a folder or a run that cannot be used.
     """
     done = finished(workdir)
     _, rows, tables = done
@@ -145,7 +145,7 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
         points: A random subset of the data, at most all.
 
     Raises:
-        ValueError: In one line, for a folder that cannot be used.
+        ValueError: One line, for a folder that cannot be used.
     """
     done = finished(workdir)
     rows, tables = done.rows, done.tables

@@ -187,7 +187,7 @@ def validated(
     """The config of a workdir, validated, and its programs.
 
     Raises:
-        ValueError: In one line, for a folder that has none.
+        ValueError: One line, for a folder that has none.
     """
     path = workdir / "config.json"
     if not path.is_file():

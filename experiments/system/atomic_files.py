@@ -1,4 +1,4 @@
-"""Writing files that are never seen half-written."""
+"""Writes files so that no reader sees them incomplete."""
 
 import csv
 import io
@@ -14,10 +14,10 @@ from experiments.system import signals
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
-    """Writes a whole file, or none if it fails.
+    """Writes a complete file, or none if it fails.
 
     Raises:
-        OSError: In one line, naming the file.
+        OSError: One line, naming the file.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with signals.writing():
@@ -34,14 +34,14 @@ def write(path: pathlib.Path, content: bytes) -> None:
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
-    """Writes JSON; infinity is written `Infinity`, as Python reads it."""
+    """Writes JSON, with `Infinity` for infinity, as Python reads it."""
     write(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def write_csv(
     path: pathlib.Path, header: Sequence[str], lines: Iterable[Sequence[Any]]
 ) -> None:
-    """Writes a table; floats keep enough digits to be read back unchanged."""
+    """Writes a table, with enough digits to read floats back unchanged."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -50,7 +50,7 @@ def write_csv(
 
 
 def write_npz(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays by name, not compressed."""
+    """Writes arrays by name, uncompressed."""
     buffer = io.BytesIO()
     np.savez(buffer, **{name: np.asarray(array) for name, array in arrays.items()})
     write(path, buffer.getvalue())

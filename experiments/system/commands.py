@@ -1,4 +1,4 @@
-"""What all commands have in common: how they begin, and how they end in one line."""
+"""What all commands share: their start, and their one-line errors."""
 
 import argparse
 import errno
@@ -14,19 +14,19 @@ from typing import Any, NoReturn, Protocol
 from experiments.system import paths, signals
 
 _LARGEST = 2**31 - 1
-_GONE = (errno.EPIPE, errno.EIO)  # of the reader of a pipe, and of a terminal
+_GONE = (errno.EPIPE, errno.EIO)  # the reader of a pipe, or the terminal, is gone
 
 
 class Main(Protocol):
-    """The function of a command: what was typed behind its name to an exit code."""
+    """The function of a command: maps the arguments to an exit code."""
 
     def __call__(self, arguments: Sequence[str] | None = None) -> int: ...
 
 
 class _Output(io.TextIOWrapper):
-    """Writes what its encoding lacks as its number; ends the command if nobody reads.
+    """Escapes characters that the encoding lacks; ends the command if nobody reads.
 
-    So does `head`, which closes the pipe once it has seen enough.
+    The latter happens with `head`, which closes the pipe when it has enough lines.
     """
 
     replaced: io.TextIOWrapper | None = None
@@ -51,10 +51,10 @@ class _Output(io.TextIOWrapper):
 
 
 def use_plain_output() -> None:
-    """Makes stdout and stderr take any text, and a reader that goes away."""
+    """Makes stdout and stderr accept any text, and a reader that goes away."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed, as by >&-
+        if stream is None:  # it is closed, as by >&-
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
         elif isinstance(stream, io.TextIOWrapper):
             output = _Output(
@@ -64,15 +64,15 @@ def use_plain_output() -> None:
                 line_buffering=stream.line_buffering,
                 write_through=stream.write_through,
             )
-            output.replaced = stream  # kept, as it would close the buffer
+            output.replaced = stream  # its deletion would close the buffer
             setattr(sys, name, output)
 
 
 def command(name: str) -> Callable[[Main], Main]:
-    """Makes errors of what was typed, or of a file, one line and the exit code 2.
+    """Turns errors of arguments or files into one line and the exit code 2.
 
     Args:
-        name: The program's name, with which its errors begin.
+        name: The program's name, which begins its errors.
     """
 
     def decorate(main: Main) -> Main:
@@ -100,7 +100,7 @@ def parser(name: str, description: str, **options: Any) -> argparse.ArgumentPars
     """A parser that raises ValueError for arguments that cannot be used.
 
     Args:
-        name: The program's name, with which its errors begin.
+        name: The program's name, which begins its errors.
         description: One line for its help.
         **options: Further arguments of `ArgumentParser`.
     """

@@ -1,4 +1,4 @@
-"""What a command sets as JAX starts: its devices, its processes, its programs."""
+"""The settings with which JAX starts: devices, processes, compilation cache."""
 
 import os
 import socket
@@ -10,14 +10,15 @@ import jaxlib
 from decomp.datasets.readers import cache
 from experiments.system import signals
 
-_HEARTBEAT = 30  # seconds after which a process that is silent counts as lost
+_HEARTBEAT = 30  # seconds after which a silent process counts as lost
 
 
 def use_cores() -> int:
-    """Makes every core of the CPU a device, before JAX starts; returns their number.
+    """Makes every CPU core a device, before JAX starts; returns their number.
 
-    XLA:CPU runs a loop on one core: the cores work in parallel as devices. There are
-    two at least, as a program for one is compiled by other passes and rounds otherwise.
+    XLA:CPU runs a loop on one core, so that cores work in parallel only as devices.
+    There are at least two, as a program for one device is compiled differently and
+    rounds differently.
     """
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -27,26 +28,27 @@ def use_cores() -> int:
 
 
 def use_float32() -> None:
-    """Computes in float32, and says so if `$JAX_ENABLE_X64` asks for something else.
+    """Selects float32, with a message if `$JAX_ENABLE_X64` asks for float64.
 
-    Published tables are in float32; they do not depend on that variable.
+    The published tables are computed in float32, and so must not depend on the
+    variable.
     """
     if jax.config.jax_enable_x64:
         jax.config.update("jax_enable_x64", False)
-        print("JAX_ENABLE_X64 is left aside: computed in float32.", file=sys.stderr)
+        print("JAX_ENABLE_X64 is ignored: computing in float32.", file=sys.stderr)
 
 
 def check_platform() -> None:
-    """Starts JAX in float32 on the platform that it is told to take.
+    """Starts JAX in float32 on the platform that its environment names.
 
     Raises:
-        ValueError: In one line, if that is not here, saying what is.
+        ValueError: One line, if this platform does not exist; it names one that does.
     """
     use_float32()
     try:
         jax.devices()
         return
-    except (RuntimeError, AssertionError) as error:  # the latter without a GPU
+    except (RuntimeError, AssertionError) as error:  # AssertionError if there is no GPU
         reason = " ".join(str(error).split()) or "there is no such processor"
     told = jax.config.jax_platforms
     jax.config.update("jax_platforms", "cpu" if not told else None)
@@ -63,11 +65,11 @@ def check_platform() -> None:
 
 
 def keep_programs() -> None:
-    """Keeps what is compiled for accelerators on disk, for the next start.
+    """Caches programs for accelerators on disk, for the next start.
 
-    Of one version of XLA. `$JAX_COMPILATION_CACHE_DIR` names another folder, and is
-    read on CPUs too; there it is not the default, as loading a program may hang (once
-    in about forty starts, jaxlib 0.10.2).
+    A program is used by the same version of XLA only. `$JAX_COMPILATION_CACHE_DIR`
+    names another folder, and enables the cache on CPUs too; there it is off by default,
+    as loading a program may hang (once in about forty starts, with jaxlib 0.10.2).
     """
     kept = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     if kept or jax.default_backend() == "cpu":
@@ -77,17 +79,17 @@ def keep_programs() -> None:
 
 
 def leave_out_late_writes(error: "sys.UnraisableHookArgs") -> None:
-    """A `sys.unraisablehook` without the writes that end after Orbax gave up on one.
+    """A `sys.unraisablehook` that ignores writes which fail after Orbax gave up.
 
-    On a full disk TensorStore's threads print a traceback for each of them; the error
-    of the first has a line of its own.
+    On a full disk TensorStore's threads would print a traceback for each of them; the
+    first error is reported in one line elsewhere.
     """
     if str(error.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(error)
 
 
 def resolves() -> bool:
-    """Whether the name of this machine leads to an address."""
+    """Whether the name of this machine resolves to an address."""
     try:
         socket.getaddrinfo(socket.gethostname(), None)
     except OSError:
@@ -96,22 +98,22 @@ def resolves() -> bool:
 
 
 def connect() -> None:
-    """Joins the processes of a job of SLURM, Kubernetes, Cloud TPU or MPI.
+    """Joins the processes of a SLURM, Kubernetes, Cloud TPU or MPI job.
 
     Raises:
-        ValueError: In one line, if there is no such job or it cannot be joined.
+        ValueError: One line, if there is no such job or it cannot be joined.
     """
     try:
         jax.distributed.initialize(heartbeat_timeout_seconds=_HEARTBEAT)
     except (ValueError, RuntimeError) as error:
         raise ValueError(
-            "distributed=True expects a job of several processes, by SLURM, "
+            "distributed=True needs a job of several processes, by SLURM, "
             f"Kubernetes, Cloud TPU or Open MPI; got: {error}"
         ) from None
-    signals.listen()  # it took SIGTERM for itself
+    signals.listen()  # JAX has set its own handler of SIGTERM
     if not resolves():
         raise ValueError(
-            "distributed=True expects that the name of this machine, "
-            f"{socket.gethostname()}, leads to an address, by which its processes find "
-            "each other; a line with it in /etc/hosts suffices."
+            "distributed=True needs an address for the name of this machine, "
+            f"{socket.gethostname()}, by which its processes find each other; a line "
+            "in /etc/hosts suffices."
         )

@@ -1,4 +1,4 @@
-"""Tables that are generated, between the marks of a Markdown file."""
+"""Generated tables, between the marks of a Markdown file."""
 
 import pathlib
 import re
@@ -8,7 +8,7 @@ from experiments.system import atomic_files
 
 
 def write(path: pathlib.Path, blocks: Mapping[str, str]) -> pathlib.Path:
-    """Puts each block between `<!-- name -->` and `<!-- end -->` of a file.
+    """Writes each block between `<!-- name -->` and `<!-- end -->` of a file.
 
     Raises:
         ValueError: If the file lacks a mark.
@@ -24,7 +24,7 @@ def write(path: pathlib.Path, blocks: Mapping[str, str]) -> pathlib.Path:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; a `|` inside a cell is escaped."""
+    """A Markdown table; `|` in a cell is escaped."""
     cells = [[cell.replace("|", "\\|") for cell in line] for line in (head, *rows)]
     lines = [cells[0], ["---"] * len(head), *cells[1:]]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

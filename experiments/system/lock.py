@@ -1,7 +1,7 @@
-"""One process at a time in a workdir.
+"""A lock, so that only one process at a time uses a workdir.
 
-The lock is the kernel's, on a file that stays: it ends with its process, however that
-ends, so that no lock is ever left behind.
+It is a lock of the kernel on a file that remains. It ends with its process, however the
+process ends, so that no stale lock is left.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ _NAME = ".lock"
 
 @contextlib.contextmanager
 def held(workdir: pathlib.Path) -> Iterator[None]:
-    """Holds the lock of a folder, which is made if need be.
+    """Holds the lock of a folder, which is created if it does not exist.
 
     Raises:
-        ValueError: In one line, if another process holds it, naming that process, or if
-            the folder cannot be written.
+        ValueError: One line, if another process holds the lock, which it names, or if
+            the folder cannot be written to.
     """
     with _opened(workdir) as file:
         _take(file, workdir)
@@ -44,7 +44,7 @@ def _opened(workdir: pathlib.Path) -> TextIO:
         return open(workdir / _NAME, "a+", encoding="utf-8")
     except OSError as error:
         file_there = isinstance(error, FileExistsError | NotADirectoryError)
-        reason = "a part of it is no folder" if file_there else error.strerror
+        reason = "a part of it is not a folder" if file_there else error.strerror
         raise ValueError(f"cannot write to --workdir={workdir}: {reason}.") from None
 
 
@@ -58,15 +58,15 @@ def _take(file: TextIO, workdir: pathlib.Path) -> None:
             f"--workdir={workdir} is in use by {holder}; wait for it, or choose "
             "another folder."
         ) from None
-    except OSError as error:  # NFS and FUSE may have no locks
+    except OSError as error:  # NFS and FUSE may not have locks
         say(
-            f"  {workdir} cannot be locked ({error.strerror}); take care that no "
+            f"  {workdir} cannot be locked ({error.strerror}); make sure that no "
             "other process uses it"
         )
 
 
 def _leave(workdir: pathlib.Path) -> None:
-    """Takes the folder away if nothing came of it."""
+    """Removes the folder if it is still empty."""
     if os.listdir(workdir) == [_NAME]:
         (workdir / _NAME).unlink()
         workdir.rmdir()

@@ -1,12 +1,12 @@
-"""The runs axis: every seed of every setting, trained as one program.
+"""The runs axis of a sweep: every seed of every setting, trained as one program.
 
-A run is one (seed, setting) pair. Runs are trained in blocks that fit the memory, and
-a block is spread evenly over all devices of all processes: of R runs on G devices,
-device g trains the runs g·R/G … (g + 1)·R/G − 1 and never hears of the others, as no
-program here communicates. How a device computes its runs is decided in `decomp.runs`.
+A run is one (seed, setting) pair. Runs are trained in blocks that fit the memory, and a
+block is divided evenly over all devices of all processes: of R runs on G devices,
+device g trains the runs g·R/G … (g + 1)·R/G − 1, without communication. `decomp.runs`
+decides how a device computes its runs.
 
-With several processes, each calls the same functions in the same order; `scatter` and
-`share` place arrays, `collect` gathers them, and process 0 alone writes.
+Several processes call the same functions in the same order; `scatter` and `share` place
+arrays, `collect` gathers them, and only process 0 writes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,11 +23,11 @@ LAYOUTS = axis.LAYOUTS
 
 
 class Runs(NamedTuple):
-    """Runs by number; seed-major, so that the first block has every setting."""
+    """Runs by number, ordered by seed, so that the first block has every setting."""
 
     number: np.ndarray  # [R]
     seed: np.ndarray  # [R]
-    setting: np.ndarray  # [R] row of the settings table
+    setting: np.ndarray  # [R] rows of the table of settings
 
 
 class Plan(NamedTuple):
@@ -35,18 +35,18 @@ class Plan(NamedTuple):
 
     mesh: Mesh
     block: int  # runs trained together, a multiple of the devices
-    vmapped: bool  # on a device: all runs at once, or one after another
+    vmapped: bool  # whether a device computes its runs at once, or one after another
 
 
 def enumerate_runs(num_settings: int, seeds: int, first_seed: int) -> Runs:
-    """All runs of a sweep, seed by seed."""
+    """All runs of a sweep, ordered by seed."""
     number = np.arange(seeds * num_settings)
     seed, setting = np.divmod(number, num_settings)
     return Runs(number, first_seed + seed, setting)
 
 
 def take(runs: Runs, index: np.ndarray) -> Runs:
-    """The runs at some places of the axis."""
+    """The runs at some indices."""
     return Runs(*(column[index] for column in runs))
 
 
@@ -66,16 +66,16 @@ def plan(
         num_runs: Runs R of the sweep.
         bytes_per_run: Memory that one run takes while it trains.
         memory: Memory of one device that runs may fill.
-        block: Runs per block; 0 takes what fits, at most 100 on CPUs, where larger
-            blocks gain nothing and a finished block is saved.
-        devices: Devices used; 0 takes all.
+        block: Runs per block; 0 takes as many as fit, and at most 100 on CPUs, where
+            larger blocks gain nothing and finished blocks are saved.
+        devices: Number of devices; 0 takes all.
         layout: One of `LAYOUTS`, see `decomp.runs.is_vmapped`.
-        most: Runs that a device trains together at most, unless `block` says how many;
+        most: The largest number of runs that a device trains together if `block` is 0;
             0 for no limit.
 
     Raises:
-        ValueError: If more devices are asked for than there are, or fewer than all of
-            those of several processes.
+        ValueError: If there are fewer devices than asked for, or if several processes
+            are asked to use only some of theirs.
     """
     available = jax.devices()
     several = jax.process_count() > 1
@@ -85,7 +85,7 @@ def plan(
             f"runs.devices expects {most} {len(available)} here; got {devices}. There "
             f"are {len(available)} × {available[0].device_kind}; 0 takes all of them."
         )
-    # A process without a run would leave the others waiting: there, blocks are padded.
+    # Other processes would wait for one without a run, so blocks are padded.
     count = len(available) if several else min(devices or len(available), num_runs)
     platform = available[0].platform
     block = block_size(
@@ -111,16 +111,16 @@ def block_size(
     block: int = 0,
     most: int = 0,
 ) -> int:
-    """The runs of a block, a multiple of the devices.
+    """The number of runs of a block, a multiple of the number of devices.
 
     Args:
         num_runs: Runs R of the sweep.
         devices: Number of devices, at most R.
-        platform: Of the devices, such as "cpu".
+        platform: Platform of the devices, such as "cpu".
         bytes_per_run: Memory that one run takes while it trains.
-        memory: Memory of one device that runs may fill; on CPUs, of all of them.
-        block: Runs per block, 0 takes what fits, see `plan`.
-        most: Runs that a device trains together at most, see `plan`.
+        memory: Memory of one device that runs may fill; on CPUs, of all devices.
+        block: Runs per block; 0 takes as many as fit, see `plan`.
+        most: The largest number of runs that a device trains together, see `plan`.
     """
     on_cpu = platform == "cpu"
     if not block:
@@ -132,7 +132,7 @@ def block_size(
 
 
 def trial(count: int, device: Any = None) -> Plan:
-    """A block of runs vmapped on a device, by default the first of this process."""
+    """The plan of runs vmapped on a device, by default the first of this process."""
     devices = jax.local_devices()[:1] if device is None else [device]
     return Plan(axis.over(devices), count, vmapped=True)
 
@@ -144,28 +144,28 @@ def blocks(runs: Runs, size: int) -> Iterator[Runs]:
 
 
 def padded(runs: Runs, size: int) -> Runs:
-    """Fills a block up with copies of its last run, to be dropped afterwards."""
+    """Pads a block with copies of its last run, which are dropped afterwards."""
     index = np.minimum(np.arange(size), len(runs.number) - 1)
     return take(runs, index)
 
 
 def share(plan: Plan, tree: Any) -> Any:
-    """Puts arrays that all runs read on every device, once."""
+    """Puts arrays that all runs read on every device."""
     return _place(plan, tree, axis.SHARED)
 
 
 def scatter(plan: Plan, tree: Any) -> Any:
-    """Puts arrays with a leading axis `[block]` where their runs are trained."""
+    """Puts arrays with a leading axis `[block]` on the devices of their runs."""
     return _place(plan, tree, axis.RUNS)
 
 
 def placed(plan: Plan, arguments: Sequence[Any], *, mapped: int) -> tuple[Any, ...]:
-    """Shapes of arguments as a program for other devices than this machine's has them.
+    """Shapes of the arguments of a program for devices that may be absent.
 
     Args:
-        plan: Of those devices.
+        plan: The plan for these devices.
         arguments: Trees of shapes; the first `mapped` have a leading axis `[block]`.
-        mapped: Number of arguments of the runs.
+        mapped: Number of arguments with the runs axis.
     """
 
     def one(spec: PartitionSpec) -> Callable[[Any], Any]:
@@ -180,26 +180,26 @@ def placed(plan: Plan, arguments: Sequence[Any], *, mapped: int) -> tuple[Any, .
 
 
 def place(whole: np.ndarray, sharding: Sharding) -> jax.Array:
-    """An array over the devices of all processes, each of which has the whole."""
+    """An array over the devices of all processes, from the whole in each process."""
     return jax.make_array_from_callback(whole.shape, sharding, lambda i: whole[i])
 
 
 def collect(tree: Any) -> Any:
-    """Arrays of the runs of all processes, on the host of each."""
+    """Gathers arrays of all runs on the host of each process."""
     if jax.process_count() == 1:
         return jax.device_get(tree)
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def agreed(number: float) -> float:
-    """The largest of the numbers that the processes give, so that all act alike."""
+    """The maximum of the processes' numbers, so that all processes act alike."""
     if jax.process_count() == 1:
         return number
     return float(np.max(multihost_utils.process_allgather(np.float32(number))))
 
 
 def told(array: np.ndarray) -> np.ndarray:
-    """The array of process 0; the others give one of its shape and type."""
+    """The array of process 0; others pass an array of the same shape and type."""
     if jax.process_count() == 1 or not array.size:
         return array
     data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
@@ -226,5 +226,5 @@ def _place(plan: Plan, tree: Any, spec: PartitionSpec) -> Any:
 
 
 def over_runs(function: Callable, plan: Plan, **options: Any) -> Any:
-    """Compiles a function of one run to one of a block, see `decomp.runs.over_runs`."""
+    """Compiles a function of one run for a block, see `decomp.runs.over_runs`."""
     return axis.over_runs(function, plan.mesh, **options)

@@ -1,30 +1,31 @@
-"""Entries by name: those of the papers, and those that a config file adds."""
+"""Registries of entries by name, to which a config file may add."""
 
 from typing import Any
 
-_PUBLISHED: dict[int, frozenset[str]] = {}  # of each table, the names that are taken
+_PUBLISHED: dict[int, frozenset[str]] = {}  # the package's names in each registry
 
 
 def add(table: dict[str, Any], entry: Any, kind: str) -> None:
-    """Adds an entry under its name; one that a config file added before is replaced.
+    """Adds an entry under its name; replaces one that a config file added before.
 
     Raises:
-        ValueError: In one line, for a name that is none or is taken.
+        ValueError: One line, for a name that is not valid or is taken.
     """
     name = entry.name
     if not isinstance(name, str) or not name.isidentifier():
         raise ValueError(
-            f"a {kind} expects a name of letters, digits and underscores; got {name!r}."
+            f"the name of a {kind} must have letters, digits and underscores only; got "
+            f"{name!r}."
         )
     if name in published(table):
         raise ValueError(
-            f"the name {name} is taken by a {kind} of the package; expected another."
+            f"the name {name} is taken by a {kind} of the package; choose another."
         )
     table[name] = entry
 
 
 def close(table: dict[str, Any]) -> None:
-    """From here on the names in the table are taken."""
+    """Marks the names in the registry as the package's."""
     _PUBLISHED[id(table)] = frozenset(table)
 
 

@@ -1,10 +1,10 @@
-"""Stopping when asked to: SIGINT (Ctrl-C), SIGTERM, which schedulers send, and SIGHUP.
+"""Handling of SIGINT (Ctrl-C), SIGTERM, which schedulers send, and SIGHUP.
 
-In a command (`watch`) a thread hears the signal at once, though the main thread may be
-in a compiler that returns in a minute. It ends the process without unwinding anything:
-every file appears whole or not at all, so that nothing on disk is lost. While a sweep
-has something to save (`listening`), the first signal waits for that, and says so; the
-second one ends the process at once.
+In a command (`watch`) a thread handles the signal at once, even if the main thread is
+in a compiler for a minute. It ends the process without unwinding the stack, as every
+file is written completely or not at all. While a sweep has something to save
+(`listening`), the first signal waits for that and says so; the second one ends the
+process at once.
 """
 
 import atexit
@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SECONDS = 1.0  # that a file which is being written may take
-_ONCE = 0.05  # seconds in which a signal that came twice, as by `timeout`, counts once
+_SECONDS = 1.0  # to wait for a file that is being written
+_ONCE = 0.05  # seconds in which a repeated signal, as by `timeout`, counts once
 
 
 class Stopped(Exception):
@@ -28,14 +28,14 @@ class Stopped(Exception):
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number  # as shells have it
+        self.exit_code = 128 + number  # the convention of shells
 
 
 class Asked:
-    """Called: the number of the signal that came, or 0.
+    """Returns, when called, the number of the signal that came, or 0.
 
-    `waits` is what the first signal waits for, as "the runs in training are saved"; in
-    a command that waits for nothing the first signal ends the process.
+    `waits` is what the first signal waits for, such as "the runs in training are
+    saved"; if it is empty, the first signal ends the process.
     """
 
     def __init__(self):
@@ -46,17 +46,17 @@ class Asked:
 
 
 class _Watch:
-    """What the thread of a command has to know."""
+    """The state of the thread of a command."""
 
-    pipe = -1  # into which the numbers of signals are written; −1 without the thread
-    asked: Asked | None = None  # of the innermost `listening`
-    writing = threading.RLock()  # held while a file is written
+    pipe = -1  # receives the numbers of signals; −1 if there is no thread
+    asked: Asked | None = None  # that of the innermost `listening`
+    writing = threading.RLock()  # is held while a file is written
     cleaners: tuple[Callable[[], object], ...] = ()
     promise = "what it had written is whole"
 
 
 def watch() -> None:
-    """From now on a signal ends this process at once, in one line on stderr."""
+    """Makes signals end this process at once, with one line on stderr."""
     heard, _Watch.pipe = os.pipe()
     os.set_blocking(_Watch.pipe, False)
     threading.Thread(target=_wait, args=(heard,), daemon=True).start()
@@ -65,7 +65,7 @@ def watch() -> None:
 
 
 def listen() -> None:
-    """Sets the handlers of `watch` anew, where another library has set its own."""
+    """Sets the handlers of `watch` again after another library has set its own."""
     if _Watch.pipe < 0:
         return
     signal.set_wakeup_fd(_Watch.pipe, warn_on_full_buffer=False)
@@ -75,7 +75,7 @@ def listen() -> None:
 
 
 def ask(number: int) -> bool:
-    """Does what the signal would do; returns whether there is a thread to hear it."""
+    """Acts as the signal would; returns whether there is a thread to handle it."""
     if _Watch.pipe >= 0:
         with contextlib.suppress(OSError):
             os.write(_Watch.pipe, bytes([number]))
@@ -83,15 +83,15 @@ def ask(number: int) -> bool:
 
 
 def promise(words: str) -> None:
-    """Sets what the line says that ends a command: what is left of its work."""
+    """Sets the end of a stopped command's line, which says what is left of its work."""
     _Watch.promise = words
 
 
 @contextlib.contextmanager
 def listening() -> Iterator[Asked]:
-    """Within it the first signal is remembered; the second has its usual effect.
+    """A context in which the first signal is recorded and the second acts as usual.
 
-    A signal that is ignored, as by `nohup`, stays ignored.
+    A signal that is ignored, as by `nohup`, remains ignored.
     """
     asked = Asked()
     if _Watch.pipe >= 0:
@@ -123,14 +123,14 @@ def listening() -> Iterator[Asked]:
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
-    """Within it a file is written, for which the end of the process waits."""
+    """A context in which a file is written, for which the end of the process waits."""
     with _Watch.writing:
         yield
 
 
 @contextlib.contextmanager
 def cleaning(clean: Callable[[], object]) -> Iterator[None]:
-    """Within it, `clean` is called should a signal end the process."""
+    """A context in which `clean` is called if a signal ends the process."""
     _Watch.cleaners = (*_Watch.cleaners, clean)
     try:
         yield
@@ -139,7 +139,7 @@ def cleaning(clean: Callable[[], object]) -> Iterator[None]:
 
 
 def leave(code: int) -> NoReturn:
-    """Ends a command whose files are on disk, whatever its threads still compute."""
+    """Ends a command whose files are on disk, even if threads still compute."""
     if _Watch.pipe < 0:
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
@@ -149,13 +149,13 @@ def leave(code: int) -> NoReturn:
 
 
 def _ignore() -> None:
-    """At the very end of Python, when no thread hears a signal: all is done."""
+    """Handles signals at Python's exit, when no thread does; all work is done."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def _heard(number: int, frame: object) -> None:
-    """Passes a signal on where the thread did not hear it: uvloop, while it runs."""
+    """Passes on a signal that the thread did not get, as while uvloop runs."""
     del frame
     other = signal.set_wakeup_fd(_Watch.pipe, warn_on_full_buffer=False)
     if other != _Watch.pipe:
@@ -190,12 +190,12 @@ def _end(number: int) -> NoReturn:
 
 
 def _tell(number: int, words: str) -> None:
-    """A line on stderr, which nobody reads if the output was closed."""
+    """Prints a line on stderr, if it is not closed."""
     if number == signal.SIGPIPE:
         return
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)
     name = spec.name.removesuffix(".__main__") if spec else "experiments"
     with contextlib.suppress(OSError):
-        start = "\n" if os.isatty(2) else ""  # behind ^C, or the bar
+        start = "\n" if os.isatty(2) else ""  # after ^C or the progress bar
         line = f"{start}{name}: {signal.Signals(number).name}: {words}\n"
         os.write(2, line.encode())

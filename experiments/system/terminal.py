@@ -1,4 +1,4 @@
-"""Progress on a terminal as a bar, elsewhere as plain lines."""
+"""Progress: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -8,24 +8,24 @@ from typing import Any
 from tqdm import tqdm
 
 _LINE_EVERY = 30.0  # seconds between plain lines
-_LONG = 200  # characters of a value that a message shows
-_TELLING = 0.5  # seconds from which the pace of a call is more than its overhead
+_LONG = 200  # characters of a value that a message shows at most
+_TELLING = 0.5  # seconds of a call above which its overhead does not matter
 
 
 class Progress:
-    """Counts run-steps and tells the time left; prints what is said above the bar.
+    """Counts run-steps and shows the time left; other lines appear above the bar.
 
     Args:
         total: Run-steps of the whole sweep.
-        shown: Whether there is a bar; of several processes, one has it.
+        shown: Whether to show progress; of several processes, only one does.
     """
 
     def __init__(self, total: int, *, shown: bool = True):
         self._total, self._done, self._rate = total, 0, 0.0
         self._calls, self._announced = 0, False
         self._beside: futures.Future | None = None
-        self._alone = True  # nothing slowed training when the last call ended
-        self._steady = False  # the pace is of calls that nothing slowed
+        self._alone = True  # nothing else ran when the last call ended
+        self._steady = False  # the pace is that of calls beside which nothing ran
         self._extra_per_step = 0.0
         self._last_line = time.monotonic()
         self._bar = tqdm(
@@ -37,15 +37,15 @@ class Progress:
 
     @property
     def measured(self) -> bool:
-        """Whether a call was long enough to tell the pace."""
+        """Whether a call was long enough to measure the pace."""
         return self._rate > 0
 
     def beside(self, work: futures.Future) -> None:
-        """Says what slows training until done; the first estimate waits for it."""
+        """Names work beside the training; the first estimate waits for its end."""
         self._beside, self._alone = work, False
 
     def resumed(self, runs: int, steps: int) -> None:
-        """Counts training that an earlier process did, and says so."""
+        """Counts the training of an earlier process, and says so."""
         if steps:
             say(f"  {runs} runs go on after step {steps:,}")
         self._done += runs * steps
@@ -71,18 +71,18 @@ class Progress:
             say(f"  {self._done / self._total:4.0%}, {text}")
 
     def first_estimate(self) -> float | None:
-        """Seconds left, the first time that they are known; afterwards None."""
+        """The seconds left, once they are known for the first time; afterwards None."""
         if self._announced or not self._steady:
             return None
         self._announced = True
         return self.seconds_left()
 
     def evaluated(self, seconds: float) -> None:
-        """Counts the evaluation of the last block into the time left."""
+        """Includes the evaluation of the last block in the time left."""
         self._extra_per_step = seconds / max(self._done, 1)
 
     def seconds_left(self) -> float:
-        """Expected seconds until all runs are trained and scored; 0 if not known."""
+        """Expected seconds until all runs are trained and scored; 0 if unknown."""
         left = self._total - self._done
         return left * (self._extra_per_step + (1 / self._rate if self._rate else 0.0))
 
@@ -101,7 +101,7 @@ def say(text: str) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 40 s, 12 min, 3.5 h, 21 days."""
+    """A duration such as 40 s, 12 min, 3.5 h or 21 days."""
     for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (172800, "h", 3600)):
         if seconds < limit:
             value = seconds / size
@@ -110,6 +110,6 @@ def duration(seconds: float) -> str:
 
 
 def short(value: Any) -> str:
-    """A value as a message shows it."""
+    """A value for a message, shortened if it is long."""
     text = str(value)
     return text if len(text) <= _LONG else f"{text[:_LONG]} …"

@@ -27,7 +27,7 @@ def check(vae: VAE, setting: Hyperparameters) -> None:
         setting: Of any of its runs.
 
     Raises:
-        ValueError: In one line that names the entry, what was expected and what came.
+        ValueError: One line that names the entry, what was expected and what came.
     """
     used = {vae.prior.name, *vae.objectives, *vae.divergences}
     tables = (priors.PRIORS, objectives.OBJECTIVES, divergences.DIVERGENCES)

@@ -342,10 +342,10 @@ NAN[3, 0, 0] = np.nan
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        (X[:, 0, 0], {}, r"data expect the shape \[N, \.\.\.\]"),
-        (NAN, {}, "data expect finite values; 1 of 40"),
-        (X * 16, {}, r"Bernoulli likelihood expects data in \[0, 1\]; got values"),
-        (X, {"batch_size": 41}, "batch_size expects a number from 1 to 40"),
+        (X[:, 0, 0], {}, r"data must have the shape \[N, \.\.\.\]"),
+        (NAN, {}, "data must be finite; 1 of 40"),
+        (X * 16, {}, r"data must lie in \[0, 1\] .* got values"),
+        (X, {"batch_size": 41}, "batch_size must be from 1 to 40"),
         (
             X,
             {"objective": "beta-vae"},
@@ -353,41 +353,49 @@ NAN[3, 0, 0] = np.nan
         ),
         (X, {"divergence": "mmd"}, "unknown divergence 'mmd'; choices: kl_prior"),
         (X, {"likelihood": "normal"}, "unknown likelihood 'normal'; choices"),
-        (X, {"seeds": []}, "seeds expects"),
-        (X, {"seeds": 0}, "seeds expects"),
-        (X, {"learning_rate": -1e-3}, "learning_rate expects a number above 0"),
-        (X, {"steps": 0}, "training expects a step or more"),
-        (X, {"steps": 3, "epochs": 1}, "expect one of the two"),
-        (X, {"gamma": 2}, "beta_vae reads the weights beta; got gamma"),
+        (X, {"seeds": []}, "seeds must be"),
+        (X, {"seeds": 0}, "seeds must be"),
+        (X, {"learning_rate": -1e-3}, "learning_rate must be positive"),
+        (X, {"steps": 0}, "training must take at least one step"),
+        (X, {"steps": 3, "epochs": 1}, "only one of steps and epochs"),
+        (X, {"gamma": 2}, "beta_vae has the weights beta; got gamma"),
         (
             X,
             {"objective": "capacity", "gamma": 2},
-            "capacity expects capacity; got gamma",
+            "capacity needs the weights capacity; got gamma",
         ),
-        (X, {"beta": []}, "beta expects a number or a sequence"),
-        (X, {"objective": losses.wae, "lambda_": 1}, "wae weighs a divergence"),
+        (X, {"beta": []}, "beta must be a number or a sequence"),
+        (X, {"objective": losses.wae, "lambda_": 1}, "wae needs a divergence"),
         (
             X,
             {"objective": "info_vae", "alpha": 0},
-            "info_vae expects lambda; got alpha",
+            "info_vae needs the weights lambda; got alpha",
         ),
         (
             X,
             {"objective": "factor_vae", "gamma": 1, "divergence": "moments"},
-            "factor_vae has its own divergence, total_correlation; expected no other",
+            "factor_vae has its own divergence, total_correlation, and takes no other",
         ),
-        (X, {"critic": dense.BernoulliDecoder(1, (4,))}, "a critic is for the diverg"),
+        (X, {"critic": dense.BernoulliDecoder(1, (4,))}, "critic is only for the d"),
         (
             X,
             {"objective": "wae_gan", "lambda_": 1}
             | {"critic": dense.BernoulliDecoder(1, (4,))},
-            r"critic expects logits of shape \[16\]; got \[16, 1\]",
+            r"critic must give logits of shape \[16\]; got \[16, 1\]",
         ),
-        (X, {"schedules": {"gamma": "linear"}}, "weights among beta; got gamma"),
+        (
+            X,
+            {"schedules": {"gamma": "linear"}},
+            "weights of the objective, beta; got gamma",
+        ),
         (X, {"schedules": {"beta": "cosine"}}, "unknown schedule 'cosine'; choices"),
-        (X, {"encoder": dense.DenseEncoder(3, (4,))}, r"encoder expects .*\[16, 2\]"),
-        (X, {"decoder": dense.BernoulliDecoder(5, (4,))}, r"decoder expects .*\[16, 6"),
-        (X, {"prior": priors.isotropic(3)}, r"prior expects a distribution of shape"),
+        (X, {"encoder": dense.DenseEncoder(3, (4,))}, r"encoder must give .*\[16, 2\]"),
+        (
+            X,
+            {"decoder": dense.BernoulliDecoder(5, (4,))},
+            r"decoder must give .*\[16, 6",
+        ),
+        (X, {"prior": priors.isotropic(3)}, r"prior must give a distribution of shape"),
         (
             X,
             {"decoder": dense.GaussianDecoder(6, (4,))},
@@ -408,11 +416,11 @@ def test_what_does_not_fit_is_refused_in_one_line(data, options, message):
 
 def test_verbs_refuse_other_shapes_in_one_line():
     vaes = several()
-    with pytest.raises(ValueError, match=r"x expects the shape \[N, 3, 2\], N ≥ 1"):
+    with pytest.raises(ValueError, match=r"x must have the shape \[N, 3, 2\], N ≥ 1"):
         vaes.encode(X[:, :2])
-    with pytest.raises(ValueError, match=r"z expects the shape \[N, 2\]"):
+    with pytest.raises(ValueError, match=r"z must have the shape \[N, 2\]"):
         vaes.decode(np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="latent expects a number from 0 to 1; got 2"):
+    with pytest.raises(ValueError, match="latent must be from 0 to 1; got 2"):
         vaes.traverse(X[0], 2, [0])
     with pytest.raises(IndexError, match="from 0 to 3; got 4"):
         vaes[4]

@@ -179,14 +179,14 @@ def test_a_batch_of_one_knows_only_its_own_share():
 @pytest.mark.parametrize("name", minibatch.ESTIMATORS)
 @pytest.mark.parametrize("batch", [0, 10])
 def test_a_batch_larger_than_the_data_or_empty_is_refused(name, batch):
-    with pytest.raises(ValueError, match=f"between 1 and 9 .* got {batch}"):
+    with pytest.raises(ValueError, match=f"from 1 to 9, .* got {batch}"):
         minibatch.ESTIMATORS[name](batch, 9)
 
 
 @pytest.mark.parametrize("groups", [(2, 2), (5, 1, -1), (6,), (0, 5)])
 def test_groups_that_do_not_add_up_are_refused(groups):
     q, z = _batch()
-    with pytest.raises(ValueError, match="positive sizes that add to 5"):
+    with pytest.raises(ValueError, match="positive sizes whose sum is 5"):
         minibatch.log_densities(
             q, jnp.float32(z), minibatch.weighted(B, 9), groups=groups
         )

@@ -38,7 +38,7 @@ def test_commands_leave_x64_aside_and_say_so(capsys):
         devices.use_float32()
         assert not jax.config.jax_enable_x64
         assert capsys.readouterr().err == (
-            "JAX_ENABLE_X64 is left aside: computed in float32.\n"
+            "JAX_ENABLE_X64 is ignored: computing in float32.\n"
         )
         devices.use_float32()
         assert capsys.readouterr().err == ""

@@ -223,7 +223,7 @@ def test_a_factor_of_one_class_is_not_scored_and_a_line_says_so(tmp_path, capsys
     found, programs = settings.validate(config(name="shapes3d", path=path, side=8))
     work = layout.sweeps(programs, tmp_path)[0]
     kept = ("floor_hue", "wall_hue", "object_hue", "orientation")
-    words = "not scored, as all images are of one class of it: scale, shape"
+    words = "factors not scored, as all images have the same class: scale, shape"
     assert words in capsys.readouterr().out
     assert work.scored.factor_names == work.data.factor_names == kept
     assert work.vae.factor_sizes == (10, 10, 10, 15)

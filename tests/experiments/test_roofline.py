@@ -154,7 +154,7 @@ def test_collectives_are_found_wherever_they_are():
 
 def test_a_program_without_a_loop_over_steps_is_refused():
     text = GPU.replace("while(%p), condition", "negate(%p), condition")
-    with pytest.raises(ValueError, match="expects a loop over as many steps"):
+    with pytest.raises(ValueError, match="must have a loop whose number of steps"):
         roofline.step(hlo.parse(text), H100)
 
 

@@ -137,8 +137,12 @@ def flat(key, p):
 @pytest.mark.parametrize(
     ("sample", "log_prob", "words"),
     [
-        (flat, lambda p, z: z, "expects log_prob(p, z) of one z of shape []; got [2]"),
-        (lambda key, p: 0.0, lambda p, z: jnp.sum(z), "expects sample(key, p)"),
+        (
+            flat,
+            lambda p, z: z,
+            "must give log_prob(p, z) of one z of shape []; got [2]",
+        ),
+        (lambda key, p: 0.0, lambda p, z: jnp.sum(z), "must give sample(key, p)"),
         (flat, lambda p, z: p["no"], "cannot be computed"),
     ],
 )
@@ -225,7 +229,7 @@ def test_a_metric_that_is_no_number_is_named_in_one_line(your_own, tmp_path):
     with config.unlocked():
         config.evaluate.metrics = ("bad",)
     with pytest.raises(
-        ValueError, match=r"= bad expects one number of shape \[\]; got \[3\]"
+        ValueError, match=r"= bad must give one number of shape \[\]; got \[3\]"
     ):
         started(config, tmp_path)
 

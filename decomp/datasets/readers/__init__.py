@@ -1,1 +1,1 @@
-"""Readers of files that nobody vouches for, and what fetches and keeps them."""
+"""Readers of untrusted files, downloads, and a cache on disk."""

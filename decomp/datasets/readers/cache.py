@@ -1,4 +1,4 @@
-"""Arrays kept on disk between runs, trusted only if their checksum is right."""
+"""Arrays cached on disk, which are used only if their checksum is right."""
 
 import hashlib
 import logging
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 def folder() -> Path:
     """`$DECOMP_CACHE`, or `~/.cache/decomp` if that is not set.
 
-    Where the home folder is not known, a path at which nothing can be kept.
+    If the home folder is unknown, it is a path at which nothing can be written.
     """
     try:
         return Path(os.environ.get("DECOMP_CACHE") or "~/.cache/decomp").expanduser()
@@ -26,19 +26,19 @@ def folder() -> Path:
 def bytes_of(
     path: Path, make: Callable[[], np.ndarray], *, sha256: str, row_bytes: int
 ) -> np.ndarray:
-    """The array of known checksum kept at `path`; made, and kept there, if need be.
+    """Reads the array of known checksum at `path`, or makes it and writes it there.
 
-    A damaged file is replaced, and a folder that cannot be written to is no error: both
-    are said in one log line. The file is mapped, so processes share its memory.
+    A damaged file is replaced, and a folder that cannot be written to is no error; each
+    gives one line in the log. The file is memory-mapped, so processes share its memory.
 
     Args:
-        path: Holds the bytes of the array and nothing else.
+        path: The file, which has the bytes of the array and nothing else.
         make: Computes the array, uint8 `[N, row_bytes]`.
         sha256: Hexadecimal checksum of the array's bytes.
         row_bytes: Length of the last axis.
 
     Returns:
-        uint8 `[N, row_bytes]`, read-only if it came from the file.
+        uint8 `[N, row_bytes]`, read-only if it was read from the file.
     """
     kept = _read(path, sha256=sha256)
     if kept is not None:

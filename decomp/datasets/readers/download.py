@@ -1,7 +1,7 @@
-"""Fetches the original files of a data set through tensorflow-datasets.
+"""Downloads the original files of a data set by tensorflow-datasets.
 
 TensorFlow itself is not needed: tensorflow-datasets supplies the addresses, the
-checksums and the download folder; reading what arrives is left to the caller.
+checksums and the download folder, and the caller reads the files.
 """
 
 import os
@@ -21,11 +21,11 @@ _TIMEOUT = 3  # seconds; tensorflow-datasets alone retries for minutes
 class _File(NamedTuple):
     url: str
     sha256: str
-    by_hand: Path  # where a user may put it
+    by_hand: Path  # where a user may put the file
 
 
 def check_source(source: str, *known: str) -> None:
-    """Refuses a source that is not one of those known."""
+    """Raises ValueError for a source that is not among those known."""
     if source not in known:
         raise ValueError(
             f"unknown source {source!r}; known: {', '.join(map(repr, known))}."
@@ -33,16 +33,16 @@ def check_source(source: str, *known: str) -> None:
 
 
 def fetch(data_set: str, names: Sequence[str], folder: str = "") -> list[Path]:
-    """Original files: downloaded before, put there by hand, or downloaded now.
+    """Finds files that were downloaded or put there by hand, or downloads them.
 
     Args:
         data_set: Its name in tensorflow-datasets.
-        names: The files wanted, as they are registered there.
+        names: The wanted files, as tensorflow-datasets names them.
         folder: Data folder of tensorflow-datasets; by default `$TFDS_DATA_DIR`, else
             `~/tensorflow_datasets`.
 
     Returns:
-        Paths in the order of the names, their checksums verified when they arrived.
+        Paths in the order of `names`; checksums were verified after the download.
     """
     extras.require("tensorflow_datasets")
     import tensorflow_datasets as tfds
@@ -89,7 +89,7 @@ def _get(manager: Any, file: _File) -> Path:
 
 
 def _downloaded(downloads: Path, url: str) -> bool:
-    """Whether a note of a finished download names the address."""
+    """Whether the record of a finished download names the address."""
     notes = (note for note in downloads.rglob("*.INFO") if note.is_file())
     return any(
         url in note.read_text(encoding="utf-8", errors="replace") for note in notes
@@ -110,7 +110,7 @@ def _check_connection(files: list[_File]) -> None:
 
 
 def _connect(host: str, port: int) -> str:
-    """Why there is no connection, or ""; a name is looked up without a timeout."""
+    """Why there is no connection, or ""; looking up the name has no timeout."""
     problems = [f"no answer in {_TIMEOUT} s"]
 
     def connect() -> None:

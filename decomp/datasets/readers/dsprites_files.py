@@ -5,9 +5,9 @@
 | .npz  | `imgs` uint8 [N, 64, 64] | `latents_classes` int [N, 6]  |
 | .hdf5 | `imgs` uint8 [N, 64, 64] | `latents/classes` int [N, 6]  |
 
-Any part of the set will do (N ≤ 737,280), each class at most once, in any order: the
-images come back in canonical order. They are read and packed block by block, so the
-3 GB of unpacked pixels are never in memory.
+A file may hold any part of the set (N ≤ 737,280) in any order, each class at most once;
+the images are returned in canonical order. They are read and packed block by block, so
+that the 3 GB of unpacked pixels are never in memory.
 """
 
 import logging
@@ -24,7 +24,7 @@ from decomp.datasets.renderers import dsprites_render
 _log = logging.getLogger(__name__)
 _BLOCK = 4096  # images
 _Arrays = tuple[np.ndarray, np.ndarray]  # packed [N, 512], classes [N, 6]
-_CLASS_BYTES = 6 * 8 * dsprites_render.NUM_IMAGES  # of int64
+_CLASS_BYTES = 6 * 8 * dsprites_render.NUM_IMAGES  # of int64 classes
 _HEADER = 1024  # bytes
 
 
@@ -48,7 +48,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_hdf5(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Reads an .hdf5 file whatever its name; see `read`."""
+    """Reads an .hdf5 file, whatever its name ends in; see `read`."""
     return _checked(path, _read_hdf5)
 
 
@@ -130,7 +130,7 @@ def _read_npz(path: Path) -> _Arrays:
                 return np.frombuffer(data, np.uint8)
 
             packed = _pack(read_images, count=shape[0])
-            if file.read(1):  # at the end of its data zipfile compares the checksum
+            if file.read(1):  # beyond the end, where zipfile compares the checksum
                 raise ValueError(f"expected {shape[0]} images; got more bytes")
     return packed, classes
 
@@ -153,8 +153,10 @@ def _read_hdf5(path: Path) -> _Arrays:
         hdf5.check_chunks(images)
         hdf5.check_chunks(table)
         chunk = images.chunks[0] if images.chunks else 1
-        block = chunk * max(1, _BLOCK // chunk)  # a chunk is decompressed only once
-        block = hdf5.rows_at_once(images, block)  # if it has not too many rows
+        block = chunk * max(
+            1, _BLOCK // chunk
+        )  # so that each chunk is decompressed once
+        block = hdf5.rows_at_once(images, block)  # unless a chunk has too many rows
         packed = _pack(
             lambda start, stop: images[start:stop], count=images.shape[0], block=block
         )

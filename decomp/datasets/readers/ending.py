@@ -1,4 +1,4 @@
-"""How the command of this package ends: by a signal at once, in one line."""
+"""How the command of this package ends on a signal: at once, with one line."""
 
 import io
 import os
@@ -9,9 +9,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def begin(name: str) -> None:
-    """Makes Ctrl-C and SIGTERM end the process with a line, a closed pipe without one.
+    """Makes Ctrl-C and SIGTERM end the process with a line, and a closed pipe silently.
 
-    What the encoding of the output lacks is written as its number.
+    Characters that the encoding of the output lacks are written as their numbers.
 
     Args:
         name: The command's name, with which the line begins.

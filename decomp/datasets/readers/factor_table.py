@@ -1,9 +1,9 @@
-r"""The factors of images in a table, `factors.csv`, as people and programs write it.
+r"""Reads a table of the factors of images, `factors.csv`.
 
-A column `file` names the image, with / or \ between folders, and each other column is
-a factor, but for one without a name, in which pandas writes the rows' numbers. Commas,
-semicolons or tabs stand between; the text is UTF-8, or UTF-16 that says so. Behind
-semicolons 0,5 is a number, as 0.5 is.
+A column `file` names the image, with / or \ between folders. Every other column is a
+factor, except one without a name, in which pandas writes the numbers of the rows.
+Columns are separated by commas, semicolons or tabs; with semicolons, 0,5 is a number,
+as 0.5 is. The text is UTF-8, or UTF-16 with a byte-order mark.
 """
 
 import codecs
@@ -19,26 +19,28 @@ import numpy as np
 from decomp.datasets.readers import npz
 
 _FILE = "file"
-_NAMELESS = re.compile(r"$|Unnamed: \d+$")  # of a column of pandas, and if read again
+_NAMELESS = re.compile(
+    r"$|Unnamed: \d+$"
+)  # pandas: an index column, and one read again
 _MOST_BYTES = 2**28
-_BETWEEN = re.compile(r"[^,;\t\r\n]*([,;\t])")  # the first of them that there is
-_MARK = "\ufeff"  # of the order of bytes; Excel puts it before UTF-8 too
+_BETWEEN = re.compile(r"[^,;\t\r\n]*([,;\t])")  # finds the first separator
+_MARK = "\ufeff"  # the byte-order mark; Excel writes it before UTF-8 too
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """The values of the factors of the images named, in their order.
+    """Reads the values of the factors of images, in the order of their names.
 
     Args:
         path: The table.
         names: The names of the images, with / between folders.
 
     Returns:
-        Texts `[N]` by the name of the factor.
+        Texts `[N]` by name of the factor.
 
     Raises:
-        ValueError: In one line that begins with the path, for a table that has not one
-            row for each image.
+        ValueError: One line that begins with the path, if the table does not have
+            exactly one row for each image.
     """
     with npz.naming(path):
         npz.check_size(path.stat().st_size, _MOST_BYTES)
@@ -84,7 +86,7 @@ def _named(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _rows(text: str, between: str) -> list[list[str]]:
-    """The rows that are not empty, without blanks around values; one at least."""
+    """The rows that are not empty, without blanks around values; at least one."""
     try:
         reader = csv.reader(
             io.StringIO(text, newline=""),
@@ -98,7 +100,7 @@ def _rows(text: str, between: str) -> list[list[str]]:
 
 
 def _by_file(rows: list[list[str]]) -> dict[str, list[str]]:
-    """Values of the factors by the name of the file."""
+    """The values of the factors by name of the file."""
     table: dict[str, list[str]] = {}
     for name, *values in rows:
         if _plain(name) in table:
@@ -108,7 +110,7 @@ def _by_file(rows: list[list[str]]) -> dict[str, list[str]]:
 
 
 def _check_names(table: dict[str, list[str]], names: list[str]) -> None:
-    """One row for each image, and one image for each row."""
+    """Checks that each image has a row and each row an image."""
     missing = [name for name in names if name not in table]
     strange = set(table).difference(names)
     if missing or strange:
@@ -121,13 +123,13 @@ def _check_names(table: dict[str, list[str]], names: list[str]) -> None:
 
 
 def _plain(name: str) -> str:
-    """A name whatever system wrote it: its folders and its accents."""
+    """A name with / between folders and composed accents, whatever system wrote it."""
     slashes = name.replace("\\", "/").removeprefix("./")
     return unicodedata.normalize("NFC", slashes)
 
 
 def _with_points(column: Sequence[str]) -> Sequence[str]:
-    """Numbers with a comma as numbers with a point, if all of them are numbers."""
+    """Replaces decimal commas by points, if all values are numbers."""
     pointed = [value.replace(",", ".") for value in column]
     try:
         np.array(pointed, np.float64)

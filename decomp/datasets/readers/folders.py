@@ -1,7 +1,7 @@
-"""The images of a folder, by their names.
+"""The names of the images in a folder.
 
-Those in the folder itself count; if there are none, those of its sub-folders, at any
-depth. Hidden files and those that operating systems keep are no images.
+These are the images in the folder itself or, if it has none, those in its sub-folders
+at any depth. Hidden files and files of operating systems are ignored.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from decomp.datasets.raster import Tell
 from decomp.datasets.readers import npz, photos
 
-# Of pictures that are not read, so that it is told that they are left out.
+# Kinds of pictures that are not read, so that a line can say that they are left out.
 _OTHERS = {".bmp", ".gif", ".heic", ".jfif", ".jp2", ".pgm", ".ppm", ".tif", ".tiff"}
 _OTHERS |= {".webp", ".avif"}
 
@@ -19,16 +19,16 @@ _OTHERS |= {".webp", ".avif"}
 def names(
     folder: Path, suffixes: tuple[str, ...], *, most: int, tell: Tell
 ) -> list[str]:
-    """Names of the images, in order, with / between folders.
+    """Sorted names of the images, with / between folders.
 
     Args:
         folder: A folder that exists.
-        suffixes: The endings of the files wanted, in small letters.
-        most: Images that there may be.
-        tell: Is told which pictures are left out.
+        suffixes: Endings of the wanted files, in small letters.
+        most: The largest number of images that is allowed.
+        tell: Called with a line about pictures that are left out.
 
     Raises:
-        ValueError: In one line that begins with the folder, for none or too many.
+        ValueError: One line that begins with the folder, for no image or too many.
     """
 
     def wanted(name: str) -> bool:
@@ -66,7 +66,7 @@ def _tell_others(files: list[str], tell: Tell) -> None:
 
 
 def _others(folder: Path) -> str:
-    """What there is in a folder without images, in words."""
+    """Describes what a folder without images has in it."""
     found = list(_files(folder, deep=True))
     if found:
         return f"{len(found):,} others, such as {photos.shown(min(found))}"
@@ -74,9 +74,9 @@ def _others(folder: Path) -> str:
 
 
 def _files(folder: Path, *, deep: bool) -> Iterator[str]:
-    """Names of files that are not hidden, with / between folders, if deep.
+    """Names of the files that are not hidden, in sub-folders too if `deep`.
 
-    Links are followed, but into no folder twice.
+    Links are followed, but no folder is entered twice.
     """
     left, seen = [""], {os.path.realpath(folder)}
     while left:

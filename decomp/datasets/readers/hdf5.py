@@ -1,7 +1,7 @@
-"""Datasets of HDF5 files that nobody vouches for.
+"""Datasets of untrusted HDF5 files.
 
-HDF5 follows links into other files, reads raw data out of them, and lets a compressed
-chunk expand to any size, whatever the dataset declares. None of that is done here.
+HDF5 itself follows links into other files, reads raw data from them, and lets a
+compressed chunk expand to any size. This module allows none of the three.
 """
 
 import math
@@ -11,21 +11,21 @@ from typing import Any
 
 import numpy as np
 
-_LARGEST = 2**28  # bytes of a chunk
+_LARGEST = 2**28  # bytes that a chunk may have
 _GZIP = 1  # its number among the filters of HDF5
-_FILTERS = (_GZIP, 2, 3)  # 2 shuffle, 3 fletcher32; none of the others is in use
+_FILTERS = (_GZIP, 2, 3)  # 2 is shuffle, 3 is fletcher32; others are not allowed
 _CHECKSUM = 4  # bytes that fletcher32 adds
 
 
 def dataset(file: Any, name: str) -> Any:
-    """The dataset of a name such as `latents/classes`, if it lies in this file.
+    """Finds a dataset by its name, such as `latents/classes`, if it is in this file.
 
     Args:
         file: An open `h5py.File`.
         name: Its path in the file.
 
     Returns:
-        The `h5py.Dataset`, or None if there is none.
+        The `h5py.Dataset`, or None if there is no such name.
 
     Raises:
         ValueError: For links, data outside the file, and filters that are not common.
@@ -47,20 +47,20 @@ def dataset(file: Any, name: str) -> Any:
 
 
 def rows(data: Any, places: np.ndarray, *, block: int = 1024) -> Iterator[np.ndarray]:
-    """Reads some rows, in order, a chunk only once and others not at all.
+    """Reads some rows in order; reads each chunk that has any of them once.
 
     Args:
         data: An `h5py.Dataset` whose chunks have been checked.
-        places: Of the rows along the first axis, increasing.
-        block: Rows at once, about; memory is that of so many rows and a chunk, or of
-            256 MB where chunks hold many rows, which are then read more than once.
+        places: Indices of the rows along the first axis, increasing.
+        block: Approximate number of rows per array. Memory is that of a block and a
+            chunk, or 256 MB if chunks are larger, which are then read more than once.
 
     Yields:
-        Arrays `[B, ...]` that make up the rows.
+        Arrays `[B, ...]`, which together are the rows.
     """
     chunk = data.chunks[0] if data.chunks else 1
     chunks, most_rows = places // chunk, max(block, rows_at_once(data, chunk))
-    # A part ends where a chunk without any of the rows follows, or it has enough.
+    # A part ends before a chunk without any of the rows, or once it has `block` rows.
     jumps, begin = np.flatnonzero(np.diff(chunks) > 1) + 1, 0
     for end in [*jumps.tolist(), len(places)]:
         while begin < end:
@@ -74,7 +74,7 @@ def rows(data: Any, places: np.ndarray, *, block: int = 1024) -> Iterator[np.nda
 
 
 def rows_at_once(data: Any, wanted: int) -> int:
-    """At most so many rows, and no more than 256 MB of them; one at least."""
+    """The wanted number of rows, or fewer if they exceed 256 MB; at least one."""
     size = math.prod(data.shape[1:]) * data.dtype.itemsize
     return max(1, min(wanted, _LARGEST // max(1, size)))
 
@@ -84,11 +84,11 @@ def check_chunks(data: Any, rows: np.ndarray | None = None) -> None:
 
     Args:
         data: An `h5py.Dataset`; its shape has been checked.
-        rows: Along the first axis; chunks without any of them are not looked at. By
-            default all.
+        rows: Indices along the first axis; chunks without any of these rows are not
+            checked. By default all.
 
     Raises:
-        ValueError: For chunks too large, filters that are not common, or a chunk that
+        ValueError: For chunks that are too large, uncommon filters, or a chunk that
             expands to another size.
     """
     if data.chunks is None:
@@ -110,7 +110,7 @@ def _check_gzip(data: Any, place: int, most: int, wanted: set[int] | None) -> No
     chunks, height = [], data.chunks[0]
     data.id.chunk_iter(chunks.append)
     for chunk in chunks:
-        if chunk.filter_mask >> place & 1:  # stored as it is
+        if chunk.filter_mask >> place & 1:  # the chunk is not compressed
             continue
         if wanted is not None and chunk.chunk_offset[0] // height not in wanted:
             continue

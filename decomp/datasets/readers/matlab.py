@@ -1,9 +1,9 @@
-"""Arrays of bytes in MATLAB files that nobody vouches for, as MATLAB 5 to 7 write them.
+"""Arrays of bytes in untrusted files of MATLAB 5 to 7.
 
-A file is a header of 128 bytes and then elements, each a type, a size and that many
-bytes, padded to eight. A matrix is an element that holds others: its flags, its
-extents, its name and its values, column by column; a compressed one is expanded no
-further than the array that is asked for can need. MATLAB 7.3 writes HDF5 instead.
+A file is a header of 128 bytes and then elements. An element is a type, a size and that
+many bytes, padded to a multiple of eight. A matrix is an element that holds others: its
+flags, its extents, its name and its values, column by column. A compressed element is
+expanded no further than the wanted array can need. MATLAB 7.3 writes HDF5 instead.
 
 Source: MAT-File Format, The MathWorks, R2015b, ch. 1.
 """
@@ -15,31 +15,31 @@ from collections.abc import Iterator
 import numpy as np
 
 _HEADER = 128  # bytes
-_ORDERS = {b"IM": "<", b"MI": ">"}  # by the last bytes of the header
+_ORDERS = {b"IM": "<", b"MI": ">"}  # byte order by the last bytes of the header
 _BYTES, _INTEGERS, _MATRIX, _COMPRESSED = 2, 5, 14, 15  # types of elements
-_CLASS = 9  # of matrices of uint8
-_SPARE = 2**12  # bytes of a matrix besides its values, at most
+_CLASS = 9  # the class of matrices of uint8
+_SPARE = 2**12  # bytes that a matrix may have besides its values
 
 Element = tuple[int, bytes]  # type and content
 
 
 def array(content: bytes, name: str, *, shape: tuple[int, ...]) -> np.ndarray:
-    """The array of a name.
+    """Reads an array by its name.
 
     Args:
         content: The bytes of the file.
         name: The variable's name.
-        shape: The shape that it has to have.
+        shape: The shape that the array must have.
 
     Returns:
-        uint8 of the shape, in the order of MATLAB, the first axis fastest.
+        uint8 of this shape, in MATLAB's order: the first axis varies fastest.
 
     Raises:
-        ValueError: If there is none, or it is not of bytes or has another shape.
+        ValueError: If there is no such array, or it has another type or shape.
     """
     order = _ORDERS.get(content[_HEADER - 2 : _HEADER])
     if order is None or content.startswith(b"MATLAB 7.3"):
-        raise ValueError("expected a file of MATLAB 5 to 7")
+        raise ValueError("expected a file of MATLAB 5 to 7; got another")
     most = math.prod(shape) + _SPARE
     for kind, data in _elements(content[_HEADER:], order):
         if kind == _COMPRESSED:
@@ -55,7 +55,7 @@ def array(content: bytes, name: str, *, shape: tuple[int, ...]) -> np.ndarray:
 def _matrix(
     data: bytes, order: str, name: str, shape: tuple[int, ...]
 ) -> np.ndarray | None:
-    """The values of a matrix, or None for one of another name."""
+    """The values of a matrix, or None if it has another name."""
     parts = _elements(data, order)
     try:
         (_, flags), (kind, extents), (_, text) = (next(parts) for _ in range(3))

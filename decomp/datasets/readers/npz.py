@@ -1,11 +1,11 @@
-"""Arrays from .npy and .npz files that nobody vouches for.
+"""Arrays from untrusted .npy and .npz files.
 
 Nothing is unpickled. The sizes that a file declares are compared with each other and
-with what is allowed before anything is expanded, and no more than that is ever read.
+with the allowed sizes before anything is expanded, and no more than that is ever read.
 
-`read` gives whole arrays. `look` reads the headers alone, and `rows` then some rows, so
-that memory is that of these rows: what is stored as it is is read where they stand, and
-what is deflated, or column-major, is read through in blocks.
+`read` returns whole arrays. `look` reads only the headers, and `rows` then reads some
+rows and needs memory only for these. It seeks to the rows of an uncompressed array; it
+reads through a compressed or column-major one in blocks.
 """
 
 import contextlib
@@ -30,10 +30,10 @@ BAD_FILE = (
     OSError,
     ValueError,
     EOFError,
-    RuntimeError,  # of an encrypted archive, of a header nested too deep
+    RuntimeError,  # for an encrypted archive, or a header nested too deep
     MemoryError,
-    TypeError,  # of a strange header
-    KeyError,  # of a damaged HDF5 file
+    TypeError,  # for a strange header
+    KeyError,  # for a damaged HDF5 file
     OverflowError,
     tokenize.TokenError,
     zipfile.BadZipFile,
@@ -41,23 +41,23 @@ BAD_FILE = (
     zlib.error,
     lzma.LZMAError,
 )
-_LONGEST = 10_000  # bytes of a header; numpy.load allows as many
-_LENGTHS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # bytes of the length of a header
+_LONGEST = 10_000  # bytes that a header may have, as in numpy.load
+_LENGTHS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # bytes of a header's length, by version
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
     (3, 0): np.lib.format.read_array_header_2_0,
 }
-_WRITTEN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # by numpy
-_LOCAL = 30  # bytes of the header of a member, without its name and what follows it
+_WRITTEN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the methods that NumPy uses
+_LOCAL = 30  # bytes of a member's header before its name
 _BLOCK = 2**24  # bytes read at once
 
 
 class Stored(NamedTuple):
-    """An array in a file, of which only the header has been read."""
+    """An array in a file of which only the header has been read."""
 
     path: Path
-    entry: zipfile.ZipInfo | None  # in the .npz; None of an .npy
+    entry: zipfile.ZipInfo | None  # the member of an .npz; None for an .npy
     shape: tuple[int, ...]
     column_major: bool
     dtype: np.dtype
@@ -65,7 +65,7 @@ class Stored(NamedTuple):
 
 
 def problem(error: Exception) -> str:
-    """What was expected and what came, in one line, of an error among `BAD_FILE`."""
+    """Says in one line what was expected and what came, for an error of `BAD_FILE`."""
     text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if text.startswith(("expected", "too little memory")):
         return text
@@ -75,8 +75,8 @@ def problem(error: Exception) -> str:
 
 
 def is_memory(error: BaseException) -> bool:
-    """Whether an error tells that there is too little memory, whoever raised it."""
-    told = ("memory allocation failed", "annot allocate memory")  # by HDF5, by mmap
+    """Whether an error means too little memory, whatever library raised it."""
+    told = ("memory allocation failed", "annot allocate memory")  # of HDF5 and mmap
     return (
         isinstance(error, MemoryError)
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
@@ -86,7 +86,7 @@ def is_memory(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def naming(path: Path | str) -> Iterator[None]:
-    """Names the file, once and in one line, in every error among `BAD_FILE`."""
+    """Puts the file's name, once, before the line of every error of `BAD_FILE`."""
     try:
         yield
     except BAD_FILE as error:
@@ -101,16 +101,16 @@ def read(
     """Reads arrays of an .npz file, or the one array of any other file.
 
     Args:
-        path: The file; what does not end in .npz is read as .npy.
-        names: Arrays wanted of an .npz; by default all.
-        most: Bytes allowed in all, when expanded.
-        optional: Arrays wanted if they are there.
+        path: The file; it is read as .npy unless its name ends in .npz.
+        names: The wanted arrays of an .npz; by default all.
+        most: Bytes that the arrays may have together, when expanded.
+        optional: Arrays that are read if they exist.
 
     Returns:
         Arrays by name; that of an .npy has the name "".
 
     Raises:
-        ValueError: In one line that begins with the path.
+        ValueError: One line that begins with the path.
     """
     with naming(path):
         _check_file(path)
@@ -131,15 +131,15 @@ def look(
     """Reads the headers of arrays and compares the sizes that they declare.
 
     Args:
-        path: An .npz; what does not end in .npz is read as .npy.
-        names: Arrays wanted of an .npz; by default all.
-        optional: Arrays wanted if they are there.
+        path: The file; it is read as .npy unless its name ends in .npz.
+        names: The wanted arrays of an .npz; by default all.
+        optional: Arrays that are read if they exist.
 
     Returns:
         Arrays by name; that of an .npy has the name "".
 
     Raises:
-        ValueError: In one line that begins with the path.
+        ValueError: One line that begins with the path.
     """
     with naming(path):
         _check_file(path)
@@ -155,19 +155,19 @@ def look(
 
 
 def rows(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
-    """Reads some rows of an array, in order, in memory of a block besides.
+    """Reads some rows of an array in order, in memory of one block at a time.
 
-    Where only some rows are read of what is stored as it is, no checksum is compared.
+    If only some rows of an uncompressed array are read, no checksum is compared.
 
     Args:
         found: An array `[N, ...]`.
         places: Indices of the rows along the first axis, increasing.
 
     Yields:
-        Arrays `[B, ...]` that make up the rows.
+        Arrays `[B, ...]`, which together are the rows.
 
     Raises:
-        ValueError: In one line that begins with the path.
+        ValueError: One line that begins with the path.
     """
     with naming(found.path):
         if found.column_major and len(found.shape) > 1:
@@ -179,10 +179,10 @@ def rows(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def whole(found: Stored, *, most: int) -> np.ndarray:
-    """Reads all of an array, of at most so many bytes.
+    """Reads the whole array, which may have at most `most` bytes.
 
     Raises:
-        ValueError: In one line that begins with the path.
+        ValueError: One line that begins with the path.
     """
     with naming(found.path):
         check_size(math.prod(found.shape) * found.dtype.itemsize, most)
@@ -194,10 +194,10 @@ def whole(found: Stored, *, most: int) -> np.ndarray:
 
 
 def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """What an .npz holds, by the names of the arrays.
+    """The members of an .npz by the names of the arrays.
 
     Raises:
-        ValueError: For compression that numpy does not write.
+        ValueError: For a compression that NumPy does not use.
     """
     entries = archive.infolist()
     for entry in entries:
@@ -210,7 +210,7 @@ def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
-    """Reads an array of an archive, of the size that the archive declares."""
+    """Reads an array of an archive, which must have the size that it declares."""
     with archive.open(entry) as file:
         found = array(file, entry.file_size)
         file.read(1)  # at the end of its data zipfile compares the checksum
@@ -224,7 +224,7 @@ def check_size(size: int, most: int) -> None:
 
 
 def array(file: IO[bytes], size: int) -> np.ndarray:
-    """Reads an array, header and all, that takes `size` bytes.
+    """Reads an array that takes `size` bytes with its header.
 
     Raises:
         ValueError: For pickled objects, or a header that declares another size.
@@ -236,10 +236,11 @@ def array(file: IO[bytes], size: int) -> np.ndarray:
 
 
 def header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Reads the header of an array: its shape, whether it is column-major, its type.
+    """Reads the header of an array: shape, whether it is column-major, and type.
 
     Raises:
-        ValueError: For a header too long, strange extents, or pickled objects.
+        ValueError: For a header that is too long, impossible extents, or pickled
+            objects.
     """
     version = np.lib.format.read_magic(file)
     if version not in _LENGTHS:
@@ -272,7 +273,7 @@ def _check_file(path: Path) -> None:
 def _wanted(
     archive: zipfile.ZipFile, names: Sequence[str], optional: Sequence[str]
 ) -> dict[str, zipfile.ZipInfo]:
-    """The members asked for, by the names of the arrays; all if none is named."""
+    """The wanted members by the names of the arrays; all if `names` is empty."""
     found = members(archive)
     if any(name not in found for name in names):
         raise ValueError(f"expected arrays {' and '.join(names)}; got {sorted(found)}")
@@ -283,7 +284,7 @@ def _wanted(
 def _sized_header(
     file: IO[bytes], size: int
 ) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """The header of an array that takes `size` bytes with it, and its own bytes."""
+    """The header of an array that takes `size` bytes in all, and the header's bytes."""
     start = file.tell()
     shape, column_major, dtype = header(file)
     data_size, length = math.prod(shape) * dtype.itemsize, file.tell() - start
@@ -303,7 +304,7 @@ def _looked(
 
 @contextlib.contextmanager
 def _opened(found: Stored) -> Iterator[IO[bytes]]:
-    """The file of an array, behind its header."""
+    """Opens the file of an array behind the header."""
     with contextlib.ExitStack() as stack:
         if found.entry is None:
             file = stack.enter_context(found.path.open("rb"))
@@ -315,9 +316,9 @@ def _opened(found: Stored) -> Iterator[IO[bytes]]:
 
 
 def unzipped(file: io.BufferedReader) -> io.BufferedIOBase:
-    """The file as it is, or the contents of one that gzip compressed.
+    """The file, or its contents if gzip compressed it.
 
-    Its first bytes decide, and never its name.
+    The first bytes decide which, not the name.
     """
     zipped = file.peek(2)[:2] == b"\x1f\x8b"
     return gzip.GzipFile(fileobj=file) if zipped else file
@@ -340,17 +341,17 @@ def exactly(file: IO[bytes] | io.BufferedIOBase, size: int) -> bytes:
 
 
 def _is_stored(found: Stored) -> bool:
-    """Whether the bytes of an array stand in the file as they are."""
+    """Whether the bytes of an array are in the file uncompressed."""
     return found.entry is None or found.entry.compress_type == zipfile.ZIP_STORED
 
 
 def _are_all(found: Stored, places: np.ndarray) -> bool:
-    """Whether places are all the rows of an array, each once."""
+    """Whether `places` are all rows of an array, each once."""
     return np.array_equal(places, np.arange(math.prod(found.shape[:1])))
 
 
 def _in_place(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows of what is stored as it is; neighbours are read together."""
+    """Rows of an uncompressed array; neighbours are read together."""
     size = math.prod(found.shape[1:]) * found.dtype.itemsize
     block = max(1, _BLOCK // max(1, size))
     with found.path.open("rb") as file:
@@ -370,7 +371,7 @@ def _in_place(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _member_start(found: Stored, file: IO[bytes]) -> int:
-    """Where in the file the member begins that holds an array."""
+    """The offset in the file at which the member of an array begins."""
     entry = found.entry
     if entry is None:
         return 0
@@ -383,7 +384,7 @@ def _member_start(found: Stored, file: IO[bytes]) -> int:
 
 
 def _passing(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows of what is read to its end, of which no more than a block is kept."""
+    """Rows of an array that is read to its end, at most one block in memory."""
     count, *rest = found.shape
     size = math.prod(rest) * found.dtype.itemsize
     block = max(1, _BLOCK // max(1, size))
@@ -399,7 +400,7 @@ def _passing(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _of_columns(found: Stored, places: np.ndarray) -> np.ndarray:
-    """Rows `[B, ...]` of an array whose first axis is the fastest in the file."""
+    """Rows `[B, ...]` of a column-major array."""
     count, *rest = found.shape
     values = math.prod(rest)
     block = max(1, _BLOCK // max(1, count * found.dtype.itemsize))

@@ -1,10 +1,10 @@
-"""Decodes PNG and JPEG files that nobody vouches for, by Pillow.
+"""Decodes untrusted PNG and JPEG files by Pillow.
 
-The size that a header declares is looked at before anything is expanded. Names in
-archives are never paths, and nothing is written.
+The size that a header declares is checked before anything is expanded. Names in
+archives are never used as paths, and nothing is written.
 
-Images stand as their EXIF says that the camera was held. Hidden files, and what
-operating systems keep beside images, are no images.
+Images are turned upright as their EXIF orientation says. Hidden files, and files that
+operating systems put beside images, are ignored.
 """
 
 import concurrent.futures
@@ -26,25 +26,25 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 _FORMATS = ("PNG", "JPEG")
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
-_MOST_BYTES = 2**27  # of a file
-_MOST_PIXELS = 2**26  # of an image
+_MOST_BYTES = 2**27  # that a file may have
+_MOST_PIXELS = 2**26  # that an image may have
 _AHEAD = 256  # files in memory at once
-_ORIENTATION = 0x0112  # its tag in EXIF
-# By that tag, 1 to 8: whether rows and columns change places, and then whether the rows
-# and the columns are turned around.
+_ORIENTATION = 0x0112  # the tag of the orientation in EXIF
+# For each orientation, 1 to 8: whether rows and columns are swapped, and then whether
+# the order of the rows and of the columns is reversed.
 _TURNS = (
     *((False, False, False), (False, False, True), (False, True, True)),
     *((False, True, False), (True, False, False), (True, False, True)),
     *((True, True, True), (True, True, False)),
 )
-_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG that may hold EXIF
-# Folders of the systems of Apple, Microsoft, Synology and Linux.
+_NOTES = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG that may have EXIF
+# Folders that Apple, Microsoft, Synology and Linux systems create.
 _SYSTEM = {"__macosx", "$recycle.bin", "system volume information", "@eadir"}
 _SYSTEM |= {"lost+found"}
 
 
 class Header(NamedTuple):
-    """What an image says of itself, once it stands upright."""
+    """The size and the channels of an image, once it is upright."""
 
     height: int
     width: int
@@ -52,10 +52,10 @@ class Header(NamedTuple):
 
 
 def header(path: Path) -> Header:
-    """Reads the header of an image, which is not decoded.
+    """Reads the header of an image without decoding the image.
 
     Raises:
-        ValueError: In one line that begins with the path.
+        ValueError: One line that begins with the path.
     """
     with _quiet(), path.open("rb") as file:
         late = _has_late_notes(file)
@@ -70,39 +70,40 @@ def header(path: Path) -> Header:
 
 
 def is_one(name: str) -> bool:
-    """Whether a file or the name of one in an archive may be an image.
+    """Whether a file, or an entry of an archive, may be an image, by its name.
 
-    By its ending, in whatever case; neither the file nor a folder that it lies in may
-    be hidden or of an operating system. Folders have / between them.
+    The ending decides, in either case; neither the file nor any of its folders may be
+    hidden or belong to an operating system. Folders are separated by /.
     """
     named = name.lower().endswith(SUFFIXES)
     return named and not any(map(is_hidden, name.split("/")))
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or kept by a system."""
+    """Whether a file or folder of this name is hidden or of an operating system."""
     hidden = name.startswith(".") and name not in (".", "..")
     return hidden or name.lower() in _SYSTEM
 
 
 def shown(name: str | Path) -> str:
-    """A name as an error shows it, in one line that can be printed."""
+    """A name as errors show it: one line of printable characters."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
 
 
 def decode(content: bytes, name: str, *, channels: int) -> np.ndarray:
-    """Decodes an image and turns it upright; transparency is left out.
+    """Decodes an image and turns it upright; transparency is ignored.
 
     Args:
         content: The bytes of the file.
-        name: Of the file, for errors.
-        channels: 1 for grey, 3 for colour, whatever the file has.
+        name: Name of the file, for errors.
+        channels: Channels of the result, whatever the file has: 1 for grey, 3 for
+            colour.
 
     Returns:
         uint8 `[H, W, channels]`.
 
     Raises:
-        ValueError: In one line that begins with the name.
+        ValueError: One line that begins with the name.
     """
     with _opened(io.BytesIO(content), name) as image:
         array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
@@ -113,7 +114,7 @@ def decode(content: bytes, name: str, *, channels: int) -> np.ndarray:
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file, no more than an image can need."""
+    """The bytes of a file, which may be no more than an image can need."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > _MOST_BYTES:
@@ -127,7 +128,7 @@ def side_by_side(
     function: Callable[[tuple[str, bytes]], np.ndarray],
     files: Iterable[tuple[str, bytes]],
 ) -> Iterator[np.ndarray]:
-    """Maps names and contents of files, in order, with a thread per core."""
+    """Maps names and contents of files in order, with a thread per core."""
     left = iter(files)
     with _quiet(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(itertools.islice(left, _AHEAD)):
@@ -136,7 +137,7 @@ def side_by_side(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences Pillow about sizes, which are checked here; for one thread to enter."""
+    """Silences Pillow's warnings of sizes, which are checked here; not thread-safe."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -144,7 +145,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
-    """An image whose header has been checked."""
+    """Opens an image and checks its header."""
     extras.require("PIL")
     from PIL import Image, UnidentifiedImageError
 
@@ -160,7 +161,7 @@ def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
                     f"expected 8 bits a channel; got the mode {image.mode} of Pillow"
                 )
             yield image
-    except Exception as error:  # a decoder may raise anything at bytes of a stranger
+    except Exception as error:  # a decoder may raise anything for untrusted bytes
         text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         if npz.is_memory(error):
             text = npz.problem(error)
@@ -172,22 +173,22 @@ def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
 
 
 def _turns(image: Any) -> tuple[bool, bool, bool]:
-    """What makes an image upright, see `_TURNS`; nothing if its EXIF is damaged."""
+    """The turns that make an image upright, see `_TURNS`; none if EXIF is damaged."""
     try:
         found = image.getexif().get(_ORIENTATION, 1) if _has_notes(image) else 1
         return _TURNS[int(found) - 1 if 1 <= int(found) <= len(_TURNS) else 0]
-    except Exception:  # as a decoder may raise anything
+    except Exception:  # a decoder may raise anything
         return _TURNS[0]
 
 
 def _has_notes(image: Any) -> bool:
-    """Whether there may be EXIF; else Pillow decodes a whole PNG to look for it."""
+    """Whether there may be EXIF, for which Pillow would decode the whole PNG."""
     known = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
     return bool(known & set(image.info))
 
 
 def _has_late_notes(file: IO[bytes]) -> bool:
-    """Whether a PNG has notes behind its pixels, where few programs put them."""
+    """Whether a PNG has text or EXIF behind its pixels, where few programs put it."""
     if file.read(8) != b"\x89PNG\r\n\x1a\n":
         return False
     pixels = False

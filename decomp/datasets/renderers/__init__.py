@@ -1,1 +1,1 @@
-"""What data sets are drawn by."""
+"""Drawing of the images of data sets."""

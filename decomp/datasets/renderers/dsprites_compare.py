@@ -16,14 +16,14 @@ _NUM_SHOWN = 5
 
 
 def differing_pixels(packed: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """How far images are from the drawing of their classes.
+    """Counts the pixels in which images differ from those drawn for their classes.
 
     Args:
         packed: Packed images `[N, 512]`.
-        factors: Their classes `[N, 5]`, in canonical order for speed.
+        factors: Their classes `[N, 5]`; canonical order is fastest.
 
     Returns:
-        Differing pixels of every image, int64 `[N]`.
+        The number of differing pixels of every image, int64 `[N]`.
     """
     counts = np.zeros(len(packed), np.int64)
     for start in range(0, len(packed), _BLOCK):
@@ -44,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def refuse(message: str) -> NoReturn:
         raise ValueError(message)
 
-    parser.error = refuse  # one line, as for every other error
+    parser.error = refuse  # gives one line, as for every other error
     try:
         path = parser.parse_args(arguments).file.expanduser()
         packed, factors = dsprites_files.read(path)
-    except (ValueError, OSError, RuntimeError) as error:  # of an unknown home
+    except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: unknown home
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     counts = differing_pixels(packed, factors)

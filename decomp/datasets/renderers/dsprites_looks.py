@@ -1,15 +1,15 @@
-"""dSprites in colour, and dSprites on noise, in little more memory than dSprites.
+"""Color-dSprites and Noisy-dSprites, in little more memory than dSprites.
 
-A sprite in a colour of its own, each channel uniform in [½, 1], on black; or a white
-sprite before noise, each channel of each pixel uniform in [0, 1]. As pixels the set
-would take 9 GB, so a row stays what it is, packed bits or counts of white pixels, and
-gains the three bytes of a colour, or four of a number that names the noise; `coloured`
-and `noisy` make the pixels inside the jitted step. Colours and noise are functions of a
-seed and the place of an image in the set, in integers of 32 bits: every backend makes
-the same levels.
+In the one, a sprite has a colour of its own, each channel uniform in [½, 1], on black.
+In the other, a white sprite lies on noise, each channel of each pixel uniform in [0,
+1]. The pixels of the set would take 9 GB. So a row stays as it is, packed bits or
+counts of white pixels, and gets the three bytes of a colour, or four bytes of a number
+that determines the noise; `coloured` and `noisy` make the pixels in the jitted step.
+Colours and noise are computed in 32-bit integers from a seed and the index of an image
+in the set, so that every backend makes the same levels.
 
-Source: Locatello et al. 2019, arXiv:1811.12359, Color-dSprites and Noisy-dSprites,
-where colours and noise are drawn anew each time; here an image keeps its own.
+Source: Locatello et al. 2019, arXiv:1811.12359. They draw colours and noise anew each
+time; here an image keeps its own.
 """
 
 from typing import TypeVar
@@ -30,8 +30,8 @@ def with_colours(rows: np.ndarray, index: np.ndarray, *, seed: int) -> np.ndarra
 
     Args:
         rows: Images as stored, uint8 `[N, P]`.
-        index: Places in the whole set `[N]`; equal ones get equal colours.
-        seed: Not negative; another one gives other colours.
+        index: Indices in the whole set `[N]`; equal indices get equal colours.
+        seed: A seed ≥ 0; another seed gives other colours.
 
     Returns:
         uint8 `[N, P + 3]`; a byte b stands for (255 + b)/510.
@@ -41,7 +41,7 @@ def with_colours(rows: np.ndarray, index: np.ndarray, *, seed: int) -> np.ndarra
 
 
 def with_noise(rows: np.ndarray, index: np.ndarray, *, seed: int) -> np.ndarray:
-    """Appends to the rows of images what names their noise; see `with_colours`.
+    """Appends the number of its noise to the row of each image; see `with_colours`.
 
     Returns:
         uint8 `[N, P + 4]`; the four bytes are a number, its lowest byte first.
@@ -63,12 +63,12 @@ def coloured(white: jax.Array, colours: jax.Array) -> jax.Array:
     chex.assert_axis_dimension(colours, -1, 3)
     levels = (colours + _STEPS) / (2 * _STEPS)
     pixels = white[..., :, None] * levels[..., None, :]
-    pixels = jnp.minimum(pixels, 1)  # quotients may be rounded upwards
+    pixels = jnp.minimum(pixels, 1)  # the quotient may be rounded upwards
     return pixels.reshape(*white.shape[:-1], 3 * white.shape[-1])
 
 
 def noisy(white: jax.Array, names: jax.Array) -> jax.Array:
-    """Images of a white sprite before noise: x = white + (1 − white) · noise.
+    """Images of a white sprite on noise: x = white + (1 − white) · noise.
 
     Args:
         white: The share of a pixel that the sprite covers, float32 `[..., S]`.
@@ -90,12 +90,12 @@ def noisy(white: jax.Array, names: jax.Array) -> jax.Array:
     white, noise = numerics.floats(white, channels)
     noise = noise / _STEPS  # [..., S, 3]
     white = white[..., None]
-    pixels = jnp.minimum(white + (1 - white) * noise, 1)  # of rounded quotients
+    pixels = jnp.minimum(white + (1 - white) * noise, 1)  # the quotients are rounded
     return pixels.reshape(*white.shape[:-2], -1)
 
 
 def _named(index: np.ndarray, seed: int) -> np.ndarray:
-    """A number for each place of the set `[N]`, no two alike."""
+    """A different number for each index of the set `[N]`."""
     own = _mixed(np.array([seed], np.uint32) + np.uint32(1))
     return _mixed(_mixed(index.astype(np.uint32)) ^ own)
 
@@ -103,7 +103,8 @@ def _named(index: np.ndarray, seed: int) -> np.ndarray:
 def _mixed(x: Words) -> Words:
     """Maps 32-bit words one to one onto others that look independent.
 
-    Shifts and odd factors of Wellons, github.com/skeeto/hash-prospector ("lowbias32").
+    The shifts and odd factors are those of Wellons' "lowbias32",
+    github.com/skeeto/hash-prospector.
     """
     x = (x ^ (x >> 16)) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) * np.uint32(0x846CA68B)
@@ -111,5 +112,5 @@ def _mixed(x: Words) -> Words:
 
 
 def _bytes(words: np.ndarray) -> np.ndarray:
-    """The bytes of words `[N]`, the lowest first, uint8 `[N, 4]`."""
+    """The bytes of words `[N]`, lowest byte first, uint8 `[N, 4]`."""
     return words.astype("<u4").view(np.uint8).reshape(-1, 4)

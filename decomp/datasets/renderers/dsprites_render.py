@@ -1,4 +1,4 @@
-"""Every dSprites image, drawn by exact scan conversion instead of downloaded.
+"""Draws every dSprites image by exact scan conversion, without a download.
 
 A sprite is a closed polygon that is scaled, turned and moved; its vertices are rounded
 to 1/256 pixel and a pixel is white iff its centre lies inside (left and bottom edges
@@ -20,7 +20,7 @@ FACTOR_NAMES = ("shape", "scale", "orientation", "x", "y")
 FACTOR_SIZES = (3, 6, 40, 32, 32)
 SHAPE_NAMES = ("square", "ellipse", "heart")
 NUM_IMAGES = 737_280
-NUM_BYTES = 512  # of one packed image
+NUM_BYTES = 512  # per packed image
 SHA256 = "3a228f4037ef3d42a42588e0e01f1078aa2df13cfa17584e88c95ed9fb5672da"
 
 _NUM_OUTLINES = 3 * 6 * 40  # shape, scale, orientation
@@ -36,7 +36,7 @@ def factor_classes() -> np.ndarray:
 
 
 def flat_index(factors: np.ndarray) -> np.ndarray:
-    """Where images stand in the canonical order.
+    """The index of images in the canonical order.
 
     index = (((shape·6 + scale)·40 + orientation)·32 + x)·32 + y
 
@@ -80,7 +80,7 @@ def render(classes: np.ndarray) -> np.ndarray:
 
 
 def render_all() -> np.ndarray:
-    """Draws the whole set in canonical order, uint8 `[737280, 512]`; a few seconds."""
+    """Draws the whole set in canonical order, uint8 `[737280, 512]`, in seconds."""
     packed = np.empty((_NUM_OUTLINES, _NUM_POSITIONS, NUM_BYTES), np.uint8)
     for outline in range(_NUM_OUTLINES):
         packed[outline] = _images_at_every_position(outline)
@@ -146,7 +146,7 @@ def _fill(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _crossings(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every (y offset, edge, row) where an edge crosses a centre line, each `[T]`.
 
-    Sorted by y offset, then by row.
+    They are sorted by y offset, then by row.
     """
     y_next = np.roll(y, -1, axis=1)
     first = np.floor((np.minimum(y, y_next) - 128) / 256).astype(np.int64) + 1

@@ -1,7 +1,8 @@
 """Silhouettes of ten kinds of garment, with soft edges and a little shading.
 
-A picture is a product of coverages: how much of a pixel's column, row or width across a
-bar lies within the outline. Units are pixels; x from the middle, y from the top row.
+An image is a product of coverages: the share of a pixel's column, row, or width across
+a bar that lies within the outline. Units are pixels; x counts from the middle, y from
+the top row.
 """
 
 from typing import NamedTuple
@@ -12,27 +13,27 @@ SIDE = 28  # pixels
 _X = np.arange(SIDE, dtype=np.float32) - 13.5  # of pixel centres
 _Y = np.arange(SIDE, dtype=np.float32)[:, None]
 _OUT = np.abs(_X)  # distance from the axis of symmetry
-_PAIRS = (_Y % 4 < 2).astype(np.float32)  # every other two rows
+_PAIRS = (_Y % 4 < 2).astype(np.float32)  # 1 in two rows, 0 in the next two
 
 Term = np.ndarray | float  # broadcast to [n, 28, 28]
 
 
 class GarmentFactors(NamedTuple):
-    """What n garments of one kind differ in, each in [0, 1], float32 `[n, 1, 1]`."""
+    """The factors of n garments of one kind, each in [0, 1], float32 `[n, 1, 1]`."""
 
     brightness: np.ndarray
     width: np.ndarray
-    length: np.ndarray  # of a shoe and a bag: the height
-    sleeve: np.ndarray  # its length
-    spread: np.ndarray  # how far sleeves stand off
+    length: np.ndarray  # the height, for a shoe and a bag
+    sleeve: np.ndarray  # length of the sleeves
+    spread: np.ndarray  # angle of the sleeves
     neck: np.ndarray  # depth of the neckline
-    flare: np.ndarray  # how much wider it is below
-    stripes: np.ndarray  # their contrast
-    opening: np.ndarray  # of a coat, and between the legs of trousers
-    sole: np.ndarray  # its thickness
-    heel: np.ndarray  # its height
-    straps: np.ndarray  # their width
-    handle: np.ndarray  # its height
+    flare: np.ndarray  # additional width at the bottom
+    stripes: np.ndarray  # contrast of the stripes
+    opening: np.ndarray  # width of a coat's opening, or between the legs of trousers
+    sole: np.ndarray  # thickness of the sole
+    heel: np.ndarray  # height of the heel
+    straps: np.ndarray  # width of the straps
+    handle: np.ndarray  # height of the handle
 
 
 def image(label: int, v: GarmentFactors) -> np.ndarray:
@@ -157,7 +158,7 @@ def _ankle_boot(v: GarmentFactors) -> np.ndarray:
     return _paint(_paint(image, tread, 0.4), block, 0.5)
 
 
-# Of each class how it is drawn, and what it uses beside brightness, width and length.
+# For each class its drawing, and its factors besides brightness, width and length.
 _KINDS = (
     (_t_shirt, ("sleeve", "neck", "stripes")),
     (_trouser, ("flare", "opening")),

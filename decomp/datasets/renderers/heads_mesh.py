@@ -1,8 +1,8 @@
 """The heads of `heads` as meshes of triangles.
 
 Head coordinates: x to the viewer's right, y up, z towards the viewer of a face that
-looks straight ahead. Sums, products, quotients and square roots alone, besides sines
-rounded to 2⁻¹⁶: every machine makes the same vertices.
+looks straight ahead. Vertices are computed by sums, products, quotients, square roots
+and sines rounded to 2⁻¹⁶, so that every machine makes the same ones.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from decomp.datasets.renderers import heads_shape
 from decomp.datasets.renderers.heads_shape import Identity
 
-_COLUMNS, _ROWS = 128, 88  # vertices round the head, and from its top to its bottom
+_COLUMNS, _ROWS = 128, 88  # vertices around the head, and from its top to its bottom
 _NECK_COLUMNS, _NECK_ROWS = 40, 10
 
 
@@ -21,7 +21,7 @@ class Mesh(NamedTuple):
 
     position: np.ndarray  # [3, V] float32
     normal: np.ndarray  # [3, V] float32, of length 1
-    albedo: np.ndarray  # [V] float32, the share of light that is sent back
+    albedo: np.ndarray  # [V] float32, the share of light that is reflected
     triangles: np.ndarray  # [T, 3] int32
 
 
@@ -38,13 +38,13 @@ def mesh(who: Identity) -> Mesh:
 
 
 def sine(angle: np.ndarray | np.floating) -> np.ndarray:
-    """The sine of radians to 2⁻¹⁶, float32: the same on every machine."""
+    """The sine of radians, rounded to 2⁻¹⁶, float32: the same on every machine."""
     return (np.rint(np.sin(angle) * 2**16) / 2**16).astype(np.float32)
 
 
 def _head(who: Identity) -> Mesh:
     t = np.arange(_COLUMNS) / (_COLUMNS / 2) - 1
-    turn = np.pi * (0.4 * t + 0.6 * t * t * t)[None, :]  # denser towards the face
+    turn = np.pi * (0.4 * t + 0.6 * t * t * t)[None, :]  # denser near the face
     rise = np.pi * (0.5 - np.arange(_ROWS) / (_ROWS - 1))[:, None]
     flat = sine(rise + np.pi / 2)  # the cosine
     u = flat * sine(turn)  # directions [rows, columns]
@@ -65,13 +65,13 @@ def _neck(who: Identity) -> Mesh:
     z = radius * sine(turn + np.pi / 2) * (1 - 0.25 * t) - 0.16
     y = -0.35 - 1.75 * t + 0 * x
     position = np.stack([x, y, z])
-    shadow = 0.55 + 0.4 * heads_shape.ramp(t, 0.15, 0.6)  # of the chin
+    shadow = 0.55 + 0.4 * heads_shape.ramp(t, 0.15, 0.6)  # the shadow of the chin
     albedo = heads_shape.skin(who) * shadow + 0 * x
     return _grid(position, _normals(position), albedo)
 
 
 def _normals(position: np.ndarray) -> np.ndarray:
-    """Outward normals `[3, rows, columns]` from neighbours in the grid."""
+    """Outward normals `[3, rows, columns]`, from neighbours in the grid."""
     ax, ay, az = (np.roll(p, -1, axis=1) - np.roll(p, 1, axis=1) for p in position)
     bx, by, bz = (_down(p, 1) - _down(p, -1) for p in position)
     x, y, z = by * az - bz * ay, bz * ax - bx * az, bx * ay - by * ax
@@ -83,13 +83,13 @@ def _normals(position: np.ndarray) -> np.ndarray:
 
 
 def _down(p: np.ndarray, step: int) -> np.ndarray:
-    """Values one row further down (or up, for −1), the last row repeated."""
+    """Values one row further down (up for −1); the last row is repeated."""
     rows = np.clip(np.arange(len(p)) + step, 0, len(p) - 1)
     return p[rows]
 
 
 def _occlusion(position: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Less light where the surface is hollow, from 0.35 to 1."""
+    """The share of ambient light, 0.35 to 1: less where the surface is hollow."""
     hollow = np.zeros_like(normal[0])
     for step in (3, 7):
         for p, n in zip(position, normal, strict=True):
@@ -101,7 +101,7 @@ def _occlusion(position: np.ndarray, normal: np.ndarray) -> np.ndarray:
 
 
 def _grid(position: np.ndarray, normal: np.ndarray, albedo: np.ndarray) -> Mesh:
-    """Two triangles for each square of a grid that closes round its columns."""
+    """Two triangles for each square of a grid that closes around its columns."""
     rows, columns = albedo.shape
     row, column = (part.ravel() for part in np.indices((rows - 1, columns)))
     a, b = row * columns + column, row * columns + (column + 1) % columns

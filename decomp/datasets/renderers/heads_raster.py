@@ -1,8 +1,8 @@
-"""Pictures of a mesh: triangles filled exactly, then lit from several directions.
+"""Images of a mesh: triangles are filled exactly, then lit from several directions.
 
-Corners are rounded to 1/16 of a sample; whether a sample lies in a triangle is then
-decided in integers, and a sample on a shared edge belongs to one triangle alone. Light
-is computed sample by sample in float32, in a fixed order.
+Corners are rounded to 1/16 of a sample. Whether a sample lies in a triangle is then
+decided in integers, and a sample on a shared edge belongs to only one triangle. Light
+is computed per sample in float32, in a fixed order.
 """
 
 from typing import NamedTuple
@@ -14,14 +14,14 @@ from decomp.datasets.renderers.heads_mesh import Mesh
 SIDE = 64  # pixels
 _SAMPLES = 2  # along each side of a pixel
 _WIDTH = SIDE * _SAMPLES
-_PART = 16  # of a sample: the grid of the corners
-_SCALE = 25.0  # pixels a unit
+_PART = 16  # corners are rounded to this part of a sample
+_SCALE = 25.0  # pixels per unit
 _MIDDLE = 29.5  # the row of the head's centre
 _AMBIENT, _GLOSS = 0.1, 0.12
 
 
 class View(NamedTuple):
-    """Samples that a mesh covers, in the order of their place."""
+    """The samples that a mesh covers, sorted by their place."""
 
     place: np.ndarray  # [M] row · _WIDTH + column
     normal: np.ndarray  # [3, M] in head coordinates, of length 1
@@ -29,7 +29,7 @@ class View(NamedTuple):
 
 
 def see(mesh: Mesh, rotation: np.ndarray) -> View:
-    """What is seen of a mesh, turned by `rotation` `[3, 3]`, from far away."""
+    """The visible samples of a mesh, turned by `rotation` `[3, 3]`, from far away."""
     x, y, z = (_dot(line, mesh.position) for line in rotation)
     scale = np.float32(_SCALE * _SAMPLES * _PART)
     column = np.rint(x * scale).astype(np.int32) + SIDE * _SAMPLES * _PART // 2
@@ -54,7 +54,7 @@ def see(mesh: Mesh, rotation: np.ndarray) -> View:
 
 
 def lit(view: View, lights: np.ndarray, eye: np.ndarray) -> np.ndarray:
-    """Pictures of a view under one light after another.
+    """Images of a view, one for each light.
 
     Args:
         view: From `see`.
@@ -79,7 +79,7 @@ def lit(view: View, lights: np.ndarray, eye: np.ndarray) -> np.ndarray:
 
 
 def _picture(place: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Averages the samples of each pixel; levels of grey are square roots of light."""
+    """Averages the samples of each pixel; the levels of grey are the roots of light."""
     samples = np.zeros(_WIDTH * _WIDTH, np.float32)
     samples[place] = colour
     samples = samples.reshape(SIDE, 2, SIDE, 2)
@@ -93,7 +93,7 @@ def _picture(place: np.ndarray, colour: np.ndarray) -> np.ndarray:
 def _covered(
     x: np.ndarray, y: np.ndarray, triangles: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every pair of a triangle that faces the viewer and a sample inside.
+    """Every pair of a triangle that faces the viewer and a sample in it.
 
     Args:
         x: Columns of the vertices in 1/16 sample, int32 `[V]`.
@@ -101,7 +101,7 @@ def _covered(
         triangles: `[T, 3]`.
 
     Returns:
-        Triangle `[P]`, place of the sample `[P]`, and twice the areas opposite to the
+        Triangle `[P]`, place of the sample `[P]`, and twice the areas opposite the
         three corners `[3, P]`, whose sum is twice the area of the triangle.
     """
     cx, cy = x[triangles.T], y[triangles.T]  # [3, T]
@@ -152,7 +152,7 @@ def _beside(
 
 
 def _span(corner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first sample whose centre a triangle can hold, and how many; `[3, T]`."""
+    """The first sample whose centre a triangle can contain, and how many samples."""
     least = np.minimum(np.minimum(corner[0], corner[1]), corner[2])
     most = np.maximum(np.maximum(corner[0], corner[1]), corner[2])
     first = np.maximum(-((_PART // 2 - least) // _PART), 0)

@@ -1,9 +1,9 @@
-"""What the heads of `heads` look like: a sphere, pulled into shape by smooth bumps.
+"""The shape of the heads of `heads`: a sphere with smooth bumps.
 
-A point of a head is named by a direction (u, v, w) from its centre: u to the viewer's
+A point of a head is given by a direction (u, v, w) from its centre: u to the viewer's
 right, v up, w towards the viewer of a face that looks straight ahead. The unit of
-positions is half the height of a head. A bump is (1 − d²)³, d the distance from its
-centre in its own widths, and nothing beyond d = 1.
+positions is half the height of a head. A bump is (1 − d²)³ for d < 1 and 0 beyond,
+where d is the distance from its centre in units of its width.
 """
 
 from typing import NamedTuple
@@ -15,30 +15,30 @@ _SEED = 3
 
 
 class Identity(NamedTuple):
-    """What heads differ in, each in [0, 1)."""
+    """The features of a head, each in [0, 1)."""
 
     width: float
     depth: float
-    jaw: float  # its width
-    chin: float  # how far it stands out
+    jaw: float  # width of the jaw
+    chin: float  # how far the chin protrudes
     cheeks: float
     nose_length: float
     nose_width: float
-    brow: float  # of the bone
-    eyes: float  # how far apart
-    lips: float  # fullness
-    mouth: float  # width
+    brow: float  # height of the brow bone
+    eyes: float  # distance between the eyes
+    lips: float  # fullness of the lips
+    mouth: float  # width of the mouth
     ears: float
-    hair: float  # volume
-    length: float  # of the hair, at the sides
-    hairline: float  # how high
-    shade: float  # of the hair
+    hair: float  # volume of the hair
+    length: float  # length of the hair at the sides
+    hairline: float  # height of the hairline
+    shade: float  # lightness of the hair
     skin: float
-    neck: float  # width
+    neck: float  # width of the neck
 
 
 def identity(index: int) -> Identity:
-    """The features of one of the fifty heads, from the raw bits of a Philox."""
+    """The features of one of the fifty heads, from the raw bits of Philox."""
     count = len(Identity._fields)
     bits = np.random.Philox(_SEED).random_raw(NUM_IDENTITIES * count)
     uniform = (bits >> 40).astype(np.float32) / np.float32(2**24)
@@ -46,25 +46,25 @@ def identity(index: int) -> Identity:
 
 
 def skin(who: Identity) -> float:
-    """The share of light that bare skin sends back."""
+    """The share of light that bare skin reflects."""
     return 0.36 + 0.5 * who.skin
 
 
 def positions(who: Identity, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Where the surface lies in each direction.
+    """The point of the surface in each direction.
 
     Args:
         who: A head.
-        u: Of the directions, to the right, float32 `[rows, columns]`.
-        v: The same upwards.
-        w: The same forwards.
+        u: Component of the directions to the right, float32 `[rows, columns]`.
+        v: Component upwards, of the same shape.
+        w: Component towards the viewer, of the same shape.
 
     Returns:
         x, y and z, float32 `[3, rows, columns]`.
     """
     face = ramp(w, 0.0, 0.5)  # 1 in front
     below = ramp(-v, 0.1, 0.9)
-    # A section is an ellipse above and squarer below, where the jaw is.
+    # A horizontal section is an ellipse above and squarer at the jaw.
     square = 1 + below * (np.sqrt(1 + v * v) - 1)
     x = u * square * (0.68 + 0.1 * who.width)
     x = x * (1 - (0.36 - 0.24 * who.jaw) * below * below)
@@ -82,9 +82,9 @@ def positions(who: Identity, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.
 
 
 def _features(who: Identity) -> tuple:
-    """Bumps of the face: height, place across and up, half width and half height.
+    """Bumps of the face: height, position across and up, half width, half height.
 
-    What does not lie on the middle line stands on both sides.
+    A bump that does not lie on the middle line is on both sides.
     """
     eyes = 0.34 + 0.08 * who.eyes
     tip = -0.25 - 0.14 * who.nose_length
@@ -108,9 +108,9 @@ def _features(who: Identity) -> tuple:
 
 
 def albedo(who: Identity, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """The share of light that each direction (u, v, w) sends back.
+    """The share of light that the surface reflects in each direction (u, v, w).
 
-    Layer upon layer: brows, the white of the eyes, irises, lids, lips, the mouth, hair.
+    Layers cover each other: brows, whites of the eyes, irises, lids, lips, mouth, hair.
     """
     face = ramp(w, 0.2, 0.4)
     bare = skin(who)
@@ -134,7 +134,7 @@ def albedo(who: Identity, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.nda
 def _hairy(who: Identity, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
     """1 where hair grows, 0 where skin is bare."""
     front = 0.6 + 0.25 * who.hairline
-    low = 0.3 - 1.3 * who.length * who.length  # its end at the sides and behind
+    low = 0.3 - 1.3 * who.length * who.length  # its end at the sides and at the back
     nape = low - 0.5 * ramp(-w, 0.0, 0.5)
     line = _mix(front + 0 * v, nape, ramp(-w, -0.6, 0.2))
     soft = 0.09 + 0.15 * who.length * who.length
@@ -149,7 +149,7 @@ def _bump(dx: np.ndarray, dy: np.ndarray, sx: float, sy: float) -> np.ndarray:
 
 
 def ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """From 0 at `low` to 1 at `high`, with slope 0 at both."""
+    """Rises from 0 at `low` to 1 at `high`, with slope 0 at both."""
     t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
@@ -157,5 +157,5 @@ def ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:
 def _mix(
     below: np.ndarray, above: np.ndarray | np.float32 | float, share: np.ndarray
 ) -> np.ndarray:
-    """From `below` at a share of 0 to `above` at 1."""
+    """Mixes `below`, at a share of 0, and `above`, at a share of 1."""
     return below + share * (above - below)

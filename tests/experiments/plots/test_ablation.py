@@ -62,9 +62,9 @@ def test_means_over_two_decades_stand_on_a_logarithmic_axis():
 
 def test_a_score_or_column_that_is_not_there_is_named():
     rows = [row(beta=1.0)]
-    with pytest.raises(reading.Missing, match="name nothing"):
+    with pytest.raises(reading.Missing, match="names nothing"):
         ablation.ablation(results(rows, figure_sweeps=["beta"], figure_score=["sap"]))
-    with pytest.raises(ValueError, match="figure_sweeps has 'gamma', not a column"):
+    with pytest.raises(ValueError, match="'gamma' of figure_sweeps is no column"):
         ablation.ablation(results(rows, figure_sweeps=["gamma"], figure_score=["mig"]))
 
 
