@@ -26,6 +26,9 @@ class Rule(NamedTuple):
 
 POSITIVE = Rule(lambda v: 0 < v < math.inf, "a finite number above 0")
 NOT_NEGATIVE = Rule(lambda v: 0 <= v < math.inf, "a finite number ≥ 0")
+NONE_OR_A_VARIANCE = Rule(
+    lambda v: v == 0 or v >= 2, "0 for none, or at least 2, for a variance"
+)
 FOR_A_VARIANCE = Rule(lambda v: v >= 2, "at least 2, for a variance")
 AT_LEAST_TWO = Rule(lambda v: v >= 2, "at least 2")
 DECAY = Rule(lambda v: 0 <= v < 1, "a number in [0, 1)")
@@ -78,7 +81,7 @@ FIELDS: dict[str, Field] = {
     ),
     "data.points": Field(
         0,
-        "number of images, a random subset, or of points of the pinwheel; 0 is all",
+        "number of images, a random subset, or of points of the plane; 0 is all",
         NOT_NEGATIVE,
         most=2_000_000,
     ),
@@ -114,6 +117,9 @@ FIELDS: dict[str, Field] = {
         0.1, "spread of the pinwheel across its arms", NOT_NEGATIVE
     ),
     "data.rate": Field(0.25, "bend of the arms of the pinwheel", NOT_NEGATIVE),
+    "data.noise_std": Field(
+        0.1, "standard deviation of the noise of moons, in each direction", NOT_NEGATIVE
+    ),
     # ---- model
     "model.network": Field(
         "conv",
@@ -152,18 +158,18 @@ FIELDS: dict[str, Field] = {
         "float32",
         "precision of the networks' matrix products, with float32 sums; tf32 needs an "
         "NVIDIA GPU; bfloat16_activations also keeps activations in bfloat16",
-        choices=("float32", "tf32", "bfloat16", "bfloat16_activations"),
+        choices="precisions",
     ),
     "model.form": Field(
         "auto",
         "how convolutions are computed, which changes only speed: auto is the fastest "
         "form on the device",
-        choices=("auto", "products", "convolutions"),
+        choices="forms",
     ),
     "model.init": Field(
         "torch",
         "initial weights: PyTorch's, which the authors used, or Flax's",
-        choices=("torch", "flax"),
+        choices="initialisers",
     ),
     # ---- prior
     "prior.name": Field(
@@ -236,7 +242,7 @@ FIELDS: dict[str, Field] = {
     "objective.estimator": Field(
         "symmetrised",
         "estimator of q(z) in a minibatch; symmetrised is Eq. 10b",
-        choices=("batch_mean", "weighted", "stratified", "symmetrised"),
+        choices="estimators",
     ),
     "objective.groups": Field(
         (),
@@ -348,6 +354,12 @@ FIELDS: dict[str, Field] = {
         "points for the scores of overlap, whose cost is quadratic",
         FOR_A_VARIANCE,
         most=100_000,
+    ),
+    "evaluate.aggregate_samples": Field(
+        1024,
+        "draws of q(z) for its distance from the prior, of images; 0 leaves it out",
+        NONE_OR_A_VARIANCE,
+        most=1_000_000,
     ),
     "evaluate.metrics": Field(
         ("mig", "modularity", "infom", "infoc", "sap"),

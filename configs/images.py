@@ -59,6 +59,7 @@ def laptop(config: ConfigDict) -> None:
     config.objective.beta = (1.0, 4.0)
     config.train.steps = 2_500
     config.train.learning_rate = 1e-3
+    config.evaluate.aggregate_samples = 256
     config.evaluate.votes = 5_000
     config.evaluate.samples_per_vote = 200
     config.evaluate.train_votes = 5_000

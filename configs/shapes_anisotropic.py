@@ -55,6 +55,7 @@ def laptop(config: ConfigDict) -> None:
     config.model.init = "flax"
     config.objective.beta = (1.0, 4.0)
     config.evaluate.points = 20_480
+    config.evaluate.aggregate_samples = 256
     config.evaluate.votes = 5_000
     config.evaluate.samples_per_vote = 200
     config.evaluate.train_votes = 5_000
@@ -78,6 +79,7 @@ def smoke(config: ConfigDict) -> None:
     config.prior.df = config.prior.df[-2:]
     config.evaluate.points = 256
     config.evaluate.batch_size = 64
+    config.evaluate.aggregate_samples = 16
     config.evaluate.votes = 50
     config.evaluate.samples_per_vote = 20
     config.evaluate.train_votes = 50

@@ -268,7 +268,7 @@ _LABELS = {
     "class": "one class",
     "none": "none",
     "file": "those of your files, if there are any",
-    catalogue.PLANE: "one class, the arm",
+    catalogue.PLANE: "one class, the arm or the moon",
 }
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from decomp import (
     overlap,
     priors,
 )
-from decomp.datasets import dsprites, pinwheel, shuffle
+from decomp.datasets import dsprites, moons, pinwheel, shuffle
 from decomp.datasets.renderers import dsprites_looks
 from decomp.distributions import (
     gaussian,
@@ -250,6 +250,7 @@ REST = {
         lambda x: dsprites_looks.noisy(x, np.ones((2, 4), np.uint8)),
         positive(2, 4),
     ),
+    "moons.sample": (lambda: moons.sample(key(), num_points=8),),
     "pinwheel.sample": (lambda: pinwheel.sample(key(), num_points=8),),
     "shuffle.permuted_index": (lambda: shuffle.permuted_index(key(), np.arange(5), 5),),
     "convolution.conv": (convolution.conv, IMAGES, KERNEL),

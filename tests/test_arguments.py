@@ -152,6 +152,7 @@ def test_under_x64_float32_stays_so_and_jit_vmap_and_grad_take_a_mixture(name):
 
 DRAWS = ("aggregate.sample", "mixture.sample", "adversarial.permute_dims")
 DRAWS += ("kl_aggregate_prior.kl_aggregate_prior_exact", "pinwheel.sample")
+DRAWS += ("moons.sample",)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from experiments.results import columns
 from experiments.system import paths
 
 _MOST_RUNS = 1_000_000
-_ARMS = 4  # arms of the pinwheel
+_CLUSTERS = 4  # arms of the pinwheel, and moons
 
 
 def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
@@ -113,12 +113,12 @@ def _data(config: ConfigDict) -> None:
     plane = catalogue.is_plane(config.data)
     if plane and config.model.latents != 2:
         raise ValueError(
-            "data.name = pinwheel is scored by quadrature in the plane and needs "
-            f"model.latents = 2; got {config.model.latents}."
+            f"data.name = {config.data.name} is scored by quadrature in the plane and "
+            f"needs model.latents = 2; got {config.model.latents}."
         )
     if plane and config.model.likelihood != "gaussian":
         raise ValueError(
-            "data.name = pinwheel needs model.likelihood = gaussian; got "
+            f"data.name = {config.data.name} needs model.likelihood = gaussian; got "
             f"{config.model.likelihood}."
         )
     height, width = (*catalogue.shape(config.data), 0, 0)[:2]
@@ -211,10 +211,10 @@ def check(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
 def _points(config: ConfigDict) -> int:
     """The number of points by the config, or 0 if only a file says it."""
     points = config.data.points
-    if catalogue.is_plane(config.data) and (points % _ARMS or not points):
+    if catalogue.is_plane(config.data) and (points % _CLUSTERS or not points):
         raise ValueError(
-            f"data.points must be a multiple of {_ARMS}, the arms of the pinwheel; "
-            f"got {points}."
+            f"data.points must be a multiple of {_CLUSTERS}, the arms of the pinwheel "
+            f"or the moons; got {points}."
         )
     known, most = _limits(config)
     for field, limit in most.items():

@@ -15,6 +15,7 @@ from decomp.datasets import (
     garments,
     heads,
     images,
+    moons,
     mpi3d,
     pinwheel,
     raster,
@@ -131,6 +132,17 @@ def plane(key: jax.Array, config: ConfigDict) -> Dataset:
     labels = np.asarray(arms)[:, None]
     return Dataset(
         np.asarray(points), labels, (), arrays.coordinates, factor_names=("arm",)
+    )
+
+
+def half_circles(key: jax.Array, config: ConfigDict) -> Dataset:
+    """Four moons; the one factor is the moon."""
+    points, found = moons.sample(
+        key, num_points=config.data.points, noise_std=config.data.noise_std
+    )
+    labels = np.asarray(found)[:, None]
+    return Dataset(
+        np.asarray(points), labels, (), arrays.coordinates, factor_names=("moon",)
     )
 
 
@@ -299,6 +311,7 @@ _ENTRIES = (
         at_places=rendered.sprites_at,
     ),
     DataSource("pinwheel", "pinwheel", plane, labels=catalogue.PLANE),
+    DataSource("moons", "moons", half_circles, labels=catalogue.PLANE),
     DataSource(
         "fashion_mnist",
         "Fashion-MNIST",

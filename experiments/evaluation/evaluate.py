@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,7 @@ class ScoreOptions(NamedTuple):
     grid_points: int
     samples_per_point: int
     overlap_points: int
+    aggregate_samples: int
     metrics: tuple[str, ...]
 
 
@@ -59,11 +60,14 @@ def make(vae: VAE, config: ConfigDict) -> Callable[..., Scores]:
         factors: jax.Array,
     ) -> Scores:
         key = jax.random.fold_in(key, training.SCORES)
-        terms_key, score_key, overlap_key = jax.random.split(key, 3)
+        terms_key, score_key, overlap_key, aggregate_key = jax.random.split(key, 4)
         result, posteriors = _objective(
             terms_key, vae, params, setting, points, options.batch_size
         )
         result |= _overlap(overlap_key, vae, posteriors, options)
+        if vae.shape and options.aggregate_samples:
+            p = autoencoder.prior(vae, params, setting)
+            result |= _aggregate(aggregate_key, vae, p, posteriors, options)
         special = _disentanglement if vae.shape else _match
         extra = special(score_key, vae, params, setting, posteriors, factors, options)
         return result | extra
@@ -144,6 +148,23 @@ def _overlap(
     if vae.prior.family == "subspaces":
         result |= _dependence(group_key, q, tuple(vae.prior.fields.groups))
     return result
+
+
+def _aggregate(
+    key: jax.Array, vae: VAE, p: Any, posteriors: Gaussian, options: ScoreOptions
+) -> Scores:
+    """How far q(z) is from the prior, the paper's factor (b), in the points given."""
+    parts = decomposition.sampled(
+        key,
+        posteriors,
+        priors.log_prob(vae.prior, p),
+        num_samples=options.aggregate_samples,
+    )
+    return {
+        "mutual_information": parts.mutual_information.value,
+        "total_correlation": parts.total_correlation.value,
+        "kl_aggregate_prior": parts.kl.value,
+    }
 
 
 def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:

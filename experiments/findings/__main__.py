@@ -22,6 +22,7 @@ from experiments.findings import (
     forest,
     load,
     markdown,
+    overlap_and_match,
     sensitivity,
 )
 from experiments.plots import all_figures, style
@@ -59,14 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
     """The tables by the name of their mark in RESULTS.md."""
-    swept = sorted(path.parent.name for path in load.FOLDER.glob("*/scores.csv"))
+    swept = load.names_kept()
     return {
         "tally": conclusions.tally(found),
         "overview": markdown.overview(found),
         "details": markdown.details(found),
         "variants": markdown.changes([n for n in sensitivity.VARIANTS if n in swept]),
         "precision": markdown.precision(),
+        "overlap_and_match": overlap_and_match.table(overlap_and_match.networks(swept)),
         "heads": markdown.objectives("heads"),
+        "clusters": markdown.side_by_side(
+            [(name, claims.of(load.read(name))) for name in ("pinwheel", "moons")]
+        ),
+        "beside_the_gaussian": overlap_and_match.beside_the_gaussian(),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }
@@ -77,6 +83,8 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
     made = {}
     with matplotlib.style.context(["default", style.RC]):
         made["findings"] = forest.forest(found)
+        networks = overlap_and_match.networks(load.names_kept())
+        made["overlap_and_match"] = overlap_and_match.figure(networks)
         for name, (sweep, figure) in FIGURES.items():
             results = reading.read(load.FOLDER / sweep)
             made[name] = all_figures.FIGURES[figure](results)[figure]

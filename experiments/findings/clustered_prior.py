@@ -36,7 +36,7 @@ def overlap(sweep: SweepTables) -> Finding:
     parts += [(f"I(z; n), {label}", *rest) for label, *rest in known]
     return Finding(
         "R6",
-        "pinwheel, α = 0: encodings widen and overlap more as β grows",
+        "clusters, α = 0: encodings widen and overlap more as β grows",
         "change of log|S| and of I(z; n), nats",
         (sweep.name,),
         compared(parts),
@@ -62,7 +62,7 @@ def too_large(sweep: SweepTables) -> Finding:
             parts.append((f"{label}, β = {ends}", ABOVE, gaps))
     return Finding(
         "R7",
-        "pinwheel, α = 0: too large a β destroys the match with p(z) again",
+        "clusters, α = 0: too large a β destroys the match with p(z) again",
         "mismatch of q(z) and p(z), nats, beside the best β between",
         (sweep.name,),
         compared(parts),
@@ -73,7 +73,7 @@ def match(sweep: SweepTables) -> Finding:
     """R8."""
     return Finding(
         "R8",
-        "pinwheel, β = 0: the match with p(z) improves steadily with α",
+        "clusters, β = 0: the match with p(z) improves steadily with α",
         "change of KL(p(z) ‖ q(z)), exact, nats",
         (sweep.name,),
         compared(_steps(sweep, "kl_prior_aggregate", BELOW, over_alpha(sweep))),
@@ -88,7 +88,7 @@ def meaning(sweep: SweepTables) -> Finding:
     changes = _steps(sweep, "mutual_information", SHOWN, settings)
     return Finding(
         "R9",
-        "pinwheel, β = 0: a large α does not make encodings meaningless",
+        "clusters, β = 0: a large α does not make encodings meaningless",
         f"I(z; n) beyond {_LEAST:g} nats, and its changes, nats",
         (sweep.name,),
         compared([(f"α = {settings[-1]['alpha']:g}", ABOVE, above), *changes]),

@@ -1,5 +1,6 @@
 """Effects with their intervals, and the expectation of a finding."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -88,3 +89,24 @@ def gap(
     return load.paired(
         load.values(sweep, score, **above), load.values(sweep, score, **below)
     )
+
+
+def written(comparison: Comparison) -> str:
+    """An effect with its interval, rounded to the digits that the interval supports."""
+    if not math.isclose(
+        comparison.high - comparison.mean,
+        comparison.mean - comparison.low,
+        rel_tol=1e-6,
+        abs_tol=1e-9,
+    ):
+        ends = f"{comparison.low:.2f} … {comparison.high:.2f}"
+        return f"{comparison.mean:.2f} ({ends})"
+    return plus_minus(comparison.mean, comparison.high - comparison.mean)
+
+
+def plus_minus(mean: float, half: float, sign: str = "+") -> str:
+    """A mean and the half-width of its interval, with two digits of the latter."""
+    digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
+    # The sign of −0.000 has no meaning.
+    rounded = round(mean, digits) + 0.0
+    return f"{rounded:{sign}.{digits}f} ± {half:.{digits}f}".replace("-", "−")

@@ -34,6 +34,11 @@ class SweepTables(NamedTuple):
     columns: list[str]  # columns of the settings
 
 
+def names_kept(folder: pathlib.Path = FOLDER) -> list[str]:
+    """The kept sweeps that have scores, in the order of their names."""
+    return sorted(path.parent.name for path in folder.glob("*/scores.csv"))
+
+
 def read(name: str, folder: pathlib.Path = FOLDER) -> SweepTables:
     """Reads a sweep.
 

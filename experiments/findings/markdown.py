@@ -1,9 +1,8 @@
 """The tables of RESULTS.md."""
 
-import math
 from collections.abc import Sequence
 
-from experiments.findings import conclusions, load, sensitivity
+from experiments.findings import conclusions, effects, load, sensitivity
 from experiments.findings.effects import Comparison, Finding
 from experiments.results import columns
 from experiments.system import documents
@@ -22,7 +21,7 @@ def overview(findings: Sequence[Finding]) -> str:
                     f"[{finding.name}]({link})",
                     f"**{finding.verdict}**",
                     conclusions.sentence(finding),
-                    f"{first.label}: {effect(first)} ({finding.measure}; "
+                    f"{first.label}: {effects.written(first)} ({finding.measure}; "
                     f"[all {len(finding.comparisons)}]({link}))",
                 ]
             )
@@ -42,7 +41,7 @@ def details(findings: Sequence[Finding]) -> str:
         rows = [
             [
                 c.label,
-                effect(c),
+                effects.written(c),
                 c.wanted or "–",
                 c.answer,
                 str(c.n),
@@ -56,6 +55,20 @@ def details(findings: Sequence[Finding]) -> str:
             + documents.table(head, rows)
         )
     return "\n\n".join(parts)
+
+
+def side_by_side(swept: Sequence[tuple[str, Sequence[Finding]]]) -> str:
+    """The same findings of several sweeps: a row for each, and a column for a sweep."""
+    head = ["", "statement", *(label for label, _ in swept)]
+    rows = []
+    for found in zip(*(findings for _, findings in swept), strict=True):
+        cells = [f"**{f.verdict}**; {_first(f.comparisons)}" for f in found]
+        rows.append([found[0].name, found[0].statement, *cells])
+    return documents.table(head, rows)
+
+
+def _first(comparisons: Sequence[Comparison]) -> str:
+    return f"{comparisons[0].label}: {effects.written(comparisons[0])}"
 
 
 def runs(names: Sequence[str]) -> str:
@@ -98,10 +111,14 @@ def changes(names: list[str]) -> str:
     for line in sensitivity.lines(names):
         new = line.variant != before
         before = line.variant
-        start = [line.variant, str(line.seeds), _plus_minus(*line.reconstruction, "")]
+        start = [
+            line.variant,
+            str(line.seeds),
+            effects.plus_minus(*line.reconstruction, ""),
+        ]
         rows.append(
             [*(start if new else [""] * 3), line.score]
-            + [_plus_minus(*found) if found else "–" for found in line.effects]
+            + [effects.plus_minus(*found) if found else "–" for found in line.effects]
         )
     return documents.table(head, rows)
 
@@ -114,7 +131,7 @@ def precision() -> str:
     rows = []
     for lines in zip(*found, strict=True):
         score, *_, seeds = lines[0]
-        gaps = [_plus_minus(mean, half) for _, mean, half, _ in lines]
+        gaps = [effects.plus_minus(mean, half) for _, mean, half, _ in lines]
         rows.append([columns.name(score), *gaps, str(seeds)])
     head = [f"`{name}` − `float32`" for name in names]
     return documents.table(["95 % together", *head, "seeds"], rows)
@@ -124,34 +141,15 @@ def objectives(name: str) -> str:
     """The β-TCVAE minus the β-VAE, paired by seed."""
     found = sensitivity.objectives(load.read(name), "beta_tcvae", "beta_vae")
     rows = [
-        [f"β = {beta:g}", *(_plus_minus(*gap) for gap in gaps)] for beta, gaps in found
+        [f"β = {beta:g}", *(effects.plus_minus(*gap) for gap in gaps)]
+        for beta, gaps in found
     ]
     return documents.table(
         ["β-TCVAE − β-VAE", *map(columns.name, sensitivity.SCORES)], rows
     )
 
 
-def effect(comparison: Comparison) -> str:
-    """An effect with its interval, rounded to the digits that the interval supports."""
-    if not math.isclose(
-        comparison.high - comparison.mean,
-        comparison.mean - comparison.low,
-        rel_tol=1e-6,
-        abs_tol=1e-9,
-    ):
-        ends = f"{comparison.low:.2f} … {comparison.high:.2f}"
-        return f"{comparison.mean:.2f} ({ends})"
-    return _plus_minus(comparison.mean, comparison.high - comparison.mean)
-
-
 def sentence(statement: str) -> str:
     """The statement with a capital first letter, unless it is Greek."""
     first = statement[0]
     return (first.upper() if first.isascii() else first) + statement[1:]
-
-
-def _plus_minus(mean: float, half: float, sign: str = "+") -> str:
-    digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
-    # The sign of −0.000 has no meaning.
-    rounded = round(mean, digits) + 0.0
-    return f"{rounded:{sign}.{digits}f} ± {half:.{digits}f}".replace("-", "−")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.findings import claims, load, markdown
+from experiments.findings import claims, effects, load, markdown
 from experiments.findings.effects import Finding
 from experiments.report.markup import Html, box, join, tag
 from experiments.results import reading
@@ -45,7 +45,7 @@ def _row(finding: Finding) -> Html:
         tag(
             "tr",
             tag("th", c.label, scope="row"),
-            tag("td", markdown.effect(c)),
+            tag("td", effects.written(c)),
             tag("td", f"expected {c.wanted}" if c.wanted else ""),
             tag("td", c.answer),
         )

@@ -29,6 +29,9 @@ COLUMNS: dict[str, str] = {
     "bhattacharyya": "∫ √(q(z|x) q(z|x')) dz, mean over pairs of the same n points; 0 "
     "means no overlap",
     "neighbours": "how many of the same n points share a z; 1 means no overlap",
+    "mutual_information": "I_q(z; n) of the points scored, nats; at most log N",
+    "total_correlation": "KL(q(z) ‖ Π_d q(z_d)) with q(z) of the points scored, nats",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z)) with q(z) of the points scored, nats",
     "active": "number of latents whose means have a std above 0.05 of that of q(z_d)",
     "kim_mnih_pruned": "accuracy of predicting the fixed factor from the latent that "
     "varies least (Kim & Mnih), over active latents, on held-out votes (Locatello et "
@@ -43,7 +46,6 @@ COLUMNS: dict[str, str] = {
     "tc_within": "TC of q(z) in these subspaces, summed, for the same n points, nats",
     **{name: _text(_METRICS[name]) for name in OF_CODES},
     "prior_mass": "mass of p(z) in the box of this quadrature; 1 if the box suffices",
-    "mutual_information": "I_q(z; n) with exact q(z), by samples of z, nats; ≤ log N",
 }
 
 _NAMES: dict[str, str] = {
@@ -51,6 +53,8 @@ _NAMES: dict[str, str] = {
     "log_det": "log|S|",
     "kim_mnih_pruned": "Kim & Mnih, pruned",
     "kim_mnih_authors": "Kim & Mnih, all latents",
+    "total_correlation": "TC",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z))",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))",
     "tc_between": "TC between subspaces",
     "tc_within": "TC inside subspaces",
@@ -60,6 +64,8 @@ _NAMES: dict[str, str] = {
 _AXES: dict[str, str] = {
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
     "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
+    "total_correlation": "total correlation of q(z)  (nats)",
+    "kl_aggregate_prior": "KL(q(z) ‖ p(z))  (nats)",
     "kl_prior_aggregate": "KL(p(z) ‖ q(z))  (nats)",
     "mutual_information": "I(z; n)  (nats)",
     "log_det": "mean of log |S(x)|  (nats)",

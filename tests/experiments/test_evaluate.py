@@ -65,6 +65,52 @@ def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     assert 0 <= found["kim_mnih_pruned"] <= 1
 
 
+def test_equal_posteriors_are_as_far_from_the_prior_as_one_of_them(small, images):
+    config = small.sweep.config.copy_and_resolve_references()
+    count = config.evaluate.aggregate_samples = 2_000
+    setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
+    params = blind(small, setting)
+    head = params["encoder"]["Dense_1"]
+    head["kernel"] = jnp.zeros_like(head["kernel"])
+    head["bias"] = jnp.log(jnp.expm1(jnp.array([0.0, 0.0, 0.0, 0.3, 0.5, 0.9])))
+    head["bias"] = head["bias"].at[:3].set(jnp.array([0.5, -1.0, 0.0]))
+    scores = jax.jit(evaluate.make(small.sweep.vae, config))
+    found = scores(params, jax.random.key(5), setting, *images)
+
+    q = autoencoder.encode(small.sweep.vae, params, jnp.zeros((1, 64)))
+    q = jax.tree.map(lambda leaf: np.asarray(leaf[0], np.float64), q)
+    variances = np.exp(np.asarray(setting.prior.log_variances, np.float64))
+    ratio = q.scale**2 / variances
+    kl = np.sum((ratio + q.loc**2 / variances - 1 - np.log(ratio)) / 2)
+    # log q − log p is (ε² (ratio − 1) + 2 ε scale loc/variance)/2 and a constant.
+    slope = q.scale * q.loc / variances
+    error = np.sqrt(np.sum((ratio - 1) ** 2 / 2 + slope**2) / count)
+    assert abs(found["mutual_information"]) < 1e-5
+    assert abs(found["total_correlation"]) < 1e-5
+    assert abs(found["kl_aggregate_prior"] - kl) < 4 * error
+
+
+def test_posteriors_far_apart_hold_the_index_and_the_rest_is_the_match(small, images):
+    config = small.sweep.config.copy_and_resolve_references()
+    config.evaluate.aggregate_samples = 400
+    setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
+    params = blind(small, setting)
+    head = params["encoder"]["Dense_1"]
+    head["kernel"] = head["kernel"].at[:, :3].multiply(1e3).at[:, 3:].set(0.0)
+    head["bias"] = jnp.full(6, -5.0)
+    scores = jax.jit(evaluate.make(small.sweep.vae, config))
+    found = scores(params, jax.random.key(5), setting, *images)
+    np.testing.assert_allclose(found["mutual_information"], np.log(SIZE), rtol=1e-4)
+    # log q(z|x) − log p(z) of a draw spreads as its mean does between the points.
+    q = autoencoder.encode(
+        small.sweep.vae, params, autoencoder.data_values(small.sweep.vae, images[0])
+    )
+    p = priors.anisotropic(setting.prior.log_variances)
+    kl = np.asarray(jax.vmap(lambda q: gaussian.kl(q, p))(q), np.float64)
+    error = np.std(kl) / np.sqrt(400)
+    assert abs(found["kl_aggregate_prior"] - (np.mean(kl) - np.log(SIZE))) < 4 * error
+
+
 @pytest.fixture(scope="module")
 def plane():
     """Scores of an encoder whose posteriors are chosen, on four points."""

@@ -1,0 +1,146 @@
+"""R1 and R3 after 0.2, 1, 5 and 20 epochs, at the learning rate of the paper's text.
+
+The rules are those of `known_factors`, applied to each length by itself; they were
+written down here before a score of the sweep was seen:
+
+- R1 holds at a length if the slope of Kim & Mnih's score from β = 1 to 4, pruned and as
+  the authors compute it, is not shown to be above 0;
+- R3 holds at a length if the learned prior scores above the isotropic one, at β = 1 and
+  at β = 4, pruned and as the authors compute it, and is open where an interval holds 0;
+- a prior begins to matter at the first length from which the interval of its gap stays
+  above 0, of all lengths together.
+
+Training for fewer steps is the beginning of training for more, as both take the same
+start and the same batches, so that a line over the lengths follows the same networks.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.findings import effects, known_factors, load
+from experiments.findings.effects import Comparison, Finding
+from experiments.findings.load import SweepTables
+from experiments.plots import style
+from experiments.results import reading, summary
+from experiments.system import documents
+
+SWEEP = "paper_length"
+SCORES = ("kim_mnih_pruned", "mig", "reconstruction", "kl_aggregate_prior")
+_PRIOR, _BASE = "learned", "isotropic"
+_COLUMN = "steps"
+_POINTS = 737_280  # images of dSprites
+
+
+def lengths(sweep: SweepTables) -> dict[float, SweepTables]:
+    """The runs of each number of steps, shortest first."""
+    parts = {}
+    for steps in load.levels(sweep, _COLUMN):
+        train = sweep.config["train"] | {"steps": int(steps)}
+        runs = [run for run in sweep.runs if run[_COLUMN] == steps]
+        parts[steps] = sweep._replace(config=sweep.config | {"train": train}, runs=runs)
+    return parts
+
+
+def epochs(sweep: SweepTables, steps: float) -> float:
+    """Passes over dSprites that training of some steps makes."""
+    return steps * sweep.config["train"]["batch_size"] / _POINTS
+
+
+def findings(sweep: SweepTables) -> dict[float, list[Finding]]:
+    """R1 and R3 by epochs, each decided from the runs of that length alone."""
+    return {
+        epochs(sweep, steps): [
+            known_factors.isotropic(part),
+            known_factors.anisotropic("R3", _PRIOR, part),
+        ]
+        for steps, part in lengths(sweep).items()
+    }
+
+
+def table(sweep: SweepTables, effect: Callable[[Comparison], str]) -> str:
+    """Verdicts and effects, a column for each length, in Markdown.
+
+    Args:
+        sweep: One over priors, β and steps.
+        effect: Writes an effect with its interval.
+    """
+    found = findings(sweep)
+    heads = [f"{style.number(length)} epochs" for length in found]
+    rows = []
+    for parts in zip(*found.values(), strict=True):
+        name, statement = parts[0].name, parts[0].statement
+        verdicts = [f"**{finding.verdict}**" for finding in parts]
+        rows.append([name, statement, *verdicts])
+        for lines in zip(*(finding.comparisons for finding in parts), strict=True):
+            rows.append(["", lines[0].label, *(effect(line) for line in lines)])
+    return documents.table(["", "95 % together at each length", *heads], rows)
+
+
+def begins(sweep: SweepTables, score: str, beta: float) -> float | None:
+    """Epochs from which the gap of the learned prior stays above 0, or None."""
+    parts = lengths(sweep)
+    sides = {"prior": _PRIOR, "beta": beta}, {"prior": _BASE, "beta": beta}
+    above = [
+        summary.interval(effects.gap(part, score, *sides), comparisons=len(parts))[2]
+        > 0
+        for part in parts.values()
+    ]
+    first = None
+    for steps, shown in zip(parts, above, strict=True):
+        first = (first if first is not None else steps) if shown else None
+    return None if first is None else epochs(sweep, first)
+
+
+def figure(sweep: SweepTables) -> Figure:
+    """Scores over epochs, a line for each prior and β."""
+    seeds = len(load.levels(sweep, "seed"))
+    drawn = style.new(
+        8.8,
+        6.6,
+        note=f"The same {seeds} networks of each setting, at four lengths of training "
+        f"at a learning rate of {sweep.config['train']['learning_rate']:g}; bands: "
+        "95 % intervals of the mean.",
+    )
+    panels = drawn.subplots(2, 2)
+    parts = lengths(sweep)
+    for axes, score in zip(panels.ravel(), SCORES, strict=True):
+        _panel(axes, parts, score)
+        axes.set_xlabel("epochs")
+        axes.set_ylabel(style.score(score, per="image"))
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside upper center", ncols=4)
+    return drawn
+
+
+def _panel(axes: Axes, parts: dict[float, SweepTables], score: str) -> None:
+    longest = list(parts.values())[-1]
+    x = [epochs(longest, steps) for steps in parts]
+    looks = style.series([_BASE, _PRIOR])
+    for prior in (_BASE, _PRIOR):
+        for beta, dash in zip(load.levels(longest, "beta"), ("-", "--"), strict=False):
+            y = _over(list(parts.values()), score, prior=prior, beta=beta)
+            label = style.describe({"prior": prior, "beta": beta}, ["prior", "beta"])
+            axes.plot(x, y[:, 0], dash, label=label, **looks[prior])
+            axes.fill_between(
+                x, y[:, 1], y[:, 2], color=looks[prior]["color"], alpha=0.15, lw=0
+            )
+    axes.set_xscale("log")
+    axes.set_xticks(x, [style.number(length) for length in x], minor=False)
+    axes.minorticks_off()
+    axes.grid(color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _over(
+    parts: Sequence[SweepTables], score: str, **setting: reading.Value
+) -> np.ndarray:
+    """Mean and ends of its interval at each length, `[L, 3]`."""
+    rows = []
+    for part in parts:
+        values = np.array(list(load.values(part, score, **setting).values()))
+        mean, _, low, high = summary.interval(values)
+        rows.append([mean, low, high])
+    return np.array(rows)

@@ -1,0 +1,48 @@
+import jax
+import numpy as np
+import pytest
+
+from decomp.datasets import moons
+
+N = 40_000
+
+
+@pytest.mark.parametrize("num_moons", [2, 4])
+def test_undoing_the_place_of_each_moon_gives_one_half_circle(num_moons):
+    points, labels = moons.sample(
+        jax.random.key(0), num_points=N, num_moons=num_moons, noise_std=0.0
+    )
+    points, labels = np.asarray(points, np.float64), np.asarray(labels)
+    x = points[:, 0] - (labels - (num_moons - 1) / 2)
+    y = points[:, 1] * np.where(labels % 2, -1, 1) + 0.25
+    np.testing.assert_allclose(np.hypot(x, y), 1, atol=1e-5)
+    angles = np.arctan2(y, x)
+    assert (angles > -1e-5).all()
+    for label in range(num_moons):
+        own = np.sort(angles[labels == label]) / np.pi
+        # The Kolmogorov–Smirnov distance; 1.95/√n is passed once in 1,000.
+        steps = np.arange(len(own) + 1) / len(own)
+        distance = max(abs(own - steps[1:]).max(), abs(own - steps[:-1]).max())
+        assert distance < 1.95 / np.sqrt(len(own))
+
+
+def test_noise_is_normal_around_the_points_without_it():
+
+    without, _ = moons.sample(jax.random.key(1), num_points=N, noise_std=0.0)
+    found, _ = moons.sample(jax.random.key(1), num_points=N, noise_std=0.3)
+    noise = np.asarray(found - without, np.float64)
+    assert (abs(noise.mean(axis=0)) < 4 * 0.3 / np.sqrt(N)).all()
+    assert (abs(noise.std(axis=0) - 0.3) < 4 * 0.3 / np.sqrt(2 * N)).all()
+    assert abs(np.corrcoef(noise.T)[0, 1]) < 4 / np.sqrt(N)
+
+
+def test_moons_are_equal_in_number_and_types_are_as_said():
+    points, labels = moons.sample(jax.random.key(0))
+    assert (points.shape, points.dtype) == ((400, 2), np.float32)
+    assert labels.dtype == np.int32
+    np.testing.assert_array_equal(np.bincount(labels), [100] * 4)
+
+
+def test_points_must_divide_into_moons():
+    with pytest.raises(ValueError, match="multiple of num_moons = 4; got 10"):
+        moons.sample(jax.random.key(0), num_points=10)

@@ -1,0 +1,81 @@
+import matplotlib.style
+import numpy as np
+import pytest
+
+from experiments.findings import effects, load, training_length
+from experiments.plots import style
+
+STEPS = (2304.0, 11520.0, 57600.0)
+EPOCHS = [0.2, 1.0, 5.0]
+
+
+@pytest.fixture(scope="module")
+def sweep():
+    """Twelve seeds; the learned prior gains from one epoch on, and β never does."""
+    rng = np.random.default_rng(0)
+    runs = []
+    for steps in STEPS:
+        for seed in range(12):
+            base = rng.normal(0.5, 0.05)
+            for prior in ("isotropic", "learned"):
+                for beta in (1.0, 4.0):
+                    gain = 0.2 * (prior == "learned") * (steps > STEPS[0])
+                    score = base + gain - 0.01 * beta + rng.normal(0, 0.01)
+                    names = ("kim_mnih_pruned", "kim_mnih_authors", "mig", "infom")
+                    runs.append(
+                        {"seed": float(seed), "prior": prior, "beta": beta}
+                        | {"steps": steps, "reconstruction": 100.0 + score}
+                        | {"kl_aggregate_prior": 5.0 + score}
+                        | dict.fromkeys(names, score)
+                    )
+    config = {"train": {"steps": 0, "batch_size": 64, "learning_rate": 1e-4}}
+    columns = ["prior", "beta", "steps"]
+    return load.SweepTables("paper_length", config, {}, runs, 0, columns)
+
+
+def test_each_length_is_decided_by_its_own_runs(sweep):
+    found = training_length.findings(sweep)
+    np.testing.assert_allclose(list(found), EPOCHS)
+    verdicts = [[finding.verdict for finding in parts] for parts in found.values()]
+    assert verdicts == [["holds", "open"], ["holds", "holds"], ["holds", "holds"]]
+    for parts in found.values():
+        assert all(c.n == 12 for finding in parts for c in finding.comparisons)
+
+
+def test_a_prior_begins_to_matter_where_its_gap_stays_above_zero(sweep):
+    begins = training_length.begins
+    assert begins(sweep, "mig", 4.0) == pytest.approx(1.0)
+    never = sweep._replace(
+        runs=[run | {"mig": 0.1 * run["seed"]} for run in sweep.runs]
+    )
+    assert begins(never, "mig", 4.0) is None
+    lost = [
+        run | {"mig": run["mig"] * (run["steps"] < STEPS[-1]) + 0.01 * run["seed"]}
+        for run in sweep.runs
+    ]
+    assert begins(sweep._replace(runs=lost), "mig", 4.0) is None
+
+
+def test_the_table_has_a_column_for_each_length(sweep):
+    lines = training_length.table(sweep, effects.written).splitlines()
+    assert lines[0].endswith("| 0.2 epochs | 1 epochs | 5 epochs |")
+    assert lines[2].startswith("| R1 |")
+    assert lines[2].count("**holds**") == 3
+    gaps = [line for line in lines if "β = 4, pruned" in line]
+    assert len(gaps) == 1
+    means = [
+        float(cell.split(" ±")[0].replace("−", "-")) for cell in gaps[0].split("|")[3:6]
+    ]
+    np.testing.assert_allclose(means, [0, 0.2, 0.2], atol=0.02)
+
+
+def test_the_figure_follows_each_prior_and_beta(sweep):
+    with matplotlib.style.context(["default", style.RC]):
+        figure = training_length.figure(sweep)
+        assert style.drawn(figure, "png").startswith(b"\x89PNG")
+    axes = figure.axes[1]
+    line = axes.lines[2]
+    runs = [r for r in sweep.runs if r["prior"] == "learned" and r["beta"] == 1.0]
+    means = [np.mean([r["mig"] for r in runs if r["steps"] == s]) for s in STEPS]
+    np.testing.assert_allclose(line.get_ydata(), means)
+    np.testing.assert_allclose(line.get_xdata(), EPOCHS)
