@@ -9,6 +9,7 @@ __all__ = [
     "garments",
     "heads",
     "images",
+    "moons",
     "mpi3d",
     "pinwheel",
     "principal",
