@@ -158,18 +158,18 @@ FIELDS: dict[str, Field] = {
         "float32",
         "precision of the networks' matrix products, with float32 sums; tf32 needs an "
         "NVIDIA GPU; bfloat16_activations also keeps activations in bfloat16",
-        choices=("float32", "tf32", "bfloat16", "bfloat16_activations"),
+        choices="precisions",
     ),
     "model.form": Field(
         "auto",
         "how convolutions are computed, which changes only speed: auto is the fastest "
         "form on the device",
-        choices=("auto", "products", "convolutions"),
+        choices="forms",
     ),
     "model.init": Field(
         "torch",
         "initial weights: PyTorch's, which the authors used, or Flax's",
-        choices=("torch", "flax"),
+        choices="initialisers",
     ),
     # ---- prior
     "prior.name": Field(
@@ -242,7 +242,7 @@ FIELDS: dict[str, Field] = {
     "objective.estimator": Field(
         "symmetrised",
         "estimator of q(z) in a minibatch; symmetrised is Eq. 10b",
-        choices=("batch_mean", "weighted", "stratified", "symmetrised"),
+        choices="estimators",
     ),
     "objective.groups": Field(
         (),

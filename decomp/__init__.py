@@ -74,6 +74,7 @@ __all__ = [
     "overlap",
     "own_functions",
     "priors",
+    "progress",
     "runs",
     "schedules",
     "theory",

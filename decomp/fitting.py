@@ -13,8 +13,6 @@ devices; elsewhere they are equal up to rounding.
 
 import inspect
 import itertools
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +26,7 @@ from decomp import model as models
 from decomp import training as steps_of
 from decomp.divergences.estimates import CRITICS, ESTIMATES, MARGINALS
 from decomp.objectives import FREE, NONE, OBJECTIVES
+from decomp.progress import Bar
 from decomp.trained import LIKELIHOODS, TrainedVAE
 
 # Functions of `losses` that need a divergence.
@@ -215,7 +214,7 @@ def _train(
     begin = runs.over_runs(init, mesh, mapped=2, shared=0, vmapped=vmapped, brief=True)
     go = runs.over_runs(advance, mesh, mapped=3, shared=2, vmapped=vmapped, donate=(0,))
     state = begin(keys, setting)
-    rows, done, bar = [], 0, _Bar(total, shown=progress)
+    rows, done, bar = [], 0, Bar(total, shown=progress)
     while done < total:
         taken = min(every, total - done)
         state = go(state, keys, setting, points, np.int32(taken))
@@ -237,33 +236,6 @@ def _priors(networks: vae.Networks, params: dict[str, Any], count: int) -> Any:
     return jax.tree.map(
         lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf))), networks.prior
     )
-
-
-class _Bar:
-    """A line that shows the progress of training."""
-
-    def __init__(self, total: int, *, shown: bool):
-        notebook = "ipykernel" in sys.modules
-        self._shown = shown and (notebook or sys.stderr.isatty())
-        self._total, self._done, self._begun = total, 0, time.monotonic()
-
-    def update(self, steps: int, losses: np.ndarray) -> None:
-        """Counts steps and shows the mean loss of runs that have not diverged."""
-        self._done += steps
-        if not self._shown:
-            return
-        finite = losses[np.isfinite(losses)]
-        loss = f"{finite.mean():.4g}" if finite.size else "not finite"
-        left = (time.monotonic() - self._begun) * (self._total / self._done - 1)
-        share = self._done / self._total
-        bar = "█" * round(30 * share) + "·" * (30 - round(30 * share))
-        text = f"{share:4.0%} {bar} {left:.0f} s left, mean loss {loss} nats"
-        print(f"\r{text}   ", end="", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Ends the line."""
-        if self._shown:
-            print(file=sys.stderr)
 
 
 # -------------------------------------------------------------------- what may be asked

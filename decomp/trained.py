@@ -14,6 +14,8 @@ import functools
 import importlib
 import json
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +30,7 @@ from decomp.distributions.gaussian import Gaussian
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 BLOCK = 1024  # rows that a network computes at once
+_BAD_FILE = (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 _FORMAT = 1  # version of the files
 # The networks that a file describes by name and fields.
 _NETWORKS = {
@@ -101,6 +104,14 @@ class TrainedVAE:
             raise IndexError(
                 f"the index of a run must be from 0 to {len(self) - 1}; got {index}."
             )
+        try:
+            np.arange(len(self))[index]
+        except IndexError:
+            found = f"shape {list(np.shape(index))}" if np.ndim(index) else repr(index)
+            raise IndexError(
+                "the index of runs must be a number, a slice, an array of numbers or a "
+                f"mask [{len(self)}]; got {found[:100]}."
+            ) from None
         return jax.tree.map(lambda leaf: leaf[index], self)
 
     def __len__(self) -> int:
@@ -233,8 +244,11 @@ def load(path: Any, *, encoder: Any = None, decoder: Any = None) -> TrainedVAE:
         ValueError: One line, for a file of another kind, a missing network, or a
             network whose parameters differ from those in the file.
     """
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except _BAD_FILE:
+        arrays = {}
     if "header" not in arrays:
         raise ValueError(f"{path} is not a file of TrainedVAE.save: it has no header.")
     header = json.loads(str(arrays.pop("header")))

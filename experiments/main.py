@@ -50,16 +50,16 @@ def run(
     """
     if config.tensorboard:
         extras.require("tensorboardX")
+    rows = settings.rows(programs)
     signals.promise("the same command continues from the last checkpoint")
     with lock.held(workdir) if parallel.leads() else contextlib.nullcontext():
         changes: list[str] = []
         if parallel.leads():
-            changes = workdirs.compare(workdir, config.to_dict())
+            changes = workdirs.compare(workdir, config.to_dict(), rows)
         say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
         works = layout.sweeps(programs, workdir)
         counts = [len(work.settings.objective) * config.seeds for work in works]
         plans = list(map(layout.plan, works, counts))
-        rows = settings.rows(programs)
         everything, left = _begin(config, works, rows, changes)
         _train(config, works, plans, rows, everything, left)
     parallel.agreed(0)  # processes wait until the first one has drawn

@@ -12,7 +12,7 @@ FOLDERS = ("decomp", "experiments", "configs", "tests")
 # files may import each other, but not in a circle.
 FLOORS = [
     {"decomp.numerics", "decomp.extras", "decomp.schedules", "decomp.own_functions"}
-    | {"decomp.runs"},
+    | {"decomp.runs", "decomp.progress"},
     {"decomp.estimate"},
     {"decomp.distributions"},
     {"decomp.minibatch"},

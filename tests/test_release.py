@@ -4,6 +4,8 @@ import pathlib
 import re
 import tomllib
 
+from decomp import extras
+
 ROOT = pathlib.Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -17,6 +19,5 @@ def test_the_version_is_the_same_in_the_project_the_citation_and_the_changes():
 
 
 def test_an_extra_that_an_error_names_is_there():
-    assert "tensorboard" in PROJECT["optional-dependencies"]
-    text = (ROOT / "experiments" / "sweep" / "tensorboard.py").read_text()
-    assert "extra `tensorboard`" in text
+    assert extras.EXTRAS["tensorboardX"] == "tensorboard"
+    assert set(extras.EXTRAS.values()) <= set(PROJECT["optional-dependencies"])

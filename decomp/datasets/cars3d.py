@@ -115,7 +115,7 @@ def _contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
             for file in sorted(folder.iterdir()):
                 if file.is_file() and wanted(file.name):
                     with file.open("rb") as opened:
-                        yield file.name, _exactly(opened, file.stat().st_size)
+                        yield file.name, _car(opened, file.stat().st_size)
         elif path.is_file():
             with path.open("rb") as raw:
                 file = npz.unzipped(raw)
@@ -137,21 +137,18 @@ def _of_archive(
             raise ValueError(f"expected sizes of 0 and above; got {size:,}")
         padding = -size % _BLOCK
         if entry.isreg() and wanted(entry.name):
-            yield entry.name, _exactly(file, size)
+            yield entry.name, _car(file, size)
             size = 0
         _skip(file, size + padding)
     file.read(_SKIPPED)  # at the end, gzip compares the checksum
 
 
-def _exactly(file: io.BufferedIOBase, size: int) -> bytes:
+def _car(file: io.BufferedIOBase, size: int) -> bytes:
     if size > _MOST_BYTES:
         raise ValueError(
             f"expected {_MOST_BYTES:,} bytes of a car at most; got {size:,}"
         )
-    data = file.read(size)
-    if len(data) != size:
-        raise ValueError(f"expected {size:,} bytes more; the data end early")
-    return data
+    return npz.exactly(file, size)
 
 
 def _skip(file: io.BufferedIOBase, size: int) -> None:

@@ -146,7 +146,9 @@ def _left(path: Path, count: int, places: np.ndarray) -> Iterator[np.ndarray]:
             )
         for start in range(0, count, _BLOCK):
             size = min(_BLOCK, count - start)
-            block = np.frombuffer(_exactly(file, size * math.prod(_CAMERAS)), np.uint8)
+            block = np.frombuffer(
+                npz.exactly(file, size * math.prod(_CAMERAS)), np.uint8
+            )
             inside = places[(places >= start) & (places < start + size)]
             if len(inside):
                 yield block.reshape(size, *_CAMERAS)[inside - start, 0]
@@ -164,13 +166,13 @@ def _matrix(
     """
     with npz.naming(path), path.open("rb") as raw:
         file = npz.unzipped(raw)
-        found, axes = np.frombuffer(_exactly(file, 8), "<u4").tolist()
+        found, axes = np.frombuffer(npz.exactly(file, 8), "<u4").tolist()
         if (found, axes) != (magic, 1 + len(extents)):
             raise ValueError(
                 f"expected the magic number {magic:#x} and {1 + len(extents)} axes;"
                 f" got {found:#x} and {axes}"
             )
-        written = _exactly(file, 4 * max(3, axes))
+        written = npz.exactly(file, 4 * max(3, axes))
         shape = np.frombuffer(written, "<i4").tolist()[:axes]
         if shape[1:] != list(extents) or not 0 < shape[0] <= _MOST:
             wanted = ", ".join([f"N ≤ {_MOST}", *map(str, extents)])
@@ -179,16 +181,9 @@ def _matrix(
 
 
 def _integers(file: io.BufferedIOBase, *shape: int) -> np.ndarray:
-    values = np.frombuffer(_exactly(file, 4 * math.prod(shape)), "<i4")
+    values = np.frombuffer(npz.exactly(file, 4 * math.prod(shape)), "<i4")
     _end(file)
     return values.reshape(shape)
-
-
-def _exactly(file: io.BufferedIOBase, size: int) -> bytes:
-    data = file.read(size)
-    if len(data) != size:
-        raise ValueError(f"expected {size:,} bytes more; the data end early")
-    return data
 
 
 def _end(file: io.BufferedIOBase) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from decomp import schedules
+from decomp import minibatch, schedules
+from decomp.networks import convolution, initialisers
 from experiments.data import catalogue, loaders
 from experiments.models import divergences, networks, objectives, priors
 from experiments.results import columns
@@ -40,16 +41,22 @@ AXES = {
     "alpha": "objective.alpha",
     "gamma": "objective.gamma",
 }
-# Sections whose fields may have several values, each a program of its own, and those of
-# their fields that may not, as they say how to sweep or to record.
+# Sections whose fields may have several values, most of them programs of their own,
+# and those of their fields that may not, as they say how to sweep or to record.
 _SWEPT = ("data", "model", "prior", "objective", "critic", "train")
 _NOT_SWEPT = ("objective.sweep", "train.records")
+# Fields whose values share a program.
+_TRACED = ("train.learning_rate",)
 # The choices that the words of `base.Field.choices` mean, registered entries included.
 _CHOICES: dict[str, Callable[[], tuple]] = {
     "data sets": loaders.names,
     "sides": lambda: (0, *catalogue.SIDES),
     "looks": lambda: catalogue.LOOKS,
     "networks": networks.names,
+    "forms": lambda: (convolution.AUTO, *convolution.FORMS),
+    "precisions": lambda: tuple(networks.PRECISIONS),
+    "initialisers": lambda: initialisers.NAMES,
+    "estimators": lambda: tuple(minibatch.ESTIMATORS),
     "priors": priors.names,
     "objectives": lambda: tuple(objectives.OBJECTIVES),
     "divergences": divergences.names,
@@ -114,9 +121,9 @@ def _of_weights() -> dict[str, base.Field]:
 
 
 def may_be_swept(name: str) -> bool:
-    """Whether a field may have several values, each a program of its own.
+    """Whether a field may have several values, leaving aside the fields of `axes`.
 
-    The several values of a field of `axes` share a program.
+    Each value is a program of its own, except for the fields of `_TRACED`.
     """
     own = name in map(axis, axes())
     return name.partition(".")[0] in _SWEPT and name not in _NOT_SWEPT and not own
@@ -134,6 +141,11 @@ def values(config: ConfigDict, name: str) -> tuple:
 def swept(config: ConfigDict) -> tuple[str, ...]:
     """The fields with several values, without those of `axes`."""
     return tuple(name for name in described() if len(values(config, name)) > 1)
+
+
+def compiled(config: ConfigDict) -> tuple[str, ...]:
+    """The fields with several values of which each needs a program of its own."""
+    return tuple(name for name in swept(config) if name not in _TRACED)
 
 
 def column(field: str) -> str:

@@ -46,20 +46,21 @@ def validate(config: ConfigDict) -> tuple[ConfigDict, list[ProgramSettings]]:
 
 def _programs(config: ConfigDict, axes: Mapping[str, tuple]) -> list[ProgramSettings]:
     """The settings of a config whose fields are valid, by program."""
-    swept = fields.swept(config)
+    alone = {field: fields.column(field) for field in fields.compiled(config)}
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for values in _combinations(config, axes):
         row = _canonical(dict(zip(axes, values, strict=True)), config)
-        alone = row["objective"] * objectives.OBJECTIVES[row["objective"]].own_program
-        key = (values[: len(swept)], priors.program(row["prior"]), alone)
+        fixed = tuple(row[column] for column in alone.values())
+        own = row["objective"] * objectives.OBJECTIVES[row["objective"]].own_program
+        key = (fixed, priors.program(row["prior"]), own)
         groups.setdefault(key, []).append(row)
     found, first = [], 0
     for (fixed, *_), several in groups.items():
-        named = zip(swept, fixed, strict=True)
-        shown = {fields.column(field): fields.shown(one) for field, one in named}
+        named = zip(alone.values(), fixed, strict=True)
+        shown = {column: fields.shown(value) for column, value in named}
         rows = [row | shown for row in several]
         rows = list({tuple(row.values()): row for row in rows}.values())
-        chosen = dict(zip(swept, fixed, strict=True))
+        chosen = dict(zip(alone, fixed, strict=True))
         for field in ("prior", "objective"):
             present = {row[field] for row in rows}
             names = fields.get(config, fields.axis(field))
@@ -76,7 +77,7 @@ def rows(programs: Iterable[ProgramSettings]) -> list[dict[str, Any]]:
 
 def own_programs(config: ConfigDict) -> dict[str, tuple]:
     """Fields whose values need programs of their own, and these values."""
-    found = {field: fields.values(config, field) for field in fields.swept(config)}
+    found = {field: fields.values(config, field) for field in fields.compiled(config)}
     if len({priors.program(name) for name in config.prior.name}) > 1:
         found["prior.name"] = config.prior.name
     alone = [n for n in config.objective.name if objectives.OBJECTIVES[n].own_program]
@@ -86,7 +87,7 @@ def own_programs(config: ConfigDict) -> dict[str, tuple]:
 
 
 def _axes(config: ConfigDict) -> dict[str, tuple]:
-    """The values of every column; columns with programs of their own come first."""
+    """The values of every column; columns that few sweeps have come first."""
     read = objectives.read_by(config.objective.name)
     names = (*COLUMNS, *(name for name in read if name not in COLUMNS))
     own = {fields.column(f): fields.values(config, f) for f in fields.swept(config)}

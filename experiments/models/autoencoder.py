@@ -31,6 +31,7 @@ class Hyperparameters(NamedTuple):
 
     weights: Weights
     prior: priors.Traced
+    learning_rate: jax.Array  # [] of all parameters except the critic's
     objective: jax.Array  # [] index in VAE.objectives
     divergence: jax.Array  # [] index in VAE.divergences
     # [] initial factor of the codes, see `corollary_2_start`
@@ -262,6 +263,9 @@ def setting_arrays(
             log_variances=[logits.get(row["prior"], np.zeros(latents)) for row in rows],
             learned=[row["prior"] == "learned" for row in rows],
         ),
+        learning_rate=[
+            row.get("learning_rate", config.train.learning_rate) for row in rows
+        ],
         objective=[vae.objectives.index(name) for name in column("objective")],
         divergence=[vae.divergences.index(objectives.divergence(row)) for row in rows],
         code_scale=[

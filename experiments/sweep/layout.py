@@ -142,11 +142,7 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
     """`init`, `advance` and `scores` of one run."""
     options = sweep.config.train
     optimiser = optimisers.make(
-        options.optimiser,
-        learning_rate=options.learning_rate,
-        b1=options.b1,
-        b2=options.b2,
-        eps=options.eps,
+        options.optimiser, b1=options.b1, b2=options.b2, eps=options.eps
     )
     if sweep.vae.critic is not None:
         options_of_critic = sweep.config.critic

@@ -40,12 +40,21 @@ class Training(NamedTuple):
     record_every: int  # steps between two rows of a training curve
 
 
-def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
+def compare(
+    workdir: pathlib.Path,
+    config: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+) -> list[str]:
     """Lists the changes of a config to a workdir with results, a line per field.
 
     Fields that do not affect results may change, seeds may be added and, if states were
     kept, training may be made longer. A folder without a finished block or a checkpoint
     belongs to no config.
+
+    Args:
+        workdir: Folder of the results.
+        config: The validated config.
+        rows: Its settings.
 
     Raises:
         ValueError: One line, if it has results of another config, with the fields that
@@ -71,7 +80,25 @@ def compare(workdir: pathlib.Path, config: Mapping[str, Any]) -> list[str]:
             f"{workdir} has results of another config; choose another "
             f"--workdir. Fields that differ: {'; '.join(binding)}."
         )
+    _check_order(workdir, rows)
     return changes
+
+
+def _check_order(workdir: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses results whose settings another version put in another order."""
+    try:
+        old = json.loads((workdir / "settings.json").read_text(encoding="utf-8"))
+        shared = [name for name in old[0] if name in rows[0]]
+        differ = any(
+            a[n] != b[n] for a, b in zip(old, rows, strict=True) for n in shared
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    if differ:
+        raise ValueError(
+            f"{workdir} holds results of another version, which has the settings in "
+            "another order; choose another --workdir."
+        )
 
 
 def start(

@@ -27,7 +27,8 @@ def make(
     """Returns `init(key, setting)` and `advance(state, key, setting, points, steps)`.
 
     They are those of `training.make`; scheduled weights depend on the share of
-    `total_steps` that has been taken.
+    `total_steps` that has been taken. The updates of the optimiser, except those of the
+    critic, are multiplied by the learning rate of the setting.
     """
     trained = autoencoder.model(vae)
 
@@ -45,6 +46,14 @@ def make(
         return model.loss(params, key, trained, setting, *rest)
 
     def rescale(updates: Params, setting: Hyperparameters) -> Params:
+        updates = {
+            name: part
+            if name == "critic"
+            else jax.tree.map(lambda update: setting.learning_rate * update, part)
+            for name, part in updates.items()
+        }
+        if not vae.matched:
+            return updates
         return corollary_2_start.steps(updates, setting.code_scale, latents=vae.latents)
 
     return training.make(
@@ -56,5 +65,5 @@ def make(
         total_steps=total_steps,
         unpack=lambda rows: autoencoder.data_values(vae, rows),
         second=MARGINALS in trained.against,
-        rescale=rescale if vae.matched else None,
+        rescale=rescale,
     )

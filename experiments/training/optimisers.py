@@ -10,9 +10,11 @@ NAMES = ("adam", "amsgrad_torch")
 
 
 def make(
-    name: str, *, learning_rate: float, b1: float, b2: float, eps: float
+    name: str, *, b1: float, b2: float, eps: float, learning_rate: float = 1.0
 ) -> optax.GradientTransformation:
     """Returns an optimiser; the learning rate is applied last, as in PyTorch and optax.
+
+    With a learning rate of 1 the caller may multiply the updates by a traced one.
 
     Raises:
         ValueError: For an unknown name.

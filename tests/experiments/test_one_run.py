@@ -4,7 +4,6 @@ import numpy as np
 import optax
 
 from decomp import priors
-from experiments.sweep import layout
 from experiments.training import one_run
 
 ISOTROPIC, PCA, LEARNED = (0, 1), (2, 3), (4, 5)
@@ -126,23 +125,18 @@ def test_the_first_term_that_is_not_finite_is_named(small, together):
 
 def test_a_learning_rate_too_large_for_some_runs_marks_those_alone(small):
     # Gradients of this run times 1e30: its parameters overflow at the second step.
-    init, _, _ = layout.functions(small.sweep)
     sweep = small.sweep
-
-    def exploding(number):
-        grow = optax.sgd(jnp.where(number == 4, 1e30, 1e-3))
-        return one_run.make(
-            sweep.vae, grow, batch_size=16, record_every=1, total_steps=4
-        )[1]
-
+    init, advance = one_run.make(
+        sweep.vae, optax.sgd(1.0), batch_size=16, record_every=1, total_steps=4
+    )
     keys, points = small.keys(range(6)), jnp.asarray(sweep.data.points)
-    opt_state = optax.sgd(1.0).init({})
+    rates = jnp.full(6, 1e-3).at[4].set(1e30)
 
-    def trained(number, key, setting):
-        state = init(key, setting)._replace(opt_state=opt_state)
-        return exploding(number)(state, key, setting, points, jnp.int32(4))
+    def trained(key, setting):
+        return advance(init(key, setting), key, setting, points, jnp.int32(4))
 
-    end = jax.jit(jax.vmap(trained))(jnp.arange(6), keys, small.settings)
+    given = small.settings._replace(learning_rate=rates)
+    end = jax.jit(jax.vmap(trained))(keys, given)
     assert end.diverged.tolist() == [-1, -1, -1, -1, 1, -1]
     for leaf in jax.tree.leaves(end.params):
         assert np.isfinite(leaf).all()

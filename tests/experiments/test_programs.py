@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pathlib
 import shutil
 
 import jax
@@ -15,7 +16,7 @@ from experiments.config import command_line, fields, settings
 from experiments.models import autoencoder
 from experiments.report import __main__ as report
 from experiments.results import columns, run_tables
-from experiments.sweep import trained
+from experiments.sweep import layout, trained
 
 
 def config_of(**changes):
@@ -55,9 +56,20 @@ def programs_of(**changes):
 
 
 def test_each_value_of_such_a_field_is_a_program():
+    found = programs_of(model__latents=(2, 3), train__batch_size=(8, 16))
+    sizes = [[2, 8], [2, 16], [3, 8], [3, 16]]
+    assert found == [(values, 2 * i, 2) for i, values in enumerate(sizes)]
+
+
+def test_learning_rates_share_a_program():
     found = programs_of(model__latents=(2, 3), train__learning_rate=(1e-3, 1))
-    rates = [[2, 1e-3], [2, 1.0], [3, 1e-3], [3, 1.0]]
-    assert found == [(values, 2 * i, 2) for i, values in enumerate(rates)]
+    assert found == [([2, (1e-3, 1.0)], 0, 4), ([3, (1e-3, 1.0)], 4, 4)]
+    _, programs = settings.validate(config_of(train__learning_rate=(1e-3, 1)))
+    ((_, rows, _),) = programs
+    assert [row["learning_rate"] for row in rows] == [1e-3, 1e-3, 1.0, 1.0]
+    (sweep,) = layout.sweeps(programs, pathlib.Path())
+    rates = np.asarray(sweep.settings.learning_rate)
+    np.testing.assert_array_equal(rates, np.float32([1e-3, 1e-3, 1.0, 1.0]))
 
 
 def test_priors_of_one_family_share_a_program_and_others_have_their_own():

@@ -25,7 +25,7 @@ CONFIG = {
 def start(folder, config):
     train = config["train"]
     training = workdirs.Training(train["steps"], train["steps"] // train["records"])
-    changes = workdirs.compare(folder, config)
+    changes = workdirs.compare(folder, config, [])
     return workdirs.start(folder, config, [training], changes)
 
 
@@ -176,3 +176,12 @@ def test_without_states_or_with_schedules_training_cannot_be_made_longer(
 def test_training_cannot_be_made_shorter(begun):
     with pytest.raises(ValueError, match="train.steps: 4 -> 3"):
         start(begun, trained(steps=3))
+
+
+def test_settings_that_another_version_ordered_otherwise_are_refused(begun):
+    rows = [{"beta": 1.0, "df": math.inf}, {"beta": 4.0, "df": math.inf}]
+    (begun / "settings.json").write_text(json.dumps(rows))
+    more = [row | {"learning_rate": 1e-3} for row in rows]  # a column that is new
+    assert workdirs.compare(begun, trained(), more) == []
+    with pytest.raises(ValueError, match="the settings in another order"):
+        workdirs.compare(begun, trained(), more[::-1])

@@ -187,7 +187,7 @@ def whole(found: Stored, *, most: int) -> np.ndarray:
     with naming(found.path):
         check_size(math.prod(found.shape) * found.dtype.itemsize, most)
         with _opened(found) as file:
-            data = _exactly(file, math.prod(found.shape) * found.dtype.itemsize)
+            data = exactly(file, math.prod(found.shape) * found.dtype.itemsize)
             file.read(1)  # at the end of its data zipfile compares the checksum
     order = "F" if found.column_major else "C"
     return np.frombuffer(data, found.dtype).reshape(found.shape, order=order)
@@ -230,7 +230,7 @@ def array(file: IO[bytes], size: int) -> np.ndarray:
         ValueError: For pickled objects, or a header that declares another size.
     """
     shape, column_major, dtype, _ = _sized_header(file, size)
-    data = _exactly(file, math.prod(shape) * dtype.itemsize)
+    data = exactly(file, math.prod(shape) * dtype.itemsize)
     order = "F" if column_major else "C"
     return np.frombuffer(data, dtype).reshape(shape, order=order)
 
@@ -311,7 +311,7 @@ def _opened(found: Stored) -> Iterator[IO[bytes]]:
         else:
             archive = stack.enter_context(zipfile.ZipFile(found.path))
             file = stack.enter_context(archive.open(found.entry))
-        _exactly(file, found.start)
+        exactly(file, found.start)
         yield file
 
 
@@ -324,10 +324,19 @@ def unzipped(file: io.BufferedReader) -> io.BufferedIOBase:
     return gzip.GzipFile(fileobj=file) if zipped else file
 
 
-def _exactly(file: IO[bytes], size: int) -> bytes:
+def exactly(file: IO[bytes] | io.BufferedIOBase, size: int) -> bytes:
+    """The next `size` bytes of a file.
+
+    Raises:
+        ValueError: If it ends before.
+
+    >>> import io
+    >>> exactly(io.BytesIO(b"abc"), 2)
+    b'ab'
+    """
     data = file.read(size)
     if len(data) != size:
-        raise ValueError(f"expected {size:,} bytes; the data end early")
+        raise ValueError(f"expected {size:,} bytes more; the data end early")
     return data
 
 
@@ -367,7 +376,7 @@ def _member_start(found: Stored, file: IO[bytes]) -> int:
     if entry is None:
         return 0
     file.seek(entry.header_offset)
-    local = _exactly(file, _LOCAL)
+    local = exactly(file, _LOCAL)
     if local[:4] != b"PK\x03\x04" or entry.compress_size != entry.file_size:
         raise ValueError(f"expected a member {entry.filename!r} stored as it is")
     name, extra = (int.from_bytes(local[i : i + 2], "little") for i in (26, 28))
@@ -382,7 +391,7 @@ def _passing(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
     with _opened(found) as file:
         for first in range(0, count, block):
             stop = min(first + block, count)
-            data = _exactly(file, (stop - first) * size)
+            data = exactly(file, (stop - first) * size)
             inside = places[slice(*np.searchsorted(places, (first, stop)).tolist())]
             if len(inside):
                 whole_block = np.frombuffer(data, found.dtype)
@@ -399,7 +408,7 @@ def _of_columns(found: Stored, places: np.ndarray) -> np.ndarray:
     with _opened(found) as file:
         for first in range(0, values, block):
             stop = min(first + block, values)
-            data = _exactly(file, (stop - first) * count * found.dtype.itemsize)
+            data = exactly(file, (stop - first) * count * found.dtype.itemsize)
             columns = np.frombuffer(data, found.dtype).reshape(stop - first, count)
             picked[:, first:stop] = columns[:, places].T
         file.read(1)  # at the end of its data zipfile compares the checksum
