@@ -245,7 +245,7 @@ def load(path: Any, *, encoder: Any = None, decoder: Any = None) -> TrainedVAE:
             network whose parameters differ from those in the file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = dict(file)
     except _BAD_FILE:
         arrays = {}

@@ -51,7 +51,7 @@ def make(
     total_steps: int,
     unpack: Callable[[jax.Array], jax.Array] = lambda rows: rows,
     second: bool = False,
-    rescale: Callable[[Params, Setting], Params] | None = None,
+    rescale: Callable[[Params, Setting], Params] = lambda updates, setting: updates,
 ) -> tuple[Callable[..., State], Callable[..., State]]:
     """Returns `init(key, setting)` and `advance(state, key, setting, points, steps)`.
 
@@ -103,9 +103,11 @@ def make(
         parts = (*measures[1:], value, optax.tree.norm(gradient))
         bad = ~jnp.isfinite(jnp.stack(parts))
         alive = (state.diverged < 0) & ~jnp.any(bad)
-        updates, opt_state = _updates(optimiser, state, gradient, alive)
-        if rescale is not None:
-            updates = rescale(updates, setting)
+        # This stops a diverged run here, as choosing between two states would copy both
+        # (8 % slower, measured).
+        gradient = _where(alive, gradient)
+        updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
+        updates = _where(alive, rescale(updates, setting))
         params = optax.apply_updates(state.params, updates)
         first = state.diverged < 0
         fresh = state.step % record_every == 0
@@ -143,18 +145,9 @@ def with_critic(
     return optax.partition({"rest": rest, "critic": critic}, labels)
 
 
-def _updates(
-    optimiser: optax.GradientTransformation,
-    state: State,
-    gradient: Params,
-    alive: jax.Array,
-) -> tuple[Params, optax.OptState]:
-    """The updates of the parameters; 0 once a run has diverged."""
-    # This stops a diverged run here, as choosing between two states would copy both (8
-    # % slower, measured).
-    gradient = jax.tree.map(lambda g: jnp.where(alive, g, 0), gradient)
-    updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
-    return jax.tree.map(lambda u: jnp.where(alive, u, 0), updates), opt_state
+def _where(alive: jax.Array, tree: Params) -> Params:
+    """The arrays of a run, or zeros once it has diverged."""
+    return jax.tree.map(lambda leaf: jnp.where(alive, leaf, 0), tree)
 
 
 def _minibatch(

@@ -335,6 +335,25 @@ def test_a_file_of_other_networks_asks_for_them(tmp_path):
         decomp.load(path, encoder=other, decoder=decoder)
 
 
+@pytest.mark.parametrize("name", ["damaged.npz", "array.npy", "arrays.npz"])
+def test_a_file_that_is_no_saved_vae_is_named(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"PK\x03\x04 and no more")
+    if name == "array.npy":
+        np.save(path, np.zeros(3))
+    if name == "arrays.npz":
+        np.savez(path, a=np.zeros(3))
+    with pytest.raises(ValueError, match=f"{name} is not a file of TrainedVAE.save"):
+        decomp.load(path)
+
+
+@pytest.mark.parametrize("index", [4, -5, "a", 1.5, np.ones(3, bool), [0, 9]])
+def test_runs_that_are_not_there_are_refused_in_one_line(index):
+    with pytest.raises(IndexError, match="the index of (a run|runs) must be") as error:
+        several()[index]
+    assert "\n" not in str(error.value)
+
+
 NAN = X.copy()
 NAN[3, 0, 0] = np.nan
 
