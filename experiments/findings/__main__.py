@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import matplotlib.style
 
 from experiments.findings import (
+    anisotropy,
     claims,
     conclusions,
     effects,
@@ -24,6 +25,7 @@ from experiments.findings import (
     markdown,
     overlap_and_match,
     sensitivity,
+    training_length,
 )
 from experiments.plots import all_figures, style
 from experiments.results import reading
@@ -73,6 +75,10 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
             [(name, claims.of(load.read(name))) for name in ("pinwheel", "moons")]
         ),
         "beside_the_gaussian": overlap_and_match.beside_the_gaussian(),
+        "anisotropy": anisotropy.table(load.read(anisotropy.SWEEP)),
+        "training_length": training_length.table(
+            load.read(training_length.SWEEP), effects.written
+        ),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }
@@ -85,6 +91,9 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
         made["findings"] = forest.forest(found)
         networks = overlap_and_match.networks(load.names_kept())
         made["overlap_and_match"] = overlap_and_match.figure(networks)
+        made["anisotropy"] = anisotropy.figure(load.read(anisotropy.SWEEP))
+        sweep = load.read(training_length.SWEEP)
+        made["training_length"] = training_length.figure(sweep)
         for name, (sweep, figure) in FIGURES.items():
             results = reading.read(load.FOLDER / sweep)
             made[name] = all_figures.FIGURES[figure](results)[figure]

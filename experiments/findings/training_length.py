@@ -68,7 +68,7 @@ def table(sweep: SweepTables, effect: Callable[[Comparison], str]) -> str:
         effect: Writes an effect with its interval.
     """
     found = findings(sweep)
-    heads = [f"{style.number(length)} epochs" for length in found]
+    heads = [f"{style.number(length)} epoch{'s' * (length != 1)}" for length in found]
     rows = []
     for parts in zip(*found.values(), strict=True):
         name, statement = parts[0].name, parts[0].statement
@@ -99,9 +99,9 @@ def figure(sweep: SweepTables) -> Figure:
     seeds = len(load.levels(sweep, "seed"))
     drawn = style.new(
         8.8,
-        6.6,
-        note=f"The same {seeds} networks of each setting, at four lengths of training "
-        f"at a learning rate of {sweep.config['train']['learning_rate']:g}; bands: "
+        6.9,
+        note=f"The same {seeds} networks of each setting after training of several "
+        f"lengths, at a learning rate of {sweep.config['train']['learning_rate']:g}; bands: "
         "95 % intervals of the mean.",
     )
     panels = drawn.subplots(2, 2)
@@ -111,7 +111,7 @@ def figure(sweep: SweepTables) -> Figure:
         axes.set_xlabel("epochs")
         axes.set_ylabel(style.score(score, per="image"))
     handles, labels = panels[0, 0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside upper center", ncols=4)
+    drawn.legend(handles, labels, loc="outside upper center", ncols=2)
     return drawn
 
 

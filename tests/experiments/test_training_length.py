@@ -58,7 +58,7 @@ def test_a_prior_begins_to_matter_where_its_gap_stays_above_zero(sweep):
 
 def test_the_table_has_a_column_for_each_length(sweep):
     lines = training_length.table(sweep, effects.written).splitlines()
-    assert lines[0].endswith("| 0.2 epochs | 1 epochs | 5 epochs |")
+    assert lines[0].endswith("| 0.2 epochs | 1 epoch | 5 epochs |")
     assert lines[2].startswith("| R1 |")
     assert lines[2].count("**holds**") == 3
     gaps = [line for line in lines if "β = 4, pruned" in line]

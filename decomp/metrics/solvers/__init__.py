@@ -1,9 +1,10 @@
-"""Solvers that the metrics share: classifiers, Newton's method, sums of products."""
+"""Solvers that the metrics share: classifiers, neighbours, Newton's method, products."""
 
 __all__ = [
     "classifiers",
     "fitted",
     "multinomial",
+    "neighbours",
     "newton",
     "outer_products",
     "subsets",
