@@ -97,12 +97,12 @@ def begins(sweep: SweepTables, score: str, beta: float) -> float | None:
 def figure(sweep: SweepTables) -> Figure:
     """Scores over epochs, a line for each prior and β."""
     seeds = len(load.levels(sweep, "seed"))
+    rate = sweep.config["train"]["learning_rate"]
     drawn = style.new(
         8.8,
         6.9,
         note=f"The same {seeds} networks of each setting after training of several "
-        f"lengths, at a learning rate of {sweep.config['train']['learning_rate']:g}; bands: "
-        "95 % intervals of the mean.",
+        f"lengths, at a learning rate of {rate:g}; bands: 95 % intervals of the mean.",
     )
     panels = drawn.subplots(2, 2)
     parts = lengths(sweep)

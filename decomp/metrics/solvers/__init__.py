@@ -1,4 +1,4 @@
-"""Solvers that the metrics share: classifiers, neighbours, Newton's method, products."""
+"""Solvers that the metrics share: classifiers, neighbours, Newton's method, sums."""
 
 __all__ = [
     "classifiers",
