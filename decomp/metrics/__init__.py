@@ -49,7 +49,10 @@ __all__ = [
 
 
 def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
-    """The sheet of a representation, with every published variant of each metric.
+    """The sheet of a representation, with the published variants of each metric.
+
+    DCI by the published forests and boosted trees takes minutes, and is computed when
+    it is named; `forest` has a fifth of the trees.
 
     Args:
         codes: One code a data point, such as the posterior means `[N, D]`; or those of

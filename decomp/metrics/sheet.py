@@ -183,7 +183,7 @@ def sheet(
     names: Sequence[str] | None = None,
     intervals: int = 0,
 ) -> Sheet:
-    """Computes the chosen metrics, every published variant of each.
+    """Computes the chosen metrics, by default all but the trees that take minutes.
 
     What is constant, continuous or missing is decided as `inputs` says, and told in the
     notes of the sheet. A metric that cannot be computed has a line with NaN and the
