@@ -80,16 +80,18 @@ class Sheet(list[SheetLine]):
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
-        numbers = ("value", "low", "high", "bias")
-        cells = [
-            SheetLine._fields,
-            *(
-                line._replace(
-                    **{name: _digits(getattr(line, name)) for name in numbers}
-                )
-                for line in self
-            ),
-        ]
+        columns = {
+            "metric": [line.metric for line in self],
+            "variant": [line.variant for line in self],
+            "value": [f"{line.value:.4f}" for line in self],
+            "95 % interval": [span(line) for line in self],
+            "definition": [line.definition for line in self],
+            "source": [line.source for line in self],
+            "interval from": [line.resampling for line in self],
+            "note": [line.note for line in self],
+        }
+        shown = {head: cells for head, cells in columns.items() if any(cells)}
+        cells = [list(shown), *zip(*shown.values(), strict=True)]
         rows = [
             "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)
             for tag, row in zip(["th", *["td"] * len(self)], cells, strict=True)
@@ -490,7 +492,3 @@ def _line_with_interval(
 def span(line: Any) -> str:
     """The interval of a line, such as "0.2107 … 0.2345"; empty if it has none."""
     return "" if line.low is None else f"{line.low:.4f} … {line.high:.4f}"
-
-
-def _digits(number: float | None) -> str:
-    return "" if number is None else f"{number:.4f}"

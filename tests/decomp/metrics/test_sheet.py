@@ -247,6 +247,10 @@ def test_a_sheet_is_a_table_in_a_notebook_a_file_and_a_picture(tmp_path):
     page = found._repr_html_()
     assert page.count("<tr>") == len(found) + 1
     assert "<td>1.0000</td>" in page
+    assert "interval" not in page  # no column is empty
+    some = metrics.score(*[np.tile(factors, (10, 1))] * 2, metrics=["mig"], intervals=5)
+    assert "<th>95 % interval</th>" in some._repr_html_()
+    assert "<td>5 half samples, less bias</td>" in some._repr_html_()
     found.to_csv(tmp_path / "sheet.csv")
     with (tmp_path / "sheet.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
