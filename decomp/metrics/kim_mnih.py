@@ -57,7 +57,7 @@ class Votes(NamedTuple):
 class VoteScore(NamedTuple):
     """A score, with what is needed to judge it.
 
-    The variants:
+    The variants are these.
       `authors`: no pruning, scored on the votes it was fitted on. Mathieu et al.'s
         released code; there M = 20,000 votes of L = 1,000.
       `pruned`: inactive dimensions cannot win, fitted and scored on separate votes.
