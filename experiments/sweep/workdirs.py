@@ -202,7 +202,10 @@ def validated(
         return settings.validate(ConfigDict(whole))
     except (*npz.BAD_FILE, AttributeError) as error:
         own = labels.path(workdir).exists()
-        hint = " The file that registers its entries is given by --config." * own
+        hint = (
+            " Give the file that registers its entries by --config, or import it first."
+            * own
+        )
         raise ValueError(
             f"{path}: expected a config of this version; got: {error}{hint}"
         ) from None
