@@ -92,15 +92,7 @@ def table(lines: Sequence[sheet.SheetLine]) -> str:
 
     It has columns of intervals, and of reasons and conventions, if any line has them.
     """
-    header = ("metric", "variant", "value", "95 % interval", "definition", "source")
-    cells: list[tuple[str, ...]] = [(*header, "interval from", "note")]
-    for line in lines:
-        value = (f"{line.value:.4f}", sheet.span(line))
-        cells.append((*line[:2], *value, *line[3:5], line.resampling, line.note))
-    used = [
-        i for i in range(len(cells[0])) if i < 3 or any(row[i] for row in cells[1:])
-    ]
-    rows = _aligned([tuple(row[i] for i in used) for row in cells])
+    rows = _aligned(sheet.cells(lines))
     spreads = [f"{name} {value:.4f}" for name, value in sheet.spread(lines).items()]
     for note in notes(lines):
         rows += ["", note]

@@ -4,6 +4,7 @@ __all__ = [
     "cars3d",
     "celeb_a",
     "classes",
+    "clusters",
     "dsprites",
     "fashion_mnist",
     "garments",

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from decomp.datasets import clusters
+
 
 def sample(
     key: jax.Array,
@@ -35,14 +37,7 @@ def sample(
     >>> print(jnp.hypot(points[0, 0] + 1.5, points[0, 1] + 0.25).round(4))  # its radius
     1.0
     """
-    if num_points % num_moons:
-        raise ValueError(
-            f"expected num_points to be a multiple of num_moons = {num_moons}; "
-            f"got {num_points}."
-        )
-    moons = jnp.repeat(
-        jnp.arange(num_moons, dtype=jnp.int32), num_points // num_moons
-    )  # [N]
+    moons = clusters.labels(num_points, num_moons, name="num_moons")  # [N]
     angle_key, noise_key = jax.random.split(key)
     angle = jnp.pi * jax.random.uniform(angle_key, (num_points,), jnp.float32)
     sign = (1 - 2 * (moons % 2)).astype(jnp.float32)

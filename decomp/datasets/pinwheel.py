@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from decomp.datasets import clusters
+
 
 def sample(
     key: jax.Array,
@@ -36,14 +38,7 @@ def sample(
 
     Source: Mathieu et al. 2018, App. B.2; deviations as in the generator that it cites.
     """
-    if num_points % num_arms:
-        raise ValueError(
-            f"expected num_points to be a multiple of num_arms = {num_arms}; "
-            f"got {num_points}."
-        )
-    arms = jnp.repeat(
-        jnp.arange(num_arms, dtype=jnp.int32), num_points // num_arms
-    )  # [N]
+    arms = clusters.labels(num_points, num_arms, name="num_arms")  # [N]
     radial_std, tangential_std, rate = (
         jnp.asarray(x, jnp.float32) for x in (radial_std, tangential_std, rate)
     )

@@ -80,21 +80,9 @@ class Sheet(list[SheetLine]):
         return "\n".join([*lines, *self.notes])
 
     def _repr_html_(self) -> str:
-        columns = {
-            "metric": [line.metric for line in self],
-            "variant": [line.variant for line in self],
-            "value": [f"{line.value:.4f}" for line in self],
-            "95 % interval": [span(line) for line in self],
-            "definition": [line.definition for line in self],
-            "source": [line.source for line in self],
-            "interval from": [line.resampling for line in self],
-            "note": [line.note for line in self],
-        }
-        shown = {head: cells for head, cells in columns.items() if any(cells)}
-        cells = [list(shown), *zip(*shown.values(), strict=True)]
         rows = [
-            "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in row)
-            for tag, row in zip(["th", *["td"] * len(self)], cells, strict=True)
+            "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+            for tag, row in zip(["th", *["td"] * len(self)], cells(self), strict=True)
         ]
         table = "".join(f"<tr>{row}</tr>" for row in rows)
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
@@ -487,6 +475,24 @@ def _line_with_interval(
     how = entry.resampling(len(scores))
     ends = {"low": found.low, "high": found.high, "bias": found.bias}
     return line._replace(**ends, resampling=how, note=note)
+
+
+def cells(lines: Sequence[SheetLine]) -> list[tuple[str, ...]]:
+    """The cells of a table of a sheet, with its header and without empty columns."""
+    columns = {
+        "metric": [line.metric for line in lines],
+        "variant": [line.variant for line in lines],
+        "value": [f"{line.value:.4f}" for line in lines],
+    }
+    others = {
+        "95 % interval": [span(line) for line in lines],
+        "definition": [line.definition for line in lines],
+        "source": [line.source for line in lines],
+        "interval from": [line.resampling for line in lines],
+        "note": [line.note for line in lines],
+    }
+    columns |= {head: column for head, column in others.items() if any(column)}
+    return [tuple(columns), *zip(*columns.values(), strict=True)]
 
 
 def span(line: Any) -> str:

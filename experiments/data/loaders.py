@@ -129,10 +129,7 @@ def plane(key: jax.Array, config: ConfigDict) -> Dataset:
         tangential_std=config.data.tangential_std,
         rate=config.data.rate,
     )
-    labels = np.asarray(arms)[:, None]
-    return Dataset(
-        np.asarray(points), labels, (), arrays.coordinates, factor_names=("arm",)
-    )
+    return _of_plane(points, arms, "arm")
 
 
 def half_circles(key: jax.Array, config: ConfigDict) -> Dataset:
@@ -140,9 +137,14 @@ def half_circles(key: jax.Array, config: ConfigDict) -> Dataset:
     points, found = moons.sample(
         key, num_points=config.data.points, noise_std=config.data.noise_std
     )
-    labels = np.asarray(found)[:, None]
+    return _of_plane(points, found, "moon")
+
+
+def _of_plane(points: jax.Array, labels: jax.Array, factor: str) -> Dataset:
+    """Points of the plane and their only factor."""
+    classes = np.asarray(labels)[:, None]
     return Dataset(
-        np.asarray(points), labels, (), arrays.coordinates, factor_names=("moon",)
+        np.asarray(points), classes, (), arrays.coordinates, factor_names=(factor,)
     )
 
 

@@ -69,16 +69,14 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "details": markdown.details(found),
         "variants": markdown.changes([n for n in sensitivity.VARIANTS if n in swept]),
         "precision": markdown.precision(),
-        "overlap_and_match": overlap_and_match.table(overlap_and_match.networks(swept)),
+        "overlap_and_match": overlap_and_match.table(*overlap_and_match.tested()),
         "heads": markdown.objectives("heads"),
         "clusters": markdown.side_by_side(
             [(name, claims.of(load.read(name))) for name in ("pinwheel", "moons")]
         ),
         "beside_the_gaussian": overlap_and_match.beside_the_gaussian(),
         "anisotropy": anisotropy.table(load.read(anisotropy.SWEEP)),
-        "training_length": training_length.table(
-            load.read(training_length.SWEEP), effects.written
-        ),
+        "training_length": training_length.table(load.read(training_length.SWEEP)),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }
@@ -89,8 +87,9 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
     made = {}
     with matplotlib.style.context(["default", style.RC]):
         made["findings"] = forest.forest(found)
-        networks = overlap_and_match.networks(load.names_kept())
-        made["overlap_and_match"] = overlap_and_match.figure(networks)
+        made["overlap_and_match"] = overlap_and_match.figure(
+            *overlap_and_match.tested()
+        )
         made["anisotropy"] = anisotropy.figure(load.read(anisotropy.SWEEP))
         sweep = load.read(training_length.SWEEP)
         made["training_length"] = training_length.figure(sweep)

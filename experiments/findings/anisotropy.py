@@ -9,21 +9,23 @@ rises with that spread, at β = 1 and at β = 4.
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.findings import effects, load, overlap_and_match
+from experiments.findings import bands, effects, load, overlap_and_match
 from experiments.findings.effects import ABOVE, SHOWN, Finding, compared
 from experiments.findings.load import SweepTables
 from experiments.plots import style
-from experiments.results import summary
 from experiments.system import documents
 
 SWEEP = "anisotropy"
 _PREFIX = "spread_"  # and the spread in hundredths
 # The standard deviation of the log-variances of the PCA prior, by the ranks it takes.
 _PCA = (0.44, 0.59)  # of the released code, of the text
-_SCORES = (
+# What is compared: its label, its column, and what is expected of its slope.
+_MEASURES = (
     ("Kim & Mnih, pruned", "kim_mnih_pruned", ABOVE),
     ("Kim & Mnih, as the authors", "kim_mnih_authors", ABOVE),
     ("MIG", "mig", SHOWN),
+    ("log overlap", overlap_and_match.OVERLAP, SHOWN),
+    ("log mismatch", overlap_and_match.MISMATCH, SHOWN),
 )
 
 
@@ -36,14 +38,10 @@ def spreads(sweep: SweepTables) -> dict[float, str]:
 def finding(sweep: SweepTables) -> Finding:
     """Slopes of the scores over the spread, and of log overlap and log mismatch."""
     sweep = overlap_and_match.measured(sweep)
-    shown = [
-        ("log overlap", overlap_and_match.OVERLAP),
-        ("log mismatch", overlap_and_match.MISMATCH),
-    ]
     parts = [
         (f"β = {beta:g}, {label}", wanted, _slopes(sweep, score, beta))
         for beta in load.levels(sweep, "beta")
-        for label, score, wanted in [*_SCORES, *((*pair, SHOWN) for pair in shown)]
+        for label, score, wanted in _MEASURES
     ]
     return Finding(
         "anisotropy",
@@ -58,13 +56,16 @@ def table(sweep: SweepTables) -> str:
     """The verdict and the slopes, in Markdown, a column for each β."""
     found = finding(sweep)
     betas = load.levels(sweep, "beta")
-    rows: dict[str, list[str]] = {}
-    for comparison in found.comparisons:
-        label = comparison.label.partition(", ")[2]
-        answer = f" ({comparison.answer})" if comparison.answer else ""
-        rows.setdefault(label, []).append(effects.written(comparison) + answer)
+    cells = [
+        effects.written(c) + (f" ({c.answer})" if c.answer else "")
+        for c in found.comparisons
+    ]
     head = [found.measure, *(f"β = {beta:g}" for beta in betas)]
-    lines = [[label, *cells] for label, cells in rows.items()]
+    # The comparisons of a β follow one another, in the order of the measures.
+    lines = [
+        [label, *cells[place :: len(_MEASURES)]]
+        for place, (label, *_) in enumerate(_MEASURES)
+    ]
     text = f"{found.statement}: **{found.verdict}**."
     return f"{text}\n\n{documents.table(head, lines)}"
 
@@ -76,33 +77,24 @@ def figure(sweep: SweepTables) -> Figure:
         8.8,
         3.7,
         note=f"Means of {count} networks; bands: 95 % intervals. Dotted: the PCA prior "
-        "with the ranks of the released code (0.44) and of the text (0.59).",
+        "with the ranks of the released code ({}) and of the text ({}).".format(*_PCA),
     )
     betas = load.levels(sweep, "beta")
     looks = style.series(list(betas))
     panels = drawn.subplots(1, 2)
     for axes, score in zip(panels, ("kim_mnih_pruned", "mig"), strict=True):
         for beta in betas:
-            values = [
-                summary.interval(
-                    np.array(
-                        list(load.values(sweep, score, prior=name, beta=beta).values())
-                    )
-                )
+            scores = [
+                load.values(sweep, score, prior=name, beta=beta)
                 for name in places.values()
             ]
-            mean, _, low, high = np.array(values).T
-            x = list(places)
-            axes.plot(x, mean, label=f"β = {beta:g}", **looks[beta])
-            axes.fill_between(
-                x, low, high, color=looks[beta]["color"], alpha=0.15, lw=0
-            )
+            label = f"β = {beta:g}"
+            bands.draw(axes, list(places), scores, label=label, **looks[beta])
         for spread in _PCA:
             axes.axvline(spread, color=style.GREY, linewidth=0.8, linestyle=":")
         axes.set_xlabel("std of the prior's log-variances  (nats)")
         axes.set_ylabel(style.score(score, per="image"))
-        axes.grid(color="0.92", linewidth=0.6)
-        axes.set_axisbelow(True)
+        style.grid(axes)
     panels[0].legend()
     return drawn
 

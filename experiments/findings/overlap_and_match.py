@@ -18,6 +18,7 @@ leave-one-out residual. Its 95 % intervals are percentiles over resamples of the
 settings, or of the seeds, which the settings share; the fits are not repeated.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -115,19 +116,24 @@ def explained(found: KeptNetworks) -> list[Explained]:
     results = []
     for place, score in enumerate(SCORES):
         total = np.var(found.scores[:, place])
-        for level, data, unit in (
-            (LEVELS[0], means, means.setting),
-            (LEVELS[1], centred, centred.seed),
+        for level, part, data, unit in (
+            (LEVELS[0], means.scores[found.setting], means, means.setting),
+            (LEVELS[1], centred.scores, centred, centred.seed),
         ):
-            at_level = means.scores[found.setting] if data is means else data.scores
-            values = data.scores[:, place]
+            share = np.var(part[:, place]) / total
             parts = {
-                name: _held_out(data.factors[:, chosen], values, unit)
+                name: _held_out(data.factors[:, chosen], data.scores[:, place], unit)
                 for name, chosen in PREDICTORS.items()
             }
-            share = np.var(at_level[:, place]) / total
             results.append(Explained(score, level, float(share), parts))
     return results
+
+
+@functools.cache
+def tested() -> tuple[KeptNetworks, list[Explained]]:
+    """All kept networks and what is explained of them, for the table and the figure."""
+    found = networks(load.names_kept())
+    return found, explained(found)
 
 
 def means_of_settings(found: KeptNetworks) -> KeptNetworks:
@@ -151,12 +157,13 @@ def quadratic(factors: np.ndarray) -> np.ndarray:
 
 def held_out_residuals(design: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Residual `[n]` of each value from the least squares fit to all others."""
-    hat = design @ np.linalg.pinv(design)
-    return (values - hat @ values) / (1 - np.diag(hat))
+    inverse = np.linalg.pinv(design)
+    leverage = np.sum(design * inverse.T, axis=1)
+    return (values - design @ (inverse @ values)) / (1 - leverage)
 
 
-def table(found: KeptNetworks) -> str:
-    """A line for each score and level, in Markdown."""
+def table(found: KeptNetworks, lines: Sequence[Explained]) -> str:
+    """A line for each score and level of `explained`, in Markdown."""
     head = ["score", "level", "share of its variance", *PREDICTORS]
     rows = [
         [
@@ -165,7 +172,7 @@ def table(found: KeptNetworks) -> str:
             f"{100 * line.share:.0f} %",
             *(_percent(*part) for part in line.parts.values()),
         ]
-        for line in explained(found)
+        for line in lines
     ]
     count, settings = len(found.seed), found.setting.max() + 1
     text = f"{count:,} networks of {settings} settings; 95 % intervals in brackets."
@@ -194,9 +201,8 @@ def beside_the_gaussian() -> str:
                 ]
                 cells = [f"{m:.3f} ({low:.3f} … {high:.3f})" for m, low, high in ratios]
                 for score in scores:
-                    mean, _, low, high = _interval(effects.gap(sweep, score, *sides))
-                    line = effects.Comparison("", "", mean, low, high, 0)
-                    cells.append(effects.written(line))
+                    mean, _, _, high = _interval(effects.gap(sweep, score, *sides))
+                    cells.append(effects.plus_minus(mean, high - mean))
                 label = style.describe({axis: other}, [axis])
                 rows.append([f"`{name}`", label, f"{beta:g}", *cells])
     return documents.table([*head, *map(columns.name, scores)], rows)
@@ -206,7 +212,7 @@ def _interval(values: np.ndarray) -> tuple[float, float, float, float]:
     return summary.interval(values, comparisons=5)
 
 
-def figure(found: KeptNetworks) -> Figure:
+def figure(found: KeptNetworks, lines: Sequence[Explained]) -> Figure:
     """The settings by overlap and mismatch, and the variance explained."""
     drawn = style.new(
         10.5,
@@ -216,7 +222,7 @@ def figure(found: KeptNetworks) -> Figure:
         "networks within a setting that it has not seen; lines: 95 % intervals.",
     )
     panels = drawn.subplots(len(SCORES), 2, squeeze=False, width_ratios=[3, 2])
-    means, lines = means_of_settings(found), explained(found)
+    means = means_of_settings(found)
     for place, (score, row) in enumerate(zip(SCORES, panels, strict=True)):
         _plane(drawn, row[0], means, place)
         _bars(row[1], [line for line in lines if line.score == score])
@@ -252,8 +258,7 @@ def _plane(drawn: Figure, axes: Axes, means: KeptNetworks, place: int) -> None:
     axes.set(xscale="log", yscale="log")
     axes.set_xlabel("overlap: mean of ∫ √(q(z|x) q(z|x')) dz")
     axes.set_ylabel("mismatch: KL(q(z) ‖ p(z)), of n points  (nats)")
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+    style.grid(axes)
     drawn.colorbar(points, ax=axes, label=columns.axis(SCORES[place]))
 
 

@@ -14,17 +14,14 @@ Training for fewer steps is the beginning of training for more, as both take the
 start and the same batches, so that a line over the lengths follows the same networks.
 """
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.findings import effects, known_factors, load
-from experiments.findings.effects import Comparison, Finding
+from experiments.findings import bands, effects, known_factors, load
+from experiments.findings.effects import Finding
 from experiments.findings.load import SweepTables
 from experiments.plots import style
-from experiments.results import reading, summary
+from experiments.results import summary
 from experiments.system import documents
 
 SWEEP = "paper_length"
@@ -60,13 +57,8 @@ def findings(sweep: SweepTables) -> dict[float, list[Finding]]:
     }
 
 
-def table(sweep: SweepTables, effect: Callable[[Comparison], str]) -> str:
-    """Verdicts and effects, a column for each length, in Markdown.
-
-    Args:
-        sweep: One over priors, β and steps.
-        effect: Writes an effect with its interval.
-    """
+def table(sweep: SweepTables) -> str:
+    """Verdicts and effects, a column for each length, in Markdown."""
     found = findings(sweep)
     heads = [f"{style.number(length)} epoch{'s' * (length != 1)}" for length in found]
     rows = []
@@ -75,7 +67,7 @@ def table(sweep: SweepTables, effect: Callable[[Comparison], str]) -> str:
         verdicts = [f"**{finding.verdict}**" for finding in parts]
         rows.append([name, statement, *verdicts])
         for lines in zip(*(finding.comparisons for finding in parts), strict=True):
-            rows.append(["", lines[0].label, *(effect(line) for line in lines)])
+            rows.append(["", lines[0].label, *map(effects.written, lines)])
     return documents.table(["", "95 % together at each length", *heads], rows)
 
 
@@ -121,26 +113,11 @@ def _panel(axes: Axes, parts: dict[float, SweepTables], score: str) -> None:
     looks = style.series([_BASE, _PRIOR])
     for prior in (_BASE, _PRIOR):
         for beta, dash in zip(load.levels(longest, "beta"), ("-", "--"), strict=False):
-            y = _over(list(parts.values()), score, prior=prior, beta=beta)
-            label = style.describe({"prior": prior, "beta": beta}, ["prior", "beta"])
-            axes.plot(x, y[:, 0], dash, label=label, **looks[prior])
-            axes.fill_between(
-                x, y[:, 1], y[:, 2], color=looks[prior]["color"], alpha=0.15, lw=0
-            )
+            setting = {"prior": prior, "beta": beta}
+            scores = [load.values(part, score, **setting) for part in parts.values()]
+            label = style.describe(setting, list(setting))
+            bands.draw(axes, x, scores, dash, label=label, **looks[prior])
     axes.set_xscale("log")
     axes.set_xticks(x, [style.number(length) for length in x], minor=False)
     axes.minorticks_off()
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
-
-
-def _over(
-    parts: Sequence[SweepTables], score: str, **setting: reading.Value
-) -> np.ndarray:
-    """Mean and ends of its interval at each length, `[L, 3]`."""
-    rows = []
-    for part in parts:
-        values = np.array(list(load.values(part, score, **setting).values()))
-        mean, _, low, high = summary.interval(values)
-        rows.append([mean, low, high])
-    return np.array(rows)
+    style.grid(axes)

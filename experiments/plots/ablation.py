@@ -110,8 +110,7 @@ def _panel(axes: Axes, members: list[reading.RunRow], name: str, score: str) -> 
     if known.size and known.min() > 0 and known.max() > 50 * known.min():
         axes.set_yscale("log")
         axes.set_ylim(bottom=known.min() / 4)  # as an interval may reach below 0
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+    style.grid(axes)
     axes.margins(x=0.08)
 
 

@@ -114,8 +114,7 @@ def _panel(axes: Axes, regime: Regime, quantity: str) -> list[_Line]:
     for line in inside:
         _draw(axes, line)
     axes.set_xscale("log", base=2)
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+    style.grid(axes)
     _frame(axes, low, high, outside)
     _references(axes, texts)
     return inside

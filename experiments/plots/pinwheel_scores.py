@@ -105,8 +105,7 @@ def _panel(axes: Axes, column: SweptColumn, score: str) -> None:
         axes.plot(x, [c.mean for c in cells], **look, label=name)
     if len(lines) > 1:
         axes.legend()
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+    style.grid(axes)
 
 
 def _scale(panels: np.ndarray, cells: list[reading.Cell]) -> None:

@@ -83,8 +83,7 @@ def _panel(axes: Axes, lines: list[PriorLine], score: str) -> None:
     axes.set_xlabel(style.score(_X, per="image"))
     axes.set_ylabel(style.score(score, per="image"))
     axes.margins(0.08)
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+    style.grid(axes)
 
 
 def _scores(wanted: list[str], rows: list[reading.RunRow]) -> list[str]:

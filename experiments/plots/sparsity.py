@@ -106,8 +106,7 @@ def _curves(axes: Axes, rows: list[reading.RunRow], key: str, label: str) -> Non
         axes.legend()
     axes.set_xticks(range(len(values)), [style.number(value) for value in values])
     axes.set(xlabel=style.symbol(label), ylabel="Hoyer sparsity of the codes")
-    axes.grid(color="0.92", linewidth=0.6)
-    axes.set_axisbelow(True)
+    style.grid(axes)
 
 
 def _matrices(

@@ -11,6 +11,7 @@ from experiments.plots import style
 from experiments.results import labels, reading
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
+_PLANE = ("pinwheel", "moons")  # data sets that are no images
 _BARE = str.maketrans("", "", "[]'")  # removes brackets and quotes of lists
 
 
@@ -153,10 +154,10 @@ def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
     sections = (_part(config, name) for name in ("data", "model", "train"))
     data, model, train = ({k: _swept(v) for k, v in s.items()} for s in sections)
     name = str(data.get("name"))
-    as_they_are = name in ("pinwheel", "moons", "fashion_mnist") or labels.is_own(name)
+    as_they_are = name in (*_PLANE, "fashion_mnist") or labels.is_own(name)
     scaled = not as_they_are and data.get("side")
     side = f"{data.get('side')}×{data.get('side')} pixels" if scaled else ""
-    named = name not in ("pinwheel", "moons") and not labels.is_own(name)
+    named = name not in _PLANE and not labels.is_own(name)
     source = str(data.get("source", "")) if named else ""
     file = pathlib.PurePath(str(data.get("path") or "")).name
     if source == "auto":  # as in the catalogue

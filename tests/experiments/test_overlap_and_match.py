@@ -82,10 +82,11 @@ def test_sweeps_of_other_data_are_left_out():
 
 def test_the_figure_and_the_table_have_every_score():
     found = both.networks(["shapes"])
+    lines = both.explained(found)
     with matplotlib.style.context(["default", style.RC]):
-        drawn = style.drawn(both.figure(found), "png")
+        drawn = style.drawn(both.figure(found, lines), "png")
     assert drawn.startswith(b"\x89PNG")
-    text = both.table(found)
+    text = both.table(found, lines)
     assert text.startswith("600 networks of 6 settings")
     assert text.count("between settings") == text.count("within settings") == 2
 

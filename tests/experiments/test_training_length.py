@@ -2,7 +2,7 @@ import matplotlib.style
 import numpy as np
 import pytest
 
-from experiments.findings import effects, load, training_length
+from experiments.findings import load, training_length
 from experiments.plots import style
 
 STEPS = (2304.0, 11520.0, 57600.0)
@@ -57,7 +57,7 @@ def test_a_prior_begins_to_matter_where_its_gap_stays_above_zero(sweep):
 
 
 def test_the_table_has_a_column_for_each_length(sweep):
-    lines = training_length.table(sweep, effects.written).splitlines()
+    lines = training_length.table(sweep).splitlines()
     assert lines[0].endswith("| 0.2 epochs | 1 epoch | 5 epochs |")
     assert lines[2].startswith("| R1 |")
     assert lines[2].count("**holds**") == 3
