@@ -1,12 +1,13 @@
-"""The 4×4 convolution of stride 2 and padding 1, and its transpose, in two forms.
+"""The 4×4 convolution of stride 2 and padding 1, and its transpose, in three forms.
 
 A form computes three functions that are linear in each argument: the convolution, its
 transpose, and the gradient of its kernel. They are each other's derivatives, so that a
 form needs no other function. Values and parameters are those of `nn.Conv` and
 `nn.ConvTranspose` in every form, and parameters trained in one form work in any other.
-Only the speed differs: `products` are matrix products of patches (`patch_products`),
-the faster form on CPUs and GPUs; `convolutions` are those of XLA (`strided`), the
-faster form on TPUs. Only reverse-mode derivatives are defined.
+Only the speed differs: `blocks` are convolutions in which nothing is dilated, the
+fastest form on CPUs; `products` are matrix products of patches (`patch_products`), the
+fastest on GPUs; `convolutions` are those of XLA (`strided`), the fastest on TPUs. Only
+reverse-mode derivatives are defined.
 
 A kernel is always `[4, 4, c, o]`: the convolution maps c channels to o on half the
 grid, and the transpose maps o channels to c on twice the grid.
@@ -21,25 +22,26 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
-from decomp.networks import patch_products, products, strided
+from decomp.networks import blocks, patch_products, products, strided
 from decomp.networks.form import KERNEL, Form
 from decomp.networks.initialisers import bias_init, kernel_init
 
 FORMS: dict[str, Form] = {
+    "blocks": blocks.FORM,
     "products": patch_products.FORM,
     "convolutions": strided.FORM,
 }
 AUTO = "auto"
-# The faster form on each backend, as measured on CPUs and an H200, and as XLA estimates
-# for a TPU; see experiments/benchmarks.
-BEST = {"cpu": "products", "gpu": "products", "tpu": "convolutions"}
+# The fastest form on each backend, as measured on CPUs and an H200 and as XLA estimates
+# it for a TPU; see experiments/benchmarks.
+BEST = {"cpu": "blocks", "gpu": "products", "tpu": "convolutions"}
 
 
 def form_for(form: str = AUTO, backend: str = "") -> str:
     """The name of the form; `auto` becomes the fastest form of the backend.
 
     >>> form_for("auto", "cpu"), form_for("convolutions", "cpu")
-    ('products', 'convolutions')
+    ('blocks', 'convolutions')
 
     Args:
         form: A key of `FORMS`, or `AUTO`.

@@ -134,10 +134,13 @@ class Ours:
 class Torch:
     """PyTorch in one process or in several, each of which trains its own runs."""
 
-    def __init__(self, work: Work, *, processes: int, threads: int):
+    def __init__(
+        self, work: Work, *, processes: int, threads: int, bfloat16: bool = False
+    ):
         self.runs = processes
         command = [sys.executable, "-m", "experiments.benchmarks.torch_peer", work.peer]
         command += [f"--threads={threads}", f"--batch={work.batch}"]
+        command += ["--bfloat16"] * bfloat16
         self._workers = [
             subprocess.Popen(
                 command,

@@ -114,13 +114,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("program", choices=PROGRAMS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--bfloat16", action="store_true", help="torch.autocast")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     networks, loss = PROGRAMS[options.program](batch=options.batch)
     optimiser = torch.optim.Adam(networks.parameters(), lr=1e-4)
-    for line in sys.stdin:
-        print(_train(loss, optimiser, int(line)), flush=True)
+    with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+        for line in sys.stdin:
+            print(_train(loss, optimiser, int(line)), flush=True)
     return 0
 
 

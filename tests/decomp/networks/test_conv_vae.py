@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from decomp.networks import conv_vae
+from decomp.networks import conv_vae, convolution
 
 KEY = jax.random.key(0)
 
@@ -95,16 +95,15 @@ NETWORKS = {
     "decoder": (conv_vae.ConvDecoder(), reference_decoder, 10),
     "encoder, colour": (conv_vae.ConvEncoder(colours=3), reference_encoder, 3 * 4096),
     "decoder, colour": (conv_vae.ConvDecoder(colours=3), reference_decoder, 10),
-    "encoder, colour, convolutions": (
-        conv_vae.ConvEncoder(colours=3, form="convolutions"),
-        reference_encoder,
-        3 * 4096,
-    ),
-    "decoder, colour, convolutions": (
-        conv_vae.ConvDecoder(colours=3, form="convolutions"),
-        reference_decoder,
-        10,
-    ),
+}
+NETWORKS |= {
+    f"{name}, {form}": (kind(colours=3, form=form), reference, width)
+    for name, (kind, reference, width) in {
+        "encoder, colour": (conv_vae.ConvEncoder, reference_encoder, 3 * 4096),
+        "decoder, colour": (conv_vae.ConvDecoder, reference_decoder, 10),
+    }.items()
+    for form in convolution.FORMS
+    if form != convolution.form_for()
 }
 
 
@@ -143,8 +142,8 @@ def test_initial_parameters_of_many_runs_have_a_leading_axis(name):
     assert got == jax.tree.map(lambda leaf: (3, *leaf.shape), one)
 
 
-@pytest.mark.parametrize("name", [n for n in NETWORKS if "convolutions" not in n])
-def test_training_many_runs_lowers_to_no_convolution(name):
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "products" in name])
+def test_training_many_runs_as_products_lowers_to_no_convolution(name):
     module, _, width = NETWORKS[name]
     params = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((3, *leaf.shape), leaf.dtype),
@@ -170,5 +169,7 @@ def test_inputs_of_another_width_are_refused():
 
 
 def test_a_form_that_is_not_known_is_refused():
-    with pytest.raises(ValueError, match="unknown form 'fft'; choices are auto, prod"):
+    with pytest.raises(
+        ValueError, match="unknown form 'fft'; choices are auto, blocks"
+    ):
         shapes(conv_vae.ConvEncoder(form="fft"), 4096)

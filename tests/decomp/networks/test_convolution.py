@@ -3,8 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
+from jax.extend import core
 
-from decomp.networks import convolution
+from decomp.networks import blocks, convolution
 from decomp.networks.convolution import FORMS
 
 RUNS = 3
@@ -36,7 +37,7 @@ def apply_ours(kind, features, form):
     layer = our_layer(kind, features, form)
 
     def apply(params, x):
-        if form == "products":
+        if FORMS[form].batch_innermost:
             return layer.apply(params, x)
         return layer.apply(params, x.transpose(3, 1, 2, 0)).transpose(3, 1, 2, 0)
 
@@ -84,10 +85,9 @@ def assert_close(got, expected, dtype):
 
 # In float64 every form has each case; in float32 one case of each kind is enough.
 PRECISIONS = [(name, np.float64, form) for name in CASES for form in FORMS] + [
-    ("conv", np.float32, "products"),
-    ("conv", np.float32, "convolutions"),
-    ("transpose, product first", np.float32, "products"),
-    ("transpose, product first", np.float32, "convolutions"),
+    (name, np.float32, form)
+    for name in ("conv", "transpose, product first")
+    for form in FORMS
 ]
 
 
@@ -179,8 +179,57 @@ def test_second_derivatives_agree_with_finite_differences():
         jax.test_util.check_grads(there_and_back, (x, kernel), order=2, modes=["rev"])
 
 
+@pytest.mark.parametrize(
+    ("batch", "images_at_a_time"), [(5, 2), (4, 2), (3, 1), (2, 9)]
+)
+def test_images_that_take_turns_in_the_cache_give_the_same_gradient(
+    batch, images_at_a_time, monkeypatch
+):
+    rng = np.random.default_rng(3)
+    large = rng.normal(size=(batch, 6, 4, 3))
+    small = rng.normal(size=(batch, 3, 2, 5))
+    bytes_per_image = 16 * 3 * 3 * 2 * 4
+    monkeypatch.setattr(blocks, "_CACHE", images_at_a_time * bytes_per_image)
+    with jax.enable_x64(True):
+        ours, reference = (
+            FORMS[form].kernel_gradient(large, small, None)
+            for form in ("blocks", "convolutions")
+        )
+        np.testing.assert_allclose(ours, reference, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_no_program_contains_a_convolution_or_a_gather(case):
+def test_blocks_have_no_dilated_and_no_grouped_convolution(case):
+    layer = our_layer(case[0], case[2], "blocks").apply
+    params, x = draw(*case, np.float32)
+    arguments = params, x.transpose(0, 4, 2, 3, 1)
+
+    def gradients(params, x):
+        return value_and_gradients(layer, params, x)
+
+    for function, inputs in (
+        (gradients, run_zero(arguments)),
+        (jax.vmap(gradients), arguments),
+    ):
+        equations = list(convolutions(jax.make_jaxpr(function)(*inputs).jaxpr))
+        assert equations
+        for parameters in equations:
+            assert parameters["lhs_dilation"] == parameters["rhs_dilation"] == (1, 1)
+            assert parameters["feature_group_count"] == 1
+            assert parameters["batch_group_count"] == 1
+
+
+def convolutions(jaxpr):
+    """The parameters of each convolution of a program."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "conv_general_dilated":
+            yield equation.params
+        for inner in core.jaxprs_in_params(equation.params):
+            yield from convolutions(inner)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_products_contain_no_convolution_and_no_gather(case):
     layer = our_layer(case[0], case[2]).apply
     arguments = draw(*case, np.float32)
 

@@ -9,12 +9,14 @@ from decomp.networks.conv_vae import ConvDecoder, ConvEncoder
 from decomp.networks.dense import BernoulliDecoder, DenseEncoder
 from decomp.networks.products import BFLOAT16
 
+FORMS = sorted(convolution.FORMS)
+
 
 @pytest.mark.parametrize(
     ("module", "inputs", "count"),
     [
-        (ConvEncoder(precision=BFLOAT16), 4096, 6),
-        (ConvDecoder(precision=BFLOAT16), 10, 6),
+        *((ConvEncoder(precision=BFLOAT16, form=form), 4096, 6) for form in FORMS),
+        *((ConvDecoder(precision=BFLOAT16, form=form), 10, 6) for form in FORMS),
         (DenseEncoder(3, (4, 4), precision=BFLOAT16), 5, 3),
         (BernoulliDecoder(5, (4, 4), precision=BFLOAT16), 3, 3),
     ],
@@ -38,7 +40,7 @@ def test_every_product_of_a_network_takes_bfloat16(module, inputs, count):
 
 def _operands(jaxpr):
     for equation in jaxpr.eqns:
-        if equation.primitive.name == "dot_general":
+        if equation.primitive.name in ("dot_general", "conv_general_dilated"):
             yield from (str(side.aval.dtype) for side in equation.invars)
         for inner in core.jaxprs_in_params(equation.params):
             yield from _operands(inner)
@@ -71,9 +73,6 @@ def test_products_of_bfloat16_round_operands_and_nothing_else_derivatives_too():
     assert np.abs(y - np.asarray(x, np.float64) @ np.asarray(kernel)).max() > 1e-3
 
 
-FORMS = sorted(convolution.FORMS)
-
-
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("layer", [convolution.Conv, convolution.ConvTranspose])
 def test_activations_of_bfloat16_round_factors_and_results_alone(layer, form):
@@ -99,7 +98,8 @@ def test_activations_of_bfloat16_round_factors_and_results_alone(layer, form):
 def test_gradients_of_parameters_are_sums_in_float32(form):
     # A sum in bfloat16 stops at 256, where a one is less than half of its last bit.
     layer = convolution.Conv(3, form=form, precision=products.ACTIVATIONS)
-    x = jnp.ones((2, 16, 16, 16) if form == "products" else (16, 16, 16, 2))
+    innermost = convolution.FORMS[form].batch_innermost
+    x = jnp.ones((2, 16, 16, 16) if innermost else (16, 16, 16, 2))
     params = layer.init(jax.random.key(0), x)
 
     def total(params):
@@ -119,10 +119,13 @@ def test_gradients_of_parameters_are_sums_in_float32(form):
 def test_parameters_move_between_forms(module, width):
     x = jnp.asarray(np.random.default_rng(0).random((2, width)), jnp.float32)
     params = module(form="products").init(jax.random.key(0), x)
-    first, second = (
-        jax.jit(module(form=form).apply)(params, x) for form in ("products", "auto")
-    )
-    other = jax.jit(module(form="convolutions").apply)(params, x)
-    for a, b, c in zip(*map(jax.tree.leaves, (first, second, other)), strict=True):
+    values = {
+        form: jax.tree.leaves(jax.jit(module(form=form).apply)(params, x))
+        for form in ("auto", *FORMS)
+    }
+    best = values.pop("auto")
+    for a, b in zip(best, values[convolution.form_for()], strict=True):
         np.testing.assert_array_equal(a, b)
-        np.testing.assert_allclose(a, c, atol=1e-5 * np.max(np.abs(a)))
+    for other in values.values():
+        for a, b in zip(best, other, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5 * np.max(np.abs(a)))
