@@ -19,6 +19,13 @@ from experiments.system import parallel, signals
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
 _SIDE = 1024
+# What decides the speed of products, by its flag in /proc/cpuinfo.
+_EXTENSIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_bf16": "AVX-512 BF16",
+    "amx_tile": "AMX",
+}
 
 
 class Product:
@@ -97,6 +104,22 @@ def _peak(status: str) -> str:
 
 def _processor() -> str:
     path = pathlib.Path("/proc/cpuinfo")
-    names = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    model = [line.split(":")[1].strip() for line in names if "model name" in line]
-    return f"{model[0] if model else platform.processor()}, {os.cpu_count()} cores"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return processor(text) or f"{platform.processor()}, {os.cpu_count()} cores"
+
+
+def processor(text: str) -> str:
+    """Name, vector extensions and number of cores, from /proc/cpuinfo; or "".
+
+    >>> processor("model name : EPYC\\nflags : fpu avx2 avx512f\\n")
+    'EPYC with AVX2, AVX-512, 1 core'
+    """
+    lines = [line.split(":", 1) for line in text.splitlines() if ":" in line]
+    fields = {name.strip(): value.strip() for name, value in lines}
+    if "model name" not in fields:
+        return ""
+    flags = fields.get("flags", "").split()
+    known = [label for flag, label in _EXTENSIONS.items() if flag in flags]
+    count = sum(name.strip() == "model name" for name, _ in lines)
+    cores = f"{count} core{'s' * (count != 1)}"
+    return f"{fields['model name']}{' with ' * bool(known)}{', '.join(known)}, {cores}"
