@@ -109,9 +109,9 @@ def _processor() -> str:
 
 
 def processor(text: str) -> str:
-    """Name, vector extensions and number of cores, from /proc/cpuinfo; or "".
+    r"""Name, vector extensions and number of cores, from /proc/cpuinfo; or "".
 
-    >>> processor("model name : EPYC\\nflags : fpu avx2 avx512f\\n")
+    >>> processor("model name : EPYC\nflags : fpu avx2 avx512f\n")
     'EPYC with AVX2, AVX-512, 1 core'
     """
     lines = [line.split(":", 1) for line in text.splitlines() if ":" in line]
