@@ -1,5 +1,6 @@
 import importlib.metadata
 import os
+import pathlib
 import signal
 
 # The tests compile much and run little, so that they ask for few optimisations. The
@@ -25,3 +26,11 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_num_cpu_devices", 2)  # results may not depend on their number
+
+# Programs that one test has compiled serve the others, and the next run of the tests.
+# The commands that tests start have no such cache: one that is killed while it writes
+# would leave half an entry.
+compiled = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"
+jax.config.update("jax_compilation_cache_dir", str(compiled))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
