@@ -6,7 +6,7 @@ import pytest
 from experiments.plan import hlo, roofline
 from experiments.plan.accelerators import ACCELERATORS
 
-# A training loop as XLA compiles it for a GPU. A step takes 64 of 1,000 rows of 32 bytes,
+# A training loop as XLA compiles it for a GPU. A step takes 64 of 1,000 rows of bytes,
 # multiplies them by a matrix, doubles the product five times, and writes a row into a
 # table of 100 in place.
 GPU = """HloModule jit_on_device, is_scheduled=true

@@ -193,7 +193,7 @@ def test_a_divergence_of_another_shape_is_named_in_one_line(tmp_path):
         sweep_of(plane(objective__divergence=("bad",)), tmp_path)
 
 
-class EncoderOfTooManyLatents(nn.Module):
+class LargerEncoder(nn.Module):
     """An encoder with one latent too many."""
 
     @nn.compact
@@ -204,7 +204,7 @@ class EncoderOfTooManyLatents(nn.Module):
 
 def test_a_network_of_another_shape_is_named_in_one_line(your_own, tmp_path):
     networks.register(
-        networks.Network("bad", "", "", lambda m, c: (EncoderOfTooManyLatents(), nn.Dense(c.outputs)))
+        networks.Network("bad", "", "", lambda m, c: (LargerEncoder(), nn.Dense(c.outputs)))
     )
     config = your_own.get_config("smoke")
     with config.unlocked():
