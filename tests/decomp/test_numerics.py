@@ -45,7 +45,7 @@ def test_exp_excess_does_not_cancel(x):
 
 
 def test_sums_of_exponentials_tolerate_a_peak_that_is_rounded_differently():
-    """The float32 neighbours of −4e12 are 2.6e5 away, as if the peak were recomputed."""
+    """The float32 neighbours of −4e12 are 2.6e5 away, so a recomputed peak differs."""
     x = np.float32([[-4e12, -5e12], [0.0, -np.log(3)]])
 
     def log_sum(x, peak):

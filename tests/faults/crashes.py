@@ -53,11 +53,11 @@ def _killed(
             if alive:
                 process.kill()
                 killed += 1
-            ended = yield from end(process)
+            result = yield from end(process)
             if sweeps.bad_rows(workdir):
                 yield Problem("scores.csv repeats a run")
-        yield from sweeps.compared(ended, workdir, reference)
-        if ended.code:
+        yield from sweeps.compared(result, workdir, reference)
+        if result.code:
             return
 
 
@@ -77,11 +77,11 @@ def _stopped(
     process = start(workdir)
     sweeps.wait(lambda: bool(sweeps.checkpoints(workdir)))
     process.send_signal(number)
-    ended = yield from end(process)
-    if ended.code != 128 + number or sweeps.NOT_LOST not in ended.output:
-        yield Problem(f"{number.name}: {ended.code} {ended.output[-300:]}")
-    ended = yield from end(start(workdir))
-    yield from sweeps.compared(ended, workdir, reference)
+    result = yield from end(process)
+    if result.code != 128 + number or sweeps.NOT_LOST not in result.output:
+        yield Problem(f"{number.name}: {result.code} {result.output[-300:]}")
+    result = yield from end(start(workdir))
+    yield from sweeps.compared(result, workdir, reference)
 
 
 def _damaged(
@@ -101,10 +101,10 @@ def _damaged(
     process.kill()
     yield from end(process)
     reported = damage(workdir)
-    ended = yield from end(start(workdir))
-    if reported and "is damaged" not in ended.output:
-        yield Problem(f"{damage.__name__} is not said: {ended.output[-300:]}")
-    yield from sweeps.compared(ended, workdir, reference)
+    result = yield from end(start(workdir))
+    if reported and "is damaged" not in result.output:
+        yield Problem(f"{damage.__name__} is not said: {result.output[-300:]}")
+    yield from sweeps.compared(result, workdir, reference)
 
 
 def _last_checkpoint(workdir: pathlib.Path) -> bool:

@@ -27,15 +27,15 @@ def _second_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
     sweeps.wait(lambda: (workdir / "blocks").exists())
     second = yield from end(start(workdir))
     yield from refusal(second, "is in use by process")
-    ended = yield from end(first)
-    yield from sweeps.compared(ended, workdir, reference)
+    result = yield from end(first)
+    yield from sweeps.compared(result, workdir, reference)
 
 
 def _other_config(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
     """Another config in a workdir is refused with the field that differs."""
     shutil.copytree(reference, workdir)
-    ended = yield from end(start(workdir, "--config.rng=5"))
-    yield from refusal(ended, "rng: 0 -> 5")
+    result = yield from end(start(workdir, "--config.rng=5"))
+    yield from refusal(result, "rng: 0 -> 5")
     yield from sweeps.problems(workdir, reference)
 
 
@@ -46,28 +46,28 @@ def _diverging(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
         argument.replace(sweeps.BETAS, f"{stable},{_OVERFLOW}")
         for argument in sweeps.PINWHEEL
     ]
-    ended = yield from end(start(workdir, arguments=arguments))
-    if ended.code:
-        yield Problem(f"{ended.code} {ended.output[-300:]}")
+    result = yield from end(start(workdir, arguments=arguments))
+    if result.code:
+        yield Problem(f"{result.code} {result.output[-300:]}")
         return
-    ours, theirs = sweeps.scores(workdir), sweeps.scores(reference)
-    our_bytes, their_bytes = sweeps.runs(workdir), sweeps.runs(reference)
-    for run, row in theirs.items():
+    scores, expected = sweeps.scores(workdir), sweeps.scores(reference)
+    content, expected_content = sweeps.runs(workdir), sweeps.runs(reference)
+    for run, row in expected.items():
         if row["beta"] != stable:
-            if ours[run]["status"] != "diverged" or not ours[run]["first_bad"]:
-                yield Problem(f"run {run} is not marked: {ours[run]['status']}")
-        elif our_bytes[run] != their_bytes[run] or ours[run] != row:
-            yield Problem(f"run {run} differs", lost=len(their_bytes[run]))
+            if scores[run]["status"] != "diverged" or not scores[run]["first_bad"]:
+                yield Problem(f"run {run} is not marked: {scores[run]['status']}")
+        elif content[run] != expected_content[run] or scores[run] != row:
+            yield Problem(f"run {run} differs", lost=len(expected_content[run]))
     for row in sweeps.table(workdir / "summary.csv"):
         failed = 0 if row["beta"] == stable else sweeps.SEEDS
         if (int(row["failed"]), int(row["n"])) != (failed, sweeps.SEEDS - failed):
             yield Problem(f"{row['score']}: {row['failed']} runs count as diverged")
 
 
-def refusal(ended: sweeps.Exit, words: str) -> Problems:
+def refusal(result: sweeps.Exit, words: str) -> Problems:
     """Problems of a refusal, which must have code 2 and one line."""
-    line = ended.output.strip()
-    if ended.code != 2 or words not in line or "\n" in line:
+    line = result.output.strip()
+    if result.code != 2 or words not in line or "\n" in line:
         yield Problem(
-            f"expected a refusal with {words!r}; got {ended.code} {line[-300:]}"
+            f"expected a refusal with {words!r}; got {result.code} {line[-300:]}"
         )

@@ -68,9 +68,9 @@ def _devices(
     sweeps.wait(lambda: bool(sweeps.checkpoints(workdir)))
     process.kill()
     yield from end(process)
-    ended = yield from end(start(workdir, devices=after))
+    result = yield from end(start(workdir, devices=after))
     exactly = 1 not in (before, after)
-    yield from _moved(ended, workdir, reference, exactly=exactly)
+    yield from _moved(result, workdir, reference, exactly=exactly)
 
 
 def _lost_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
@@ -79,14 +79,14 @@ def _lost_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
     sweeps.wait(lambda: bool(sweeps.checkpoints(workdir)))
     second.kill()
     begin = time.monotonic()
-    ended = yield from end(first)
-    if time.monotonic() - begin > _LOST or ended.code == 0:
-        yield Problem(f"a lost process was noticed late: {ended.output[-300:]}")
-    if "process" not in ended.output or sweeps.NOT_LOST not in ended.output:
-        yield Problem(f"the loss is not reported: {ended.output[-600:]}")
+    result = yield from end(first)
+    if time.monotonic() - begin > _LOST or result.code == 0:
+        yield Problem(f"a lost process was noticed late: {result.output[-300:]}")
+    if "process" not in result.output or sweeps.NOT_LOST not in result.output:
+        yield Problem(f"the loss is not reported: {result.output[-600:]}")
     yield from end(second)
-    ended = yield from end(start(workdir))
-    yield from _moved(ended, workdir, reference)
+    result = yield from end(start(workdir))
+    yield from _moved(result, workdir, reference)
 
 
 def _second_joins(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
@@ -96,20 +96,20 @@ def _second_joins(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
     alone.kill()
     yield from end(alone)
     first, second = sweeps.pair(workdir)
-    ended = yield from end(first)
+    result = yield from end(first)
     yield from end(second)
-    yield from _moved(ended, workdir, reference)
+    yield from _moved(result, workdir, reference)
 
 
 def _full_disk(reference: pathlib.Path, size: int, folder: pathlib.Path) -> Problems:
     """A full disk is reported in one line; once there is room, the sweep continues."""
     workdir, copy = folder / "disk", folder / "copy"
-    ended = yield from end(start(workdir, prefix=(*_DISK, str(size), str(copy))))
-    full, _, after = ended.output.partition(_ROOM)
+    result = yield from end(start(workdir, prefix=(*_DISK, str(size), str(copy))))
+    full, _, after = result.output.partition(_ROOM)
     line = full.strip().splitlines()[-1:] or [""]
     if "No space left" not in line[0]:
         yield Problem(f"{size} kB: {full[-300:]}")
-    yield from sweeps.compared(Exit(ended.code, after), copy, reference)
+    yield from sweeps.compared(Exit(result.code, after), copy, reference)
 
 
 def _can_mount() -> bool:
@@ -123,17 +123,17 @@ def _can_mount() -> bool:
 
 
 def _moved(
-    ended: Exit,
+    result: Exit,
     workdir: pathlib.Path,
     reference: pathlib.Path,
     *,
     exactly: bool = False,
 ) -> Problems:
     """Problems of a sweep that was continued from its checkpoint in another place."""
-    if "runs go on after step" not in ended.output:
+    if "runs go on after step" not in result.output:
         yield Problem("it started again from step 0")
-    if exactly or ended.code:
-        yield from sweeps.compared(ended, workdir, reference)
+    if exactly or result.code:
+        yield from sweeps.compared(result, workdir, reference)
     elif (distance := sweeps.distance(workdir, reference)) > _ROUNDING:
         lost = (reference / "scores.csv").stat().st_size
         yield Problem(f"a loss is {distance:.1g} off", lost=lost)

@@ -128,10 +128,10 @@ def checkpoints(workdir: pathlib.Path) -> list[pathlib.Path]:
     return [p for p in workdir.glob("checkpoints/*/*") if p.name.isdecimal()]
 
 
-def compared(ended: Exit, workdir: pathlib.Path, reference: pathlib.Path) -> Problems:
+def compared(result: Exit, workdir: pathlib.Path, reference: pathlib.Path) -> Problems:
     """Problems of a sweep that had to end with the results of the reference."""
-    if ended.code:
-        yield Problem(f"{ended.code} {ended.output[-300:]}", lost=_size(reference))
+    if result.code:
+        yield Problem(f"{result.code} {result.output[-300:]}", lost=_size(reference))
     else:
         yield from problems(workdir, reference)
 
@@ -142,21 +142,21 @@ def problems(workdir: pathlib.Path, reference: pathlib.Path) -> Problems:
         expected, path = (reference / name).read_bytes(), workdir / name
         if not path.exists() or path.read_bytes() != expected:
             yield Problem(f"{name} differs", lost=len(expected))
-    ours, theirs = runs(workdir), runs(reference)
-    lost = [run for run in theirs if ours.get(run) != theirs[run]]
-    if lost or ours.keys() != theirs.keys():
-        bytes_lost = sum(len(theirs[run]) for run in lost)
+    of_workdir, of_reference = runs(workdir), runs(reference)
+    lost = [run for run in of_reference if of_workdir.get(run) != of_reference[run]]
+    if lost or of_workdir.keys() != of_reference.keys():
+        bytes_lost = sum(len(of_reference[run]) for run in lost)
         yield Problem(f"parameters differ in {len(lost)} runs", lost=bytes_lost)
 
 
 def distance(workdir: pathlib.Path, reference: pathlib.Path) -> float:
     """The largest relative difference of a loss; infinite if runs are missing."""
-    ours, theirs = scores(workdir), scores(reference)
-    if ours.keys() != theirs.keys():
+    of_workdir, of_reference = scores(workdir), scores(reference)
+    if of_workdir.keys() != of_reference.keys():
         return math.inf
     return max(
-        abs(float(ours[run]["loss"]) / float(row["loss"]) - 1)
-        for run, row in theirs.items()
+        abs(float(of_workdir[run]["loss"]) / float(row["loss"]) - 1)
+        for run, row in of_reference.items()
     )
 
 
