@@ -34,7 +34,7 @@ KL = integral(lambda z: special.rel_entr(Q.pdf(z), P.pdf(z)))
 
 
 def error(*terms):
-    """The standard error of a sum of means , each over COUNT draws."""
+    """The standard error of a sum of means, each over COUNT draws."""
     return np.sqrt(sum(np.var(term) for term in terms) / COUNT)
 
 
