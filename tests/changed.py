@@ -25,8 +25,10 @@ def changed_paths():
 
 def git(*arguments):
     """The lines that a git command prints; none if it fails."""
-    process = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-    return process.stdout.splitlines() if done.returncode == 0 else []
+    process = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    return process.stdout.splitlines() if process.returncode == 0 else []
 
 
 def tests_of(path):

@@ -28,4 +28,6 @@ def test_a_file_without_tests_and_a_deleted_file_have_none():
 
 
 def test_the_tests_of_structure_always_run():
-    assert {"tests/test_floors.py", "tests/test_legend.py"} <= set(changed.tests_to_run())
+    assert {"tests/test_floors.py", "tests/test_legend.py"} <= set(
+        changed.tests_to_run()
+    )

@@ -34,10 +34,10 @@ from tests.hunt import (
     PLACE,
     SCALE,
     array,
-    total_with_key,
     gaussians,
     log_weights,
     total,
+    total_with_key,
 )
 
 

@@ -10,7 +10,7 @@ from decomp import aggregate, decomposition, importance, losses, minibatch, over
 from decomp.divergences import kl_aggregate_prior, kl_prior_aggregate, mmd, moments
 from decomp.divergences import sliced_wasserstein as sliced
 from tests import hunt
-from tests.hunt import LOGIT, PLACE, array, total_with_key, gaussians, total
+from tests.hunt import LOGIT, PLACE, array, gaussians, total, total_with_key
 
 
 def log_pz(z):
@@ -72,11 +72,15 @@ OBJECTIVES = {
 }
 POINT = {
     "aggregate.entropy": total_with_key(aggregate.entropy, num_samples=3),
-    "mutual_information": total_with_key(decomposition.mutual_information, samples_per_point=2),
+    "mutual_information": total_with_key(
+        decomposition.mutual_information, samples_per_point=2
+    ),
 }
 SETS = {
     **POINT,
-    "total_correlation": total_with_key(decomposition.total_correlation, samples_per_point=2),
+    "total_correlation": total_with_key(
+        decomposition.total_correlation, samples_per_point=2
+    ),
     "sampled": total_with_key(decomposition.sampled, num_samples=3, log_pz=log_pz),
     "effective_neighbours": total_with_key(overlap.effective_neighbours, num_samples=3),
     "exclusive": total_with_key(

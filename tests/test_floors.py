@@ -96,8 +96,12 @@ def test_a_file_imports_from_lower_floors_only(module, tree):
 
 
 def test_every_package_has_a_floor():
-    packages = {package(module) for module, _ in ALL if not module.startswith("configs")}
-    assert packages - {"decomp", "experiments"} == set().union(*FLOORS) - {"configs.base"}
+    packages = {
+        package(module) for module, _ in ALL if not module.startswith("configs")
+    }
+    assert packages - {"decomp", "experiments"} == set().union(*FLOORS) - {
+        "configs.base"
+    }
 
 
 def test_no_files_import_each_other_in_a_circle():

@@ -92,7 +92,10 @@ def test_the_order_of_the_data_does_not_matter():
     loc, scale = map(jnp.float32, _posteriors())
     z = jnp.zeros(3)
     reversed_q = Gaussian(loc[::-1], scale[::-1])
-    a, b = aggregate.log_prob(Gaussian(loc, scale), z), aggregate.log_prob(reversed_q, z)
+    a, b = (
+        aggregate.log_prob(Gaussian(loc, scale), z),
+        aggregate.log_prob(reversed_q, z),
+    )
     np.testing.assert_allclose(a, b, rtol=1e-6)
 
 

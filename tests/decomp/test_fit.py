@@ -267,9 +267,7 @@ def constant_critic():
         ({"objective": "alpha_beta", "alpha": 3, "divergence": "jensen_shannon"}, 0),
     ],
 )
-def test_a_constant_critic_gives_the_divergence_of_a_logit_of_zero(
-    options, value
-):
+def test_a_constant_critic_gives_the_divergence_of_a_logit_of_zero(options, value):
     vaes = decomp.fit(X, critic=constant_critic(), **options, **SMALL)
     # The logit stays at its optimum of 0, because both samples have the same size.
     np.testing.assert_allclose(vaes.curves["divergence"], value, atol=1e-6)

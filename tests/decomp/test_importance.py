@@ -32,7 +32,9 @@ log_likelihood = jax.jit(
 
 
 def test_with_five_thousand_samples_the_bound_is_log_p_of_x():
-    nearly_exact = PIECES | {"encode": lambda x: Gaussian(0.66 * x, jnp.full_like(x, 0.58))}
+    nearly_exact = PIECES | {
+        "encode": lambda x: Gaussian(0.66 * x, jnp.full_like(x, 0.58))
+    }
     bound = importance.iwae(jax.random.key(0), X, num_samples=5_000, **nearly_exact)
     np.testing.assert_allclose(bound, EXACT, atol=1e-3)
     estimate = log_likelihood(jax.random.key(1), X, num_samples=5_000)

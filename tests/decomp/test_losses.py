@@ -107,7 +107,9 @@ def test_alpha_beta_with_the_exclusive_kl_is_the_beta_tcvae(alpha, beta):
             jax.random.key(4), x, aggregate=exact_parts, divergence=exclusive_kl
         )
         alpha_beta = jnp.mean(losses.alpha_beta(terms, alpha, beta))
-        beta_tcvae = jnp.mean(losses.beta_tcvae(terms, beta, alpha + beta, alpha + beta))
+        beta_tcvae = jnp.mean(
+            losses.beta_tcvae(terms, beta, alpha + beta, alpha + beta)
+        )
         np.testing.assert_allclose(alpha_beta, beta_tcvae, atol=1e-9, rtol=0)
         # The parts telescope to the one-sample KL, also with two levels.
         np.testing.assert_allclose(sum(terms.parts), terms.kl, atol=1e-9, rtol=0)
@@ -127,7 +129,9 @@ def test_special_cases_of_the_objectives_agree():
     assert_equal(losses.info_vae(terms, 1.0, 5.0), losses.wae(terms, 5.0))
     assert_equal(losses.factor_vae(terms, 2.0), losses.alpha_beta(terms, 2.0, 1.0))
     assert_equal(losses.entropy_regularised(terms, 1.0), losses.elbo(terms))
-    assert_equal(losses.capacity(terms, 3.0, 0.0).mean(), losses.beta_vae(terms, 3.0).mean())
+    assert_equal(
+        losses.capacity(terms, 3.0, 0.0).mean(), losses.beta_vae(terms, 3.0).mean()
+    )
 
 
 @pytest.mark.parametrize("objective", [losses.beta_tcvae, losses.hfvae])

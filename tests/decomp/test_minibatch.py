@@ -123,7 +123,9 @@ def test_gradients_agree_with_automatic_differentiation_of_the_plain_form():
         gradient_of_ours = gradient(partial(minibatch.log_densities, groups=(1, 2)))
         gradients = gradient_of_ours(*arguments, log_weights)
         expected = gradient(_plainly)(*arguments, log_weights)
-    for leaf, expected_leaf in zip(*map(jax.tree.leaves, (gradients, expected)), strict=True):
+    for leaf, expected_leaf in zip(
+        *map(jax.tree.leaves, (gradients, expected)), strict=True
+    ):
         np.testing.assert_allclose(leaf, expected_leaf, rtol=1e-10, atol=1e-12)
 
 

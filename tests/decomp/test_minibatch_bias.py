@@ -44,11 +44,15 @@ def _enumerated(name):
     )
     q_batches = Gaussian(q.loc[batches], q.scale[batches])
     density = _density_table(q, z)
-    return np.exp(jax.jit(first_log_qz)(q_batches, z[batches])), density.mean(1, keepdims=True)
+    return np.exp(jax.jit(first_log_qz)(q_batches, z[batches])), density.mean(
+        1, keepdims=True
+    )
 
 
 @pytest.mark.parametrize("name", UNBIASED)
-def test_averaged_over_all_batches_the_density_is_unbiased_and_the_entropy_too_large(name):
+def test_averaged_over_all_batches_the_density_is_unbiased_and_the_entropy_too_large(
+    name,
+):
     with jax.enable_x64(True):
         estimates, density = _enumerated(name)
     np.testing.assert_allclose(
@@ -69,9 +73,7 @@ def test_weighted_sampling_expects_too_much_of_the_own_density_over_n():
     own_density = np.diag(_density_table(*_posteriors()))[:, None]
     others = (N * density - own_density) / (N - 1)  # mean density of the other points
     exact = (own_density + (B - 1) * others) / (N * B)
-    np.testing.assert_allclose(
-        estimates.mean(axis=1, keepdims=True), exact, rtol=1e-12
-    )
+    np.testing.assert_allclose(estimates.mean(axis=1, keepdims=True), exact, rtol=1e-12)
 
 
 def test_the_batch_mean_counts_the_own_posterior_n_over_b_times():
@@ -80,9 +82,7 @@ def test_the_batch_mean_counts_the_own_posterior_n_over_b_times():
     own_density = np.diag(_density_table(*_posteriors()))[:, None]
     others = (N * density - own_density) / (N - 1)
     exact = density + (1 / B - 1 / N) * (own_density - others)
-    np.testing.assert_allclose(
-        estimates.mean(axis=1, keepdims=True), exact, rtol=1e-12
-    )
+    np.testing.assert_allclose(estimates.mean(axis=1, keepdims=True), exact, rtol=1e-12)
 
 
 def _regime(scale, n=2000):

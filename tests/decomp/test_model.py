@@ -67,7 +67,9 @@ def test_the_weight_of_the_kl_depends_on_the_setting_and_the_progress():
 
 @pytest.mark.parametrize("against", [PRIOR, MARGINALS])
 def test_the_loss_of_a_critic_with_logits_of_zero_is_log_2(against):
-    blind = model_of(critic=lambda params, z: params["critic"] * z[:, 0], against=(against,))
+    blind = model_of(
+        critic=lambda params, z: params["critic"] * z[:, 0], against=(against,)
+    )
     params = TRUE | {"critic": jnp.zeros(())}
     arguments = jax.random.key(0), blind, params, jnp.ones(()), X, X
     assert model.critic_loss(*arguments) == pytest.approx(np.log(2), rel=1e-6)

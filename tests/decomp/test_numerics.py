@@ -80,7 +80,9 @@ def test_all_types_but_float64_become_float32(x64):
         arguments = [np.array(values).astype(dtype) for dtype in dtypes]
         arguments += [jnp.asarray(x) for x in arguments if x.dtype.isnative]
         arguments += [1, True, 0.5, jnp.full(3, 0.5), jnp.asarray(0.5), None]
-        result = numerics.floats(*arguments, Gaussian(arguments[0], 2), (Gaussian(1, 2),))
+        result = numerics.floats(
+            *arguments, Gaussian(arguments[0], 2), (Gaussian(1, 2),)
+        )
     assert {leaf.dtype.name for leaf in jax.tree.leaves(result)} == {"float32"}
     assert not any(leaf.weak_type for leaf in jax.tree.leaves(result))
     for dtype, x in zip(dtypes, result, strict=False):

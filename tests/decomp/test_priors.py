@@ -185,7 +185,9 @@ def test_a_full_covariance_starts_isotropic_and_reaches_any_covariance():
     expected = np.linalg.cholesky([[1.5, 0.6, -0.2], [0.6, 0.5, 0.1], [-0.2, 0.1, 1.0]])
     rows = np.diag(expected)
     for shift in (-1e3, 0.0, 1e3):  # shifts of all logarithms lose digits only
-        factor = np.tril(expected / rows[:, None], -1) + np.triu(np.full((3, 3), 7.0), 1)
+        factor = np.tril(expected / rows[:, None], -1) + np.triu(
+            np.full((3, 3), 7.0), 1
+        )
         factor += np.diag(np.log(rows) + shift)
         result, slopes = both(factor.astype(np.float32))
         np.testing.assert_allclose(result, expected, rtol=2e-4, atol=1e-6)

@@ -110,7 +110,7 @@ class Tab:
             self.run("new Promise((resolve) => setTimeout(resolve, 50))")
 
     def run(self, program):
-    """The value of a JavaScript expression; a promise is awaited."""
+        """The value of a JavaScript expression; a promise is awaited."""
         options = {"awaitPromise": True, "returnByValue": True}
         result = self._send(
             "Runtime.evaluate", self._session, expression=program, **options

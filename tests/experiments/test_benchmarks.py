@@ -88,7 +88,9 @@ def test_the_naive_networks_are_those_of_table_1a():
     assert size(slow.decoder, 10) == size(work.vae.decoder, 10)
 
 
-def test_a_peer_that_is_not_installed_is_named_with_the_package_to_install(monkeypatch, capsys):
+def test_a_peer_that_is_not_installed_is_named_with_the_package_to_install(
+    monkeypatch, capsys
+):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert table.main(["--peer=torch", "--rows", "conv"]) == 2
     assert "--peer=torch expects PyTorch" in capsys.readouterr().out
@@ -101,7 +103,9 @@ def test_the_memory_of_a_process_is_read_from_its_status():
 
 
 @pytest.mark.slow
-def test_the_cost_is_measured_stored_and_drawn_again_from_the_table(tmp_path, monkeypatch):
+def test_the_cost_is_measured_stored_and_drawn_again_from_the_table(
+    tmp_path, monkeypatch
+):
     two_batches = cost.PANELS["batch"]._replace(values={"dense": (8, 16)})
     monkeypatch.setitem(cost.PANELS, "batch", two_batches)
     few_points = cost.PANELS["scored"]._replace(values={"dense": (100,)})

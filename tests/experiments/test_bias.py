@@ -80,7 +80,9 @@ def _check_files(folder, *, regimes):
         rows = list(csv.DictReader(file))
     assert len(rows) == regimes * 4 * 4
     regimes_of_file = json.loads((folder / "bias.json").read_text())
-    assert [regime["cells"][-1]["quantity"] for regime in regimes_of_file] == ["kl"] * regimes
+    assert [regime["cells"][-1]["quantity"] for regime in regimes_of_file] == [
+        "kl"
+    ] * regimes
     first = regimes_of_file[0]["exact"]["entropy"][0]
     np.testing.assert_allclose(
         float(rows[0]["bias"]), float(rows[0]["mean"]) - first, rtol=1e-9

@@ -73,7 +73,9 @@ def test_the_checkpoint_of_other_runs_is_not_used(state, other, tmp_path):
     assert (curves, done) == ([], 0)
 
 
-def test_a_part_of_a_block_continues_on_another_number_of_devices(small, state, tmp_path):
+def test_a_part_of_a_block_continues_on_another_number_of_devices(
+    small, state, tmp_path
+):
     # A block of six on two devices is continued as blocks of three on one.
     save(tmp_path, state, CURVES, 3)
     init, _ = small.compiled(devices=1, block=3)
@@ -84,7 +86,8 @@ def test_a_part_of_a_block_continues_on_another_number_of_devices(small, state, 
     restored, curves, done = Checkpoint(tmp_path, members, 0).restore(blank)
     assert done == 3
     assert_same(
-        jax.device_get(restored), jax.tree.map(lambda x: x[members], jax.device_get(state))
+        jax.device_get(restored),
+        jax.tree.map(lambda x: x[members], jax.device_get(state)),
     )
     assert_same(curves, [curve[members] for curve in CURVES])
 
@@ -96,7 +99,8 @@ def test_a_padded_block_keeps_its_runs_alone_and_is_padded_again(
     restored, _, _ = Checkpoint(tmp_path, NUMBERS[:5], 0).restore(other)
     padded = [0, 1, 2, 3, 4, 4]
     assert_same(
-        jax.device_get(restored), jax.tree.map(lambda x: x[padded], jax.device_get(state))
+        jax.device_get(restored),
+        jax.tree.map(lambda x: x[padded], jax.device_get(state)),
     )
 
 

@@ -213,7 +213,9 @@ def command(*arguments):
 
 
 def test_a_misspelt_variant_ends_the_program_in_one_line(tmp_path):
-    process = command("--config=configs/pinwheel.py:smok", f"--workdir={tmp_path / 'w'}")
+    process = command(
+        "--config=configs/pinwheel.py:smok", f"--workdir={tmp_path / 'w'}"
+    )
     assert process.returncode == 2
     assert process.stdout == ""
     assert len(process.stderr.splitlines()) == 1

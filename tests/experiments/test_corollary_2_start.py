@@ -46,7 +46,9 @@ def trained(work):
         z = q.loc + 0.5 * q.scale
         return q, autoencoder.log_px_z(work.vae, state.params, x, z)
 
-    settings_of_runs = [jax.tree.map(lambda leaf, i=i: leaf[i], work.settings) for i in (0, 1)]
+    settings_of_runs = [
+        jax.tree.map(lambda leaf, i=i: leaf[i], work.settings) for i in (0, 1)
+    ]
     return [run(setting) for setting in settings_of_runs]
 
 

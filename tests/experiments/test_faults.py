@@ -50,7 +50,10 @@ def test_a_bit_of_a_parameter_and_a_table_that_differs_are_noticed(copies):
     (other / "scores.csv").write_text("run\n1\n")
     (one / "summary.md").unlink()
     problems = list(sweeps.problems(one, other))
-    assert [p.words for p in problems[:2]] == ["scores.csv differs", "summary.md differs"]
+    assert [p.words for p in problems[:2]] == [
+        "scores.csv differs",
+        "summary.md differs",
+    ]
     assert problems[0].lost == len("run\n1\n")
 
 

@@ -186,7 +186,9 @@ def test_one_colour_scale_covers_the_peak_of_the_prior_and_names_larger_maxima(
     assert [axes.get_title() for axes in panels[2:]] == ["α = 1", "α = 8"]
 
 
-def test_scores_are_drawn_against_beta_and_alpha_and_wide_ranges_are_logarithmic(pinwheel):
+def test_scores_are_drawn_against_beta_and_alpha_and_wide_ranges_are_logarithmic(
+    pinwheel,
+):
     axes = draw(pinwheel_scores.scores_by_setting, pinwheel)["scores_by_setting"].axes
     assert [panel.get_yscale() for panel in axes] == ["log"] * 2 + ["linear"] * 4
     np.testing.assert_array_equal(
@@ -254,7 +256,9 @@ def test_the_command_needs_neither_jax_nor_pyplot_and_names_a_missing_folder(tmp
         "assert not {'jax', 'flax', 'matplotlib.pyplot'} & {*sys.modules}; "
         f"sys.exit(figures.main([{str(tmp_path / 'absent')!r}]))"
     )
-    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
     assert process.returncode == 2
     path = tmp_path / "absent"
     assert process.stderr == f"experiments.figures: {path} is not a folder.\n"
@@ -289,9 +293,7 @@ LOST_ARRAYS = (
 
 
 @pytest.mark.parametrize("all_of_them", [False, True])
-def test_settings_that_diverged_lose_their_own_pictures_only(
-    images, all_of_them
-):
+def test_settings_that_diverged_lose_their_own_pictures_only(images, all_of_them):
     lost = [*range(len(IMAGES))] if all_of_them else [1, 6]
     whole = draw(traversals.traversals, images)
     lose_settings(images, lost)

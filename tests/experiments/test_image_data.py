@@ -361,7 +361,9 @@ def test_arrays_in_memory_are_a_data_set(dtype):
     assert (entry.shape, entry.most, entry.labels) == ((4, 5, 1), 6, "factors")
     dataset = entry.load(jax.random.key(0), config())
     np.testing.assert_allclose(
-        dataset.decode(jnp.asarray(dataset.points)), images.reshape(6, 20) / 255, atol=1e-6
+        dataset.decode(jnp.asarray(dataset.points)),
+        images.reshape(6, 20) / 255,
+        atol=1e-6,
     )
     assert dataset.factors.tolist() == [[1, 1], [0, 1], [1, 0], [2, 0], [0, 1], [2, 0]]
     assert dataset.factor_names == ("x", "y")

@@ -31,9 +31,7 @@ def test_a_folder_in_use_is_refused_in_one_line_naming_the_process(holder, tmp_p
     (tmp_path / "config.json").write_text("{}")
     before = sorted(path.name for path in tmp_path.iterdir())
     with (
-        pytest.raises(
-            ValueError, match=f"in use by process {holder.pid} on "
-        ) as error,
+        pytest.raises(ValueError, match=f"in use by process {holder.pid} on ") as error,
         lock.held(tmp_path),
     ):
         pass
@@ -56,7 +54,9 @@ def test_a_folder_without_results_is_removed(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, monkeypatch, capsys):
+def test_a_file_system_without_locks_is_used_with_a_warning(
+    tmp_path, monkeypatch, capsys
+):
     def no_locks(file, operation):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 

@@ -63,7 +63,9 @@ def test_the_notebooks_are_these_four():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_notebook_is_its_source_run_from_top_to_bottom(name):
     cells = notebook(name)["cells"]
-    notebook_cells = [(cell["cell_type"], "".join(cell["source"]).strip()) for cell in cells]
+    notebook_cells = [
+        (cell["cell_type"], "".join(cell["source"]).strip()) for cell in cells
+    ]
     assert notebook_cells == list(cells_of_source(name)), "make notebooks"
     counts = [c["execution_count"] for c in cells if c["cell_type"] == "code"]
     assert counts == list(range(1, len(counts) + 1))

@@ -171,7 +171,9 @@ def test_the_loss_of_the_critic_moves_the_critic_and_the_objective_the_rest(cell
 def test_every_objective_divergence_and_prior_is_in_the_table():
     divergences_of_cells = {divergence for _, divergence in CELLS}
     published_objectives = registry.published(objectives.OBJECTIVES)
-    fixed_divergences = {objectives.OBJECTIVES[name].divergence for name in published_objectives} - {objectives.FREE}
+    fixed_divergences = {
+        objectives.OBJECTIVES[name].divergence for name in published_objectives
+    } - {objectives.FREE}
     published = registry.published(divergences.DIVERGENCES)
     assert divergences_of_cells == set(divergences.names()) & published
     assert {*FACTORISED, *JOINT, "pca", "learned"} == registry.published(priors.PRIORS)

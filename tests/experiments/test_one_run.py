@@ -83,9 +83,7 @@ def test_fixed_priors_stay_and_learned_ones_change_at_constant_trace(
         np.testing.assert_allclose(np.sum(scale**2), 3, rtol=1e-6)
 
 
-def test_a_diverged_run_is_frozen_and_the_others_do_not_change(
-    small, functions, block
-):
+def test_a_diverged_run_is_frozen_and_the_others_do_not_change(small, functions, block):
     beta = small.settings.weights["beta"].at[3].set(jnp.inf)
     state = small.train(functions, range(6), beta=beta)
     start = small.train(functions, range(6), calls=())

@@ -84,7 +84,10 @@ def test_an_outline_reads_the_number_of_images_from_a_file(tmp_path):
     np.savez(tmp_path / "nine.npz", images=np.zeros((9, 8, 8), np.uint8))
     images_config = images.get_config("smoke")
     with images_config.unlocked():
-        images_config.data.name, images_config.data.path = "images", str(tmp_path / "nine.npz")
+        images_config.data.name, images_config.data.path = (
+            "images",
+            str(tmp_path / "nine.npz"),
+        )
         images_config.data.points = images_config.evaluate.points = 0
         images_config.train.batch_size = 3
     images_config, _ = settings.validate(images_config)

@@ -96,7 +96,9 @@ def test_mismatch_is_kl_minus_information_of_the_same_points():
     networks_of_shapes = both.networks(["shapes"])
     mismatch = run["kl"] - run["information_ratio"] * np.log(1024)
     np.testing.assert_allclose(
-        networks_of_shapes.factors[0], np.log([run["bhattacharyya"], mismatch]), rtol=1e-12
+        networks_of_shapes.factors[0],
+        np.log([run["bhattacharyya"], mismatch]),
+        rtol=1e-12,
     )
 
 

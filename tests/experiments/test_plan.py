@@ -86,11 +86,15 @@ def outline(**changes):
 )
 def test_blocks_are_trained_one_after_another(changes, count, block, blocks, devices):
     accelerator = ACCELERATORS["h100"]
-    block_plan = forecast.make(outline(**changes), accelerator, jax.devices()[:2], count)
+    block_plan = forecast.make(
+        outline(**changes), accelerator, jax.devices()[:2], count
+    )
     assert (block_plan.runs, block_plan.block, block_plan.blocks) == (20, block, blocks)
     assert block_plan.devices == devices
     assert block_plan.examples == block // devices * 16
-    assert block_plan.hours == pytest.approx(blocks * 4 * block_plan.step.seconds / 3600)
+    assert block_plan.hours == pytest.approx(
+        blocks * 4 * block_plan.step.seconds / 3600
+    )
     assert block_plan.donated
     assert block_plan.fits
     assert block_plan.collectives == []
@@ -124,9 +128,7 @@ def planned(tmp_path, *arguments):
 @needs_compiler
 def test_the_dense_program_compiles_for_an_h100(tmp_path):
     # With so many runs, the memory decides how many are trained at once.
-    (row,), output = planned(
-        tmp_path, LAPTOP, "--device=h100", "--config.seeds=20_000"
-    )
+    (row,), output = planned(tmp_path, LAPTOP, "--device=h100", "--config.seeds=20_000")
     assert "it compiles, with no collective, and updates its state in place" in output
     assert row["collectives"] == []
     assert row["donated"]

@@ -50,7 +50,11 @@ def programs_of(**changes):
     config, programs = settings.validate(config_of(**changes))
     names = [name.replace("__", ".") for name in changes]
     return [
-        ([fields.get(program.config, name) for name in names], program.first, len(program.rows))
+        (
+            [fields.get(program.config, name) for name in names],
+            program.first,
+            len(program.rows),
+        )
         for program in programs
     ]
 
@@ -62,7 +66,9 @@ def test_each_value_of_a_field_of_programs_is_a_program():
 
 
 def test_learning_rates_share_a_program():
-    programs_of_rates = programs_of(model__latents=(2, 3), train__learning_rate=(1e-3, 1))
+    programs_of_rates = programs_of(
+        model__latents=(2, 3), train__learning_rate=(1e-3, 1)
+    )
     assert programs_of_rates == [([2, (1e-3, 1.0)], 0, 4), ([3, (1e-3, 1.0)], 4, 4)]
     _, programs = settings.validate(config_of(train__learning_rate=(1e-3, 1)))
     ((_, rows, _),) = programs

@@ -53,9 +53,9 @@ def test_the_table_of_combinations_is_what_configs_accept():
                     accepted = False
                 assert accepted == mark.startswith("✓"), (name, prior)
     assert names_in_table["objectives"] == registry.published(objectives.OBJECTIVES)
-    assert names_in_table["divergences"] == set(divergences.names()) & registry.published(
-        divergences.DIVERGENCES
-    )
+    assert names_in_table["divergences"] == set(
+        divergences.names()
+    ) & registry.published(divergences.DIVERGENCES)
     assert names_in_table["priors"] == registry.published(priors.PRIORS)
 
 

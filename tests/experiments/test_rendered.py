@@ -34,7 +34,9 @@ def test_trained_images_have_correlated_factors_and_scored_images_have_not():
     correlated_config = config(points=3_000, images="all", scored=2_000)
     data = loaders.load(correlated_config)
     scored = loaders.scored(KEY, correlated_config, data)
-    of_trained, of_scored = (np.corrcoef(d.factors.T.astype(float)) for d in (data, scored))
+    of_trained, of_scored = (
+        np.corrcoef(d.factors.T.astype(float)) for d in (data, scored)
+    )
     assert of_trained[1, 3] > 0.6
     others = ~np.eye(5, dtype=bool)
     others[[1, 3], [3, 1]] = False
@@ -85,13 +87,17 @@ def test_a_look_has_three_channels_and_is_the_same_for_each_image(look, side):
     fields = {"look": look, "side": side, "points": 300, "correlated": ()}
     look_config = config(**fields)
     data = loaders.load(look_config)
-    two_images = rendered.sprites_at(dsprites.flat_index(data.factors[[7, 3]]), look_config)
+    two_images = rendered.sprites_at(
+        dsprites.flat_index(data.factors[[7, 3]]), look_config
+    )
     assert data.shape == (side, side, 3)
     assert data.decode is two_images.decode
     x = np.asarray(jax.jit(data.decode)(data.points))
     assert x.shape == (300, side * side * 3)
     assert 0 <= x.min() < x.max() <= 1
-    np.testing.assert_allclose(two_images.decode(two_images.points), x[[7, 3]], atol=1e-7)
+    np.testing.assert_allclose(
+        two_images.decode(two_images.points), x[[7, 3]], atol=1e-7
+    )
     plain = loaders.load(config(**fields | {"look": "plain"}))
     white = np.asarray(plain.decode(plain.points))
     assert (x.reshape(300, -1, 3)[white == 1] >= 0.5).all()

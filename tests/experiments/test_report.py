@@ -40,9 +40,7 @@ class Elements(html.parser.HTMLParser):
             self.all[-1][2].append(data)
 
     def named(self, name):
-        return [
-            (attrs, "".join(text)) for tag, attrs, text in self.all if tag == name
-        ]
+        return [(attrs, "".join(text)) for tag, attrs, text in self.all if tag == name]
 
 
 def data_of(page, place=0):

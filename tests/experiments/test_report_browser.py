@@ -61,7 +61,9 @@ def tab(chromium, url):
     yield page
     messages = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
     assert chromium.events_of(*messages) == []
-    urls = [e["request"]["url"] for e in chromium.events_of("Network.requestWillBeSent")]
+    urls = [
+        e["request"]["url"] for e in chromium.events_of("Network.requestWillBeSent")
+    ]
     assert [u for u in urls if not u.startswith("data:")] == [url]
 
 

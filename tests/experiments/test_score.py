@@ -53,9 +53,7 @@ def test_metrics_can_be_chosen_and_kinds_of_factors_are_reported(tmp_path, capsy
     assert "no factor 'height'; choices: shape, size, age" in capsys.readouterr().err
 
 
-def test_labels_constant_factors_and_missing_values_are_accepted(
-    tmp_path, capsys
-):
+def test_labels_constant_factors_and_missing_values_are_accepted(tmp_path, capsys):
     fields = np.zeros(300, [("shape", "U8"), ("colour", int), ("size", float)])
     fields["shape"] = np.array(["square", "ellipse", "heart", "ring"])[FACTORS[:, 0]]
     fields["size"] = FACTORS[:, 1]

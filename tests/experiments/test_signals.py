@@ -126,9 +126,7 @@ def test_the_second_signal_ends_the_waiting(start):
     assert process.returncode == 130
 
 
-def test_a_file_being_written_is_completed_and_others_are_removed(
-    start, tmp_path
-):
+def test_a_file_being_written_is_completed_and_others_are_removed(start, tmp_path):
     process = start(
         "fsync = os.fsync\n"
         "def slowly(file):\n"

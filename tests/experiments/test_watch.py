@@ -15,7 +15,9 @@ def test_the_progress_of_a_sweep_and_its_means_are_shown(plane_results, capsys):
     assert len(rows) == 2
 
 
-def test_an_unfinished_sweep_shows_how_many_runs_are_done(plane_results, tmp_path, capsys):
+def test_an_unfinished_sweep_shows_how_many_runs_are_done(
+    plane_results, tmp_path, capsys
+):
     shutil.copytree(plane_results, tmp_path / "more")
     config = json.loads((plane_results / "config.json").read_text())
     (tmp_path / "more" / "config.json").write_text(json.dumps(config | {"seeds": 9}))

@@ -40,7 +40,10 @@ TABLES = (
 def your_own():
     """The module of the config; afterwards the registries are as before."""
     old_tables = [copy.copy(table) for table in TABLES]
-    old_labels, lists = copy.deepcopy(labels._OWN), (columns.OF_FACTORS, columns.OF_CODES)
+    old_labels, lists = (
+        copy.deepcopy(labels._OWN),
+        (columns.OF_FACTORS, columns.OF_CODES),
+    )
     old_lists = [list(names) for names in lists]
     yield importlib.import_module("configs.your_own")
     for table, old in zip(TABLES, old_tables, strict=True):
@@ -59,7 +62,9 @@ def results(your_own, tmp_path_factory):
     config = your_own.get_config("smoke")
     few_votes = dict.fromkeys(("votes", "train_votes", "held_out_votes"), 100)
     with config.unlocked():
-        config.evaluate.update(few_votes | {"samples_per_vote": 20, "overlap_points": 64})
+        config.evaluate.update(
+            few_votes | {"samples_per_vote": 20, "overlap_points": 64}
+        )
     main.run(*settings.validate(config), workdir)
     return workdir
 
@@ -105,7 +110,9 @@ def test_figures_and_the_report_use_the_labels_of_custom_entries(results):
     assert process.stdout == expected, process.stderr
 
 
-def test_the_logistic_prior_of_the_example_has_mass_one_and_the_variance_of_its_scale(your_own):
+def test_the_logistic_prior_of_the_example_has_mass_one_and_the_variance_of_its_scale(
+    your_own,
+):
     p, z = jnp.array([0.5]), np.linspace(-30, 30, 6_001)
     log_pz = jax.vmap(lambda z: your_own.family.log_prob(p, z[None]))(jnp.asarray(z))
     mass = np.exp(np.float64(log_pz)) * 0.01
@@ -146,7 +153,9 @@ def flat(key, p):
         (flat, lambda p, z: p["no"], "cannot be computed"),
     ],
 )
-def test_a_prior_with_a_wrong_function_is_named_in_one_line(sample, log_prob, words, tmp_path):
+def test_a_prior_with_a_wrong_function_is_named_in_one_line(
+    sample, log_prob, words, tmp_path
+):
     family = SimpleNamespace(sample=sample, log_prob=log_prob)
     priors.register(priors.Prior("bad", "bad", "", family, lambda *_: jnp.ones(2)))
     with pytest.raises(ValueError, match=re.escape(words)) as error:
@@ -204,7 +213,9 @@ class LargerEncoder(nn.Module):
 
 def test_a_network_of_another_shape_is_named_in_one_line(your_own, tmp_path):
     networks.register(
-        networks.Network("bad", "", "", lambda m, c: (LargerEncoder(), nn.Dense(c.outputs)))
+        networks.Network(
+            "bad", "", "", lambda m, c: (LargerEncoder(), nn.Dense(c.outputs))
+        )
     )
     config = your_own.get_config("smoke")
     with config.unlocked():

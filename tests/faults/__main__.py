@@ -116,7 +116,9 @@ def _totals(rows: Sequence[TrialRow]) -> list[TrialRow]:
     kinds = dict.fromkeys(row.kind for row in rows)
     groups = [[row for row in rows if row.kind == kind] for kind in kinds]
     return [
-        TrialRow(kind, sum(r.injected for r in group), [p for r in group for p in r.problems])
+        TrialRow(
+            kind, sum(r.injected for r in group), [p for r in group for p in r.problems]
+        )
         for kind, group in zip(kinds, groups, strict=True)
     ]
 

@@ -135,6 +135,7 @@ def run_cases(folder: pathlib.Path, cases: list[Case]) -> list[Outcome]:
     Returns:
         The outcomes in the order of the cases. A case is refused if the line has the
         expected words and no file was written.
+    """
     return [_one(folder / f"{i:03d}", case) for i, case in enumerate(cases)]
 
 
@@ -172,7 +173,8 @@ def report() -> int:
     with tempfile.TemporaryDirectory() as name:
         outcomes = run_all(pathlib.Path(name) / "inputs")
     complaints = [line for line in map(complaint, outcomes) if line]
-    print("\n".join([*complaints, f"{len(outcomes) - len(complaints)} of {len(outcomes)} refused"]))
+    refused = len(outcomes) - len(complaints)
+    print("\n".join([*complaints, f"{refused} of {len(outcomes)} refused"]))
     return int(bool(complaints))
 
 

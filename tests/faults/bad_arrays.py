@@ -90,12 +90,16 @@ def _sprites(folder: pathlib.Path) -> list[BadInput]:
         ),
     ]
     return [
-        BadInput(f"dsprites .{kind} {name}", "dsprites", (f"{{}}/a.{kind}",), files, words)
+        BadInput(
+            f"dsprites .{kind} {name}", "dsprites", (f"{{}}/a.{kind}",), files, words
+        )
         for kind, table in (("npz", npz), ("hdf5", h5))
         for name, content, words in table
         for files in [{f"a.{kind}": content, "other.hdf5": hdf5}]
     ] + [
-        BadInput("dsprites no file", "dsprites", ("{}/no.npz",), {}, "got no such file"),
+        BadInput(
+            "dsprites no file", "dsprites", ("{}/no.npz",), {}, "got no such file"
+        ),
         BadInput(
             "dsprites folder", "dsprites", ("{}",), {}, "expected a file .npz, .hdf5"
         ),

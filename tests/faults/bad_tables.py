@@ -77,8 +77,12 @@ def _codes() -> list[BadInput]:
             )
             for name, content, words in headers
         ),
-        BadInput("score no file", "score", ("--arrays={}/a.npz",), {}, "expected a file"),
-        BadInput("score csv", "score", ("--arrays={}/a.csv",), {}, "expected a file .npz"),
+        BadInput(
+            "score no file", "score", ("--arrays={}/a.npz",), {}, "expected a file"
+        ),
+        BadInput(
+            "score csv", "score", ("--arrays={}/a.csv",), {}, "expected a file .npz"
+        ),
         BadInput(
             "score nothing",
             "score",
@@ -159,7 +163,9 @@ def _options() -> list[BadInput]:
         ),
         BadInput("variants nothing", "variants", (), {}, "required: workdir"),
         BadInput("figures nothing", "figures", (), {}, "required: workdir"),
-        BadInput("bias nothing", "bias", (), {}, "one of the arguments --workdir --synth"),
+        BadInput(
+            "bias nothing", "bias", (), {}, "one of the arguments --workdir --synth"
+        ),
         *(
             BadInput(f"bias {text}", "bias", ("--synthetic", text), {}, words)
             for text, words in (

@@ -188,8 +188,8 @@ def main(arguments: list[str]) -> int:
     for failure in counts.failures:
         print(failure.encode("ascii", "backslashreplace").decode())
     print(
-        f"{counts.tries} tries: {counts.refused} refused in one line, {counts.accepted} "
-        f"accepted, {len(counts.failures)} failures"
+        f"{counts.tries} tries: {counts.refused} refused in one line, "
+        f"{counts.accepted} accepted, {len(counts.failures)} failures"
     )
     return int(bool(counts.failures))
 

@@ -202,9 +202,7 @@ def test_a_file_downloaded_by_hand_must_be_the_official_one(tmp_path, monkeypatc
 
 def test_a_name_server_that_never_answers_times_out(tmp_path, monkeypatch):
     answer = threading.Event()
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda *_a, **_o: answer.wait(30) and []
-    )
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_o: answer.wait(30) and [])
     start = time.monotonic()
     with pytest.raises(ConnectionError, match="no connection to github.com"):
         dsprites.load(str(tmp_path), source="tfds")

@@ -79,9 +79,9 @@ WRITTEN = {
 }
 
 
-def test_tables_of_other_formats_are_read(tmp_path, case, encoding):
+@pytest.mark.parametrize("case", WRITTEN)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_tables_are_read_as_programs_write_them(tmp_path, case, encoding):
+def test_tables_of_other_formats_are_read(tmp_path, case, encoding):
     folder_of(tmp_path)
     (tmp_path / "factors.csv").write_bytes(WRITTEN[case].encode(encoding))
     data = images.load(str(tmp_path))

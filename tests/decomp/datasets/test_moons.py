@@ -23,7 +23,7 @@ def test_undoing_the_place_of_each_moon_gives_one_half_circle(num_moons):
         # The Kolmogorov–Smirnov distance; 1.95/√n is passed once in 1,000.
         steps = np.arange(len(shares) + 1) / len(shares)
         distance = max(abs(shares - steps[1:]).max(), abs(shares - steps[:-1]).max())
-        assert distance < 1.95 / np.sqrt(len(own))
+        assert distance < 1.95 / np.sqrt(len(shares))
 
 
 def test_noise_is_normal_around_the_points_without_it():

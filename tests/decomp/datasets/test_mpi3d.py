@@ -22,7 +22,9 @@ def test_the_published_file_has_a_row_for_each_combination(tmp_path, colours):
     count = colours**2 * 28_800
     combinations = [(0,) * 7, (0, 0, 0, 0, 0, 0, 39), (1, 2, 1, 2, 0, 39, 1)]
     combinations += [(colours - 1, colours - 1, 1, 2, 2, 39, 39)]
-    rows = {place_of(classes, sizes): 10 * i for i, classes in enumerate(combinations, 1)}
+    rows = {
+        place_of(classes, sizes): 10 * i for i, classes in enumerate(combinations, 1)
+    }
     path = sparse_archive.write(tmp_path / "mpi3d_toy.npz", (count, 64, 64, 3), rows)
     sizes_of_choice = []
 

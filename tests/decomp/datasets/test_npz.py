@@ -126,7 +126,9 @@ for path in sys.argv[1:]:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is that of Linux")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the limit of memory is that of Linux"
+)
 def test_a_part_is_read_although_the_whole_does_not_fit(tmp_path):
     paths = [tmp_path / name for name in ("stored.npz", "deflated.npz", "a.npy")]
     for path in paths:

@@ -126,7 +126,9 @@ def test_images_are_turned_upright(tmp_path, orientation):
     for row in data.pixels:
         np.testing.assert_array_equal(row, upright.reshape(-1))
     large = upright.repeat(16, 0).repeat(16, 1)  # JPEG keeps blocks of one colour
-    content = damage.photo(as_stored(large, orientation), "JPEG", quality=100, exif=exif)
+    content = damage.photo(
+        as_stored(large, orientation), "JPEG", quality=100, exif=exif
+    )
     pixels = photos.decode(content, "a", channels=3)
     assert pixels.shape == large.shape
     assert np.abs(pixels.astype(int) - large)[8::16, 8::16].max() < 40

@@ -26,7 +26,9 @@ def before_the_turn(points, arms, *, num_arms: int, rate: float) -> np.ndarray:
 def test_turning_back_recovers_independent_normals(options):
     points, arms = pinwheel.sample(jax.random.key(0), num_points=N, **options)
     settings = {"num_arms": 4, "rate": 0.25, "radial_std": 0.3} | options
-    u = before_the_turn(points, arms, num_arms=settings["num_arms"], rate=settings["rate"])
+    u = before_the_turn(
+        points, arms, num_arms=settings["num_arms"], rate=settings["rate"]
+    )
     stds = np.array([settings["radial_std"], 0.1])
     assert (abs(u.mean(axis=0) - [1, 0]) < 4 * stds / np.sqrt(N)).all()
     assert (abs(u.std(axis=0) - stds) < 4 * stds / np.sqrt(2 * N)).all()

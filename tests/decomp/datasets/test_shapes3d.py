@@ -114,7 +114,10 @@ def bomb(file):
 LABELS = ARRAYS["labels"]
 MANY = np.stack([np.arange(48.0)] * 6, axis=1)
 BAD = {
-    "grey": (file_with(images=ARRAYS["images"][..., :1]), r"64, 3\]; got \[48, 64, 64,"),
+    "grey": (
+        file_with(images=ARRAYS["images"][..., :1]),
+        r"64, 3\]; got \[48, 64, 64,",
+    ),
     "fewer": (file_with(labels=LABELS[:7]), r"labels \[48, 6\]; got \[7, 6\]"),
     "float": (file_with(images=ARRAYS["images"] / 255), "of type uint8 .* got float64"),
     "words": (file_with(labels=LABELS.astype("S")), "labels of numbers; got uint8 and"),
@@ -146,9 +149,7 @@ def test_a_file_of_one_shape_is_read(tmp_path):
     data = shapes3d.load(str(path), source="file")
     np.testing.assert_array_equal(data.factors[:, 4], np.zeros(48))
     others = [0, 1, 2, 3, 5]
-    np.testing.assert_array_equal(
-        data.factors[:, others], ARRAYS["classes"][:, others]
-    )
+    np.testing.assert_array_equal(data.factors[:, others], ARRAYS["classes"][:, others])
 
 
 def test_images_come_in_the_chosen_order(tmp_path):

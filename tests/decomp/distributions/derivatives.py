@@ -27,7 +27,10 @@ def assert_derivatives_agree(function, *arguments):
         return derivatives(shift)
 
     _, gradient, curvature = derivatives(leaves)
-    (above, slopes_above, _), (below, slopes_below, _) = derivatives_at_step(1), derivatives_at_step(-1)
+    (above, slopes_above, _), (below, slopes_below, _) = (
+        derivatives_at_step(1),
+        derivatives_at_step(-1),
+    )
     slope = sum(np.vdot(g, v) for g, v in zip(gradient, direction, strict=True))
     np.testing.assert_allclose(slope, (above - below) / (2 * STEP), rtol=1e-6)
     for second, upper, lower in zip(curvature, slopes_above, slopes_below, strict=True):

@@ -164,8 +164,8 @@ def test_beta_one_changes_nothing(family):
 
 
 @quick.jit
+def _annealed_subspaces(p, beta, z):
     """log F_β, f_β, and log f_β at the points z."""
-    """log F_β, f_β, and log f_β at points."""
     f = annealed.subspaces(p, beta)
     log_f = jax.vmap(subspaces.log_prob, (None, 0))(f, z)
     return annealed.log_normaliser_subspaces(p, beta), f, log_f
@@ -207,7 +207,9 @@ def test_subspaces_anneal_to_student_t_of_other_df_in_each_group(beta):
         log_normaliser, f, log_f = _annealed_subspaces(p, beta, z)
         assert abs(log_normaliser - normaliser) < 1e-8
         log_pz = exact[0].logpdf(z[:, :2]) + exact[1].logpdf(z[:, 2:])
-        np.testing.assert_allclose(log_f, beta * log_pz - log_normaliser, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(
+            log_f, beta * log_pz - log_normaliser, rtol=1e-12, atol=1e-12
+        )
         dfs = [group.df for group in f.groups]
         np.testing.assert_allclose(dfs, [beta * 5 - 2, beta * 8 - 3], rtol=1e-14)
 
@@ -222,5 +224,7 @@ def test_subspaces_at_infinite_df_anneal_as_the_gaussian_above_their_bound():
     assert np.isposinf(f.groups[0].df)
     p, _ = _subspaces(3.0)  # the bounds are 2/5 and 3/8
     for beta, exists in ((0.41, True), (0.39, False), (0.36, False)):
-        log_normaliser, _, _ = _annealed_subspaces(p, beta, np.zeros((80, 5), np.float32))
+        log_normaliser, _, _ = _annealed_subspaces(
+            p, beta, np.zeros((80, 5), np.float32)
+        )
         assert np.isfinite(log_normaliser) == exists

@@ -66,7 +66,9 @@ def _spike_slab(p, beta, z):
     normaliser = annealed_quadrature.log_normaliser_dims(
         log_prob_dims, beta, low=-16.0, high=16.0, points_per_axis=6401, latents=2
     )
-    return normaliser, annealed_quadrature.log_density(log_prob_dims, beta, normaliser, z)
+    return normaliser, annealed_quadrature.log_density(
+        log_prob_dims, beta, normaliser, z
+    )
 
 
 @pytest.mark.parametrize("beta", BETAS)

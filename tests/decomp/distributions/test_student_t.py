@@ -149,7 +149,9 @@ def _log_tail(df, y):
 
 @pytest.mark.parametrize("df", [0.5, 1.0, 3.0, 30.0, 1e3])
 @pytest.mark.parametrize("y", [5.0, 1e2, 1e4])
-def test_transport_equates_the_logarithms_of_the_tails_even_where_tails_underflow(df, y):
+def test_transport_equates_the_logarithms_of_the_tails_even_where_tails_underflow(
+    df, y
+):
     z = float(TRANSPORT(_unit(df, 1), jnp.array([y]))[0])
     exact = _log_tail(df, y)
     # d/dz log Φ(−z) ≈ −z − 1/z, so z has a relative error of about 1e-6.

@@ -48,7 +48,11 @@ def test_the_log_density_of_each_group_is_that_of_scipy():
 def test_groups_of_one_dimension_are_the_product_of_student_t():
     @quick.jit
     def both(p, q, z):
-        of_subspaces = subspaces.log_prob(p, z), subspaces.entropy(p), subspaces.covariance(p)
+        of_subspaces = (
+            subspaces.log_prob(p, z),
+            subspaces.entropy(p),
+            subspaces.covariance(p),
+        )
         return of_subspaces, (
             student_t.log_prob(q, z),
             student_t.entropy(q),
@@ -82,7 +86,9 @@ def test_rotations_inside_a_group_keep_the_density_and_others_do_not():
         exact = gaussian.log_prob(Gaussian(jnp.zeros(4), jnp.ones(4)), POINT)
         np.testing.assert_allclose(log_normal, exact, rtol=1e-13)
         sweep = jax.vmap(lambda df: subspaces.log_prob(_unit(df, (2, 2)), POINT))
-        np.testing.assert_allclose(jax.jit(sweep)(DFS), [before, log_normal], rtol=1e-12)
+        np.testing.assert_allclose(
+            jax.jit(sweep)(DFS), [before, log_normal], rtol=1e-12
+        )
 
 
 def test_samples_have_the_radii_of_their_groups_and_one_mixing_variable_in_each():

@@ -75,7 +75,9 @@ def test_the_exact_log_ratio_has_the_kl_as_its_mean():
 
 def test_the_loss_of_the_generator_at_the_exact_log_ratio_is_log_2_and_two_kls():
     t_q, _ = logits()
-    kl_to_mean = integral(lambda z: special.rel_entr(Q.pdf(z), (Q.pdf(z) + P.pdf(z)) / 2))
+    kl_to_mean = integral(
+        lambda z: special.rel_entr(Q.pdf(z), (Q.pdf(z) + P.pdf(z)) / 2)
+    )
     loss = adversarial.generator_loss(jnp.float32(t_q))
     assert abs(loss - (np.log(2) + KL - kl_to_mean)) < 4 * error(softplus(t_q))
     uninformed = adversarial.generator_loss(jnp.zeros(3))

@@ -22,7 +22,9 @@ def _posteriors(seed=0, count=8, dims=3):
 def test_the_covariance_of_means_is_exact():
     loc, scale = _posteriors()
     with jax.enable_x64(True):
-        covariance = moments.covariance_of_means(Gaussian(jnp.array(loc), jnp.array(scale)))
+        covariance = moments.covariance_of_means(
+            Gaussian(jnp.array(loc), jnp.array(scale))
+        )
     np.testing.assert_allclose(covariance, np.cov(loc.T, bias=True), rtol=1e-12)
 
 

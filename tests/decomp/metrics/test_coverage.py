@@ -92,7 +92,9 @@ def test_a_planted_difference_is_detected_and_equal_codes_do_not_differ():
     names, draws = ["sap, r_squared"], 20
     highest = stats.binom.ppf(1 - 1e-4, draws, 0.05) / draws
     assert share_of_differences(population(), names, draws, halves=20) <= highest
-    assert share_of_differences(population(), names, draws, halves=20, noisier=0.4) >= 0.9
+    assert (
+        share_of_differences(population(), names, draws, halves=20, noisier=0.4) >= 0.9
+    )
 
 
 # The largest deviations, which the docstring of `intervals` explains.

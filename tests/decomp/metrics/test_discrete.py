@@ -144,7 +144,9 @@ def test_runs_under_vmap_equal_each_run_alone():
     information_of_run = partial(information, bins=6, sizes=(4, 4))
     batch = jax.vmap(information_of_run, (0, None))(codes, labels)
     for r in range(3):
-        np.testing.assert_allclose(batch[r], information_of_run(codes[r], labels), rtol=1e-6)
+        np.testing.assert_allclose(
+            batch[r], information_of_run(codes[r], labels), rtol=1e-6
+        )
 
 
 def test_corrected_information_and_entropy_agree_with_slow_loops():
@@ -153,7 +155,9 @@ def test_corrected_information_and_entropy_agree_with_slow_loops():
     codes = (labels @ [[1, 2], [1, 0]] + rng.integers(0, 4, (60, 2))) % 7
     options = {"correction": "miller_madow"}
     entropies = discrete.entropy(labels, sizes=(3, 6), **options)
-    corrected_information = discrete.mutual_information(codes, labels, bins=7, sizes=(3, 6), **options)
+    corrected_information = discrete.mutual_information(
+        codes, labels, bins=7, sizes=(3, 6), **options
+    )
 
     def corrected(*columns):
         cells = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1]

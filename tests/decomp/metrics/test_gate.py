@@ -102,7 +102,9 @@ def test_codes_keep_their_digits_at_any_offset_and_scale():
 def test_codes_are_the_sum_and_product_of_their_parts():
     codes = np.exp(5 * RNG.normal(size=(30, 4))) * [1, -1e-30, 1e20, 0]
     z = inputs.codes(codes)
-    product = np.ldexp(np.float64(z.unit) + np.float64(z.origin), np.asarray(z.exponent))
+    product = np.ldexp(
+        np.float64(z.unit) + np.float64(z.origin), np.asarray(z.exponent)
+    )
     unit = np.maximum(np.abs(codes).max(axis=0), 1e-300)
     np.testing.assert_allclose(product / unit, codes / unit, atol=1e-7)
     np.testing.assert_array_equal(units.active(z), [True, True, True, False])
@@ -119,7 +121,9 @@ def test_traced_codes_are_read_in_their_own_type():
     read_codes = jax.jit(inputs.codes)
     expected = (CODES - CODES[:1]) / 128
     for dtype in (jnp.int8, jnp.uint8, jnp.bfloat16, jnp.float32, jnp.int32):
-        np.testing.assert_array_equal(read_codes(jnp.asarray(CODES, dtype)).unit, expected)
+        np.testing.assert_array_equal(
+            read_codes(jnp.asarray(CODES, dtype)).unit, expected
+        )
     for scale in (1e-30, 1e36):
         z = read_codes(jnp.asarray(CODES * scale, jnp.float32))
         product = np.ldexp(np.float64(z.unit), np.asarray(z.exponent))
@@ -391,7 +395,9 @@ def test_equal_representations_have_equal_scores_in_a_long_hunt():
 
 @pytest.mark.slow
 def test_random_scores_do_not_depend_on_type_and_unit():
-    assert_same_scores(jax.jit(random_scores), representations(ordered=True), 4 * hunt.MANY)
+    assert_same_scores(
+        jax.jit(random_scores), representations(ordered=True), 4 * hunt.MANY
+    )
 
 
 @pytest.mark.slow

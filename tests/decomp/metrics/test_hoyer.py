@@ -43,7 +43,9 @@ def test_one_entry_scores_one_and_equal_entries_and_zeros_score_zero(size):
     all_active = np.ones(5, bool)
     assert sparsity(np.float32(size) * np.eye(5, dtype=np.float32)[2], all_active) == 1
     signs = np.float32([1, -1, 1, 1, -1])
-    np.testing.assert_allclose(sparsity(np.float32(size) * signs, all_active), 0, atol=1e-6)
+    np.testing.assert_allclose(
+        sparsity(np.float32(size) * signs, all_active), 0, atol=1e-6
+    )
     assert sparsity(0 * signs, all_active) == 0
     half = (np.sqrt(5) - np.sqrt(2)) / (np.sqrt(5) - 1)
     two = np.float32(size) * np.float32([1, 1, 0, 0, 0])

@@ -145,6 +145,4 @@ def test_runs_under_vmap_equal_each_run_alone():
     for r in range(3):
         alone = score(codes[r], FACTORS)
         np.testing.assert_allclose(batch.score[r], alone.score, rtol=1e-5)
-        np.testing.assert_allclose(
-            batch.compactness[r], alone.compactness, rtol=1e-5
-        )
+        np.testing.assert_allclose(batch.compactness[r], alone.compactness, rtol=1e-5)

@@ -69,7 +69,9 @@ def test_the_bias_of_a_variance_is_exact_and_subtracted(number):
     random_entry = entry(None, draws=True)
     uncorrected = intervals.interval(random_entry, np.var(points), halves, number)
     assert uncorrected.bias == 0
-    np.testing.assert_allclose((uncorrected.low + uncorrected.high) / 2, np.var(points), rtol=1e-10)
+    np.testing.assert_allclose(
+        (uncorrected.low + uncorrected.high) / 2, np.var(points), rtol=1e-10
+    )
 
 
 @pytest.mark.parametrize(("counted", "taken"), [(1, 3), (2, 3), (1, 1)])
@@ -151,7 +153,9 @@ def test_two_representations_have_the_same_half_samples_and_the_same_draws(regis
     plain = rows_of(9, halves=5)
     np.testing.assert_array_equal(plain, rows_of(9, halves=5, codes=wide))
     random_rows = rows_of(9, halves=5, draws=True)
-    np.testing.assert_array_equal(random_rows, rows_of(9, halves=5, codes=wide, draws=True))
+    np.testing.assert_array_equal(
+        random_rows, rows_of(9, halves=5, codes=wide, draws=True)
+    )
     assert len(set(np.round(random_rows - plain, 4))) == 5  # one draw per half sample
 
 
@@ -263,7 +267,10 @@ def test_sheets_that_do_not_match_are_not_compared(tmp_path):
         return metrics.score(codes, factors, **options)
 
     first = table_of()
-    for other in (table_of(metrics=["active units"]), table_of(CODES[:50], FACTORS[:50])):
+    for other in (
+        table_of(metrics=["active units"]),
+        table_of(CODES[:50], FACTORS[:50]),
+    ):
         with pytest.raises(ValueError, match="two sheets of the same metrics and"):
             comparison.compare(first, other)
     with pytest.raises(ValueError, match="the same half samples; got 6 and 5"):

@@ -1,8 +1,9 @@
 """The metrics on representations whose score is known by hand.
 
-The factors a, b, c are −1, 0 or 1. Three more factors, which the metrics do not get, are
+The factors a, b, c are −1, 0 or 1. Three more factors, which no metric gets, are
 noise that is exactly independent of a, b, c. Random and fitted metrics have the same
 cases in test_kim_mnih, test_higgins, test_dci, test_sap.
+"""
 
 import functools
 

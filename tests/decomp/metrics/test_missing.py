@@ -80,7 +80,9 @@ def test_a_classifier_is_fitted_and_scored_without_the_missing_points():
     counted = classifiers.present(labels, sizes)
     classes_present = classifiers.indicators(factor[:, None], sizes)
     options = {"inverse_penalty": 1.0}
-    model = classifiers.logistic(jnp.asarray(CODES), classes, counted=counted, **options)
+    model = classifiers.logistic(
+        jnp.asarray(CODES), classes, counted=counted, **options
+    )
     exact = classifiers.logistic(jnp.asarray(codes), classes_present, **options)
     np.testing.assert_allclose(model.slope, exact.slope, atol=1e-4)
     np.testing.assert_allclose(model.offset, exact.offset, atol=1e-4)

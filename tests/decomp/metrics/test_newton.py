@@ -58,8 +58,12 @@ def test_weights_without_an_effect_do_not_change():
     def flat(w):
         local = _quadratic(w.at[:, 3].set(0))
         without_effect = jnp.arange(4) == 3
-        hessian = jnp.where(without_effect[:, None] | without_effect[None, :], 0, local.hessian)
-        return Local(local.value, jnp.where(without_effect[None, :], 0, local.gradient), hessian)
+        hessian = jnp.where(
+            without_effect[:, None] | without_effect[None, :], 0, local.hessian
+        )
+        return Local(
+            local.value, jnp.where(without_effect[None, :], 0, local.gradient), hessian
+        )
 
     minimum = _minimise(flat, np.full((3, 4), 0.5))
     exact = np.linalg.solve(CURVES[:, :3, :3], TARGETS[:, :3, None])[..., 0]

@@ -10,6 +10,7 @@ Its MIG values are those of 10,000 points of the grid with noise. Its Kim–Mnih
 have standard errors: where all votes go to one dimension, it has training scores of
 0.213 and 0.225, and the expected largest of five equal shares of M votes is
 1/5 + 1.16 · 0.4/√M, so M ≈ 600.
+"""
 
 import functools
 from functools import partial

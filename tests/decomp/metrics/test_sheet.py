@@ -248,7 +248,9 @@ def test_a_sheet_has_a_form_for_notebooks_files_and_plots(tmp_path):
     assert page.count("<tr>") == len(result) + 1
     assert "<td>1.0000</td>" in page
     assert "interval" not in page  # no column is empty
-    with_intervals = metrics.score(*[np.tile(factors, (10, 1))] * 2, metrics=["mig"], intervals=5)
+    with_intervals = metrics.score(
+        *[np.tile(factors, (10, 1))] * 2, metrics=["mig"], intervals=5
+    )
     assert "<th>95 % interval</th>" in with_intervals._repr_html_()
     assert "<td>5 half samples, less bias</td>" in with_intervals._repr_html_()
     result.to_csv(tmp_path / "sheet.csv")

@@ -92,9 +92,7 @@ PRECISIONS = [(name, np.float64, form) for name in CASES for form in FORMS] + [
 
 
 @pytest.mark.parametrize(("name", "dtype", "form"), PRECISIONS)
-def test_values_and_gradients_are_those_of_flax_alone_and_under_vmap(
-    name, dtype, form
-):
+def test_values_and_gradients_are_those_of_flax_alone_and_under_vmap(name, dtype, form):
     case = CASES[name]
     kind, _, features, _ = case
     ours, theirs = apply_ours(kind, features, form), apply_flax(kind, features)

@@ -89,7 +89,10 @@ def test_bfloat16_activations_round_only_factors_and_results(layer, form):
         factors = {"params": {"kernel": rounded(kernel), "bias": bias * 0.0}}
         exact = layer(4, form=form).apply(jax.tree.map(np.float64, factors), rounded(x))
         bias_terms = convolution.FORMS[form].bias(jnp.asarray(bias, np.float64))
-        exact, terms = np.asarray(exact + bias_terms), np.abs(exact) + np.abs(bias_terms)
+        exact, terms = (
+            np.asarray(exact + bias_terms),
+            np.abs(exact) + np.abs(bias_terms),
+        )
     # The sum and the sum with its bias are each rounded to eight bits.
     assert np.all(np.abs(np.float64(output) - exact) <= 2 * 2.0**-8 * terms)
     assert np.any(np.float64(output) != exact)

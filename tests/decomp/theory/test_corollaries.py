@@ -196,4 +196,6 @@ def test_gradients_of_matched_networks_that_are_not_linear_are_equal():
         )(params)
     for name in shapes:
         assert np.abs(gradients[name]).max() > 1e-3
-        np.testing.assert_allclose(gradients[name], pulled_back[name], rtol=0, atol=1e-8)
+        np.testing.assert_allclose(
+            gradients[name], pulled_back[name], rtol=0, atol=1e-8
+        )

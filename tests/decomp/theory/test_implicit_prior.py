@@ -1,7 +1,8 @@
 """The implicit prior in float64: quadrature against closed forms and scipy's densities.
 
-The density r exists only if the widest posterior has more than (1 − 1/β) of the variance
-of the prior. Here it has .64 of it, which suffices for β ≤ 2.
+The density r exists only if the widest posterior has more than (1 − 1/β) of the
+variance of the prior. Here it has .64 of it, which suffices for β ≤ 2.
+"""
 
 from functools import partial
 

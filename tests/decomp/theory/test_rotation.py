@@ -69,7 +69,9 @@ def test_the_objective_of_an_anisotropic_prior_depends_on_rotations():
     q, q_turn = random_full(rng), random_rotation(rng)
     second_moment = q.scale_tril @ q.scale_tril.T + np.outer(q.loc, q.loc)
     rotated_moment = q_turn @ second_moment @ q_turn.T
-    exact = 0.5 * (1 / np.array([2.0, 0.8, 0.2])) @ np.diag(rotated_moment - second_moment)
+    exact = (
+        0.5 * (1 / np.array([2.0, 0.8, 0.2])) @ np.diag(rotated_moment - second_moment)
+    )
     decoder = rng.normal(size=(6, 3))
     vae = LinearVAE(decoder.T, q.scale_tril, decoder, np.zeros(6))
     with jax.enable_x64(True):
@@ -180,7 +182,9 @@ def test_the_gap_has_its_exact_gradient():
     exact -= np.diag(1 / np.diag(q.scale_tril))
     with jax.enable_x64(True):
         gradient = jax.jit(jax.grad(rotation.diagonal_gap))(q, q_turn).scale_tril
-        np.testing.assert_allclose(np.tril(gradient), np.tril(exact), rtol=0, atol=1e-10)
+        np.testing.assert_allclose(
+            np.tril(gradient), np.tril(exact), rtol=0, atol=1e-10
+        )
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
