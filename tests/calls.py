@@ -1,9 +1,9 @@
-"""A small call of every density and of all else in `decomp.distributions`.
+"""Small calls of the functions of `decomp.aggregate` and `decomp.distributions`.
 
-The numbers are such that half precision holds them exactly, for `test_arguments`.
+Half precision represents the numbers exactly, which `test_arguments` needs.
 """
 
-import functools
+from functools import partial
 
 import jax
 import numpy as np
@@ -50,7 +50,7 @@ def key():
 
 
 def array(*shape):
-    """Values in [-1, 1] that are multiples of 1/8, no two neighbours alike."""
+    """Values in [-1, 1] that are multiples of 1/8, and neighbours differ."""
     return (np.arange(np.prod(shape)) * 5 % 17 / 8 - 1).reshape(shape)
 
 
@@ -58,10 +58,7 @@ def positive(*shape):
     return 1.25 + 0.5 * array(*shape)
 
 
-of = functools.partial
-
-
-def drawn(function, **options):
+def with_key(function, **options):
     return lambda *arguments: function(key(), *arguments, **options)
 
 
@@ -90,14 +87,14 @@ KERNEL = array(4, 4, 2, 3)
 DISTRIBUTIONS = {
     "aggregate.log_prob": (aggregate.log_prob, Q, Z),
     "aggregate.log_prob_dims": (aggregate.log_prob_dims, Q, Z),
-    "aggregate.log_prob_many": (of(aggregate.log_prob_many, block=2), Q, ZS),
+    "aggregate.log_prob_many": (partial(aggregate.log_prob_many, block=2), Q, ZS),
     "aggregate.log_densities": (
-        of(aggregate.log_densities, block=3, data_block=3),
+        partial(aggregate.log_densities, block=3, data_block=3),
         Q,
         ZS,
     ),
-    "aggregate.sample": (drawn(aggregate.sample), Q),
-    "aggregate.entropy": (drawn(aggregate.entropy, num_samples=3), Q),
+    "aggregate.sample": (with_key(aggregate.sample), Q),
+    "aggregate.entropy": (with_key(aggregate.entropy, num_samples=3), Q),
     "annealed.gaussian": (annealed.gaussian, G, ONE),
     "annealed.log_normaliser_gaussian": (annealed.log_normaliser_gaussian, G, ONE),
     "annealed.full_gaussian": (annealed.full_gaussian, FULL, ONE),
@@ -132,21 +129,21 @@ DISTRIBUTIONS = {
     ),
     "annealed_quadrature.log_normaliser": (
         lambda p, beta: annealed_quadrature.log_normaliser(
-            of(gaussian.log_prob, p), beta, **BOX, dims=2
+            partial(gaussian.log_prob, p), beta, **BOX, dims=2
         ),
         G,
         ONE,
     ),
     "annealed_quadrature.log_normaliser_dims": (
         lambda p, beta: annealed_quadrature.log_normaliser_dims(
-            of(gaussian.log_prob_dims, p), beta, **BOX, latents=2
+            partial(gaussian.log_prob_dims, p), beta, **BOX, latents=2
         ),
         G,
         ONE,
     ),
     "annealed_quadrature.log_density": (
         lambda p, *rest: annealed_quadrature.log_density(
-            of(gaussian.log_prob, p), *rest
+            partial(gaussian.log_prob, p), *rest
         ),
         G,
         ONE,
@@ -154,7 +151,7 @@ DISTRIBUTIONS = {
         Z,
     ),
     "bernoulli.log_prob": (bernoulli.log_prob, BITS, Z),
-    "bernoulli.sample": (drawn(bernoulli.sample), BITS),
+    "bernoulli.sample": (with_key(bernoulli.sample), BITS),
     "bernoulli.mean": (bernoulli.mean, BITS),
     "bernoulli.entropy": (bernoulli.entropy, BITS),
     "bernoulli.kl": (bernoulli.kl, BITS, Bernoulli(Z[::-1])),
@@ -162,12 +159,12 @@ DISTRIBUTIONS = {
     "full_gaussian.mean": (full_gaussian.mean, FULL),
     "full_gaussian.covariance": (full_gaussian.covariance, FULL),
     "full_gaussian.log_prob": (full_gaussian.log_prob, FULL, Z),
-    "full_gaussian.sample": (drawn(full_gaussian.sample), FULL),
+    "full_gaussian.sample": (with_key(full_gaussian.sample), FULL),
     "full_gaussian.entropy": (full_gaussian.entropy, FULL),
     "full_gaussian.kl": (full_gaussian.kl, FULL, FULL),
     "gaussian.log_prob": (gaussian.log_prob, G, Z),
     "gaussian.log_prob_dims": (gaussian.log_prob_dims, G, Z),
-    "gaussian.sample": (drawn(gaussian.sample), G),
+    "gaussian.sample": (with_key(gaussian.sample), G),
     "gaussian.entropy": (gaussian.entropy, G),
     "gaussian.mean": (gaussian.mean, G),
     "gaussian.covariance": (gaussian.covariance, G),
@@ -177,29 +174,29 @@ DISTRIBUTIONS = {
     "hierarchical.conditional": (hierarchical.conditional, LEVELS, Z[:1]),
     "hierarchical.log_prob": (hierarchical.log_prob, LEVELS, Z),
     "hierarchical.log_prob_levels": (hierarchical.log_prob_levels, LEVELS, Z),
-    "hierarchical.sample": (drawn(hierarchical.sample), LEVELS),
+    "hierarchical.sample": (with_key(hierarchical.sample), LEVELS),
     "hierarchical.mean": (hierarchical.mean, LEVELS),
     "hierarchical.covariance": (hierarchical.covariance, LEVELS),
     "laplace.log_prob": (laplace.log_prob, LAPLACE, Z),
     "laplace.log_prob_dims": (laplace.log_prob_dims, LAPLACE, Z),
-    "laplace.sample": (drawn(laplace.sample), LAPLACE),
+    "laplace.sample": (with_key(laplace.sample), LAPLACE),
     "laplace.entropy": (laplace.entropy, LAPLACE),
     "laplace.mean": (laplace.mean, LAPLACE),
     "laplace.covariance": (laplace.covariance, LAPLACE),
     "laplace.kl": (laplace.kl, LAPLACE, Laplace(*P)),
     "mixture.log_prob": (mixture.log_prob, MIX, Z),
     "mixture.responsibilities": (mixture.responsibilities, MIX, Z),
-    "mixture.sample": (drawn(mixture.sample), MIX),
-    "mixture.entropy": (drawn(mixture.entropy, num_samples=3), MIX),
+    "mixture.sample": (with_key(mixture.sample), MIX),
+    "mixture.entropy": (with_key(mixture.entropy, num_samples=3), MIX),
     "mixture.mean": (mixture.mean, MIX),
     "mixture.covariance": (mixture.covariance, MIX),
     "multivariate_t.log_prob": (multivariate_t.log_prob, RADIAL, Z),
-    "multivariate_t.sample": (drawn(multivariate_t.sample), RADIAL),
+    "multivariate_t.sample": (with_key(multivariate_t.sample), RADIAL),
     "multivariate_t.entropy": (multivariate_t.entropy, RADIAL),
     "multivariate_t.mean": (multivariate_t.mean, RADIAL),
     "multivariate_t.covariance": (multivariate_t.covariance, RADIAL),
     "multivariate_t.inverse_df": (multivariate_t.inverse_df, ONE),
-    "multivariate_t.log_constant": (of(multivariate_t.log_constant, dims=3), ONE),
+    "multivariate_t.log_constant": (partial(multivariate_t.log_constant, dims=3), ONE),
     "multivariate_t.log_mixing": (
         lambda df: multivariate_t.log_mixing(key(), df, numerics.floats(df)[0].dtype),
         ONE,
@@ -208,13 +205,13 @@ DISTRIBUTIONS = {
     "spike_slab.log_prob": (spike_slab.log_prob, SPARSE, Z),
     "spike_slab.log_prob_dims": (spike_slab.log_prob_dims, SPARSE, Z),
     "spike_slab.spike_probability": (spike_slab.spike_probability, SPARSE, Z),
-    "spike_slab.sample": (drawn(spike_slab.sample), SPARSE),
+    "spike_slab.sample": (with_key(spike_slab.sample), SPARSE),
     "spike_slab.log_odds": (spike_slab.log_odds, positive(2) / 4),
     "spike_slab.mean": (spike_slab.mean, SPARSE),
     "spike_slab.covariance": (spike_slab.covariance, SPARSE),
     "student_t.log_prob": (student_t.log_prob, STUDENT, Z),
     "student_t.log_prob_dims": (student_t.log_prob_dims, STUDENT, Z),
-    "student_t.sample": (drawn(student_t.sample), STUDENT),
+    "student_t.sample": (with_key(student_t.sample), STUDENT),
     "student_t.entropy": (student_t.entropy, STUDENT),
     "student_t.mean": (student_t.mean, STUDENT),
     "student_t.covariance": (student_t.covariance, STUDENT),
@@ -223,7 +220,7 @@ DISTRIBUTIONS = {
     "student_t.transport_to_normal": (student_t.transport_to_normal, STUDENT, Z),
     "subspaces.log_prob": (subspaces.log_prob, GROUPS, array(3)),
     "subspaces.log_prob_groups": (subspaces.log_prob_groups, GROUPS, array(3)),
-    "subspaces.sample": (drawn(subspaces.sample), GROUPS),
+    "subspaces.sample": (with_key(subspaces.sample), GROUPS),
     "subspaces.entropy": (subspaces.entropy, GROUPS),
     "subspaces.mean": (subspaces.mean, GROUPS),
     "subspaces.covariance": (subspaces.covariance, GROUPS),

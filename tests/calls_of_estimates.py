@@ -1,4 +1,6 @@
-"""A small call of every other function of `decomp`, and of networks; see `calls`."""
+"""Small calls of the other functions of `decomp`, networks included; see `calls`."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -58,10 +60,9 @@ from tests.calls import (
     Q,
     Z,
     array,
-    drawn,
     key,
-    of,
     positive,
+    with_key,
 )
 
 
@@ -75,7 +76,7 @@ def computed_terms(x, q, p, weights):
         x,
         encode=lambda x: q,
         log_px_z=lambda x, z: jax.vmap(gaussian.log_prob)(q, z),
-        log_pz=of(gaussian.log_prob, p),
+        log_pz=partial(gaussian.log_prob, p),
         aggregate=lambda q, z: minibatch.log_densities(q, z, weights),
     )
 
@@ -87,13 +88,13 @@ def bound(function):
         num_samples=3,
         encode=lambda x: q,
         log_px_z=lambda x, z: jax.vmap(gaussian.log_prob)(q, z),
-        log_pz=of(gaussian.log_prob, p),
+        log_pz=partial(gaussian.log_prob, p),
     )
 
 
 def with_prior(function, **options):
-    """Of a function that takes log p(z) before q."""
-    return lambda q, p: function(of(gaussian.log_prob, p), q, **options)
+    """A function of q and p that calls one of log p(z) and q."""
+    return lambda q, p: function(partial(gaussian.log_prob, p), q, **options)
 
 
 ESTIMATES = {
@@ -101,24 +102,24 @@ ESTIMATES = {
         lambda q, p: decomposition.sampled(
             key(),
             q,
-            of(gaussian.log_prob, p),
-            of(gaussian.log_prob_dims, p),
+            partial(gaussian.log_prob, p),
+            partial(gaussian.log_prob_dims, p),
             num_samples=3,
         ),
         Q,
         G,
     ),
     "decomposition.mutual_information": (
-        drawn(decomposition.mutual_information, samples_per_point=2),
+        with_key(decomposition.mutual_information, samples_per_point=2),
         Q,
     ),
     "decomposition.total_correlation": (
-        drawn(decomposition.total_correlation, samples_per_point=2),
+        with_key(decomposition.total_correlation, samples_per_point=2),
         Q,
     ),
     "decomposition.dimension_wise_kl": (
         lambda q, p: decomposition.dimension_wise_kl(
-            key(), q, of(gaussian.log_prob_dims, p), samples_per_point=2
+            key(), q, partial(gaussian.log_prob_dims, p), samples_per_point=2
         ),
         Q,
         G,
@@ -131,8 +132,8 @@ ESTIMATES = {
     "adversarial.jensen_shannon": (adversarial.jensen_shannon, array(4), array(3)),
     "adversarial.kl_from_logits": (adversarial.kl_from_logits, array(4)),
     "adversarial.generator_loss": (adversarial.generator_loss, array(4)),
-    "adversarial.permute_dims": (drawn(adversarial.permute_dims), ZS),
-    "density.log_qz": (of(density.log_qz, block=3), ZS, Q),
+    "adversarial.permute_dims": (with_key(adversarial.permute_dims), ZS),
+    "density.log_qz": (partial(density.log_qz, block=3), ZS, Q),
     "kl_aggregate_prior.kl_aggregate_prior": (
         kl_aggregate_prior.kl_aggregate_prior,
         array(4),
@@ -140,7 +141,7 @@ ESTIMATES = {
     ),
     "kl_aggregate_prior.kl_aggregate_prior_exact": (
         lambda q, p: kl_aggregate_prior.kl_aggregate_prior_exact(
-            key(), q, of(gaussian.log_prob, p), num_samples=3, block=2
+            key(), q, partial(gaussian.log_prob, p), num_samples=3, block=2
         ),
         Q,
         G,
@@ -151,7 +152,7 @@ ESTIMATES = {
         G,
     ),
     "kl_prior_aggregate.kl_prior_aggregate": (
-        of(kl_prior_aggregate.kl_prior_aggregate, block=3),
+        partial(kl_prior_aggregate.kl_prior_aggregate, block=3),
         ZS,
         array(4),
         Q,
@@ -162,12 +163,12 @@ ESTIMATES = {
         G,
     ),
     "mmd.imq": (mmd.imq, positive(3)),
-    "mmd.rbf": (of(mmd.rbf, bandwidths=(1.0, 2.0)), positive(3)),
+    "mmd.rbf": (partial(mmd.rbf, bandwidths=(1.0, 2.0)), positive(3)),
     "mmd.rbf_bandwidths": (lambda: mmd.rbf_bandwidths(2),),
-    "mmd.u_statistic": (of(mmd.u_statistic, kernel=mmd.imq), ZS, ZS / 2),
-    "mmd.v_statistic": (of(mmd.v_statistic, kernel=mmd.imq), ZS, ZS / 2),
-    "mmd.u_statistic_dims": (of(mmd.u_statistic_dims, kernel=mmd.imq), ZS, ZS / 2),
-    "mmd.v_statistic_dims": (of(mmd.v_statistic_dims, kernel=mmd.imq), ZS, ZS / 2),
+    "mmd.u_statistic": (partial(mmd.u_statistic, kernel=mmd.imq), ZS, ZS / 2),
+    "mmd.v_statistic": (partial(mmd.v_statistic, kernel=mmd.imq), ZS, ZS / 2),
+    "mmd.u_statistic_dims": (partial(mmd.u_statistic_dims, kernel=mmd.imq), ZS, ZS / 2),
+    "mmd.v_statistic_dims": (partial(mmd.v_statistic_dims, kernel=mmd.imq), ZS, ZS / 2),
     "moments.covariance_of_means": (moments.covariance_of_means, Q),
     "moments.covariance_of_aggregate": (moments.covariance_of_aggregate, Q),
     "moments.penalty": (
@@ -176,8 +177,8 @@ ESTIMATES = {
     ),
     "moments.kl_of_moments": (moments.kl_of_moments, Z, SPREAD, Z, SQUARE),
     "quadrature.log_densities": (with_prior(quadrature.log_densities, **BOX), Q, G),
-    "quadrature.kl": (of(quadrature.kl, area=0.5), array(4), array(4)),
-    "sliced_wasserstein.squared": (drawn(sliced_wasserstein.squared), ZS, ZS / 2),
+    "quadrature.kl": (partial(quadrature.kl, area=0.5), array(4), array(4)),
+    "sliced_wasserstein.squared": (with_key(sliced_wasserstein.squared), ZS, ZS / 2),
     "sliced_wasserstein.squared_1d": (
         sliced_wasserstein.squared_1d,
         array(4),
@@ -193,19 +194,19 @@ ESTIMATES = {
     "minibatch.stratified": (lambda: minibatch.stratified(4, 8),),
     "minibatch.symmetrised": (lambda: minibatch.symmetrised(4, 8),),
     "minibatch.log_densities": (
-        of(minibatch.log_densities, groups=(1, 1)),
+        partial(minibatch.log_densities, groups=(1, 1)),
         Q,
         ZS,
         array(4, 4),
     ),
     "overlap.mean_log_det": (overlap.mean_log_det, Q),
     "overlap.relative_information": (
-        of(overlap.relative_information, num_points=4),
+        partial(overlap.relative_information, num_points=4),
         Estimate(ONE, ONE),
     ),
     "overlap.mean_bhattacharyya": (overlap.mean_bhattacharyya, Q),
     "overlap.effective_neighbours": (
-        drawn(overlap.effective_neighbours, num_samples=3),
+        with_key(overlap.effective_neighbours, num_samples=3),
         Q,
     ),
     "losses.terms": (computed_terms, ZS, Q, G, array(4, 4)),
@@ -234,7 +235,7 @@ ESTIMATES = {
 
 
 def applied(module, *shape):
-    """A Flax module at the parameters that it starts from."""
+    """A Flax module with its initial parameters."""
     return lambda x: module.apply(
         module.init(key(), jnp.zeros(shape, jnp.float32)), x, mutable=False
     )
@@ -260,17 +261,17 @@ REST = {
         KERNEL.swapaxes(2, 3),
     ),
     "convolution.conv, bfloat16": (
-        of(convolution.conv, precision=BF16),
+        partial(convolution.conv, precision=BF16),
         IMAGES,
         KERNEL,
     ),
-    "products.einsum": (of(products.einsum, "mk,kn->mn"), SQUARE, SPREAD),
-    "products.operands": (of(products.operands, precision=BF16), SQUARE, SPREAD),
+    "products.einsum": (partial(products.einsum, "mk,kn->mn"), SQUARE, SPREAD),
+    "products.operands": (partial(products.operands, precision=BF16), SQUARE, SPREAD),
     "products.dot_general": (
         lambda a, b: products.dot_general(a, b, (((1,), (0,)), ((), ()))),
         *(SQUARE, SPREAD),
     ),
-    "dense.gaussian_head": (of(dense.gaussian_head, link="exp", floor=0.125), ZS),
+    "dense.gaussian_head": (partial(dense.gaussian_head, link="exp", floor=0.125), ZS),
     "dense.DenseEncoder": (applied(dense.DenseEncoder(2, (3,)), 4, 2), ZS),
     "dense.DenseEncoder, bfloat16": (
         applied(dense.DenseEncoder(2, (3,), precision=BF16), 4, 2),
@@ -290,7 +291,7 @@ REST = {
     "priors.isotropic": (lambda: priors.isotropic(2),),
     "priors.anisotropic": (priors.anisotropic, Z),
     "priors.full_covariance": (priors.full_covariance, SPREAD),
-    "priors.student_t": (of(priors.student_t, latents=2), ONE),
+    "priors.student_t": (partial(priors.student_t, latents=2), ONE),
     "priors.laplace": (lambda: priors.laplace(2),),
     "priors.subspaces": (lambda df: priors.subspaces((1, 2), df=df), ONE),
     "priors.spike_and_slab": (
@@ -323,13 +324,13 @@ REST = {
     ),
     "implicit_prior.log_normaliser": (
         lambda q, p, beta: implicit_prior.log_normaliser(
-            q, of(gaussian.log_prob, p), beta, **BOX
+            q, partial(gaussian.log_prob, p), beta, **BOX
         ),
         *(Q, G, ONE),
     ),
     "implicit_prior.sides": (
         lambda q, p, beta: implicit_prior.sides(
-            q, of(gaussian.log_prob, p), beta, **BOX
+            q, partial(gaussian.log_prob, p), beta, **BOX
         ),
         *(Q, G, ONE),
     ),
@@ -341,7 +342,7 @@ REST = {
     ),
     "linear_vae.scaled": (linear_vae.scaled, LINEAR, ONE),
     "linear_vae.optimum": (
-        of(linear_vae.optimum, num_latents=1),
+        partial(linear_vae.optimum, num_latents=1),
         *(Z, SPREAD, ONE, ONE),
     ),
     "rotation.rotated": (rotation.rotated, FULL, SQUARE),

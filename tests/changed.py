@@ -1,10 +1,9 @@
-"""The test files of what has changed, for `make check`: a line of paths for pytest.
+"""Prints the test files of the changed files, for `make check`.
 
-What has changed is the work tree and the commits that its upstream, or else the branch
-main, does not have. The tests of a file have its name and stand below `tests/decomp` or
-`tests/experiments`, as `tests/decomp/metrics/test_mig.py` for `decomp/metrics/mig.py`;
-others have the name of its folder. The tests of structure and of documents are always
-among them; they take a few seconds.
+Changed files are those of the work tree and of the commits that the upstream, or else
+main, does not have. `decomp/metrics/mig.py` is tested by `test_mig.py` and by
+`test_mig_*.py` below `tests/decomp`, or by a file named after its folder. The tests of
+structure and of documents always run; they take a few seconds.
 """
 
 import pathlib
@@ -14,7 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 ALWAYS = ("equations", "extras", "floors", "imports", "legend", "release")
 
 
-def changed():
+def changed_paths():
     """Paths that differ from the upstream or from main, and files not yet tracked."""
     for base in ("@{upstream}", "main", "HEAD"):
         since = git("merge-base", base, "HEAD")
@@ -25,35 +24,37 @@ def changed():
 
 
 def git(*arguments):
-    """The lines that a command of git prints; none where it fails."""
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
-    return done.stdout.splitlines() if done.returncode == 0 else []
+    """The lines that a git command prints; none if it fails."""
+    process = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    return process.stdout.splitlines() if process.returncode == 0 else []
 
 
 def tests_of(path):
-    """Test files of a changed file, as paths from the root."""
+    """The test files of a changed file, as paths from the root."""
     path = pathlib.PurePosixPath(path)
     if path.name.startswith("test_"):
-        found = [ROOT / path]
+        files = [ROOT / path]
     elif path.suffix == ".md":
-        found = [ROOT / "tests" / "test_readme.py"]
+        files = [ROOT / "tests" / "test_readme.py"]
     elif path.parts[0] == "configs":
-        found = [ROOT / "tests" / "experiments" / "test_configs.py"]
+        files = [ROOT / "tests" / "experiments" / "test_configs.py"]
     elif path.suffix == ".py" and path.parts[0] in ("decomp", "experiments"):
         folder = ROOT / "tests" / path.parts[0]
-        found = [*folder.rglob(f"test_{path.stem}.py")]
-        found += folder.rglob(f"test_{path.stem}_*.py")
-        found += folder.rglob(f"test_{path.parent.name}.py")
+        files = [*folder.rglob(f"test_{path.stem}.py")]
+        files += folder.rglob(f"test_{path.stem}_*.py")
+        files += folder.rglob(f"test_{path.parent.name}.py")
     else:
-        found = []
-    return {file.relative_to(ROOT).as_posix() for file in found if file.exists()}
+        files = []
+    return {file.relative_to(ROOT).as_posix() for file in files if file.exists()}
 
 
-def chosen():
-    """All test files of `make check`, in the order of their names."""
+def tests_to_run():
+    """All test files of `make check`, sorted by name."""
     always = {f"tests/test_{name}.py" for name in ALWAYS}
-    return sorted(always.union(*map(tests_of, changed())))
+    return sorted(always.union(*map(tests_of, changed_paths())))
 
 
 if __name__ == "__main__":
-    print(*chosen())
+    print(*tests_to_run())

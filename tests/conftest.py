@@ -3,25 +3,25 @@ import os
 import pathlib
 import signal
 
-# The tests compile much and run little, so that they ask for few optimisations. The
-# nightly tests, and whoever sets JAX_DISABLE_MOST_OPTIMIZATIONS=0, compile as users do.
-# Both are set before JAX starts, for the commands that tests start, too.
+# The tests compile much and run little, so they ask for few optimisations. The nightly
+# tests, and anyone who sets JAX_DISABLE_MOST_OPTIMIZATIONS=0, compile as users do. Both
+# variables are set before JAX starts, so commands that tests start inherit them.
 if os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1") == "1":
     if importlib.metadata.version("jaxlib").startswith("0.10."):
-        # Its older code generator takes two thirds of the time; later ones have none.
+        # Its older code generator takes two thirds of the time; later versions lack it.
         older = "--xla_cpu_use_fusion_emitters=false"
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {older}".strip()
 
 import jax  # noqa: E402
 
-# What a shell starts in the background ignores Ctrl-C, what `nohup` starts SIGHUP, and
-# what those start ignores it too. Tests of signals need commands that do not.
+# Background commands of a shell ignore Ctrl-C, those under `nohup` ignore SIGHUP, and
+# their children inherit this. Tests of signals need commands that do not ignore them.
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
-        usual = (
+        default = (
             signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
         )
-        signal.signal(number, usual)
+        signal.signal(number, default)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)

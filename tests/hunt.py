@@ -1,7 +1,7 @@
-"""Hunts for counter-examples: inputs of fixed shapes, and a compilation a group.
+"""Searches for counter-examples with hypothesis, with one compilation per group.
 
-A group is a table of functions to `[]` that take the same inputs. Hypothesis draws the
-inputs from the ends of what is legal; an example costs a call of compiled code.
+A group is a table of functions to `[]` that take the same inputs, of fixed shapes.
+Hypothesis draws extreme legal inputs; an example costs one call of compiled code.
 """
 
 import jax
@@ -38,7 +38,7 @@ def gaussians(*shape):
 
 
 def log_weights(count):
-    """Logits of which some are −∞, but not the first."""
+    """Logits, of which any but the first may be −∞."""
     others = array(LOGIT | st.just(-np.inf), count - 1)
     return st.tuples(array(LOGIT, 1), others).map(np.concatenate)
 
@@ -50,26 +50,26 @@ def total(function):
     )
 
 
-def drawn(function, **options):
+def total_with_key(function, **options):
     return total(lambda *p: function(jax.random.key(0), *p, **options))
 
 
-def finite(functions, inputs, *, examples):
-    """Asserts that all values and gradients are finite, and names what is not."""
+def assert_finite(functions, inputs, *, examples):
+    """Asserts that all values and gradients are finite, naming the others."""
 
     @jax.jit
-    def everything(arguments):
+    def values_and_gradients(arguments):
         arguments = jax.tree.map(jnp.asarray, arguments)
-        places = tuple(range(len(arguments)))
+        positions = tuple(range(len(arguments)))
         return {
-            name: jax.value_and_grad(function, places)(*arguments)
+            name: jax.value_and_grad(function, positions)(*arguments)
             for name, function in functions.items()
         }
 
     @settings(PROFILE, max_examples=examples)
     @given(st.tuples(*inputs))
     def holds(arguments):
-        for name, leaves in everything(arguments).items():
+        for name, leaves in values_and_gradients(arguments).items():
             for leaf in jax.tree.leaves(leaves):
                 assert np.isfinite(leaf).all(), (name, leaf)
 

@@ -1,6 +1,6 @@
-"""Every public function with what people bring: NumPy, lists, half precision, x64.
+"""Public functions take what users bring: NumPy, lists, half precision, x64.
 
-Nearly nothing is compiled: functions are traced, and precisions compared.
+Most functions are only traced, hardly any are compiled.
 """
 
 import ast
@@ -19,7 +19,7 @@ from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
 from tests.calls_of_estimates import CASES
 
-ARRAYS_ONLY = {  # of a batch for a network, examples x or a tree of parameters
+ARRAYS_ONLY = {  # these take a batch of a network, examples x or a tree of parameters
     *("importance.iwae", "importance.log_likelihood", "losses.terms"),
     *("dense.DenseEncoder", "dense.DenseEncoder, bfloat16", "dense.GaussianDecoder"),
     *("dense.BernoulliDecoder", "discriminator.Discriminator"),
@@ -28,7 +28,7 @@ ARRAYS_ONLY = {  # of a batch for a network, examples x or a tree of parameters
 ROOT = pathlib.Path(__file__).parent.parent / "decomp"
 EXCUSED = {
     "extras": "looks for packages",
-    "metrics": "tests/decomp/metrics hunts them",
+    "metrics": "tests/decomp/metrics tests them",
     "datasets.readers.cache": "reads bytes",
     "datasets.readers.download": "reads files",
     "datasets.dsprites.load": "reads files",
@@ -47,7 +47,7 @@ EXCUSED = {
     "model": "is a part of fit",
     "vae": "is a part of fit",
     "own_functions": "looks at shapes",
-    "schedules": "takes the share of a training that is done",
+    "schedules": "takes the share of the training done",
     "trained": "takes and returns trained networks",
     "fitting": "trains networks",
     "divergences.estimates": "tests/decomp/test_fit.py and the sweeps call them",
@@ -56,7 +56,7 @@ EXCUSED = {
 }
 
 
-def public():
+def public_functions():
     """Public functions, as module.function."""
     for path in sorted(ROOT.rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -69,14 +69,14 @@ def public():
 
 
 def test_every_public_function_is_in_the_table_or_has_a_reason_not_to_be():
-    known = {name.partition(",")[0] for name in CASES}
-    for name in public():
+    names = {name.partition(",")[0] for name in CASES}
+    for name in public_functions():
         excused = any(name.startswith(part) for part in EXCUSED)
-        assert excused or ".".join(name.split(".")[-2:]) in known, name
+        assert excused or ".".join(name.split(".")[-2:]) in names, name
 
 
 def cast(arguments, *kinds):
-    """Leaves by turns of each kind, a function of an array of float64."""
+    """Casts the leaves with the functions in turn; each takes an array of float64."""
     turns = itertools.cycle(kinds)
     return jax.tree.map(lambda leaf: next(turns)(np.asarray(leaf)), arguments)
 
@@ -89,7 +89,7 @@ def numpy32(x):
     return x.astype(np.float32)
 
 
-def swapped(x):
+def big_endian(x):
     return x.astype(">f4")
 
 
@@ -106,22 +106,22 @@ def as_list(x):
 
 
 def precisions(function, *arguments):
-    """Of what comes back, if it has a precision of its own."""
-    found = jax.tree.leaves(jax.eval_shape(function, *arguments))
-    own = [leaf for leaf in found if jnp.issubdtype(leaf.dtype, jnp.floating)]
-    return {leaf.dtype.name for leaf in own if not leaf.weak_type}
+    """Names of the floating dtypes of the results that are not weakly typed."""
+    leaves = jax.tree.leaves(jax.eval_shape(function, *arguments))
+    floating = [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return {leaf.dtype.name for leaf in floating if not leaf.weak_type}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_numpy_lists_and_half_precision_are_computed_in_float32(name):
     function, *arguments = CASES[name]
-    kinds = [as_list, numpy32, float16, swapped, bfloat16, lambda x: x]
+    kinds = [as_list, numpy32, float16, big_endian, bfloat16, lambda x: x]
     if name in ARRAYS_ONLY:
         kinds = [numpy32, float16, bfloat16, lambda x: x]
-    brought = cast(arguments, *kinds)
-    assert precisions(lambda: function(*brought)) <= {"float32"}
+    inputs = cast(arguments, *kinds)
+    assert precisions(lambda: function(*inputs)) <= {"float32"}
     if name.endswith("bfloat16"):
-        return  # it rounds to it itself
+        return  # the function itself rounds to bfloat16
     halves = cast(arguments, bfloat16, float16)
     lines = str(jax.make_jaxpr(function)(*halves)).splitlines()
     results = [line.split(" = ")[0] for line in lines if " = " in line]
@@ -129,7 +129,7 @@ def test_numpy_lists_and_half_precision_are_computed_in_float32(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_under_x64_float32_stays_so_and_jit_vmap_and_grad_take_a_mixture(name):
+def test_under_x64_float32_stays_float32_and_grad_takes_mixed_precision(name):
     function, *arguments = CASES[name]
 
     def total(*arguments):
@@ -144,9 +144,9 @@ def test_under_x64_float32_stays_so_and_jit_vmap_and_grad_take_a_mixture(name):
         gradient = jax.vmap(jax.grad(total, tuple(range(len(arguments)))))
         mixture = cast(arguments, float32, jnp.asarray)
         batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), mixture)
-        found = jax.eval_shape(gradient, *batch)
+        slopes = jax.eval_shape(gradient, *batch)
         for leaf, slope in zip(
-            *map(jax.tree.leaves, (batch, list(found))), strict=True
+            *map(jax.tree.leaves, (batch, list(slopes))), strict=True
         ):
             assert (slope.shape, slope.dtype) == (leaf.shape, leaf.dtype)
 
@@ -167,9 +167,9 @@ def test_values_and_draws_are_the_same_under_x64_and_from_numpy(name):
     function, *arguments = CASES[name]
     expected = jax.jit(function)(*cast(arguments, float32))
     with jax.enable_x64(True):
-        found = jax.jit(function)(*cast(arguments, float32))
-    numpy = cast(arguments, numpy32, float16, bfloat16, lambda x: x)
-    others = (found, jax.jit(lambda: function(*numpy))())
+        under_x64 = jax.jit(function)(*cast(arguments, float32))
+    from_numpy = cast(arguments, numpy32, float16, bfloat16, lambda x: x)
+    others = (under_x64, jax.jit(lambda: function(*from_numpy))())
     for other in others:
         for a, b in zip(*map(jax.tree.leaves, (expected, other)), strict=True):
             np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-6)
@@ -178,19 +178,19 @@ def test_values_and_draws_are_the_same_under_x64_and_from_numpy(name):
 def test_bytes_do_not_wrap_and_sums_are_not_rounded_to_half_precision():
     rng = np.random.default_rng(0)
     loc, z = np.array([3, 200], np.uint8), np.array([1, 100], np.uint8)
-    found = gaussian.log_prob(Gaussian(loc, np.array([1, 2], np.uint8)), z)
+    log_prob = gaussian.log_prob(Gaussian(loc, np.array([1, 2], np.uint8)), z)
     exact = stats.norm.logpdf([1.0, 100.0], [3.0, 200.0], [1.0, 2.0]).sum()
-    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    np.testing.assert_allclose(log_prob, exact, rtol=1e-6)
     logits = jnp.asarray(rng.normal(size=4096), jnp.bfloat16)
     x = rng.integers(0, 2, 4096)
     wide = np.asarray(logits, np.float64)
     exact = np.sum(x * wide - np.logaddexp(0, wide))
-    for brought in (logits, np.asarray(logits)):
-        found = bernoulli.log_prob(Bernoulli(brought), x)
-        np.testing.assert_allclose(found, exact, rtol=1e-6)
+    for argument in (logits, np.asarray(logits)):
+        log_prob = bernoulli.log_prob(Bernoulli(argument), x)
+        np.testing.assert_allclose(log_prob, exact, rtol=1e-6)
     means = jnp.asarray(rng.normal(size=(500, 2)), jnp.bfloat16)
     scales = jnp.full((500, 2), 0.3, jnp.float16)
     wide = stats.norm.logpdf(0.2, *(np.asarray(x, np.float64) for x in (means, scales)))
     exact = special.logsumexp(wide.sum(1)) - np.log(500)
-    found = aggregate.log_prob(Gaussian(means, scales), np.full(2, 0.2))
-    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    log_prob = aggregate.log_prob(Gaussian(means, scales), np.full(2, 0.2))
+    np.testing.assert_allclose(log_prob, exact, rtol=1e-6)

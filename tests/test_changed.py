@@ -22,10 +22,12 @@ def test_a_changed_file_has_tests(path, test):
     assert test in changed.tests_of(path)
 
 
-def test_a_file_without_tests_and_one_that_is_gone_have_none():
+def test_a_file_without_tests_and_a_deleted_file_have_none():
     assert changed.tests_of("LICENSE") == set()
     assert changed.tests_of("tests/test_gone.py") == set()
 
 
-def test_the_tests_of_structure_are_always_chosen():
-    assert {"tests/test_floors.py", "tests/test_legend.py"} <= set(changed.chosen())
+def test_the_tests_of_structure_always_run():
+    assert {"tests/test_floors.py", "tests/test_legend.py"} <= set(
+        changed.tests_to_run()
+    )

@@ -1,4 +1,4 @@
-"""The page of equations names functions that are there."""
+"""The page of equations names functions that exist."""
 
 import ast
 import pathlib

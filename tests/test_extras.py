@@ -1,4 +1,4 @@
-"""Which extra has an optional package, and what is said where it is missing."""
+"""An optional package belongs to an extra, which the error of its absence names."""
 
 import importlib.util
 import pathlib
@@ -36,12 +36,12 @@ def test_the_extra_that_an_error_names_installs_the_package(package):
     assert distribution(package) in names(EXTRAS[extras.EXTRAS[package]])
 
 
-def test_the_extra_of_the_harness_installs_all_that_it_looks_for():
-    looked_for = {distribution(package) for package in experiments.PACKAGES}
+def test_the_extra_of_the_harness_installs_every_package_that_it_checks():
+    checked = {distribution(package) for package in experiments.PACKAGES}
     of_library = {distribution(package) for package in extras.EXTRAS}
     installed = names(EXTRAS["experiments"]) | of_library
     assert "decomp-vae[networks,metrics,datasets]" in EXTRAS["experiments"]
-    assert looked_for <= installed
+    assert checked <= installed
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def test_a_notebook_without_the_harness_packages_gets_an_import_error():
 
 
 def test_a_command_without_the_packages_of_the_harness_ends_in_one_line():
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-S", "-m", "experiments.score", "--help"],
         capture_output=True,
         text=True,
         cwd=ROOT,
         env={"PATH": ""},
     )
-    assert found.returncode == 2
-    (line,) = found.stderr.splitlines()
+    assert process.returncode == 2
+    (line,) = process.stderr.splitlines()
     assert line.startswith("experiments: flax, sklearn, ")
     assert "run `make setup`" in line

@@ -1,4 +1,4 @@
-"""Metrics of codes at the ends of what is legal: constant, huge, tiny, far, tied."""
+"""Metrics of extreme codes: constant, huge, tiny, far from 0, tied."""
 
 import jax
 import jax.numpy as jnp
@@ -58,7 +58,7 @@ FITS = {
 
 @st.composite
 def codes(draw):
-    """Two columns, each of its own unit and offset; rounding may make it constant."""
+    """Two columns, each with a unit and an offset; rounding may make one constant."""
     values = draw(hunt.array(VALUE, POINTS, 2))
     return draw(hunt.array(OFFSET, 2)) + draw(hunt.array(UNIT, 2)) * values
 
@@ -69,22 +69,22 @@ def classes(draw):
     return np.stack(columns, axis=1).astype(np.int32)
 
 
-def within_range(metrics, *, examples):
+def assert_within_range(metrics, *, examples):
     """Asserts that all scores are between 0 and 1, up to rounding.
 
-    Of factors that are all constant a score is NaN, unless it is of the codes alone.
+    If all factors are constant, a score may be NaN.
     """
 
     @jax.jit
-    def everything(z, v):
+    def scores(z, v):
         return {name: metric(z, v) for name, metric in metrics.items()}
 
     @settings(hunt.PROFILE, max_examples=examples)
     @given(codes(), classes())
     def holds(z, v):
-        told = (v != v[:1]).any()
-        for name, score in everything(z, v).items():
-            unknown = np.isnan(score) & ~told
+        any_factor_varies = (v != v[:1]).any()
+        for name, score in scores(z, v).items():
+            unknown = np.isnan(score) & ~any_factor_varies
             assert (unknown | (score > -1e-4) & (score < 1 + 1e-4)).all(), (name, score)
 
     holds()
@@ -92,10 +92,10 @@ def within_range(metrics, *, examples):
 
 @pytest.mark.slow
 def test_scores_are_within_their_range():
-    within_range(COUNTS, examples=hunt.EXAMPLES)
+    assert_within_range(COUNTS, examples=hunt.EXAMPLES)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("metrics", [COUNTS, FITS], ids=["counts", "fits"])
 def test_scores_are_within_their_range_in_a_long_hunt(metrics):
-    within_range(metrics, examples=hunt.MANY // 2)
+    assert_within_range(metrics, examples=hunt.MANY // 2)

@@ -8,8 +8,8 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 FOLDERS = ("decomp", "experiments", "configs", "tests")
 
-# From the ground up: each imports from those below it. A package is one floor, in which
-# files may import each other, but not in a circle.
+# From the bottom up: a package imports only from lower floors. Its own files may import
+# each other, but not in a circle.
 FLOORS = [
     {"decomp.numerics", "decomp.extras", "decomp.schedules", "decomp.own_functions"}
     | {"decomp.runs", "decomp.progress"},
@@ -35,7 +35,7 @@ FLOORS = [
     {"experiments.sweep"},
     {"experiments.findings"},
     {"experiments.report"},
-    # The commands, each a file or a package.
+    # The commands; each is a file or a package.
     {"experiments.main", "experiments.score", "experiments.bias"}
     | {"experiments.variants", "experiments.figures", "experiments.watch"}
     | {"experiments.benchmarks", "experiments.notebooks", "experiments.plan"},
@@ -43,7 +43,7 @@ FLOORS = [
 ]
 OURS = ("decomp", "experiments", "configs")
 LIBRARY = {"jax", "numpy", "chex"}
-# What else a part of the library may import at the top of a file.
+# Further packages that parts of the library may import at the top of a file.
 MORE = {"decomp.networks": {"flax"}, "decomp.datasets": {"h5py"}}
 MORE |= {"decomp.training": {"optax"}, "decomp.fitting": {"optax"}}
 
@@ -68,14 +68,14 @@ def imports(tree, *, inside_functions=True):
                 yield name if is_module else node.module
 
 
-def room(module):
-    """The package of a module, or the module where it lies in none."""
+def package(module):
+    """The package of a module, or the module itself outside a package."""
     return ".".join(module.split(".")[:2])
 
 
 def floor(module):
-    found = [i for i, names in enumerate(FLOORS) if room(module) in names]
-    return found[0] if found else None
+    floors = [i for i, names in enumerate(FLOORS) if package(module) in names]
+    return floors[0] if floors else None
 
 
 ALL = [item for folder in OURS for item in modules(folder)]
@@ -88,19 +88,23 @@ def test_a_file_imports_from_lower_floors_only(module, tree):
     for name in imports(tree):
         if name.split(".")[0] not in OURS or module.startswith("configs."):
             continue
-        # `decomp.fit` and `decomp.load` are of the package itself.
+        # `from decomp import fit` reaches the floor of `decomp.fitting`.
         below = floor("decomp.fitting" if name == "decomp" else name)
         assert below is not None, f"{module} imports {name}, which has no floor"
-        same = room(module) == room(name)
-        assert same or below < floor(module), f"{module} imports {name}"
+        same_package = package(module) == package(name)
+        assert same_package or below < floor(module), f"{module} imports {name}"
 
 
-def test_every_room_has_a_floor():
-    rooms = {room(module) for module, _ in ALL if not module.startswith("configs")}
-    assert rooms - {"decomp", "experiments"} == set().union(*FLOORS) - {"configs.base"}
+def test_every_package_has_a_floor():
+    packages = {
+        package(module) for module, _ in ALL if not module.startswith("configs")
+    }
+    assert packages - {"decomp", "experiments"} == set().union(*FLOORS) - {
+        "configs.base"
+    }
 
 
-def test_no_files_of_a_room_import_each_other_in_a_circle():
+def test_no_files_import_each_other_in_a_circle():
     arrows = {module: set(imports(tree)) - {module} for module, tree in ALL}
     sorter = graphlib.TopologicalSorter(arrows)
     sorter.prepare()  # raises CycleError
@@ -115,7 +119,7 @@ def test_names_of_modules_do_not_repeat_in_the_harness():
 def test_the_library_imports_jax_numpy_and_chex():
     standard = sys.stdlib_module_names
     for module, tree in modules("decomp"):
-        allowed = LIBRARY | {"decomp"} | MORE.get(room(module), set())
+        allowed = LIBRARY | {"decomp"} | MORE.get(package(module), set())
         for name in imports(tree, inside_functions=False):
             top = name.split(".")[0]
             assert top in allowed or top in standard, f"{module} imports {name}"
@@ -134,7 +138,7 @@ def test_plots_read_and_write_files_and_nothing_else():
     more |= {"experiments.system.signals", "experiments.results.labels"}
     more |= {"experiments.system.registry"}
     allowed = {"numpy", "matplotlib", *sys.stdlib_module_names}
-    # Its functions import what they measure with; `test_imports` has what it loads.
+    # Its functions import what they measure with; `test_imports` tests the rest.
     allowed_modules = {*more, "decomp.metrics.definitions"}
     plots = ("experiments.plots", "experiments.figures")
     for module, tree in ALL:
@@ -149,7 +153,7 @@ def test_plots_read_and_write_files_and_nothing_else():
 
 def test_configs_import_configs_only():
     for module, tree in modules("configs"):
-        # These define what others only name.
+        # These two define entries that other configs only name.
         if module in ("configs.your_own", "configs.anisotropy"):
             continue
         for name in imports(tree):
@@ -194,10 +198,11 @@ def test_the_library_sets_no_flag_of_jax_and_has_no_precision_of_its_own():
 
 
 def test_names_of_classes_do_not_repeat():
-    places = {}
+    modules_of = {}
     for folder in FOLDERS:
         for module, tree in modules(folder):
             for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef):
-                    places.setdefault(node.name, []).append(module)
-    assert {name: of for name, of in places.items() if len(of) > 1} == {}
+                    modules_of.setdefault(node.name, []).append(module)
+    repeated = {name: paths for name, paths in modules_of.items() if len(paths) > 1}
+    assert repeated == {}

@@ -13,7 +13,7 @@ TEXTS = {
 LEGEND = decomp.__doc__ or ""
 
 
-def test_a_letter_of_three_files_or_more_is_in_the_legend_and_no_other():
+def test_the_legend_has_the_letters_of_three_files_or_more_and_no_others():
     files = collections.Counter()
     for text in TEXTS.values():
         shapes = re.findall(r"(?:`|# )\[([^\]`]*)\]", text)
@@ -30,7 +30,7 @@ def test_the_names_of_densities_are_those_of_the_legend():
     assert names <= words
     densities = {w for w in words if re.match(r"log_(prod_)?[pq][xz]", w)}
     stems = {re.sub(r"_(dims|groups)$", "", name) for name in densities}
-    assert stems - names <= {"log_pz_k"}  # of the components of a mixture
+    assert stems - names <= {"log_pz_k"}  # a component of a mixture
 
 
 def test_every_module_that_the_legend_names_is_there():

@@ -10,13 +10,13 @@ import pytest
 import decomp
 
 PACKAGES = ["decomp"] + [
-    found.name
-    for found in pkgutil.walk_packages(decomp.__path__, "decomp.")
-    if found.ispkg
+    module.name
+    for module in pkgutil.walk_packages(decomp.__path__, "decomp.")
+    if module.ispkg
 ]
 
 
-def own(package):
+def definitions(package):
     """Functions and classes that a package defines in its own `__init__.py`."""
     tree = ast.parse(pathlib.Path(package.__file__).read_text())
     kinds = (ast.FunctionDef, ast.ClassDef)
@@ -24,11 +24,11 @@ def own(package):
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_a_package_lists_its_modules_and_functions_and_others_begin_with_a_bar(name):
+def test_a_package_lists_its_public_modules_and_functions(name):
     package = importlib.import_module(name)
-    files = [found.name for found in pkgutil.iter_modules(package.__path__)]
+    files = [module.name for module in pkgutil.iter_modules(package.__path__)]
     lazy = ["fit", "load"] if name == "decomp" else []
-    public = {each for each in [*files, *own(package), *lazy] if each[0] != "_"}
+    public = {each for each in [*files, *definitions(package), *lazy] if each[0] != "_"}
     assert package.__all__ == sorted(public)
 
 

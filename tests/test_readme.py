@@ -1,4 +1,4 @@
-"""The documents: their examples run, their links lead somewhere, they are short."""
+"""The examples of the documents run; their paths, links and commands exist."""
 
 import contextlib
 import io
@@ -38,25 +38,25 @@ def printed(example, names):
 def test_the_first_example_of_the_readme_prints_the_numbers_below_it():
     example, text, names = examples()[0], README.read_text(), {}
     assert len(example.splitlines()) <= 20
-    said = printed(example, names)
+    output = printed(example, names)
     assert names["vaes"].diverged.tolist() == [-1] * 20
     line = r"β = (\d): explicitness (\S+) ± (\S+)"
-    found, expected = re.findall(line, said), re.findall(line, text)
-    assert len(found) == len(expected) == 2
-    # Other machines round otherwise, which training makes as large as a seed's effect.
+    results, expected = re.findall(line, output), re.findall(line, text)
+    assert len(results) == len(expected) == 2
+    # Other machines round differently, and training amplifies that to a seed's effect.
     for (beta, mean, half), (other, stated, its_half) in zip(
-        found, expected, strict=True
+        results, expected, strict=True
     ):
         assert beta == other
-        off = abs(float(mean) - float(stated))
-        assert off <= float(half) + float(its_half) + 0.001
-    assert re.search(r"^explicitness, locatello +0\.9[78]", said, re.MULTILINE)
+        difference = abs(float(mean) - float(stated))
+        assert difference <= float(half) + float(its_half) + 0.001
+    assert re.search(r"^explicitness, locatello +0\.9[78]", output, re.MULTILINE)
 
 
 def test_the_second_example_of_the_readme_prints_what_it_says():
     example = examples()[1]
-    said = re.findall(r"^print\(.*\)  # (.*)$", example, re.MULTILINE)
-    assert printed(example, {}).splitlines() == said
+    stated = re.findall(r"^print\(.*\)  # (.*)$", example, re.MULTILINE)
+    assert printed(example, {}).splitlines() == stated
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)

@@ -1,4 +1,4 @@
-"""What a release says of itself is said alike everywhere."""
+"""The project, the citation and the changelog agree on a release."""
 
 import pathlib
 import re

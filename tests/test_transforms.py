@@ -27,7 +27,7 @@ SCALES = (1e-6, 1.0, 1e6)
 DFS = (0.5, 3.0, 1e6, np.inf)
 LOC = np.array([0.0, -3.0])
 POINT = np.array([0.0, 2.0])
-MEANS = np.array([[0.0, 0.0], [1.0, -1.0], [0.0, 0.0]])  # two of three the same
+MEANS = np.array([[0.0, 0.0], [1.0, -1.0], [0.0, 0.0]])  # two of the three are equal
 
 GAUSSIANS = [Gaussian(LOC, np.full(2, s)) for s in SCALES]
 LAPLACES = [Laplace(LOC, np.full(2, s)) for s in SCALES]
@@ -44,7 +44,7 @@ def at(parameters, point=POINT):
 
 
 def far(parameters):
-    """Each with points up to 1e4 scales away."""
+    """Each distribution with points up to 1e4 scales away."""
     offsets = np.array([[0.0, 1e-3], [1.3, -40.0], [-1e4, 1e4]])
     return [(p, p.loc + p.scale * offset) for p in parameters for offset in offsets]
 
@@ -53,9 +53,9 @@ def pairs(parameters):
     return [(q, p) for q in parameters for p in parameters]
 
 
-def terms(q):
-    """An objective of three examples whose posteriors are given."""
-    found = losses.terms(
+def mean_objective(q):
+    """The mean of two objectives of three examples with posteriors q."""
+    pieces = losses.terms(
         jax.random.key(0),
         q.loc,
         encode=lambda x: q,
@@ -65,7 +65,7 @@ def terms(q):
             kl_prior_aggregate.kl_prior_aggregate(q.loc + 0.5, jnp.zeros(3), q).value
         ),
     )
-    return jnp.mean(losses.alpha_beta(found, 2.0, 4.0) + losses.elbo(found))
+    return jnp.mean(losses.alpha_beta(pieces, 2.0, 4.0) + losses.elbo(pieces))
 
 
 def stratified(function, *arguments):
@@ -79,7 +79,7 @@ def total(function):
     return lambda *arguments: jnp.sum(function(*arguments))
 
 
-def drawn(family):
+def sample_total(family):
     return lambda p: jnp.sum(family.sample(jax.random.key(1), p))
 
 
@@ -88,20 +88,20 @@ BETAS_T = [(p, b) for p in STUDENTS[3:6] for b in (0.3, 1.0, 1e3)]
 CASES = {
     "gaussian.log_prob": (gaussian.log_prob, at(GAUSSIANS)),
     "gaussian.log_prob_dims": (total(gaussian.log_prob_dims), far(GAUSSIANS)),
-    "gaussian.sample": (drawn(gaussian), [(p,) for p in GAUSSIANS]),
+    "gaussian.sample": (sample_total(gaussian), [(p,) for p in GAUSSIANS]),
     "gaussian.entropy": (gaussian.entropy, [(p,) for p in GAUSSIANS]),
     "gaussian.kl": (gaussian.kl, pairs(GAUSSIANS)),
     "gaussian.log_det": (gaussian.log_det, [(p,) for p in GAUSSIANS]),
     "laplace.log_prob": (laplace.log_prob, at(LAPLACES)),
-    "laplace.sample": (drawn(laplace), [(p,) for p in LAPLACES]),
+    "laplace.sample": (sample_total(laplace), [(p,) for p in LAPLACES]),
     "laplace.entropy": (laplace.entropy, [(p,) for p in LAPLACES]),
     "laplace.kl": (laplace.kl, pairs(LAPLACES)),
     "full_gaussian.log_prob": (full_gaussian.log_prob, at(FULLS)),
-    "full_gaussian.sample": (drawn(full_gaussian), [(p,) for p in FULLS]),
+    "full_gaussian.sample": (sample_total(full_gaussian), [(p,) for p in FULLS]),
     "full_gaussian.entropy": (full_gaussian.entropy, [(p,) for p in FULLS]),
     "full_gaussian.kl": (full_gaussian.kl, pairs(FULLS)),
     "student_t.log_prob": (student_t.log_prob, at(STUDENTS) + far(STUDENTS)),
-    "student_t.sample": (drawn(student_t), [(p,) for p in STUDENTS]),
+    "student_t.sample": (sample_total(student_t), [(p,) for p in STUDENTS]),
     "student_t.entropy": (student_t.entropy, [(p,) for p in STUDENTS]),
     "student_t.two_sided_tail": (total(student_t.two_sided_tail), far(STUDENTS)),
     "student_t.cdf": (total(student_t.cdf), far(STUDENTS)),
@@ -114,7 +114,7 @@ CASES = {
         lambda p, z: mixture.responsibilities(p, z)[0],
         at(MIXTURES),
     ),
-    "mixture.sample": (drawn(mixture), [(p,) for p in MIXTURES]),
+    "mixture.sample": (sample_total(mixture), [(p,) for p in MIXTURES]),
     "annealed.log_normaliser_gaussian": (
         annealed.log_normaliser_gaussian,
         [(p, b) for p in GAUSSIANS for b in BETAS],
@@ -176,7 +176,7 @@ CASES = {
         ),
         [(q,) for q in SETS],
     ),
-    "losses.alpha_beta": (terms, [(q,) for q in SETS]),
+    "losses.alpha_beta": (mean_objective, [(q,) for q in SETS]),
 }
 
 
@@ -188,7 +188,7 @@ def stacked(arguments):
 
 
 def check(function, calls):
-    """Finite values and gradients of all calls at once, and the last one alone."""
+    """Asserts that all values and gradients are finite, and compares the last alone."""
     arguments = stacked(calls)
     each = jax.value_and_grad(function, tuple(range(len(calls[0]))))
     values, gradients = jax.jit(jax.vmap(each))(*arguments)

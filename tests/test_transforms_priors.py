@@ -33,7 +33,7 @@ from tests.test_transforms import (
     SCALES,
     STUDENTS,
     check,
-    drawn,
+    sample_total,
     total,
 )
 
@@ -71,23 +71,23 @@ def everywhere(parameters):
 CASES = {
     "multivariate_t.log_prob": (multivariate_t.log_prob, everywhere(RADIALS)),
     "multivariate_t.entropy": (multivariate_t.entropy, [(p,) for p in RADIALS]),
-    "multivariate_t.sample": (drawn(multivariate_t), [(p,) for p in RADIALS]),
+    "multivariate_t.sample": (sample_total(multivariate_t), [(p,) for p in RADIALS]),
     "multivariate_t.covariance": (
         total(multivariate_t.covariance),
         [(p,) for p in RADIALS if p.df > 2],
     ),
     "subspaces.log_prob": (subspaces.log_prob, everywhere(GROUPS)),
     "subspaces.entropy": (subspaces.entropy, [(p,) for p in GROUPS]),
-    "subspaces.sample": (drawn(subspaces), [(p,) for p in GROUPS]),
+    "subspaces.sample": (sample_total(subspaces), [(p,) for p in GROUPS]),
     "spike_slab.log_prob": (spike_slab.log_prob, everywhere(SPARSE)),
     "spike_slab.spike_probability": (
         total(spike_slab.spike_probability),
         everywhere(SPARSE),
     ),
-    "spike_slab.sample": (drawn(spike_slab), [(p,) for p in SPARSE]),
+    "spike_slab.sample": (sample_total(spike_slab), [(p,) for p in SPARSE]),
     "spike_slab.covariance": (total(spike_slab.covariance), [(p,) for p in SPARSE]),
     "hierarchical.log_prob": (hierarchical.log_prob, everywhere(LEVELS)),
-    "hierarchical.sample": (drawn(hierarchical), [(p,) for p in LEVELS]),
+    "hierarchical.sample": (sample_total(hierarchical), [(p,) for p in LEVELS]),
     "hierarchical.covariance": (
         total(hierarchical.covariance),
         [(p,) for p in LEVELS],

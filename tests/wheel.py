@@ -1,4 +1,4 @@
-"""Tries an installed distribution, from outside the clone; `make release` runs it.
+"""Tries an installed distribution outside the clone; `make release` runs it.
 
 python tests/wheel.py core       in an environment of the distribution alone
 python tests/wheel.py metrics    with the extra `metrics` too
@@ -11,11 +11,11 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).parent.parent
-MOST_PACKAGES = 14  # that the core may bring
+MOST_PACKAGES = 14  # that the core may install
 
 
 def core():
-    """An objective of the core alone; what belongs to an extra is named in one line."""
+    """Computes an objective; a module that needs an extra names it in one line."""
     start = time.monotonic()
     import jax
     import jax.numpy as jnp
@@ -43,26 +43,26 @@ def core():
     print(f"{len(packages)} packages: {', '.join(packages)}")
     assert len(packages) <= MOST_PACKAGES
     for module, extra in (("networks.dense", "networks"), ("metrics.dci", "metrics")):
-        said = refusal(module)
-        print(said)
-        assert said.endswith(f"pip install 'decomp-vae[{extra}]'"), module
+        message = refusal(module)
+        print(message)
+        assert message.endswith(f"pip install 'decomp-vae[{extra}]'"), module
 
 
 def refusal(module):
-    """What a module says that needs an extra, if it says anything."""
+    """The error of a module that needs an extra; empty if there is none."""
     import jax
     import numpy as np
 
     try:
-        used = importlib.import_module(f"decomp.{module}")
-        used.score(jax.random.key(0), np.eye(8), np.arange(8)[:, None] % 2)
+        imported = importlib.import_module(f"decomp.{module}")
+        imported.score(jax.random.key(0), np.eye(8), np.arange(8)[:, None] % 2)
     except ModuleNotFoundError as error:
         return str(error)
     return ""
 
 
 def metrics():
-    """A sheet of a code that is one of its two factors and noise beside the other."""
+    """Prints scores of two codes: the first is a factor, the second is mostly noise."""
     import jax
     import numpy as np
 
@@ -72,8 +72,8 @@ def metrics():
     factors = rng.integers(0, 4, (500, 2))
     codes = factors + rng.normal(size=(500, 2)) * [0.01, 10]
     names = [name for name in sheet.METRICS if not name.startswith("dci")]
-    chosen = [*names, "dci disentanglement, eastwood"]
-    for line in sheet.sheet(jax.random.key(0), codes, factors, metrics=chosen):
+    variants = [*names, "dci disentanglement, eastwood"]
+    for line in sheet.sheet(jax.random.key(0), codes, factors, metrics=variants):
         print(f"{line.metric:28} {line.variant:26} {line.value:.4f}")
 
 

@@ -22,7 +22,7 @@ def _posteriors(seed=0, n=6, d=3):
 
 
 def _densities(loc, scale, z):
-    """q(z_d|x_n) as float64 loops, [N, D]."""
+    """q(z_d|x_n) by loops in float64, `[N, D]`."""
     return np.array(
         [
             [stats.norm.pdf(z[d], loc[n, d], scale[n, d]) for d in range(loc.shape[1])]
@@ -57,7 +57,7 @@ def test_log_prob_is_exact_in_float32_at_tiny_scales_far_from_the_origin():
     np.testing.assert_allclose(value, exact, rtol=1e-6)
 
 
-def test_many_points_agree_with_one_at_a_time_for_a_block_that_does_not_divide():
+def test_many_points_agree_with_single_points_for_any_block():
     q = Gaussian(*map(jnp.float32, _posteriors()))
     points = jax.random.normal(jax.random.key(1), (11, 3))
     many = aggregate.log_prob_many(q, points, block=4)
@@ -73,10 +73,10 @@ def test_blocks_of_points_and_posteriors_give_the_values_of_one_sum(n, count):
         q = Gaussian(jnp.array(loc), jnp.array(scale))
         log_qz, log_qz_dims = densities(q, jnp.array(points))
     for s, z in enumerate(points):
-        each = _densities(loc, scale, z)
-        exact = np.log(np.mean(np.prod(each, axis=1)))
+        density = _densities(loc, scale, z)
+        exact = np.log(np.mean(np.prod(density, axis=1)))
         np.testing.assert_allclose(log_qz[s], exact, rtol=1e-12)
-        np.testing.assert_allclose(log_qz_dims[s], np.log(each.mean(0)), rtol=1e-12)
+        np.testing.assert_allclose(log_qz_dims[s], np.log(density.mean(0)), rtol=1e-12)
 
 
 def test_blocks_keep_float32_precision_where_most_densities_vanish():
@@ -91,8 +91,11 @@ def test_blocks_keep_float32_precision_where_most_densities_vanish():
 def test_the_order_of_the_data_does_not_matter():
     loc, scale = map(jnp.float32, _posteriors())
     z = jnp.zeros(3)
-    turned = Gaussian(loc[::-1], scale[::-1])
-    a, b = aggregate.log_prob(Gaussian(loc, scale), z), aggregate.log_prob(turned, z)
+    reversed_q = Gaussian(loc[::-1], scale[::-1])
+    a, b = (
+        aggregate.log_prob(Gaussian(loc, scale), z),
+        aggregate.log_prob(reversed_q, z),
+    )
     np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
@@ -108,13 +111,13 @@ def test_samples_have_the_moments_of_the_mixture():
 
 
 def test_entropy_of_equal_posteriors_is_the_gaussian_entropy():
-    one = Gaussian(jnp.array([1.0, -2.0]), jnp.array([0.5, 2.0]))
-    q = jax.tree.map(lambda leaf: jnp.tile(leaf, (8, 1)), one)
+    posterior = Gaussian(jnp.array([1.0, -2.0]), jnp.array([0.5, 2.0]))
+    q = jax.tree.map(lambda leaf: jnp.tile(leaf, (8, 1)), posterior)
     e = entropy(jax.random.key(3), q)
-    assert abs(e.value - gaussian.entropy(one)) < 4 * e.stderr
+    assert abs(e.value - gaussian.entropy(posterior)) < 4 * e.stderr
 
 
-def test_entropy_of_posteriors_far_apart_is_their_own_entropy_plus_log_n():
+def test_entropy_of_posteriors_far_apart_is_their_mean_entropy_plus_log_n():
     loc = jnp.tile(1e3 * jnp.arange(8.0)[:, None], 2)
     q = Gaussian(loc, jnp.linspace(0.1, 2.0, 16).reshape(8, 2))
     exact = jnp.mean(jax.vmap(gaussian.entropy)(q)) + jnp.log(8.0)
@@ -122,7 +125,7 @@ def test_entropy_of_posteriors_far_apart_is_their_own_entropy_plus_log_n():
     assert abs(e.value - exact) < 4 * e.stderr
 
 
-def test_entropy_runs_under_jit_and_vmap_and_does_not_depend_on_the_block():
+def test_entropy_works_under_jit_and_vmap_and_does_not_depend_on_the_block():
     q = Gaussian(*map(jnp.float32, _posteriors()))
     key = jax.random.key(5)
     stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), q)

@@ -26,7 +26,7 @@ log_pz_dims = partial(gaussian.log_prob_dims, PRIOR)
 
 
 def _correlated(n=6):
-    """Means on a diagonal line: q(z) is not a product."""
+    """Posteriors with means on a diagonal line, so that q(z) is not a product."""
     loc = jnp.linspace(-1.5, 1.5, n)[:, None] * jnp.array([[1.0, 0.8]])
     return Gaussian(loc, jnp.tile(jnp.array([[0.4, 0.6]]), (n, 1)))
 
@@ -61,7 +61,7 @@ def test_equal_posteriors_share_no_information_with_the_index():
     np.testing.assert_allclose(e.value, 0, atol=1e-5)
 
 
-def test_posteriors_far_apart_carry_log_n():
+def test_posteriors_far_apart_have_information_log_n():
     q = Gaussian(jnp.tile(100 * jnp.arange(6.0)[:, None], 2), jnp.ones((6, 2)))
     e = information(jax.random.key(0), q)
     np.testing.assert_allclose(e.value, np.log(6), rtol=1e-6)
@@ -118,14 +118,14 @@ def test_dimension_wise_kl_agrees_with_the_closed_form_for_one_posterior():
 def test_the_standard_error_is_the_spread_of_independent_repetitions():
     q = _correlated()
     keys = jax.random.split(jax.random.key(4), 1000)
-    few = partial(decomposition.mutual_information, samples_per_point=4, block=24)
-    e = jax.jit(jax.vmap(few, (0, None)))(keys, q)
+    estimate = partial(decomposition.mutual_information, samples_per_point=4, block=24)
+    e = jax.jit(jax.vmap(estimate, (0, None)))(keys, q)
     spread = np.std(e.value, ddof=1)
-    # The standard deviation of 1000 normal values is known to 1/√2000 of itself.
+    # The standard deviation of 1000 normal values has a relative error of 1/√2000.
     assert abs(np.sqrt(np.mean(e.stderr**2)) / spread - 1) < 4 / np.sqrt(2000)
 
 
-def test_the_mutual_information_is_the_entropy_less_the_conditional_entropy():
+def test_the_mutual_information_is_the_entropy_minus_the_conditional_entropy():
     q = _correlated()
     e = information(jax.random.key(5), q)
     h = aggregate.entropy(jax.random.key(6), q, num_samples=2000, block=2000)
@@ -141,9 +141,9 @@ def test_sampled_parts_agree_with_those_of_stratified_samples():
         (parts.total_correlation, correlation(jax.random.key(9), q)),
         (parts.dimensions, marginals(jax.random.key(10), q, log_pz_dims)),
     )
-    for one, other in others:
-        error = jnp.hypot(one.stderr, other.stderr)
-        assert np.all(np.abs(one.value - other.value) < 4 * error)
+    for part, other in others:
+        error = jnp.hypot(part.stderr, other.stderr)
+        assert np.all(np.abs(part.value - other.value) < 4 * error)
     exact = jnp.mean(jax.vmap(gaussian.kl, (0, None))(q, PRIOR))
     whole = parts.mutual_information.value + parts.kl.value
     assert abs(whole - exact) < 4 * (parts.mutual_information.stderr + parts.kl.stderr)
@@ -162,11 +162,11 @@ def test_sampled_parts_are_exact_for_posteriors_far_apart_and_for_equal_ones():
     equal = Gaussian(jnp.ones((6, 2)), jnp.full((6, 2), 0.5))
     for q, information in ((far, np.log(6)), (equal, 0.0)):
         parts = sampled(jax.random.key(12), q, log_pz, None)
-        found = parts.mutual_information
-        np.testing.assert_allclose(found.value, information, atol=1e-4)
+        estimate = parts.mutual_information
+        np.testing.assert_allclose(estimate.value, information, atol=1e-4)
         exact = 2 * np.log(0.5) + np.log(2 * np.pi * np.e) + information
         assert abs(parts.entropy.value - exact) < 4 * parts.entropy.stderr
-        # Far apart, each of the two coordinates tells n: (D − 1) log N is shared.
+        # Far apart, each of the two coordinates determines n, so both share log N.
         np.testing.assert_allclose(
             parts.total_correlation.value, information, atol=1e-4
         )

@@ -13,11 +13,11 @@ def test_value_and_standard_error_are_those_of_the_mean():
     np.testing.assert_allclose(result.stderr, np.sqrt(6.0 / 4), rtol=1e-6)
 
 
-def test_the_standard_error_covers_the_truth_as_often_as_it_should():
+def test_two_standard_errors_cover_the_truth_with_the_expected_frequency():
     draws = jax.random.normal(jax.random.key(0), (2000, 50))
     results = jax.vmap(estimate.from_samples)(draws)
     inside = np.abs(results.value) < 2 * np.asarray(results.stderr)
-    # P(|t_49| < 2) = 0.949; 4 standard errors of a share of 2,000.
+    # P(|t_49| < 2) = 0.949, within 4 standard errors of a share of 2,000.
     assert abs(inside.mean() - 0.949) < 4 * np.sqrt(0.949 * 0.051 / 2000)
 
 
@@ -29,8 +29,8 @@ def test_one_sample_has_no_standard_error():
 def test_the_deviation_is_that_of_numpy_in_any_range():
     terms = np.random.default_rng(0).normal(size=(5, 3))
     for scale in (1e-25, 1.0, 1e25):
-        found = estimate.deviation(jnp.asarray(scale * terms, jnp.float32), axis=1)
-        np.testing.assert_allclose(found, scale * terms.std(1, ddof=1), rtol=1e-5)
+        deviation = estimate.deviation(jnp.asarray(scale * terms, jnp.float32), axis=1)
+        np.testing.assert_allclose(deviation, scale * terms.std(1, ddof=1), rtol=1e-5)
 
 
 def test_equal_terms_have_a_standard_error_of_0_and_a_gradient_of_0():
@@ -40,6 +40,6 @@ def test_equal_terms_have_a_standard_error_of_0_and_a_gradient_of_0():
     np.testing.assert_array_equal(slope, 0)
 
 
-def test_a_term_that_is_not_finite_is_not_hidden():
+def test_a_term_that_is_not_finite_makes_the_standard_error_nan():
     for bad in (jnp.nan, jnp.inf):
         assert jnp.isnan(estimate.from_samples(jnp.array([1.0, bad])).stderr)

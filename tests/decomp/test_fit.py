@@ -20,7 +20,7 @@ X = np.random.default_rng(0).uniform(size=(40, 3, 2)).astype(np.float32)
 
 
 @functools.cache
-def several():
+def four_runs():
     return decomp.fit(X, beta=[1, 4], seeds=[3, 5], **SMALL)
 
 
@@ -29,7 +29,7 @@ def assert_same(a, b):
 
 
 def linear(outputs, latents, scale):
-    """A VAE of linear maps with a decoder of fixed scale, without Flax."""
+    """A VAE of linear maps with a decoder of fixed scale and without Flax."""
 
     def start(key, rows, width):
         kernel = 0.3 * jax.random.normal(key, (rows.shape[1], width))
@@ -52,13 +52,13 @@ def linear(outputs, latents, scale):
     return (start_encoder, encode), (start_decoder, decode)
 
 
-def test_a_linear_vae_reaches_the_optimum_that_is_known_in_closed_form():
+def test_a_linear_vae_reaches_the_optimum_in_closed_form():
     scale, betas = 0.5, [1.0, 4.0]
     rng = np.random.default_rng(0)
     spread = np.linalg.qr(rng.normal(size=(4, 4)))[0] * [2.0, 1.2, 0.7, 0.3]
     x = rng.normal(size=(256, 4)) @ spread.T
     encoder, decoder = linear(4, 3, scale)
-    # Full batches; the noise of z alone is left, which a falling rate averages out.
+    # Batches are full, so only z is noisy, and a falling rate averages that out.
     rate = optax.cosine_decay_schedule(0.03, 1500)
     vaes = decomp.fit(
         x,
@@ -74,7 +74,7 @@ def test_a_linear_vae_reaches_the_optimum_that_is_known_in_closed_form():
     mean, covariance = x.mean(axis=0), np.cov(x.T, bias=True)
     for run, beta in enumerate(betas):
         best = linear_vae.optimum(mean, covariance, scale, beta, num_latents=3)
-        # The decoder is unique up to a rotation of the latents: WWᵀ is.
+        # The decoder W is unique up to a rotation of the latents, and WWᵀ is unique.
         w = vaes.params["decoder"]["kernel"][run].T
         exact = np.asarray(best.decoder @ best.decoder.T)
         np.testing.assert_allclose(w @ w.T, exact, atol=0.03 * np.trace(exact))
@@ -82,7 +82,7 @@ def test_a_linear_vae_reaches_the_optimum_that_is_known_in_closed_form():
         q = jax.vmap(lambda x, best=best: linear_vae.posterior(best, x))(x)
         exact_q = Gaussian(q.loc, jnp.sqrt(jnp.diagonal(q.scale_tril, 0, 1, 2) ** 2))
         optimum = objective(x, exact_q, np.asarray(best.decoder), mean, scale, beta)
-        assert optimum - 0.01 < value < optimum + 1e-3  # nats: no more than the optimum
+        assert optimum - 0.01 < value < optimum + 1e-3  # in nats
 
 
 def objective(x, q, w, bias, scale, beta):
@@ -96,19 +96,19 @@ def objective(x, q, w, bias, scale, beta):
 
 
 def test_runs_are_all_seeds_of_all_combinations_of_the_weights():
-    vaes = several()
+    vaes = four_runs()
     assert vaes.seed.tolist() == [3, 3, 5, 5]
     assert vaes.weights["beta"].tolist() == [1, 4, 1, 4]
     assert vaes.diverged.tolist() == [-1] * 4
     assert vaes.curves["step"].tolist() == [[2, 4, 6]] * 4
-    chosen = vaes[vaes.weights["beta"] == 4]
-    assert chosen.seed.tolist() == [3, 5]
-    assert len(chosen) == 2
+    subset = vaes[vaes.weights["beta"] == 4]
+    assert subset.seed.tolist() == [3, 5]
+    assert len(subset) == 2
     assert [int(vae.seed) for vae in vaes] == [3, 3, 5, 5]
 
 
 def test_the_loss_is_the_reconstruction_and_beta_times_the_kl():
-    curves, beta = several().curves, several().weights["beta"]
+    curves, beta = four_runs().curves, four_runs().weights["beta"]
     np.testing.assert_allclose(
         curves["loss"],
         curves["reconstruction"] + beta[:, None] * curves["kl"],
@@ -116,16 +116,16 @@ def test_the_loss_is_the_reconstruction_and_beta_times_the_kl():
     )
 
 
-def test_a_run_alone_is_the_run_in_company():
-    # Two each, as many as the devices of the tests, so that both are on two.
+def test_a_run_trained_alone_equals_the_run_in_a_batch():
+    # Two runs are fitted, as the tests have two devices, so both fits use both devices.
     alone = decomp.fit(X, beta=4, seeds=[5, 5], **SMALL)
-    assert_same(alone[0].params, several()[3].params)
-    assert_same(alone[0].curves, several()[3].curves)
+    assert_same(alone[0].params, four_runs()[3].params)
+    assert_same(alone[0].curves, four_runs()[3].curves)
     single = decomp.fit(X, beta=4, seeds=[5], **SMALL)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
         single[0].params,
-        several()[3].params,
+        four_runs()[3].params,
     )
 
 
@@ -134,49 +134,49 @@ def test_layouts_give_the_same_runs_up_to_rounding():
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
         vmapped.params,
-        several().params,
+        four_runs().params,
     )
 
 
 def test_an_infinite_weight_stops_its_run_and_no_other():
     vaes = decomp.fit(X, beta=[1, np.inf], seeds=[3, 5], **SMALL)
     assert vaes.diverged.tolist() == [-1, 0, -1, 0]
-    assert_same(vaes[0].params, several()[0].params)
+    assert_same(vaes[0].params, four_runs()[0].params)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(vaes.params))
 
 
-def test_verbs_have_the_shapes_that_they_say_and_agree():
-    vaes, one = several(), several()[2]
+def test_methods_of_trained_vaes_have_their_documented_shapes_and_agree():
+    vaes, single = four_runs(), four_runs()[2]
     assert vaes.encode(X).scale.shape == (4, 40, 2)
-    assert one.codes(X).shape == (40, 2)
-    flat = one.encode(X.reshape(40, 6))
-    assert_same(flat, one.encode(X))
+    assert single.codes(X).shape == (40, 2)
+    flat = single.encode(X.reshape(40, 6))
+    assert_same(flat, single.encode(X))
     assert vaes.reconstruct(X).shape == (4, 40, 3, 2)
-    np.testing.assert_allclose(vaes.codes(X)[2], one.codes(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(vaes.codes(X)[2], single.codes(X), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(
-        vaes.reconstruct(X)[2], one.reconstruct(X), rtol=1e-5, atol=1e-6
+        vaes.reconstruct(X)[2], single.reconstruct(X), rtol=1e-5, atol=1e-6
     )
-    path = one.traverse(X[0], 1, [-2, 0, 2])
+    path = single.traverse(X[0], 1, [-2, 0, 2])
     assert path.shape == (3, 3, 2)
-    code = one.codes(X[:1]).at[:, 1].set(2)
-    np.testing.assert_allclose(path[2], one.decode(code)[0], rtol=1e-6)
+    code = single.codes(X[:1]).at[:, 1].set(2)
+    np.testing.assert_allclose(path[2], single.decode(code)[0], rtol=1e-6)
     assert vaes.traverse(X[0], 1, [-2, 0, 2]).shape == (4, 3, 3, 2)
     images = vaes.sample(jax.random.key(0), 5)
     assert images.shape == (4, 5, 3, 2)
     assert np.all((images > 0) & (images < 1))
-    assert one.prior.scale.tolist() == [1, 1]
+    assert single.prior.scale.tolist() == [1, 1]
 
 
 def test_many_rows_are_encoded_in_blocks(monkeypatch):
-    one = several()[0]
-    whole = one.codes(X)
+    single = four_runs()[0]
+    whole = single.codes(X)
     monkeypatch.setattr("decomp.trained.BLOCK", 16)
-    np.testing.assert_allclose(one.codes(X), whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(single.codes(X), whole, rtol=1e-5, atol=1e-6)
 
 
 def test_a_trained_vae_passes_through_jit_and_vmap():
-    codes = jax.jit(jax.vmap(lambda vae: vae.codes(X)))(several())
-    np.testing.assert_allclose(codes, several().codes(X), rtol=1e-5, atol=1e-6)
+    codes = jax.jit(jax.vmap(lambda vae: vae.codes(X)))(four_runs())
+    np.testing.assert_allclose(codes, four_runs().codes(X), rtol=1e-5, atol=1e-6)
 
 
 def test_a_prior_may_be_trained():
@@ -203,7 +203,7 @@ def test_other_objectives_priors_and_likelihoods_train(options):
     assert vaes.diverged.tolist() == [-1] * len(vaes)
 
 
-def test_the_divergence_is_weighed_as_the_objective_says():
+def test_the_divergence_has_the_weight_of_the_objective():
     fitted = decomp.fit(
         X, objective=losses.wae, divergence="moments", lambda_=3.0, **SMALL
     )
@@ -217,14 +217,14 @@ def test_the_divergence_is_weighed_as_the_objective_says():
 @pytest.mark.parametrize(
     "name",
     [
-        # One that weighs a critic's estimate, and the one that is no sum of terms.
+        # one has a critic, the other is not a sum of terms
         name
         if name in ("factor_vae", "iwae")
         else pytest.param(name, marks=pytest.mark.slow)
         for name in objectives.OBJECTIVES
     ],
 )
-def test_every_named_objective_trains_with_all_that_it_needs(name):
+def test_every_named_objective_trains(name):
     formula = objectives.OBJECTIVES[name]
     weights = {f"{n}_" if n == "lambda" else n: 2 for n in formula.weights}
     if formula.divergence == objectives.FREE:
@@ -249,7 +249,7 @@ def test_a_schedule_is_a_factor_of_the_weight_at_every_step():
 
 
 def constant_critic():
-    """A critic that has nothing to learn but one logit, from 0."""
+    """A critic with a single parameter, its logit, which starts at 0."""
 
     def start(key, z):
         del key, z
@@ -261,17 +261,15 @@ def constant_critic():
 @pytest.mark.parametrize(
     ("options", "value"),
     [
-        # A critic that cannot tell says 0: −log(1 − ½), and a log-ratio of 0.
+        # A logit of 0 gives −log(1 − ½), and a log ratio of 0.
         ({"objective": "wae_gan", "lambda_": 3}, math.log(2)),
         ({"objective": "factor_vae", "gamma": 3}, 0),
         ({"objective": "alpha_beta", "alpha": 3, "divergence": "jensen_shannon"}, 0),
     ],
 )
-def test_a_critic_that_cannot_tell_gives_the_divergence_of_logits_of_zero(
-    options, value
-):
+def test_a_constant_critic_gives_the_divergence_of_a_logit_of_zero(options, value):
     vaes = decomp.fit(X, critic=constant_critic(), **options, **SMALL)
-    # The logit stays where it is best, as both kinds of draws are as many.
+    # The logit stays at its optimum of 0, because both samples have the same size.
     np.testing.assert_allclose(vaes.curves["divergence"], value, atol=1e-6)
     curves = vaes.curves
     kl = 0 if options["objective"] == "wae_gan" else curves["kl"]
@@ -279,9 +277,9 @@ def test_a_critic_that_cannot_tell_gives_the_divergence_of_logits_of_zero(
     np.testing.assert_allclose(curves["loss"], rest + 3 * value, rtol=1e-5)
 
 
-def test_a_critic_learns_to_tell_what_is_told_apart_at_a_glance():
-    # Without the KL, and D unweighed, q(z) goes where it likes: off the prior.
-    def far(terms):
+def test_a_critic_learns_to_separate_distant_distributions():
+    # The KL and the divergence have no weight, so q(z) stays far from the prior.
+    def no_objective(terms):
         return 0 * terms.log_px_z
 
     def encode(params, x):
@@ -292,7 +290,7 @@ def test_a_critic_learns_to_tell_what_is_told_apart_at_a_glance():
     vaes = decomp.fit(
         X,
         encoder=encoder,
-        objective=far,
+        objective=no_objective,
         divergence="jensen_shannon",
         critic_optimiser=optax.adam(0.03),
         **SMALL | {"steps": 200},
@@ -302,7 +300,7 @@ def test_a_critic_learns_to_tell_what_is_told_apart_at_a_glance():
 
 
 def test_a_saved_vae_is_the_same_in_a_fresh_process(tmp_path):
-    several().save(tmp_path / "vaes.npz")
+    four_runs().save(tmp_path / "vaes.npz")
     np.save(tmp_path / "x.npy", X)
     code = (
         "import decomp, numpy as np, sys\n"
@@ -312,15 +310,15 @@ def test_a_saved_vae_is_the_same_in_a_fresh_process(tmp_path):
         "np.save(sys.argv[1] + '/codes.npy', vaes.codes(x))\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    found = np.load(tmp_path / "codes.npy")
-    np.testing.assert_allclose(found, several().codes(X), rtol=1e-5, atol=1e-6)
-    again = decomp.load(tmp_path / "vaes.npz")
-    assert_same(again.params, several().params)
-    assert_same(again.curves, several().curves)
-    assert again.encoder == several().encoder
+    codes = np.load(tmp_path / "codes.npy")
+    np.testing.assert_allclose(codes, four_runs().codes(X), rtol=1e-5, atol=1e-6)
+    loaded = decomp.load(tmp_path / "vaes.npz")
+    assert_same(loaded.params, four_runs().params)
+    assert_same(loaded.curves, four_runs().curves)
+    assert loaded.encoder == four_runs().encoder
 
 
-def test_a_file_of_other_networks_asks_for_them(tmp_path):
+def test_a_file_of_other_networks_is_loaded_only_with_them(tmp_path):
     encoder, decoder = linear(6, 2, 0.5)
     options = SMALL | {"likelihood": "gaussian", "steps": 1}
     vaes = decomp.fit(X, encoder=encoder, decoder=decoder, **options)
@@ -328,15 +326,15 @@ def test_a_file_of_other_networks_asks_for_them(tmp_path):
     vaes.save(path)
     with pytest.raises(ValueError, match=r"its encoder.*load\(path, encoder=\.\.\.\)"):
         decomp.load(path)
-    again = decomp.load(path, encoder=encoder, decoder=decoder)
-    assert_same(again.codes(X), vaes.codes(X))
+    loaded = decomp.load(path, encoder=encoder, decoder=decoder)
+    assert_same(loaded.codes(X), vaes.codes(X))
     other = dense.DenseEncoder(2, (6,))
     with pytest.raises(ValueError, match="parameters of another encoder"):
         decomp.load(path, encoder=other, decoder=decoder)
 
 
 @pytest.mark.parametrize("name", ["damaged.npz", "array.npy", "arrays.npz"])
-def test_a_file_that_is_no_saved_vae_is_named(tmp_path, name):
+def test_a_file_that_is_not_a_saved_vae_is_refused(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"PK\x03\x04 and no more")
     if name == "array.npy":
@@ -348,9 +346,9 @@ def test_a_file_that_is_no_saved_vae_is_named(tmp_path, name):
 
 
 @pytest.mark.parametrize("index", [4, -5, "a", 1.5, np.ones(3, bool), [0, 9]])
-def test_runs_that_are_not_there_are_refused_in_one_line(index):
+def test_runs_that_do_not_exist_are_refused_in_one_line(index):
     with pytest.raises(IndexError, match="the index of (a run|runs) must be") as error:
-        several()[index]
+        four_runs()[index]
     assert "\n" not in str(error.value)
 
 
@@ -427,14 +425,14 @@ NAN[3, 0, 0] = np.nan
         ),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_line(data, options, message):
-    with pytest.raises(ValueError, match=message) as caught:
+def test_bad_arguments_are_refused_in_one_line(data, options, message):
+    with pytest.raises(ValueError, match=message) as error:
         decomp.fit(data, **SMALL | options)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)
 
 
-def test_verbs_refuse_other_shapes_in_one_line():
-    vaes = several()
+def test_methods_refuse_other_shapes_in_one_line():
+    vaes = four_runs()
     with pytest.raises(ValueError, match=r"x must have the shape \[N, 3, 2\], N ≥ 1"):
         vaes.encode(X[:, :2])
     with pytest.raises(ValueError, match=r"z must have the shape \[N, 2\]"):
@@ -445,13 +443,13 @@ def test_verbs_refuse_other_shapes_in_one_line():
         vaes[4]
 
 
-def test_one_function_decides_how_runs_are_laid_out():
+def test_the_layout_of_runs_depends_on_the_backend_unless_it_is_given():
     assert not runs.is_vmapped("auto", "cpu")
     assert runs.is_vmapped("auto", "gpu")
     assert runs.is_vmapped("vmapped", "cpu")
     assert not runs.is_vmapped("mapped", "gpu")
 
 
-def test_importing_decomp_loads_nothing_until_fit_is_used():
+def test_importing_decomp_does_not_load_jax_until_fit_is_used():
     code = "import decomp, sys; assert 'jax' not in sys.modules; decomp.fit"
     subprocess.run([sys.executable, "-c", code], check=True)

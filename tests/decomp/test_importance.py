@@ -9,7 +9,7 @@ from decomp import importance, priors
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 
-# x = z + noise with z ~ N(0, I): x ~ N(0, (1 + s²) I). The encoder is no posterior.
+# x = z + noise with z ~ N(0, I), so x ~ N(0, (1 + s²) I). The encoder is not exact.
 NOISE = 0.7
 X = jnp.asarray([[1.0, -2.0], [0.3, 0.0]])
 EXACT = -0.5 * np.sum(
@@ -32,9 +32,11 @@ log_likelihood = jax.jit(
 
 
 def test_with_five_thousand_samples_the_bound_is_log_p_of_x():
-    close = PIECES | {"encode": lambda x: Gaussian(0.66 * x, jnp.full_like(x, 0.58))}
-    found = importance.iwae(jax.random.key(0), X, num_samples=5_000, **close)
-    np.testing.assert_allclose(found, EXACT, atol=1e-3)
+    nearly_exact = PIECES | {
+        "encode": lambda x: Gaussian(0.66 * x, jnp.full_like(x, 0.58))
+    }
+    bound = importance.iwae(jax.random.key(0), X, num_samples=5_000, **nearly_exact)
+    np.testing.assert_allclose(bound, EXACT, atol=1e-3)
     estimate = log_likelihood(jax.random.key(1), X, num_samples=5_000)
     assert np.all(np.abs(estimate.value - EXACT) < 4 * estimate.stderr)
     assert np.all(estimate.stderr < 0.02)
@@ -56,11 +58,11 @@ def test_the_bound_grows_with_the_samples_and_starts_at_the_elbo():
 
 def test_the_exact_posterior_needs_one_sample():
     shrink = 1 / (1 + NOISE**2)
-    pieces = PIECES | {
+    exact_posterior = PIECES | {
         "encode": lambda x: Gaussian(shrink * x, jnp.full_like(x, NOISE * shrink**0.5))
     }
-    found = importance.iwae(jax.random.key(3), X, num_samples=1, **pieces)
-    np.testing.assert_allclose(found, EXACT, rtol=1e-5)
+    bound = importance.iwae(jax.random.key(3), X, num_samples=1, **exact_posterior)
+    np.testing.assert_allclose(bound, EXACT, rtol=1e-5)
 
 
 def test_a_standard_error_needs_two_samples():

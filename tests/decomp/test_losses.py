@@ -29,7 +29,7 @@ def analytic_kl(q):
     return gaussian.kl(q, priors.isotropic(2))
 
 
-def compute(key, x, **options):
+def terms_of(key, x, **options):
     return losses.terms(
         key, x, encode=encode, log_px_z=log_px_z, log_pz=log_pz, **options
     )
@@ -37,14 +37,14 @@ def compute(key, x, **options):
 
 def test_the_one_sample_kl_is_unbiased_for_the_closed_form():
     x = jnp.tile(jnp.asarray([[1.0, -2.0]]), (40_000, 1))
-    sampled = compute(jax.random.key(0), x).kl
-    exact = compute(jax.random.key(0), x[:1], kl=analytic_kl).kl[0]
+    sampled = terms_of(jax.random.key(0), x).kl
+    exact = terms_of(jax.random.key(0), x[:1], kl=analytic_kl).kl[0]
     assert abs(jnp.mean(sampled) - exact) < 4 * jnp.std(sampled) / 200
 
 
 def test_the_mean_of_the_elbo_is_its_closed_form():
     x = jnp.tile(jnp.asarray([[1.0, -2.0]]), (40_000, 1))
-    values = losses.elbo(compute(jax.random.key(0), x))
+    values = losses.elbo(terms_of(jax.random.key(0), x))
     # E_q[log N(x; z, s²)] = Σ −½ log 2πs² − ((x − μ)² + σ²)/2s² with μ = x/2, σ = 0.4.
     squares = np.asarray([0.25, 1.0]) + 0.16
     likelihood = np.sum(-0.5 * np.log(2 * np.pi * NOISE**2) - squares / 2 / NOISE**2)
@@ -53,7 +53,7 @@ def test_the_mean_of_the_elbo_is_its_closed_form():
 
 
 def known_terms():
-    """Terms of two examples, all different."""
+    """Terms of two examples with distinct values."""
     parts = losses.Parts(*jnp.asarray([[0.5, 1.5], [0.25, 0.5], [2.0, 4.0], [8.0, 16]]))
     return losses.Terms(
         log_px_z=jnp.asarray([-3.0, -5.0]),
@@ -64,7 +64,7 @@ def known_terms():
     )
 
 
-def test_objectives_weigh_the_terms_of_each_example():
+def test_objectives_weight_the_terms_of_each_example():
     terms = known_terms()
     np.testing.assert_array_equal(losses.elbo(terms), [-4.0, -7.0])
     np.testing.assert_array_equal(losses.beta_vae(terms, 4.0), [-7.0, -13.0])
@@ -88,7 +88,7 @@ def test_objectives_weigh_the_terms_of_each_example():
 
 
 def exact_parts(q, z):
-    """q(z) exact: the minibatch is the data set."""
+    """Exact log densities of q(z): the minibatch is the data set."""
     weights = minibatch.symmetrised(len(z), len(z))
     return minibatch.log_densities(q, z, weights, groups=(1, 1))
 
@@ -103,48 +103,52 @@ def exclusive_kl(key, q, z):
 def test_alpha_beta_with_the_exclusive_kl_is_the_beta_tcvae(alpha, beta):
     with jax.enable_x64(True):
         x = jax.random.normal(jax.random.key(3), (50, 2), jnp.float64)
-        terms = compute(
+        terms = terms_of(
             jax.random.key(4), x, aggregate=exact_parts, divergence=exclusive_kl
         )
-        ours = jnp.mean(losses.alpha_beta(terms, alpha, beta))
-        theirs = jnp.mean(losses.beta_tcvae(terms, beta, alpha + beta, alpha + beta))
-        np.testing.assert_allclose(ours, theirs, atol=1e-9, rtol=0)
-        # The parts telescope to the one-sample KL, in two levels too.
+        alpha_beta = jnp.mean(losses.alpha_beta(terms, alpha, beta))
+        beta_tcvae = jnp.mean(
+            losses.beta_tcvae(terms, beta, alpha + beta, alpha + beta)
+        )
+        np.testing.assert_allclose(alpha_beta, beta_tcvae, atol=1e-9, rtol=0)
+        # The parts telescope to the one-sample KL, also with two levels.
         np.testing.assert_allclose(sum(terms.parts), terms.kl, atol=1e-9, rtol=0)
         hierarchical = losses.hfvae(terms, beta, beta, beta)
         flat = losses.beta_tcvae(terms, beta, beta, 1.0)
         np.testing.assert_allclose(hierarchical, flat, atol=1e-9, rtol=0)
 
 
-def test_objectives_that_are_points_of_one_space_agree():
+def test_special_cases_of_the_objectives_agree():
     x = jax.random.normal(jax.random.key(1), (6, 2))
-    terms = compute(
+    terms = terms_of(
         jax.random.key(2), x, aggregate=exact_parts, divergence=exclusive_kl
     )
-    same = functools.partial(np.testing.assert_allclose, rtol=1e-5)
-    same(losses.beta_tcvae(terms, 3.0, 3.0, 3.0), losses.beta_vae(terms, 3.0))
-    same(losses.info_vae(terms, 0.0, 1.0), losses.elbo(terms))
-    same(losses.info_vae(terms, 1.0, 5.0), losses.wae(terms, 5.0))
-    same(losses.factor_vae(terms, 2.0), losses.alpha_beta(terms, 2.0, 1.0))
-    same(losses.entropy_regularised(terms, 1.0), losses.elbo(terms))
-    same(losses.capacity(terms, 3.0, 0.0).mean(), losses.beta_vae(terms, 3.0).mean())
+    assert_equal = functools.partial(np.testing.assert_allclose, rtol=1e-5)
+    assert_equal(losses.beta_tcvae(terms, 3.0, 3.0, 3.0), losses.beta_vae(terms, 3.0))
+    assert_equal(losses.info_vae(terms, 0.0, 1.0), losses.elbo(terms))
+    assert_equal(losses.info_vae(terms, 1.0, 5.0), losses.wae(terms, 5.0))
+    assert_equal(losses.factor_vae(terms, 2.0), losses.alpha_beta(terms, 2.0, 1.0))
+    assert_equal(losses.entropy_regularised(terms, 1.0), losses.elbo(terms))
+    assert_equal(
+        losses.capacity(terms, 3.0, 0.0).mean(), losses.beta_vae(terms, 3.0).mean()
+    )
 
 
 @pytest.mark.parametrize("objective", [losses.beta_tcvae, losses.hfvae])
-def test_an_objective_without_its_parts_says_what_it_needs(objective):
-    terms = compute(jax.random.key(0), jnp.ones((3, 2)))
+def test_an_objective_without_its_parts_is_refused_with_what_it_needs(objective):
+    terms = terms_of(jax.random.key(0), jnp.ones((3, 2)))
     with pytest.raises(ValueError, match=f"{objective.__name__} .*`aggregate`.* none"):
         objective(terms, 1.0, 1.0, 1.0)
 
 
 def test_log_det_is_that_of_the_posterior_covariance():
-    terms = compute(jax.random.key(0), jnp.ones((3, 2)))
+    terms = terms_of(jax.random.key(0), jnp.ones((3, 2)))
     np.testing.assert_allclose(terms.log_det, np.full(3, 4 * np.log(0.4)), rtol=1e-6)
 
 
 def test_alpha_beta_without_alpha_is_the_beta_vae_and_at_beta_one_the_elbo():
     x = jax.random.normal(jax.random.key(1), (5, 2))
-    terms = compute(jax.random.key(2), x, kl=analytic_kl)
+    terms = terms_of(jax.random.key(2), x, kl=analytic_kl)
     np.testing.assert_array_equal(
         losses.alpha_beta(terms, 0.0, 1.0), losses.elbo(terms)
     )
@@ -153,15 +157,15 @@ def test_alpha_beta_without_alpha_is_the_beta_vae_and_at_beta_one_the_elbo():
     )
 
 
-def test_the_divergence_sees_all_posteriors_and_counts_for_every_example():
+def test_the_divergence_gets_all_posteriors_and_is_added_to_every_example():
     def divergence(key, q, z):
         del key, z
         return jnp.sum(q.loc)
 
     x = jnp.asarray([[1.0, 2.0], [3.0, 4.0]])
-    terms = compute(jax.random.key(0), x, divergence=divergence)
+    terms = terms_of(jax.random.key(0), x, divergence=divergence)
     assert terms.divergence == 5.0
-    without = compute(jax.random.key(0), x)
+    without = terms_of(jax.random.key(0), x)
     np.testing.assert_allclose(
         losses.alpha_beta(terms, 2.0, 1.0), losses.elbo(without) - 10.0, rtol=1e-6
     )
@@ -173,7 +177,7 @@ def test_a_sweep_over_weights_compiles_once():
     @jax.jit
     def loss(weights, key, x):
         traces.append(weights)
-        return -jnp.mean(losses.alpha_beta(compute(key, x), *weights))
+        return -jnp.mean(losses.alpha_beta(terms_of(key, x), *weights))
 
     x = jnp.ones((3, 2))
     values = [loss((a, b), jax.random.key(0), x) for a, b in [(0.0, 1.0), (2.0, 0.5)]]

@@ -17,13 +17,13 @@ densities = jax.jit(partial(minibatch.log_densities, groups=(2, 3)))
 
 
 def _batch(seed=0, n=B, d=D):
-    """Overlapping posteriors, and a draw of each."""
+    """Overlapping posteriors, and one draw from each."""
     rng = np.random.default_rng(seed)
     loc, scale = 0.6 * rng.normal(size=(n, d)), rng.uniform(0.4, 1.2, (n, d))
     return Gaussian(loc, scale), loc + scale * rng.normal(size=(n, d))
 
 
-def _each(q, z):
+def _density_table(q, z):
     """q(z_bd|x_j) as [b, j, D]."""
     return stats.norm.pdf(z[:, None], q.loc, q.scale)
 
@@ -42,11 +42,11 @@ def test_weighted_sampling_is_the_batch_mean_shifted_by_logarithms_of_n():
     with jax.enable_x64(True):
         q, z = _batch()
         zero = np.zeros(B)
-        found = [
+        parts = [
             _parts(densities(q, z, minibatch.ESTIMATORS[name](B, size)), zero, zero)
             for name in ("weighted", "batch_mean")
         ]
-        shifts = [a - b for a, b in zip(*found, strict=True)]
+        shifts = [a - b for a, b in zip(*parts, strict=True)]
     for shift, count in zip(shifts, (1, D - 1, -D), strict=True):
         np.testing.assert_allclose(shift, count * np.log(size), atol=1e-9)
 
@@ -71,7 +71,7 @@ def test_a_batch_of_all_points_gives_the_exact_values(name):
     with jax.enable_x64(True):
         q, z = _batch()
         terms = densities(q, z, minibatch.ESTIMATORS[name](B, B))
-    _check_against_loops(terms, _each(q, z), np.full((B, B), 1 / B))
+    _check_against_loops(terms, _density_table(q, z), np.full((B, B), 1 / B))
 
 
 def test_values_agree_with_loops_over_weights_and_densities():
@@ -79,24 +79,24 @@ def test_values_agree_with_loops_over_weights_and_densities():
     with jax.enable_x64(True):
         q, z = _batch()
         terms = densities(q, z, log_weights)
-    _check_against_loops(terms, _each(q, z), np.exp(log_weights))
+    _check_against_loops(terms, _density_table(q, z), np.exp(log_weights))
 
 
-def _check_against_loops(terms, each, weights):
+def _check_against_loops(terms, table, weights):
     for b in range(B):
-        for found, parts in (
+        for value, parts in (
             (terms.log_qz, (range(D),)),
             (terms.log_prod_qz_groups, (range(2), range(2, D))),
             (terms.log_prod_qz, [[d] for d in range(D)]),
         ):
-            logs = [np.log(weights[b] @ each[b][:, list(p)].prod(1)) for p in parts]
-            np.testing.assert_allclose(found[b], sum(logs), rtol=1e-12)
-        own = np.log(each[b, b]).sum()
-        np.testing.assert_allclose(terms.log_qz_x[b], own, rtol=1e-12)
+            logs = [np.log(weights[b] @ table[b][:, list(p)].prod(1)) for p in parts]
+            np.testing.assert_allclose(value[b], sum(logs), rtol=1e-12)
+        log_qz_x = np.log(table[b, b]).sum()
+        np.testing.assert_allclose(terms.log_qz_x[b], log_qz_x, rtol=1e-12)
 
 
 def _plainly(q, z, log_weights):
-    """The same with arrays of three axes, left to automatic differentiation."""
+    """The same sums by arrays of three axes and automatic differentiation."""
     each = jax.vmap(jax.vmap(gaussian.log_prob_dims, (0, None)), (None, 0))
     planes = jnp.moveaxis(each(q, z), 2, 0)  # [D, b, j]
     groups = jnp.stack([planes[0], planes[1] + planes[2]])
@@ -110,21 +110,23 @@ def _plainly(q, z, log_weights):
 
 def test_gradients_agree_with_automatic_differentiation_of_the_plain_form():
     def gradient(function):
-        def mixed(*arguments):
+        def scalar(*arguments):
             weights = jnp.array([1.0, -2.0, 0.5, 3.0])[:, None]
             return jnp.mean(weights * jnp.stack(function(*arguments)) ** 2)
 
-        return jax.jit(jax.grad(mixed, (0, 1, 2)))
+        return jax.jit(jax.grad(scalar, (0, 1, 2)))
 
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
         q, z = _batch(d=3)
         arguments = (Gaussian(*map(jnp.array, q)), jnp.array(z))
         log_weights = minibatch.symmetrised(B, 50)
-        ours = gradient(partial(minibatch.log_densities, groups=(1, 2)))
-        found = ours(*arguments, log_weights)
+        gradient_of_ours = gradient(partial(minibatch.log_densities, groups=(1, 2)))
+        gradients = gradient_of_ours(*arguments, log_weights)
         expected = gradient(_plainly)(*arguments, log_weights)
-    for one, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+    for leaf, expected_leaf in zip(
+        *map(jax.tree.leaves, (gradients, expected)), strict=True
+    ):
+        np.testing.assert_allclose(leaf, expected_leaf, rtol=1e-10, atol=1e-12)
 
 
 def test_values_and_gradients_stay_finite_and_exact_in_float32_at_extreme_scales():
@@ -138,14 +140,14 @@ def test_values_and_gradients_stay_finite_and_exact_in_float32_at_extreme_scales
         return jnp.sum(jnp.stack(terms)), terms
 
     gradients, terms = jax.jit(jax.grad(total, (0, 1), has_aux=True))(q, z)
-    own = np.log(0.1) - 2 * np.log(1e-6) - np.log(2 * np.pi)
-    np.testing.assert_allclose(terms.log_qz[:2], own, rtol=1e-6)
+    expected = np.log(0.1) - 2 * np.log(1e-6) - np.log(2 * np.pi)
+    np.testing.assert_allclose(terms.log_qz[:2], expected, rtol=1e-6)
     for leaf in jax.tree.leaves((terms, gradients)):
         assert np.isfinite(leaf).all()
 
 
 @pytest.mark.parametrize(("batch", "size"), [(5, 100), (2, 3)])
-def test_rows_of_unbiased_weights_add_to_one_with_the_own_point_on_the_diagonal(
+def test_rows_of_unbiased_weights_add_to_one_with_one_over_n_on_the_diagonal(
     batch, size
 ):
     for name in UNBIASED:
@@ -164,13 +166,13 @@ def test_stratified_weights_are_not_those_of_a_strided_view():
     strided[others - 1, 0] = (size - others) / (size * others)
     assert abs(strided.sum(axis=1) - 1).max() > 0.2
     weights = np.exp(minibatch.stratified(batch, size))
-    odd = np.isclose(weights, (size - others) / (size * others), rtol=1e-5)
-    np.testing.assert_array_equal(odd.sum(axis=0), 1)
-    np.testing.assert_array_equal(odd.sum(axis=1), 1)
+    special = np.isclose(weights, (size - others) / (size * others), rtol=1e-5)
+    np.testing.assert_array_equal(special.sum(axis=0), 1)
+    np.testing.assert_array_equal(special.sum(axis=1), 1)
     assert np.isclose(weights, 1 / others, rtol=1e-5).sum() == batch * (batch - 2)
 
 
-def test_a_batch_of_one_knows_only_its_own_share():
+def test_a_batch_of_one_has_one_over_n_as_its_only_weight():
     for name in ("weighted", *UNBIASED):
         weights = minibatch.ESTIMATORS[name](1, 9)
         np.testing.assert_allclose(weights, [[-np.log(9)]], rtol=1e-6)

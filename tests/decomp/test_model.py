@@ -1,4 +1,4 @@
-"""The loss of a minibatch where its value is known."""
+"""The loss of a minibatch of a model whose loss is known in closed form."""
 
 import jax
 import jax.numpy as jnp
@@ -10,19 +10,19 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences.estimates import MARGINALS, PRIOR
 
-SCALE = 0.5  # of p(x|z) = N(z, SCALE²), with p(z) = N(0, 1)
+SCALE = 0.5  # p(x|z) = N(z, SCALE²) and p(z) = N(0, 1)
 X = jnp.asarray([[-1.5], [0.0], [0.7], [2.0]])
 
 
 def encode(params, x):
-    """The true posterior, where the two parameters are 1."""
+    """The true posterior, if both parameters are 1."""
     total = 1 + SCALE**2
     scale = jnp.full_like(x, SCALE / np.sqrt(total))
     return Gaussian(params["loc"] * x / total, params["scale"] * scale)
 
 
-def of(**changes):
-    """The model, whose setting is β."""
+def model_of(**changes):
+    """A model whose setting is β; `changes` replaces fields."""
     fields = {
         "encode": encode,
         "log_px_z": lambda params, x, z: jax.vmap(gaussian.log_prob)(
@@ -46,16 +46,16 @@ TRUE = {"loc": jnp.ones(()), "scale": jnp.ones(())}
 @pytest.mark.parametrize("samples", [1, 3])
 def test_the_importance_weighted_bound_at_the_true_posterior_is_log_p(samples):
     values, _ = model.value(
-        jax.random.key(0), of(samples=samples), TRUE, jnp.ones(()), X, {}
+        jax.random.key(0), model_of(samples=samples), TRUE, jnp.ones(()), X, {}
     )
     variance = 1 + SCALE**2
     log_px = -0.5 * X[:, 0] ** 2 / variance - 0.5 * np.log(2 * np.pi * variance)
     np.testing.assert_allclose(values, log_px, rtol=1e-5, atol=1e-6)
 
 
-def test_the_loss_weighs_the_kl_by_what_the_setting_and_the_progress_say():
+def test_the_weight_of_the_kl_depends_on_the_setting_and_the_progress():
     value, measures = model.loss(
-        TRUE, jax.random.key(0), of(), jnp.asarray(8.0), jnp.asarray(0.25), X, X
+        TRUE, jax.random.key(0), model_of(), jnp.asarray(8.0), jnp.asarray(0.25), X, X
     )
     q = encode(TRUE, X)
     kl = jnp.mean(jax.vmap(gaussian.kl, (0, None))(q, priors.isotropic(1)))
@@ -66,23 +66,25 @@ def test_the_loss_weighs_the_kl_by_what_the_setting_and_the_progress_say():
 
 
 @pytest.mark.parametrize("against", [PRIOR, MARGINALS])
-def test_the_critics_loss_is_log_2_where_it_says_nothing(against):
-    blind = of(critic=lambda params, z: params["critic"] * z[:, 0], against=(against,))
+def test_the_loss_of_a_critic_with_logits_of_zero_is_log_2(against):
+    blind = model_of(
+        critic=lambda params, z: params["critic"] * z[:, 0], against=(against,)
+    )
     params = TRUE | {"critic": jnp.zeros(())}
     arguments = jax.random.key(0), blind, params, jnp.ones(()), X, X
     assert model.critic_loss(*arguments) == pytest.approx(np.log(2), rel=1e-6)
 
 
-def test_the_loss_adds_the_critics_and_the_measures_leave_it_out():
+def test_the_loss_includes_that_of_the_critic_and_the_measures_do_not():
     critic = {"critic": lambda params, z: params["critic"] * z[:, 0]}
-    watched = of(**critic, against=(PRIOR,))
+    with_critic = model_of(**critic, against=(PRIOR,))
     params = TRUE | {"critic": jnp.zeros(())}
     arguments = jnp.ones(()), jnp.ones(()), X, X
-    value, measures = model.loss(params, jax.random.key(0), watched, *arguments)
+    value, measures = model.loss(params, jax.random.key(0), with_critic, *arguments)
     assert value - measures[0] == pytest.approx(np.log(2), rel=1e-5)
 
 
-def test_one_branch_is_taken_without_an_index():
+def test_one_branch_is_used_without_an_index():
     assert model.switch(None, [lambda x: x + 1], 2) == 3
     branches = [lambda x: x + 1, lambda x: x + 2]
     assert model.switch(jnp.asarray(1.0), branches, 2) == 4

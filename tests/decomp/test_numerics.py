@@ -24,7 +24,7 @@ def test_log1p_over_and_its_derivatives_are_exact_at_every_size(u, w):
 
 @pytest.mark.parametrize("w", [0.0, 1e-6, 2.0])
 @pytest.mark.parametrize("y", [0.0, -1e-6, 0.7, -1e10, 1e12])
-def test_the_slope_of_root_log1p_is_right_at_zero_and_far_out(y, w):
+def test_the_slope_of_root_log1p_is_exact_at_zero_and_far_out(y, w):
     y, w = np.float32([y, w])
     value, slope = jax.value_and_grad(numerics.root_log1p)(y, w)
     y, w = float(y), float(w)
@@ -44,8 +44,8 @@ def test_exp_excess_does_not_cancel(x):
     np.testing.assert_allclose(slope, -np.expm1(-x), rtol=1e-6)
 
 
-def test_a_peak_that_is_rounded_otherwise_than_its_terms_keeps_sums_of_exponentials():
-    """As where a compiler computes the terms again: −4e12 has neighbours 2.6e5 away."""
+def test_sums_of_exponentials_tolerate_a_peak_that_is_rounded_differently():
+    """The float32 neighbours of −4e12 are 2.6e5 away, so a recomputed peak differs."""
     x = np.float32([[-4e12, -5e12], [0.0, -np.log(3)]])
 
     def log_sum(x, peak):
@@ -61,7 +61,7 @@ def test_a_peak_that_is_rounded_otherwise_than_its_terms_keeps_sums_of_exponenti
         np.testing.assert_allclose(slope[1], [0.75, 0.25], rtol=1e-6)
 
 
-def test_a_constant_column_stops_no_gradient():
+def test_the_gradient_of_a_constant_column_is_zero():
     x = jnp.array([[1.0, 3.0], [1.0, 4.0], [1.0, 8.0]])
     slope = jax.grad(lambda x: jnp.sum(numerics.standardise(x)[0]))(x)
     np.testing.assert_array_equal(slope[:, 0], 0)
@@ -73,20 +73,22 @@ def _precisions(*arguments):
 
 
 @pytest.mark.parametrize("x64", [False, True])
-def test_what_is_no_float64_becomes_float32_whatever_it_came_from(x64):
+def test_all_types_but_float64_become_float32(x64):
     values = [0.0, 1.0, 2.0]
     dtypes = ["?", "i1", "u1", ">i2", "i8", "f2", ">f4", "f4", jnp.bfloat16]
     with jax.enable_x64(x64):
-        brought = [np.array(values).astype(dtype) for dtype in dtypes]
-        brought += [jnp.asarray(x) for x in brought if x.dtype.isnative]
-        brought += [1, True, 0.5, jnp.full(3, 0.5), jnp.asarray(0.5), None]
-        found = numerics.floats(*brought, Gaussian(brought[0], 2), (Gaussian(1, 2),))
-    assert {leaf.dtype.name for leaf in jax.tree.leaves(found)} == {"float32"}
-    assert not any(leaf.weak_type for leaf in jax.tree.leaves(found))
-    for dtype, x in zip(dtypes, found, strict=False):
+        arguments = [np.array(values).astype(dtype) for dtype in dtypes]
+        arguments += [jnp.asarray(x) for x in arguments if x.dtype.isnative]
+        arguments += [1, True, 0.5, jnp.full(3, 0.5), jnp.asarray(0.5), None]
+        result = numerics.floats(
+            *arguments, Gaussian(arguments[0], 2), (Gaussian(1, 2),)
+        )
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(result)} == {"float32"}
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(result))
+    for dtype, x in zip(dtypes, result, strict=False):
         np.testing.assert_array_equal(x, np.minimum(values, 1 if dtype == "?" else 2))
-    assert isinstance(found[-2], Gaussian)
-    assert isinstance(found[-1][0], Gaussian)
+    assert isinstance(result[-2], Gaussian)
+    assert isinstance(result[-1][0], Gaussian)
 
 
 @pytest.mark.parametrize(
@@ -103,17 +105,17 @@ def test_float64_is_kept_for_all_arguments_under_x64_alone(wide):
 @pytest.mark.parametrize(
     "wrong", [1j, "a", np.array(["a"]), np.array([1, None]), jax.random.key(0)]
 )
-def test_what_is_no_real_number_is_refused_in_a_line(wrong):
+def test_arguments_that_are_not_real_numbers_are_refused_in_one_line(wrong):
     with pytest.raises(TypeError, match=r"^expected real numbers; got \S+\.$"):
         numerics.floats(0.5, wrong)
 
 
-def test_a_masked_array_is_refused_and_not_unmasked():
+def test_a_masked_array_is_refused():
     with pytest.raises(TypeError, match="masked"):
         numerics.floats(np.ma.masked_less([1.0, 2.0], 1.5))
 
 
-def test_arrays_of_other_libraries_are_taken_by_either_protocol():
+def test_arrays_of_other_libraries_are_accepted_by_either_protocol():
     class OfNumpy:
         def __array__(self, dtype=None, copy=None):
             return np.array([0.5, 2.0], dtype)
@@ -126,8 +128,8 @@ def test_arrays_of_other_libraries_are_taken_by_either_protocol():
             return self.value
 
     @jax.jit
-    def doubled(x):
+    def total(x):
         a, b = numerics.floats(OfJax(x), OfNumpy())
         return a + b
 
-    np.testing.assert_array_equal(doubled(jnp.array([1, 2])), [1.5, 4.0])
+    np.testing.assert_array_equal(total(jnp.array([1, 2])), [1.5, 4.0])

@@ -35,7 +35,7 @@ def test_mean_log_det_is_that_of_the_covariance_matrices():
     np.testing.assert_allclose(value, exact, rtol=1e-6)
 
 
-def test_relative_information_is_in_units_of_log_n():
+def test_relative_information_is_the_share_of_log_n():
     information = Estimate(jnp.log(10.0), jnp.array(0.1))
     out = overlap.relative_information(information, num_points=100)
     np.testing.assert_allclose(out, (0.5, 0.1 / np.log(100)), rtol=1e-6)
@@ -63,7 +63,7 @@ def test_bhattacharyya_agrees_with_quadrature_over_all_pairs():
     np.testing.assert_allclose(value, np.mean(pairs), rtol=1e-5)
 
 
-def test_bhattacharyya_multiplies_over_dimensions():
+def test_bhattacharyya_is_a_product_over_dimensions():
     loc, scale = map(jnp.float32, _posteriors(n=2, d=2))
     q = Gaussian(loc, scale)
     single = [
@@ -84,13 +84,13 @@ def test_bhattacharyya_of_posteriors_far_apart_is_zero():
     assert overlap.mean_bhattacharyya(_far_apart(4)) == 0
 
 
-def test_a_point_without_overlap_has_only_itself_as_neighbour():
+def test_a_point_without_overlap_has_one_effective_neighbour():
     key = jax.random.key(0)
     e = neighbours(key, _far_apart(8))
     np.testing.assert_allclose(e.value, 1, rtol=1e-6)
 
 
-def test_equal_posteriors_are_all_neighbours():
+def test_equal_posteriors_are_all_effective_neighbours():
     key = jax.random.key(0)
     e = neighbours(key, _equal(8))
     np.testing.assert_allclose(e.value, 8, rtol=1e-5)

@@ -62,28 +62,28 @@ EXTREMES = np.array([[0.0, 0.0, 0.0], [1e4, -1e4, 1e4], [-1e4, 0.0, 1e-6]], np.f
 @functools.partial(quick.jit, static_argnums=0)
 def _values(family, p, keys, points):
     draws = jax.vmap(family.sample, (0, None))(keys, p)
-    everywhere = jnp.concatenate([draws, points])
+    all_points = jnp.concatenate([draws, points])
     log_prob = functools.partial(family.log_prob, p)
-    log_pz, slope = jax.vmap(jax.value_and_grad(log_prob))(everywhere)
+    log_pz, slope = jax.vmap(jax.value_and_grad(log_prob))(all_points)
     entropy = family.entropy(p) if family in WITH_ENTROPY else None
-    return everywhere, log_pz, slope, family.mean(p), family.covariance(p), entropy
+    return all_points, log_pz, slope, family.mean(p), family.covariance(p), entropy
 
 
 @functools.lru_cache
-def measured(name):
-    """Draws and fixed points, log p with gradient there; mean, covariance, entropy."""
+def samples_of(name):
+    """Draws and fixed points, log p and its gradient there, moments and entropy."""
     family, make = PRIORS[name]
     p = make()
     latents = 2 if name == "clusters" else 3
-    wide = stats.t(3, 0, 2).rvs((SAMPLES, latents), random_state=0)
-    points = np.concatenate([wide, EXTREMES[:, :latents]]).astype(np.float32)
+    wide_draws = stats.t(3, 0, 2).rvs((SAMPLES, latents), random_state=0)
+    points = np.concatenate([wide_draws, EXTREMES[:, :latents]]).astype(np.float32)
     keys = jax.random.split(jax.random.key(1), SAMPLES)
     return jax.tree.map(np.asarray, _values(family, p, keys, points))
 
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_log_p_is_one_number_per_point_and_a_draw_is_one_point(name):
-    # D numbers, or one broadcast to D, would count the prior D times in a sum
+    # D numbers, or one number broadcast to D, would count the prior D times in a sum.
     family, make = PRIORS[name]
     p = jax.eval_shape(make)
     draw = jax.eval_shape(family.sample, jax.random.key(0), p)
@@ -93,8 +93,8 @@ def test_log_p_is_one_number_per_point_and_a_draw_is_one_point(name):
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_the_density_integrates_to_one(name):
-    # ∫ p = ∫ m · p/m with m half the prior's draws and half a wide Student-t's
-    points, log_pz, *_ = measured(name)
+    # ∫ p = ∫ m · p/m; half of m is the draws of the prior, half a wide Student-t.
+    points, log_pz, *_ = samples_of(name)
     points, log_pz = points[: 2 * SAMPLES].astype(float), log_pz[: 2 * SAMPLES]
     log_wide = stats.t.logpdf(points, 3, 0, 2).sum(1)
     weights = 2 * special.expit(log_pz - log_wide).reshape(2, SAMPLES)
@@ -105,7 +105,7 @@ def test_the_density_integrates_to_one(name):
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_samples_have_the_mean_the_covariance_and_the_entropy(name):
-    points, log_pz, _, mean, covariance, entropy = measured(name)
+    points, log_pz, _, mean, covariance, entropy = samples_of(name)
     z = points[:SAMPLES].astype(float)
     assert np.all(np.abs(z.mean(0) - mean) < 4 * z.std(0) / SAMPLES**0.5)
     products = (z - mean)[:, :, None] * (z - mean)[:, None, :]
@@ -113,13 +113,13 @@ def test_samples_have_the_mean_the_covariance_and_the_entropy(name):
     assert np.all(np.abs(products.mean(0) - covariance) < 4 * stderr)
     if entropy is not None:
         information = -log_pz[:SAMPLES].astype(float)
-        gap = information.mean() - entropy
-        assert abs(gap) < 4 * information.std() / SAMPLES**0.5
+        difference = information.mean() - entropy
+        assert abs(difference) < 4 * information.std() / SAMPLES**0.5
 
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_log_p_and_its_gradient_are_finite_at_extreme_points(name):
-    points, log_pz, slope, *_ = measured(name)
+    points, log_pz, slope, *_ = samples_of(name)
     assert np.isfinite(log_pz).all()
     assert np.isfinite(slope).all()
     assert len(points) == 2 * SAMPLES + len(EXTREMES)
@@ -131,7 +131,7 @@ def test_the_trace_of_an_anisotropic_prior_is_the_number_of_latents():
     np.testing.assert_allclose(jnp.sum(p.scale**2), 10.0, rtol=1e-6)
 
 
-def test_variances_of_an_anisotropic_prior_are_proportional_to_those_given():
+def test_variances_of_an_anisotropic_prior_are_proportional_to_the_given_ones():
     variances = np.asarray([8.0, 4.0, 1.0])
     p = priors.anisotropic(jnp.log(jnp.asarray(variances, jnp.float32)))
     np.testing.assert_allclose(p.scale**2, 3 * variances / 13, rtol=1e-6)
@@ -152,7 +152,7 @@ def test_student_t_at_infinite_df_is_the_isotropic_prior():
 def test_the_peak_of_the_clusters_is_a_quarter_of_one_component():
     p = priors.clusters()
     peaks = quick.jit(jax.vmap(lambda z: mixture.log_prob(p, z)))(p.components.loc)
-    # 0.25/(2π·0.03); the other three components add 3e-8 of it or less.
+    # This is 0.25/(2π·0.03); the other three components add at most 3e-8 of it.
     np.testing.assert_allclose(jnp.exp(peaks), 0.25 / (2 * np.pi * 0.03), rtol=1e-6)
 
 
@@ -160,7 +160,7 @@ def test_the_peak_of_the_clusters_is_a_quarter_of_one_component():
 def test_the_entropy_of_the_clusters_is_that_of_the_paper(layout, entropy):
     p = priors.clusters(layout=layout)
     result = ENTROPY(jax.random.key(1), p)
-    assert abs(result.value - entropy) < 4 * result.stderr + 5e-4  # three digits given
+    assert abs(result.value - entropy) < 4 * result.stderr + 5e-4  # the paper rounds
 
 
 def test_an_unknown_layout_names_the_choices():
@@ -172,23 +172,25 @@ def test_an_unknown_layout_names_the_choices():
 
 @pytest.mark.parametrize("name", ["anisotropic", "full_covariance", "hierarchical"])
 def test_the_trace_of_a_learned_covariance_is_the_number_of_latents(name):
-    covariance = measured(name)[4]
+    covariance = samples_of(name)[4]
     np.testing.assert_allclose(np.trace(covariance), 3.0, rtol=1e-6)
 
 
-def test_a_full_covariance_starts_isotropic_reaches_any_and_ignores_the_upper_part():
+def test_a_full_covariance_starts_isotropic_and_reaches_any_covariance():
     def tril(factor):
         return priors.full_covariance(factor).scale_tril
 
     both = quick.jit(lambda factor: (tril(factor), jax.jacfwd(tril)(factor)))
     np.testing.assert_array_equal(both(np.zeros((3, 3), np.float32))[0], np.eye(3))
-    wanted = np.linalg.cholesky([[1.5, 0.6, -0.2], [0.6, 0.5, 0.1], [-0.2, 0.1, 1.0]])
-    rows = np.diag(wanted)
-    for shift in (-1e3, 0.0, 1e3):  # of all logarithms, which only costs digits
-        factor = np.tril(wanted / rows[:, None], -1) + np.triu(np.full((3, 3), 7.0), 1)
+    expected = np.linalg.cholesky([[1.5, 0.6, -0.2], [0.6, 0.5, 0.1], [-0.2, 0.1, 1.0]])
+    rows = np.diag(expected)
+    for shift in (-1e3, 0.0, 1e3):  # shifts of all logarithms lose digits only
+        factor = np.tril(expected / rows[:, None], -1) + np.triu(
+            np.full((3, 3), 7.0), 1
+        )
         factor += np.diag(np.log(rows) + shift)
-        found, slopes = both(factor.astype(np.float32))
-        np.testing.assert_allclose(found, wanted, rtol=2e-4, atol=1e-6)
+        result, slopes = both(factor.astype(np.float32))
+        np.testing.assert_allclose(result, expected, rtol=2e-4, atol=1e-6)
         assert np.isfinite(slopes).all()
 
 
@@ -197,7 +199,7 @@ def test_a_laplace_prior_has_unit_variance():
     np.testing.assert_allclose(covariance, np.eye(2), rtol=1e-6)
 
 
-def test_a_certain_spike_or_slab_is_a_gaussian_and_the_probability_may_be_traced():
+def test_a_certain_spike_or_slab_is_a_gaussian_and_its_probability_may_be_traced():
     @jax.jit
     def covariance(gamma):
         return spike_slab.covariance(
@@ -210,7 +212,7 @@ def test_a_certain_spike_or_slab_is_a_gaussian_and_the_probability_may_be_traced
         )
 
 
-def test_parameters_start_where_the_constructors_accept_them():
+def test_initial_parameters_are_accepted_by_the_constructors():
     key, other = jax.random.split(jax.random.key(2))
     start = priors.mixture_start(key, 5, 3, spread=2.0)
     p = priors.free_mixture(**start._asdict())

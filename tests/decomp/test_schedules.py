@@ -15,6 +15,6 @@ PROGRESS = jnp.asarray([0.0, 0.1, 0.2, 0.25, 0.35, 0.5, 0.99, 1.0])
         ("cyclic", [0, 0.8, 1, 0, 0.8, 0, 1, 1]),  # four cycles of a quarter
     ],
 )
-def test_a_schedule_is_a_factor_of_the_share_of_the_training(name, expected):
-    found = schedules.SCHEDULES[name](PROGRESS, warm_up=0.5, cycles=4)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+def test_a_schedule_is_a_function_of_the_share_of_the_training(name, expected):
+    factors = schedules.SCHEDULES[name](PROGRESS, warm_up=0.5, cycles=4)
+    np.testing.assert_allclose(factors, expected, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Chromium without a window, driven over a pipe by the DevTools protocol."""
+"""Headless Chromium, driven over a pipe by the DevTools protocol."""
 
 import contextlib
 import fcntl
@@ -11,7 +11,7 @@ import sys
 import time
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_TIMEOUT = 60  # seconds that an answer may take
+_TIMEOUT = 60  # seconds for an answer
 # The browser reads descriptor 3 and writes descriptor 4.
 _TRAMPOLINE = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); "
@@ -26,10 +26,10 @@ def find():
 
 
 class Browser:
-    """A running browser; `events` are what it said unasked."""
+    """A running browser; `events` are the messages that answer no call."""
 
     def __init__(self, profile):
-        down, up = ([_moved(end) for end in os.pipe()] for _ in range(2))
+        down, up = ([_out_of_the_way(end) for end in os.pipe()] for _ in range(2))
         flags = ["--headless=new", "--remote-debugging-pipe", "--disable-gpu"]
         flags += ["--no-first-run", f"--user-data-dir={profile}"]
         flags += ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -56,7 +56,7 @@ class Browser:
         assert "error" not in answer, answer
         return answer["result"]
 
-    def said(self, *methods):
+    def events_of(self, *methods):
         """The parameters of the events of some methods."""
         return [e["params"] for e in self.events if e.get("method") in methods]
 
@@ -75,8 +75,8 @@ class Browser:
     def _receive(self):
         end = time.monotonic() + _TIMEOUT
         while b"\0" not in self._rest:
-            left = max(0, end - time.monotonic())
-            ready, _, _ = select.select([self._from], [], [], left)
+            remaining = max(0, end - time.monotonic())
+            ready, _, _ = select.select([self._from], [], [], remaining)
             part = os.read(self._from, 1 << 16) if ready else b""
             if not part:
                 raise TimeoutError("the browser does not answer")
@@ -86,7 +86,7 @@ class Browser:
 
 
 class Tab:
-    """A page in a tab of its own, once it has loaded."""
+    """A loaded page in its own tab."""
 
     def __init__(self, browser, url, *, width=1280, scheme="light"):
         send = browser.send
@@ -106,17 +106,17 @@ class Tab:
         send("Emulation.setEmulatedMedia", self._session, features=[feature])
         browser.events.clear()
         send("Page.navigate", self._session, url=url)
-        while not browser.said("Page.loadEventFired"):
+        while not browser.events_of("Page.loadEventFired"):
             self.run("new Promise((resolve) => setTimeout(resolve, 50))")
 
     def run(self, program):
-        """The value of an expression of JavaScript, once its promise is kept."""
+        """The value of a JavaScript expression; a promise is awaited."""
         options = {"awaitPromise": True, "returnByValue": True}
-        found = self._send(
+        result = self._send(
             "Runtime.evaluate", self._session, expression=program, **options
         )
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
+        assert "exceptionDetails" not in result, result["exceptionDetails"]
+        return result["result"].get("value")
 
     def press(self, key):
         """Presses a key of `_KEYS` on the element in focus."""
@@ -132,8 +132,8 @@ class Tab:
             )
 
 
-def _moved(descriptor):
-    """The same file as a descriptor that the trampoline does not overwrite."""
-    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+def _out_of_the_way(descriptor):
+    """The same file as another descriptor, which the trampoline does not overwrite."""
+    duplicate = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
     os.close(descriptor)
-    return moved
+    return duplicate

@@ -42,7 +42,7 @@ class Small(NamedTuple):
         )
 
     def train(self, functions, members, *, calls=(STEPS,), root=3, **changes):
-        """Trains some of the runs; `changes` are other weights."""
+        """Trains some of the runs; `changes` replaces weights."""
         init, advance = functions
         members = np.asarray(members)
         setting = self.settings
@@ -79,15 +79,15 @@ def small():
 
 
 @pytest.fixture(scope="session")
-def together(small):
-    """All six runs as one block, one after another on two devices."""
+def functions(small):
+    """`init` and `advance` of all six runs as one block on two devices."""
     return small.compiled(devices=2, block=6)
 
 
 @pytest.fixture(scope="session")
-def company(small, together):
-    """The six runs trained together; nothing may change what a run gives here."""
-    return small.train(together, range(6))
+def block(small, functions):
+    """The final state of the six runs trained as one block."""
+    return small.train(functions, range(6))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A pinwheel of few points, to try any prior, objective and divergence on."""
+"""A pinwheel of few points, for tests of any prior, objective and divergence."""
 
 from configs import pinwheel
 from experiments.config import settings
@@ -7,7 +7,7 @@ POINTS = 24
 
 
 def config_of(prior, name, divergence):
-    """A small pinwheel with that prior, objective and divergence."""
+    """A small pinwheel with the given prior, objective and divergence."""
     config = pinwheel.get_config("smoke")
     with config.unlocked():
         config.data.points = POINTS
@@ -31,8 +31,8 @@ def config_of(prior, name, divergence):
     return config
 
 
-def accepted(prior, name, divergence):
-    """The validated config with its programs, or why it is refused."""
+def validate(prior, name, divergence):
+    """The validated config with its programs, or the text of its refusal."""
     try:
         return settings.validate(config_of(prior, name, divergence))
     except ValueError as refusal:

@@ -7,12 +7,12 @@ from experiments.benchmarks import accelerator, measured
 
 @pytest.fixture
 def small(monkeypatch):
-    """Only the stages, in the numbers of runs and forms that a test has time for."""
+    """Leaves out the larger numbers of runs, to save time."""
     monkeypatch.setattr(accelerator, "_OTHER_RUNS", (1,))
 
 
 @pytest.mark.slow
-def test_the_rehearsal_goes_through_all_stages_and_resumes(tmp_path, small, capsys):
+def test_the_rehearsal_runs_all_stages_and_resumes(tmp_path, small, capsys):
     stages = ["device", "rates", "forms", "figure", "paper_length"]
     options = ["--smoke", f"--out={tmp_path}", "--stages", *stages]
     assert accelerator.main(options) == 0
@@ -35,13 +35,13 @@ def test_a_row_that_fails_is_kept_and_the_stage_goes_on(tmp_path, capsys):
 
     accelerator._row(session, "first", fails)
     accelerator._row(session, "second", lambda: {"value": 1.0})
-    accelerator._row(session, "second", fails)  # is there already
+    accelerator._row(session, "second", fails)  # the row exists already
     rows = measured.read(session.file)
     assert rows["first"]["error"] == "RuntimeError: no such kernel"
     assert rows["second"]["value"] == 1.0
 
 
-def test_a_row_in_which_the_process_died_is_not_tried_again(tmp_path):
+def test_a_row_in_which_the_process_died_is_not_repeated(tmp_path):
     session = accelerator.Session(tmp_path, float("inf"), True, 0.1)
     row = json.dumps({"row": "first", "begun": True})
     session.file.write_text(row + "\n")

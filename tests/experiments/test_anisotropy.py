@@ -13,7 +13,7 @@ SPREADS = {"spread_000": 0.0, "spread_050": 0.5, "spread_150": 1.5}
 
 @pytest.fixture(scope="module")
 def sweep():
-    """The score rises by 0.1 for each nat of spread at β = 1, and not at β = 4."""
+    """Scores that rise by 0.1 per nat of spread at β = 1, and are constant at β = 4."""
     rng = np.random.default_rng(0)
     runs = []
     for seed in range(20):
@@ -33,10 +33,10 @@ def test_the_spread_of_a_prior_is_read_from_its_name(sweep):
     assert anisotropy.spreads(sweep) == {v: k for k, v in SPREADS.items()}
 
 
-def test_a_score_that_rises_at_one_beta_holds_there_alone(sweep):
-    found = anisotropy.finding(sweep)
-    assert found.verdict == "holds in 2 of 4, open in 2"
-    by_label = {c.label: c for c in found.comparisons}
+def test_a_score_that_rises_at_one_beta_holds_at_that_beta_alone(sweep):
+    finding = anisotropy.finding(sweep)
+    assert finding.verdict == "holds in 2 of 4, open in 2"
+    by_label = {c.label: c for c in finding.comparisons}
     slope = by_label["β = 1, Kim & Mnih, pruned"]
     assert slope.low < 0.1 < slope.high
     x = np.array(list(SPREADS.values()))
@@ -45,7 +45,7 @@ def test_a_score_that_rises_at_one_beta_holds_there_alone(sweep):
     np.testing.assert_allclose(slope.high - slope.mean, expected, rtol=0.5)
 
 
-def test_overlap_and_mismatch_are_shown_as_slopes_of_their_logarithms(sweep):
+def test_overlap_and_mismatch_are_given_as_slopes_of_their_logarithms(sweep):
     by_label = {c.label: c for c in anisotropy.finding(sweep).comparisons}
     np.testing.assert_allclose(by_label["β = 4, log overlap"].mean, 0.2, rtol=1e-6)
     np.testing.assert_allclose(by_label["β = 4, log mismatch"].mean, 0, atol=1e-9)
@@ -58,7 +58,7 @@ def test_the_table_has_a_column_for_each_beta(sweep):
     assert line.count("(yes)") == line.count("(open)") == 1
 
 
-def test_the_figure_has_the_means_over_the_spread(sweep):
+def test_the_figure_shows_the_means_against_the_spread(sweep):
     with matplotlib.style.context(["default", style.RC]):
         figure = anisotropy.figure(sweep)
         assert style.drawn(figure, "png").startswith(b"\x89PNG")

@@ -42,8 +42,8 @@ def test_floats_are_read_back_unchanged(tmp_path):
     values = [0.1, 1 / 3, 1e-300, -0.0, float(np.float32(0.1)), math.inf, 2**53 + 2.0]
     atomic_files.write_csv(tmp_path / "t.csv", ["v"], [[v] for v in values])
     with (tmp_path / "t.csv").open(newline="") as file:
-        found = [float(row["v"]) for row in csv.DictReader(file)]
-    assert found == values
+        numbers = [float(row["v"]) for row in csv.DictReader(file)]
+    assert numbers == values
     atomic_files.write_json(tmp_path / "t.json", values)
     assert json.loads((tmp_path / "t.json").read_text()) == values
 
@@ -55,14 +55,14 @@ def test_arrays_are_read_back_unchanged(tmp_path):
         "d": np.int64(3),
     }
     atomic_files.write_npz(tmp_path / "t.npz", arrays)
-    with np.load(tmp_path / "t.npz", allow_pickle=False) as found:
-        assert set(found.files) == set(arrays)
+    with np.load(tmp_path / "t.npz", allow_pickle=False) as stored:
+        assert set(stored.files) == set(arrays)
         for name, array in arrays.items():
-            np.testing.assert_array_equal(found[name], array)
-            assert found[name].dtype == np.asarray(array).dtype
+            np.testing.assert_array_equal(stored[name], array)
+            assert stored[name].dtype == np.asarray(array).dtype
 
 
-def test_what_cannot_be_written_is_named(tmp_path):
+def test_a_path_that_cannot_be_written_is_named(tmp_path):
     path = tmp_path / "gone" / "table.csv"
     with pytest.raises(
         OSError, match=r"cannot write .*table\.csv: No such file or dir"

@@ -1,4 +1,4 @@
-"""The benchmarks at sizes of a second: what they print, not how fast they are."""
+"""The benchmarks at sizes that take a second: their output, not their speed."""
 
 import importlib.util
 
@@ -32,22 +32,22 @@ def test_the_sheet_is_timed_metric_by_metric(capsys):
     assert (
         score_sheet.main(["--runs=2", "--points=300", "--metrics", "mig", "hoyer"]) == 0
     )
-    printed = capsys.readouterr().out
-    rows = [line.split("|")[1].strip() for line in printed.splitlines() if "|" in line]
+    output = capsys.readouterr().out
+    rows = [line.split("|")[1].strip() for line in output.splitlines() if "|" in line]
     assert rows[2:] == ["mig", "hoyer", "total"]
-    assert "2 runs of 300 codes" in printed
+    assert "2 runs of 300 codes" in output
 
 
 @pytest.mark.slow
 def test_kim_mnih_agrees_with_numpy_on_the_same_votes(capsys):
     sizes = ["--runs=5", "--points=4000", "--votes=40", "--samples=30"]
     assert votes.main([*sizes, "--numpy-votes=8"]) == 0
-    printed = capsys.readouterr().out
-    assert "On NumPy's 40 votes of the first run" in printed
-    assert " 0 votes differ" in printed
+    output = capsys.readouterr().out
+    assert "On NumPy's 40 votes of the first run" in output
+    assert " 0 votes differ" in output
 
 
-def test_numpy_finds_the_rows_that_it_is_given_otherwise():
+def test_numpy_gives_the_same_winners_whether_or_not_it_searches_for_the_rows():
     rng = np.random.default_rng(0)
     factors = votes.grid(rng, 3000)
     (codes,) = votes.make(rng, factors, 1)
@@ -74,21 +74,23 @@ def test_our_programs_train_all_their_runs_at_a_measured_rate():
 
 
 def test_the_naive_networks_are_those_of_table_1a():
-    made = programs.make(
+    work = programs.make(
         programs.WORKS["conv"], {"data.points": 64, "evaluate.points": 64}
     )
-    slow = naive.networks(made.vae)
+    slow = naive.networks(work.vae)
 
     def size(module, inputs):
         key, x = jax.random.key(0), jnp.zeros((1, inputs))
         shapes = jax.eval_shape(module.init, key, x)
         return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
-    assert size(slow.encoder, 4096) == size(made.vae.encoder, 4096)
-    assert size(slow.decoder, 10) == size(made.vae.decoder, 10)
+    assert size(slow.encoder, 4096) == size(work.vae.encoder, 4096)
+    assert size(slow.decoder, 10) == size(work.vae.decoder, 10)
 
 
-def test_a_peer_that_is_not_installed_is_asked_for(monkeypatch, capsys):
+def test_a_peer_that_is_not_installed_is_named_with_the_package_to_install(
+    monkeypatch, capsys
+):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert table.main(["--peer=torch", "--rows", "conv"]) == 2
     assert "--peer=torch expects PyTorch" in capsys.readouterr().out
@@ -101,11 +103,13 @@ def test_the_memory_of_a_process_is_read_from_its_status():
 
 
 @pytest.mark.slow
-def test_the_cost_is_measured_written_and_drawn(tmp_path, monkeypatch):
-    small = cost.PANELS["batch"]._replace(values={"dense": (8, 16)})
-    monkeypatch.setitem(cost.PANELS, "batch", small)
-    few = cost.PANELS["scored"]._replace(values={"dense": (100,)})
-    monkeypatch.setitem(cost.PANELS, "scored", few)
+def test_the_cost_is_measured_stored_and_drawn_again_from_the_table(
+    tmp_path, monkeypatch
+):
+    two_batches = cost.PANELS["batch"]._replace(values={"dense": (8, 16)})
+    monkeypatch.setitem(cost.PANELS, "batch", two_batches)
+    few_points = cost.PANELS["scored"]._replace(values={"dense": (100,)})
+    monkeypatch.setitem(cost.PANELS, "scored", few_points)
     arguments = [f"--out={tmp_path}", "--repetitions=1", "--panels"]
     assert cost.main([*arguments, "batch"]) == 0
     assert cost.main([*arguments, "scored"]) == 0
@@ -114,12 +118,12 @@ def test_the_cost_is_measured_written_and_drawn(tmp_path, monkeypatch):
         *(("batch", "dense", 8.0), ("batch", "dense", 16.0), ("scored", "dense", 100.0))
     ]
     assert all(0 < p.least <= p.seconds <= p.most for p in points)
-    drawn = (tmp_path / "cost.png").read_bytes()
+    image = (tmp_path / "cost.png").read_bytes()
     assert cost.main([f"--out={tmp_path}", "--draw"]) == 0
-    assert (tmp_path / "cost.png").read_bytes() == drawn
+    assert (tmp_path / "cost.png").read_bytes() == image
 
 
 @pytest.mark.slow
-def test_what_a_config_compiles_is_timed(capsys):
+def test_the_compilation_of_a_config_is_timed(capsys):
     assert compiling.main(["configs/pinwheel.py:smoke"]) == 0
     assert float(capsys.readouterr().out) > 0

@@ -28,13 +28,14 @@ LOG_PZ = partial(
 
 
 def _regime(spacing):
-    """Eight posteriors of scale ½, their means on a diagonal line."""
+    """Eight posteriors of scale ½ with means on a diagonal line."""
     loc = jnp.tile(spacing * jnp.arange(8.0)[:, None], 2)
     q = Gaussian(loc, jnp.full((8, 2), 0.5))
     return bias.regime(Posteriors("eight", q, LOG_PZ), OPTIONS)
 
 
 def _means(regime, batch, quantity):
+    """Mean and standard error of each estimator."""
     return {
         cell.estimator: (cell.mean, cell.stderr)
         for cell in regime.cells
@@ -42,16 +43,16 @@ def _means(regime, batch, quantity):
     }
 
 
-def test_a_batch_of_all_posteriors_is_exact_but_for_the_constant_of_mws():
+def test_a_batch_of_all_posteriors_is_exact_except_for_the_constant_of_mws():
     regime = _regime(0.6)
     for quantity, shift in zip(QUANTITIES, (1, 1, 1, -1), strict=True):
         exact, stderr = regime.exact[quantity]
-        found = _means(regime, 8, quantity)
+        means = _means(regime, 8, quantity)
         for name in ("batch_mean", "stratified", "symmetrised"):
-            mean, error = found[name]
+            mean, error = means[name]
             assert abs(mean - exact) < 4 * math.hypot(stderr, error), quantity
-        shifted = found["batch_mean"][0] + shift * math.log(8)
-        np.testing.assert_allclose(found["weighted"][0], shifted, atol=1e-4)
+        shifted = means["batch_mean"][0] + shift * math.log(8)
+        np.testing.assert_allclose(means["weighted"][0], shifted, atol=1e-4)
 
 
 def test_without_overlap_the_predictions_hold_at_any_batch_size():
@@ -78,30 +79,32 @@ def _check_files(folder, *, regimes):
     with (folder / "bias.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == regimes * 4 * 4
-    plain = json.loads((folder / "bias.json").read_text())
-    assert [one["cells"][-1]["quantity"] for one in plain] == ["kl"] * regimes
-    first = plain[0]["exact"]["entropy"][0]
+    regimes_of_file = json.loads((folder / "bias.json").read_text())
+    assert [regime["cells"][-1]["quantity"] for regime in regimes_of_file] == [
+        "kl"
+    ] * regimes
+    first = regimes_of_file[0]["exact"]["entropy"][0]
     np.testing.assert_allclose(
         float(rows[0]["bias"]), float(rows[0]["mean"]) - first, rtol=1e-9
     )
-    return plain
+    return regimes_of_file
 
 
 def test_synthetic_posteriors_get_tables_and_a_figure(tmp_path, capsys):
     out = tmp_path / "out"
     arguments = ["--synthetic", "--points=30", "--batches=4", "--samples=16"]
     assert bias.main([*arguments, f"--out={out}"]) == 0
-    plain = _check_files(out, regimes=3)
-    information = [one["exact"]["mutual_information"][0] for one in plain]
+    regimes = _check_files(out, regimes=3)
+    information = [regime["exact"]["mutual_information"][0] for regime in regimes]
     assert math.log(30) + 1e-5 > information[0] > information[1] > information[2]
-    printed = capsys.readouterr().out
-    assert printed.count("| estimator |") == 3
-    assert str(out / "bias.png") in printed
+    output = capsys.readouterr().out
+    assert output.count("| estimator |") == 3
+    assert str(out / "bias.png") in output
 
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
-    """A pinwheel of 20 points with two runs that were never trained; one diverged."""
+    """A pinwheel of 20 points with two untrained runs, of which one diverged."""
     config = pinwheel.get_config("smoke")
     with config.unlocked():
         config.data.points = config.train.batch_size = 20
@@ -120,19 +123,19 @@ def workdir(tmp_path_factory):
 
 
 def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
-    given = trained.trained(workdir, None)
-    assert given.name == "run 1: β = 0.3, α = 0"
+    run = trained.trained(workdir, None)
+    assert run.name == "run 1: β = 0.3, α = 0"
     params = run_tables.read_params(workdir, 1, 0)
     _, programs = workdirs.validated(workdir)
     work = layout.sweeps(programs, workdir)[0]
     work.config.evaluate.unlock()
     work.config.evaluate.batch_size = 8  # does not divide 20
     whole = autoencoder.encode(work.vae, params, jnp.asarray(work.data.points))
-    for leaves in (given.q, trained.encode(work, params)):
+    for leaves in (run.q, trained.encode(work, params)):
         for one, other in zip(leaves, whole, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5)
     z = jnp.array([0.0, 1.0])  # the mean of one of four clusters of variance 0.03
-    density = np.exp(np.float64(given.log_pz(z))) * 4 * 2 * np.pi * 0.03
+    density = np.exp(np.float64(run.log_pz(z))) * 4 * 2 * np.pi * 0.03
     np.testing.assert_allclose(density, 1, rtol=1e-5)
 
 
@@ -159,11 +162,11 @@ def test_a_run_gets_its_files_beside_its_results(workdir):
         (["--workdir={}", "--batches=21"], "from 1 to 20"),
     ],
 )
-def test_what_cannot_be_used_is_refused_in_one_line(
+def test_a_bad_command_line_is_refused_in_one_line(
     workdir, tmp_path, capsys, arguments, message
 ):
-    given = [argument.format(workdir) for argument in arguments]
-    assert bias.main([*given, f"--out={tmp_path}"]) == 2
+    words = [argument.format(workdir) for argument in arguments]
+    assert bias.main([*words, f"--out={tmp_path}"]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -184,13 +187,13 @@ def test_a_folder_without_finished_runs_or_of_another_version_is_refused(
         trained.trained(tmp_path, None)
 
 
-def test_fields_newer_than_a_folder_have_their_usual_values(workdir, tmp_path):
+def test_fields_newer_than_a_folder_have_their_default_values(workdir, tmp_path):
     config = json.loads((workdir / "config.json").read_text())
     del config["runs"]["layout"], config["model"]["precision"]
     (tmp_path / "config.json").write_text(json.dumps(config))
-    found, programs = workdirs.validated(tmp_path)
-    assert (found.runs.layout, found.model.precision) == ("auto", "float32")
-    assert (found, programs) == workdirs.validated(workdir)
+    config, programs = workdirs.validated(tmp_path)
+    assert (config.runs.layout, config.model.precision) == ("auto", "float32")
+    assert (config, programs) == workdirs.validated(workdir)
 
 
 def test_batches_are_as_large_as_the_data_allow():
@@ -199,7 +202,7 @@ def test_batches_are_as_large_as_the_data_allow():
     assert bias._batches("8, 4,8", 8) == [4, 8]
 
 
-def test_a_line_far_from_the_others_is_told_by_an_arrow():
+def test_a_line_far_from_the_others_is_marked_by_an_arrow():
     cells = [
         Estimates(batch, estimator, quantity, mean, 0.01, 0.0, 16)
         for batch in (16, 64)
@@ -207,8 +210,8 @@ def test_a_line_far_from_the_others_is_told_by_an_arrow():
         for quantity in QUANTITIES
     ]
     exact = dict.fromkeys(QUANTITIES, (0.5, 0.01))
-    made = figure([Regime("r", 64, 5, exact, {"entropy": -9.0}, cells)], title="t")
-    first = made.axes[0]
+    page = figure([Regime("r", 64, 5, exact, {"entropy": -9.0}, cells)], title="t")
+    first = page.axes[0]
     texts = {text.get_text() for text in first.texts}
     assert {"↑ weighted: 30.0", "↓ Eq. 11: −9.0", "symmetrised", "exact"} == texts
     low, high = first.get_ylim()

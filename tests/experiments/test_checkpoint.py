@@ -19,45 +19,45 @@ def assert_same(a, b):
 
 
 @pytest.fixture
-def state(small, together):
-    init, _ = together
+def state(small, functions):
+    init, _ = functions
     return init(small.keys(range(6)), small.settings)
 
 
 @pytest.fixture
-def other(small, together):
-    init, _ = together
+def other(small, functions):
+    init, _ = functions
     return init(small.keys(range(6, 12)), small.settings)
 
 
 def save(folder, state, curves, done, *, numbers=NUMBERS):
-    one = Checkpoint(folder, numbers, 0)
-    one.save(state, curves, done)
-    one.wait()
+    checkpoints = Checkpoint(folder, numbers, 0)
+    checkpoints.save(state, curves, done)
+    checkpoints.wait()
 
 
-def saved(folder):
+def saved_steps(folder):
     return sorted(int(path.name) for path in folder.glob("checkpoints/*/*"))
 
 
 def test_a_resumed_block_equals_the_uninterrupted_one(
-    small, together, company, state, other, tmp_path
+    small, functions, block, state, other, tmp_path
 ):
-    _, advance = together
+    _, advance = functions
     points = jnp.asarray(small.sweep.data.points)
     rest = (small.keys(range(6)), small.settings, points)
     half = advance(state, *rest, jnp.int32(2))
     save(tmp_path, half, CURVES, 2)
 
-    found, curves, done = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
+    restored, curves, done = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
     assert done == 2
     assert_same(curves, CURVES)
-    assert_same(jax.device_get(found), jax.device_get(half))
-    assert jax.tree.map(lambda x: (x.dtype, x.sharding), found) == jax.tree.map(
+    assert_same(jax.device_get(restored), jax.device_get(half))
+    assert jax.tree.map(lambda x: (x.dtype, x.sharding), restored) == jax.tree.map(
         lambda x: (x.dtype, x.sharding), half
     )
-    end = advance(found, *rest, jnp.int32(2))
-    assert_same(jax.device_get(end), company)
+    end = advance(restored, *rest, jnp.int32(2))
+    assert_same(jax.device_get(end), block)
 
 
 def test_a_checkpoint_before_the_first_record_has_no_curves(state, other, tmp_path):
@@ -68,70 +68,74 @@ def test_a_checkpoint_before_the_first_record_has_no_curves(state, other, tmp_pa
 
 def test_the_checkpoint_of_other_runs_is_not_used(state, other, tmp_path):
     save(tmp_path, state, CURVES, 3)
-    found, curves, done = Checkpoint(tmp_path, NUMBERS + 3, 0).restore(other)
-    assert found is other
+    restored, curves, done = Checkpoint(tmp_path, NUMBERS + 3, 0).restore(other)
+    assert restored is other
     assert (curves, done) == ([], 0)
 
 
-def test_a_part_of_a_block_goes_on_on_another_number_of_devices(small, state, tmp_path):
-    # A block of six on two devices goes on as blocks of three on one.
+def test_a_part_of_a_block_continues_on_another_number_of_devices(
+    small, state, tmp_path
+):
+    # A block of six on two devices is continued as blocks of three on one.
     save(tmp_path, state, CURVES, 3)
     init, _ = small.compiled(devices=1, block=3)
     blank = init(
         small.keys(range(3)), jax.tree.map(lambda leaf: leaf[:3], small.settings)
     )
-    late = np.array([5, 1, 3])
-    found, curves, done = Checkpoint(tmp_path, late, 0).restore(blank)
+    members = np.array([5, 1, 3])
+    restored, curves, done = Checkpoint(tmp_path, members, 0).restore(blank)
     assert done == 3
     assert_same(
-        jax.device_get(found), jax.tree.map(lambda x: x[late], jax.device_get(state))
+        jax.device_get(restored),
+        jax.tree.map(lambda x: x[members], jax.device_get(state)),
     )
-    assert_same(curves, [curve[late] for curve in CURVES])
+    assert_same(curves, [curve[members] for curve in CURVES])
 
 
-def test_a_block_filled_up_keeps_its_runs_alone_and_is_filled_up_again(
+def test_a_padded_block_keeps_its_runs_alone_and_is_padded_again(
     state, other, tmp_path
 ):
     save(tmp_path, state, CURVES, 3, numbers=NUMBERS[:5])
-    found, _, _ = Checkpoint(tmp_path, NUMBERS[:5], 0).restore(other)
-    full = [0, 1, 2, 3, 4, 4]
+    restored, _, _ = Checkpoint(tmp_path, NUMBERS[:5], 0).restore(other)
+    padded = [0, 1, 2, 3, 4, 4]
     assert_same(
-        jax.device_get(found), jax.tree.map(lambda x: x[full], jax.device_get(state))
+        jax.device_get(restored),
+        jax.tree.map(lambda x: x[padded], jax.device_get(state)),
     )
 
 
 def test_nothing_is_restored_from_an_empty_folder(state, tmp_path):
-    found, curves, done = Checkpoint(tmp_path, NUMBERS, 0).restore(state)
-    assert found is state
+    restored, curves, done = Checkpoint(tmp_path, NUMBERS, 0).restore(state)
+    assert restored is state
     assert (curves, done) == ([], 0)
 
 
-def test_saves_are_as_far_apart_as_asked_unless_it_must_be_now(state, tmp_path):
-    slow = Checkpoint(tmp_path, NUMBERS, 10)
-    slow.save(state, [], 1)
-    slow.wait()
+def test_saves_are_as_far_apart_as_requested_unless_forced(state, tmp_path):
+    rare = Checkpoint(tmp_path, NUMBERS, 10)
+    rare.save(state, [], 1)
+    rare.wait()
     assert list(tmp_path.iterdir()) == []
-    slow.save(state, [], 2, now=True)
-    slow.wait()
-    assert saved(tmp_path) == [2]
-    often = Checkpoint(tmp_path, NUMBERS, 1e-4)
+    rare.save(state, [], 2, now=True)
+    rare.wait()
+    assert saved_steps(tmp_path) == [2]
+    frequent = Checkpoint(tmp_path, NUMBERS, 1e-4)
     time.sleep(0.01)
-    often.save(state, [], 3)
-    often.wait()
-    assert saved(tmp_path) == [2, 3]
+    frequent.save(state, [], 3)
+    frequent.wait()
+    assert saved_steps(tmp_path) == [2, 3]
 
 
 def test_the_last_two_are_kept(state, tmp_path):
-    one = Checkpoint(tmp_path, NUMBERS, 0)
+    checkpoints = Checkpoint(tmp_path, NUMBERS, 0)
     for done in (1, 2, 3):
-        one.save(state, [], done)
-    one.save(state, [], 3)
-    one.wait()
-    assert saved(tmp_path) == [2, 3]
+        checkpoints.save(state, [], done)
+    checkpoints.save(state, [], 3)
+    checkpoints.wait()
+    assert saved_steps(tmp_path) == [2, 3]
 
 
 def damage(folder, *, how):
-    """Truncates, flips a bit of or deletes every large file of a checkpoint."""
+    """Truncates, deletes or flips a bit of every file in a folder of a checkpoint."""
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         content = bytearray(path.read_bytes())
         if how == "deleted":
@@ -145,24 +149,24 @@ def damage(folder, *, how):
 
 @pytest.mark.parametrize("how", ["deleted", "truncated", "flipped"])
 @pytest.mark.parametrize("part", ["about", "state", "state/d"])
-def test_a_damaged_checkpoint_is_passed_over_and_said(
+def test_a_damaged_checkpoint_is_reported_and_skipped(
     state, other, tmp_path, capsys, how, part
 ):
-    one = Checkpoint(tmp_path, NUMBERS, 0)
-    one.save(state, [], 1)
-    one.save(other, [], 2)
-    one.wait()
+    checkpoints = Checkpoint(tmp_path, NUMBERS, 0)
+    checkpoints.save(state, [], 1)
+    checkpoints.save(other, [], 2)
+    checkpoints.wait()
     (last,) = tmp_path.glob("checkpoints/*/2")
     damage(last / part, how=how)
-    found, _, done = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
+    restored, _, done = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
     assert done == 1
-    assert_same(jax.device_get(found), jax.device_get(state))
+    assert_same(jax.device_get(restored), jax.device_get(state))
     assert "damaged" in capsys.readouterr().out
-    save(tmp_path, other, [], 2)  # and can be saved again
-    assert saved(tmp_path) == [1, 2]
+    save(tmp_path, other, [], 2)  # the step can be saved again
+    assert saved_steps(tmp_path) == [1, 2]
 
 
-def test_what_was_begun_comes_first_and_stays_together(state, tmp_path):
+def test_blocks_with_a_checkpoint_come_first_and_stay_together(state, tmp_path):
     pending = parallel.enumerate_runs(1, seeds=14, first_seed=0)
     save(tmp_path, state, [], 1, numbers=np.arange(4, 10))
     save(tmp_path, state, [], 2, numbers=np.arange(10, 13))
@@ -170,22 +174,22 @@ def test_what_was_begun_comes_first_and_stays_together(state, tmp_path):
     assert parts == [[10, 11, 12], [4, 5, 6, 7], [8, 9], [0, 1, 2, 3], [13]]
 
 
-def test_a_checkpoint_goes_once_all_its_runs_have_finished(state, tmp_path):
+def test_a_checkpoint_is_deleted_once_all_its_runs_have_finished(state, tmp_path):
     save(tmp_path, state, [], 1)
     checkpoint.forget(tmp_path, np.arange(5))
-    assert saved(tmp_path) == [1]
+    assert saved_steps(tmp_path) == [1]
     checkpoint.forget(tmp_path, np.arange(6))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(state, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named_in_one_line(state, tmp_path):
     (tmp_path / "checkpoints").touch()
-    with pytest.raises(OSError, match="cannot write a checkpoint") as refused:
+    with pytest.raises(OSError, match="cannot write a checkpoint") as error:
         save(tmp_path, state, [], 1)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)
 
 
-def test_what_is_left_of_a_save_that_was_killed_is_ignored(state, other, tmp_path):
+def test_the_remains_of_an_interrupted_save_are_ignored(state, other, tmp_path):
     save(tmp_path, state, [], 1)
     (whole,) = tmp_path.glob("checkpoints/*/1")
     shutil.copytree(whole, whole.with_name("2.orbax-checkpoint-tmp"))

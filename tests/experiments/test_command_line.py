@@ -5,19 +5,19 @@ import pytest
 
 from configs import base, pinwheel
 from experiments.config import command_line, settings
-from tests.faults.attempts import typed
+from tests.faults.attempts import command_line_of
 
 SMOKE = "--config=configs/pinwheel.py:smoke"
 
 
 def failure(capsys, *arguments):
-    """The one line on stderr with which a command line ends."""
-    with pytest.raises(SystemExit) as ended:
+    """The one line on stderr that refuses a command line."""
+    with pytest.raises(SystemExit) as exit_info:
         command_line.parse(["experiments/main.py", *arguments])
-    printed = capsys.readouterr()
-    assert ended.value.code == 2
-    assert printed.out == ""
-    (line,) = printed.err.splitlines()
+    output = capsys.readouterr()
+    assert exit_info.value.code == 2
+    assert output.out == ""
+    (line,) = output.err.splitlines()
     assert line.startswith("experiments.main: ")
     return line
 
@@ -57,9 +57,9 @@ def test_a_wrong_command_line_ends_in_one_line_that_names_the_choices(
 
 
 def test_a_message_of_several_lines_is_printed_as_one(capsys):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         command_line.fail("first\n  second")
-    assert ended.value.code == 2
+    assert exit_info.value.code == 2
     assert capsys.readouterr().err == "experiments.main: first second\n"
 
 
@@ -67,15 +67,15 @@ def test_flags_may_come_from_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["main"])
     path = tmp_path / "flags"
     path.write_text(f"{SMOKE}\n--config.seeds=7\n")
-    with typed([f"--flagfile={path}"]) as argv:
+    with command_line_of([f"--flagfile={path}"]) as argv:
         assert command_line.parse(argv).config.seeds == 7
         assert sys.argv[1:] == [SMOKE, "--config.seeds=7"]
 
 
 def test_a_config_is_loaded_and_checked_once(tmp_path, monkeypatch):
-    checked, validate = [], settings.validate
+    configs, validate = [], settings.validate
     monkeypatch.setattr(
-        settings, "validate", lambda c: checked.append(c) or validate(c)
+        settings, "validate", lambda c: configs.append(c) or validate(c)
     )
     path = tmp_path / "own.py"
     path.write_text(
@@ -87,36 +87,36 @@ def test_a_config_is_loaded_and_checked_once(tmp_path, monkeypatch):
         "    return pinwheel.get_config(arg)\n"
     )
     words = [f"--config={path}:smoke", "--config.seeds", "7", "--workdir=out"]
-    with typed(words) as argv:
+    with command_line_of(words) as argv:
         config, programs, workdir = command_line.parse(argv)
     assert (tmp_path / "loads").read_text() == "x"
-    assert len(checked) == 1
+    assert len(configs) == 1
     assert (config.seeds, len(programs), workdir.as_posix()) == (7, 1, "out")
 
 
 @pytest.mark.parametrize("word", ["--config.tensorboard", "--config.tensorboard=True"])
-def test_a_field_that_is_true_or_false_needs_no_value(word):
-    found, _ = command_line.config_of(["plan", SMOKE, word, "--config.seeds=3"])
-    assert found.tensorboard is True
-    assert found.seeds == 3
+def test_a_field_of_true_or_false_needs_no_value(word):
+    config, _ = command_line.config_of(["plan", SMOKE, word, "--config.seeds=3"])
+    assert config.tensorboard is True
+    assert config.seeds == 3
 
 
-def test_nothing_behind_the_equals_sign_is_an_empty_tuple(capsys):
-    found, _ = command_line.config_of(["plan", SMOKE, "--config.figures="])
-    assert found.figures == ()
+def test_nothing_after_the_equals_sign_is_an_empty_tuple(capsys):
+    config, _ = command_line.config_of(["plan", SMOKE, "--config.figures="])
+    assert config.figures == ()
     line = failure(capsys, SMOKE, "--config.objective.beta=")
     assert "objective.beta must have at least one value; got none." in line
 
 
-def test_a_file_of_flags_that_is_not_there_is_one_line(capsys):
+def test_a_file_of_flags_that_does_not_exist_is_refused_in_one_line(capsys):
     assert "flagfile" in failure(capsys, "--flagfile=no_such_file")
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
 def test_help_explains_the_command(capsys, flag):
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         command_line.parse(["experiments/main.py", flag])
-    assert ended.value.code == 0
+    assert exit_info.value.code == 0
     text = capsys.readouterr().out
     for part in ("usage: python -m experiments.main", "configs/pinwheel.py", "smoke"):
         assert part in text
@@ -131,7 +131,7 @@ def test_help_lists_the_fields_in_a_form_that_can_be_typed():
     assert "--config.model.network=conv" in text
 
 
-def test_help_says_of_each_field_what_it_is_for_and_what_it_may_say():
+def test_help_describes_each_field_and_its_choices():
     text = command_line.usage(["main", "--help", "--config=configs/pinwheel.py"])
     lines = text.splitlines()
     for name, field in base.FIELDS.items():
@@ -169,19 +169,19 @@ def test_the_default_workdir_is_named_after_the_config():
 
 
 def test_the_config_of_an_argument_is_that_of_its_file():
-    found = command_line.load_config("configs/pinwheel.py:smoke")
-    assert found.to_dict() == pinwheel.get_config("smoke").to_dict()
+    config = command_line.load_config("configs/pinwheel.py:smoke")
+    assert config.to_dict() == pinwheel.get_config("smoke").to_dict()
 
 
-def test_the_config_of_a_command_line_has_what_was_typed():
+def test_the_config_of_a_command_line_has_the_typed_values():
     arguments = ["--config=configs/sparse.py:smoke", "--config.seeds", "3"]
     arguments += ["--config.model.hidden=7,8", "--config.train.batch_size=8,16"]
-    found, _ = command_line.config_of(["plan", *arguments])
-    assert found.seeds == 3
-    assert found.model.hidden == (7, 8)
-    assert found.train.batch_size == (8, 16)  # which is swept
-    found, _ = command_line.config_of(["plan", *arguments[:1]])
-    assert found.seeds == 2
+    config, _ = command_line.config_of(["plan", *arguments])
+    assert config.seeds == 3
+    assert config.model.hidden == (7, 8)
+    assert config.train.batch_size == (8, 16)  # the batch size is swept
+    config, _ = command_line.config_of(["plan", *arguments[:1]])
+    assert config.seeds == 2
 
 
 @pytest.mark.parametrize(
@@ -213,9 +213,11 @@ def command(*arguments):
 
 
 def test_a_misspelt_variant_ends_the_program_in_one_line(tmp_path):
-    done = command("--config=configs/pinwheel.py:smok", f"--workdir={tmp_path / 'w'}")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-    assert "laptop, authors, smoke" in done.stderr
+    process = command(
+        "--config=configs/pinwheel.py:smok", f"--workdir={tmp_path / 'w'}"
+    )
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert len(process.stderr.splitlines()) == 1
+    assert "laptop, authors, smoke" in process.stderr
     assert not (tmp_path / "w").exists()

@@ -1,4 +1,4 @@
-"""How commands print, and how they end."""
+"""The output of commands, and how they end."""
 
 import io
 import os
@@ -19,13 +19,15 @@ from experiments.system import commands
         ("utf-8", "β = 1 ± 2".encode()),
     ],
 )
-def test_what_an_encoding_lacks_is_printed_as_its_number(monkeypatch, encoding, shown):
-    written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+def test_a_character_that_an_encoding_lacks_is_printed_as_its_number(
+    monkeypatch, encoding, shown
+):
+    buffer = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding=encoding))
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     commands.use_plain_output()
     print("β = 1 ± 2", end="", flush=True)
-    assert written.getvalue() == shown
+    assert buffer.getvalue() == shown
 
 
 PRINTS = """
@@ -39,7 +41,7 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word(stream):
+def test_a_closed_pipe_ends_the_command_silently(stream):
     code = (
         PRINTS
         if stream == "stdout"
@@ -59,8 +61,8 @@ def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word(stream):
 def test_closed_streams_are_no_error():
     code = "import sys; sys.argv = ['-m']; import experiments; print('x'); sys.exit(3)"
     shell_line = f'"$0" -c "{code}" >&- 2>&-'
-    done = subprocess.run(["sh", "-c", shell_line, sys.executable], env=os.environ)
-    assert done.returncode == 3
+    process = subprocess.run(["sh", "-c", shell_line, sys.executable], env=os.environ)
+    assert process.returncode == 3
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_closed_streams_are_no_error():
         (MemoryError("1 TiB"), "name: there is too little memory. 1 TiB"),
     ],
 )
-def test_an_error_of_what_is_given_is_one_line_and_code_two(capsys, error, line):
+def test_an_error_of_the_input_is_one_line_and_code_two(capsys, error, line):
     @commands.command("name")
     def main(arguments=None):
         raise error
@@ -80,7 +82,7 @@ def test_an_error_of_what_is_given_is_one_line_and_code_two(capsys, error, line)
     assert capsys.readouterr().err == f"{line}\n"
 
 
-def test_an_error_of_ours_is_no_line():
+def test_an_error_of_the_program_keeps_its_traceback():
     @commands.command("name")
     def main(arguments=None):
         raise KeyError("bug")
@@ -90,13 +92,13 @@ def test_an_error_of_ours_is_no_line():
 
 
 @pytest.mark.parametrize("platform", ["cuda", "nonsense"])
-def test_a_platform_that_is_not_there_is_one_line_that_says_what_is(platform):
+def test_a_missing_platform_is_refused_in_one_line_that_names_the_others(platform):
     code = "from experiments.system import devices\ntry: devices.check_platform()\n"
     code += "except ValueError as error: print(error)"
     environment = os.environ | {"JAX_PLATFORMS": platform}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
-    assert done.stdout.count("\n") == 1, done.stderr
-    assert f"JAX_PLATFORMS={platform} names a platform" in done.stdout
-    assert "there is cpu, which JAX_PLATFORMS=cpu takes" in done.stdout
+    assert process.stdout.count("\n") == 1, process.stderr
+    assert f"JAX_PLATFORMS={platform} names a platform" in process.stdout
+    assert "there is cpu, which JAX_PLATFORMS=cpu takes" in process.stdout

@@ -28,7 +28,7 @@ VARIANTS = [
     for names in itertools.combinations(("laptop", "authors", "smoke"), count)
 ]
 
-# What the paper's text says, with the section of its appendix.
+# Values in the paper's text, with the section of its appendix.
 SHAPES = {
     "seeds": 100,  # B.1: 100 separately trained networks
     "data.name": "dsprites",
@@ -84,7 +84,7 @@ PAPER = {
         "train.b2": 0.999,
     },
 }
-# What the authors' released code does instead.
+# Values in the authors' released code where it differs.
 SHAPES_CODE = {
     "train.optimiser": "amsgrad_torch",
     "train.learning_rate": 5e-4,
@@ -121,7 +121,7 @@ def cases(table):
 
 
 def fake(config):
-    """Data of the shapes of a config's, a few hundred points."""
+    """A few hundred points with the shapes of the data of a config."""
     size = max(300, config.train.batch_size)
     if config.data.name == "pinwheel":
         points, arms = np.zeros((size, 2), np.float32), np.zeros((size, 1), int)
@@ -154,16 +154,16 @@ def test_every_config_builds_locked_and_is_valid(name, variants):
     assert settings.rows(programs)
     assert config.title
     assert set(config.variant.split(",")) == set(variants.split(","))
-    known = {*settings.COLUMNS}
-    assert {config.figure_line, config.figure_label} <= known
+    columns = {*settings.COLUMNS}
+    assert {config.figure_line, config.figure_label} <= columns
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_what_a_variant_changes_is_said(name):
+def test_a_variant_that_changes_the_paper_lists_its_deviations(name):
     for variants in VARIANTS:
         config = CONFIGS[name].get_config(variants)
-        nothing = set(variants.split(",")) <= {"", "laptop"} and name == "pinwheel"
-        assert bool(config.deviations) == bool(variants and not nothing)
+        unchanged = set(variants.split(",")) <= {"", "laptop"} and name == "pinwheel"
+        assert bool(config.deviations) == bool(variants and not unchanged)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -232,11 +232,11 @@ def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
 @pytest.mark.parametrize("variants", ["", "authors", "laptop,smoke"])
 def test_every_config_traces(name, variants):
     config, programs = settings.validate(CONFIGS[name].get_config(variants))
-    data, one = fake(config), setting(config)
+    data, values = fake(config), setting(config)
     sweep = Sweep(
         config,
         autoencoder.make(config, settings.rows(programs), data),
-        one,
+        values,
         1,
         data,
         data,
@@ -244,12 +244,12 @@ def test_every_config_traces(name, variants):
     )
     init, advance, scores = layout.functions(sweep)
     key, points = jax.random.key(0), jnp.asarray(data.points)
-    start = jax.eval_shape(init, key, one)
-    end = jax.eval_shape(advance, start, key, one, points, jnp.int32(1))
+    start = jax.eval_shape(init, key, values)
+    end = jax.eval_shape(advance, start, key, values, points, jnp.int32(1))
     assert jax.tree.map(jnp.shape, start) == jax.tree.map(jnp.shape, end)
     factors = jnp.asarray(data.factors.astype(np.int32))
-    found = jax.eval_shape(scores, end.params, key, one, points, factors)
-    assert all(leaf.shape == () for leaf in found.values())
-    assert {"loss", "reconstruction", "kl"} <= set(found)
-    known = set(config.figure_score) & {name for name in found}
-    assert known or config.data.name == "pinwheel"
+    shapes = jax.eval_shape(scores, end.params, key, values, points, factors)
+    assert all(leaf.shape == () for leaf in shapes.values())
+    assert {"loss", "reconstruction", "kl"} <= set(shapes)
+    scored = set(config.figure_score) & set(shapes)
+    assert scored or config.data.name == "pinwheel"

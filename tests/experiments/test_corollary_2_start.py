@@ -33,7 +33,7 @@ def sweep(tmp_path, *, matched):
 
 
 def trained(work):
-    """Posteriors of a batch after 30 steps, leaves `[2, B, D]`, and the likelihood."""
+    """Posteriors `[2, B, D]` and log likelihoods of a batch after 30 steps."""
     init, advance, _ = layout.functions(work)
     points = jnp.asarray(work.data.points)
     x = autoencoder.data_values(work.vae, points)
@@ -46,8 +46,10 @@ def trained(work):
         z = q.loc + 0.5 * q.scale
         return q, autoencoder.log_px_z(work.vae, state.params, x, z)
 
-    one = [jax.tree.map(lambda leaf, i=i: leaf[i], work.settings) for i in (0, 1)]
-    return [run(setting) for setting in one]
+    settings_of_runs = [
+        jax.tree.map(lambda leaf, i=i: leaf[i], work.settings) for i in (0, 1)
+    ]
+    return [run(setting) for setting in settings_of_runs]
 
 
 def test_matched_runs_have_one_likelihood_and_codes_scaled_by_the_root_of_beta(
@@ -60,13 +62,13 @@ def test_matched_runs_have_one_likelihood_and_codes_scaled_by_the_root_of_beta(
     np.testing.assert_allclose(entropy.loc, root * plain.loc, rtol=0.02, atol=1e-3)
 
 
-def test_runs_that_are_not_matched_are_something_else(tmp_path):
+def test_runs_that_are_not_matched_differ_in_another_ratio(tmp_path):
     (plain, _), (entropy, _) = trained(sweep(tmp_path, matched=False))
     ratio = np.asarray(entropy.scale / plain.scale)
     assert np.all(np.abs(ratio - np.sqrt(BETA)) > 0.1)
 
 
-def test_a_start_scales_means_and_standard_deviations_and_undoes_it_in_the_decoder():
+def test_a_start_scales_means_and_deviations_and_the_decoder_undoes_it():
     rng = np.random.default_rng(0)
     params = {
         "encoder": {
@@ -76,9 +78,9 @@ def test_a_start_scales_means_and_standard_deviations_and_undoes_it_in_the_decod
         "decoder": {"Dense_0": {"kernel": rng.normal(size=(3, 4)), "bias": np.ones(4)}},
         "prior": {"log_variances": np.zeros(3)},
     }
-    found = corollary_2_start.start(params, jnp.asarray(2.0), latents=3)
+    start = corollary_2_start.start(params, jnp.asarray(2.0), latents=3)
     hidden = rng.normal(size=(7, 4)).astype(np.float32)
-    head, scaled = params["encoder"]["Dense_1"], found["encoder"]["Dense_1"]
+    head, scaled = params["encoder"]["Dense_1"], start["encoder"]["Dense_1"]
     before = hidden @ head["kernel"] + head["bias"]
     after = hidden @ np.asarray(scaled["kernel"]) + np.asarray(scaled["bias"])
     np.testing.assert_allclose(after[:, :3], 2 * before[:, :3], rtol=1e-4)
@@ -87,9 +89,9 @@ def test_a_start_scales_means_and_standard_deviations_and_undoes_it_in_the_decod
         after[:, 3:], before[:, 3:] + 2 * np.log(2), rtol=1e-4, atol=1e-5
     )
     np.testing.assert_allclose(
-        found["decoder"]["Dense_0"]["kernel"],
+        start["decoder"]["Dense_0"]["kernel"],
         params["decoder"]["Dense_0"]["kernel"] / 2,
         rtol=1e-6,
     )
-    assert found["encoder"]["Dense_0"] is params["encoder"]["Dense_0"]
-    assert found["prior"] is params["prior"]
+    assert start["encoder"]["Dense_0"] is params["encoder"]["Dense_0"]
+    assert start["prior"] is params["prior"]

@@ -7,32 +7,32 @@ import pytest
 from experiments.system import devices
 
 
-@pytest.mark.skipif(jax.default_backend() != "cpu", reason="of CPUs")
-def test_on_cpus_programs_are_not_kept_unless_asked_for():
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="this test is for CPUs")
+def test_on_cpus_programs_are_not_kept_unless_requested():
     before = jax.config.jax_compilation_cache_dir
     devices.keep_programs()
     assert jax.config.jax_compilation_cache_dir == before
 
 
-def test_without_a_job_there_is_nothing_to_join():
+def test_without_a_job_connecting_is_refused():
     with pytest.raises(ValueError, match="needs a job of several processes") as error:
         devices.connect()
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [(RuntimeError("Event loop is closed"), False), (ValueError("other"), True)],
 )
-def test_only_late_writes_are_left_out(error, told, monkeypatch):
-    seen = []
-    monkeypatch.setattr(sys, "__unraisablehook__", seen.append)
+def test_only_errors_of_late_writes_are_hidden(error, reported, monkeypatch):
+    reports = []
+    monkeypatch.setattr(sys, "__unraisablehook__", reports.append)
     args = types.SimpleNamespace(exc_value=error)
     devices.leave_out_late_writes(args)
-    assert seen == ([args] if told else [])
+    assert reports == ([args] if reported else [])
 
 
-def test_commands_leave_x64_aside_and_say_so(capsys):
+def test_commands_ignore_x64_and_report_it(capsys):
     jax.config.update("jax_enable_x64", True)
     try:
         devices.use_float32()

@@ -19,7 +19,7 @@ STD = 0.03**0.5
 
 
 def blind(small, setting):
-    """Parameters whose decoder does not read z, so that nothing scored is random."""
+    """Parameters of a decoder that ignores z, so that no score is random."""
     params = autoencoder.init(jax.random.key(0), small.sweep.vae, setting)
     decoder = params["decoder"]
     decoder["Dense_0"]["kernel"] = jnp.zeros_like(decoder["Dense_0"]["kernel"])
@@ -29,7 +29,7 @@ def blind(small, setting):
 
 @pytest.fixture(scope="module")
 def images():
-    """Images that grow brighter, so that a point left out or seen twice shows."""
+    """Images of increasing brightness, so that a missing or repeated point shows."""
     rng = np.random.default_rng(1)
     bright = np.linspace(0.05, 0.95, SIZE)[:, None]
     points = rng.binomial(64, bright, (SIZE, 64)).astype(np.uint8)
@@ -43,8 +43,8 @@ def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
     params = blind(small, setting)
     points, factors = images
-    scores = jax.jit(evaluate.make(vae, config))
-    found = scores(params, jax.random.key(5), setting, points, factors)
+    evaluate_run = jax.jit(evaluate.make(vae, config))
+    scores = evaluate_run(params, jax.random.key(5), setting, points, factors)
 
     x = autoencoder.data_values(vae, points)
     q = autoencoder.encode(vae, params, x)
@@ -52,20 +52,20 @@ def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     log_px = 64 * jax.vmap(bernoulli.log_prob)(Bernoulli(logits), x)
     p = priors.anisotropic(setting.prior.log_variances)
     kl = jax.vmap(lambda q: gaussian.kl(q, p))(q)
-    np.testing.assert_allclose(found["reconstruction"], -jnp.mean(log_px), rtol=1e-5)
-    np.testing.assert_allclose(found["kl"], jnp.mean(kl), rtol=1e-5)
-    loss = found["reconstruction"] + float(setting.weights["beta"]) * found["kl"]
-    np.testing.assert_allclose(found["loss"], loss, rtol=1e-6)
+    np.testing.assert_allclose(scores["reconstruction"], -jnp.mean(log_px), rtol=1e-5)
+    np.testing.assert_allclose(scores["kl"], jnp.mean(kl), rtol=1e-5)
+    loss = scores["reconstruction"] + float(setting.weights["beta"]) * scores["kl"]
+    np.testing.assert_allclose(scores["loss"], loss, rtol=1e-6)
     log_det = 2 * jnp.mean(jnp.sum(jnp.log(q.scale), axis=1))
-    np.testing.assert_allclose(found["log_det"], log_det, rtol=1e-4)
-    # The images differ enough that leaving one out would have shown.
-    assert np.ptp(log_px) / SIZE > 100 * 1e-5 * found["reconstruction"]
-    assert found["active"] in (0, 1, 2, 3)
-    assert 0 <= found["kim_mnih_authors"] <= 1
-    assert 0 <= found["kim_mnih_pruned"] <= 1
+    np.testing.assert_allclose(scores["log_det"], log_det, rtol=1e-4)
+    # The images differ enough that a missing one would have shown.
+    assert np.ptp(log_px) / SIZE > 100 * 1e-5 * scores["reconstruction"]
+    assert scores["active"] in (0, 1, 2, 3)
+    assert 0 <= scores["kim_mnih_authors"] <= 1
+    assert 0 <= scores["kim_mnih_pruned"] <= 1
 
 
-def test_equal_posteriors_are_as_far_from_the_prior_as_one_of_them(small, images):
+def test_equal_posteriors_have_the_kl_of_one_of_them(small, images):
     config = small.sweep.config.copy_and_resolve_references()
     count = config.evaluate.aggregate_samples = 2_000
     setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
@@ -74,23 +74,23 @@ def test_equal_posteriors_are_as_far_from_the_prior_as_one_of_them(small, images
     head["kernel"] = jnp.zeros_like(head["kernel"])
     head["bias"] = jnp.log(jnp.expm1(jnp.array([0.0, 0.0, 0.0, 0.3, 0.5, 0.9])))
     head["bias"] = head["bias"].at[:3].set(jnp.array([0.5, -1.0, 0.0]))
-    scores = jax.jit(evaluate.make(small.sweep.vae, config))
-    found = scores(params, jax.random.key(5), setting, *images)
+    evaluate_run = jax.jit(evaluate.make(small.sweep.vae, config))
+    scores = evaluate_run(params, jax.random.key(5), setting, *images)
 
     q = autoencoder.encode(small.sweep.vae, params, jnp.zeros((1, 64)))
     q = jax.tree.map(lambda leaf: np.asarray(leaf[0], np.float64), q)
     variances = np.exp(np.asarray(setting.prior.log_variances, np.float64))
     ratio = q.scale**2 / variances
     kl = np.sum((ratio + q.loc**2 / variances - 1 - np.log(ratio)) / 2)
-    # log q − log p is (ε² (ratio − 1) + 2 ε scale loc/variance)/2 and a constant.
+    # log q − log p is (ε² (ratio − 1) + 2 ε scale loc/variance)/2 plus a constant.
     slope = q.scale * q.loc / variances
     error = np.sqrt(np.sum((ratio - 1) ** 2 / 2 + slope**2) / count)
-    assert abs(found["mutual_information"]) < 1e-5
-    assert abs(found["total_correlation"]) < 1e-5
-    assert abs(found["kl_aggregate_prior"] - kl) < 4 * error
+    assert abs(scores["mutual_information"]) < 1e-5
+    assert abs(scores["total_correlation"]) < 1e-5
+    assert abs(scores["kl_aggregate_prior"] - kl) < 4 * error
 
 
-def test_posteriors_far_apart_hold_the_index_and_the_rest_is_the_match(small, images):
+def test_posteriors_far_apart_encode_the_index_and_the_rest_is_the_kl(small, images):
     config = small.sweep.config.copy_and_resolve_references()
     config.evaluate.aggregate_samples = 400
     setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
@@ -98,22 +98,22 @@ def test_posteriors_far_apart_hold_the_index_and_the_rest_is_the_match(small, im
     head = params["encoder"]["Dense_1"]
     head["kernel"] = head["kernel"].at[:, :3].multiply(1e3).at[:, 3:].set(0.0)
     head["bias"] = jnp.full(6, -5.0)
-    scores = jax.jit(evaluate.make(small.sweep.vae, config))
-    found = scores(params, jax.random.key(5), setting, *images)
-    np.testing.assert_allclose(found["mutual_information"], np.log(SIZE), rtol=1e-4)
-    # log q(z|x) − log p(z) of a draw spreads as its mean does between the points.
+    evaluate_run = jax.jit(evaluate.make(small.sweep.vae, config))
+    scores = evaluate_run(params, jax.random.key(5), setting, *images)
+    np.testing.assert_allclose(scores["mutual_information"], np.log(SIZE), rtol=1e-4)
+    # The spread of log q(z|x) − log p(z) over draws is that of its mean over points.
     q = autoencoder.encode(
         small.sweep.vae, params, autoencoder.data_values(small.sweep.vae, images[0])
     )
     p = priors.anisotropic(setting.prior.log_variances)
     kl = np.asarray(jax.vmap(lambda q: gaussian.kl(q, p))(q), np.float64)
     error = np.std(kl) / np.sqrt(400)
-    assert abs(found["kl_aggregate_prior"] - (np.mean(kl) - np.log(SIZE))) < 4 * error
+    assert abs(scores["kl_aggregate_prior"] - (np.mean(kl) - np.log(SIZE))) < 4 * error
 
 
 @pytest.fixture(scope="module")
 def plane():
-    """Scores of an encoder whose posteriors are chosen, on four points."""
+    """A function that scores chosen posteriors of four points."""
     config = pinwheel.get_config("smoke")
     with config.unlocked():
         config.model.hidden = (4,)
@@ -125,7 +125,7 @@ def plane():
     setting = autoencoder.setting_arrays(config, data, settings.rows(programs), vae)
     setting = jax.tree.map(lambda leaf: leaf[6], setting)  # α = 2, β = 0
     start = autoencoder.init(jax.random.key(0), vae, setting)
-    scores = jax.jit(evaluate.make(vae, config))
+    evaluate_run = jax.jit(evaluate.make(vae, config))
     factors = jnp.zeros((4, 1), jnp.int32)
 
     def run(*, spread, scale):
@@ -140,33 +140,33 @@ def plane():
             },
         }
         params = start | {"encoder": encoder}
-        found = scores(
+        scores = evaluate_run(
             params, jax.random.key(1), setting, jnp.asarray(CENTRES), factors
         )
-        return {name: float(value) for name, value in found.items()}
+        return {name: float(value) for name, value in scores.items()}
 
     return run
 
 
 def test_an_aggregate_posterior_equal_to_the_prior_has_no_divergence(plane):
-    found = plane(spread=1.0, scale=STD)
-    assert abs(found["kl_prior_aggregate"]) < 1e-5
-    np.testing.assert_allclose(found["log_det"], 2 * np.log(0.03), rtol=1e-4)
+    scores = plane(spread=1.0, scale=STD)
+    assert abs(scores["kl_prior_aggregate"]) < 1e-5
+    np.testing.assert_allclose(scores["log_det"], 2 * np.log(0.03), rtol=1e-4)
     np.testing.assert_allclose(
-        found["loss"],
-        found["reconstruction"] + 2 * found["kl_prior_aggregate"],
+        scores["loss"],
+        scores["reconstruction"] + 2 * scores["kl_prior_aggregate"],
         rtol=1e-5,
     )
 
 
-def test_posteriors_far_apart_tell_which_point_they_encode(plane):
-    found = plane(spread=1.0, scale=0.01)
-    np.testing.assert_allclose(found["mutual_information"], np.log(4), rtol=1e-5)
+def test_posteriors_far_apart_encode_which_point_it_is(plane):
+    scores = plane(spread=1.0, scale=0.01)
+    np.testing.assert_allclose(scores["mutual_information"], np.log(4), rtol=1e-5)
 
 
-def test_equal_posteriors_tell_nothing_and_miss_the_clusters(plane):
-    found = plane(spread=0.0, scale=0.7)
-    assert abs(found["mutual_information"]) < 1e-5
+def test_equal_posteriors_encode_nothing_and_miss_the_clusters(plane):
+    scores = plane(spread=0.0, scale=0.7)
+    assert abs(scores["mutual_information"]) < 1e-5
     # KL(p ‖ N(0, s² I)) = −H[p] + log 2πs² + E|z|²/(2s²), E|z|² = 1 + 2 · 0.03
     ticks = np.linspace(-2.2, 2.2, 1001)
     x, y = np.meshgrid(ticks, ticks)
@@ -176,11 +176,11 @@ def test_equal_posteriors_tell_nothing_and_miss_the_clusters(plane):
     log_density = np.log(np.maximum(density, 1e-300))
     entropy = -np.sum(density * log_density) * (ticks[1] - ticks[0]) ** 2
     expected = -entropy + np.log(2 * np.pi * 0.49) + 1.06 / (2 * 0.49)
-    np.testing.assert_allclose(found["kl_prior_aggregate"], expected, rtol=1e-4)
+    np.testing.assert_allclose(scores["kl_prior_aggregate"], expected, rtol=1e-4)
 
 
 def test_the_columns_explain_every_score(plane, small, images):
-    found = set(plane(spread=1.0, scale=STD))
+    names = set(plane(spread=1.0, scale=STD))
     shapes = jax.eval_shape(
         evaluate.make(small.sweep.vae, small.sweep.config),
         autoencoder.init(
@@ -192,4 +192,4 @@ def test_the_columns_explain_every_score(plane, small, images):
         jax.tree.map(lambda leaf: leaf[0], small.settings),
         *images,
     )
-    assert found | set(shapes) <= set(evaluate.COLUMNS)
+    assert names | set(shapes) <= set(evaluate.COLUMNS)

@@ -1,4 +1,4 @@
-"""The campaign: that it notices what is lost, and, slowly, that nothing is."""
+"""The campaign of faults notices lost bytes; a slow test shows that none are lost."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.faults.trial import Problem, TrialRow
 
 @pytest.fixture
 def copies(image_results, tmp_path):
-    """A finished workdir twice, with all that the campaign compares."""
+    """Two copies of a finished workdir with all files that the campaign compares."""
     for name in ("one", "other"):
         folder = shutil.copytree(image_results, tmp_path / name)
         np.savez(folder / "pictures.npz", points=np.zeros(3))
@@ -36,7 +36,7 @@ def test_equal_sweeps_have_no_problems_however_their_blocks_are_cut(copies):
     assert list(sweeps.problems(one, other)) == []
 
 
-def test_a_bit_of_a_parameter_or_of_a_table_is_noticed(copies):
+def test_a_bit_of_a_parameter_and_a_table_that_differs_are_noticed(copies):
     one, other = copies
     path = other / "blocks" / "000000.npz"
     with np.load(path) as block:
@@ -45,25 +45,28 @@ def test_a_bit_of_a_parameter_or_of_a_table_is_noticed(copies):
     arrays[name].view(np.uint8).flat[7] ^= 1
     np.savez(path, **arrays)
     size = len(sweeps.runs(other)[0])
-    found = list(sweeps.problems(one, other))
-    assert found == [Problem("parameters differ in 1 runs", lost=size)]
+    problems = list(sweeps.problems(one, other))
+    assert problems == [Problem("parameters differ in 1 runs", lost=size)]
     (other / "scores.csv").write_text("run\n1\n")
     (one / "summary.md").unlink()
-    found = list(sweeps.problems(one, other))
-    assert [p.words for p in found[:2]] == ["scores.csv differs", "summary.md differs"]
-    assert found[0].lost == len("run\n1\n")
+    problems = list(sweeps.problems(one, other))
+    assert [p.words for p in problems[:2]] == [
+        "scores.csv differs",
+        "summary.md differs",
+    ]
+    assert problems[0].lost == len("run\n1\n")
 
 
-def test_rows_twice_or_cut_short_are_counted(tmp_path):
+def test_repeated_and_incomplete_rows_are_counted(tmp_path):
     path = tmp_path / "scores.csv"
-    assert sweeps.rows_twice(tmp_path) == 0
+    assert sweeps.bad_rows(tmp_path) == 0
     path.write_text("run,loss\n0,1.0\n1,2.0\n")
-    assert sweeps.rows_twice(tmp_path) == 0
+    assert sweeps.bad_rows(tmp_path) == 0
     path.write_text("run,loss\n0,1.0\n0,2.0\n1\n")
-    assert sweeps.rows_twice(tmp_path) == 2
+    assert sweeps.bad_rows(tmp_path) == 2
 
 
-def test_runs_that_are_missing_are_far_away(copies):
+def test_runs_that_are_missing_have_an_infinite_distance(copies):
     one, other = copies
     assert sweeps.distance(one, other) == 0
     lines = (other / "scores.csv").read_text().splitlines(keepends=True)
@@ -72,28 +75,28 @@ def test_runs_that_are_missing_are_far_away(copies):
 
 
 @pytest.mark.parametrize(
-    ("code", "printed"),
+    ("code", "output"),
     [(0, "rng: 0 -> 5"), (2, "something else"), (2, "one line\nrng: 0 -> 5")],
 )
-def test_what_is_no_refusal_is_a_problem(code, printed):
-    assert list(neighbours.refusal(sweeps.Ended(code, printed), "rng: 0 -> 5"))
-    refused = sweeps.Ended(2, "rng: 0 -> 5")
+def test_an_exit_other_than_a_refusal_is_a_problem(code, output):
+    assert list(neighbours.refusal(sweeps.Exit(code, output), "rng: 0 -> 5"))
+    refused = sweeps.Exit(2, "rng: 0 -> 5")
     assert not list(neighbours.refusal(refused, "rng: 0 -> 5"))
 
 
-def test_a_traceback_that_is_printed_is_a_problem():
-    command = [sys.executable, "-c", "print('kept', flush=True); 1 / 0"]
+def test_a_traceback_in_the_output_is_a_problem():
+    command = [sys.executable, "-c", "print('first', flush=True); 1 / 0"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    waiting = sweeps.end(process)
-    problem = next(waiting)
+    problems = sweeps.end(process)
+    problem = next(problems)
     assert problem.tracebacks == 1
     assert "ZeroDivisionError" in problem.words
-    with pytest.raises(StopIteration) as ended:
-        next(waiting)
-    assert ended.value.value.code == 1
-    assert ended.value.value.printed.startswith("kept")
+    with pytest.raises(StopIteration) as end:
+        next(problems)
+    assert end.value.value.code == 1
+    assert end.value.value.output.startswith("first")
 
 
 def test_problems_are_counted_for_the_table():
@@ -105,5 +108,5 @@ def test_problems_are_counted_for_the_table():
 @pytest.mark.slow
 def test_the_campaign_loses_nothing():
     command = [sys.executable, "-m", "tests.faults", "--kills=4", "--fuzz=5"]
-    ended = subprocess.run(command, capture_output=True, text=True, env=os.environ)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
+    process = subprocess.run(command, capture_output=True, text=True, env=os.environ)
+    assert process.returncode == 0, process.stdout + process.stderr

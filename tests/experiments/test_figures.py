@@ -32,7 +32,7 @@ SIDE, LATENTS, STEPS = 4, 3, 5
 
 
 def write(workdir, config, settings, scores, pictures):
-    """Writes a folder; the score of setting i is `scores[name][i]`, of four runs."""
+    """Writes a workdir; `scores[name][i]` is the mean of setting i over four runs."""
     workdir.mkdir()
     (workdir / "config.json").write_text(json.dumps(config))
     (workdir / "settings.json").write_text(json.dumps(settings))
@@ -109,12 +109,12 @@ def edit(workdir, **fields):
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
-def drawn(figure, workdir):
+def draw(figure, workdir):
     with matplotlib.style.context(["default", style.RC]):
         return figure(reading.read(workdir))
 
 
-def test_the_figures_of_images_are_drawn_a_page_for_each_prior(images, capsys):
+def test_the_figures_of_images_have_a_page_for_each_prior(images, capsys):
     edit(images, figures=["reconstruction_vs_score", "reconstructions"])
     assert figures.main([str(images)]) == 0
     stems = ["reconstruction_vs_score"]
@@ -138,7 +138,7 @@ def test_equal_files_give_equal_bytes(pinwheel):
 
 
 def test_lines_join_the_points_in_the_order_of_their_labels(images):
-    axes = drawn(reconstruction_vs_score.reconstruction_vs_score, images)[
+    axes = draw(reconstruction_vs_score.reconstruction_vs_score, images)[
         "reconstruction_vs_score"
     ].axes
     isotropic, pca = axes[0].lines
@@ -148,8 +148,8 @@ def test_lines_join_the_points_in_the_order_of_their_labels(images):
     assert [text.get_text() for text in axes[0].texts] == ["1", "2", "4", "10"] * 2
 
 
-def test_the_band_holds_its_line_where_that_turns_back(images):
-    axes = drawn(reconstruction_vs_score.reconstruction_vs_score, images)[
+def test_the_band_contains_its_line_where_the_line_turns_back(images):
+    axes = draw(reconstruction_vs_score.reconstruction_vs_score, images)[
         "reconstruction_vs_score"
     ].axes
     bands, line = axes[0].patches, axes[0].lines[0].get_xydata()
@@ -159,17 +159,19 @@ def test_the_band_holds_its_line_where_that_turns_back(images):
     assert not bands[0].get_path().contains_points(middles + [0, 0.03]).any()
 
 
-def test_settings_without_a_finished_run_have_no_point(images):
+def test_settings_without_a_finished_run_are_left_out(images):
     path = images / "summary.csv"
     path.write_text(path.read_text().replace(",90.0,", ",nan,"))
-    axes = drawn(reconstruction_vs_score.reconstruction_vs_score, images)[
+    axes = draw(reconstruction_vs_score.reconstruction_vs_score, images)[
         "reconstruction_vs_score"
     ].axes
     assert len(axes[0].lines[0].get_xdata()) == 3
 
 
-def test_one_colour_scale_holds_the_priors_peak_and_tells_what_exceeds_it(pinwheel):
-    figure = drawn(aggregate_posterior.aggregate_posterior, pinwheel)[
+def test_one_colour_scale_covers_the_peak_of_the_prior_and_names_larger_maxima(
+    pinwheel,
+):
+    figure = draw(aggregate_posterior.aggregate_posterior, pinwheel)[
         "aggregate_posterior"
     ]
     *panels, bar = figure.axes
@@ -184,8 +186,10 @@ def test_one_colour_scale_holds_the_priors_peak_and_tells_what_exceeds_it(pinwhe
     assert [axes.get_title() for axes in panels[2:]] == ["α = 1", "α = 8"]
 
 
-def test_scores_stand_against_beta_and_alpha_and_wide_ranges_are_logarithmic(pinwheel):
-    axes = drawn(pinwheel_scores.scores_by_setting, pinwheel)["scores_by_setting"].axes
+def test_scores_are_drawn_against_beta_and_alpha_and_wide_ranges_are_logarithmic(
+    pinwheel,
+):
+    axes = draw(pinwheel_scores.scores_by_setting, pinwheel)["scores_by_setting"].axes
     assert [panel.get_yscale() for panel in axes] == ["log"] * 2 + ["linear"] * 4
     np.testing.assert_array_equal(
         axes[0].lines[0].get_xydata(), [[0.01, 0.9], [1, 0.02]]
@@ -196,7 +200,7 @@ def test_scores_stand_against_beta_and_alpha_and_wide_ranges_are_logarithmic(pin
 
 def test_traversal_rows_follow_the_order_and_inactive_ones_fade(images):
     stored = np.load(images / "pictures.npz")["traversals"][0].astype(float)
-    axes = drawn(traversals.traversals, images)["traversals_isotropic"].axes[0]
+    axes = draw(traversals.traversals, images)["traversals_isotropic"].axes[0]
     picture = np.asarray(axes.images[0].get_array())
     names = [text.get_text() for text in axes.get_yticklabels()]
     assert names == ["$z_{3}$", "$z_{1}$", "$z_{2}$"]
@@ -204,7 +208,7 @@ def test_traversal_rows_follow_the_order_and_inactive_ones_fade(images):
     assert np.ptp(picture[-SIDE:, :SIDE]) == pytest.approx(0.2 * np.ptp(stored[1, 0]))
 
 
-def test_an_absent_input_leaves_out_only_its_figures(images, caplog):
+def test_an_absent_input_skips_only_its_figures(images, caplog):
     (images / "pictures.npz").unlink()
     names = [path.name for path in all_figures.draw(images)]
     assert names == ["reconstruction_vs_score.png", "reconstruction_vs_score.pdf"]
@@ -252,14 +256,16 @@ def test_the_command_needs_neither_jax_nor_pyplot_and_names_a_missing_folder(tmp
         "assert not {'jax', 'flax', 'matplotlib.pyplot'} & {*sys.modules}; "
         f"sys.exit(figures.main([{str(tmp_path / 'absent')!r}]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 2
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert process.returncode == 2
     path = tmp_path / "absent"
-    assert done.stderr == f"experiments.figures: {path} is not a folder.\n"
+    assert process.stderr == f"experiments.figures: {path} is not a folder.\n"
 
 
-def lose(workdir, lost):
-    """Leaves of some settings what a sweep does of which every run diverged."""
+def lose_settings(workdir, lost):
+    """Changes the files as if every run of the settings `lost` had diverged."""
     path = workdir / "pictures.npz"
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
@@ -267,7 +273,7 @@ def lose(workdir, lost):
     count = len(json.loads((workdir / "settings.json").read_text()))
     arrays.setdefault(run, np.arange(count))
     arrays[run][lost] = -1
-    for name in set(arrays) & set(LOSING):
+    for name in set(arrays) & set(LOST_ARRAYS):
         blank = np.nan if arrays[name].dtype.kind == "f" else 0
         arrays[name][lost] = blank
     np.savez(path, **arrays)
@@ -280,37 +286,35 @@ def lose(workdir, lost):
         csv.writer(file).writerows(table)
 
 
-LOSING = (
+LOST_ARRAYS = (
     *("traversals", "originals", "reconstructions", "active", "order", "density"),
     "prior_density",
 )
 
 
 @pytest.mark.parametrize("all_of_them", [False, True])
-def test_settings_that_diverged_cost_their_own_pictures_of_tiles_only(
-    images, all_of_them
-):
+def test_settings_that_diverged_lose_their_own_pictures_only(images, all_of_them):
     lost = [*range(len(IMAGES))] if all_of_them else [1, 6]
-    whole = drawn(traversals.traversals, images)
-    lose(images, lost)
-    for draw in (traversals.traversals, traversals.reconstructions):
-        pages = [*drawn(draw, images).values()]
+    whole = draw(traversals.traversals, images)
+    lose_settings(images, lost)
+    for figure in (traversals.traversals, traversals.reconstructions):
+        pages = [*draw(figure, images).values()]
         axes = [axes for page in pages for axes in page.axes]
         assert len(axes) == len(IMAGES)
         for i, panel in enumerate(axes):
             words = [text.get_text() for text in panel.texts]
             assert words == ([style.LOST] if i in lost else [])
             assert len(panel.images) == (i not in lost)
-    kept = drawn(traversals.traversals, images)["traversals_isotropic"].axes
+    remaining = draw(traversals.traversals, images)["traversals_isotropic"].axes
     for i in {0, 2, 3} - {*lost}:
         before = whole["traversals_isotropic"].axes[i].images[0].get_array()
-        np.testing.assert_array_equal(kept[i].images[0].get_array(), before)
+        np.testing.assert_array_equal(remaining[i].images[0].get_array(), before)
 
 
 @pytest.mark.parametrize("lost", [[1], [0, 1, 2, 3]])
-def test_densities_that_are_lost_leave_the_scale_of_the_others(pinwheel, lost):
-    lose(pinwheel, lost)
-    figure = drawn(aggregate_posterior.aggregate_posterior, pinwheel)[
+def test_lost_densities_do_not_change_the_scale_of_the_others(pinwheel, lost):
+    lose_settings(pinwheel, lost)
+    figure = draw(aggregate_posterior.aggregate_posterior, pinwheel)[
         "aggregate_posterior"
     ]
     figure.draw_without_rendering()
@@ -325,14 +329,14 @@ def test_densities_that_are_lost_leave_the_scale_of_the_others(pinwheel, lost):
 @pytest.mark.parametrize(
     "all_of_them", [False, pytest.param(True, marks=pytest.mark.slow)]
 )
-def test_every_figure_that_can_be_is_drawn_where_settings_diverged(
+def test_every_figure_with_data_is_drawn_although_settings_diverged(
     name, all_of_them, request, caplog
 ):
     workdir = request.getfixturevalue(name)
     count = len(json.loads((workdir / "settings.json").read_text()))
-    lose(workdir, [*range(count)] if all_of_them else [0])
-    wanted = json.loads((workdir / "config.json").read_text())["figures"]
+    lose_settings(workdir, [*range(count)] if all_of_them else [0])
+    names = json.loads((workdir / "config.json").read_text())["figures"]
     stems = {path.stem for path in all_figures.draw(workdir)}
-    missing = [w for w in wanted if not any(stem.startswith(w) for stem in stems)]
+    missing = [n for n in names if not any(stem.startswith(n) for stem in stems)]
     assert missing == (["prior_density"] if all_of_them and name == "pinwheel" else [])
     assert len(caplog.records) == len(missing)

@@ -1,4 +1,4 @@
-"""Images in colour, of any shape and without factors, from a file to the report."""
+"""Images in colour, of any shape, with or without factors, from file to report."""
 
 import csv
 import json
@@ -30,20 +30,20 @@ TWO = np.stack([np.arange(48) % 4, np.arange(48) // 4 % 3], axis=1)
 
 
 def config(variants="smoke", **fields):
-    found = config_of_images.get_config(variants)
-    with found.unlocked():
+    images_config = config_of_images.get_config(variants)
+    with images_config.unlocked():
         for name, value in fields.items():
-            found.data[name] = value
-        found.seeds = 1
-        found.data.points = found.evaluate.points = 0
-        found.model.hidden = (8,)
-        found.model.latents = 3
-        found.objective.beta = (1.0,)
-    return found
+            images_config.data[name] = value
+        images_config.seeds = 1
+        images_config.data.points = images_config.evaluate.points = 0
+        images_config.model.hidden = (8,)
+        images_config.model.latents = 3
+        images_config.objective.beta = (1.0,)
+    return images_config
 
 
-def run(workdir, found):
-    main.run(*settings.validate(found), workdir)
+def run(workdir, images_config):
+    main.run(*settings.validate(images_config), workdir)
     with (workdir / "scores.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["status"] == "ok"
@@ -65,30 +65,30 @@ def unlabelled(tmp_path_factory):
     )
 
 
-def test_images_without_factors_are_scored_by_what_needs_none(unlabelled):
+def test_images_without_factors_are_scored_by_metrics_of_codes(unlabelled):
     _, row = unlabelled
-    found = {"reconstruction", "kl", "active", "hoyer", "gaussian_tc"} | {
+    scores = {"reconstruction", "kl", "active", "hoyer", "gaussian_tc"} | {
         *("gaussian_wasserstein", "pairwise_information", "bhattacharyya")
     }
-    assert found <= set(row)
+    assert scores <= set(row)
     assert not {"mig", "sap", "kim_mnih_pruned"} & set(row)
-    assert all(math.isfinite(float(row[name])) for name in found)
+    assert all(math.isfinite(float(row[name])) for name in scores)
 
 
 def test_pictures_have_the_shape_and_the_colours_of_the_images(unlabelled):
     workdir, _ = unlabelled
-    drawn_arrays = np.load(workdir / "pictures.npz")
-    assert drawn_arrays["traversals"].shape == (1, 3, 9, 12, 18, 3)
-    shown = np.linspace(0, 47, 8).round().astype(int)
-    np.testing.assert_array_equal(drawn_arrays["originals"][0], PICTURES[shown])
+    pictures = np.load(workdir / "pictures.npz")
+    assert pictures["traversals"].shape == (1, 3, 9, 12, 18, 3)
+    places = np.linspace(0, 47, 8).round().astype(int)
+    np.testing.assert_array_equal(pictures["originals"][0], PICTURES[places])
     for name in ("traversals", "reconstructions"):
-        drawn = np.asarray(Image.open(workdir / "figures" / f"{name}.png"))
-        assert drawn.shape[2] >= 3
+        image = np.asarray(Image.open(workdir / "figures" / f"{name}.png"))
+        assert image.shape[2] >= 3
     reds = np.asarray(Image.open(workdir / "figures" / "reconstructions.png"))
     assert (reds[..., 0].astype(int) - reds[..., 1] > 200).any()
 
 
-def test_the_report_shows_them_and_no_table_of_factors(unlabelled, tmp_path):
+def test_the_report_shows_images_without_factors(unlabelled, tmp_path):
     workdir, _ = unlabelled
     path = tmp_path / "report.html"
     assert report.main([str(workdir), f"--out={path}"]) == 0
@@ -97,17 +97,17 @@ def test_the_report_shows_them_and_no_table_of_factors(unlabelled, tmp_path):
     assert np.shape(explorer["runs"][0]["information"]) == (3, 0)
 
 
-def test_metrics_of_factors_asked_for_by_name_are_refused_without_factors(tmp_path):
-    found = config(name="images", path=npz(tmp_path / "a.npz"))
-    with found.unlocked():
-        found.evaluate.metrics = ("hoyer", "mig")
-    found, programs = settings.validate(found)
+def test_metrics_of_factors_are_refused_without_factors(tmp_path):
+    images_config = config(name="images", path=npz(tmp_path / "a.npz"))
+    with images_config.unlocked():
+        images_config.evaluate.metrics = ("hoyer", "mig")
+    images_config, programs = settings.validate(images_config)
     with pytest.raises(ValueError, match="two factors or more; got none, choices: hoy"):
         layout.sweeps(programs, tmp_path)[0]
 
 
 def scores_of(work):
-    """Names of the scores that a sweep would have."""
+    """Names of the scores of a sweep."""
     init, _, scores = layout.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     params = jax.eval_shape(init, key, one).params
@@ -116,10 +116,10 @@ def scores_of(work):
 
 
 @pytest.mark.parametrize("columns", [1, 2])
-def test_a_file_may_bring_factors_and_those_are_scored(tmp_path, columns):
+def test_a_file_may_contain_factors_which_are_scored(tmp_path, columns):
     names = np.array(["place", "height"])[:columns]
     path = npz(tmp_path / "a.npz", factors=TWO[:, :columns], factor_names=names)
-    found, programs = settings.validate(config(name="images", path=path, side=8))
+    _, programs = settings.validate(config(name="images", path=path, side=8))
     work = layout.sweeps(programs, tmp_path)[0]
     assert work.data.factor_names == tuple(names)
     assert work.vae.factor_sizes == (4, 3)[:columns]
@@ -139,12 +139,12 @@ def test_colours_are_trained_by_convolutions(tmp_path):
     path.write_bytes(damage.shapes_file(damage.shapes()))
     row = run(tmp_path / "w", config(name="shapes3d", path=str(path)))
     assert math.isfinite(float(row["mig"]))
-    drawn_arrays = np.load(tmp_path / "w" / "pictures.npz")
-    assert drawn_arrays["traversals"].shape == (1, 3, 9, 64, 64, 3)
+    pictures = np.load(tmp_path / "w" / "pictures.npz")
+    assert pictures["traversals"].shape == (1, 3, 9, 64, 64, 3)
 
 
 def files(folder):
-    """A small good file of each data set, by name."""
+    """Paths of small good files of each data set, by name."""
     (folder / "a.h5").write_bytes(damage.shapes_file(damage.shapes()))
     (folder / "norb").mkdir()
     for name, content in damage.norb_files(
@@ -183,15 +183,15 @@ QUICK = (("shapes3d", 0), ("celeb_a", 8))
     ],
 )
 def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
-    found = config(name=name, path=files(tmp_path)[name], side=side)
-    with found.unlocked():
-        found.train.batch_size = 2
-    found, programs = settings.validate(found)
+    images_config = config(name=name, path=files(tmp_path)[name], side=side)
+    with images_config.unlocked():
+        images_config.train.batch_size = 2
+    images_config, programs = settings.validate(images_config)
     work = layout.sweeps(programs, tmp_path)[0]
     shape = work.data.shape
-    assert shape == (catalogue.shape(found.data) or (side or 12, side or 18, 3))
-    own = 64 * 64 // math.prod(shape[:2]) if name != "images" else 1
-    assert work.data.pixels_per_value == own
+    assert shape == (catalogue.shape(images_config.data) or (side or 12, side or 18, 3))
+    pixels_per_value = 64 * 64 // math.prod(shape[:2]) if name != "images" else 1
+    assert work.data.pixels_per_value == pixels_per_value
     x = work.data.decode(jnp.asarray(work.data.points))
     assert x.shape == (len(x), math.prod(shape))
     np.testing.assert_allclose(255 * x, work.data.points, atol=1e-4)
@@ -210,7 +210,7 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
 
 
 def shapes_of_one_kind(path):
-    """3D Shapes whose shape and scale are one."""
+    """3D Shapes of a single shape and scale."""
     arrays = damage.shapes()
     labels = arrays["labels"].copy()
     labels[:, 3:5] = 1.0
@@ -218,25 +218,25 @@ def shapes_of_one_kind(path):
     return str(path)
 
 
-def test_a_factor_of_one_class_is_not_scored_and_a_line_says_so(tmp_path, capsys):
+def test_a_factor_of_one_class_is_not_scored_and_is_reported(tmp_path, capsys):
     path = shapes_of_one_kind(tmp_path / "a.h5")
-    found, programs = settings.validate(config(name="shapes3d", path=path, side=8))
+    _, programs = settings.validate(config(name="shapes3d", path=path, side=8))
     work = layout.sweeps(programs, tmp_path)[0]
-    kept = ("floor_hue", "wall_hue", "object_hue", "orientation")
+    varying = ("floor_hue", "wall_hue", "object_hue", "orientation")
     words = "factors not scored, as all images have the same class: scale, shape"
     assert words in capsys.readouterr().out
-    assert work.scored.factor_names == work.data.factor_names == kept
+    assert work.scored.factor_names == work.data.factor_names == varying
     assert work.vae.factor_sizes == (10, 10, 10, 15)
     assert work.data.factors.shape == work.scored.factors.shape == (48, 4)
     assert {"mig", "kim_mnih_pruned"} <= scores_of(work)
 
 
 @pytest.mark.parametrize("varied", [0, 1])
-def test_factors_of_one_class_leave_a_class_or_nothing(tmp_path, varied):
+def test_factors_of_one_class_are_left_out(tmp_path, varied):
     factors = np.zeros((48, 2), int)
     factors[:, :varied] = np.arange(48)[:, None] % 3
     path = npz(tmp_path / "a.npz", factors=factors)
-    found, programs = settings.validate(config(name="images", path=path, side=8))
+    _, programs = settings.validate(config(name="images", path=path, side=8))
     work = layout.sweeps(programs, tmp_path)[0]
     assert work.vae.factor_sizes == (3,) * varied
     assert set(columns_lib.OF_CODES) <= scores_of(work)
@@ -247,12 +247,12 @@ def test_sub_folders_are_classes_with_names(tmp_path):
         folder = tmp_path / ("cat", "dog")[i % 2]
         folder.mkdir(exist_ok=True)
         (folder / f"{i}.png").write_bytes(damage.photo(picture))
-    loaded = loaders.load(config(name="images", path=str(tmp_path)))
-    assert (loaded.factor_names, loaded.class_names) == (("class",), ("cat", "dog"))
-    np.testing.assert_array_equal(loaded.factors[:, 0], [0, 0, 0, 1, 1, 1])
+    dataset = loaders.load(config(name="images", path=str(tmp_path)))
+    assert (dataset.factor_names, dataset.class_names) == (("class",), ("cat", "dog"))
+    np.testing.assert_array_equal(dataset.factors[:, 0], [0, 0, 0, 1, 1, 1])
 
 
-def test_too_little_memory_is_called_that(tmp_path, monkeypatch):
+def test_too_little_memory_is_reported(tmp_path, monkeypatch):
     def full(*arguments, **options):
         raise MemoryError("Unable to allocate 12.7 GiB")
 
@@ -265,10 +265,10 @@ def test_too_little_memory_is_called_that(tmp_path, monkeypatch):
 def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     tmp_path, name, side
 ):
-    found = config(name=name, path=files(tmp_path)[name], side=side)
-    with found.unlocked():
-        found.model.likelihood, found.train.batch_size = "gaussian", 2
-    found, programs = settings.validate(found)
+    images_config = config(name=name, path=files(tmp_path)[name], side=side)
+    with images_config.unlocked():
+        images_config.model.likelihood, images_config.train.batch_size = "gaussian", 2
+    images_config, programs = settings.validate(images_config)
     work = layout.sweeps(programs, tmp_path)[0]
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
     params = autoencoder.init(jax.random.key(0), work.vae, one)
@@ -281,19 +281,19 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     mean = hidden @ last["kernel"] + last["bias"]
     exact = stats.norm.logpdf(x, mean, np.exp(-2.5) + 1e-6).sum(1)
     log_px_z = autoencoder.log_px_z(work.vae, params, jnp.asarray(x, jnp.float32), z)
-    pixels = {0: 1, 8: 64}[side]  # that a value stands for
+    pixels = {0: 1, 8: 64}[side]  # of the original image, per value
     np.testing.assert_allclose(log_px_z, pixels * exact, rtol=1e-4)
-    shown = figure_arrays.decoded(work.vae, params, z)
-    levels = np.round(255 * np.clip(mean, 0, 1)).reshape(shown.shape)
+    decoded = figure_arrays.decoded(work.vae, params, z)
+    levels = np.round(255 * np.clip(mean, 0, 1)).reshape(decoded.shape)
     assert (mean < 0).any()
-    np.testing.assert_allclose(np.asarray(shown).astype(int), levels, atol=1)
+    np.testing.assert_allclose(np.asarray(decoded).astype(int), levels, atol=1)
 
 
 def test_a_gaussian_likelihood_goes_with_convolutions(tmp_path):
-    found = config(name="shapes3d", path=files(tmp_path)["shapes3d"], side=0)
-    with found.unlocked():
-        found.model.likelihood, found.train.batch_size = "gaussian", 2
-    found, programs = settings.validate(found)
+    images_config = config(name="shapes3d", path=files(tmp_path)["shapes3d"], side=0)
+    with images_config.unlocked():
+        images_config.model.likelihood, images_config.train.batch_size = "gaussian", 2
+    images_config, programs = settings.validate(images_config)
     work = layout.sweeps(programs, tmp_path)[0]
     init, advance, _ = layout.functions(work)
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
@@ -305,13 +305,13 @@ def test_a_gaussian_likelihood_goes_with_convolutions(tmp_path):
 
 @pytest.mark.slow
 def test_a_gaussian_likelihood_from_the_images_to_the_report(tmp_path):
-    found = config(name="images", path=npz(tmp_path / "a.npz"), side=8)
-    with found.unlocked():
-        found.model.likelihood, found.train.steps = "gaussian", 300
-        found.train.learning_rate = 1e-2
-    row = run(tmp_path / "w", found)
+    images_config = config(name="images", path=npz(tmp_path / "a.npz"), side=8)
+    with images_config.unlocked():
+        images_config.model.likelihood, images_config.train.steps = "gaussian", 300
+        images_config.train.learning_rate = 1e-2
+    row = run(tmp_path / "w", images_config)
     pixels = 8 * 8 * 3
-    # Below the density of the best constant scale around the mean image.
+    # The bound is the density with the mean image and the best constant scale.
     small = raster.smaller(PICTURES, side=8).reshape(48, -1) / 255
     spread = np.sqrt(np.mean((small - small.mean(0)) ** 2))
     blind = pixels * (np.log(spread) + 0.5 * np.log(2 * np.pi) + 0.5)
@@ -321,11 +321,11 @@ def test_a_gaussian_likelihood_from_the_images_to_the_report(tmp_path):
     assert "Gaussian p(x|z)" in path.read_text()
 
 
-def test_a_subset_is_the_same_whenever_it_is_read(tmp_path):
-    found = config(name="images", path=npz(tmp_path / "a.npz", factors=TWO))
-    with found.unlocked():
-        found.data.points = 20
-    one, other = loaders.load(found), loaders.load(found)
+def test_a_subset_is_the_same_at_each_reading(tmp_path):
+    images_config = config(name="images", path=npz(tmp_path / "a.npz", factors=TWO))
+    with images_config.unlocked():
+        images_config.data.points = 20
+    one, other = loaders.load(images_config), loaders.load(images_config)
     np.testing.assert_array_equal(one.points, other.points)
     assert len({*map(bytes, one.points)}) > 5
     whole = {bytes(row) for row in PICTURES.reshape(48, -1)}
@@ -333,11 +333,11 @@ def test_a_subset_is_the_same_whenever_it_is_read(tmp_path):
     assert one.decode == other.decode
 
 
-def test_convolutions_refuse_images_of_other_sizes_that_only_a_file_tells(tmp_path):
-    found = config(name="images", path=npz(tmp_path / "a.npz"))
-    with found.unlocked():
-        found.model.network = "conv"
-    found, programs = settings.validate(found)
+def test_convolutions_refuse_images_of_other_sizes_known_only_from_a_file(tmp_path):
+    images_config = config(name="images", path=npz(tmp_path / "a.npz"))
+    with images_config.unlocked():
+        images_config.model.network = "conv"
+    images_config, programs = settings.validate(images_config)
     with pytest.raises(
         ValueError, match="needs images of 64×64 pixels; 12×18 images need"
     ):
@@ -355,16 +355,18 @@ def test_principal_axes_of_images_too_large_for_them_are_refused():
 def test_arrays_in_memory_are_a_data_set(dtype):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (6, 4, 5)).astype(np.uint8)
-    given = images if dtype == np.uint8 else images.astype(dtype) / 255
+    pixels = images if dtype == np.uint8 else images.astype(dtype) / 255
     table = np.array([["b", 7], ["a", 7], ["b", 1], ["c", 1], ["a", 7], ["c", 1]])
-    entry = loaders.of_arrays("mine", "Mine", given, table, factor_names=("x", "y"))
+    entry = loaders.of_arrays("mine", "Mine", pixels, table, factor_names=("x", "y"))
     assert (entry.shape, entry.most, entry.labels) == ((4, 5, 1), 6, "factors")
-    found = entry.load(jax.random.key(0), config())
+    dataset = entry.load(jax.random.key(0), config())
     np.testing.assert_allclose(
-        found.decode(jnp.asarray(found.points)), images.reshape(6, 20) / 255, atol=1e-6
+        dataset.decode(jnp.asarray(dataset.points)),
+        images.reshape(6, 20) / 255,
+        atol=1e-6,
     )
-    assert found.factors.tolist() == [[1, 1], [0, 1], [1, 0], [2, 0], [0, 1], [2, 0]]
-    assert found.factor_names == ("x", "y")
+    assert dataset.factors.tolist() == [[1, 1], [0, 1], [1, 0], [2, 0], [0, 1], [2, 0]]
+    assert dataset.factor_names == ("x", "y")
 
 
 @pytest.mark.parametrize(
@@ -377,12 +379,12 @@ def test_arrays_in_memory_are_a_data_set(dtype):
         (np.zeros((3, 4, 4), np.uint8), np.zeros((2, 1)), "factors must be [3, F]"),
     ],
 )
-def test_arrays_that_are_no_images_are_refused(images, factors, words):
+def test_arrays_of_other_shapes_or_values_are_refused(images, factors, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         loaders.of_arrays("mine", "Mine", images, factors)
 
 
-def test_a_source_is_a_file_where_there_is_a_path():
+def test_the_default_source_is_a_file_if_there_is_a_path():
     assert catalogue.source(config(name="celeb_a").data) == "tfds"
     assert catalogue.source(config(name="celeb_a", path="a.zip").data) == "file"
     assert catalogue.source(config(name="images").data) == "file"
@@ -395,14 +397,14 @@ def test_a_source_is_a_file_where_there_is_a_path():
 def test_the_variants_of_the_config_are_valid():
     for variants in ("", "laptop", "smoke", "laptop,smoke"):
         for name in (*FACTORS, "celeb_a", "fashion_mnist"):
-            found = config_of_images.get_config(variants)
-            with found.unlocked():
-                found.data.name = name
-                found.data.path = "a" if name in ("mpi3d", "cars3d") else ""
-            assert settings.rows(settings.validate(found)[1])
+            images_config = config_of_images.get_config(variants)
+            with images_config.unlocked():
+                images_config.data.name = name
+                images_config.data.path = "a" if name in ("mpi3d", "cars3d") else ""
+            assert settings.rows(settings.validate(images_config)[1])
 
 
-def test_a_config_is_kept_as_it_was_typed(unlabelled):
+def test_the_stored_config_has_the_values_as_typed(unlabelled):
     workdir, _ = unlabelled
-    kept = json.loads((workdir / "config.json").read_text())
-    assert (kept["data"]["source"], kept["model"]["network"]) == ("auto", "auto")
+    stored = json.loads((workdir / "config.json").read_text())
+    assert (stored["data"]["source"], stored["model"]["network"]) == ("auto", "auto")

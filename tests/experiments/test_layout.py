@@ -10,7 +10,7 @@ from experiments.sweep import layout
 def test_memory_of_a_run_follows_the_compiled_program(small):
     few, many = (layout.vmapped_bytes(small.sweep, count) for count in (8, 64))
     assert few == pytest.approx(many, rel=0.25)
-    # A state goes in and another comes out; the rest is activations of a batch.
+    # The program holds the old and the new state; the rest is activations of a batch.
     assert 2 * layout.state_bytes(small.sweep) < many
     init, _, _ = layout.functions(small.sweep)
     one = jax.tree.map(lambda leaf: leaf[0], small.settings)
@@ -20,7 +20,7 @@ def test_memory_of_a_run_follows_the_compiled_program(small):
     )
 
 
-def test_a_single_point_is_no_data_set(tmp_path):
+def test_a_data_set_of_one_point_is_refused(tmp_path):
     config = images.get_config("smoke")
     np.savez(tmp_path / "one.npz", images=np.zeros((1, 8, 8), np.uint8))
     with config.unlocked():

@@ -41,7 +41,7 @@ def plane(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
-    """Figure 1, left, of small images: 3 priors at 2 betas, 2 seeds."""
+    """The left half of Figure 1 on small images: 3 priors, 2 betas, 2 seeds."""
     workdir = tmp_path_factory.mktemp("shapes")
     main.run(*settings.validate(shapes_anisotropic.get_config("laptop,smoke")), workdir)
     return workdir
@@ -61,13 +61,13 @@ def check_files(workdir, *, num_settings, figures):
     assert len(curves) == 2 * num_settings * 2 * len(one_run.MEASURES)
     assert {row["step"] for row in curves} == {"2", "4"}
     assert len(json.loads((workdir / "settings.json").read_text())) == num_settings
-    drawn = {path.name for path in (workdir / "figures").iterdir()}
+    figure_files = {path.name for path in (workdir / "figures").iterdir()}
     for name in figures:
-        assert {f"{name}.png", f"{name}.pdf"} <= drawn
+        assert {f"{name}.png", f"{name}.pdf"} <= figure_files
 
 
 def check_summary(workdir):
-    """Means and intervals, again from scores.csv."""
+    """Compares means and intervals with those computed from scores.csv."""
     scores, summary = table(workdir / "scores.csv"), table(workdir / "summary.csv")
     columns = settings.COLUMNS
     names = [name for name in evaluate.COLUMNS if name in scores[0]]
@@ -82,24 +82,24 @@ def check_summary(workdir):
         assert (int(row["n"]), int(row["failed"])) == (2, 0)
         mean, sd = np.mean(values), np.std(values, ddof=1)
         half = stats.t.ppf(0.975, 1) * sd / math.sqrt(2)
-        found = [float(row[name]) for name in ("mean", "sd", "low", "high")]
+        statistics = [float(row[name]) for name in ("mean", "sd", "low", "high")]
         expected = [mean, sd, mean - half, mean + half]
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(statistics, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_the_pinwheel_leaves_all_its_files(plane):
+def test_the_pinwheel_writes_all_its_files(plane):
     figures = ("prior_density", "scores_by_setting")
     check_files(plane, num_settings=10, figures=figures)
     assert list((plane / "figures").glob("aggregate_posterior*.png"))
     check_summary(plane)
 
 
-def test_the_live_view_of_the_pinwheel_shows_what_its_tables_hold(plane):
+def test_the_live_view_of_the_pinwheel_agrees_with_its_tables(plane):
     pytest.importorskip("tensorboardX")
     live_view.check(plane)
 
 
-def test_the_shapes_leave_all_their_files(shapes):
+def test_the_shapes_write_all_their_files(shapes):
     check_files(shapes, num_settings=6, figures=("traversals", "reconstructions"))
     assert list((shapes / "figures").glob("reconstruction_vs_score*.png"))
     check_summary(shapes)
@@ -120,14 +120,14 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(plane, shapes):
 def test_the_pictures_are_those_of_a_run_of_median_loss(plane):
     scores = table(plane / "scores.csv")
     with np.load(plane / "pictures.npz") as pictures:
-        chosen, density = pictures["density_run"], pictures["density"]
+        numbers, density = pictures["density_run"], pictures["density"]
         grid = pictures["density_grid"]
-    assert len(chosen) == 10
-    for setting, number in enumerate(chosen):
+    assert len(numbers) == 10
+    for setting, number in enumerate(numbers):
         pair = [float(scores[setting + 10 * seed]["loss"]) for seed in range(2)]
         assert number % 10 == setting
         assert float(scores[number]["loss"]) == min(pair)
-    # A density on most of its plane integrates to at most one.
+    # The plane does not hold the whole density, which integrates to one.
     mass = density.sum(axis=(1, 2)) * (grid[1] - grid[0]) ** 2
     assert np.all((mass > 0) & (mass < 1.001))
 
@@ -143,14 +143,14 @@ def test_a_finished_workdir_is_not_trained_again(plane, tmp_path, capsys):
     assert block.stat().st_mtime_ns == before
     for name in ("scores.csv", "summary.csv", "metrics.csv", "pictures.npz"):
         assert (workdir / name).read_bytes() == (plane / name).read_bytes()
-    printed = capsys.readouterr().out
-    assert "20 are finished, 0 left" in printed
-    assert "compiled" not in printed
+    output = capsys.readouterr().out
+    assert "20 are finished, 0 left" in output
+    assert "compiled" not in output
 
 
 @pytest.mark.slow
-def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(plane, tmp_path):
-    # The first block of six has finished; nothing else is there.
+def test_a_killed_sweep_continues_to_the_same_results(plane, tmp_path):
+    # Only the first block of six has finished.
     workdir = tmp_path / "killed"
     (workdir / "blocks").mkdir(parents=True)
     with np.load(run_tables.block_path(plane, 0)) as whole:
@@ -169,7 +169,7 @@ def test_a_killed_sweep_goes_on_and_ends_as_if_it_had_not_been(plane, tmp_path):
 
 
 @pytest.mark.slow
-def test_seeds_and_steps_may_be_added_and_end_as_if_asked_for_at_once(tmp_path, capsys):
+def test_added_seeds_and_steps_give_the_results_of_one_sweep(tmp_path, capsys):
     def sweep(folder, *, seeds, steps):
         with pinwheel.get_config("smoke").unlocked() as config:
             config.figures = ()
@@ -180,9 +180,9 @@ def test_seeds_and_steps_may_be_added_and_end_as_if_asked_for_at_once(tmp_path, 
         return capsys.readouterr().out
 
     sweep("grown", seeds=1, steps=4)
-    printed = sweep("grown", seeds=2, steps=6)
-    assert "changed: seeds: 1 -> 2" in printed
-    assert "10 runs go on after step 4" in printed
+    output = sweep("grown", seeds=2, steps=6)
+    assert "changed: seeds: 1 -> 2" in output
+    assert "10 runs go on after step 4" in output
     sweep("whole", seeds=2, steps=6)
     for name in ("scores.csv", "summary.csv", "metrics.csv", "pictures.npz"):
         grown, whole = (tmp_path / folder / name for folder in ("grown", "whole"))
@@ -196,14 +196,14 @@ def test_a_workdir_of_another_config_is_refused(plane):
         main.run(*settings.validate(config), plane)
 
 
-def test_more_points_in_a_batch_than_there_are_is_refused(tmp_path):
+def test_a_batch_larger_than_the_data_is_refused(tmp_path):
     with pinwheel.get_config("smoke").unlocked() as config:
         config.train.batch_size = 401
     with pytest.raises(ValueError, match="train.batch_size must be at most 400"):
         main.run(*settings.validate(config), tmp_path)
 
 
-def test_no_training_at_all_is_refused(tmp_path):
+def test_a_training_without_steps_is_refused(tmp_path):
     with pinwheel.get_config("smoke").unlocked() as config:
         config.train.steps = 0
         config.train.epochs = 0.1
@@ -213,9 +213,9 @@ def test_no_training_at_all_is_refused(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not devices.resolves(), reason="processes find each other by this machine's name"
+    not devices.resolves(), reason="this machine's name does not resolve to an address"
 )
-def test_two_processes_train_what_one_does(plane, tmp_path):
+def test_two_processes_train_the_runs_of_one(plane, tmp_path):
     arguments = [
         "--config=configs/pinwheel.py:smoke",
         "--config.objective.beta=0.5,0.0",  # two of the ten settings

@@ -1,4 +1,4 @@
-"""The metrics that a sweep may measure, from the registry of `decomp.metrics`."""
+"""The metrics that a sweep may compute, from the registry of `decomp.metrics`."""
 
 import itertools
 
@@ -17,7 +17,7 @@ OF_FACTORS = ("mig", "modularity", "infom", "infoc", "sap")
 OF_CODES = ("hoyer", "gaussian_tc", "gaussian_wasserstein", "pairwise_information")
 
 
-def test_auto_is_what_it_was_before_more_could_be_chosen():
+def test_auto_selects_the_metrics_that_the_factors_allow():
     assert metrics.chosen(("auto",), 3) == OF_FACTORS
     assert metrics.chosen(("auto",), 1) == OF_CODES
     assert metrics.chosen(("irs", "auto"), 3) == ("irs", *OF_FACTORS)
@@ -25,7 +25,7 @@ def test_auto_is_what_it_was_before_more_could_be_chosen():
         metrics.chosen(("explicitness",), 1)
 
 
-def test_every_metric_of_a_sweep_is_compiled_and_needs_codes_alone_besides_factors():
+def test_every_metric_of_a_sweep_is_compiled_and_needs_only_codes_and_factors():
     for name, entry in definitions.columns().items():
         assert entry.compiled, name
         assert entry.name != ("mig", "exact"), name
@@ -40,10 +40,10 @@ def test_a_score_of_many_runs_is_that_of_each_alone(name):
     def score(codes):
         return metrics.score(name, jax.random.key(7), codes, FACTORS, SIZES)
 
-    together = jax.jit(jax.vmap(score))(codes)
-    alone = [jax.jit(score)(one) for one in codes]
-    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6)
-    assert len(set(np.asarray(together).tolist())) == 3
+    under_vmap = jax.jit(jax.vmap(score))(codes)
+    alone = [jax.jit(score)(run) for run in codes]
+    np.testing.assert_allclose(under_vmap, alone, rtol=1e-4, atol=1e-6)
+    assert len(set(np.asarray(under_vmap).tolist())) == 3
 
 
 @pytest.mark.parametrize("name", columns.OF_FACTORS)

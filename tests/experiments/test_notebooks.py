@@ -13,7 +13,7 @@ KINDS = {"stream", "display_data", "execute_result"}
 
 
 def cells_of_source(name):
-    """Kind and text of each cell of the Python file, the header left out."""
+    """Kind and text of each cell of the Python file, without the header."""
     text = (NOTEBOOKS / f"{name}.py").read_text()
     for part in re.split(r"^# %%", text, flags=re.MULTILINE)[1:]:
         head, _, body = part.partition("\n")
@@ -35,7 +35,7 @@ def outputs(name):
 
 
 def run(name, **changes):
-    """Runs the Python file; returns its names. `changes` replace parts of its text."""
+    """Runs the Python file with replaced parts of its text; returns its names."""
     source = (NOTEBOOKS / f"{name}.py").read_text()
     for old, new in changes.values():
         assert old in source
@@ -51,7 +51,7 @@ def run(name, **changes):
     return names
 
 
-def test_there_are_four():
+def test_the_notebooks_are_these_four():
     assert NAMES == [
         "compose_an_objective",
         "from_a_sweep_to_a_finding",
@@ -63,8 +63,10 @@ def test_there_are_four():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_notebook_is_its_source_run_from_top_to_bottom(name):
     cells = notebook(name)["cells"]
-    found = [(cell["cell_type"], "".join(cell["source"]).strip()) for cell in cells]
-    assert found == list(cells_of_source(name)), "make notebooks"
+    notebook_cells = [
+        (cell["cell_type"], "".join(cell["source"]).strip()) for cell in cells
+    ]
+    assert notebook_cells == list(cells_of_source(name)), "make notebooks"
     counts = [c["execution_count"] for c in cells if c["cell_type"] == "code"]
     assert counts == list(range(1, len(counts) + 1))
 
@@ -79,34 +81,34 @@ def test_the_outputs_are_text_and_small_pictures_and_no_errors(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_number_of_the_text_stands_in_the_code_or_in_an_output(name):
-    words, known = "", ""
+def test_every_number_of_the_text_is_in_the_code_or_in_an_output(name):
+    words, sources = "", ""
     for cell in notebook(name)["cells"]:
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             words += text
         else:
-            known += text
+            sources += text
     for out in outputs(name):
-        known += "".join(out.get("text", []))
-        known += "".join(out.get("data", {}).get("text/html", []))
+        sources += "".join(out.get("text", []))
+        sources += "".join(out.get("data", {}).get("text/html", []))
     for number in re.findall(r"\d+\.\d+", words):
-        assert number in known, number
+        assert number in sources, number
 
 
-@pytest.mark.slow  # it trains, and is compiled with few optimisations here
+@pytest.mark.slow  # it trains, and the tests compile with few optimisations
 def test_a_composed_objective_rises_and_keeps_its_budgets():
     names = run("compose_an_objective", steps=("steps=1_000", "steps=200"))
     vaes = names["vaes"]
     assert np.all(vaes.diverged == -1)
     losses = vaes.curves["loss"]
     assert np.all(losses[:, -10:].mean(axis=1) < losses[:, :10].mean(axis=1))
-    # Held by a penalty: above the budget by little, whatever the training leaves below.
+    # A penalty may leave the nats slightly above the budget, or anywhere below.
     assert np.all(names["nats"] < vaes.weights["budget"] + 0.3)
 
 
 @pytest.mark.slow
-def test_representations_score_what_is_known_of_them():
+def test_representations_have_the_scores_known_for_them():
     names = run(
         "score_your_own_representation",
         forest=(', "dci disentanglement, tripod"]', "]"),
@@ -119,12 +121,12 @@ def test_representations_score_what_is_known_of_them():
     assert missing[mig] == pytest.approx(2 / 3, abs=1e-6)
     assert missing[votes] == pytest.approx(2 / 3, abs=1e-6)
     assert missing[lasso] == pytest.approx(1, abs=1e-3)
-    diverged, beside = (sheet.values[mig] for sheet in names["together"])
+    diverged, neighbour = (sheet.values[mig] for sheet in names["together"])
     assert np.isnan(diverged)
-    assert beside == pytest.approx(1, abs=1e-6)
+    assert neighbour == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.slow  # a sweep in a process of its own
+@pytest.mark.slow  # a sweep in its own process
 def test_a_sweep_leads_to_paired_differences_and_a_network():
     names = run(
         "from_a_sweep_to_a_finding",
@@ -132,11 +134,11 @@ def test_a_sweep_leads_to_paired_differences_and_a_network():
         steps=("steps=1000", "steps=4"),
         points=("points=4096", "points=256"),
     )
-    sweep, found = names["sweep"], names["found"]
+    sweep, comparisons = names["sweep"], names["found"]
     # Runs are numbered seed by seed, with β = 1 first.
     first = sweep.scores["mig"][1] - sweep.scores["mig"][0]
-    assert found["mig"][0][0] == pytest.approx(first, abs=1e-7)
-    gaps, mean, half = found["neighbours"]
+    assert comparisons["mig"][0][0] == pytest.approx(first, abs=1e-7)
+    gaps, mean, half = comparisons["neighbours"]
     assert len(gaps) == 3
     # The quantile of Student's t with two degrees of freedom at 1 − 0.025/5.
     spread = np.std(gaps, ddof=1) / np.sqrt(3)
@@ -145,7 +147,7 @@ def test_a_sweep_leads_to_paired_differences_and_a_network():
     np.testing.assert_array_equal(names["again"].codes(x), names["vae"].codes(x))
 
 
-def test_the_aggregate_posterior_is_read_as_it_is():
+def test_the_aggregate_posterior_has_the_known_decomposition():
     names = run(
         "read_the_aggregate_posterior",
         fewer=("(3), 300", "(3), 40"),

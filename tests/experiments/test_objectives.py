@@ -15,7 +15,7 @@ from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates
 from experiments.models import autoencoder, divergences, objectives, priors
 from experiments.system import registry
-from tests.experiments.small_plane import POINTS, accepted, config_of
+from tests.experiments.small_plane import POINTS, config_of, validate
 
 FACTORISED = ("isotropic", "student_t", "laplace", "spike_slab")
 SLOW = (
@@ -23,7 +23,7 @@ SLOW = (
     *("clusters", "hierarchical", "vamp", "mixture"),
 )
 JOINT = ("full_covariance", "clusters", "mixture", "subspaces", "hierarchical", "vamp")
-# What needs a prior that factorises; all else goes with any.
+# These need a prior that factorises; all others accept any prior.
 OBJECTIVES_OF_FACTORISED = {"beta_tcvae", "hfvae", "factor_vae"}
 DIVERGENCES_OF_FACTORISED = {"mmd_rbf_dims", "mmd_imq_dims"}
 OBJECTIVES = [name for name in objectives.OBJECTIVES if name != "iwae"]
@@ -41,20 +41,20 @@ def data():
 
 
 @pytest.mark.parametrize("prior", [*FACTORISED, *JOINT])
-def test_a_cell_is_accepted_or_says_why_it_makes_no_sense(prior):
+def test_a_cell_is_accepted_or_refused_with_a_reason(prior):
     for name, divergence in [*CELLS, ("iwae", "kl_prior_aggregate")]:
-        found = accepted(prior, name, divergence)
+        outcome = validate(prior, name, divergence)
         needs = name in OBJECTIVES_OF_FACTORISED
         needs |= divergence in DIVERGENCES_OF_FACTORISED
         if prior in JOINT and needs:
-            assert "needs a prior that factorises over latents" in found
-            assert f"got {prior}" in found
-            assert "\n" not in found
+            assert "needs a prior that factorises over latents" in outcome
+            assert f"got {prior}" in outcome
+            assert "\n" not in outcome
         else:
-            assert not isinstance(found, str), found
+            assert not isinstance(outcome, str), outcome
 
 
-# Of one point there is no covariance, no kernel between two and no permutation of them.
+# With one point there is no covariance, no kernel of pairs and no permutation.
 OF_ONE_POINT = (
     *("vae", "beta_vae", "entropy_regularised", "capacity", "wae_gan", "iwae"),
     "jensen_shannon",
@@ -77,7 +77,7 @@ def test_a_batch_of_one_is_refused_where_points_are_compared(field):
             settings.validate(config)
 
 
-def test_a_batch_of_one_is_fine_where_no_divergence_is_weighed():
+def test_a_batch_of_one_is_accepted_if_no_divergence_has_a_weight():
     config = config_of("isotropic", "alpha_beta", "moments")
     with config.unlocked():
         config.objective.alpha = (0.0,)
@@ -93,9 +93,9 @@ def test_a_batch_of_one_is_fine_where_no_divergence_is_weighed():
     ],
 )
 def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
-    """One program a prior: objective and divergence are traced, as in a sweep."""
-    valid = [accepted(prior, *cell) for cell in CELLS]
-    valid = [found for found in valid if not isinstance(found, str)]
+    """One program per prior: objectives and divergences are traced, as in a sweep."""
+    valid = [validate(prior, *cell) for cell in CELLS]
+    valid = [outcome for outcome in valid if not isinstance(outcome, str)]
     rows = [row for _, programs in valid for row in settings.rows(programs)]
     config, _ = valid[-1]
     vae = autoencoder.make(config, rows, data())
@@ -103,13 +103,13 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
     first = jax.tree.map(lambda leaf: leaf[0], table)
     assert vae.critic is not None  # the last cell is adversarial
     params = autoencoder.init(jax.random.key(0), vae, first)
-    trained, points = autoencoder.model(vae), jnp.asarray(data().points)
+    vae_model, points = autoencoder.model(vae), jnp.asarray(data().points)
     x, others = points[: POINTS // 2], points[POINTS // 2 :]
 
     @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
     def loss_and_gradient(setting):
         return jax.value_and_grad(model.loss, has_aux=True)(
-            params, jax.random.key(1), trained, setting, jnp.ones(()), x, others
+            params, jax.random.key(1), vae_model, setting, jnp.ones(()), x, others
         )
 
     for index, row in enumerate(rows):
@@ -125,7 +125,7 @@ def test_every_accepted_cell_has_a_loss_and_a_gradient(prior):
         assert norms["encoder"] > 0, row
         assert norms["decoder"] > 0, row
         if "prior" in norms and row["objective"] not in ("dip_vae_i", "wae_gan"):
-            is_isotropic = prior == "isotropic"  # not trained: its gradient is stopped
+            is_isotropic = prior == "isotropic"  # its gradient is stopped
             assert (norms["prior"] > 0) != is_isotropic, row
 
 
@@ -146,36 +146,38 @@ def critic_vae(divergence):
         ("alpha_beta", "jensen_shannon"),
     ],
 )
-def test_the_critics_loss_reaches_the_critic_alone_and_the_objective_all_else(cell):
+def test_the_loss_of_the_critic_moves_the_critic_and_the_objective_the_rest(cell):
     vae, setting, params = critic_vae(cell)
-    trained, points = autoencoder.model(vae), jnp.asarray(data().points)
+    vae_model, points = autoencoder.model(vae), jnp.asarray(data().points)
     x, others = points[:12], points[12:]
 
     def critic(params):
         key = jax.random.key(2)
-        return model.critic_loss(key, trained, params, setting, x, others)
+        return model.critic_loss(key, vae_model, params, setting, x, others)
 
     def rest(params):
         key, weights = jax.random.key(2), setting.weights
-        values, _ = model.value(key, trained, params, setting, x, weights)
+        values, _ = model.value(key, vae_model, params, setting, x, weights)
         return jnp.mean(values)
 
-    for loss, touches in ((critic, lambda part: part == "critic"), (rest, None)):
+    for loss, is_moved in ((critic, lambda part: part == "critic"), (rest, None)):
         gradient = jax.grad(loss)(params)
         for part, leaves in gradient.items():
             total = sum(float(jnp.sum(jnp.abs(g))) for g in jax.tree.leaves(leaves))
-            expected = touches(part) if touches else part in ("encoder", "decoder")
+            expected = is_moved(part) if is_moved else part in ("encoder", "decoder")
             assert (total > 0) == expected, (part, total)
 
 
 def test_every_objective_divergence_and_prior_is_in_the_table():
-    chosen = {divergence for _, divergence in CELLS}
-    ours = registry.published(objectives.OBJECTIVES)
-    own = {objectives.OBJECTIVES[name].divergence for name in ours} - {objectives.FREE}
+    divergences_of_cells = {divergence for _, divergence in CELLS}
+    published_objectives = registry.published(objectives.OBJECTIVES)
+    fixed_divergences = {
+        objectives.OBJECTIVES[name].divergence for name in published_objectives
+    } - {objectives.FREE}
     published = registry.published(divergences.DIVERGENCES)
-    assert chosen == set(divergences.names()) & published
+    assert divergences_of_cells == set(divergences.names()) & published
     assert {*FACTORISED, *JOINT, "pca", "learned"} == registry.published(priors.PRIORS)
-    assert published == chosen | own
+    assert published == divergences_of_cells | fixed_divergences
 
 
 def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
@@ -199,7 +201,7 @@ def test_all_objectives_train_side_by_side_in_one_sweep(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_iwae_trains_in_a_sweep_of_its_own(tmp_path):
+def test_the_iwae_trains_in_its_own_sweep(tmp_path):
     config = config_of("student_t", "iwae", "kl_prior_aggregate")
     with config.unlocked():
         config.seeds = 1
@@ -209,5 +211,5 @@ def test_the_iwae_trains_in_a_sweep_of_its_own(tmp_path):
     with (tmp_path / "scores.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["status"] == "ok"
-    # The bound of five samples is above that of one, by more than their errors here.
+    # The bound of five samples exceeds that of one by more than their errors.
     assert float(row["loss"]) < float(row["reconstruction"]) + float(row["kl"])

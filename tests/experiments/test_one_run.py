@@ -17,63 +17,63 @@ def assert_same(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-def test_a_run_alone_is_the_run_in_company(small, company):
-    # A block of one run is filled up with its copy, one for each device.
+def test_a_run_trained_alone_equals_the_run_in_a_block(small, block):
+    # A block of one run is padded with its copy, to one run per device.
     alone = small.compiled(devices=2, block=2)
     for number in (1, 4):
-        assert_same(run(small.train(alone, [number] * 2), 0), run(company, number))
+        assert_same(run(small.train(alone, [number] * 2), 0), run(block, number))
 
 
-def test_a_run_is_the_same_on_one_device_up_to_rounding(small, company):
-    # XLA compiles a program for one device by other passes: it rounds differently.
+def test_a_run_is_the_same_on_one_device_up_to_rounding(small, block):
+    # XLA compiles a program for one device with other passes, which round differently.
     one_device = small.compiled(devices=1, block=6)
-    found = small.train(one_device, range(6))
+    state = small.train(one_device, range(6))
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7),
-        (found.params, found.sums),
-        (company.params, company.sums),
+        (state.params, state.sums),
+        (block.params, block.sums),
     )
 
 
-def test_a_run_does_not_depend_on_its_place(small, together, company):
+def test_a_run_does_not_depend_on_its_place(small, functions, block):
     order = [5, 3, 0, 1, 4, 2]
-    shuffled = small.train(together, order)
+    shuffled = small.train(functions, order)
     for place, number in enumerate(order):
-        assert_same(run(shuffled, place), run(company, number))
+        assert_same(run(shuffled, place), run(block, number))
 
 
-def test_steps_may_be_taken_in_any_number_of_calls(small, together, company):
-    assert_same(small.train(together, range(6), calls=(1, 3)), company)
-    assert_same(small.train(together, range(6), calls=(1, 1, 1, 1)), company)
+def test_steps_may_be_taken_in_any_number_of_calls(small, functions, block):
+    assert_same(small.train(functions, range(6), calls=(1, 3)), block)
+    assert_same(small.train(functions, range(6), calls=(1, 1, 1, 1)), block)
 
 
-def test_runs_of_other_seeds_differ(small, together, company):
-    other = small.train(together, range(6), root=4)
-    for a, b in zip(jax.tree.leaves(other), jax.tree.leaves(company), strict=True):
+def test_runs_of_other_seeds_differ(small, functions, block):
+    other = small.train(functions, range(6), root=4)
+    for a, b in zip(jax.tree.leaves(other), jax.tree.leaves(block), strict=True):
         if a.ndim > 2:
             assert not np.any(np.all(a == b, axis=tuple(range(1, a.ndim))))
 
 
-def test_training_moves_every_weight_matrix_and_counts_its_steps(
-    small, together, company
+def test_training_changes_every_weight_matrix_and_counts_its_steps(
+    small, functions, block
 ):
-    start = small.train(together, range(6), calls=())
-    assert np.all(company.step == 4)
-    assert np.all(company.diverged == -1)
+    start = small.train(functions, range(6), calls=())
+    assert np.all(block.step == 4)
+    assert np.all(block.diverged == -1)
     for name in ("encoder", "decoder"):
         changed = jax.tree.map(
             lambda a, b: np.any(a != b),
             start.params[name],
-            company.params[name],
+            block.params[name],
         )
         assert all(jax.tree.leaves(changed))
 
 
-def test_fixed_priors_stay_and_learned_ones_move_with_the_trace_kept(
-    small, together, company
+def test_fixed_priors_stay_and_learned_ones_change_at_constant_trace(
+    small, functions, block
 ):
-    start = small.train(together, range(6), calls=()).params["prior"]["log_variances"]
-    end = company.params["prior"]["log_variances"]
+    start = small.train(functions, range(6), calls=()).params["prior"]["log_variances"]
+    end = block.params["prior"]["log_variances"]
     np.testing.assert_array_equal(start, small.settings.prior.log_variances)
     for number in (*ISOTROPIC, *PCA):
         np.testing.assert_array_equal(end[number], start[number])
@@ -83,30 +83,28 @@ def test_fixed_priors_stay_and_learned_ones_move_with_the_trace_kept(
         np.testing.assert_allclose(np.sum(scale**2), 3, rtol=1e-6)
 
 
-def test_a_diverged_run_is_frozen_and_its_neighbours_do_not_notice(
-    small, together, company
-):
+def test_a_diverged_run_is_frozen_and_the_others_do_not_change(small, functions, block):
     beta = small.settings.weights["beta"].at[3].set(jnp.inf)
-    state = small.train(together, range(6), beta=beta)
-    start = small.train(together, range(6), calls=())
+    state = small.train(functions, range(6), beta=beta)
+    start = small.train(functions, range(6), calls=())
     assert state.diverged.tolist() == [-1, -1, -1, 0, -1, -1]
-    # Infinite weight times KL: the terms are finite, the loss is the first that is not.
+    # With an infinite weight of the KL, the terms are finite but the loss is not.
     assert one_run.TERMS[state.term[3]] == "loss"
     assert np.delete(state.term, 3).tolist() == [-1] * 5
     assert_same(run(state.params, 3), run(start.params, 3))
     for moment in jax.tree.leaves(run(state.opt_state, 3)):
         assert np.isfinite(moment).all()
     for number in (0, 1, 2, 4, 5):
-        assert_same(run(state, number), run(company, number))
+        assert_same(run(state, number), run(block, number))
 
 
-def test_the_first_term_that_is_not_finite_is_named(small, together):
-    init, advance = together
+def test_the_first_term_that_is_not_finite_is_named(small, functions):
+    init, advance = functions
     keys, points = small.keys(range(6)), jnp.asarray(small.sweep.data.points)
     state = init(keys, small.settings)
 
-    def planted(part, layer, value, run):
-        """A bias of one run, of the first of its values."""
+    def with_bias(part, layer, value, run):
+        """The state after setting the first bias of a layer of one run."""
         bias = state.params[part][layer]["bias"].at[run, 0].set(value)
         return state._replace(
             params=state.params
@@ -116,15 +114,15 @@ def test_the_first_term_that_is_not_finite_is_named(small, together):
             }
         )
 
-    state = planted("decoder", "Dense_1", jnp.nan, 1)
-    state = planted("encoder", "Dense_1", 1e20, 2)  # its square overflows in the KL
+    state = with_bias("decoder", "Dense_1", jnp.nan, 1)
+    state = with_bias("encoder", "Dense_1", 1e20, 2)  # its square overflows in the KL
     end = advance(state, keys, small.settings, points, jnp.int32(1))
     names = [one_run.TERMS[term] if term >= 0 else "" for term in end.term]
     assert names == ["", "reconstruction", "kl", "", "", ""]
 
 
-def test_a_learning_rate_too_large_for_some_runs_marks_those_alone(small):
-    # Gradients of this run times 1e30: its parameters overflow at the second step.
+def test_a_learning_rate_too_large_for_some_runs_marks_only_those(small):
+    # The gradients of this run are multiplied by 1e30 and overflow at the second step.
     sweep = small.sweep
     init, advance = one_run.make(
         sweep.vae, optax.sgd(1.0), batch_size=16, record_every=1, total_steps=4
@@ -135,15 +133,15 @@ def test_a_learning_rate_too_large_for_some_runs_marks_those_alone(small):
     def trained(key, setting):
         return advance(init(key, setting), key, setting, points, jnp.int32(4))
 
-    given = small.settings._replace(learning_rate=rates)
-    end = jax.jit(jax.vmap(trained))(keys, given)
+    setting_of_rates = small.settings._replace(learning_rate=rates)
+    end = jax.jit(jax.vmap(trained))(keys, setting_of_rates)
     assert end.diverged.tolist() == [-1, -1, -1, -1, 1, -1]
     for leaf in jax.tree.leaves(end.params):
         assert np.isfinite(leaf).all()
 
 
-def test_a_run_that_diverges_later_keeps_the_parameters_of_that_step(small, together):
-    init, advance = together
+def test_a_run_that_diverges_later_keeps_the_parameters_of_that_step(small, functions):
+    init, advance = functions
     points = jnp.asarray(small.sweep.data.points)
     keys = small.keys(range(6))
     state = init(keys, small.settings)
@@ -151,19 +149,19 @@ def test_a_run_that_diverges_later_keeps_the_parameters_of_that_step(small, toge
     weights = small.settings.weights
     beta = weights["beta"].at[0].set(jnp.nan)
     bad = small.settings._replace(weights=weights | {"beta": beta})
-    kept = jax.device_get(state.params)
+    params_before = jax.device_get(state.params)
     end = advance(state, keys, bad, points, jnp.int32(2))
-    # A loss that recovers does not bring the run back.
+    # A loss that recovers does not revive the run.
     end = advance(end, keys, small.settings, points, jnp.int32(1))
     assert end.diverged.tolist() == [2, -1, -1, -1, -1, -1]
     assert end.term.tolist() == [one_run.TERMS.index("loss"), -1, -1, -1, -1, -1]
     assert end.step.tolist() == [5] * 6
-    assert_same(run(end.params, 0), run(kept, 0))
+    assert_same(run(end.params, 0), run(params_before, 0))
 
 
-def test_sums_are_those_since_the_last_record(small, together):
+def test_sums_cover_the_steps_since_the_last_record(small, functions):
     # `small` records every second step.
-    sums = [small.train(together, range(6), calls=(n,)).sums for n in (1, 2, 3, 4)]
+    sums = [small.train(functions, range(6), calls=(n,)).sums for n in (1, 2, 3, 4)]
     assert np.all(sums[0][:, 1] > 0)
     np.testing.assert_array_less(1.9 * sums[0][:, 1], sums[1][:, 1])
     np.testing.assert_array_less(sums[2][:, 1], 0.6 * sums[1][:, 1])
@@ -175,14 +173,14 @@ def test_sums_are_those_since_the_last_record(small, together):
 
 
 def test_every_epoch_is_a_permutation_of_the_points(small):
-    # Point i lights pixel i alone and the networks are zero, so that the gradients of
-    # the decoder's last bias count how often every point was seen.
+    # Point i lights only pixel i and the networks are zero, so the gradient of the last
+    # bias of the decoder counts how often each point was seen.
     size, batch, weight = 48, 16, 64
     counting = optax.GradientTransformation(
         init=lambda params: jax.tree.map(jnp.zeros_like, params),
-        update=lambda g, seen, params: (
+        update=lambda g, counts, params: (
             jax.tree.map(jnp.zeros_like, g),
-            jax.tree.map(jnp.add, seen, g),
+            jax.tree.map(jnp.add, counts, g),
         ),
     )
     init, advance = one_run.make(
@@ -195,16 +193,16 @@ def test_every_epoch_is_a_permutation_of_the_points(small):
     state = state._replace(diverged=jnp.int32(-1), term=jnp.int32(-1))
     advance = jax.jit(advance)
 
-    def seen(steps):
+    def visits(steps):
         end = advance(state, key, setting, points, jnp.int32(steps))
         gradient = np.asarray(end.opt_state["decoder"]["Dense_1"]["bias"])
         counts = steps * batch / 2 - gradient * batch / weight
         return np.round(counts, 3)[:size]
 
-    steps = [seen(n) for n in range(7)]
-    each = np.diff(steps, axis=0)
-    assert all(sorted(set(counts)) == [0, 1] for counts in each)
-    assert all(counts.sum() == batch for counts in each)
+    steps = [visits(n) for n in range(7)]
+    visits_of_steps = np.diff(steps, axis=0)
+    assert all(sorted(set(counts)) == [0, 1] for counts in visits_of_steps)
+    assert all(counts.sum() == batch for counts in visits_of_steps)
     assert steps[3].tolist() == [1] * size
     assert steps[6].tolist() == [2] * size
-    assert np.any(each[0] != each[3])
+    assert np.any(visits_of_steps[0] != visits_of_steps[3])

@@ -11,13 +11,13 @@ STEPS, SIZE = 400, 6
 
 
 def gradients():
-    """Noisy gradients that decay to a hundredth, so that the maxima stay behind."""
+    """Noisy gradients that decay to a hundredth, so that the maxima stay."""
     draws = np.random.default_rng(0).normal(size=(STEPS, SIZE))
     return draws * np.exp(-np.linspace(0, 4.6, STEPS))[:, None]
 
 
-def moved(optimiser):
-    """Where an optimiser takes parameters that start at 0."""
+def final_parameters(optimiser):
+    """Parameters that start at 0, after all steps of an optimiser."""
 
     def step(carry, gradient):
         params, state = carry
@@ -44,15 +44,15 @@ def pytorch_amsgrad(*, learning_rate, b1, b2, eps):
 
 def test_amsgrad_is_that_of_pytorch_and_not_that_of_optax():
     expected = pytorch_amsgrad(**OPTIONS)
-    found = moved(optimisers.make("amsgrad_torch", **OPTIONS))
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    other = moved(optax.amsgrad(**OPTIONS))
+    ours = final_parameters(optimisers.make("amsgrad_torch", **OPTIONS))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
+    other = final_parameters(optax.amsgrad(**OPTIONS))
     assert np.max(np.abs(other - expected)) > 0.1 * np.max(np.abs(expected))
 
 
 def test_adam_is_that_of_optax():
-    found = moved(optimisers.make("adam", **OPTIONS))
-    np.testing.assert_array_equal(found, moved(optax.adam(**OPTIONS)))
+    ours = final_parameters(optimisers.make("adam", **OPTIONS))
+    np.testing.assert_array_equal(ours, final_parameters(optax.adam(**OPTIONS)))
 
 
 def test_the_first_step_has_the_size_of_the_learning_rate():

@@ -1,4 +1,4 @@
-"""Sweeps that are planned and not trained: their programs, without their data."""
+"""Outlines of sweeps: their programs and shapes, without their data."""
 
 import jax
 import numpy as np
@@ -13,12 +13,12 @@ from experiments.sweep import layout
 
 
 def config(module, variants, **fields):
-    """A validated config with other fields of `data`."""
-    found = module.get_config(variants)
-    with found.unlocked():
+    """A validated config with changed fields of `data`."""
+    outline_config = module.get_config(variants)
+    with outline_config.unlocked():
         for name, value in fields.items():
-            found.data[name] = value
-    return settings.validate(found)[0]
+            outline_config.data[name] = value
+    return settings.validate(outline_config)[0]
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def config(module, variants, **fields):
     ],
 )
 def test_an_outline_has_the_shapes_of_the_data(module, variants, fields):
-    found = config(module, variants, **fields)
-    outline, data = loaders.outline(found), loaders.load(found)
+    outline_config = config(module, variants, **fields)
+    outline, data = loaders.outline(outline_config), loaders.load(outline_config)
     assert outline.points.shape == data.points.shape
     assert outline.points.dtype == data.points.dtype
     assert outline.factors.shape == data.factors.shape
@@ -67,7 +67,7 @@ def test_an_outline_has_the_shapes_of_the_data(module, variants, fields):
         (images, "", {"name": "small_norb"}, (48_600, 64 * 64)),
     ],
 )
-def test_an_outline_of_a_whole_set_takes_the_memory_of_a_row(
+def test_an_outline_of_a_whole_set_uses_the_memory_of_one_row(
     module, variants, fields, shape
 ):
     outline = loaders.outline(config(module, variants, **fields))
@@ -75,25 +75,28 @@ def test_an_outline_of_a_whole_set_takes_the_memory_of_a_row(
     assert outline.points.strides[0] == 0
 
 
-def test_an_outline_weighs_the_pixels_of_smaller_photographs():
+def test_an_outline_has_the_pixels_per_value_of_smaller_photographs():
     assert loaders.outline(config(images, "laptop")).pixels_per_value == 16
     assert loaders.outline(config(images, "")).pixels_per_value == 1
 
 
-def test_images_whose_number_a_file_tells_are_read(tmp_path):
+def test_an_outline_reads_the_number_of_images_from_a_file(tmp_path):
     np.savez(tmp_path / "nine.npz", images=np.zeros((9, 8, 8), np.uint8))
-    found = images.get_config("smoke")
-    with found.unlocked():
-        found.data.name, found.data.path = "images", str(tmp_path / "nine.npz")
-        found.data.points = found.evaluate.points = 0
-        found.train.batch_size = 3
-    found, _ = settings.validate(found)
-    outline = loaders.outline(found)
+    images_config = images.get_config("smoke")
+    with images_config.unlocked():
+        images_config.data.name, images_config.data.path = (
+            "images",
+            str(tmp_path / "nine.npz"),
+        )
+        images_config.data.points = images_config.evaluate.points = 0
+        images_config.train.batch_size = 3
+    images_config, _ = settings.validate(images_config)
+    outline = loaders.outline(images_config)
     assert outline.points.shape == (9, 64)
 
 
-def traced(sweep):
-    """What the training of a run computes, written out."""
+def program_text(sweep):
+    """The traced program that trains a run."""
     _, advance, _ = layout.functions(sweep)
     *of_runs, points, steps = shapes(sweep)
     of_one = jax.tree.map(
@@ -112,19 +115,19 @@ def shapes(sweep):
 )
 def test_the_program_of_an_outline_is_that_of_the_sweep(module, variants, tmp_path):
     _, programs = settings.validate(module.get_config(variants))
-    for program, made in zip(programs, layout.sweeps(programs, tmp_path), strict=True):
+    for program, sweep in zip(programs, layout.sweeps(programs, tmp_path), strict=True):
         outline = layout.outline(program, "cpu")
-        assert (outline.steps, outline.first) == (made.steps, made.first)
-        assert shapes(outline) == shapes(made)
-        assert traced(outline) == traced(made)
+        assert (outline.steps, outline.first) == (sweep.steps, sweep.first)
+        assert shapes(outline) == shapes(sweep)
+        assert program_text(outline) == program_text(sweep)
 
 
-def test_the_backend_that_is_compiled_for_decides_on_precisions():
-    found = shapes_anisotropic.get_config("laptop,smoke")
-    with found.unlocked():
-        found.model.precision = "tf32"
-    _, (program,) = settings.validate(found)
-    made = layout.outline(program, "gpu").vae.encoder
-    assert made.precision == networks.PRECISIONS["tf32"]
+def test_the_backend_of_an_outline_decides_which_precisions_are_allowed():
+    tf32_config = shapes_anisotropic.get_config("laptop,smoke")
+    with tf32_config.unlocked():
+        tf32_config.model.precision = "tf32"
+    _, (program,) = settings.validate(tf32_config)
+    encoder = layout.outline(program, "gpu").vae.encoder
+    assert encoder.precision == networks.PRECISIONS["tf32"]
     with pytest.raises(ValueError, match="tf32 needs an NVIDIA GPU; this is a tpu"):
         layout.outline(program, "tpu")

@@ -8,7 +8,7 @@ from experiments.plots import style
 
 
 def networks(rng, *, settings=40, seeds=30, within=1.0, noise=0.0):
-    """Scores that are a quadratic of factors, between settings and within them."""
+    """Networks whose score is a quadratic of the factors, plus noise."""
     setting = np.repeat(np.arange(settings), seeds)
     seed = np.tile(np.arange(seeds), settings)
     levels = rng.normal(size=(settings, 2))
@@ -29,9 +29,9 @@ def test_held_out_residuals_are_those_of_fits_without_each_value():
     np.testing.assert_allclose(both.held_out_residuals(design, values), expected)
 
 
-def test_what_follows_from_the_factors_alone_is_explained_whole():
-    found = both.explained(networks(np.random.default_rng(1), within=0.0))
-    between = found[0]
+def test_scores_that_depend_on_the_factors_alone_are_explained_entirely():
+    lines = both.explained(networks(np.random.default_rng(1), within=0.0))
+    between = lines[0]
     assert (between.level, between.share) == ("between settings", pytest.approx(1.0))
     np.testing.assert_allclose(between.parts["both"], 1.0, atol=1e-9)
     assert between.parts["match"][0] < 0.9
@@ -47,56 +47,58 @@ def test_noise_is_explained_neither_between_nor_within_settings():
 
 
 def test_the_share_explained_within_settings_is_that_of_the_signal():
-    # var = 1 of the slope, and 3 of noise: a quarter is explained.
+    # The variance is 1 of the slope plus 3 of noise: a quarter is explained.
     rng = np.random.default_rng(4)
     data = networks(rng, settings=100, seeds=50)
     x = data.factors[:, 0] - both.means_of_settings(data).factors[data.setting, 0]
     score = x / x.std() + np.sqrt(3) * rng.normal(size=len(x))
-    found = both.explained(data._replace(scores=np.stack([score, score], 1)))
-    value, low, high = found[1].parts["overlap"]
+    lines = both.explained(data._replace(scores=np.stack([score, score], 1)))
+    value, low, high = lines[1].parts["overlap"]
     error = (high - low) / (2 * 1.96)
     assert abs(value - 0.25) < 4 * error
     assert error < 0.03
-    assert abs(found[1].parts["match"][0]) < 4 * error
+    assert abs(lines[1].parts["match"][0]) < 4 * error
 
 
 def test_variance_splits_into_that_between_and_that_within_settings():
-    found = both.explained(networks(np.random.default_rng(5), noise=1.0))
+    lines = both.explained(networks(np.random.default_rng(5), noise=1.0))
     for score in both.SCORES:
-        shares = [line.share for line in found if line.score == score]
+        shares = [line.share for line in lines if line.score == score]
         np.testing.assert_allclose(sum(shares), 1.0, rtol=1e-9)
 
 
 def test_a_network_of_two_sweeps_counts_once():
-    alone, together = (
+    one_sweep, both_sweeps = (
         both.networks(names) for names in (["shapes"], ["shapes", "betas"])
     )
     betas = both.networks(["betas"])
     shared = 2 * 100  # the isotropic prior at β = 1 and 4
-    assert len(together.seed) == len(alone.seed) + len(betas.seed) - shared
+    assert len(both_sweeps.seed) == len(one_sweep.seed) + len(betas.seed) - shared
 
 
-def test_sweeps_of_other_data_are_left_out():
+def test_sweeps_of_other_data_are_excluded():
     assert len(both.networks(["shapes", "pinwheel", "heads"]).seed) == 600
 
 
 def test_the_figure_and_the_table_have_every_score():
-    found = both.networks(["shapes"])
-    lines = both.explained(found)
+    networks_of_shapes = both.networks(["shapes"])
+    lines = both.explained(networks_of_shapes)
     with matplotlib.style.context(["default", style.RC]):
-        drawn = style.drawn(both.figure(found, lines), "png")
-    assert drawn.startswith(b"\x89PNG")
-    text = both.table(found, lines)
+        image = style.drawn(both.figure(networks_of_shapes, lines), "png")
+    assert image.startswith(b"\x89PNG")
+    text = both.table(networks_of_shapes, lines)
     assert text.startswith("600 networks of 6 settings")
     assert text.count("between settings") == text.count("within settings") == 2
 
 
-def test_mismatch_is_kl_less_information_of_the_same_points():
+def test_mismatch_is_kl_minus_information_of_the_same_points():
     run = load.read("shapes").runs[0]
-    found = both.networks(["shapes"])
+    networks_of_shapes = both.networks(["shapes"])
     mismatch = run["kl"] - run["information_ratio"] * np.log(1024)
     np.testing.assert_allclose(
-        found.factors[0], np.log([run["bhattacharyya"], mismatch]), rtol=1e-12
+        networks_of_shapes.factors[0],
+        np.log([run["bhattacharyya"], mismatch]),
+        rtol=1e-12,
     )
 
 

@@ -9,15 +9,15 @@ OPTIONS = {"bytes_per_run": 10, "memory": 1000}
 
 
 def test_runs_are_enumerated_seed_by_seed():
-    found = parallel.enumerate_runs(3, seeds=2, first_seed=7)
-    assert found.number.tolist() == [0, 1, 2, 3, 4, 5]
-    assert found.seed.tolist() == [7, 7, 7, 8, 8, 8]
-    assert found.setting.tolist() == [0, 1, 2, 0, 1, 2]
+    runs = parallel.enumerate_runs(3, seeds=2, first_seed=7)
+    assert runs.number.tolist() == [0, 1, 2, 3, 4, 5]
+    assert runs.seed.tolist() == [7, 7, 7, 8, 8, 8]
+    assert runs.setting.tolist() == [0, 1, 2, 0, 1, 2]
 
 
-def test_blocks_hold_every_run_once_in_order():
-    everything = parallel.enumerate_runs(3, seeds=3, first_seed=0)
-    parts = list(parallel.blocks(everything, 4))
+def test_blocks_contain_every_run_once_in_order():
+    runs = parallel.enumerate_runs(3, seeds=3, first_seed=0)
+    parts = list(parallel.blocks(runs, 4))
     assert [part.number.tolist() for part in parts] == [
         [0, 1, 2, 3],
         [4, 5, 6, 7],
@@ -26,14 +26,14 @@ def test_blocks_hold_every_run_once_in_order():
     assert [part.setting.tolist() for part in parts][1] == [1, 2, 0, 1]
 
 
-def test_a_block_is_filled_up_with_its_last_run():
+def test_a_block_is_padded_with_its_last_run():
     last = list(parallel.blocks(parallel.enumerate_runs(3, seeds=3, first_seed=0), 4))[
         -1
     ]
-    full = parallel.padded(last, 4)
-    assert full.number.tolist() == [8] * 4
-    assert full.seed.tolist() == [2] * 4
-    assert parallel.padded(full, 4).number.tolist() == full.number.tolist()
+    block = parallel.padded(last, 4)
+    assert block.number.tolist() == [8] * 4
+    assert block.seed.tolist() == [2] * 4
+    assert parallel.padded(block, 4).number.tolist() == block.number.tolist()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_block_is_filled_up_with_its_last_run():
     [
         (1000, {}, 100, 2),  # at most 100 on a CPU
         (1000, {"memory": 70}, 6, 2),  # what fits, a multiple of the devices
-        (1000, {"memory": 1}, 2, 2),  # at least a run a device
+        (1000, {"memory": 1}, 2, 2),  # at least one run per device
         (1000, {"block": 8}, 8, 2),
         (1000, {"block": 7}, 6, 2),
         (1000, {"block": 7, "devices": 1}, 7, 1),
@@ -56,7 +56,7 @@ def test_a_plan_fits_the_memory_and_the_devices(num_runs, options, block, device
     assert not plan.vmapped
 
 
-def test_more_devices_than_there_are_is_refused():
+def test_more_devices_than_exist_are_refused():
     with pytest.raises(ValueError, match="runs.devices must be at most 2 here; got 3"):
         parallel.plan(10, **OPTIONS, devices=3)
 
@@ -72,21 +72,21 @@ def test_mapped_and_vmapped_runs_agree():
     keys = jax.vmap(lambda i: jax.random.fold_in(root, i))(jnp.arange(6))
     weights = jax.random.normal(jax.random.key(1), (6, 4, 1))
     shared = parallel.share(plan, jax.random.normal(jax.random.key(2), (5, 4)))
-    one, all_at_once = (
+    one_by_one, under_vmap = (
         parallel.over_runs(function, plan, mapped=2, shared=1, vmapped=vmapped)(
             keys, weights, shared
         )
         for vmapped in (False, True)
     )
-    assert one["y"].shape == (6, 5, 1)
+    assert one_by_one["y"].shape == (6, 5, 1)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6),
-        one,
-        all_at_once,
+        one_by_one,
+        under_vmap,
     )
     alone = function(keys[4], weights[4], jax.device_get(shared))
-    np.testing.assert_allclose(one["y"][4], alone["y"], rtol=1e-6, atol=1e-6)
-    assert one["norm"].sharding.spec == jax.sharding.PartitionSpec("run")
+    np.testing.assert_allclose(one_by_one["y"][4], alone["y"], rtol=1e-6, atol=1e-6)
+    assert one_by_one["norm"].sharding.spec == jax.sharding.PartitionSpec("run")
 
 
 def test_a_step_does_not_communicate(small):

@@ -1,4 +1,4 @@
-"""Paths as they are typed: `~` in each of them, and configs from any folder."""
+"""Typed paths: `~` at their beginning, and configs from any current folder."""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ from tests.faults.attempts import attempt
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A home folder, seen from a current folder that is another."""
+    """A home folder; the current folder is another one."""
     (tmp_path / "home").mkdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -22,14 +22,14 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-def test_a_tilde_is_the_home_folder_and_only_at_the_beginning(home):
+def test_a_tilde_is_the_home_folder_only_at_the_beginning(home):
     assert paths.path("~/a") == home / "a"
     assert paths.path("~") == home
     for plain in ("a/~", "./~", "a~b", "/~"):
         assert paths.path(plain) == pathlib.Path(plain)
 
 
-def test_the_home_of_nobody_is_refused_in_one_line(home):
+def test_an_unknown_home_folder_is_refused_in_one_line(home):
     with pytest.raises(ValueError, match="home folder ~no-such-user is unknown"):
         paths.path("~no-such-user/x")
     config = config_of("isotropic", "vae", "moments")
@@ -50,7 +50,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_looks_for_a_tilde_in_the_home_folder(command, home):
+def test_every_command_expands_a_tilde(command, home):
     arguments, expected = COMMANDS[command]
     outcome = attempt(command, command, arguments, home)
     assert outcome.refused, outcome
@@ -58,26 +58,26 @@ def test_every_command_looks_for_a_tilde_in_the_home_folder(command, home):
     assert not list(pathlib.Path().iterdir())
 
 
-def test_a_nameless_home_is_refused_by_every_command_alike(home):
+def test_an_unknown_home_folder_is_refused_in_one_line_with_the_argument(home):
     outcome = attempt("", "figures", ["~no-such-user/x"], home)
     assert outcome.refused
     assert "argument workdir: ~no-such-user/x: the home folder" in outcome.line
 
 
-def test_the_cache_is_found_in_the_home_folder_too(home, monkeypatch):
+def test_the_cache_is_in_the_home_folder(home, monkeypatch):
     monkeypatch.delenv("DECOMP_CACHE", raising=False)
     assert cache.folder() == home / ".cache" / "decomp"
     monkeypatch.setenv("DECOMP_CACHE", "~/kept")
     assert cache.folder() == home / "kept"
 
 
-def test_without_a_home_nothing_is_kept(home, monkeypatch):
+def test_the_cache_in_an_unknown_home_folder_is_not_created(home, monkeypatch):
     monkeypatch.setenv("DECOMP_CACHE", "~no-such-user/kept")
     with pytest.raises(NotADirectoryError):
         (cache.folder() / "a").mkdir(parents=True)
 
 
-def test_a_config_is_found_from_any_folder_unless_there_is_one_here(home):
+def test_a_config_is_found_from_any_folder_unless_the_current_folder_has_it(home):
     here = pathlib.Path("configs")
     assert command_line.load_config("configs/pinwheel.py:smoke").seeds == 2
     assert "configs/pinwheel.py" in command_line.usage(["main"])
@@ -87,31 +87,31 @@ def test_a_config_is_found_from_any_folder_unless_there_is_one_here(home):
         command_line.load_config("configs/pinwheel.py")
 
 
-def test_the_choices_are_files_from_where_one_stands(home):
+def test_the_choices_are_paths_from_the_current_folder(home):
     for folder in (home, paths.CLONE, paths.CLONE / "configs"):
         os.chdir(folder)
-        with pytest.raises(ValueError, match="choices") as refused:
+        with pytest.raises(ValueError, match="choices") as error:
             command_line.load_config("nothing.py")
-        choices = str(refused.value).partition("choices: ")[2].rstrip(".").split(", ")
+        choices = str(error.value).partition("choices: ")[2].rstrip(".").split(", ")
         assert len(choices) > 5
         for choice in choices:
             assert pathlib.Path(choice).is_file()
-            # These would register for other tests too.
+            # These two would register entries for other tests, too.
             if choice.endswith(("your_own.py", "anisotropy.py")):
                 continue
             assert command_line.load_config(f"{choice}:smoke").seeds > 0
 
 
-# ml_collections loads a config with it.
+# ml_collections loads the config of the second form.
 @pytest.mark.parametrize("form", [["--config={}"], ["--config", "{}"]])
 def test_a_sweep_starts_from_any_folder(home, form):
-    typed = [word.format("configs/pinwheel.py:smoke") for word in form]
-    outcome = attempt("", "main", [*typed, "--config.runs.devices=99"], home)
+    words = [word.format("configs/pinwheel.py:smoke") for word in form]
+    outcome = attempt("", "main", [*words, "--config.runs.devices=99"], home)
     assert outcome.code == 2
     assert "runs.devices must be at most" in outcome.line
 
 
-def test_a_path_is_an_argument_of_its_own_type():
+def test_commands_have_a_type_for_paths():
     parser = commands.parser("name", "words")
     parser.add_argument("--out", type=commands.path)
     assert parser.parse_args(["--out=~"]).out == pathlib.Path.home()

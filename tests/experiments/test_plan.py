@@ -37,22 +37,22 @@ needs_compiler = pytest.mark.skipif(bool(MISSING), reason=MISSING)
         ([LAPTOP, "--device=h100", "more"], "unexpected argument 'more'"),
     ],
 )
-def test_what_cannot_be_planned_is_refused_in_one_line(arguments, words, capsys):
+def test_a_bad_command_line_is_refused_in_one_line(arguments, words, capsys):
     assert plan.main(arguments) == 2
-    printed = capsys.readouterr().err
-    assert printed.startswith("experiments.plan: ")
-    assert words in printed
-    assert printed.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("experiments.plan: ")
+    assert words in error
+    assert error.count("\n") == 1
 
 
-@pytest.mark.skipif(not MISSING, reason="the compiler is here")
-def test_a_missing_compiler_is_named_with_what_installs_it(capsys):
+@pytest.mark.skipif(not MISSING, reason="the compiler is installed")
+def test_a_missing_compiler_is_named_with_the_command_that_installs_it(capsys):
     assert plan.main([LAPTOP, "--device=h100"]) == 2
-    printed = capsys.readouterr().err
+    error = capsys.readouterr().err
     version = jax.__version__
-    wanted = f"jax-cuda12-pjrt=={version} jax-cuda12-plugin=={version}"
-    assert f"pip install --no-deps --target=.venv/xla {wanted}" in printed
-    assert printed.count("\n") == 1
+    packages = f"jax-cuda12-pjrt=={version} jax-cuda12-plugin=={version}"
+    assert f"pip install --no-deps --target=.venv/xla {packages}" in error
+    assert error.count("\n") == 1
 
 
 def test_a_gpu_is_described_with_its_facts():
@@ -64,88 +64,90 @@ def test_a_gpu_is_described_with_its_facts():
 
 
 def outline(**changes):
-    found = shapes_anisotropic.get_config("laptop,smoke")
-    with found.unlocked():
-        found.prior.name = ("isotropic",)
-        found.seeds = 10
+    plan_config = shapes_anisotropic.get_config("laptop,smoke")
+    with plan_config.unlocked():
+        plan_config.prior.name = ("isotropic",)
+        plan_config.seeds = 10
         for name, value in changes.items():
-            found.runs[name] = value
-    _, (program,) = settings.validate(found)
+            plan_config.runs[name] = value
+    _, (program,) = settings.validate(plan_config)
     return layout.outline(program, "cpu")
 
 
-# A device that runs here: two settings of ten seeds, on two devices of each kind.
+# The devices of this machine stand in: two settings of ten seeds, on two devices.
 @pytest.mark.parametrize(
     ("changes", "count", "block", "blocks", "devices"),
     [
         ({}, 2, 20, 1, 2),
-        ({"block": 6}, 2, 6, 4, 2),  # three runs a device; the last block is padded
+        ({"block": 6}, 2, 6, 4, 2),  # three runs per device; the last block is padded
         ({"block": 7}, 3, 6, 4, 3),
         ({"block": 3, "devices": 1}, 4, 3, 7, 1),
     ],
 )
 def test_blocks_are_trained_one_after_another(changes, count, block, blocks, devices):
     accelerator = ACCELERATORS["h100"]
-    made = forecast.make(outline(**changes), accelerator, jax.devices()[:2], count)
-    assert (made.runs, made.block, made.blocks) == (20, block, blocks)
-    assert made.devices == devices
-    assert made.examples == block // devices * 16
-    assert made.hours == pytest.approx(blocks * 4 * made.step.seconds / 3600)
-    assert made.donated
-    assert made.fits
-    assert made.collectives == []
-    # Its parameters, and the two means of Adam.
-    assert made.bytes_per_run > layout.state_bytes(outline())
+    block_plan = forecast.make(
+        outline(**changes), accelerator, jax.devices()[:2], count
+    )
+    assert (block_plan.runs, block_plan.block, block_plan.blocks) == (20, block, blocks)
+    assert block_plan.devices == devices
+    assert block_plan.examples == block // devices * 16
+    assert block_plan.hours == pytest.approx(
+        blocks * 4 * block_plan.step.seconds / 3600
+    )
+    assert block_plan.donated
+    assert block_plan.fits
+    assert block_plan.collectives == []
+    # The state has parameters and the two means of Adam.
+    assert block_plan.bytes_per_run > layout.state_bytes(outline())
 
 
-def test_a_block_that_does_not_fit_is_said_to():
+def test_a_block_that_does_not_fit_is_reported():
     tiny = ACCELERATORS["h100"]._replace(memory=1000)
-    made = forecast.make(outline(block=4), tiny, jax.devices()[:2], 2)
-    assert not made.fits
-    words = "\n".join(plan._problems(made, tiny))
+    block_plan = forecast.make(outline(block=4), tiny, jax.devices()[:2], 2)
+    assert not block_plan.fits
+    words = "\n".join(plan._problems(block_plan, tiny))
     assert words.startswith("does not fit: ")
     assert "of 1 kB" in words
 
 
-def compiled(tmp_path, *arguments):
-    """The rows of the command in a process of its own, which compiles as users do."""
+def planned(tmp_path, *arguments):
+    """Rows and output of the command in a process that compiles as users do."""
     path = tmp_path / "plan.json"
     command = [sys.executable, "-m", "experiments.plan", *arguments, f"--json={path}"]
     environment = os.environ | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
     environment.pop("XLA_FLAGS", None)
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(path.read_text()), done.stdout
+    assert process.returncode == 0, process.stderr
+    return json.loads(path.read_text()), process.stdout
 
 
 @pytest.mark.slow
 @needs_compiler
 def test_the_dense_program_compiles_for_an_h100(tmp_path):
-    # So many runs that the memory decides how many are trained at once.
-    (row,), printed = compiled(
-        tmp_path, LAPTOP, "--device=h100", "--config.seeds=20_000"
-    )
-    assert "it compiles, with no collective, and updates its state in place" in printed
+    # With so many runs, the memory decides how many are trained at once.
+    (row,), output = planned(tmp_path, LAPTOP, "--device=h100", "--config.seeds=20_000")
+    assert "it compiles, with no collective, and updates its state in place" in output
     assert row["collectives"] == []
     assert row["donated"]
     assert row["libraries"] == {}
     assert row["runs"] == 120_000
     assert 1 < row["blocks"] < 20
     assert row["fits"]
-    # Forward and twice that backward, but for the derivative by the images.
+    # The backward pass costs twice the forward pass, without the gradient of images.
     sizes = [(256, 128), (128, 128), (128, 20), (10, 128), (128, 128), (128, 256)]
     products = sum(rows * columns for rows, columns in sizes)
     assert row["flops_per_example"] == 2 * (3 * products - 256 * 128)
-    # Parameters and two means of Adam, and the activations of a batch of 64.
+    # A run holds parameters, two means of Adam, and activations of a batch of 64.
     assert 12 * 103_000 < row["bytes_per_run"] < 3_000_000
 
 
 @pytest.mark.slow
 @needs_compiler
 def test_the_convolutional_program_compiles_for_an_h100(tmp_path):
-    (row,), _ = compiled(
+    (row,), _ = planned(
         tmp_path,
         "--config=configs/shapes_anisotropic.py",
         "--device=h100",
@@ -155,10 +157,10 @@ def test_the_convolutional_program_compiles_for_an_h100(tmp_path):
     )
     assert row["collectives"] == []
     assert row["donated"]
-    assert row["libraries"] == {}  # no convolution of cuDNN
+    assert row["libraries"] == {}  # no convolution by cuDNN
     assert row["fits"]
     assert row["block"] == 8
-    # 20.7 million multiply-adds forward, and twice that backward.
+    # 20.7 million multiply-adds forward, and twice as many backward.
     assert 6 * 20.7e6 < row["flops_per_example"] < 7 * 20.7e6
     assert row["bytes_per_run"] < 130 * 2**20
     assert row["bytes_per_example"] < 13e6

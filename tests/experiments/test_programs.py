@@ -1,4 +1,4 @@
-"""Sweeps over fields whose values are programs of their own."""
+"""Sweeps over fields of which each value is a program."""
 
 import csv
 import json
@@ -20,9 +20,9 @@ from experiments.sweep import layout, trained
 
 
 def config_of(**changes):
-    """A sweep of two seeds on 64 images of 8×8 pixels; `model__latents` is a field."""
+    """A sweep of two seeds on 64 images of 8×8 pixels; `a__b` changes the field a.b."""
     config = shapes_anisotropic.get_config("laptop,smoke")
-    usual = {
+    defaults = {
         "data__side": 8,
         "data__points": 64,
         "model__hidden": (4,),
@@ -36,7 +36,7 @@ def config_of(**changes):
         "figures": ("traversals", "reconstruction_vs_score"),
     }
     with config.unlocked():
-        for name, value in (usual | changes).items():
+        for name, value in (defaults | changes).items():
             section, field = config, name
             if "__" in name:
                 first, field = name.split("__", 1)
@@ -46,24 +46,30 @@ def config_of(**changes):
 
 
 def programs_of(**changes):
-    """Of each program what the given fields say, and its settings."""
+    """Values of the changed fields, first setting and number of settings."""
     config, programs = settings.validate(config_of(**changes))
     names = [name.replace("__", ".") for name in changes]
     return [
-        ([fields.get(one.config, name) for name in names], one.first, len(one.rows))
-        for one in programs
+        (
+            [fields.get(program.config, name) for name in names],
+            program.first,
+            len(program.rows),
+        )
+        for program in programs
     ]
 
 
-def test_each_value_of_such_a_field_is_a_program():
-    found = programs_of(model__latents=(2, 3), train__batch_size=(8, 16))
+def test_each_value_of_a_field_of_programs_is_a_program():
+    programs = programs_of(model__latents=(2, 3), train__batch_size=(8, 16))
     sizes = [[2, 8], [2, 16], [3, 8], [3, 16]]
-    assert found == [(values, 2 * i, 2) for i, values in enumerate(sizes)]
+    assert programs == [(values, 2 * i, 2) for i, values in enumerate(sizes)]
 
 
 def test_learning_rates_share_a_program():
-    found = programs_of(model__latents=(2, 3), train__learning_rate=(1e-3, 1))
-    assert found == [([2, (1e-3, 1.0)], 0, 4), ([3, (1e-3, 1.0)], 4, 4)]
+    programs_of_rates = programs_of(
+        model__latents=(2, 3), train__learning_rate=(1e-3, 1)
+    )
+    assert programs_of_rates == [([2, (1e-3, 1.0)], 0, 4), ([3, (1e-3, 1.0)], 4, 4)]
     _, programs = settings.validate(config_of(train__learning_rate=(1e-3, 1)))
     ((_, rows, _),) = programs
     assert [row["learning_rate"] for row in rows] == [1e-3, 1e-3, 1.0, 1.0]
@@ -73,18 +79,18 @@ def test_learning_rates_share_a_program():
 
 
 def test_priors_of_one_family_share_a_program_and_others_have_their_own():
-    found = programs_of(prior__name=("pca", "laplace", "isotropic"))
-    assert found == [([("pca", "isotropic")], 0, 4), ([("laplace",)], 4, 2)]
+    programs = programs_of(prior__name=("pca", "laplace", "isotropic"))
+    assert programs == [([("pca", "isotropic")], 0, 4), ([("laplace",)], 4, 2)]
 
 
-def test_an_objective_of_its_own_program_is_swept_beside_others():
-    found = programs_of(objective__name=("vae", "iwae", "beta_vae"))
-    assert found == [([("vae", "beta_vae")], 0, 3), ([("iwae",)], 3, 1)]
+def test_an_objective_with_its_own_program_is_swept_beside_others():
+    programs = programs_of(objective__name=("vae", "iwae", "beta_vae"))
+    assert programs == [([("vae", "beta_vae")], 0, 3), ([("iwae",)], 3, 1)]
 
 
-def test_a_zip_sweep_pairs_such_a_field_with_the_others():
-    found = programs_of(model__latents=(2, 3), objective__sweep="zip")
-    assert found == [([2, "zip"], 0, 1), ([3, "zip"], 1, 1)]
+def test_a_zip_sweep_pairs_a_field_of_programs_with_the_others():
+    programs = programs_of(model__latents=(2, 3), objective__sweep="zip")
+    assert programs == [([2, "zip"], 0, 1), ([3, "zip"], 1, 1)]
 
 
 def test_a_tuple_of_one_value_is_that_value():
@@ -100,11 +106,11 @@ def test_a_field_that_is_a_tuple_is_swept_by_a_tuple_of_tuples():
         "3,4",
         "3,4",
     ]
-    hidden = [one.config.model.hidden for one in programs]
+    hidden = [program.config.model.hidden for program in programs]
     assert hidden == [(3,), (3, 4)]
 
 
-def test_the_column_of_every_field_has_a_name_of_its_own():
+def test_the_columns_of_fields_and_scores_have_distinct_names():
     swept = [name for name in base.FIELDS if fields.may_be_swept(name)]
     names = [*map(fields.column, swept), *fields.axes()]
     assert len(set(names)) == len(names) > 50
@@ -112,7 +118,7 @@ def test_the_column_of_every_field_has_a_name_of_its_own():
     assert not set(names) & (others | set(columns.COLUMNS))
 
 
-def test_what_is_typed_with_commas_is_swept():
+def test_values_separated_by_commas_are_swept():
     line = [
         "main",
         "--config=configs/shapes_anisotropic.py:laptop,smoke",
@@ -151,7 +157,7 @@ def test_one_workdir_has_all_runs_with_their_column(swept):
     assert "| latents | beta |" in (swept / "summary.md").read_text()
 
 
-def test_pictures_say_how_many_latents_are_of_a_setting(swept):
+def test_pictures_name_the_number_of_latents_of_a_setting(swept):
     with np.load(swept / "pictures.npz") as pictures:
         assert pictures["latents"].tolist() == [2, 2, 3, 3]
         assert pictures["traversals"].shape == (4, 3, 9, 8, 8)
@@ -161,10 +167,10 @@ def test_pictures_say_how_many_latents_are_of_a_setting(swept):
 
 
 def test_a_finished_run_is_encoded_by_the_networks_of_its_program(swept):
-    done = trained.finished(swept)
+    finished = trained.finished(swept)
     for place, latents in enumerate([2, 2, 3, 3]):
-        params, _ = trained.parameters(done, place)
-        work = done.works[trained.program(done, place)]
+        params, _ = trained.parameters(finished, place)
+        work = finished.works[trained.program(finished, place)]
         assert trained.encode(work, params).loc.shape == (64, latents)
 
 
@@ -183,14 +189,14 @@ def test_a_sweep_opens_with_its_scores_and_settings(swept):
 
 
 def test_a_run_of_an_opened_sweep_is_the_one_that_was_trained(swept):
-    sweep, done = results.open(swept), trained.finished(swept)
+    sweep, finished = results.open(swept), trained.finished(swept)
     for run, latents in enumerate([2, 2, 3, 3]):
-        vae, work = sweep[run], done.works[trained.program(done, run)]
+        vae, work = sweep[run], finished.works[trained.program(finished, run)]
         images = work.vae.unpack(work.data.points).reshape(-1, 8, 8, 1)
-        params, setting = trained.parameters(done, run)
+        params, setting = trained.parameters(finished, run)
         q, exact = vae.encode(images), trained.encode(work, params)
-        for leaf, known in zip(q, exact, strict=True):
-            np.testing.assert_allclose(leaf, known, rtol=1e-5, atol=1e-6)
+        for leaf, exact_leaf in zip(q, exact, strict=True):
+            np.testing.assert_allclose(leaf, exact_leaf, rtol=1e-5, atol=1e-6)
         assert vae.latents == latents
         assert vae.reconstruct(images).shape == images.shape
         p = autoencoder.prior(work.vae, params, setting)
@@ -200,21 +206,21 @@ def test_a_run_of_an_opened_sweep_is_the_one_that_was_trained(swept):
         assert vae.weights["beta"] == (1.0, 4.0)[run % 2]
 
 
-def test_a_run_of_an_opened_sweep_can_be_taken_elsewhere(swept, tmp_path):
+def test_a_run_of_an_opened_sweep_can_be_saved_and_loaded(swept, tmp_path):
     vae = results.open(swept)[3]
     vae.save(tmp_path / "run.npz")
     z = np.ones((2, 3), np.float32)
-    again = decomp.load(tmp_path / "run.npz")
-    np.testing.assert_array_equal(again.decode(z), vae.decode(z))
+    loaded = decomp.load(tmp_path / "run.npz")
+    np.testing.assert_array_equal(loaded.decode(z), vae.decode(z))
 
 
-def test_a_sweep_of_an_older_version_opens_by_its_data(swept, tmp_path):
+def test_a_sweep_of_an_older_version_opens_with_the_shape_of_its_data(swept, tmp_path):
     older = shutil.copytree(swept, tmp_path / "older")
     (older / "inputs.json").unlink()
     assert results.open(older)[2].shape == (8, 8, 1)
 
 
-def test_what_cannot_be_opened_is_said_in_one_line(swept, tmp_path):
+def test_a_run_or_column_that_does_not_exist_is_named_in_one_line(swept, tmp_path):
     with pytest.raises(ValueError, match="is not a workdir: it has no config.json"):
         results.open(tmp_path)
     sweep = results.open(swept)
@@ -226,25 +232,25 @@ def test_what_cannot_be_opened_is_said_in_one_line(swept, tmp_path):
         sweep.best("mig", latents=7)
 
 
-def test_the_report_tells_of_all_programs(swept):
+def test_the_report_names_all_programs(swept):
     assert report.main([str(swept), f"--out={swept / 'report.html'}"]) == 0
     text = (swept / "report.html").read_text()
     assert "2 | 3 latents" in text
 
 
-def test_a_program_that_is_lost_is_trained_again_to_the_same_bytes(swept, capsys):
+def test_a_program_without_its_block_is_trained_again_to_the_same_bytes(swept, capsys):
     before = (swept / "scores.csv").read_bytes()
     lost = run_tables.block_path(swept, 2)
-    kept = [path for path in (swept / "blocks").glob("*.npz") if path != lost]
-    stamps = [path.stat().st_mtime_ns for path in kept]
+    other_blocks = [path for path in (swept / "blocks").glob("*.npz") if path != lost]
+    stamps = [path.stat().st_mtime_ns for path in other_blocks]
     lost.unlink()
     config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
     main.run(*settings.validate(config), swept)
     assert (swept / "scores.csv").read_bytes() == before
-    assert [path.stat().st_mtime_ns for path in kept] == stamps
-    said = capsys.readouterr().out
-    assert "2 programs, one after another, for model.latents = 2 | 3" in said
-    assert "4 are finished, 0 left" in said
+    assert [path.stat().st_mtime_ns for path in other_blocks] == stamps
+    output = capsys.readouterr().out
+    assert "2 programs, one after another, for model.latents = 2 | 3" in output
+    assert "4 are finished, 0 left" in output
 
 
 def test_another_value_belongs_to_another_workdir(swept):
@@ -253,7 +259,7 @@ def test_another_value_belongs_to_another_workdir(swept):
     assert json.loads((swept / "config.json").read_text())["model"]["latents"] == [2, 3]
 
 
-def test_scores_that_one_program_lacks_are_blank_and_no_failure(tmp_path):
+def test_scores_that_one_program_lacks_are_blank(tmp_path):
     arrays = {
         "curves": np.zeros((1, 2, 2)),
         "diverged": np.array([-1]),
@@ -285,5 +291,5 @@ def test_scores_that_one_program_lacks_are_blank_and_no_failure(tmp_path):
     config = {"seeds": 1, "figure_score": ["mig"]}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "settings.json").write_text(json.dumps(rows))
-    left, text = watch.state(tmp_path)
-    assert (left, "2 of 2 runs have finished, 0 diverged" in text) == (0, True)
+    remaining, text = watch.state(tmp_path)
+    assert (remaining, "2 of 2 runs have finished, 0 diverged" in text) == (0, True)

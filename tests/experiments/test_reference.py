@@ -1,4 +1,4 @@
-"""The tables of names in the documents are those of the registries."""
+"""The tables in the documents agree with the registries."""
 
 import re
 
@@ -23,21 +23,21 @@ def test_a_document_has_the_tables_of_the_registries(name, tmp_path):
 
 
 def cells():
-    """Names of a row, whether they are divergences, priors of a column, what stands."""
+    """Names of each row, whether they are divergences, priors of a column, the mark."""
     header, _, *rows = TABLES["decomp/OBJECTIVES.md"]["combinations"].splitlines()
     columns = [re.findall(r"`(\w+)`", part) for part in header.split("|")[2:-1]]
     for row in rows:
         first, *marks = row.split("|")[1:-1]
         names = re.findall(r"`(\w+)`", first)
-        for of, mark in zip(columns, marks, strict=True):
-            yield names, "D:" in first, of, mark.strip()
+        for priors_of_column, mark in zip(columns, marks, strict=True):
+            yield names, "D:" in first, priors_of_column, mark.strip()
 
 
-def test_the_table_of_what_goes_together_is_what_configs_accept():
-    found = {"objectives": set(), "divergences": set(), "priors": set()}
+def test_the_table_of_combinations_is_what_configs_accept():
+    names_in_table = {"objectives": set(), "divergences": set(), "priors": set()}
     for names, is_divergence, column, mark in cells():
-        found["priors"].update(column)
-        found["divergences" if is_divergence else "objectives"].update(names)
+        names_in_table["priors"].update(column)
+        names_in_table["divergences" if is_divergence else "objectives"].update(names)
         for name in names:
             for prior in column:
                 objective = "alpha_beta" if is_divergence else name
@@ -48,18 +48,18 @@ def test_the_table_of_what_goes_together_is_what_configs_accept():
                         config.objective.groups, config.objective.gamma = (2,), (1.0,)
                 try:
                     settings.validate(config)
-                    works = True
+                    accepted = True
                 except ValueError:
-                    works = False
-                assert works == mark.startswith("✓"), (name, prior)
-    assert found["objectives"] == registry.published(objectives.OBJECTIVES)
-    assert found["divergences"] == set(divergences.names()) & registry.published(
-        divergences.DIVERGENCES
-    )
-    assert found["priors"] == registry.published(priors.PRIORS)
+                    accepted = False
+                assert accepted == mark.startswith("✓"), (name, prior)
+    assert names_in_table["objectives"] == registry.published(objectives.OBJECTIVES)
+    assert names_in_table["divergences"] == set(
+        divergences.names()
+    ) & registry.published(divergences.DIVERGENCES)
+    assert names_in_table["priors"] == registry.published(priors.PRIORS)
 
 
-def test_a_block_takes_the_place_of_what_was_between_its_marks(tmp_path):
+def test_a_block_replaces_the_text_between_its_marks(tmp_path):
     path = tmp_path / "a.md"
     path.write_text("a\n<!-- x -->\n<!-- end -->\n<!-- y -->\nold\n<!-- end -->\nb\n")
     documents.write(path, {"x": "1", "y": "2\n3"})
@@ -70,5 +70,5 @@ def test_a_block_takes_the_place_of_what_was_between_its_marks(tmp_path):
         documents.write(path, {"z": ""})
 
 
-def test_a_table_escapes_what_would_end_a_cell():
+def test_a_table_escapes_the_bar():
     assert documents.table(["a"], [["p(x|z)"]]) == "| a |\n| --- |\n| p(x\\|z) |"

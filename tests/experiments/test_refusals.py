@@ -1,4 +1,4 @@
-"""What the table of objectives, divergences and priors refuses, and leaves out."""
+"""Combinations of objectives, divergences and priors that configs refuse or skip."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from experiments.config import settings
 from tests.experiments.small_plane import config_of
 
 
-def test_what_an_objective_does_not_read_is_neutral_and_not_swept_twice():
+def test_weights_that_an_objective_ignores_are_neutral_and_not_swept():
     config = config_of("isotropic", "vae", "kl_prior_aggregate")
     with config.unlocked():
         config.objective.name = ("vae", "beta_vae")
@@ -46,7 +46,7 @@ def test_a_weight_that_nothing_reads_is_not_swept():
         (("vae",), {"objective.schedule.beta": "cosine"}, "schedule.beta must be one"),
     ],
 )
-def test_a_combination_that_cannot_be_is_refused_in_one_line(cell, fields, message):
+def test_a_combination_without_a_meaning_is_refused_in_one_line(cell, fields, message):
     config = config_of("student_t", *cell, "kl_prior_aggregate")
     with config.unlocked():
         for field, value in fields.items():

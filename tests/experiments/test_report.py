@@ -25,42 +25,40 @@ def page(image_results, plane_results, tmp_path_factory):
 
 
 class Elements(html.parser.HTMLParser):
-    """Every element with its attributes and text, without regard to nesting."""
+    """All elements of a page with their attributes and texts, without nesting."""
 
     def __init__(self, text):
         super().__init__()
-        self.found = []
+        self.all = []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs), []))
+        self.all.append((tag, dict(attrs), []))
 
     def handle_data(self, data):
-        if self.found:
-            self.found[-1][2].append(data)
+        if self.all:
+            self.all[-1][2].append(data)
 
     def named(self, name):
-        return [
-            (attrs, "".join(text)) for tag, attrs, text in self.found if tag == name
-        ]
+        return [(attrs, "".join(text)) for tag, attrs, text in self.all if tag == name]
 
 
 def data_of(page, place=0):
     for attributes, text in Elements(page.read_text()).named("script"):
         if attributes.get("id") == f"folder-{place}-data":
             return json.loads(text)
-    raise AssertionError("the page has no such data")
+    raise AssertionError("the page has no data of this folder")
 
 
 def test_equal_files_give_equal_bytes(page, image_results, plane_results, tmp_path):
-    again = tmp_path / "again.html"
-    report.main([str(image_results), str(plane_results), f"--out={again}"])
-    assert again.read_bytes() == page.read_bytes()
+    copy = tmp_path / "copy.html"
+    report.main([str(image_results), str(plane_results), f"--out={copy}"])
+    assert copy.read_bytes() == page.read_bytes()
 
 
-def test_a_page_refers_to_nothing_outside_of_itself(page):
+def test_a_page_refers_to_nothing_outside_itself(page):
     elements = Elements(page.read_text())
-    for name, attributes, _ in elements.found:
+    for name, attributes, _ in elements.all:
         for key in ("src", "href"):
             assert attributes.get(key, "#").startswith(("#", "data:")), (name, key)
         assert not [key for key in attributes if key.startswith("on")], name
@@ -91,7 +89,7 @@ def test_the_table_of_means_has_every_setting_score_and_unit(page, image_results
     assert score_tables.unit("mig") == ""
 
 
-def test_the_run_table_has_every_run_and_says_which_diverged(page):
+def test_the_run_table_has_every_run_and_marks_those_that_diverged(page):
     runs = data_of(page)["runs"]
     assert runs["run"] == list(range(8))
     assert runs["setting"] == [0, 1] * 4
@@ -103,7 +101,7 @@ def test_the_run_table_has_every_run_and_says_which_diverged(page):
     assert runs["names"] == ["loss", "reconstruction", "MIG", "KL(p(z) ‖ q(z))"]
 
 
-def test_what_files_say_is_shown_as_text(image_results, tmp_path):
+def test_text_from_files_is_escaped(image_results, tmp_path):
     workdir = tmp_path / "hostile"
     shutil.copytree(image_results, workdir)
     config = json.loads((workdir / "config.json").read_text())
@@ -127,7 +125,7 @@ def test_what_files_say_is_shown_as_text(image_results, tmp_path):
     assert elements.named("h1") == [({}, HOSTILE)]
 
 
-def test_json_in_a_page_reads_back_and_ends_nothing():
+def test_json_in_a_page_reads_back_and_ends_no_element():
     value = {"</script>": ["<!--", "\u2028", 0.5, float("nan"), True]}
     text = markup.data("x", value)
     inside = re.fullmatch(
@@ -146,7 +144,7 @@ def test_json_in_a_page_reads_back_and_ends_nothing():
         ("sparse", sparse, "laptop"),
     ],
 )
-def test_the_command_with_a_change_is_a_valid_one(file, module, variant):
+def test_the_command_with_one_change_is_valid(file, module, variant):
     config, programs = settings.validate(module.get_config(variant))
     env = {
         "command": [
@@ -159,23 +157,23 @@ def test_the_command_with_a_change_is_a_valid_one(file, module, variant):
     results = reading.Results(
         config.to_dict(), None, None, settings.rows(programs), None
     )
-    run, again = map(shlex.split, about.changed(env, results))
+    run, report_words = map(shlex.split, about.changed(env, results))
     assert run[:3] == ["python", "-m", "experiments.main"]
     (change,) = [a for a in run[3:] if a.startswith("--config.")]
     field, _, value = change.removeprefix("--config.").partition("=")
     section, name = field.split(".")
     assert float(value) not in config[section][name]
     words = [word for word in run[2:] if not word.startswith("--workdir=")]
-    again_with, _ = command_line.config_of(words)
-    assert again_with[section][name] == (float(value),)
+    changed_config, _ = command_line.config_of(words)
+    assert changed_config[section][name] == (float(value),)
     folder = run[-1].removeprefix("--workdir=")
-    assert again[2:] == ["experiments.report", folder, f"--out={folder}.html"]
+    assert report_words[2:] == ["experiments.report", folder, f"--out={folder}.html"]
 
 
 def test_the_question_is_that_of_the_config_file():
     env = {"command": ["main.py", "--config=configs/shapes_anisotropic.py:laptop"]}
-    asked, expected = about.question(env)
-    assert asked.startswith("Figure 1, left: does an anisotropic prior")
+    question, expected = about.question(env)
+    assert question.startswith("Figure 1, left: does an anisotropic prior")
     assert expected.startswith("Both anisotropic priors score above the isotropic one")
     assert about.question({"command": ["main.py", "--config=../nowhere.py"]}) == (
         "",
@@ -183,7 +181,9 @@ def test_the_question_is_that_of_the_config_file():
     )
 
 
-def test_a_folder_without_runs_is_reported_and_says_so(image_results, tmp_path, capsys):
+def test_the_report_of_a_folder_without_runs_names_the_lack(
+    image_results, tmp_path, capsys
+):
     for name in ("config.json", "env.json", "settings.json"):
         shutil.copy(image_results / name, tmp_path / name)
     assert report.main([str(tmp_path), f"--out={tmp_path}/report.html"]) == 0

@@ -1,4 +1,4 @@
-"""The report in a real browser: what moves, sorts and compares, and what it fetches."""
+"""The report in a real browser: sliders, sorting, comparisons, and what it fetches."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
     browser.find() is None, reason=f"none of {', '.join(browser.NAMES)} is on the PATH"
 )
 
-# Words that the programs below share.
+# Functions that the programs below share.
 PRELUDE = """
 var one = (selector) => document.querySelector(selector);
 var all = (selector, read) => [...document.querySelectorAll(selector)].map(read);
@@ -48,21 +48,23 @@ def url(image_results, plane_results, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
-    found = browser.Browser(tmp_path_factory.mktemp("profile"))
-    yield found
-    found.close()
+    running = browser.Browser(tmp_path_factory.mktemp("profile"))
+    yield running
+    running.close()
 
 
 @pytest.fixture
 def tab(chromium, url):
-    """The page; what it logs, throws or fetches fails the test."""
+    """The page; a test fails if the page logs, throws or fetches anything."""
     page = browser.Tab(chromium, url)
     page.run(PRELUDE)
     yield page
-    said = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
-    assert chromium.said(*said) == []
-    asked = [e["request"]["url"] for e in chromium.said("Network.requestWillBeSent")]
-    assert [u for u in asked if not u.startswith("data:")] == [url]
+    messages = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
+    assert chromium.events_of(*messages) == []
+    urls = [
+        e["request"]["url"] for e in chromium.events_of("Network.requestWillBeSent")
+    ]
+    assert [u for u in urls if not u.startswith("data:")] == [url]
 
 
 def numbers(words):
@@ -159,7 +161,7 @@ def test_differences_are_paired_by_seed(tab):
     runs = tab.run("dataOf('folder-0-data').runs")
     loss = np.reshape(runs["values"][0], (4, 2))  # seeds, settings
     assert runs["status"][5] != "ok"
-    gaps = np.delete(loss[:, 1] - loss[:, 0], 2)  # of run 5, which diverged
+    gaps = np.delete(loss[:, 1] - loss[:, 0], 2)  # without run 5, which diverged
     mean, _, _, high = summary.interval(gaps)
     assert numbers(other.split(" ± ")) == pytest.approx([mean, high - mean], rel=0.02)
 

@@ -1,4 +1,4 @@
-"""Programs that are written by hand, whose bytes and FLOPs one counts by hand."""
+"""Programs written by hand, whose bytes and FLOPs are counted by hand."""
 
 import jax
 import pytest
@@ -6,9 +6,9 @@ import pytest
 from experiments.plan import hlo, roofline
 from experiments.plan.accelerators import ACCELERATORS
 
-# A training loop as a GPU has it. A step takes 64 of 1,000 rows of 32 bytes, multiplies
-# them with a matrix, and five times subtracts one and the same row; then it writes a
-# row of a table of 100 in place.
+# A training loop as XLA compiles it for a GPU. A step takes 64 of 1,000 rows of bytes,
+# multiplies them by a matrix, doubles the product five times, and writes a row into a
+# table of 100 in place.
 GPU = """HloModule jit_on_device, is_scheduled=true
 
 %fused_gather (param_0: u8[1000,32], param_1: s32[64,1]) -> f32[64,32] {
@@ -85,20 +85,20 @@ ENTRY %main (p: (s32[], s32[])) -> (s32[], s32[]) {
 }
 """
 H100, V5E = ACCELERATORS["h100"], ACCELERATORS["v5e"]
-GATHER = 64 * 32 + 64 * 4 + 64 * 32 * 4  # rows taken, their places, what is written
+GATHER = 64 * 32 + 64 * 4 + 64 * 32 * 4  # rows read, their indices, rows written
 PRODUCT = 4 * (64 * 32 + 32 * 16 + 64 * 16)
 DOUBLE = 4 * (64 * 16 + 64 * 16)
 COMPARE = 4 + 4 + 1
-UPDATE = 64 + 64 + 4  # the row, where it goes, and the place
+UPDATE = 64 + 64 + 4  # row read, row written, index
 
 
 def by_name(text, default="tf32"):
     return {k.name: k for k in roofline.kernels(hlo.parse(text), default)}
 
 
-def test_bytes_of_a_kernel_are_those_that_it_reads_and_writes():
-    found = {name: kernel.bytes for name, kernel in by_name(GPU).items()}
-    assert found == {
+def test_the_bytes_of_a_kernel_are_those_that_it_reads_and_writes():
+    counts = {name: kernel.bytes for name, kernel in by_name(GPU).items()}
+    assert counts == {
         "loop_fusion": GATHER,
         "gemm_fusion": PRODUCT,
         "double": DOUBLE,
@@ -107,7 +107,7 @@ def test_bytes_of_a_kernel_are_those_that_it_reads_and_writes():
     }
 
 
-def test_a_loop_of_known_length_counts_as_often_as_it_turns():
+def test_the_body_of_a_loop_of_known_length_counts_once_per_iteration():
     times = {name: kernel.times for name, kernel in by_name(GPU).items()}
     assert times["double"] == times["lt"] == 5
     assert times["gemm_fusion"] == 1
@@ -118,12 +118,12 @@ def test_a_step_on_a_gpu_is_the_sum_of_its_kernels():
     assert step.kernels == 3 + 5 * 2
     assert step.bytes == GATHER + PRODUCT + 5 * (DOUBLE + COMPARE) + UPDATE
     assert step.flops == 2 * 64 * 32 * 16
-    # All these kernels are so small that moving their bytes takes longer than products.
+    # The kernels are so small that moving their bytes takes longer than computing.
     assert step.seconds == pytest.approx(step.bytes / 3.352e12 + 13 * 2e-6)
 
 
 @pytest.mark.parametrize(
-    ("asked", "precision"),
+    ("attribute", "precision"),
     [
         ("operand_precision={highest,highest}", "float32"),
         ("algorithm=dot_tf32_tf32_f32", "tf32"),
@@ -131,13 +131,13 @@ def test_a_step_on_a_gpu_is_the_sum_of_its_kernels():
         ("", "tf32"),
     ],
 )
-def test_the_peak_is_that_of_the_precision_that_a_product_asks_for(asked, precision):
-    text = GPU.replace("operand_precision={highest,highest}", asked)
+def test_the_peak_is_that_of_the_precision_of_a_product(attribute, precision):
+    text = GPU.replace("operand_precision={highest,highest}", attribute)
     kernel = by_name(text)["gemm_fusion"]
     assert kernel.precision == precision
     large = kernel._replace(flops=1e15)
-    spent = 1e15 / H100.peaks[precision] + 2e-6
-    assert roofline.seconds(large, H100) == pytest.approx(spent)
+    seconds = 1e15 / H100.peaks[precision] + 2e-6
+    assert roofline.seconds(large, H100) == pytest.approx(seconds)
 
 
 def test_products_of_bfloat16_have_its_peak():
@@ -146,7 +146,7 @@ def test_products_of_bfloat16_have_its_peak():
     assert by_name(text)["gemm_fusion"].bytes == 2 * (64 * 32 + 32 * 16) + 4 * 64 * 16
 
 
-def test_collectives_are_found_wherever_they_are():
+def test_collectives_are_listed_even_inside_inner_loops():
     assert roofline.collectives(hlo.parse(GPU)) == []
     text = GPU.replace("add(%h, %h)", "all-reduce-start(%h), to_apply=%less")
     assert roofline.collectives(hlo.parse(text)) == ["all-reduce"]
@@ -158,7 +158,7 @@ def test_a_program_without_a_loop_over_steps_is_refused():
         roofline.step(hlo.parse(text), H100)
 
 
-# A step as a TPU has it: a copy into the memory on the chip, beside a fusion there.
+# A step as XLA compiles it for a TPU: a fusion reads what a copy put into chip memory.
 TPU = """HloModule jit_on_device, is_scheduled=true
 
 %inside (param_0: f32[8,128]) -> f32[8,128] {
@@ -211,14 +211,14 @@ while(%p), condition=%unfinished, body=%step
 """
 
 
-def test_what_lies_on_the_chip_is_not_moved():
-    found = {name: kernel.bytes for name, kernel in by_name(TPU).items()}
-    assert found == {"copy-start": 4096, "fusion.2": 4096, "lt": COMPARE}
+def test_bytes_in_chip_memory_do_not_count():
+    counts = {name: kernel.bytes for name, kernel in by_name(TPU).items()}
+    assert counts == {"copy-start": 4096, "fusion.2": 4096, "lt": COMPARE}
 
 
 def test_a_step_on_a_tpu_takes_the_cycles_that_xla_estimates():
     step = roofline.step(hlo.parse(TPU), V5E)
-    assert step.kernels == 1 + 8 + 8  # the loop turns as often as its condition says
+    assert step.kernels == 1 + 8 + 8  # the condition gives the 8 iterations
     assert step.seconds == pytest.approx(8 * 1500 / 1.5e9)
     assert step.unestimated == 0
 
@@ -236,7 +236,7 @@ def test_kernels_without_an_estimate_are_counted():
 
 
 def loop_of(*lines):
-    """A program whose step has these instructions, on arrays that they name."""
+    """A program whose step has these instructions."""
     inside = "\n".join(f"  {line}" for line in lines)
     return f"""HloModule m
 
@@ -265,7 +265,7 @@ KERNEL = "%k = f32[4,4,3,32]{3,2,1,0} parameter(2)"
 HALF = "%y = f32[7,32,32,32]{3,2,1,0} parameter(3)"
 WINDOW = "window={size=4x4 stride=2x2 pad=1_1x1_1}"
 LABELS = "dim_labels=b01f_01io->b01f"
-# Of 32 outputs × 4 taps on an axis, the first output and the last miss the image once.
+# Of 32 outputs × 4 taps per axis, the first and the last output each miss one pixel.
 LAYER = 2 * (32 * 4 - 2) ** 2 * 7 * 3 * 32
 
 
@@ -273,10 +273,10 @@ LAYER = 2 * (32 * 4 - 2) ** 2 * 7 * 3 * 32
     "line",
     [
         f"%c = f32[7,32,32,32] convolution(%x, %k), {WINDOW}, {LABELS}",
-        # Its derivative by the image, as a convolution of an image with gaps.
+        # The derivative by the image is a convolution of an image with gaps.
         "%c = f32[7,64,64,3] convolution(%y, %k), "
         "window={size=4x4 pad=2_2x2_2 lhs_dilate=2x2}, dim_labels=b01f_01oi->b01f",
-        # Its derivative by the kernel, whose window is as large as an image.
+        # The derivative by the kernel has a window as large as an image.
         "%c = f32[4,4,3,32] convolution(%x, %y), "
         "window={size=32x32 pad=1_1x1_1 rhs_dilate=2x2}, dim_labels=f01b_i01o->01bf",
         "%c = (f32[7,32,32,32], u8[0]) custom-call(%x, %k), "
@@ -296,8 +296,8 @@ def test_a_convolution_and_its_derivatives_have_the_same_flops(line):
 def test_groups_of_a_convolution_divide_its_flops():
     line = "%c = f32[7,32,32,32] convolution(%x, %k), feature_group_count=3, "
     kernel = "%k = f32[4,4,1,32]{3,2,1,0} parameter(2)"
-    found = by_name(loop_of(IMAGES, kernel, f"{line}{WINDOW}, {LABELS}"))
-    assert found["c"].flops == LAYER / 3
+    kernels = by_name(loop_of(IMAGES, kernel, f"{line}{WINDOW}, {LABELS}"))
+    assert kernels["c"].flops == LAYER / 3
 
 
 def test_products_that_a_tpu_writes_as_a_convolution_have_the_flops_of_the_products():
@@ -309,7 +309,7 @@ def test_products_that_a_tpu_writes_as_a_convolution_have_the_flops_of_the_produ
     assert by_name(loop_of(*lines))["c"].flops == 8 * 2 * 64 * 32 * 16
 
 
-def test_a_call_of_cublas_has_the_flops_of_its_product_and_is_a_library():
+def test_a_call_of_cublas_has_the_flops_of_its_product_and_counts_as_a_library():
     lines = ["%a = f32[8,64,32] parameter(1)", "%b = f32[8,32,16] parameter(2)"]
     lines += [
         '%c = (f32[8,64,16], s8[1024]) custom-call(%a, %b), custom_call_target="'
@@ -324,7 +324,7 @@ def test_a_call_of_cublas_has_the_flops_of_its_product_and_is_a_library():
     assert kernel.precision == "float32"
 
 
-def test_of_the_branches_of_a_conditional_the_larger_counts():
+def test_the_larger_branch_of_a_conditional_counts():
     text = loop_of(
         "%w = s32[] parameter(1)",
         "%x = f32[4,4] parameter(2)",
@@ -339,7 +339,7 @@ def test_of_the_branches_of_a_conditional_the_larger_counts():
     assert set(by_name(text)) == {"more", "rlarge"}
 
 
-def test_the_text_of_this_jax_is_read():
+def test_a_program_of_this_version_of_jax_can_be_read():
     @jax.jit
     def advance(x, w, steps):
         return jax.lax.fori_loop(0, steps, lambda _, x: jax.numpy.sin(x @ w) + x, x)
@@ -348,5 +348,5 @@ def test_the_text_of_this_jax_is_read():
     module = hlo.parse(advance.lower(x, w, 3).compile().as_text())
     assert module.entry in module.computations
     step = roofline.step(module, H100)
-    # At least x in and out, and w once.
+    # The loop moves at least x twice and w once.
     assert step.bytes >= 4 * (2 * 8 * 16 + 16 * 16)

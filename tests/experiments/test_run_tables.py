@@ -20,9 +20,9 @@ def value(number):
 
 
 def write(workdir, members, *, size, diverged=(), broken=()):
-    """Saves a block of `size`, padded; scores and curves follow from the numbers."""
-    full = parallel.padded(members, size)
-    numbers = full.number
+    """Writes a padded block; scores and curves follow from the numbers of the runs."""
+    block = parallel.padded(members, size)
+    numbers = block.number
     scores = {"loss": value(numbers), "kl": np.float32(numbers)}
     scores["kl"][np.isin(numbers, broken)] = np.nan
     steps = np.broadcast_to(np.array([[2.0], [4.0]]), (size, 2, 1))
@@ -61,7 +61,7 @@ def tables(workdir):
     )
 
 
-def test_nothing_has_finished_in_a_new_workdir(workdir):
+def test_a_new_workdir_has_no_finished_runs(workdir):
     assert run_tables.finished(workdir) == {}
 
 
@@ -69,28 +69,28 @@ def test_finished_blocks_are_merged_in_the_order_of_the_runs(workdir):
     late, early = parallel.take(EVERYTHING, np.arange(4, 6)), np.arange(4)
     write(workdir, late, size=4)
     write(workdir, parallel.take(EVERYTHING, early), size=4)
-    found = run_tables.finished(workdir)
-    assert found["number"].tolist() == [0, 1, 2, 3, 4, 5]
-    assert found["seed"].tolist() == [5, 5, 6, 6, 7, 7]
-    assert found["setting"].tolist() == [0, 1] * 3
-    assert found["block"].tolist() == [0, 0, 0, 0, 4, 4]
-    assert found["index"].tolist() == [0, 1, 2, 3, 0, 1]
-    np.testing.assert_array_equal(found["scores/loss"], value(np.arange(6)))
-    assert found["curves"].shape == (6, 2, 3)
+    finished = run_tables.finished(workdir)
+    assert finished["number"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert finished["seed"].tolist() == [5, 5, 6, 6, 7, 7]
+    assert finished["setting"].tolist() == [0, 1] * 3
+    assert finished["block"].tolist() == [0, 0, 0, 0, 4, 4]
+    assert finished["index"].tolist() == [0, 1, 2, 3, 0, 1]
+    np.testing.assert_array_equal(finished["scores/loss"], value(np.arange(6)))
+    assert finished["curves"].shape == (6, 2, 3)
     for number in range(6):
-        place = int(found["block"][number]), int(found["index"][number])
+        place = int(finished["block"][number]), int(finished["index"][number])
         kernel = run_tables.read_params(workdir, *place)["encoder"]["Dense_0"]["kernel"]
         np.testing.assert_array_equal(kernel, value(number) * np.ones(3))
 
 
 def test_runs_between_finished_blocks_may_be_missing(workdir):
-    # Another block size after a kill: blocks interleave.
+    # After a kill, another block size makes blocks interleave.
     write(workdir, parallel.take(EVERYTHING, np.array([0, 5])), size=2)
     write(workdir, parallel.take(EVERYTHING, np.array([2, 3])), size=2)
     assert run_tables.finished(workdir)["number"].tolist() == [0, 2, 3, 5]
 
 
-def test_a_half_written_block_is_not_seen(workdir):
+def test_a_half_written_block_is_ignored(workdir):
     write(workdir, parallel.take(EVERYTHING, np.arange(2)), size=2)
     (workdir / "blocks" / ".000002.npz.123").write_bytes(b"half")
     assert run_tables.finished(workdir)["number"].tolist() == [0, 1]
@@ -100,8 +100,8 @@ def test_scores_are_read_back_unchanged(workdir):
     write(workdir, EVERYTHING, size=6)
     tables(workdir)
     rows = table(workdir / "scores.csv")
-    found = np.array([float(row["loss"]) for row in rows])
-    np.testing.assert_array_equal(found, value(np.arange(6)).astype(float))
+    losses = np.array([float(row["loss"]) for row in rows])
+    np.testing.assert_array_equal(losses, value(np.arange(6)).astype(float))
     assert list(rows[0]) == [
         *("run", "seed", "prior", "df", "beta", "alpha"),
         *("status", "diverged_at", "first_bad", "loss", "kl"),
@@ -110,7 +110,7 @@ def test_scores_are_read_back_unchanged(workdir):
     assert {row["df"] for row in rows} == {"inf"}
 
 
-def test_diverged_runs_are_marked_and_not_in_the_means(workdir):
+def test_diverged_runs_are_marked_and_excluded_from_the_means(workdir):
     write(workdir, EVERYTHING, size=6, diverged=[2], broken=[5])
     statistics = {(r.setting["beta"], r.score): r for r in tables(workdir)}
     rows = table(workdir / "scores.csv")
@@ -130,7 +130,7 @@ def test_diverged_runs_are_marked_and_not_in_the_means(workdir):
     assert float(summary[0]["mean"]) == first.mean
 
 
-def test_curves_are_written_line_by_line(workdir):
+def test_curves_are_written_as_one_row_per_record_and_measure(workdir):
     write(workdir, EVERYTHING, size=6)
     tables(workdir)
     rows = table(workdir / "metrics.csv")

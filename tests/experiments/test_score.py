@@ -12,27 +12,27 @@ FACTORS = RNG.integers(0, 4, (300, 2))
 CODES = FACTORS + 0.1 * RNG.normal(size=(300, 2))
 
 
-def test_arrays_never_seen_get_a_sheet_and_its_files(tmp_path, capsys, monkeypatch):
+def test_arrays_of_a_user_get_a_sheet_and_its_files(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sheet, "FAST", ("mig", "sap", "active units"))
     np.save(tmp_path / "z.npy", CODES)
     np.save(tmp_path / "v.npy", FACTORS)
     out = tmp_path / "out"
     arguments = [f"--codes={tmp_path}/z.npy", f"--factors={tmp_path}/v.npy", "--fast"]
     assert score.main([*arguments, f"--out={out}", "--intervals=6"]) == 0
-    printed = capsys.readouterr().out
-    assert "| mig " in printed
-    assert "| 95 % interval " in printed
-    assert "| 6 half samples, less bias " in printed
-    assert "An interval of 95 % holds" in printed
+    output = capsys.readouterr().out
+    assert "| mig " in output
+    assert "| 95 % interval " in output
+    assert "| 6 half samples, less bias " in output
+    assert "An interval of 95 % holds" in output
     lines = json.loads((out / "sheet.json").read_text())
     assert {line["metric"] for line in lines} == {"mig", "sap", "active units"}
     assert all(line["low"] <= line["high"] for line in lines)
     names = {"sheet.md", "sheet.csv", "sheet.json", "sheet.png", "information.png"}
     assert names < {path.name for path in out.iterdir()}
-    assert str(out / "information.png") in printed
+    assert str(out / "information.png") in output
 
 
-def test_metrics_are_chosen_and_what_was_decided_is_told(tmp_path, capsys):
+def test_metrics_can_be_chosen_and_kinds_of_factors_are_reported(tmp_path, capsys):
     ages = np.arange(300) % 150
     arrays = {"factors": np.c_[FACTORS, ages], "names": ["shape", "size", "age"]}
     np.savez(tmp_path / "both.npz", codes=CODES, **arrays)
@@ -40,12 +40,12 @@ def test_metrics_are_chosen_and_what_was_decided_is_told(tmp_path, capsys):
     arguments.append("--intervals=0")
     out = tmp_path / "out"
     assert score.main([*arguments, "--metrics=active", f"--out={out}"]) == 0
-    printed = capsys.readouterr().out
-    assert "Factor age is continuous" in printed
-    assert "interval" not in printed
+    output = capsys.readouterr().out
+    assert "Factor age is continuous" in output
+    assert "interval" not in output
     lines = json.loads((out / "sheet.json").read_text())
     assert [line["metric"] for line in lines] == ["mig", "active units"]
-    assert lines[0]["notes"] in ([line] for line in printed.splitlines())
+    assert lines[0]["notes"] in ([line] for line in output.splitlines())
     assert "Factor age is continuous" in (out / "sheet.csv").read_text()
     assert score.main([*arguments, "--discrete=age"]) == 0
     assert "continuous" not in capsys.readouterr().out
@@ -53,9 +53,7 @@ def test_metrics_are_chosen_and_what_was_decided_is_told(tmp_path, capsys):
     assert "no factor 'height'; choices: shape, size, age" in capsys.readouterr().err
 
 
-def test_labels_a_constant_and_a_missing_factor_need_no_change_of_the_file(
-    tmp_path, capsys
-):
+def test_labels_constant_factors_and_missing_values_are_accepted(tmp_path, capsys):
     fields = np.zeros(300, [("shape", "U8"), ("colour", int), ("size", float)])
     fields["shape"] = np.array(["square", "ellipse", "heart", "ring"])[FACTORS[:, 0]]
     fields["size"] = FACTORS[:, 1]
@@ -66,10 +64,10 @@ def test_labels_a_constant_and_a_missing_factor_need_no_change_of_the_file(
     assert (
         score.main([*arguments, "--metrics=mig;sap, r_squared", "--intervals=0"]) == 0
     )
-    printed = capsys.readouterr().out
-    assert "Factor size is missing in 1 of 300 points, which are left out" in printed
-    assert "Factor colour is constant and left out of every score." in printed
-    assert "it needs numbers; factor shape holds labels" in printed
+    output = capsys.readouterr().out
+    assert "Factor size is missing in 1 of 300 points, which are left out" in output
+    assert "Factor colour is constant and left out of every score." in output
+    assert "it needs numbers; factor shape holds labels" in output
 
 
 def test_the_header_of_a_csv_file_names_the_factors(tmp_path, capsys):
@@ -84,13 +82,13 @@ def test_the_header_of_a_csv_file_names_the_factors(tmp_path, capsys):
     arguments = [f"--codes={tmp_path}/z.csv", f"--factors={tmp_path}/v.csv"]
     arguments += ["--metrics=mig, locatello", "--intervals=0", "--discrete=size"]
     assert score.main(arguments) == 0
-    printed = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in ("shape", "size"):
-        assert f"Factor {name} is missing in 1 of 300 points" in printed
+        assert f"Factor {name} is missing in 1 of 300 points" in output
     table = np.stack([FACTORS[:, 0] % 2, FACTORS[:, 1]], axis=1).astype(float)
     table[3, 1] = table[4, 0] = np.nan
-    known = metrics.score(CODES, table, metrics=["mig, locatello"])[0].value
-    assert f"{known:.4f}" in printed
+    expected = metrics.score(CODES, table, metrics=["mig, locatello"])[0].value
+    assert f"{expected:.4f}" in output
 
 
 @pytest.mark.parametrize(
@@ -102,7 +100,7 @@ def test_the_header_of_a_csv_file_names_the_factors(tmp_path, capsys):
         ("a\n1\n2\n", "expected as many codes as factors"),
     ],
 )
-def test_a_csv_file_that_is_no_table_is_refused_in_one_line(
+def test_a_csv_file_without_a_table_is_refused_in_one_line(
     tmp_path, capsys, text, message
 ):
     np.save(tmp_path / "z.npy", CODES)
@@ -123,16 +121,16 @@ def test_two_files_of_codes_are_compared_on_the_same_points(tmp_path, capsys):
     ]
     files += [f"--factors={tmp_path}/v.npy", "--metrics=mig, locatello; active units"]
     assert score.main([*files, "--intervals=9", f"--out={tmp_path}/out"]) == 0
-    printed = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
-        f"The first codes are {tmp_path}/a.npy, the second {tmp_path}/b.npy." in printed
+        f"The first codes are {tmp_path}/a.npy, the second {tmp_path}/b.npy." in output
     )
-    (row,) = [line for line in printed.splitlines() if line.startswith("| mig ")]
+    (row,) = [line for line in output.splitlines() if line.startswith("| mig ")]
     cells = [cell.strip() for cell in row.split("|")]
     low, high = map(float, cells[6].split(" … "))
     assert 0 < low < high
     assert cells[7] == "yes"
-    assert (tmp_path / "out" / "comparison.md").read_text().strip() in printed
+    assert (tmp_path / "out" / "comparison.md").read_text().strip() in output
     table = (tmp_path / "out" / "comparison.csv").read_text().splitlines()
     assert table[2].startswith("active units,0.01,1.0,2.0,1.0,1.0,1.0,")
     for more in ([files[0]], [f"--scales={tmp_path}/a.npy"]):

@@ -13,7 +13,7 @@ PINWHEEL = pinwheel.get_config
 
 
 def changed(config, **fields):
-    """A config with other values; `objective__beta=(1.0,)` names a field."""
+    """The config with changed fields; `objective__beta=(1.0,)` sets objective.beta."""
     with config.unlocked():
         for name, value in fields.items():
             *sections, field = name.split("__")
@@ -24,7 +24,7 @@ def changed(config, **fields):
     return config
 
 
-def typed(*arguments):
+def config_of(*arguments):
     """The validated config of a command line."""
     return command_line.config_of(["main", *arguments])[0]
 
@@ -41,7 +41,7 @@ def test_a_product_sweep_has_every_combination_once():
     ]
 
 
-def test_a_zip_sweep_pairs_the_axes_and_stretches_those_of_one_value():
+def test_a_zip_sweep_pairs_the_axes_and_repeats_single_values():
     rows = settings.rows(settings.validate(PINWHEEL())[1])
     pairs = [(row["beta"], row["alpha"]) for row in rows]
     top = [(beta, 0.0) for beta in (0.01, 0.3, 0.5, 1.0, 1.2)]
@@ -57,7 +57,7 @@ def test_a_zip_sweep_of_unequal_axes_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("values", "expected"),
     [
         (("3,inf",), (3.0, math.inf)),
         ((3, 5), (3.0, 5.0)),
@@ -65,14 +65,14 @@ def test_a_zip_sweep_of_unequal_axes_is_refused():
         (("1e3",), (1000.0,)),
     ],
 )
-def test_elements_of_a_tuple_are_cast_to_its_type(given, expected):
-    config, _ = settings.validate(changed(T(), prior__df=given))
+def test_elements_of_a_tuple_are_cast_to_its_type(values, expected):
+    config, _ = settings.validate(changed(T(), prior__df=values))
     assert config.prior.df == expected
     assert all(type(value) is float for value in config.prior.df)
 
 
-def test_tuples_typed_in_a_shell_are_understood():
-    config = typed(
+def test_tuples_are_read_from_a_command_line():
+    config = config_of(
         "--config=configs/shapes_student_t.py:smoke",
         "--config.prior.df=3,inf",
         "--config.objective.beta=2",
@@ -84,14 +84,14 @@ def test_tuples_typed_in_a_shell_are_understood():
     assert type(config.objective.beta[0]) is float
 
 
-def test_priors_typed_in_a_shell_are_understood():
-    config = typed(
+def test_priors_are_read_from_a_command_line():
+    config = config_of(
         "--config=configs/shapes_anisotropic.py", "--config.prior.name=pca,learned"
     )
     assert config.prior.name == ("pca", "learned")
 
 
-def test_validation_leaves_the_given_config_as_it_was():
+def test_validation_does_not_change_its_argument():
     config = changed(T(), prior__df=("3,inf",))
     settings.validate(config)
     assert config.prior.df == ("3,inf",)
@@ -189,7 +189,7 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_it(make, fields, messag
     assert "\n" not in str(error.value)
 
 
-def test_a_choice_that_does_not_exist_names_those_that_do():
+def test_an_unknown_choice_is_refused_with_the_choices():
     with pytest.raises(ValueError, match=r"\('adam', 'amsgrad_torch'\); got sgd\."):
         settings.validate(changed(SHAPES(), train__optimiser="sgd"))
 
@@ -220,7 +220,7 @@ def test_differences_name_fields_by_their_path():
 
 
 @pytest.mark.skipif(jax.default_backend() == "gpu", reason="GPUs have tf32")
-def test_a_precision_that_the_device_has_not_is_refused():
+def test_a_precision_that_the_device_lacks_is_refused():
     with shapes_anisotropic.get_config("laptop").unlocked() as config:
         config.model.precision = "tf32"
     model = settings.validate(config)[0].model

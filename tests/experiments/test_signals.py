@@ -12,8 +12,8 @@ from experiments.system import signals
 
 
 @pytest.fixture(autouse=True)
-def usual():
-    """The handlers of a process in the foreground, whatever those of the tests are."""
+def default_handlers():
+    """Handlers of a process in the foreground, whatever those of the tests are."""
     handlers = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
@@ -25,16 +25,16 @@ def usual():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_is_remembered(number, usual):
-    with signals.listening() as asked:
-        assert asked() == 0
+def test_the_first_signal_is_remembered(number, default_handlers):
+    with signals.listening() as received:
+        assert received() == 0
         os.kill(os.getpid(), number)
-        assert asked() == number
-    assert signal.getsignal(number) is usual[number]
+        assert received() == number
+    assert signal.getsignal(number) is default_handlers[number]
     assert signals.Stopped(number).exit_code == 128 + number
 
 
-def test_the_second_signal_has_its_usual_effect():
+def test_the_second_signal_has_its_default_effect():
     with pytest.raises(KeyboardInterrupt), signals.listening():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
@@ -42,9 +42,9 @@ def test_the_second_signal_has_its_usual_effect():
 
 def test_a_signal_that_is_ignored_stays_ignored():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with signals.listening() as asked:
+    with signals.listening() as received:
         os.kill(os.getpid(), signal.SIGINT)
-        assert asked() == 0
+        assert received() == 0
 
 
 WATCHED = """
@@ -55,16 +55,16 @@ print("ready", flush=True)
 {}
 """
 BLOCKED = (
-    "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**30)"  # no handler of Python's runs
+    "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**30)"  # no Python handler runs meanwhile
 )
 
 
 @pytest.fixture
-def started():
-    """Starts Python with the thread of a command and some code; ends it afterwards."""
+def start():
+    """Starts Python code that watches signals; ends the processes afterwards."""
     processes = []
 
-    def start(code):
+    def start_process(code):
         process = subprocess.Popen(
             [sys.executable, "-c", WATCHED.format(code)],
             stdout=subprocess.PIPE,
@@ -75,15 +75,15 @@ def started():
         assert process.stdout.readline() == "ready\n"
         return process
 
-    yield start
+    yield start_process
     for process in processes:
         process.kill()
         process.communicate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_command_ends_at_once_though_it_is_not_in_python(started, number):
-    process = started(BLOCKED)
+def test_a_command_ends_at_once_during_a_call_outside_python(start, number):
+    process = start(BLOCKED)
     process.send_signal(number)
     _, line = process.communicate(timeout=3)
     assert process.returncode == 128 + number
@@ -92,14 +92,14 @@ def test_a_command_ends_at_once_though_it_is_not_in_python(started, number):
     )
 
 
-def test_what_has_to_be_saved_is_waited_for_and_said(started):
-    process = started(
-        "with signals.listening() as asked:\n"
-        "    asked.waits = 'all is saved'\n"
+def test_a_command_says_what_it_waits_for_and_saves_it(start):
+    process = start(
+        "with signals.listening() as received:\n"
+        "    received.waits = 'all is saved'\n"
         "    print('go', flush=True)\n"
-        "    while not asked(): time.sleep(.01)\n"
+        "    while not received(): time.sleep(.01)\n"
         "    sys.stdin.readline()\n"
-        "    print('saved', asked(), flush=True)\n"
+        "    print('saved', received(), flush=True)\n"
         "signals.leave(7)"
     )
     assert process.stdout.readline() == "go\n"
@@ -110,10 +110,10 @@ def test_what_has_to_be_saved_is_waited_for_and_said(started):
     assert process.returncode == 7
 
 
-def test_the_second_signal_ends_what_is_waited_for(started):
-    process = started(
-        "with signals.listening() as asked:\n"
-        "    asked.waits = 'all is saved'\n"
+def test_the_second_signal_ends_the_waiting(start):
+    process = start(
+        "with signals.listening() as received:\n"
+        "    received.waits = 'all is saved'\n"
         "    print('go', flush=True)\n"
         f"    {BLOCKED}"
     )
@@ -126,15 +126,13 @@ def test_the_second_signal_ends_what_is_waited_for(started):
     assert process.returncode == 130
 
 
-def test_a_file_that_is_being_written_is_there_whole_and_the_rest_is_cleaned(
-    started, tmp_path
-):
-    process = started(
-        "whole = os.fsync\n"
+def test_a_file_being_written_is_completed_and_others_are_removed(start, tmp_path):
+    process = start(
+        "fsync = os.fsync\n"
         "def slowly(file):\n"
         "    print('go', flush=True)\n"
         "    time.sleep(.3)\n"
-        "    whole(file)\n"
+        "    fsync(file)\n"
         "os.fsync = slowly\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
         "with signals.cleaning((folder / 'left').unlink):\n"
@@ -150,9 +148,9 @@ def test_a_file_that_is_being_written_is_there_whole_and_the_rest_is_cleaned(
     assert (tmp_path / "kept").read_bytes() == b"all of it"
 
 
-def test_a_command_that_ignores_a_signal_goes_on(started):
-    process = started("sys.stdin.readline()")
-    process.send_signal(signal.SIGWINCH)  # a window that is resized
+def test_a_command_continues_after_a_signal_that_it_ignores(start):
+    process = start("sys.stdin.readline()")
+    process.send_signal(signal.SIGWINCH)  # the window was resized
     assert process.communicate(timeout=3) == ("", "")
     assert process.returncode == 0
 
@@ -173,7 +171,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def folder(image_results, tmp_path_factory):
-    """What the commands read, and room for what they write."""
+    """A folder with the input of the commands, and for their output."""
     folder = tmp_path_factory.mktemp("stopped")
     shutil.copytree(image_results, folder / "images")
     (folder / "begun").mkdir()
@@ -188,12 +186,12 @@ def folder(image_results, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_ctrl_c_at_any_moment_ends_every_command_in_one_line(name, folder):
-    typed = [word.format(folder) for word in COMMANDS[name]]
+    arguments = [word.format(folder) for word in COMMANDS[name]]
     workdir = [f"--workdir={folder / 'main'}"] if name == "main" else []
     package = "tests" if name == "faults" else "experiments"
     for moment in (0.1, 0.5, 2.0, 6.0, 16.0):
         with subprocess.Popen(
-            [sys.executable, "-m", f"{package}.{name}", *typed, *workdir],
+            [sys.executable, "-m", f"{package}.{name}", *arguments, *workdir],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -204,11 +202,11 @@ def test_ctrl_c_at_any_moment_ends_every_command_in_one_line(name, folder):
             line = process.stderr.readline()
             assert time.monotonic() - begin < 3
             rest = process.stderr.read()
-        if process.returncode in (0, 2):  # it had come to its end
+        if process.returncode in (0, 2):  # it had finished
             return
-        ours = "experiments" in line + rest or "tests/faults" in line + rest
-        if process.returncode == -signal.SIGINT and not ours:
-            continue  # Python itself was not yet up, on a machine that is busy
+        has_handler = "experiments" in line + rest or "tests/faults" in line + rest
+        if process.returncode == -signal.SIGINT and not has_handler:
+            continue  # on a busy machine, Python itself had not started yet
         assert process.returncode == 130
         assert line.startswith((f"{package}.{name}: SIGINT: ", "experiments: SIGINT"))
         assert rest == ""

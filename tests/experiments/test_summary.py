@@ -44,7 +44,7 @@ def test_a_single_run_has_a_mean_and_no_interval():
     assert np.isnan(rest).all()
 
 
-def test_no_run_at_all_is_not_a_number():
+def test_the_interval_of_no_run_is_not_a_number():
     assert np.isnan(summary.interval(np.zeros(0))).all()
 
 
@@ -58,26 +58,26 @@ def rows():
     return summary.summarise(SETTINGS, setting, ok, values)
 
 
-def test_diverged_runs_are_counted_and_left_out():
-    found = {(r.setting["beta"], r.score): r for r in rows()}
-    assert (found[1.0, "loss"].n, found[1.0, "loss"].failed) == (3, 0)
-    assert (found[16.0, "loss"].n, found[16.0, "loss"].failed) == (2, 1)
-    assert found[1.0, "loss"].mean == 2
-    assert found[16.0, "loss"].mean == 15
-    assert found[16.0, "kl"].mean == 2
-    assert found[1.0, "kl"].sd == 0
+def test_diverged_runs_are_counted_and_excluded():
+    row_of = {(r.setting["beta"], r.score): r for r in rows()}
+    assert (row_of[1.0, "loss"].n, row_of[1.0, "loss"].failed) == (3, 0)
+    assert (row_of[16.0, "loss"].n, row_of[16.0, "loss"].failed) == (2, 1)
+    assert row_of[1.0, "loss"].mean == 2
+    assert row_of[16.0, "loss"].mean == 15
+    assert row_of[16.0, "kl"].mean == 2
+    assert row_of[1.0, "kl"].sd == 0
 
 
-def test_a_setting_of_which_all_runs_diverged_stays_in_the_table():
+def test_a_setting_whose_runs_all_diverged_stays_in_the_table():
     values = {"loss": np.array([np.nan, 1.0])}
-    found = summary.summarise(
+    statistics = summary.summarise(
         SETTINGS, np.array([0, 1]), np.array([False, True]), values
     )
-    assert [(row.n, row.failed) for row in found] == [(0, 1), (1, 0)]
-    assert "–" in summary.table(found)
+    assert [(row.n, row.failed) for row in statistics] == [(0, 1), (1, 0)]
+    assert "–" in summary.table(statistics)
 
 
-def test_the_table_is_aligned_and_shows_what_varies():
+def test_the_table_is_aligned_and_shows_the_columns_that_vary():
     lines = summary.table(rows()).splitlines()
     assert len(lines) == 4
     assert len({len(line) for line in lines}) == 1
@@ -90,14 +90,14 @@ def test_the_table_is_aligned_and_shows_what_varies():
 
 
 def test_a_table_of_one_setting_names_it():
-    found = summary.summarise(
+    statistics = summary.summarise(
         SETTINGS[:1], np.zeros(3, int), np.ones(3, bool), {"loss": np.arange(3.0)}
     )
-    assert summary.table(found).startswith("| prior |")
+    assert summary.table(statistics).startswith("| prior |")
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(math.inf, "∞"), (4.0, "4"), (0.01, "0.01"), ("pca", "pca")]
 )
-def test_settings_are_shown_as_people_write_them(value, text):
+def test_values_of_settings_are_shown_in_short_form(value, text):
     assert summary.show(value) == text

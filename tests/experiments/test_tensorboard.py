@@ -29,7 +29,7 @@ def smoke(*, on):
 
 
 @pytest.mark.slow
-def test_a_live_view_may_be_asked_for_later_and_changes_no_result(tmp_path):
+def test_a_live_view_may_be_added_later_and_changes_no_result(tmp_path):
     pytest.importorskip("tensorboardX")
     on, off = tmp_path / "on", tmp_path / "off"
     main.run(*settings.validate(smoke(on=True)), on)
@@ -52,32 +52,32 @@ def records(count):
     return list(np.concatenate([steps, values], axis=2))
 
 
-def test_after_a_kill_no_point_is_there_twice_and_none_is_lost(tmp_path):
+def test_after_a_kill_every_point_is_written_exactly_once(tmp_path):
     pytest.importorskip("tensorboardX")
-    every, alive = records(4), np.ones(6, bool)
+    curves, alive = records(4), np.ones(6, bool)
     killed = tensorboard.Board(tmp_path, ROWS, 40, on=True)
     for count in (1, 2, 3):
-        killed.record(MEMBERS, every[:count], alive)
+        killed.record(MEMBERS, curves[:count], alive)
     folder = tmp_path / "tensorboard" / "training" / "beta=1"
     assert {step for _, step in scalars(folder)} == {10, 20, 30}
     (path,) = folder.glob("events.*")
-    path.write_bytes(path.read_bytes()[:-7])  # what a kill may leave
+    path.write_bytes(path.read_bytes()[:-7])  # a kill may cut the last record
     assert len(scalars(folder)) == 3 * 3 * len(one_run.MEASURES) - 1
     killed.close()
-    # The checkpoint is of step 20: what follows is trained again.
-    again = tensorboard.Board(tmp_path, ROWS, 40, on=True)
+    # The checkpoint is of step 20, so the later steps are trained again.
+    continued = tensorboard.Board(tmp_path, ROWS, 40, on=True)
     assert not folder.exists()
     for count in (3, 4):
-        again.record(MEMBERS, every[:count], alive)
-    found = scalars(folder)
-    assert {step for _, step in found} == {10, 20, 30, 40}
-    assert len(found) == 4 * 3 * len(one_run.MEASURES)
-    loss = np.mean([row[1] for row in every[3][MEMBERS.setting == 0]])
-    assert found["loss/mean", 40] == pytest.approx(loss)
-    again.close()
+        continued.record(MEMBERS, curves[:count], alive)
+    points = scalars(folder)
+    assert {step for _, step in points} == {10, 20, 30, 40}
+    assert len(points) == 4 * 3 * len(one_run.MEASURES)
+    loss = np.mean([row[1] for row in curves[3][MEMBERS.setting == 0]])
+    assert points["loss/mean", 40] == pytest.approx(loss)
+    continued.close()
 
 
-def test_runs_that_diverged_are_left_out_of_the_block_in_training(tmp_path):
+def test_runs_that_diverged_are_excluded_from_the_block_in_training(tmp_path):
     pytest.importorskip("tensorboardX")
     board = tensorboard.Board(tmp_path, ROWS, 40, on=True)
     alive = np.array([False, True] * 3)  # all of the first setting
@@ -88,7 +88,7 @@ def test_runs_that_diverged_are_left_out_of_the_block_in_training(tmp_path):
     board.close()
 
 
-def test_a_folder_is_replaced_whole_or_stays_as_it_was(tmp_path):
+def test_a_folder_is_replaced_entirely_or_not_at_all(tmp_path):
     pytest.importorskip("tensorboardX")
     tensorboard._write(tmp_path, tensorboard._images({}, 0))
     before = list(tmp_path.iterdir())
@@ -102,7 +102,7 @@ def test_a_folder_is_replaced_whole_or_stays_as_it_was(tmp_path):
     assert list(tmp_path.iterdir()) == before
 
 
-def test_off_it_neither_writes_nor_needs_the_package(tmp_path, monkeypatch):
+def test_a_board_that_is_off_neither_writes_nor_imports(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     board = tensorboard.Board(tmp_path, ROWS, 40, on=False)
     board.record(MEMBERS, records(1), np.ones(6, bool))
@@ -114,7 +114,7 @@ def test_without_the_package_a_sweep_ends_in_one_line_that_names_the_extra(
     tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    found = attempt(
+    outcome = attempt(
         "no package",
         "main",
         (
@@ -124,8 +124,8 @@ def test_without_the_package_a_sweep_ends_in_one_line_that_names_the_extra(
         ),
         tmp_path,
     )
-    assert found.refused
+    assert outcome.refused
     assert (
         "tensorboardX is not installed; it belongs to the extra 'tensorboard'"
-        in found.line
+        in outcome.line
     )

@@ -5,7 +5,7 @@ import numpy as np
 from experiments.sweep import tensorboard
 
 
-def test_a_setting_has_pictures_of_its_own_unless_all_its_runs_diverged(tmp_path):
+def test_a_setting_has_its_own_pictures_unless_all_its_runs_diverged(tmp_path):
     config = {"title": "", "figures": ["reconstructions", "scores_by_setting"]}
     (tmp_path / "config.json").write_text(json.dumps(config))
     settings = [{"beta": 1.0}, {"beta": 4.0}]

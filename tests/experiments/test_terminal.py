@@ -5,7 +5,7 @@ import pytest
 from experiments.system.terminal import Progress, duration
 
 
-def test_the_first_estimate_is_said_once_from_calls_that_are_long_enough():
+def test_the_first_estimate_is_given_once_from_calls_that_are_long_enough():
     with Progress(1_000, shown=False) as progress:
         progress.trained(100, 30.0, 1.0)  # compiles
         assert progress.first_estimate() is None
@@ -16,7 +16,7 @@ def test_the_first_estimate_is_said_once_from_calls_that_are_long_enough():
         assert progress.first_estimate() is None
 
 
-def test_a_pace_slowed_by_other_work_is_forgotten_once_that_is_done():
+def test_a_pace_slowed_by_other_work_is_dropped_when_that_work_ends():
     compiling = futures.Future()
     with Progress(1_000, shown=False) as progress:
         progress.beside(compiling)
@@ -25,13 +25,13 @@ def test_a_pace_slowed_by_other_work_is_forgotten_once_that_is_done():
         assert progress.seconds_left() == pytest.approx(980 / 10)
         assert progress.first_estimate() is None
         compiling.set_result(None)
-        progress.trained(10, 1.0, 1.0)  # slowed when it began
+        progress.trained(10, 1.0, 1.0)  # was slowed when it began
         assert progress.first_estimate() is None
         progress.trained(70, 1.0, 1.0)
         assert progress.first_estimate() == pytest.approx(900 / 70)
 
 
-def test_scoring_and_what_was_done_before_count():
+def test_the_time_left_includes_scoring_and_resumed_work():
     with Progress(1_000, shown=False) as progress:
         progress.resumed(10, 50)
         progress.trained(100, 9.0, 1.0)
@@ -44,5 +44,5 @@ def test_scoring_and_what_was_done_before_count():
     ("seconds", "words"),
     [(40, "40 s"), (720, "12 min"), (12_600, "3.5 h"), (1_814_400, "21 days")],
 )
-def test_a_duration_is_said_as_people_say_it(seconds, words):
+def test_a_duration_has_a_suitable_unit(seconds, words):
     assert duration(seconds) == words

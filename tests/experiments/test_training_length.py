@@ -11,7 +11,7 @@ EPOCHS = [0.2, 1.0, 5.0]
 
 @pytest.fixture(scope="module")
 def sweep():
-    """Twelve seeds; the learned prior gains from one epoch on, and β never does."""
+    """Twelve seeds: the learned prior gains from one epoch on, and β never does."""
     rng = np.random.default_rng(0)
     runs = []
     for steps in STEPS:
@@ -34,15 +34,15 @@ def sweep():
 
 
 def test_each_length_is_decided_by_its_own_runs(sweep):
-    found = training_length.findings(sweep)
-    np.testing.assert_allclose(list(found), EPOCHS)
-    verdicts = [[finding.verdict for finding in parts] for parts in found.values()]
+    findings = training_length.findings(sweep)
+    np.testing.assert_allclose(list(findings), EPOCHS)
+    verdicts = [[finding.verdict for finding in parts] for parts in findings.values()]
     assert verdicts == [["holds", "open"], ["holds", "holds"], ["holds", "holds"]]
-    for parts in found.values():
+    for parts in findings.values():
         assert all(c.n == 12 for finding in parts for c in finding.comparisons)
 
 
-def test_a_prior_begins_to_matter_where_its_gap_stays_above_zero(sweep):
+def test_a_prior_has_an_effect_where_its_gap_stays_above_zero(sweep):
     begins = training_length.begins
     assert begins(sweep, "mig", 4.0) == pytest.approx(1.0)
     never = sweep._replace(
@@ -69,7 +69,7 @@ def test_the_table_has_a_column_for_each_length(sweep):
     np.testing.assert_allclose(means, [0, 0.2, 0.2], atol=0.02)
 
 
-def test_the_figure_follows_each_prior_and_beta(sweep):
+def test_the_figure_has_a_line_for_each_prior_and_beta(sweep):
     with matplotlib.style.context(["default", style.RC]):
         figure = training_length.figure(sweep)
         assert style.drawn(figure, "png").startswith(b"\x89PNG")

@@ -6,16 +6,18 @@ import pytest
 from experiments import watch
 
 
-def test_a_sweep_is_shown_as_it_stands(plane_results, capsys):
+def test_the_progress_of_a_sweep_and_its_means_are_shown(plane_results, capsys):
     assert watch.main([str(plane_results)]) == 0
-    printed = capsys.readouterr().out
-    assert "4 of 4 runs have finished, 1 diverged" in printed
-    header, _, *rows = [line for line in printed.splitlines() if line.startswith("|")]
+    output = capsys.readouterr().out
+    assert "4 of 4 runs have finished, 1 diverged" in output
+    header, _, *rows = [line for line in output.splitlines() if line.startswith("|")]
     assert "reconstruction" in header
     assert len(rows) == 2
 
 
-def test_a_sweep_that_is_not_done_says_how_many_are(plane_results, tmp_path, capsys):
+def test_an_unfinished_sweep_shows_how_many_runs_are_done(
+    plane_results, tmp_path, capsys
+):
     shutil.copytree(plane_results, tmp_path / "more")
     config = json.loads((plane_results / "config.json").read_text())
     (tmp_path / "more" / "config.json").write_text(json.dumps(config | {"seeds": 9}))
@@ -36,6 +38,6 @@ def test_watching_ends_with_the_last_run(plane_results, capsys):
 
 
 @pytest.mark.parametrize("options", [[], ["--every=0"]])
-def test_a_folder_that_is_no_sweep_is_refused_in_one_line(tmp_path, capsys, options):
+def test_a_folder_without_a_sweep_is_refused_in_one_line(tmp_path, capsys, options):
     assert watch.main([str(tmp_path), *options]) == 2
     assert capsys.readouterr().err.count("\n") == 1

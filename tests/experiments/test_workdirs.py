@@ -29,13 +29,13 @@ def start(folder, config):
     return workdirs.start(folder, config, [training], changes)
 
 
-def trained(**changes):
-    """The config with another training."""
+def config_with_training(**changes):
+    """The config with changed fields of `train`."""
     return CONFIG | {"train": CONFIG["train"] | changes}
 
 
 @pytest.fixture
-def begun(tmp_path):
+def workdir(tmp_path):
     """A workdir with one finished block."""
     start(tmp_path, CONFIG)
     np.savez(tmp_path / "blocks" / "000000.npz", number=np.arange(5))
@@ -46,59 +46,59 @@ def config_of(folder):
     return json.loads((folder / "config.json").read_text())
 
 
-def test_a_workdir_holds_its_config_and_what_it_ran_on(tmp_path):
+def test_a_workdir_holds_its_config_and_its_environment(tmp_path):
     assert start(tmp_path, CONFIG) == []
     assert config_of(tmp_path)["objective"]["beta"] == [1.0, 4.0]
     assert config_of(tmp_path)["prior"]["df"] == [math.inf]
-    found = json.loads((tmp_path / "env.json").read_text())
-    assert {"python", "devices", "packages", "revision", "command"} <= set(found)
-    assert found["packages"]["jax"] == jax.__version__
+    environment = json.loads((tmp_path / "env.json").read_text())
+    assert {"python", "devices", "packages", "revision", "command"} <= set(environment)
+    assert environment["packages"]["jax"] == jax.__version__
 
 
-def test_the_same_config_opens_its_workdir_again(begun):
-    assert start(begun, CONFIG) == []
+def test_the_same_config_opens_its_workdir_again(workdir):
+    assert start(workdir, CONFIG) == []
 
 
-def test_fields_that_change_no_number_may_change_and_are_said(begun):
+def test_fields_that_do_not_affect_results_may_change_and_are_reported(workdir):
     free = {"title": "other", "runs": {"block": 7, "keep_states": True}}
-    assert start(begun, CONFIG | free) == [
+    assert start(workdir, CONFIG | free) == [
         "changed: runs.block: 0 -> 7",
         "changed: title: t -> other",
     ]
-    assert config_of(begun)["title"] == "other"
+    assert config_of(workdir)["title"] == "other"
 
 
-def test_seeds_may_be_added_and_not_taken_away(begun):
-    assert start(begun, CONFIG | {"seeds": 9}) == ["changed: seeds: 3 -> 9"]
+def test_seeds_may_be_added_and_not_removed(workdir):
+    assert start(workdir, CONFIG | {"seeds": 9}) == ["changed: seeds: 3 -> 9"]
     with pytest.raises(ValueError, match=r"that differ: seeds: 9 -> 3\.$"):
-        start(begun, CONFIG)
+        start(workdir, CONFIG)
 
 
-def test_the_workdir_of_another_config_is_refused_naming_what_differs(begun):
-    other = trained(learning_rate=8.0) | {"rng": 4}
+def test_the_workdir_of_another_config_is_refused_naming_what_differs(workdir):
+    other = config_with_training(learning_rate=8.0) | {"rng": 4}
     with pytest.raises(ValueError, match=r"rng: 0 -> 4; train\.learning_rate: 0.* 8"):
-        start(begun, other)
-    assert config_of(begun)["train"]["steps"] == 4
+        start(workdir, other)
+    assert config_of(workdir)["train"]["steps"] == 4
 
 
-def test_a_field_that_an_older_version_did_not_have_was_at_its_default(begun):
+def test_a_field_that_an_older_version_lacked_had_its_default(workdir):
     new = json.loads(json.dumps(CONFIG))
     new["objective"]["lambda"] = [1.0]
-    start(begun, new)
+    start(workdir, new)
     new["objective"]["lambda"] = [2.0]
     with pytest.raises(ValueError, match=r"objective\.lambda: \[1\.0\] -> \[2\.0\]"):
-        start(begun, new)
+        start(workdir, new)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3", '{"seeds": "x"}'])
-def test_a_config_that_cannot_be_read_is_said_in_one_line(begun, content):
-    (begun / "config.json").write_text(content)
-    with pytest.raises(ValueError, match=r"config\.json cannot be read") as refused:
-        start(begun, CONFIG)
-    assert "\n" not in str(refused.value)
+def test_a_config_that_cannot_be_read_is_named_in_one_line(workdir, content):
+    (workdir / "config.json").write_text(content)
+    with pytest.raises(ValueError, match=r"config\.json cannot be read") as error:
+        start(workdir, CONFIG)
+    assert "\n" not in str(error.value)
 
 
-def test_a_workdir_that_cannot_be_written_is_said_in_one_line(tmp_path):
+def test_a_workdir_that_cannot_be_written_is_named_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="cannot write to --workdir"):
         start(tmp_path / "file" / "folder", CONFIG)
@@ -110,45 +110,45 @@ def test_a_workdir_without_results_may_change_its_config(tmp_path):
     assert config_of(tmp_path)["rng"] == 9
 
 
-def test_another_version_since_the_last_start_is_said(begun):
+def test_a_changed_version_since_the_last_start_is_reported(workdir):
     other = workdirs.describe()
     other["packages"]["jax"] = "0.0.1"
-    (begun / "env.json").write_text(json.dumps(other))
-    (note,) = start(begun, CONFIG)
+    (workdir / "env.json").write_text(json.dumps(other))
+    (note,) = start(workdir, CONFIG)
     assert note.startswith("since the last start: packages.jax: 0.0.1 -> ")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200])
-def test_a_truncated_block_is_set_aside_and_said(begun, keep):
-    path = begun / "blocks" / "000000.npz"
+def test_a_truncated_block_is_set_aside_and_reported(workdir, keep):
+    path = workdir / "blocks" / "000000.npz"
     path.write_bytes(path.read_bytes()[:keep])
-    (note,) = start(begun, CONFIG)
+    (note,) = start(workdir, CONFIG)
     assert "000000.npz is damaged" in note
-    assert [p.name for p in (begun / "blocks").iterdir()] == ["000000.damaged"]
+    assert [p.name for p in (workdir / "blocks").iterdir()] == ["000000.damaged"]
 
 
-def test_a_block_with_a_flipped_bit_is_set_aside(begun):
-    path = begun / "blocks" / "000000.npz"
+def test_a_block_with_a_flipped_bit_is_set_aside(workdir):
+    path = workdir / "blocks" / "000000.npz"
     content = bytearray(path.read_bytes())
     content[content.index(np.int64(3).tobytes() + np.int64(4).tobytes())] ^= 1
     path.write_bytes(content)
-    (note,) = start(begun, CONFIG)
+    (note,) = start(workdir, CONFIG)
     assert "is damaged (number.npy)" in note
 
 
-def test_training_may_be_made_longer_where_states_were_kept(begun):
-    assert start(begun, trained(steps=8, records=4)) == [
+def test_training_can_be_extended_if_states_were_kept(workdir):
+    assert start(workdir, config_with_training(steps=8, records=4)) == [
         "changed: train.records: 2 -> 4",
         "changed: train.steps: 4 -> 8",
         "trained for longer: 4 -> 8 steps",
     ]
-    assert not any((begun / "blocks").iterdir())
+    assert not any((workdir / "blocks").iterdir())
 
 
-def test_a_longer_training_keeps_the_spacing_of_its_curves(begun):
+def test_a_longer_training_keeps_the_spacing_of_its_curves(workdir):
     with pytest.raises(ValueError, match=r"train\.records must be 4, so that .* got"):
-        start(begun, trained(steps=8))
-    assert any((begun / "blocks").iterdir())
+        start(workdir, config_with_training(steps=8))
+    assert any((workdir / "blocks").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_longer_training_keeps_the_spacing_of_its_curves(begun):
         ("objective", {"name": ("vae", "capacity")}),
     ],
 )
-def test_without_states_or_with_schedules_training_cannot_be_made_longer(
+def test_without_states_or_with_schedules_training_cannot_be_extended(
     tmp_path, part, change
 ):
     config = CONFIG | {part: CONFIG[part] | change}
@@ -173,15 +173,15 @@ def test_without_states_or_with_schedules_training_cannot_be_made_longer(
         start(tmp_path, longer)
 
 
-def test_training_cannot_be_made_shorter(begun):
+def test_training_cannot_be_shortened(workdir):
     with pytest.raises(ValueError, match="train.steps: 4 -> 3"):
-        start(begun, trained(steps=3))
+        start(workdir, config_with_training(steps=3))
 
 
-def test_settings_that_another_version_ordered_otherwise_are_refused(begun):
+def test_settings_in_another_order_are_refused(workdir):
     rows = [{"beta": 1.0, "df": math.inf}, {"beta": 4.0, "df": math.inf}]
-    (begun / "settings.json").write_text(json.dumps(rows))
-    more = [row | {"learning_rate": 1e-3} for row in rows]  # a column that is new
-    assert workdirs.compare(begun, trained(), more) == []
+    (workdir / "settings.json").write_text(json.dumps(rows))
+    more = [row | {"learning_rate": 1e-3} for row in rows]  # a new column
+    assert workdirs.compare(workdir, config_with_training(), more) == []
     with pytest.raises(ValueError, match="the settings in another order"):
-        workdirs.compare(begun, trained(), more[::-1])
+        workdirs.compare(workdir, config_with_training(), more[::-1])

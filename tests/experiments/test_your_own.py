@@ -1,4 +1,4 @@
-"""Entries that a config file registers: used by name everywhere, refused when wrong."""
+"""Entries registered by a config file: usable by name, refused when wrong."""
 
 import copy
 import csv
@@ -38,33 +38,38 @@ TABLES = (
 
 @pytest.fixture(scope="module", autouse=True)
 def your_own():
-    """The config; what it and the tests register is gone afterwards."""
-    kept = [copy.copy(table) for table in TABLES]
-    own, lists = copy.deepcopy(labels._OWN), (columns.OF_FACTORS, columns.OF_CODES)
-    names = [list(found) for found in lists]
+    """The module of the config; afterwards the registries are as before."""
+    old_tables = [copy.copy(table) for table in TABLES]
+    old_labels, lists = (
+        copy.deepcopy(labels._OWN),
+        (columns.OF_FACTORS, columns.OF_CODES),
+    )
+    old_lists = [list(names) for names in lists]
     yield importlib.import_module("configs.your_own")
-    for table, old in zip(TABLES, kept, strict=True):
+    for table, old in zip(TABLES, old_tables, strict=True):
         table.clear()
         table.update(old)
-    labels._OWN.update(own)
-    for found, old in zip(lists, names, strict=True):
-        found[:] = old
+    labels._OWN.update(old_labels)
+    for names, old in zip(lists, old_lists, strict=True):
+        names[:] = old
     sys.modules.pop("configs.your_own")
 
 
 @pytest.fixture(scope="module")
 def results(your_own, tmp_path_factory):
-    """A sweep of the config with everything of one's own."""
+    """A trained sweep of the config, with a custom entry of each kind."""
     workdir = tmp_path_factory.mktemp("own") / "w"
     config = your_own.get_config("smoke")
-    few = dict.fromkeys(("votes", "train_votes", "held_out_votes"), 100)
+    few_votes = dict.fromkeys(("votes", "train_votes", "held_out_votes"), 100)
     with config.unlocked():
-        config.evaluate.update(few | {"samples_per_vote": 20, "overlap_points": 64})
+        config.evaluate.update(
+            few_votes | {"samples_per_vote": 20, "overlap_points": 64}
+        )
     main.run(*settings.validate(config), workdir)
     return workdir
 
 
-def test_a_sweep_of_ones_own_leaves_its_scores_under_its_names(results):
+def test_a_sweep_of_custom_entries_writes_scores_under_their_names(results):
     with (results / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["status"] for row in rows} == {"ok"}
@@ -74,21 +79,21 @@ def test_a_sweep_of_ones_own_leaves_its_scores_under_its_names(results):
     assert all(0 <= float(row["correlation"]) <= 1 for row in rows)
 
 
-def test_the_loss_of_ones_own_is_what_was_trained(results):
+def test_the_custom_loss_is_trained(results):
     with (results / "scores.csv").open(newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["objective"] == "free_bits"]
     for row in rows:
-        weighed = float(row["loss"]) - float(row["reconstruction"])
-        # The mean of max(KL, bits) is above both. KL is of one draw, perhaps below 0.
-        assert weighed >= max(float(row["bits"]), float(row["kl"])) - 1e-4
+        penalty = float(row["loss"]) - float(row["reconstruction"])
+        # The mean of max(KL, bits) exceeds both. The KL of one draw may be below 0.
+        assert penalty >= max(float(row["bits"]), float(row["kl"])) - 1e-4
     low, high = ([r for r in rows if r["bits"] == bits] for bits in ("0.0", "8.0"))
-    for one, other in zip(low, high, strict=True):
-        assert float(other["loss"]) > float(one["loss"]) + 5
+    for row, other_row in zip(low, high, strict=True):
+        assert float(other_row["loss"]) > float(row["loss"]) + 5
 
 
-def test_figures_and_the_report_call_it_by_its_labels(results):
-    found = json.loads((results / "labels.json").read_text())
-    assert found["words"]["free_bits"] == "free bits"
+def test_figures_and_the_report_use_the_labels_of_custom_entries(results):
+    stored_labels = json.loads((results / "labels.json").read_text())
+    assert stored_labels["words"]["free_bits"] == "free bits"
     code = (
         "import sys; from experiments.plots import style\n"
         "from experiments.results import reading\n"
@@ -98,14 +103,16 @@ def test_figures_and_the_report_call_it_by_its_labels(results):
         "row = {'objective': 'free_bits', 'divergence': 'means', 'bits': 8.0}\n"
         "print(style.describe(row, list(row)), style.score('correlation', per='image'))"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(results)], capture_output=True, text=True
     )
     expected = "free bits, distance of means, bits = 8 correlation\n"
-    assert done.stdout == expected, done.stderr
+    assert process.stdout == expected, process.stderr
 
 
-def test_the_logistic_prior_of_the_example_is_one(your_own):
+def test_the_logistic_prior_of_the_example_has_mass_one_and_the_variance_of_its_scale(
+    your_own,
+):
     p, z = jnp.array([0.5]), np.linspace(-30, 30, 6_001)
     log_pz = jax.vmap(lambda z: your_own.family.log_prob(p, z[None]))(jnp.asarray(z))
     mass = np.exp(np.float64(log_pz)) * 0.01
@@ -125,7 +132,7 @@ def plane(**changes):
     return config
 
 
-def started(config, tmp_path):
+def sweep_of(config, tmp_path):
     config, programs = settings.validate(config)
     return layout.sweeps(programs, tmp_path)[0]
 
@@ -146,13 +153,15 @@ def flat(key, p):
         (flat, lambda p, z: p["no"], "cannot be computed"),
     ],
 )
-def test_a_prior_that_is_wrong_is_named_in_one_line(sample, log_prob, words, tmp_path):
+def test_a_prior_with_a_wrong_function_is_named_in_one_line(
+    sample, log_prob, words, tmp_path
+):
     family = SimpleNamespace(sample=sample, log_prob=log_prob)
     priors.register(priors.Prior("bad", "bad", "", family, lambda *_: jnp.ones(2)))
-    with pytest.raises(ValueError, match=re.escape(words)) as refused:
-        started(plane(prior__name=("bad",)), tmp_path)
-    assert str(refused.value).startswith("prior.name = bad ")
-    assert "\n" not in str(refused.value)
+    with pytest.raises(ValueError, match=re.escape(words)) as error:
+        sweep_of(plane(prior__name=("bad",)), tmp_path)
+    assert str(error.value).startswith("prior.name = bad ")
+    assert "\n" not in str(error.value)
 
 
 def test_a_prior_without_a_density_is_refused_when_it_is_registered():
@@ -163,7 +172,7 @@ def test_a_prior_without_a_density_is_refused_when_it_is_registered():
         priors.register(priors.Prior("bad", "bad", "", family, lambda *_: None))
 
 
-def test_a_prior_without_a_covariance_is_refused_where_one_is_needed():
+def test_a_prior_without_a_covariance_is_refused_by_a_divergence_of_covariances():
     family = SimpleNamespace(sample=flat, log_prob=lambda p, z: -jnp.sum(z**2))
     priors.register(priors.Prior("no_moments", "", "", family, lambda *_: None))
     config = plane(prior__name=("no_moments",), objective__divergence=("moments",))
@@ -178,23 +187,23 @@ def test_a_prior_without_a_covariance_is_refused_where_one_is_needed():
         (lambda t, w: w["none"], "cannot be computed: 'none'"),
     ],
 )
-def test_a_loss_that_is_wrong_is_named_in_one_line(value, words, tmp_path):
+def test_a_wrong_loss_is_named_in_one_line(value, words, tmp_path):
     objectives.register(objectives.Objective("bad", "bad", "", value))
-    with pytest.raises(ValueError, match=re.escape(words)) as refused:
-        started(plane(objective__name=("bad",)), tmp_path)
-    assert str(refused.value).startswith("objective.name = bad ")
+    with pytest.raises(ValueError, match=re.escape(words)) as error:
+        sweep_of(plane(objective__name=("bad",)), tmp_path)
+    assert str(error.value).startswith("objective.name = bad ")
 
 
-def test_a_divergence_that_is_no_number_is_named_in_one_line(tmp_path):
+def test_a_divergence_of_another_shape_is_named_in_one_line(tmp_path):
     entry = divergences.Divergence("bad", "", "", lambda key, sample: sample.z)
     divergences.register(entry)
     words = "objective.divergence = bad .*shape"
     with pytest.raises(ValueError, match=words):
-        started(plane(objective__divergence=("bad",)), tmp_path)
+        sweep_of(plane(objective__divergence=("bad",)), tmp_path)
 
 
-class Wrong(nn.Module):
-    """An encoder to one latent too many."""
+class LargerEncoder(nn.Module):
+    """An encoder with one latent too many."""
 
     @nn.compact
     def __call__(self, x):
@@ -204,17 +213,19 @@ class Wrong(nn.Module):
 
 def test_a_network_of_another_shape_is_named_in_one_line(your_own, tmp_path):
     networks.register(
-        networks.Network("bad", "", "", lambda m, c: (Wrong(), nn.Dense(c.outputs)))
+        networks.Network(
+            "bad", "", "", lambda m, c: (LargerEncoder(), nn.Dense(c.outputs))
+        )
     )
     config = your_own.get_config("smoke")
     with config.unlocked():
         config.model.network = "bad"
     words = "model.network = bad must give an encoder to a Gaussian of shape (2, 3)"
     with pytest.raises(ValueError, match=re.escape(words)):
-        started(config, tmp_path)
+        sweep_of(config, tmp_path)
 
 
-def test_a_metric_of_ones_own_is_a_line_of_the_sheet_too(your_own):
+def test_a_custom_metric_has_a_row_in_the_sheet(your_own):
     codes, places = np.random.default_rng(0).normal(size=(720, 3)), your_own.PLACES
     (line,) = sheet.sheet(
         jax.random.key(0), codes, places, metrics=sheet.parse("correlation")
@@ -225,7 +236,7 @@ def test_a_metric_of_ones_own_is_a_line_of_the_sheet_too(your_own):
     np.testing.assert_allclose(line.value, np.abs(both).max(0).mean(), rtol=1e-4)
 
 
-def test_a_metric_that_is_no_number_is_named_in_one_line(your_own, tmp_path):
+def test_a_metric_of_another_shape_is_named_in_one_line(your_own, tmp_path):
     metrics.register(metrics.Metric("bad", "", "", lambda c, f, s: c[0]))
     config = your_own.get_config("smoke")
     with config.unlocked():
@@ -233,7 +244,7 @@ def test_a_metric_that_is_no_number_is_named_in_one_line(your_own, tmp_path):
     with pytest.raises(
         ValueError, match=r"= bad must give one number of shape \[\]; got \[3\]"
     ):
-        started(config, tmp_path)
+        sweep_of(config, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -250,12 +261,12 @@ def test_a_metric_that_is_no_number_is_named_in_one_line(your_own, tmp_path):
         (metrics.register, metrics.Metric("mig", "", "", lambda c, f, s: 0.0)),
     ],
 )
-def test_a_name_of_the_package_is_taken(register, entry):
+def test_a_name_of_the_package_cannot_be_registered_again(register, entry):
     with pytest.raises(ValueError, match=f"the name {entry.name} is taken"):
         register(entry)
 
 
-def test_a_weight_has_one_default_and_no_name_of_another_field():
+def test_a_weight_keeps_its_default_and_may_not_be_named_after_a_field():
     for name, weight, words in [
         ("beta", objectives.Weight("b", 2.0, ""), "its weight beta must have"),
         ("samples", objectives.Weight("s", 1.0, ""), "got 'samples'"),
@@ -265,9 +276,9 @@ def test_a_weight_has_one_default_and_no_name_of_another_field():
             objectives.register(entry)
 
 
-def test_entries_and_figures_call_things_by_the_same_names():
+def test_figures_show_entries_by_their_labels():
     for table in (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS):
         for name in registry.published(table):
             entry = table[name]
-            shown = style.number(name)
-            assert shown in (entry.label, name.replace("_", " ")), name
+            label = style.number(name)
+            assert label in (entry.label, name.replace("_", " ")), name

@@ -1,4 +1,4 @@
-"""Folders of results without training: networks as they start, scores by chance."""
+"""Workdirs without training: initial networks and random scores."""
 
 import jax
 import matplotlib.image
@@ -41,27 +41,27 @@ def plane_config():
 
 
 def write(workdir, config, *, diverged=()):
-    """Writes the files of a finished sweep; the runs in `diverged` did so at step 3."""
+    """Writes the files of a finished sweep; runs in `diverged` diverged at step 3."""
     config, programs = settings.validate(config)
     rows = settings.rows(programs)
     workdirs.start(workdir, config.to_dict(), [workdirs.Training(4, 2)], [])
     atomic_files.write_json(workdir / "settings.json", rows)
     work = layout.sweeps(programs, workdir)[0]
-    every = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
+    runs = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
     init, _, _ = layout.functions(work)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), every.number)
-    chosen = jax.tree.map(lambda leaf: leaf[every.setting], work.settings)
-    params = jax.device_get(jax.jit(jax.vmap(init))(keys, chosen).params)
-    rng, count = np.random.default_rng(0), len(every.number)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), runs.number)
+    settings_of_runs = jax.tree.map(lambda leaf: leaf[runs.setting], work.settings)
+    params = jax.device_get(jax.jit(jax.vmap(init))(keys, settings_of_runs).params)
+    rng, count = np.random.default_rng(0), len(runs.number)
     run_tables.write_block(
         workdir,
-        every,
+        runs,
         params,
         {
-            "diverged": np.where(np.isin(every.number, diverged), 3, -1),
-            "term": np.where(np.isin(every.number, diverged), 1, -1),
+            "diverged": np.where(np.isin(runs.number, diverged), 3, -1),
+            "term": np.where(np.isin(runs.number, diverged), 1, -1),
         },
-        {name: rng.normal(size=count) + every.setting for name in SCORES},
+        {name: rng.normal(size=count) + runs.setting for name in SCORES},
         np.zeros((count, 1, 1 + len(one_run.MEASURES))),
     )
     run_tables.write_tables(

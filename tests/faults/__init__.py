@@ -1,1 +1,1 @@
-"""What a user may get wrong, tried: commands, fields and files that must be refused."""
+"""Small sweeps and commands, which must survive faults and refuse bad input."""

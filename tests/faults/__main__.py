@@ -1,9 +1,9 @@
-"""Injects faults into small sweeps and gives bad input; one table of what came of it.
+"""Injects faults and bad input into small sweeps, and prints a table of the outcomes.
 
     make faults          # or python -m tests.faults --kills=20 --fuzz=60
 
-Each sweep that was killed, stopped, damaged or moved has to end with the bytes of one
-that was not: tables, figures, parameters. Each bad input has to be refused in one line.
+A sweep that was killed, stopped, damaged or moved must end with the bytes of one that
+was not: tables, figures, parameters. Bad input must be refused in one line.
 """
 
 import argparse
@@ -32,15 +32,15 @@ _HEAD = ("fault", "injected", "survived", "bytes lost", "tracebacks")
 
 
 class Job(NamedTuple):
-    """What one core does."""
+    """The work of one core."""
 
-    cost: float  # seconds, about
+    cost: float  # about so many seconds
     run: Callable[[], TrialRow]
 
 
 @commands.command("tests.faults")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Says what each trial came to, then the table; returns 1 if anything is wrong."""
+    """Prints each outcome and the table; returns 1 if anything is wrong."""
     options, begin = _parser().parse_args(arguments), time.monotonic()
     cores = max(2, devices.use_cores())
     with (
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds = _without_faults(folder / "reference", folder / "again")
         jobs = list(_jobs(folder, seconds, options))
         say(f"{len(jobs)} trials, {cores} at a time")
-        rows = _added(_done(jobs, cores))
+        rows = _totals(_run_jobs(jobs, cores))
     lines = [(row.kind, *(f"{count:,}" for count in row.counts)) for row in rows]
     wrong = [f"{row.kind}: {p.words}" for row in rows for p in row.problems]
     say("\n".join(["", table([_HEAD, *lines]), "", *wrong]))
@@ -61,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _without_faults(reference: pathlib.Path, again: pathlib.Path) -> float:
-    """Two sweeps that have to agree; returns the seconds that they took."""
+    """Runs two sweeps, which must agree; returns the seconds that they took."""
     begin = time.monotonic()
-    started = [sweeps.start(workdir) for workdir in (reference, again)]
-    printed = [process.communicate()[0] for process in started]
+    processes = [sweeps.start(workdir) for workdir in (reference, again)]
+    outputs = [process.communicate()[0] for process in processes]
     seconds = time.monotonic() - begin
-    if any(process.returncode for process in started):
-        sys.exit(f"a sweep fails without any fault:\n{max(printed, key=len)}")
+    if any(process.returncode for process in processes):
+        sys.exit(f"a sweep fails without any fault:\n{max(outputs, key=len)}")
     if differing := list(sweeps.problems(again, reference)):
         sys.exit(f"two sweeps without a fault are not equal: {differing[0].words}")
     return seconds
@@ -76,7 +76,7 @@ def _without_faults(reference: pathlib.Path, again: pathlib.Path) -> float:
 def _jobs(
     folder: pathlib.Path, seconds: float, options: argparse.Namespace
 ) -> Iterator[Job]:
-    """The trials, those that take longest first."""
+    """The trials, longest first."""
     reference = folder / "reference"
     trials = [
         *crashes.trials(
@@ -87,41 +87,43 @@ def _jobs(
     ]
     for i, trial in enumerate(trials):
         cost = trial.starts * seconds
-        yield Job(cost, partial(_tried, trial, folder / f"trial {i}"))
+        yield Job(cost, partial(_try, trial, folder / f"trial {i}"))
     yield Job(3 * seconds, partial(_bad_input, folder / "bad input"))
     if options.fuzz:
-        inputs_of = options.fuzz, options.seed, folder / "random"
-        yield Job(options.fuzz, partial(_random, *inputs_of))
+        options_of_fuzz = options.fuzz, options.seed, folder / "random"
+        yield Job(options.fuzz, partial(_random, *options_of_fuzz))
 
 
-def _done(jobs: Sequence[Job], at_once: int) -> list[TrialRow]:
-    """Runs jobs; says how each ended, and how long the others will take."""
+def _run_jobs(jobs: Sequence[Job], at_once: int) -> list[TrialRow]:
+    """Runs jobs; prints how each ended, and how long the others will take."""
     begin, total, done = time.monotonic(), sum(job.cost for job in jobs), 0.0
     with futures.ThreadPoolExecutor(at_once) as pool:
-        started = {pool.submit(job.run): job for job in jobs}
+        jobs_of_futures = {pool.submit(job.run): job for job in jobs}
         try:
-            for i, future in enumerate(futures.as_completed(started), 1):
+            for i, future in enumerate(futures.as_completed(jobs_of_futures), 1):
                 row = future.result()
-                done += started[future].cost
-                left = duration((time.monotonic() - begin) * (total / done - 1))
+                done += jobs_of_futures[future].cost
+                remaining = duration((time.monotonic() - begin) * (total / done - 1))
                 words = "; ".join(p.words for p in row.problems) or "survived"
-                say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {left} left)")
+                say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {remaining} left)")
         finally:
             pool.shutdown(cancel_futures=True)
-    return [future.result() for future in started]
+    return [future.result() for future in jobs_of_futures]
 
 
-def _added(rows: Sequence[TrialRow]) -> list[TrialRow]:
-    """A row for each kind."""
+def _totals(rows: Sequence[TrialRow]) -> list[TrialRow]:
+    """One row for each kind of fault."""
     kinds = dict.fromkeys(row.kind for row in rows)
-    same = [[row for row in rows if row.kind == kind] for kind in kinds]
+    groups = [[row for row in rows if row.kind == kind] for kind in kinds]
     return [
-        TrialRow(kind, sum(r.injected for r in of), [p for r in of for p in r.problems])
-        for kind, of in zip(kinds, same, strict=True)
+        TrialRow(
+            kind, sum(r.injected for r in group), [p for r in group for p in r.problems]
+        )
+        for kind, group in zip(kinds, groups, strict=True)
     ]
 
 
-def _tried(trial: Trial, workdir: pathlib.Path) -> TrialRow:
+def _try(trial: Trial, workdir: pathlib.Path) -> TrialRow:
     problems: list[Problem] = []
     try:
         problems.extend(trial.inject(workdir))
@@ -131,29 +133,29 @@ def _tried(trial: Trial, workdir: pathlib.Path) -> TrialRow:
 
 
 def _bad_input(folder: pathlib.Path) -> TrialRow:
-    outcomes = _apart(attempts.all_tried, folder)
+    outcomes = _in_own_process(attempts.run_all, folder)
     wrong = [
         Problem(line, tracebacks=int(outcome.traceback))
         for outcome in outcomes
-        if (line := attempts.wrong(outcome))
+        if (line := attempts.complaint(outcome))
     ]
     return TrialRow("bad input, each refused in one line", len(outcomes), wrong)
 
 
 def _random(seconds: float, seed: int, folder: pathlib.Path) -> TrialRow:
     folder.mkdir()
-    found = _apart(partial(fuzz.run, seconds, seed=seed, folder=folder))
-    wrong = [Problem(failure, tracebacks=1) for failure in found.failures]
+    counts = _in_own_process(partial(fuzz.run, seconds, seed=seed, folder=folder))
+    wrong = [Problem(failure, tracebacks=1) for failure in counts.failures]
     return TrialRow(
-        f"random configs and files, {duration(seconds)}", found.tries, wrong
+        f"random configs and files, {duration(seconds)}", counts.tries, wrong
     )
 
 
-def _apart(function: Callable[..., _T], *arguments: object) -> _T:
-    """Calls a function in a process of its own, as it redirects what is printed."""
+def _in_own_process(function: Callable[..., _T], *arguments: object) -> _T:
+    """Calls a function in a process of its own, as it redirects stdout."""
     context = multiprocessing.get_context("spawn")
     with futures.ProcessPoolExecutor(1, context, devices.use_cores) as process:
-        # It inherits that Ctrl-C is blocked: it is ended with this process.
+        # The process inherits that Ctrl-C is blocked; `_abandon` ends it with this one.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
         try:
             result = process.submit(function, *arguments)
@@ -163,7 +165,7 @@ def _apart(function: Callable[..., _T], *arguments: object) -> _T:
 
 
 def _abandon(folder: str) -> None:
-    """Ends what was started, and takes its folder away."""
+    """Ends the processes that were started, and removes their folder."""
     for process in sweeps.STARTED:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -186,7 +188,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    # A shell has what it starts in the background ignore SIGINT, and all that follows.
+    # Background commands of a shell ignore SIGINT, and so do those that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signals.listen()
     sys.exit(main())

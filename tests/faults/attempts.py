@@ -1,6 +1,6 @@
-"""Calls commands as a shell would, in this process, with every bad input.
+"""Runs commands with every bad input in this process, as a shell would.
 
-`python -m tests.faults.attempts` lists what was not refused as it should be.
+`python -m tests.faults.attempts` lists the inputs that were not refused properly.
 """
 
 import contextlib
@@ -27,66 +27,61 @@ class Outcome(NamedTuple):
 
     name: str
     refused: bool  # by exit code 2, one line on stderr, and no file written
-    traceback: bool  # whether an error came through
-    line: str  # on stderr; the end of the traceback, if there is one
-    code: int | None = None  # with which the command ended
-    wrote: tuple[str, ...] = ()  # files that are there now and were not before
+    traceback: bool  # whether an exception escaped
+    line: str  # the text on stderr, or the last line of the traceback
+    code: int | None = None  # the exit code
+    new_files: tuple[str, ...] = ()  # files that the command left
     seconds: float = 0.0
 
 
 def attempt(
     name: str, command: str, arguments: Sequence[str], folder: pathlib.Path
 ) -> Outcome:
-    """Runs a command.
+    """Runs a command and returns its outcome.
 
     Args:
-        name: Of the outcome.
+        name: Name of the outcome.
         command: A key of `COMMANDS`.
-        arguments: What stands behind `python -m experiments.COMMAND`.
-        folder: Watched for files that the command leaves.
+        arguments: The words after `python -m experiments.COMMAND`.
+        folder: The folder that is searched for new files.
 
     Returns:
-        Its outcome; no error but KeyboardInterrupt comes out.
+        The outcome; only KeyboardInterrupt is raised.
     """
     before, start = _files(folder), time.monotonic()
-    printed, problem = io.StringIO(), ""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(printed):
+    stderr, traceback = io.StringIO(), ""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(stderr):
         try:
             code = COMMANDS[command](list(arguments))
         except SystemExit as end:
             code = end.code
         except Exception:
-            code, problem = 1, tracebacks.format_exc()
+            code, traceback = 1, tracebacks.format_exc()
     seconds = time.monotonic() - start
-    wrote = tuple(sorted(_files(folder) - before))
-    lines = printed.getvalue().splitlines()
-    refused = code == 2 and len(lines) == 1 and not wrote
-    line = problem.strip().splitlines()[-1] if problem else "\n".join(lines)
-    return Outcome(name, refused, bool(problem), line, code, wrote, seconds)
+    new_files = tuple(sorted(_files(folder) - before))
+    lines = stderr.getvalue().splitlines()
+    refused = code == 2 and len(lines) == 1 and not new_files
+    line = traceback.strip().splitlines()[-1] if traceback else "\n".join(lines)
+    return Outcome(name, refused, bool(traceback), line, code, new_files, seconds)
 
 
 @contextlib.contextmanager
-def typed(arguments: Sequence[str]) -> Iterator[list[str]]:
+def command_line_of(arguments: Sequence[str]) -> Iterator[list[str]]:
     """Sets the command line of `experiments.main`, whose flags are global."""
     argv, flag_values = ["experiments/main.py", *arguments], flags.FLAGS
-    kept, sys.argv = sys.argv, argv
+    previous, sys.argv = sys.argv, argv
     try:
-        _forget(flag_values)
+        flag_values.unparse_flags()
         yield argv
     finally:
-        _forget(flag_values)
-        sys.argv = kept
+        flag_values.unparse_flags()
+        sys.argv = previous
 
 
 def _main(arguments: list[str]) -> int:
-    with typed(arguments) as argv:
+    with command_line_of(arguments) as argv:
         main.main(command_line.parse(argv))
     return 0
-
-
-def _forget(values: flags.FlagValues) -> None:
-    """Forgets what was typed."""
-    values.unparse_flags()
 
 
 def _files(folder: pathlib.Path) -> set[str]:
@@ -114,44 +109,44 @@ class Case(NamedTuple):
     command: str  # a key of COMMANDS
     arguments: tuple[str, ...]  # `{}` stands for the folder of the files
     files: dict[str, bytes]
-    expects: str  # words of the one line that answers
+    expects: str  # words of the one line that refuses it
 
 
 def cases(folder: pathlib.Path) -> Iterator[Case]:
-    """All cases, each with a name of its own; `folder` will hold their files."""
+    """All cases, with unique names; `folder` will hold their files."""
     for line in bad_configs.lines():
         name = " ".join(line.arguments)[:200] or "no arguments"
         yield Case(name, "main", line.arguments, {}, line.expects)
-    for given in [
-        *bad_arrays.givens(folder),
-        *bad_photographs.givens(),
-        *bad_tables.givens(),
+    for bad_input in [
+        *bad_arrays.bad_inputs(folder),
+        *bad_photographs.bad_inputs(),
+        *bad_tables.bad_inputs(),
     ]:
-        yield Case(*given)
+        yield Case(*bad_input)
 
 
-def tried(folder: pathlib.Path, cases: list[Case]) -> list[Outcome]:
+def run_cases(folder: pathlib.Path, cases: list[Case]) -> list[Outcome]:
     """Runs every case in this process.
 
     Args:
-        folder: Holds a folder for each case.
-        cases: From `cases`.
+        folder: Will hold a folder for each case.
+        cases: The cases to run.
 
     Returns:
-        Outcomes in their order. A case is refused if the line has the words expected
-        and no file was written.
+        The outcomes in the order of the cases. A case is refused if the line has the
+        expected words and no file was written.
     """
     return [_one(folder / f"{i:03d}", case) for i, case in enumerate(cases)]
 
 
-def all_tried(folder: pathlib.Path) -> list[Outcome]:
-    """Runs every case; `folder` is made and holds their files."""
+def run_all(folder: pathlib.Path) -> list[Outcome]:
+    """Runs every case; the new folder `folder` holds their files."""
     (folder / "files").mkdir(parents=True)
-    return tried(folder, list(cases(folder / "files")))
+    return run_cases(folder, list(cases(folder / "files")))
 
 
-def wrong(outcome: Outcome) -> str:
-    """A line for a case that was not refused as it should be; for others nothing."""
+def complaint(outcome: Outcome) -> str:
+    """The line of a case that was not refused properly, or an empty text."""
     if outcome.refused:
         return ""
     return f"{outcome.name}: {outcome.line or 'accepted'}"
@@ -163,23 +158,24 @@ def _one(folder: pathlib.Path, case: Case) -> Outcome:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    typed = [argument.replace("{}", str(folder)) for argument in case.arguments]
-    if case.command == "main" and not any("--workdir" in text for text in typed):
-        typed.append(f"--workdir={folder / 'workdir'}")
-    found = attempt(case.name, case.command, typed, folder)
-    one_line = found.code == 2 and "\n" not in found.line
-    return found._replace(
-        refused=one_line and case.expects in found.line and not found.wrote
+    arguments = [argument.replace("{}", str(folder)) for argument in case.arguments]
+    if case.command == "main" and not any("--workdir" in text for text in arguments):
+        arguments.append(f"--workdir={folder / 'workdir'}")
+    outcome = attempt(case.name, case.command, arguments, folder)
+    one_line = outcome.code == 2 and "\n" not in outcome.line
+    return outcome._replace(
+        refused=one_line and case.expects in outcome.line and not outcome.new_files
     )
 
 
 def report() -> int:
-    """Prints what is wrong, and a count; returns 1 if anything is."""
+    """Prints the complaints and a count; returns 1 if there are any."""
     with tempfile.TemporaryDirectory() as name:
-        outcomes = all_tried(pathlib.Path(name) / "inputs")
-    bad = [line for line in map(wrong, outcomes) if line]
-    print("\n".join([*bad, f"{len(outcomes) - len(bad)} of {len(outcomes)} refused"]))
-    return int(bool(bad))
+        outcomes = run_all(pathlib.Path(name) / "inputs")
+    complaints = [line for line in map(complaint, outcomes) if line]
+    refused = len(outcomes) - len(complaints)
+    print("\n".join([*complaints, f"{refused} of {len(outcomes)} refused"]))
+    return int(bool(complaints))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Damaged and hostile files, and the commands that read them."""
+"""Damaged and hostile files of arrays, and the commands that read them."""
 
 import gzip
 import pathlib
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tests.faults import damage
-from tests.faults.damage import Given, flipped
+from tests.faults.damage import BadInput, flipped
 
 SPARSE = ("--config=configs/sparse.py:smoke", "--config.data.source=file")
 SHAPES = (
@@ -17,12 +17,12 @@ SHAPES = (
 )
 
 
-def givens(folder: pathlib.Path) -> list[Given]:
-    """All files; `folder` is where they will lie."""
+def bad_inputs(folder: pathlib.Path) -> list[BadInput]:
+    """All bad inputs; `folder` will hold their files."""
     return [*_sprites(folder), *_clothes()]
 
 
-def _sprites(folder: pathlib.Path) -> list[Given]:
+def _sprites(folder: pathlib.Path) -> list[BadInput]:
     good = damage.sprites()
     images, classes = good["imgs"], good["latents_classes"]
     whole, hdf5 = damage.npz(good), damage.hdf5(good)
@@ -90,18 +90,22 @@ def _sprites(folder: pathlib.Path) -> list[Given]:
         ),
     ]
     return [
-        Given(f"dsprites .{kind} {name}", "dsprites", (f"{{}}/a.{kind}",), files, words)
+        BadInput(
+            f"dsprites .{kind} {name}", "dsprites", (f"{{}}/a.{kind}",), files, words
+        )
         for kind, table in (("npz", npz), ("hdf5", h5))
         for name, content, words in table
         for files in [{f"a.{kind}": content, "other.hdf5": hdf5}]
     ] + [
-        Given("dsprites no file", "dsprites", ("{}/no.npz",), {}, "got no such file"),
-        Given(
+        BadInput(
+            "dsprites no file", "dsprites", ("{}/no.npz",), {}, "got no such file"
+        ),
+        BadInput(
             "dsprites folder", "dsprites", ("{}",), {}, "expected a file .npz, .hdf5"
         ),
-        Given("dsprites nothing", "dsprites", (), {}, "required: file"),
+        BadInput("dsprites nothing", "dsprites", (), {}, "required: file"),
         *(
-            Given(
+            BadInput(
                 f"data.path .{kind}",
                 "main",
                 (*SHAPES, f"--config.data.path={{}}/a.{kind}"),
@@ -113,7 +117,7 @@ def _sprites(folder: pathlib.Path) -> list[Given]:
     ]
 
 
-def _clothes() -> list[Given]:
+def _clothes() -> list[BadInput]:
     good = damage.clothes()
     images, labels = damage.idx(good["images"]), damage.idx(good["labels"])
     few = bytes.fromhex("00000803 ffffffff 0000001c 0000001c")
@@ -126,7 +130,7 @@ def _clothes() -> list[Given]:
         ("cut .gz", lambda c: gzip.compress(c)[:99], images, "expected an intact file"),
         ("bomb", lambda c: damage.gzip_bomb(c, 64), images, "header; got more"),
     ]
-    name, beside = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+    name, labels_name = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
     arrays = [
         ("pickled", {**good, "labels": np.array([print])}, "pickled objects"),
         ("classes", {**good, "labels": good["labels"] + 9}, "labels 0..9; got 9..18"),
@@ -140,17 +144,17 @@ def _clothes() -> list[Given]:
     path = "--config.data.path={}"
     return [
         *(
-            Given(
+            BadInput(
                 f"fashion_mnist {title}",
                 "main",
                 (*SPARSE, path),
-                {name: pack(content), beside: labels},
+                {name: pack(content), labels_name: labels},
                 words,
             )
             for title, pack, content, words in pairs
         ),
         *(
-            Given(
+            BadInput(
                 f"fashion_mnist .npz {title}",
                 "main",
                 (*SPARSE, f"{path}/a.npz"),
@@ -159,7 +163,7 @@ def _clothes() -> list[Given]:
             )
             for title, table, words in arrays
         ),
-        Given(
+        BadInput(
             "fashion_mnist .npz bomb",
             "main",
             (*SPARSE, f"{path}/a.npz"),

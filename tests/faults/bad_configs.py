@@ -1,4 +1,4 @@
-"""Command lines of `experiments.main` that must be refused, and words of the answer."""
+"""Command lines of `experiments.main` that must be refused, and words of the error."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ _T = "configs/shapes_student_t.py:laptop,smoke"
 
 
 class BadCommand(NamedTuple):
-    """A command line."""
+    """A command line that must be refused."""
 
     arguments: tuple[str, ...]
     expects: str  # words of the message

@@ -8,24 +8,24 @@ import h5py
 import numpy as np
 
 from tests.faults import damage
-from tests.faults.damage import Given
+from tests.faults.damage import BadInput
 
 _Table = list[tuple[str, dict[str, bytes], str]]
 
 
-def givens() -> list[Given]:
+def bad_inputs() -> list[BadInput]:
     """All files, each with the line that refuses it."""
     tables = {"shapes3d": _shapes(), "small_norb": _norb(), "celeb_a": _faces()}
     tables |= {"mpi3d": _arm(), "cars3d": _cars(), "images": _own()}
     return [
-        Given(f"{name} {title}", "main", _arguments(name, files), files, words)
+        BadInput(f"{name} {title}", "main", _arguments(name, files), files, words)
         for name, table in tables.items()
         for title, files, words in table
     ]
 
 
 def _arguments(name: str, files: dict[str, bytes]) -> tuple[str, ...]:
-    """The command line; a single file is given itself, several as their folder."""
+    """The command line; it names a single file itself, several by their folder."""
     (first, *rest) = files
     place = "{}" if rest or first.endswith((".png", ".csv")) else f"{{}}/{first}"
     return (

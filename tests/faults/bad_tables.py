@@ -1,11 +1,11 @@
-"""Arrays that cannot be scored and workdirs that cannot be read, with the commands."""
+"""Arrays that cannot be scored, and workdirs and options that must be refused."""
 
 import json
 
 import numpy as np
 
 from tests.faults import damage
-from tests.faults.damage import Given, flipped
+from tests.faults.damage import BadInput, flipped
 
 _CONFIG = {"figures": ["scores_by_setting"], "figure_line": "beta"}
 _COMMANDS = {
@@ -15,12 +15,12 @@ _COMMANDS = {
 }
 
 
-def givens() -> list[Given]:
-    """All of them."""
+def bad_inputs() -> list[BadInput]:
+    """All bad inputs, with the words that refuse them."""
     return [*_codes(), *_workdirs(), *_options()]
 
 
-def _codes() -> list[Given]:
+def _codes() -> list[BadInput]:
     good = damage.codes()
     codes, factors = good["codes"], good["factors"]
     whole = damage.npz(good)
@@ -58,7 +58,7 @@ def _codes() -> list[Given]:
     ]
     return [
         *(
-            Given(
+            BadInput(
                 f"score .npz {name}",
                 "score",
                 ("--arrays={}/a.npz", "--fast", "--out={}/out"),
@@ -68,7 +68,7 @@ def _codes() -> list[Given]:
             for name, content, words in archives
         ),
         *(
-            Given(
+            BadInput(
                 f"score .npy {name}",
                 "score",
                 ("--codes={}/a.npy", "--factors={}/b.npy", "--out={}/out"),
@@ -77,25 +77,29 @@ def _codes() -> list[Given]:
             )
             for name, content, words in headers
         ),
-        Given("score no file", "score", ("--arrays={}/a.npz",), {}, "expected a file"),
-        Given("score csv", "score", ("--arrays={}/a.csv",), {}, "expected a file .npz"),
-        Given(
+        BadInput(
+            "score no file", "score", ("--arrays={}/a.npz",), {}, "expected a file"
+        ),
+        BadInput(
+            "score csv", "score", ("--arrays={}/a.csv",), {}, "expected a file .npz"
+        ),
+        BadInput(
             "score nothing",
             "score",
             (),
             {},
             "expected either --codes and --factors, or",
         ),
-        Given(
+        BadInput(
             "score option", "score", ("--fats",), {}, "unrecognized arguments: --fats"
         ),
-        Given(
+        BadInput(
             "score seed", "score", ("--seed=-1",), {}, "must be a whole number from 0"
         ),
     ]
 
 
-def _workdirs() -> list[Given]:
+def _workdirs() -> list[BadInput]:
     config = json.dumps(_CONFIG).encode()
     stray = {"w/config.json": config}
     both = [
@@ -132,19 +136,19 @@ def _workdirs() -> list[Given]:
     other = stray | {"w/config.json": b'{"prior": 3}'}
     old = [("other config", other, "expected a config of this version")]
     return [
-        Given(f"{command} {name}", command, arguments, files, words)
+        BadInput(f"{command} {name}", command, arguments, files, words)
         for command, arguments in _COMMANDS.items()
         for name, files, words in both + (figures if command == "figures" else old)
     ]
 
 
-def _options() -> list[Given]:
+def _options() -> list[BadInput]:
     head = "run,seed,metric,variant,value\n"
     redraw = ("{}/w", "--redraw")
     return [
-        Given("variants no table", "variants", redraw, {"w/x": b""}, "variants.csv"),
+        BadInput("variants no table", "variants", redraw, {"w/x": b""}, "variants.csv"),
         *(
-            Given(
+            BadInput(
                 f"variants {name}", "variants", redraw, {"w/variants.csv": text}, words
             )
             for name, text, words in (
@@ -154,14 +158,16 @@ def _options() -> list[Given]:
                 ("binary", bytes(range(256)), "variants.csv: expected a table"),
             )
         ),
-        Given(
+        BadInput(
             "variants option", "variants", ("w", "--runs=0"), {}, "whole number from 1"
         ),
-        Given("variants nothing", "variants", (), {}, "required: workdir"),
-        Given("figures nothing", "figures", (), {}, "required: workdir"),
-        Given("bias nothing", "bias", (), {}, "one of the arguments --workdir --synth"),
+        BadInput("variants nothing", "variants", (), {}, "required: workdir"),
+        BadInput("figures nothing", "figures", (), {}, "required: workdir"),
+        BadInput(
+            "bias nothing", "bias", (), {}, "one of the arguments --workdir --synth"
+        ),
         *(
-            Given(f"bias {text}", "bias", ("--synthetic", text), {}, words)
+            BadInput(f"bias {text}", "bias", ("--synthetic", text), {}, words)
             for text, words in (
                 ("--points=1", "--points: must be a whole number from 2"),
                 ("--samples=many", "--samples: must be a whole number from 1"),

@@ -1,4 +1,4 @@
-"""Sweeps that are killed, stopped and damaged, and go on."""
+"""Sweeps that are killed, stopped or damaged, and then continued."""
 
 import pathlib
 import random
@@ -11,7 +11,7 @@ from tests.faults import sweeps
 from tests.faults.sweeps import end, start
 from tests.faults.trial import Problem, Problems, Trial
 
-_AT_ONCE = 5  # kills in a row, from the start of a sweep to its end
+_AT_ONCE = 5  # kills of one sweep
 
 
 def trials(
@@ -22,8 +22,8 @@ def trials(
     Args:
         reference: The folder of a sweep without faults.
         kills: Times of kill -9.
-        seconds: That a sweep takes.
-        seed: Of the moments of kill -9.
+        seconds: Duration of a sweep.
+        seed: Seed of the moments of kill -9.
     """
     kind = "`kill -9` at a random moment"
     for first in range(0, kills, _AT_ONCE):
@@ -43,26 +43,26 @@ def _killed(
     moment: Callable[[], float],
     folder: pathlib.Path,
 ) -> Problems:
-    """kill -9 after random seconds; in the end all is as if nothing had happened."""
+    """kill -9 at random moments; the results must be those of the reference."""
     killed, sweep = 0, 0
     while killed < times:
-        workdir, sweep, goes_on = folder / str(sweep), sweep + 1, True
-        while goes_on:
+        workdir, sweep, alive = folder / str(sweep), sweep + 1, True
+        while alive:
             process = start(workdir)
-            goes_on = killed < times and _runs_for(process, moment())
-            if goes_on:
+            alive = killed < times and _runs_for(process, moment())
+            if alive:
                 process.kill()
                 killed += 1
-            ended = yield from end(process)
-            if sweeps.rows_twice(workdir):
+            result = yield from end(process)
+            if sweeps.bad_rows(workdir):
                 yield Problem("scores.csv repeats a run")
-        yield from sweeps.compared(ended, workdir, reference)
-        if ended.code:
+        yield from sweeps.compared(result, workdir, reference)
+        if result.code:
             return
 
 
 def _runs_for(process: subprocess.Popen[str], seconds: float) -> bool:
-    """Whether a process is still there after so many seconds."""
+    """Whether a process still runs after so many seconds."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -73,15 +73,15 @@ def _runs_for(process: subprocess.Popen[str], seconds: float) -> bool:
 def _stopped(
     reference: pathlib.Path, number: signal.Signals, workdir: pathlib.Path
 ) -> Problems:
-    """A signal in training: saved, said, and continued."""
+    """A signal in training saves the work, is reported, and the sweep continues."""
     process = start(workdir)
-    sweeps.wait(lambda: bool(sweeps.saved(workdir)))
+    sweeps.wait(lambda: bool(sweeps.checkpoints(workdir)))
     process.send_signal(number)
-    ended = yield from end(process)
-    if ended.code != 128 + number or sweeps.NOT_LOST not in ended.printed:
-        yield Problem(f"{number.name}: {ended.code} {ended.printed[-300:]}")
-    ended = yield from end(start(workdir))
-    yield from sweeps.compared(ended, workdir, reference)
+    result = yield from end(process)
+    if result.code != 128 + number or sweeps.NOT_LOST not in result.output:
+        yield Problem(f"{number.name}: {result.code} {result.output[-300:]}")
+    result = yield from end(start(workdir))
+    yield from sweeps.compared(result, workdir, reference)
 
 
 def _damaged(
@@ -89,26 +89,26 @@ def _damaged(
     damage: Callable[[pathlib.Path], bool],
     workdir: pathlib.Path,
 ) -> Problems:
-    """Damaged checkpoints, blocks and tables: said, and made anew."""
+    """Damaged checkpoints, blocks and tables are reported and replaced."""
     process = start(workdir)
     sweeps.wait(
         lambda: (
             (workdir / "scores.csv").exists()
-            and len(sweeps.saved(workdir)) > 1
+            and len(sweeps.checkpoints(workdir)) > 1
             or process.poll() is not None
         )
     )
     process.kill()
     yield from end(process)
-    told = damage(workdir)
-    ended = yield from end(start(workdir))
-    if told and "is damaged" not in ended.printed:
-        yield Problem(f"{damage.__name__} is not said: {ended.printed[-300:]}")
-    yield from sweeps.compared(ended, workdir, reference)
+    reported = damage(workdir)
+    result = yield from end(start(workdir))
+    if reported and "is damaged" not in result.output:
+        yield Problem(f"{damage.__name__} is not said: {result.output[-300:]}")
+    yield from sweeps.compared(result, workdir, reference)
 
 
 def _last_checkpoint(workdir: pathlib.Path) -> bool:
-    last = max(sweeps.saved(workdir), key=lambda path: int(path.name))
+    last = max(sweeps.checkpoints(workdir), key=lambda path: int(path.name))
     for path in last.glob("state/**/d/*"):
         path.write_bytes(path.read_bytes()[:-3])
     return True
@@ -129,4 +129,4 @@ def _block(workdir: pathlib.Path) -> bool:
 def _tables(workdir: pathlib.Path) -> bool:
     for path in workdir.glob("*.csv"):
         path.write_bytes(path.read_bytes()[:50])
-    return False  # they are written anew from the blocks, without a word
+    return False  # they are silently written again from the blocks

@@ -1,4 +1,4 @@
-"""Files as they should be, and what can be wrong with them, from bytes to bombs."""
+"""Good files of each format, and damaged and hostile variants of them."""
 
 import gzip
 import io
@@ -18,14 +18,12 @@ from PIL import Image
 from decomp.datasets import dsprites, shapes3d
 from decomp.datasets import mpi3d as mpi3d_set
 
-Change = Callable[[bytes], bytes]
-
-_STEP = 46_080  # every so manieth image of dSprites: 16 of them
+_STEP = 46_080  # every 46,080th image of dSprites is used: 16 images
 _MEGABYTE = bytes(2**20)
 
 
-class Given(NamedTuple):
-    """A command and the files it is given; `{}` stands for their folder."""
+class BadInput(NamedTuple):
+    """A command and its files; `{}` stands for their folder."""
 
     name: str
     command: str
@@ -115,7 +113,7 @@ def archive(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> by
 
 
 def bomb(name: str, head: bytes, megabytes: int, rest: dict[str, bytes]) -> bytes:
-    """An archive of whose members one expands to many megabytes of zeros."""
+    """A ZIP archive with one member that expands to many megabytes of zeros."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for other, content in rest.items():
@@ -133,12 +131,12 @@ def gzip_bomb(head: bytes, megabytes: int) -> bytes:
 
 
 def chunk_bomb(file: h5py.File) -> None:
-    """Puts a chunk into `imgs` that expands to 16 MiB in place of 16 kB."""
+    """Puts a chunk into `imgs` that expands to 16 MiB instead of 16 kB."""
     file["imgs"].id.write_direct_chunk((0, 0, 0), zlib.compress(16 * _MEGABYTE, 9))
 
 
 def outside(target: pathlib.Path) -> Iterator[tuple[str, Callable[[h5py.File], None]]]:
-    """Ways in which an HDF5 file may point at others."""
+    """Ways in which an HDF5 file may refer to another file."""
 
     def link(file: h5py.File) -> None:
         del file["imgs"]
@@ -159,12 +157,12 @@ def outside(target: pathlib.Path) -> Iterator[tuple[str, Callable[[h5py.File], N
 
 
 def flipped(content: bytes, place: int) -> bytes:
-    """A file with one bit flipped."""
+    """A copy with one bit flipped at a byte."""
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
 def corrupted(content: bytes, rng: np.random.Generator) -> bytes:
-    """A file cut, with bytes flipped, put in, or left out, at random."""
+    """A copy that is cut, or has bytes changed, inserted or removed, at random."""
     data = bytearray(content)
     kind = rng.integers(4)
     place = int(rng.integers(max(1, len(data))))
@@ -223,7 +221,7 @@ def shapes_file(arrays: dict[str, np.ndarray], **options: Any) -> bytes:
 
 
 def matrix(array: np.ndarray, magic: int | None = None) -> bytes:
-    """The bytes of a matrix of Small NORB: its header has three extents at least."""
+    """The bytes of a matrix of Small NORB, whose header has at least three extents."""
     number = magic or {1: 0x1E3D4C55, 4: 0x1E3D4C54}[array.itemsize]
     extents = [*array.shape, *[1] * (3 - array.ndim)]
     return np.array([number, array.ndim, *extents], "<i4").tobytes() + array.tobytes()
@@ -244,7 +242,7 @@ def norb(count: int = 30) -> dict[str, np.ndarray]:
 
 
 def norb_files(*, training: dict | None, testing: dict | None) -> dict[str, bytes]:
-    """Names and bytes of the matrices of a set, or of both."""
+    """The matrix files of the training set, the test set, or both, by name."""
     sets = {_TRAINING: training, _TESTING: testing}
     return {
         f"{stem}-{kind}.mat": matrix(array)
@@ -254,25 +252,25 @@ def norb_files(*, training: dict | None, testing: dict | None) -> dict[str, byte
 
 
 def mpi3d(count: int = 24) -> dict[str, np.ndarray]:
-    """A part of MPI3D, discs in place of objects, with its classes."""
+    """A part of MPI3D with its classes; discs replace the objects."""
     columns = [np.arange(count) % size for size in mpi3d_set.FACTOR_SIZES]
     return {"images": discs(count), "factors": np.stack(columns, axis=1)}
 
 
 def cars(count: int = 2) -> dict[str, np.ndarray]:
-    """The arrays of Cars3D by the names of their files: a bar for each of the views."""
-    found = {}
+    """The arrays of Cars3D by file name, with one bar for each view."""
+    cars = {}
     for i in range(count):
         images = np.zeros((128, 128, 3, 24, 4), np.uint8)
         for azimuth, elevation in np.ndindex(24, 4):
             bar = images[:, :, i % 3, azimuth, elevation]
             bar[8 * elevation : 8 * elevation + 16, 5 * azimuth : 5 * azimuth + 8] = 255
-        found[f"car_{i + 1:03d}_mesh"] = images
-    return found
+        cars[f"car_{i + 1:03d}_mesh"] = images
+    return cars
 
 
 def car_file(images: np.ndarray, *, compressed: bool = True) -> bytes:
-    """The bytes of the MATLAB file of a car, with its mask in front."""
+    """The bytes of the MATLAB file of a car; its mask comes first."""
     buffer = io.BytesIO()
     arrays = {"mask": np.zeros((4, 4)), "im": images}
     scipy.io.savemat(buffer, arrays, do_compression=compressed)
@@ -280,7 +278,7 @@ def car_file(images: np.ndarray, *, compressed: bool = True) -> bytes:
 
 
 def cars_archive(files: dict[str, bytes]) -> bytes:
-    """The bytes of the archive of Cars3D; other files stand before and behind."""
+    """The bytes of the archive of Cars3D, with other files around the cars."""
     buffer = io.BytesIO()
     names = {f"data/cars/{name}.mat": content for name, content in files.items()}
     others = {"data/cars/list.txt": b"\n".join(name.encode() for name in files)}

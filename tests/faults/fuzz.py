@@ -1,7 +1,7 @@
 """Random configs and randomly damaged files: `python -m tests.faults.fuzz 600`.
 
-Every try has to end in a result or in one line; anything else is reported with the seed
-and the number of the try, which give it again.
+Every try must end in a result or in one line. Any other outcome is reported with the
+seed and the number of the try, which reproduce it.
 """
 
 import contextlib
@@ -22,11 +22,11 @@ from experiments.config.settings import ProgramSettings
 from experiments.data import catalogue
 from experiments.sweep import layout
 from tests.faults import damage, image_readers
-from tests.faults.attempts import typed
+from tests.faults.attempts import command_line_of
 from tests.faults.image_readers import Loader
 
-_SLOW = 10.0  # seconds of a core, of a try, that deserve a report
-_TRACED = 8  # one accepted config among so many is traced
+_SLOW = 10.0  # seconds of one core; a longer try is reported
+_TRACED = 8  # one in so many accepted configs is traced
 _CONFIGS = (
     *("pinwheel", "pinwheel_divergences", "shapes_anisotropic", "shapes_student_t"),
     *("sparse", "subspaces", "tc_ablation", "entropy_equivalence", "images"),
@@ -75,25 +75,25 @@ _VALUES = (
 )
 
 
-class Found(NamedTuple):
-    """What a campaign saw."""
+class Counts(NamedTuple):
+    """The outcomes of a campaign."""
 
     tries: int
-    refused: int  # in one line
+    refused: int  # refused in one line
     accepted: int
-    failures: list[str]  # tracebacks and what took long, each with its try
+    failures: list[str]  # tracebacks and slow tries, with the number of the try
 
 
-def run(seconds: float, *, seed: int, folder: pathlib.Path) -> Found:
+def run(seconds: float, *, seed: int, folder: pathlib.Path) -> Counts:
     """Tries random inputs, configs and files in turn.
 
     Args:
-        seconds: Of the campaign; the try under way is finished.
-        seed: Of the inputs.
-        folder: Empty; files are written there.
+        seconds: Duration; the last try is finished.
+        seed: Seed of the inputs.
+        folder: An empty folder for the files.
 
     Returns:
-        Counts, and every failure.
+        The counts and all failures.
     """
     files, end = image_readers.all_of(folder), time.monotonic() + seconds
     number, refused, failures = 0, 0, []
@@ -101,46 +101,50 @@ def run(seconds: float, *, seed: int, folder: pathlib.Path) -> Found:
         rng, start = np.random.default_rng((seed, number)), time.process_time()
         try:
             if number % 2:
-                found = _config(rng)
+                outcome = _config(rng)
             else:
-                found = _file(rng, files, folder)
+                outcome = _file(rng, files, folder)
             if time.process_time() - start > _SLOW:
                 raise TimeoutError(f"expected an answer in {_SLOW} s")
-            refused += found is True or (found is not False and _traced(found))
+            refused += outcome is True or (outcome is not False and _trace(outcome))
         except Exception:
             failures.append(f"seed {seed}, try {number}: {traceback.format_exc()}")
         number += 1
-    return Found(number, refused, number - refused - len(failures), failures)
+    return Counts(number, refused, number - refused - len(failures), failures)
 
 
 def _config(rng: np.random.Generator) -> bool | list[ProgramSettings]:
-    """Types a random command line; whether it was refused, or programs to trace."""
+    """Parses a random command line.
+
+    Returns:
+        Whether it was refused, or programs to trace.
+    """
     names = [field for field, _ in fields.leaves(base.get_config())]
-    chosen = rng.choice(names, int(rng.integers(1, 5)), replace=False)
+    swept = rng.choice(names, int(rng.integers(1, 5)), replace=False)
     variants = "laptop,smoke" if rng.integers(2) else "smoke"
-    config = f"--config=configs/{rng.choice(_CONFIGS)}.py:{variants}"
-    words = [config, *(f"--config.{name}={rng.choice(_VALUES)}" for name in chosen)]
-    printed = io.StringIO()
-    with typed(words) as argv, contextlib.redirect_stderr(printed):
+    flag = f"--config=configs/{rng.choice(_CONFIGS)}.py:{variants}"
+    words = [flag, *(f"--config.{name}={rng.choice(_VALUES)}" for name in swept)]
+    stderr = io.StringIO()
+    with command_line_of(words) as argv, contextlib.redirect_stderr(stderr):
         try:
-            found, programs, _ = command_line.parse(argv)
+            config, programs, _ = command_line.parse(argv)
         except SystemExit as end:
-            message = printed.getvalue()
+            message = stderr.getvalue()
             if end.code != 2 or message.count("\n") != 1:
                 raise ValueError(f"{words} gave {end.code} and {message!r}") from end
             return True
-    # Minutes of principal axes, or of drawing.
-    sprites = found.data.name == "dsprites" and found.data.side in (0, 64)
-    large = sprites or found.data.name == "heads"
-    if catalogue.source(found.data) == "tfds":
+    # Principal axes and drawing would take minutes.
+    sprites = config.data.name == "dsprites" and config.data.side in (0, 64)
+    large = sprites or config.data.name == "heads"
+    if catalogue.source(config.data) == "tfds":
         return False  # nothing is downloaded
-    if not rng.integers(_TRACED) and 0 < found.data.points <= 2000 and not large:
+    if not rng.integers(_TRACED) and 0 < config.data.points <= 2000 and not large:
         return programs
     return False
 
 
-def _traced(programs: list[ProgramSettings]) -> bool:
-    """Whether an accepted config is refused with its data; if not, it has to trace."""
+def _trace(programs: list[ProgramSettings]) -> bool:
+    """Whether an accepted config is refused with its data; if not, it must trace."""
     try:
         work, *_ = layout.sweeps(programs, pathlib.Path())
     except (ValueError, OSError) as error:
@@ -172,22 +176,22 @@ def _file(rng: np.random.Generator, files: list[Loader], folder: pathlib.Path) -
             raise
         return True
     finally:
-        path.write_bytes(content)  # others may lie beside it and be read with it
+        path.write_bytes(content)  # the next try may read it together with others
     return False
 
 
 def main(arguments: list[str]) -> int:
-    """Runs for the seconds given, from the seed given; returns 1 for any failure."""
+    """Runs for `arguments` seconds and seed; returns 1 if anything fails."""
     seconds, seed = ([*map(int, arguments)] + [60, 0][len(arguments) :])[:2]
     with tempfile.TemporaryDirectory() as name:
-        found = run(seconds, seed=seed, folder=pathlib.Path(name))
-    for failure in found.failures:
+        counts = run(seconds, seed=seed, folder=pathlib.Path(name))
+    for failure in counts.failures:
         print(failure.encode("ascii", "backslashreplace").decode())
     print(
-        f"{found.tries} tries: {found.refused} refused in one line, {found.accepted} "
-        f"accepted, {len(found.failures)} failures"
+        f"{counts.tries} tries: {counts.refused} refused in one line, "
+        f"{counts.accepted} accepted, {len(counts.failures)} failures"
     )
-    return int(bool(found.failures))
+    return int(bool(counts.failures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Good files of every kind and what reads them, for `fuzz` to damage."""
+"""Good files of every kind and functions that read them, for `fuzz` to damage."""
 
 import gzip
 import pathlib
@@ -30,37 +30,37 @@ class Loader(NamedTuple):
 
 
 def all_of(folder: pathlib.Path) -> list[Loader]:
-    """Good files, and what reads them."""
+    """Good files with the functions that read them."""
     sprites, clothes, codes = damage.sprites(), damage.clothes(), damage.codes()
     labels = "train-labels-idx1-ubyte"
     (folder / labels).write_bytes(damage.idx(clothes["labels"]))
     images, packed = damage.idx(clothes["images"]), damage.npz(clothes, compressed=True)
 
-    def scored(path: pathlib.Path) -> object:
+    def read_arrays(path: pathlib.Path) -> object:
         return npz.read(path, most=2**30)
 
-    def drawn(path: pathlib.Path) -> object:
+    def load_dsprites(path: pathlib.Path) -> object:
         return dsprites.load(str(path), source="file")
 
-    def worn(path: pathlib.Path) -> object:
+    def load_clothes(path: pathlib.Path) -> object:
         return fashion_mnist.load(str(path), source="file")
 
     return [
         *_photographs(folder),
         *_published(folder),
-        Loader("a.npz", damage.npz(sprites), drawn),
-        Loader("b.npz", damage.npz(sprites, compressed=True), drawn),
-        Loader("c.hdf5", damage.hdf5(sprites), drawn),
-        Loader("train-images-idx3-ubyte", images, worn),
-        Loader("train-images-idx3-ubyte.gz", gzip.compress(images), worn),
-        Loader("d.npz", packed, worn),
-        Loader("e.npz", damage.npz(codes), scored),
-        Loader("f.npy", damage.npy(codes["codes"]), scored),
+        Loader("a.npz", damage.npz(sprites), load_dsprites),
+        Loader("b.npz", damage.npz(sprites, compressed=True), load_dsprites),
+        Loader("c.hdf5", damage.hdf5(sprites), load_dsprites),
+        Loader("train-images-idx3-ubyte", images, load_clothes),
+        Loader("train-images-idx3-ubyte.gz", gzip.compress(images), load_clothes),
+        Loader("d.npz", packed, load_clothes),
+        Loader("e.npz", damage.npz(codes), read_arrays),
+        Loader("f.npy", damage.npy(codes["codes"]), read_arrays),
     ]
 
 
 def _photographs(folder: pathlib.Path) -> list[Loader]:
-    """Good files of the image data sets, in folders of their own."""
+    """Good files of the photographic data sets, in their own folders."""
     (folder / "norb").mkdir()
     (folder / "own").mkdir()
     toys = damage.norb_files(training=damage.norb(3), testing=None)
@@ -73,43 +73,43 @@ def _photographs(folder: pathlib.Path) -> list[Loader]:
         (folder / "own" / f"{i}.png").write_bytes(damage.photo(discs[i]))
     (folder / "own" / "factors.csv").write_bytes(table)
 
-    def shaped(path: pathlib.Path) -> object:
+    def load_shapes(path: pathlib.Path) -> object:
         return shapes3d.load(str(path), source="file", side=8)
 
-    def toyed(path: pathlib.Path) -> object:
+    def load_norb(path: pathlib.Path) -> object:
         return small_norb.load(str(path.parent), source="file", side=8)
 
-    def faced(path: pathlib.Path) -> object:
+    def load_faces(path: pathlib.Path) -> object:
         return celeb_a.load(str(path), source="file", side=8)
 
-    def owned(path: pathlib.Path) -> object:
+    def load_own(path: pathlib.Path) -> object:
         return images.load(str(path if path.suffix == ".npz" else path.parent), side=8)
 
     own = {"images": discs, "factors": np.arange(8).reshape(4, 2)}
     return [
-        Loader("g.h5", damage.shapes_file(damage.shapes()), shaped),
-        *(Loader(f"norb/{name}", content, toyed) for name, content in toys.items()),
-        Loader("h.zip", damage.archive(faces), faced),
-        Loader("i.npz", damage.npz(own, compressed=True), owned),
-        Loader("own/0.png", damage.photo(discs[0]), owned),
-        Loader("own/factors.csv", table, owned),
+        Loader("g.h5", damage.shapes_file(damage.shapes()), load_shapes),
+        *(Loader(f"norb/{name}", content, load_norb) for name, content in toys.items()),
+        Loader("h.zip", damage.archive(faces), load_faces),
+        Loader("i.npz", damage.npz(own, compressed=True), load_own),
+        Loader("own/0.png", damage.photo(discs[0]), load_own),
+        Loader("own/factors.csv", table, load_own),
     ]
 
 
 def _published(folder: pathlib.Path) -> list[Loader]:
-    """Good files of the data sets that nothing fetches."""
+    """Good files of the data sets that users must download themselves."""
     (folder / "cars").mkdir()
     (car,) = map(damage.car_file, damage.cars(1).values())
 
-    def moved(path: pathlib.Path) -> object:
+    def load_mpi3d(path: pathlib.Path) -> object:
         return mpi3d.load(str(path), side=8)
 
-    def driven(path: pathlib.Path) -> object:
+    def load_cars(path: pathlib.Path) -> object:
         return cars3d.load(str(path.parent if path.suffix == ".mat" else path), side=8)
 
     return [
-        Loader("j.npz", damage.npz(damage.mpi3d(4)), moved),
-        Loader("k.npz", damage.npz(damage.mpi3d(4), compressed=True), moved),
-        Loader("l.tar.gz", damage.cars_archive({"a": car, "b": car}), driven),
-        Loader("cars/m.mat", car, driven),
+        Loader("j.npz", damage.npz(damage.mpi3d(4)), load_mpi3d),
+        Loader("k.npz", damage.npz(damage.mpi3d(4), compressed=True), load_mpi3d),
+        Loader("l.tar.gz", damage.cars_archive({"a": car, "b": car}), load_cars),
+        Loader("cars/m.mat", car, load_cars),
     ]

@@ -1,4 +1,4 @@
-"""What shares a workdir or a program with a sweep, and must not touch it."""
+"""Processes, configs and runs beside a sweep, which must not disturb it."""
 
 import pathlib
 import shutil
@@ -9,11 +9,11 @@ from tests.faults import sweeps
 from tests.faults.sweeps import end, start
 from tests.faults.trial import Problem, Problems, Trial
 
-_OVERFLOW = "1e30"  # a weight of the KL with which squared gradients leave float32
+_OVERFLOW = "1e30"  # with this weight of the KL, squared gradients overflow float32
 
 
 def trials(reference: pathlib.Path) -> Iterator[Trial]:
-    """Every trial of this module, against the folder of a sweep without faults."""
+    """All trials of this module; `reference` is the folder of an undisturbed sweep."""
     kind = "a second process in the workdir; another config"
     yield Trial(kind, 1, 2, partial(_second_process, reference))
     yield Trial(kind, 1, 1, partial(_other_config, reference))
@@ -22,52 +22,52 @@ def trials(reference: pathlib.Path) -> Iterator[Trial]:
 
 
 def _second_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
-    """A second process in the same workdir: refused, and the first goes on."""
+    """A second process in the same workdir is refused, and the first goes on."""
     first = start(workdir)
     sweeps.wait(lambda: (workdir / "blocks").exists())
     second = yield from end(start(workdir))
     yield from refusal(second, "is in use by process")
-    ended = yield from end(first)
-    yield from sweeps.compared(ended, workdir, reference)
+    result = yield from end(first)
+    yield from sweeps.compared(result, workdir, reference)
 
 
 def _other_config(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
-    """Another config in a workdir: refused, naming the field."""
+    """Another config in a workdir is refused with the field that differs."""
     shutil.copytree(reference, workdir)
-    ended = yield from end(start(workdir, "--config.rng=5"))
-    yield from refusal(ended, "rng: 0 -> 5")
+    result = yield from end(start(workdir, "--config.rng=5"))
+    yield from refusal(result, "rng: 0 -> 5")
     yield from sweeps.problems(workdir, reference)
 
 
 def _diverging(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
-    """The runs of one weight diverge and are marked; the others have the same bytes."""
-    kept = sweeps.BETAS.split(",")[0]
+    """The runs of one weight diverge and are marked; the others keep their bytes."""
+    stable = sweeps.BETAS.split(",")[0]
     arguments = [
-        argument.replace(sweeps.BETAS, f"{kept},{_OVERFLOW}")
+        argument.replace(sweeps.BETAS, f"{stable},{_OVERFLOW}")
         for argument in sweeps.PINWHEEL
     ]
-    ended = yield from end(start(workdir, arguments=arguments))
-    if ended.code:
-        yield Problem(f"{ended.code} {ended.printed[-300:]}")
+    result = yield from end(start(workdir, arguments=arguments))
+    if result.code:
+        yield Problem(f"{result.code} {result.output[-300:]}")
         return
-    ours, theirs = sweeps.scores(workdir), sweeps.scores(reference)
-    our_bytes, their_bytes = sweeps.runs(workdir), sweeps.runs(reference)
-    for run, row in theirs.items():
-        if row["beta"] != kept:
-            if ours[run]["status"] != "diverged" or not ours[run]["first_bad"]:
-                yield Problem(f"run {run} is not marked: {ours[run]['status']}")
-        elif our_bytes[run] != their_bytes[run] or ours[run] != row:
-            yield Problem(f"run {run} differs", lost=len(their_bytes[run]))
+    scores, expected = sweeps.scores(workdir), sweeps.scores(reference)
+    content, expected_content = sweeps.runs(workdir), sweeps.runs(reference)
+    for run, row in expected.items():
+        if row["beta"] != stable:
+            if scores[run]["status"] != "diverged" or not scores[run]["first_bad"]:
+                yield Problem(f"run {run} is not marked: {scores[run]['status']}")
+        elif content[run] != expected_content[run] or scores[run] != row:
+            yield Problem(f"run {run} differs", lost=len(expected_content[run]))
     for row in sweeps.table(workdir / "summary.csv"):
-        failed = 0 if row["beta"] == kept else sweeps.SEEDS
+        failed = 0 if row["beta"] == stable else sweeps.SEEDS
         if (int(row["failed"]), int(row["n"])) != (failed, sweeps.SEEDS - failed):
             yield Problem(f"{row['score']}: {row['failed']} runs count as diverged")
 
 
-def refusal(ended: sweeps.Ended, words: str) -> Problems:
-    """Problems of a refusal, which has code 2 and one line."""
-    line = ended.printed.strip()
-    if ended.code != 2 or words not in line or "\n" in line:
+def refusal(result: sweeps.Exit, words: str) -> Problems:
+    """Problems of a refusal, which must have code 2 and one line."""
+    line = result.output.strip()
+    if result.code != 2 or words not in line or "\n" in line:
         yield Problem(
-            f"expected a refusal with {words!r}; got {ended.code} {line[-300:]}"
+            f"expected a refusal with {words!r}; got {result.code} {line[-300:]}"
         )

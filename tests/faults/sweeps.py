@@ -1,4 +1,4 @@
-"""Small sweeps, started as users do, in processes of their own, and what they leave."""
+"""Small sweeps in their own processes, started as users do, and their results."""
 
 import csv
 import math
@@ -15,12 +15,12 @@ import numpy as np
 
 from tests.faults.trial import Problem, Problems
 
-SEEDS = 6  # of a setting
+SEEDS = 6  # runs of a setting
 BETAS = "1.0,4.0"
 NOT_LOST = "the same command goes on"
-STARTED: list[subprocess.Popen[str]] = []  # by this process
+STARTED: list[subprocess.Popen[str]] = []  # ended if the campaign stops
 
-# Twelve runs in three blocks: seconds, most of them the start of Python and JAX.
+# Twelve runs in three blocks, which take seconds: mostly to start Python and JAX.
 PINWHEEL = (
     "--config=configs/pinwheel.py:smoke",
     "--config.prior.name=isotropic",
@@ -34,16 +34,16 @@ PINWHEEL = (
     "--config.runs.checkpoint_minutes=0",
     "--config.figures=scores_by_setting",
 )
-# Programs are compiled as fast as can be: they hardly run.
+# Programs are compiled as fast as possible, because they hardly run.
 _COMPILED = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 _TABLES = ("scores.csv", "metrics.csv", "summary.csv", "summary.md")
 
 
-class Ended(NamedTuple):
-    """How a process ended."""
+class Exit(NamedTuple):
+    """The exit code and the output of a process."""
 
     code: int  # minus the signal that ended it
-    printed: str  # stdout and stderr
+    output: str  # stdout and stderr
 
 
 def start(
@@ -58,11 +58,11 @@ def start(
 
     Args:
         workdir: Folder of the results.
-        *more: Further arguments.
+        *more: Arguments that follow `arguments`.
         arguments: The config and its fields.
-        devices: Devices that the CPU counts for.
-        prefix: A command that starts the command.
-        environment: More variables.
+        devices: Number of devices that JAX simulates on the CPU.
+        prefix: Words in front of the command.
+        environment: Additional variables.
     """
     command = [*prefix, sys.executable, "-m", "experiments.main", *arguments, *more]
     variables = os.environ | _COMPILED | {"JAX_NUM_CPU_DEVICES": str(devices)}
@@ -73,7 +73,7 @@ def start(
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
-        start_new_session=True,  # Ctrl-C is for the campaign alone
+        start_new_session=True,  # so Ctrl-C reaches the campaign alone
     )
     STARTED.append(process)
     return process
@@ -106,16 +106,16 @@ def pair(
 
 def end(
     process: subprocess.Popen[str], *, seconds: float = 600
-) -> Generator[Problem, None, Ended]:
-    """Waits until a process has ended; a traceback that it shows is a problem."""
-    printed, _ = process.communicate(timeout=seconds)
-    if shown := printed.count("Traceback (most recent call last)"):
-        yield Problem(f"a traceback: {printed[-300:]}", tracebacks=shown)
-    return Ended(process.returncode, printed)
+) -> Generator[Problem, None, Exit]:
+    """Waits until a process has ended; a traceback in its output is a problem."""
+    output, _ = process.communicate(timeout=seconds)
+    if count := output.count("Traceback (most recent call last)"):
+        yield Problem(f"a traceback: {output[-300:]}", tracebacks=count)
+    return Exit(process.returncode, output)
 
 
 def wait(happened: Callable[[], bool], *, seconds: float = 300) -> None:
-    """Returns once something has happened."""
+    """Returns once `happened()` is true."""
     limit = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > limit:
@@ -123,40 +123,40 @@ def wait(happened: Callable[[], bool], *, seconds: float = 300) -> None:
         time.sleep(0.01)
 
 
-def saved(workdir: pathlib.Path) -> list[pathlib.Path]:
-    """The checkpoints that are there whole."""
+def checkpoints(workdir: pathlib.Path) -> list[pathlib.Path]:
+    """The complete checkpoints."""
     return [p for p in workdir.glob("checkpoints/*/*") if p.name.isdecimal()]
 
 
-def compared(ended: Ended, workdir: pathlib.Path, reference: pathlib.Path) -> Problems:
-    """Problems of a sweep that had to reach its end, as the reference did."""
-    if ended.code:
-        yield Problem(f"{ended.code} {ended.printed[-300:]}", lost=_size(reference))
+def compared(result: Exit, workdir: pathlib.Path, reference: pathlib.Path) -> Problems:
+    """Problems of a sweep that had to end with the results of the reference."""
+    if result.code:
+        yield Problem(f"{result.code} {result.output[-300:]}", lost=_size(reference))
     else:
         yield from problems(workdir, reference)
 
 
 def problems(workdir: pathlib.Path, reference: pathlib.Path) -> Problems:
-    """What differs from an uninterrupted sweep; bytes of whole files, or of runs."""
+    """Differences from an undisturbed sweep; bytes lost are of whole files or runs."""
     for name in [*_TABLES, "pictures.npz", *_figures(reference)]:
         expected, path = (reference / name).read_bytes(), workdir / name
         if not path.exists() or path.read_bytes() != expected:
             yield Problem(f"{name} differs", lost=len(expected))
-    ours, theirs = runs(workdir), runs(reference)
-    lost = [run for run in theirs if ours.get(run) != theirs[run]]
-    if lost or ours.keys() != theirs.keys():
-        bytes_lost = sum(len(theirs[run]) for run in lost)
+    of_workdir, of_reference = runs(workdir), runs(reference)
+    lost = [run for run in of_reference if of_workdir.get(run) != of_reference[run]]
+    if lost or of_workdir.keys() != of_reference.keys():
+        bytes_lost = sum(len(of_reference[run]) for run in lost)
         yield Problem(f"parameters differ in {len(lost)} runs", lost=bytes_lost)
 
 
 def distance(workdir: pathlib.Path, reference: pathlib.Path) -> float:
     """The largest relative difference of a loss; infinite if runs are missing."""
-    ours, theirs = scores(workdir), scores(reference)
-    if ours.keys() != theirs.keys():
+    of_workdir, of_reference = scores(workdir), scores(reference)
+    if of_workdir.keys() != of_reference.keys():
         return math.inf
     return max(
-        abs(float(ours[run]["loss"]) / float(row["loss"]) - 1)
-        for run, row in theirs.items()
+        abs(float(of_workdir[run]["loss"]) / float(row["loss"]) - 1)
+        for run, row in of_reference.items()
     )
 
 
@@ -171,28 +171,28 @@ def table(path: pathlib.Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def rows_twice(workdir: pathlib.Path) -> int:
-    """Rows of scores.csv, as it stands, that repeat a run or lack a cell."""
+def bad_rows(workdir: pathlib.Path) -> int:
+    """The number of rows of scores.csv that repeat a run or lack a cell."""
     path = workdir / "scores.csv"
     if not path.exists():
         return 0
     with path.open(newline="", encoding="utf-8") as file:
         head, *rows = csv.reader(file)
-    whole = {row[0] for row in rows if len(row) == len(head)}
-    return len(rows) - len(whole)
+    distinct = {row[0] for row in rows if len(row) == len(head)}
+    return len(rows) - len(distinct)
 
 
 def runs(workdir: pathlib.Path) -> dict[int, bytes]:
-    """The bytes of everything that blocks hold of each run."""
-    found: dict[int, bytes] = {}
+    """All bytes that the blocks hold of each run."""
+    content: dict[int, bytes] = {}
     for path in sorted((workdir / "blocks").glob("*.npz")):
         with np.load(path, allow_pickle=False) as block:
             arrays = [block[name] for name in sorted(block.files)]
             numbers = block["number"].tolist()
         for place, number in enumerate(numbers):
             of_run = b"".join(array[place].tobytes() for array in arrays)
-            found[number] = found.get(number, b"") + of_run
-    return found
+            content[number] = content.get(number, b"") + of_run
+    return content
 
 
 def _figures(reference: pathlib.Path) -> list[str]:

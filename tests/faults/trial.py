@@ -1,4 +1,4 @@
-"""A fault that is tried, and what must not come of it."""
+"""A trial injects faults and reports what they must not do."""
 
 import pathlib
 from collections.abc import Callable, Generator
@@ -9,24 +9,24 @@ class Problem(NamedTuple):
     """Something that a fault did and must not do."""
 
     words: str
-    lost: int = 0  # bytes that are not those of a sweep without faults
-    tracebacks: int = 0  # shown
+    lost: int = 0  # bytes that differ from those of a sweep without faults
+    tracebacks: int = 0  # tracebacks in the output
 
 
 Problems = Generator[Problem, None, None]
 
 
 class Trial(NamedTuple):
-    """Faults that are tried one after another."""
+    """Faults that are injected one after another."""
 
     kind: str
     times: int
-    starts: int  # of a sweep, about: what it costs
-    inject: Callable[[pathlib.Path], Problems]  # in a folder that is not there yet
+    starts: int  # of a sweep, about; the cost of the trial
+    inject: Callable[[pathlib.Path], Problems]  # in a folder that does not exist yet
 
 
 class TrialRow(NamedTuple):
-    """What came of the trials of a kind."""
+    """The outcome of all trials of a kind."""
 
     kind: str
     injected: int

@@ -18,7 +18,7 @@ SHAPE = (128, 128, 3, 24, 4)
 
 
 def expected(elevation, azimuth, car):
-    """An image of 64 × 64 pixels, as SciPy reads it and means of squares make it."""
+    """An image of 64 × 64 pixels: means of squares of the array that SciPy reads."""
     stored = scipy.io.loadmat(io.BytesIO(FILES[(FIRST, SECOND)[car]]))["im"]
     image = stored[:, :, :, azimuth, elevation].reshape(64, 2, 64, 2, 3)
     return image.mean((1, 3)).reshape(-1)
@@ -26,7 +26,7 @@ def expected(elevation, azimuth, car):
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    """The archive, the folder of the files, and the folders above it."""
+    """The archives, the folder of the files, and the folders above it."""
     folder = tmp_path_factory.mktemp("cars3d")
     cars = folder / "data" / "cars"
     cars.mkdir(parents=True)
@@ -52,20 +52,20 @@ def places(tmp_path_factory):
 
 @pytest.mark.parametrize("place", ["archive", "tar", "cars", "data", "above"])
 def test_cars_are_read_from_the_archive_or_a_folder(places, place):
-    asked = np.array([96 + 4 * 23 + 3, 0, 4 * 7 + 2, 96])
-    found = cars3d.load(str(places[place]), choose=lambda size: asked)
+    rows = np.array([96 + 4 * 23 + 3, 0, 4 * 7 + 2, 96])
+    data = cars3d.load(str(places[place]), choose=lambda size: rows)
     classes = [(3, 23, 1), (0, 0, 0), (2, 7, 0), (0, 0, 1)]
-    np.testing.assert_array_equal(found.factors, classes)
-    for row, combination in zip(found.pixels, classes, strict=True):
+    np.testing.assert_array_equal(data.factors, classes)
+    for row, combination in zip(data.pixels, classes, strict=True):
         np.testing.assert_allclose(row, expected(*combination), atol=0.51)
-    assert (found.shape, found.factor_names) == ((64, 64, 3), cars3d.FACTOR_NAMES)
+    assert (data.shape, data.factor_names) == ((64, 64, 3), cars3d.FACTOR_NAMES)
 
 
-def test_every_view_of_every_car_is_there_once(places):
-    found = cars3d.load(str(places["archive"]), side=8)
-    assert found.pixels.shape == (192, 192)
-    assert len({*map(tuple, found.factors.tolist())}) == 192
-    np.testing.assert_array_equal(found.factors.max(0), [3, 23, 1])
+def test_every_view_of_every_car_appears_once(places):
+    data = cars3d.load(str(places["archive"]), side=8)
+    assert data.pixels.shape == (192, 192)
+    assert len({*map(tuple, data.factors.tolist())}) == 192
+    np.testing.assert_array_equal(data.factors.max(0), [3, 23, 1])
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -74,11 +74,11 @@ def test_matlab_files_are_read_as_scipy_reads_them(compressed):
     buffer = io.BytesIO()
     others = {"text": "im", "im2": array, "deep": {"im": 1.0}, "im": array, "z": 0.5}
     scipy.io.savemat(buffer, others, do_compression=compressed)
-    found = matlab.array(buffer.getvalue(), "im", shape=(3, 4, 2))
-    np.testing.assert_array_equal(found, array)
+    result = matlab.array(buffer.getvalue(), "im", shape=(3, 4, 2))
+    np.testing.assert_array_equal(result, array)
 
 
-def test_matlab_files_of_the_other_order_of_bytes():
+def test_matlab_files_of_the_other_byte_order_are_read():
     array = np.arange(6, dtype=np.uint8).reshape(2, 3)
 
     def element(kind, content):

@@ -28,12 +28,12 @@ def write(path, content):
     return path
 
 
-def assert_same(found, places=slice(None)):
-    gap = np.abs(found.pixels.astype(int) - SMALL[places].astype(int))
-    assert gap.mean() < 3  # of JPEG
-    assert found.shape == (64, 64, 3)
-    assert found.factors.shape == (len(found.pixels), 0)
-    assert found.factor_names == ()
+def assert_same(data, places=slice(None)):
+    difference = np.abs(data.pixels.astype(int) - SMALL[places].astype(int))
+    assert difference.mean() < 3  # of the compression
+    assert data.shape == (64, 64, 3)
+    assert data.factors.shape == (len(data.pixels), 0)
+    assert data.factor_names == ()
 
 
 def assert_refused(path, message):
@@ -50,7 +50,7 @@ def test_a_folder_is_read_in_the_order_of_the_names(tmp_path):
     assert_same(celeb_a.load(str(tmp_path), source="file"))
 
 
-def test_an_archive_is_not_unpacked_and_other_entries_are_left_alone(tmp_path):
+def test_an_archive_is_not_unpacked_and_other_entries_are_ignored(tmp_path):
     others = {"../../escape.txt": b"0", "__MACOSX/._000001.jpg": b"0"}
     files = {f"img_align_celeba/{name}": data for name, data in JPEGS.items()}
     path = write(tmp_path / "a.zip", damage.archive(files | others))
@@ -66,12 +66,12 @@ def test_names_in_an_archive_are_never_paths(tmp_path):
     assert not (tmp_path.parent.parent / "000001.jpg").exists()
 
 
-def test_a_part_is_all_that_is_decoded(tmp_path):
+def test_only_the_chosen_images_are_decoded(tmp_path):
     broken = JPEGS | {"000002.jpg": b"not a photograph"}
     path = write(tmp_path / "a.zip", archived(broken))
     places = np.array([0, 3])
-    found = celeb_a.load(str(path), source="file", choose=lambda size: places)
-    assert_same(found, places)
+    data = celeb_a.load(str(path), source="file", choose=lambda size: places)
+    assert_same(data, places)
 
 
 def large():
@@ -112,30 +112,30 @@ def test_absent_and_empty_folders_are_named(tmp_path):
     assert_refused(tmp_path, words)
 
 
-def test_photographs_may_stand_in_a_folder_of_the_archive(tmp_path):
+def test_photographs_may_be_in_a_folder_of_the_archive(tmp_path):
     inside = tmp_path / "img_align_celeba"
     inside.mkdir()
     (inside / "000001.jpg").write_bytes(JPEGS["000001.jpg"])
     (inside / "._000001.jpg").write_bytes(b"no photograph")
-    found = celeb_a.load(str(tmp_path), source="file")
-    assert np.abs(found.pixels - SMALL[:1].astype(int)).mean() < 4
+    data = celeb_a.load(str(tmp_path), source="file")
+    assert np.abs(data.pixels - SMALL[:1].astype(int)).mean() < 4
     with pytest.raises(ValueError, match="unknown source 'web'; known: 'file', 'tfds'"):
         celeb_a.load(source="web")
 
 
-def registered(tmp_path):
+def registered_archive(tmp_path):
     builder = tfds.builder("celeb_a", data_dir=tmp_path, try_gcs=False)
-    (found,) = (
+    (archive,) = (
         (url, info)
         for url, info in builder.url_infos.items()
         if info.filename == "img_align_celeba.zip"
     )
-    return found
+    return archive
 
 
 def test_a_downloaded_archive_needs_no_network(tmp_path, monkeypatch):
     without_a_network(monkeypatch)
-    url, info = registered(tmp_path)
+    url, info = registered_archive(tmp_path)
     folder = tmp_path / "downloads" / "celeb_a"
     folder.mkdir(parents=True)
     path = folder / resource.get_dl_fname(url, info.checksum)
@@ -145,11 +145,11 @@ def test_a_downloaded_archive_needs_no_network(tmp_path, monkeypatch):
     assert_same(celeb_a.load(str(tmp_path), source="tfds"))
 
 
-def test_an_archive_put_there_by_hand_must_be_the_official_one(tmp_path, monkeypatch):
+def test_an_archive_downloaded_by_hand_must_be_the_official_one(tmp_path, monkeypatch):
     without_a_network(monkeypatch)
     folder = tmp_path / "downloads" / "manual"
     folder.mkdir(parents=True)
-    _, info = registered(tmp_path)
+    _, info = registered_archive(tmp_path)
     with pytest.raises(ConnectionError, match="manual/img_align_celeba.zip"):
         celeb_a.load(str(tmp_path), source="tfds")
     write(folder / "img_align_celeba.zip", archived(JPEGS))

@@ -14,13 +14,13 @@ SHA256_OF_EVERY_17TH_OUTLINE = {
     "ellipse": "0dea0e12c2a1be60c02d033fade6818fc1d584312beb044762d00e48d2ecb39a",
     "heart": "d39c23d101515807025c99eb6797f313b73af270f9d6e2edb3f646b662b28f00",
 }
-WHITE_PIXELS = [  # by shape and scale
+WHITE_PIXELS = [  # one row per shape, one column per scale
     [3776336, 5436826, 7398772, 9664768, 12232848, 15103336],
     [2963222, 4265652, 5807622, 7585198, 9598546, 11850710],
     [2298902, 3310840, 4505825, 5886006, 7448043, 9195412],
 ]
 # A frame of the animation published with the data set: the heart at scale 5,
-# orientation 13, x 0, y 0. Black outside these rows and columns.
+# orientation 13, x 0, y 0. The rest of the frame is black.
 REAL_FRAME = """
 ...#######.........
 ..###########......
@@ -50,8 +50,8 @@ def images(*classes: list[int]) -> np.ndarray:
 
 
 def some_factors(count: int) -> np.ndarray:
-    chosen = np.random.default_rng(0).choice(737_280, count, replace=False)
-    return dsprites.factor_classes()[np.sort(chosen)]
+    index = np.random.default_rng(0).choice(737_280, count, replace=False)
+    return dsprites.factor_classes()[np.sort(index)]
 
 
 def test_the_whole_set_has_the_bits_and_white_pixels_of_the_data_set(
@@ -78,7 +78,7 @@ def test_rendering_a_part_gives_the_pinned_bits():
         assert hashlib.sha256(of_shape.data).hexdigest() == expected
 
 
-def test_a_real_frame_is_drawn_pixel_by_pixel():
+def test_the_published_frame_is_rendered_pixel_by_pixel():
     rows = [[pixel == "#" for pixel in row] for row in REAL_FRAME.split()]
     height, width = np.shape(rows)
     expected = np.zeros((64, 64), np.uint8)
@@ -102,7 +102,7 @@ def test_a_square_is_white_where_its_inequality_holds():
     assert clear.sum() > 4000
 
 
-def test_a_full_turn_and_a_move_by_32_pixels_change_nothing_else():
+def test_a_full_turn_changes_nothing_and_a_move_shifts_by_32_pixels():
     start, turned, right, lower = images(
         [2, 4, 0, 0, 0], [2, 4, 39, 0, 0], [2, 4, 0, 31, 0], [2, 4, 0, 0, 31]
     )
@@ -111,7 +111,7 @@ def test_a_full_turn_and_a_move_by_32_pixels_change_nothing_else():
     np.testing.assert_array_equal(lower, np.roll(start, 32, axis=0))
 
 
-def test_images_come_in_the_order_they_were_asked_for():
+def test_images_come_in_the_order_of_their_factors():
     factors = some_factors(200)
     shuffled = np.random.default_rng(1).permutation(200)
     packed = dsprites.render(factors[shuffled])
@@ -148,7 +148,7 @@ def test_pooled_counts_white_pixels(side):
     )
 
 
-def test_pooled_names_the_sides_it_knows():
+def test_pooled_refuses_other_sides_with_the_choices():
     with pytest.raises(ValueError, match="expected side 8, 16, 32 or 64; got 12"):
         dsprites.pooled(np.zeros((1, 512), np.uint8), side=12)
 
@@ -160,19 +160,19 @@ def test_pooled_names_the_sides_it_knows():
         ({"path": "a.npz"}, "source 'rendered' reads no path; got 'a.npz'"),
     ],
 )
-def test_load_refuses_what_it_does_not_know(arguments, message):
+def test_load_refuses_unknown_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         dsprites.load(**arguments)
 
 
 @pytest.mark.parametrize("damage", ["none", "shorter", "empty", "one bit"])
-def test_a_kept_array_is_used_only_if_it_is_undamaged(tmp_path, caplog, damage):
+def test_a_cached_array_is_used_only_if_it_is_undamaged(tmp_path, caplog, damage):
     array = np.random.default_rng(0).integers(0, 256, (9, 8), np.uint8)
     sha256 = hashlib.sha256(array.data).hexdigest()
-    path, made = tmp_path / "folder" / "array", []
+    path, arrays = tmp_path / "folder" / "array", []
 
     def make() -> np.ndarray:
-        made.append(array)
+        arrays.append(array)
         return array
 
     cache.bytes_of(path, make, sha256=sha256, row_bytes=8)
@@ -180,15 +180,15 @@ def test_a_kept_array_is_used_only_if_it_is_undamaged(tmp_path, caplog, damage):
     data[5] ^= damage == "one bit"
     path.write_bytes({"shorter": data[:40], "empty": b""}.get(damage, data))
     caplog.set_level(logging.WARNING)
-    again = cache.bytes_of(path, make, sha256=sha256, row_bytes=8)
-    np.testing.assert_array_equal(again, array)
-    assert len(made) == (1 if damage == "none" else 2)
-    assert len(caplog.messages) == len(made) - 1
+    second = cache.bytes_of(path, make, sha256=sha256, row_bytes=8)
+    np.testing.assert_array_equal(second, array)
+    assert len(arrays) == (1 if damage == "none" else 2)
+    assert len(caplog.messages) == len(arrays) - 1
     assert path.read_bytes() == array.tobytes()
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_an_array_that_is_not_the_expected_one_is_never_kept(tmp_path):
+def test_an_array_with_another_checksum_is_never_cached(tmp_path):
     with pytest.raises(RuntimeError, match="array: expected sha256 00; computed"):
         cache.bytes_of(
             tmp_path / "array",

@@ -45,7 +45,7 @@ def without_a_network(monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".hdf5", ".h5"])
-def test_a_file_gives_what_is_drawn(tmp_path, suffix):
+def test_a_file_agrees_with_the_rendered_set(tmp_path, suffix):
     path = str(write(tmp_path / f"part{suffix}"))
     data = dsprites.load(path, source="file")
     np.testing.assert_array_equal(data.packed, PACKED)
@@ -55,7 +55,7 @@ def test_a_file_gives_what_is_drawn(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".hdf5"])
-def test_a_shuffled_file_is_put_in_canonical_order(tmp_path, caplog, suffix):
+def test_a_shuffled_file_is_sorted_into_canonical_order(tmp_path, caplog, suffix):
     order = np.random.default_rng(0).permutation(len(IMAGES))
     path = write(tmp_path / f"part{suffix}", IMAGES[order], CLASSES[order])
     data = dsprites.load(str(path), source="file")
@@ -105,7 +105,7 @@ def test_files_that_are_no_archives_are_named(tmp_path, suffix):
     assert_refused(path, "expected an intact file; got the error")
 
 
-def test_wrong_names_inside_and_outside_are_named(tmp_path):
+def test_wrong_names_of_arrays_and_files_are_named(tmp_path):
     np.savez(tmp_path / "bad.npz", images=IMAGES)
     assert_refused(tmp_path / "bad.npz", r"imgs and latents_classes; got \['images'\]")
     with h5py.File(tmp_path / "bad.hdf5", "w") as file:
@@ -122,7 +122,7 @@ def test_pickled_objects_are_never_loaded(tmp_path, name):
     assert_refused(tmp_path / "bad.npz", "pickled objects, which are never loaded")
 
 
-def test_a_flipped_bit_in_an_archive_is_found(tmp_path):
+def test_a_flipped_bit_in_an_archive_is_detected(tmp_path):
     path = tmp_path / "bad.npz"
     np.savez(path, imgs=IMAGES, latents_classes=CLASSES)  # stored, not compressed
     data = bytearray(path.read_bytes())
@@ -143,15 +143,15 @@ def test_the_comparison_counts_pixels_and_names_classes(tmp_path, capsys):
     assert dsprites_compare.main([str(path)]) == 0
     assert "pixels   0 of 49,152 differ" in capsys.readouterr().out
 
-    changed = IMAGES.copy()
-    changed[3, 0, :3] = 1
-    changed[7, 63, 63] = 1
-    path = write(tmp_path / "changed.hdf5", changed)
+    images = IMAGES.copy()
+    images[3, 0, :3] = 1
+    images[7, 63, 63] = 1
+    path = write(tmp_path / "changed.hdf5", images)
     assert dsprites_compare.main([str(path)]) == 1
-    shown = capsys.readouterr().out
-    assert "images   2 of 12 differ" in shown
-    assert "pixels   4 of 49,152 differ" in shown
-    assert "shape=0 scale=4 orientation=20 x=0 y=0: 3" in shown
+    output = capsys.readouterr().out
+    assert "images   2 of 12 differ" in output
+    assert "pixels   4 of 49,152 differ" in output
+    assert "shape=0 scale=4 orientation=20 x=0 y=0: 3" in output
 
     assert dsprites_compare.main([str(tmp_path / "none.npz")]) == 2
     message = capsys.readouterr().err
@@ -173,8 +173,8 @@ def test_a_downloaded_file_needs_no_network(tmp_path, monkeypatch):
     without_a_network(monkeypatch)
     folder = tmp_path / "downloads" / "dsprites"
     folder.mkdir(parents=True)
-    written = write(tmp_path / "mini.hdf5")
-    path = written.replace(folder / resource.get_dl_fname(URL, SHA256))
+    file = write(tmp_path / "mini.hdf5")
+    path = file.replace(folder / resource.get_dl_fname(URL, SHA256))
     note = {"dataset_names": ["dsprites"], "original_fname": FILE_NAME, "urls": [URL]}
     path.with_name(path.name + ".INFO").write_text(json.dumps(note))
 
@@ -191,7 +191,7 @@ def test_a_downloaded_file_needs_no_network(tmp_path, monkeypatch):
     np.testing.assert_array_equal(positions, data.factors[:, 3:])
 
 
-def test_a_file_put_there_by_hand_must_be_the_official_one(tmp_path, monkeypatch):
+def test_a_file_downloaded_by_hand_must_be_the_official_one(tmp_path, monkeypatch):
     without_a_network(monkeypatch)
     folder = tmp_path / "downloads" / "manual"
     folder.mkdir(parents=True)
@@ -200,13 +200,11 @@ def test_a_file_put_there_by_hand_must_be_the_official_one(tmp_path, monkeypatch
         dsprites.load(str(tmp_path), source="tfds")
 
 
-def test_a_name_server_that_never_answers_is_given_up(tmp_path, monkeypatch):
-    answered = threading.Event()
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda *_a, **_o: answered.wait(30) and []
-    )
+def test_a_name_server_that_never_answers_times_out(tmp_path, monkeypatch):
+    answer = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_o: answer.wait(30) and [])
     start = time.monotonic()
     with pytest.raises(ConnectionError, match="no connection to github.com"):
         dsprites.load(str(tmp_path), source="tfds")
-    answered.set()
+    answer.set()
     assert time.monotonic() - start < 10

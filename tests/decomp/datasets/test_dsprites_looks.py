@@ -24,7 +24,7 @@ def levels(pixels):
 
 
 def noise_of(name, size):
-    """The noise of one image, in integers of Python."""
+    """The noise of one image, computed with Python integers."""
 
     def mixed(x):
         x = ((x ^ (x >> 16)) * 0x7FEB352D) % 2**32
@@ -45,17 +45,17 @@ def noise(rows):
     return dsprites_looks.noisy(dsprites.unpack(rows[:, :-4]), rows[:, -4:])
 
 
-def test_a_sprite_has_one_colour_from_a_half_to_one_on_black():
+def test_a_sprite_has_one_bright_colour_on_black():
     rows = dsprites_looks.with_colours(PACKED, INDEX, seed=0)
     assert (rows.shape, rows.dtype) == ((COUNT, 515), np.uint8)
     pixels = np.asarray(colour(rows)).reshape(COUNT, 4096, 3)
-    own = (255 + rows[:, None, 512:].astype(np.float32)) / 510
+    colours = (255 + rows[:, None, 512:].astype(np.float32)) / 510
     white = np.unpackbits(PACKED, axis=1)[:, :, None]
-    np.testing.assert_allclose(pixels, white * own, rtol=1e-6)
+    np.testing.assert_allclose(pixels, white * colours, rtol=1e-6)
     assert hashlib.sha256(rows.data).hexdigest() == SHA256["colour"]
 
 
-def test_noise_is_that_of_integers_behind_a_white_sprite():
+def test_noise_is_that_of_python_integers_behind_a_white_sprite():
     rows = dsprites_looks.with_noise(PACKED, INDEX, seed=0)
     assert (rows.shape, rows.dtype) == ((COUNT, 516), np.uint8)
     pixels = levels(noise(rows))
@@ -68,13 +68,13 @@ def test_noise_is_that_of_integers_behind_a_white_sprite():
 
 def test_colours_and_noise_are_uniform_and_their_channels_independent():
     index = np.arange(737_280)
-    nothing = np.empty((len(index), 0), np.uint8)
-    drawn = dsprites_looks.with_colours(nothing, index, seed=1)
+    no_pixels = np.empty((len(index), 0), np.uint8)
+    colours = dsprites_looks.with_colours(no_pixels, index, seed=1)
     black = np.zeros((16, 512), np.uint8)
     images = dsprites_looks.with_noise(black, index[:16], seed=1)
     rows = np.asarray(jax.jit(noise)(images))
     noisy = np.rint(rows * 255).astype(int).reshape(-1, 3)
-    for channels in (drawn.astype(int), noisy):
+    for channels in (colours.astype(int), noisy):
         size = len(channels)
         for column in channels.T:
             counts = np.bincount(column, minlength=256)
@@ -82,22 +82,22 @@ def test_colours_and_noise_are_uniform_and_their_channels_independent():
             assert abs(square - 255) < 4 * np.sqrt(2 * 255)  # chi-square
         for a, b in itertools.combinations(channels.T, 2):
             assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(size)
-        follows = np.corrcoef(channels[:-1, 0], channels[1:, 0])[0, 1]
-        assert abs(follows) < 4 / np.sqrt(size)
+        neighbours = np.corrcoef(channels[:-1, 0], channels[1:, 0])[0, 1]
+        assert abs(neighbours) < 4 / np.sqrt(size)
 
 
-def test_every_image_has_noise_of_its_own_and_so_has_every_seed():
+def test_every_image_and_every_seed_has_its_own_noise():
     index = np.arange(737_280)
-    nothing = np.empty((len(index), 0), np.uint8)
+    no_pixels = np.empty((len(index), 0), np.uint8)
     first, second = (
-        dsprites_looks.with_noise(nothing, index, seed=seed).view("<u4")
+        dsprites_looks.with_noise(no_pixels, index, seed=seed).view("<u4")
         for seed in (0, 1)
     )
     assert len(np.unique(first)) == len(index)
     assert (first != second).mean() > 0.999
 
 
-def test_an_image_keeps_its_look_wherever_it_stands():
+def test_an_image_keeps_its_look_in_any_order():
     order = np.random.default_rng(0).permutation(COUNT)
     for add in (dsprites_looks.with_colours, dsprites_looks.with_noise):
         rows = add(PACKED, INDEX, seed=3)
@@ -114,6 +114,6 @@ def test_partly_covered_pixels_are_in_between(side):
     np.testing.assert_array_equal(pixels.reshape(COUNT, -1, 3)[:, :, 1], white)
     names = dsprites_looks.with_noise(PACKED, INDEX, seed=0)[:, 512:]
     alone = dsprites_looks.noisy(np.zeros_like(white), names)
-    before = np.asarray(dsprites_looks.noisy(white, names))
-    shade = np.repeat(white, 3, axis=1)
-    np.testing.assert_allclose(before, shade + (1 - shade) * alone, rtol=1e-6)
+    behind_sprite = np.asarray(dsprites_looks.noisy(white, names))
+    cover = np.repeat(white, 3, axis=1)
+    np.testing.assert_allclose(behind_sprite, cover + (1 - cover) * alone, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Tables of factors as people and their programs write them."""
+"""Tables of factors as users and their programs write them."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_bad_tables_are_named(tmp_path, case):
     assert_refused(tmp_path, tmp_path / "factors.csv", words)
 
 
-def test_a_table_that_is_no_text_is_named(tmp_path):
+def test_a_table_in_another_encoding_is_named(tmp_path):
     folder_of(tmp_path)
     (tmp_path / "factors.csv").write_bytes(b"file,\xff\xfe\n")
     words = "expected a text in UTF-8; got other bytes"
@@ -81,21 +81,21 @@ WRITTEN = {
 
 @pytest.mark.parametrize("case", WRITTEN)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_tables_are_read_as_programs_write_them(tmp_path, case, encoding):
+def test_tables_of_other_formats_are_read(tmp_path, case, encoding):
     folder_of(tmp_path)
     (tmp_path / "factors.csv").write_bytes(WRITTEN[case].encode(encoding))
-    found = images.load(str(tmp_path))
-    np.testing.assert_array_equal(found.factors.T, [[0, 1, 2] * 2, [0, 1] * 3])
-    assert found.factor_names == ("hue", "place")
+    data = images.load(str(tmp_path))
+    np.testing.assert_array_equal(data.factors.T, [[0, 1, 2] * 2, [0, 1] * 3])
+    assert data.factor_names == ("hue", "place")
 
 
-def test_numbers_with_commas_are_numbers_behind_semicolons(tmp_path):
+def test_decimal_commas_are_read_between_semicolons(tmp_path):
     folder_of(tmp_path)
     values = ["10,5", "9,25", "-1", "9,25", "0,5", "10,5"]
     rows = [f"{i}.png;{value}" for i, value in enumerate(values)]
     (tmp_path / "factors.csv").write_text("\n".join(["file;angle", *rows]))
-    found = images.load(str(tmp_path))
-    np.testing.assert_array_equal(found.factors[:, 0], [3, 2, 0, 2, 1, 3])
+    data = images.load(str(tmp_path))
+    np.testing.assert_array_equal(data.factors[:, 0], [3, 2, 0, 2, 1, 3])
 
 
 def test_names_may_have_any_letters_and_accents_of_any_system(tmp_path):
@@ -105,5 +105,5 @@ def test_names_may_have_any_letters_and_accents_of_any_system(tmp_path):
         (place / name).write_bytes(damage.photo(DISCS[0]))
     text = 'file,hue\n"日本, ""1"".png",rot\n\u00e9.png,grün\n'
     (place / "factors.csv").write_text(text, encoding="utf-8")
-    found = images.load(str(place))
-    np.testing.assert_array_equal(found.factors[:, 0], [0, 1])
+    data = images.load(str(place))
+    np.testing.assert_array_equal(data.factors[:, 0], [0, 1])

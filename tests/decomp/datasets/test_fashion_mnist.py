@@ -60,7 +60,7 @@ def without_a_network(monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_a_folder_holds_the_images_to_train_on(tmp_path, suffix):
+def test_a_folder_contains_the_training_images(tmp_path, suffix):
     assert_same(fashion_mnist.load(str(write(tmp_path, suffix=suffix)), source="file"))
 
 
@@ -125,13 +125,13 @@ def test_bad_files_of_labels_are_named(tmp_path, case):
 def test_damaged_gzip_files_are_named(tmp_path, damage):
     path = write(tmp_path, suffix=".gz") / "train-images-idx3-ubyte.gz"
     data = bytearray(path.read_bytes())
-    data[-6] ^= damage == "flipped"  # in the checksum at the end
+    data[-6] ^= damage == "flipped"  # this byte is of the checksum at the end
     data += b"garbage" * (damage == "garbage behind")
     path.write_bytes(data[: len(data) // 2] if damage == "cut" else data)
     assert_refused(tmp_path, path, "an intact file; got the error")
 
 
-def test_a_file_that_expands_without_bound_is_read_as_far_as_its_header_says(tmp_path):
+def test_a_file_that_expands_too_far_is_read_up_to_its_declared_size(tmp_path):
     write(tmp_path, images=IMAGES_FILE + bytes(20_000_000), suffix=".gz")
     tracemalloc.start()
     file = tmp_path / "train-images-idx3-ubyte.gz"
@@ -163,7 +163,7 @@ def test_bad_arrays_are_named(tmp_path, case):
     assert_refused(path, path, message)
 
 
-def test_files_that_are_no_archives_and_absent_arrays_are_named(tmp_path):
+def test_files_without_an_archive_and_absent_arrays_are_named(tmp_path):
     path = tmp_path / "bad.npz"
     assert_refused(path, path, "expected a file; got none")
     path.write_bytes(b"no archive")
@@ -215,7 +215,7 @@ def test_downloaded_files_need_no_network(tmp_path, monkeypatch):
     assert_same(fashion_mnist.load(str(tmp_path), source="tfds"))
 
 
-def test_files_put_there_by_hand_must_be_the_official_ones(tmp_path, monkeypatch):
+def test_files_downloaded_by_hand_must_be_the_official_ones(tmp_path, monkeypatch):
     without_a_network(monkeypatch)
     folder = tmp_path / "downloads" / "manual"
     folder.mkdir(parents=True)
@@ -225,7 +225,7 @@ def test_files_put_there_by_hand_must_be_the_official_ones(tmp_path, monkeypatch
         fashion_mnist.load(str(tmp_path), source="tfds")
 
 
-def test_classes_stand_in_the_order_of_tensorflow_datasets(tmp_path):
+def test_classes_have_the_order_of_tensorflow_datasets(tmp_path):
     builder = tfds.builder("fashion_mnist", data_dir=tmp_path, try_gcs=False)
     names = [
         name.lower().split("/")[0] for name in builder.info.features["label"].names

@@ -20,12 +20,12 @@ def corners(label):
 
 
 def test_a_seed_gives_the_pinned_bytes():
-    drawn = garments.sample(0, num_images=200)
-    assert drawn.pixels.shape == (200, 784)
-    assert (drawn.pixels.dtype, drawn.labels.dtype) == (np.uint8, np.uint8)
-    assert drawn.factors.dtype == np.float32
+    sample = garments.sample(0, num_images=200)
+    assert sample.pixels.shape == (200, 784)
+    assert (sample.pixels.dtype, sample.labels.dtype) == (np.uint8, np.uint8)
+    assert sample.factors.dtype == np.float32
     digest = hashlib.sha256()
-    for array in drawn:
+    for array in sample:
         digest.update(np.ascontiguousarray(array).data)
     assert digest.hexdigest() == SHA256_OF_200
 
@@ -33,24 +33,24 @@ def test_a_seed_gives_the_pinned_bytes():
 def test_fewer_images_are_the_first_of_many_and_another_seed_gives_others():
     many = garments.sample(1, num_images=40)
     few = garments.sample(1, num_images=23)
-    for some, all_ in zip(few, many, strict=True):
-        np.testing.assert_array_equal(some, all_[:23])
+    for few_values, many_values in zip(few, many, strict=True):
+        np.testing.assert_array_equal(few_values, many_values[:23])
     other = garments.sample(2, num_images=40)
     assert not np.array_equal(other.factors, many.factors)
     assert not np.array_equal(other.labels, many.labels)
 
 
-def test_every_ten_images_hold_each_class_once():
+def test_every_ten_images_contain_each_class_once():
     labels = garments.sample(num_images=300).labels.reshape(-1, 10)
     np.testing.assert_array_equal(np.sort(labels, axis=1), [np.arange(10)] * 30)
     assert len(np.unique(labels, axis=0)) == 30
 
 
 def test_factors_are_uniform_where_used_and_zero_elsewhere():
-    drawn = garments.sample(num_images=2000)
-    mask = USED[drawn.labels]
-    assert (drawn.factors[~mask] == 0).all()
-    values = np.sort(drawn.factors[mask])
+    sample = garments.sample(num_images=2000)
+    mask = USED[sample.labels]
+    assert (sample.factors[~mask] == 0).all()
+    values = np.sort(sample.factors[mask])
     assert 0 <= values[0]
     assert values[-1] < 1
     steps = np.arange(len(values)) / len(values)
@@ -58,22 +58,22 @@ def test_factors_are_uniform_where_used_and_zero_elsewhere():
 
 
 def test_an_image_does_not_depend_on_its_neighbours():
-    drawn = garments.sample(num_images=90)
+    sample = garments.sample(num_images=90)
     order = np.random.default_rng(0).permutation(90)
-    part = garments.render(drawn.labels[order], drawn.factors[order])
-    np.testing.assert_array_equal(part, drawn.pixels[order])
-    assert garments.render(drawn.labels[:0], drawn.factors[:0]).shape == (0, 784)
+    part = garments.render(sample.labels[order], sample.factors[order])
+    np.testing.assert_array_equal(part, sample.pixels[order])
+    assert garments.render(sample.labels[:0], sample.factors[:0]).shape == (0, 784)
 
 
 @pytest.mark.parametrize("label", range(10))
 def test_the_factors_of_a_class_and_no_others_change_its_image(label):
     factors = np.full((14, 13), 0.3) + 0.4 * np.eye(14, 13)
     pixels = garments.render(np.full(14, label), factors)
-    changed = (pixels[:13] != pixels[13]).any(axis=1)
-    np.testing.assert_array_equal(changed, USED[label])
+    differs = (pixels[:13] != pixels[13]).any(axis=1)
+    np.testing.assert_array_equal(differs, USED[label])
 
 
-def test_factors_beside_the_common_ones_belong_to_some_classes_only():
+def test_factors_other_than_the_common_ones_belong_to_one_to_three_classes():
     count = USED.sum(axis=0)
     np.testing.assert_array_equal(count[:3], [10, 10, 10])
     assert (1 <= count[3:]).all()

@@ -21,12 +21,12 @@ def mesh(who):
     return heads_mesh.mesh(heads_shape.identity(who))
 
 
-def test_the_pinned_bytes_are_drawn_in_any_order():
-    drawn = heads.render(SOME)
-    assert (drawn.shape, drawn.dtype) == ((85, 4096), np.uint8)
-    assert hashlib.sha256(drawn.data).hexdigest() == SHA256_OF_EVERY_1499TH
+def test_rendered_bytes_are_pinned_and_do_not_depend_on_the_order():
+    pixels = heads.render(SOME)
+    assert (pixels.shape, pixels.dtype) == ((85, 4096), np.uint8)
+    assert hashlib.sha256(pixels.data).hexdigest() == SHA256_OF_EVERY_1499TH
     order = np.random.default_rng(0).permutation(len(SOME))[:30]
-    np.testing.assert_array_equal(heads.render(SOME[order]), drawn[order])
+    np.testing.assert_array_equal(heads.render(SOME[order]), pixels[order])
     assert heads.render(SOME[:0]).shape == (0, 4096)
 
 
@@ -38,7 +38,7 @@ def test_the_whole_set_has_the_pinned_bytes(tmp_path, monkeypatch):
     np.testing.assert_array_equal(whole[::1499], heads.render(SOME))
 
 
-def test_the_grid_is_that_of_the_3d_faces():
+def test_the_grid_has_the_sizes_of_3d_faces():
     assert CLASSES.shape == (50 * 21 * 11 * 11, 4)
     assert CLASSES.shape[0] == heads.NUM_IMAGES
     np.testing.assert_array_equal(CLASSES.max(axis=0), [49, 20, 10, 10])
@@ -47,8 +47,8 @@ def test_the_grid_is_that_of_the_3d_faces():
 
 @pytest.mark.parametrize("who", [0, 12, 33])
 def test_the_right_half_gets_brighter_as_the_light_moves_to_the_right(who):
-    lit = images(*((who, 10, 5, light) for light in range(11))).astype(int)
-    right = lit[:, :, 32:].sum(axis=(1, 2)) - lit[:, :, :32].sum(axis=(1, 2))
+    pixels = images(*((who, 10, 5, light) for light in range(11))).astype(int)
+    right = pixels[:, :, 32:].sum(axis=(1, 2)) - pixels[:, :, :32].sum(axis=(1, 2))
     assert (np.diff(right) > 0).all()
     np.testing.assert_allclose(right, -right[::-1], atol=0.02 * abs(right).max())
 
@@ -58,7 +58,7 @@ def test_the_opposite_azimuth_and_light_give_the_mirror_image():
     left = [(who, 20 - a, e, 10 - light) for who, a, e, light in right]
     mirrored = images(*right)[:, :, ::-1]
     np.testing.assert_array_equal(images(*left), mirrored)
-    # and so it is where a head that looks to the left is drawn as it is
+    # Heads that look to the left agree with the mirror image when rendered directly.
     for (who, azimuth, elevation, light), image in zip(left, mirrored, strict=True):
         (direct,) = heads._lit(mesh(who), azimuth - 10, elevation, np.array([light]))
         assert abs(direct.astype(int) - image).mean() < 0.5
@@ -69,13 +69,13 @@ def test_the_nose_points_where_azimuth_and_elevation_say(angle):
     head = mesh(5)
     nose = head.position[2].argmax()
     x, y, z = head.position[:, nose].astype(float)
-    apart = np.square(head.position - head.position[:, [nose]]).sum(axis=0)
-    marked = head._replace(albedo=(apart < 0.004).astype(np.float32))
+    distance = np.square(head.position - head.position[:, [nose]]).sum(axis=0)
+    mesh_of_nose = head._replace(albedo=(distance < 0.004).astype(np.float32))
     turn, nod = np.radians(angle), np.radians(angle / 3)
     ahead = z * np.cos(turn) - x * np.sin(turn)
     across = z * np.sin(turn) + x * np.cos(turn)
     up = y * np.cos(nod) - ahead * np.sin(nod)
-    view = heads_raster.see(marked, heads._rotation(angle, angle / 3))
+    view = heads_raster.see(mesh_of_nose, heads._rotation(angle, angle / 3))
     row, column = np.divmod(view.place[view.albedo > 0.5], 128)
     assert len(row) > 10
     assert abs((column.mean() + 0.5) / 2 - (32 + 25 * across)) < 1
@@ -86,7 +86,7 @@ def test_classes_of_azimuth_turn_right_and_classes_of_elevation_nod():
     centres = []
     for azimuth, elevation in ((2, 5), (7, 5), (13, 5), (18, 5), (10, 0), (10, 9)):
         image = images((12, azimuth, elevation, 5))[0].astype(float)
-        # The hair is dark: the face pulls the centre of the light to where it looks.
+        # The hair is dark, so the face pulls the centre of brightness to its direction.
         rows, columns = np.mgrid[:48, :64]
         weight = image[:48] / image[:48].sum()
         centres.append(((weight * rows).sum(), (weight * columns).sum()))
@@ -95,18 +95,18 @@ def test_classes_of_azimuth_turn_right_and_classes_of_elevation_nod():
     assert row[5] > row[4] + 1
 
 
-def test_no_two_heads_are_alike_and_none_leaves_the_picture():
+def test_all_heads_differ_and_none_leaves_the_picture():
     front = images(*((who, 13, 5, 6) for who in range(50))).astype(int)
     for who in range(49):
         assert abs(front[who + 1 :] - front[who]).mean(axis=(1, 2)).min() > 1
     edge = [(who, a, e, 5) for who in (1, 3, 18) for a in (0, 10, 20) for e in (0, 10)]
-    drawn = images(*edge)
-    assert not drawn[:, 0].any()
-    assert not drawn[:, :, [0, 63]].any()
-    assert (drawn[:, 30] > 0).any(axis=1).all()
+    pixels = images(*edge)
+    assert not pixels[:, 0].any()
+    assert not pixels[:, :, [0, 63]].any()
+    assert (pixels[:, 30] > 0).any(axis=1).all()
 
 
-def test_a_sample_is_in_one_triangle_of_two_that_share_an_edge():
+def test_a_sample_on_an_edge_belongs_to_one_of_two_triangles():
     corners = np.array([[0, 0, 2048, 2048, 700], [0, 2048, 2048, 0, 900]], np.int32)
     fan = np.array([[0, 1, 4], [1, 2, 4], [2, 3, 4], [3, 0, 4]])
     owner, place, _ = heads_raster._covered(corners[0], corners[1], fan)

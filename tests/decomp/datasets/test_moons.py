@@ -19,24 +19,23 @@ def test_undoing_the_place_of_each_moon_gives_one_half_circle(num_moons):
     angles = np.arctan2(y, x)
     assert (angles > -1e-5).all()
     for label in range(num_moons):
-        own = np.sort(angles[labels == label]) / np.pi
+        shares = np.sort(angles[labels == label]) / np.pi
         # The Kolmogorov–Smirnov distance; 1.95/√n is passed once in 1,000.
-        steps = np.arange(len(own) + 1) / len(own)
-        distance = max(abs(own - steps[1:]).max(), abs(own - steps[:-1]).max())
-        assert distance < 1.95 / np.sqrt(len(own))
+        steps = np.arange(len(shares) + 1) / len(shares)
+        distance = max(abs(shares - steps[1:]).max(), abs(shares - steps[:-1]).max())
+        assert distance < 1.95 / np.sqrt(len(shares))
 
 
 def test_noise_is_normal_around_the_points_without_it():
-
     without, _ = moons.sample(jax.random.key(1), num_points=N, noise_std=0.0)
-    found, _ = moons.sample(jax.random.key(1), num_points=N, noise_std=0.3)
-    noise = np.asarray(found - without, np.float64)
+    noisy, _ = moons.sample(jax.random.key(1), num_points=N, noise_std=0.3)
+    noise = np.asarray(noisy - without, np.float64)
     assert (abs(noise.mean(axis=0)) < 4 * 0.3 / np.sqrt(N)).all()
     assert (abs(noise.std(axis=0) - 0.3) < 4 * 0.3 / np.sqrt(2 * N)).all()
     assert abs(np.corrcoef(noise.T)[0, 1]) < 4 / np.sqrt(N)
 
 
-def test_moons_are_equal_in_number_and_types_are_as_said():
+def test_moons_are_equal_in_number_and_have_the_documented_types():
     points, labels = moons.sample(jax.random.key(0))
     assert (points.shape, points.dtype) == ((400, 2), np.float32)
     assert labels.dtype == np.int32

@@ -9,7 +9,7 @@ PART = damage.mpi3d(24)
 
 
 def place_of(classes, sizes):
-    """The row of a combination by the formula of the authors' description."""
+    """The row of a combination by the formula of the authors."""
     place = 0
     for value, size in zip(classes, sizes, strict=True):
         place = place * size + value
@@ -20,33 +20,35 @@ def place_of(classes, sizes):
 def test_the_published_file_has_a_row_for_each_combination(tmp_path, colours):
     sizes = (colours, colours, 2, 3, 3, 40, 40)
     count = colours**2 * 28_800
-    asked = [(0,) * 7, (0, 0, 0, 0, 0, 0, 39), (1, 2, 1, 2, 0, 39, 1)]
-    asked += [(colours - 1, colours - 1, 1, 2, 2, 39, 39)]
-    rows = {place_of(classes, sizes): 10 * i for i, classes in enumerate(asked, 1)}
+    combinations = [(0,) * 7, (0, 0, 0, 0, 0, 0, 39), (1, 2, 1, 2, 0, 39, 1)]
+    combinations += [(colours - 1, colours - 1, 1, 2, 2, 39, 39)]
+    rows = {
+        place_of(classes, sizes): 10 * i for i, classes in enumerate(combinations, 1)
+    }
     path = sparse_archive.write(tmp_path / "mpi3d_toy.npz", (count, 64, 64, 3), rows)
-    seen = []
+    sizes_of_choice = []
 
     def choose(size):
-        seen.append(size)
+        sizes_of_choice.append(size)
         return np.array([*rows, 5])
 
-    found = mpi3d.load(str(path), side=8, choose=choose)
-    assert seen == [count]
-    np.testing.assert_array_equal(found.factors[:4], asked)
-    np.testing.assert_array_equal(found.factors[4], [0, 0, 0, 0, 0, 0, 5])
-    np.testing.assert_array_equal(found.pixels[:, 0], [10, 20, 30, 40, 0])
-    assert found.shape == (8, 8, 3)
-    assert found.factor_names == mpi3d.FACTOR_NAMES
+    data = mpi3d.load(str(path), side=8, choose=choose)
+    assert sizes_of_choice == [count]
+    np.testing.assert_array_equal(data.factors[:4], combinations)
+    np.testing.assert_array_equal(data.factors[4], [0, 0, 0, 0, 0, 0, 5])
+    np.testing.assert_array_equal(data.pixels[:, 0], [10, 20, 30, 40, 0])
+    assert data.shape == (8, 8, 3)
+    assert data.factor_names == mpi3d.FACTOR_NAMES
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_part_of_the_set_brings_its_classes(tmp_path, compressed):
+def test_a_part_of_the_set_contains_its_classes(tmp_path, compressed):
     path = tmp_path / "a.npz"
     path.write_bytes(damage.npz(PART, compressed=compressed))
-    found = mpi3d.load(str(path), choose=lambda size: np.array([20, 3]))
-    np.testing.assert_array_equal(found.factors, PART["factors"][[20, 3]])
+    data = mpi3d.load(str(path), choose=lambda size: np.array([20, 3]))
+    np.testing.assert_array_equal(data.factors, PART["factors"][[20, 3]])
     np.testing.assert_array_equal(
-        found.pixels, PART["images"][[20, 3]].reshape(2, 64 * 64 * 3)
+        data.pixels, PART["images"][[20, 3]].reshape(2, 64 * 64 * 3)
     )
 
 

@@ -1,4 +1,4 @@
-"""Pixels of photographs: all kinds, upright, and what is no image."""
+"""Decoded photographs: pixel formats, orientation, and damaged files."""
 
 import numpy as np
 import pytest
@@ -20,9 +20,9 @@ def test_other_kinds_of_pixels_are_converted(tmp_path, mode):
     kind = "jpg" if mode == "CMYK" else "png"
     flat = np.full((8, 8, 3), 255, np.uint8)
     Image.fromarray(flat).convert(mode).save(tmp_path / f"a.{kind}")
-    found = images.load(str(tmp_path))
-    assert found.shape == (8, 8, 1 if mode in ("1", "LA") else 3)
-    assert found.pixels.min() >= 254
+    data = images.load(str(tmp_path))
+    assert data.shape == (8, 8, 1 if mode in ("1", "LA") else 3)
+    assert data.pixels.min() >= 254
 
 
 PNG = damage.photo(DISCS[0])
@@ -71,8 +71,8 @@ def test_a_file_of_too_many_bytes_is_not_read(tmp_path, monkeypatch):
     assert_refused(tmp_path, tmp_path / "0.png", "expected at most 100 bytes; got")
 
 
-# Where the pixel at (row, column) of an upright image stands in the file, as Exif 2.3
-# has it: the file's row 0 and column 0 are the top and left, the top and right, ...
+# The side of the upright image that row 0 and column 0 of the file show, by the Exif
+# orientation (Exif 2.3).
 SIDES = {
     1: ("top", "left"),
     2: ("top", "right"),
@@ -85,8 +85,8 @@ SIDES = {
 }
 
 
-def as_held(upright, orientation):
-    """The pixels that a camera writes, one by one, of what it was held to."""
+def as_stored(upright, orientation):
+    """The pixels that a camera stores for an upright image in an orientation."""
     row_0, column_0 = SIDES[orientation]
     height, width = upright.shape[:2]
     places = {"top": range(height), "bottom": range(height)[::-1]}
@@ -100,8 +100,8 @@ def as_held(upright, orientation):
     )
 
 
-def with_late_notes(content):
-    """A PNG whose EXIF stands behind its pixels."""
+def with_exif_at_the_end(content):
+    """A PNG whose EXIF follows its pixels."""
     chunks, place = [], 8
     while place < len(content):
         end = place + 12 + int.from_bytes(content[place : place + 4], "big")
@@ -113,27 +113,29 @@ def with_late_notes(content):
 
 
 @pytest.mark.parametrize("orientation", SIDES)
-def test_images_stand_as_the_camera_was_held(tmp_path, orientation):
+def test_images_are_turned_upright(tmp_path, orientation):
     upright = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    held = damage.photo(as_held(upright, orientation), exif=exif)
-    for name, content in {"a": held, "b": with_late_notes(held)}.items():
+    stored = damage.photo(as_stored(upright, orientation), exif=exif)
+    for name, content in {"a": stored, "b": with_exif_at_the_end(stored)}.items():
         (tmp_path / f"{name}.png").write_bytes(content)
     (tmp_path / "c.png").write_bytes(damage.photo(upright))
-    found = images.load(str(tmp_path))
-    assert found.shape == (4, 6, 3)
-    for row in found.pixels:
+    data = images.load(str(tmp_path))
+    assert data.shape == (4, 6, 3)
+    for row in data.pixels:
         np.testing.assert_array_equal(row, upright.reshape(-1))
-    large = upright.repeat(16, 0).repeat(16, 1)  # as JPEG keeps blocks of one colour
-    content = damage.photo(as_held(large, orientation), "JPEG", quality=100, exif=exif)
-    found = photos.decode(content, "a", channels=3)
-    assert found.shape == large.shape
-    assert np.abs(found.astype(int) - large)[8::16, 8::16].max() < 40
+    large = upright.repeat(16, 0).repeat(16, 1)  # JPEG keeps blocks of one colour
+    content = damage.photo(
+        as_stored(large, orientation), "JPEG", quality=100, exif=exif
+    )
+    pixels = photos.decode(content, "a", channels=3)
+    assert pixels.shape == large.shape
+    assert np.abs(pixels.astype(int) - large)[8::16, 8::16].max() < 40
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0no", b"Exif\0\0MM\0*\0\0\0\x08\0\x01"])
-def test_damaged_exif_is_none(tmp_path, exif):
+def test_damaged_exif_is_ignored(tmp_path, exif):
     for i in range(2):
         content = damage.photo(DISCS[i], "JPEG", exif=exif)
         (tmp_path / f"{i}.jpg").write_bytes(content)
@@ -148,16 +150,16 @@ def test_a_name_with_a_line_break_stays_in_one_line(tmp_path):
     assert str(refusal.value).startswith(f"{tmp_path}/a\\nb.png: expected ")
 
 
-def test_the_first_of_moving_pictures_counts(tmp_path):
+def test_an_animation_is_read_as_its_first_image(tmp_path):
     first, *rest = (Image.fromarray(disc) for disc in DISCS[:3])
     first.save(tmp_path / "a.png", save_all=True, append_images=rest)
     first.save(tmp_path / "b.jpg", "MPO", save_all=True, append_images=rest)
-    found = images.load(str(tmp_path))
-    np.testing.assert_array_equal(found.pixels[0], DISCS[0].reshape(-1))
-    assert found.shape == (20, 30, 3)
+    data = images.load(str(tmp_path))
+    np.testing.assert_array_equal(data.pixels[0], DISCS[0].reshape(-1))
+    assert data.shape == (20, 30, 3)
 
 
-def test_too_little_memory_for_an_image_is_called_that(tmp_path, monkeypatch):
+def test_too_little_memory_for_an_image_is_reported(tmp_path, monkeypatch):
     def full(self, *arguments):
         raise MemoryError
 

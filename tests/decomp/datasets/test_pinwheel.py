@@ -7,8 +7,8 @@ from decomp.datasets import pinwheel
 N = 40_000
 
 
-def turned_back(points, arms, *, num_arms: int, rate: float) -> np.ndarray:
-    """Undoes the turn: solves u₁ = |x| cos(∠x + θ(u₁)), a contraction near an arm."""
+def before_the_turn(points, arms, *, num_arms: int, rate: float) -> np.ndarray:
+    """Solves u₁ = |x| cos(∠x + θ(u₁)), a contraction near an arm, for points u."""
     points = np.asarray(points, np.float64)
     length = np.hypot(points[:, 0], points[:, 1])
     direction = np.arctan2(points[:, 1], points[:, 0])
@@ -26,14 +26,16 @@ def turned_back(points, arms, *, num_arms: int, rate: float) -> np.ndarray:
 def test_turning_back_recovers_independent_normals(options):
     points, arms = pinwheel.sample(jax.random.key(0), num_points=N, **options)
     settings = {"num_arms": 4, "rate": 0.25, "radial_std": 0.3} | options
-    u = turned_back(points, arms, num_arms=settings["num_arms"], rate=settings["rate"])
+    u = before_the_turn(
+        points, arms, num_arms=settings["num_arms"], rate=settings["rate"]
+    )
     stds = np.array([settings["radial_std"], 0.1])
     assert (abs(u.mean(axis=0) - [1, 0]) < 4 * stds / np.sqrt(N)).all()
     assert (abs(u.std(axis=0) - stds) < 4 * stds / np.sqrt(2 * N)).all()
     assert abs(np.corrcoef(u.T)[0, 1]) < 4 / np.sqrt(N)
 
 
-def test_without_spread_the_arms_are_turns_of_one_point():
+def test_without_spread_the_arms_are_rotations_of_one_point():
     points, arms = pinwheel.sample(
         jax.random.key(0), num_points=4, radial_std=0.0, tangential_std=0.0
     )
@@ -43,19 +45,19 @@ def test_without_spread_the_arms_are_turns_of_one_point():
     np.testing.assert_array_equal(arms, np.arange(4))
 
 
-def test_every_arm_has_the_distribution_of_the_first_one_turned():
+def test_every_arm_is_the_first_one_rotated():
     points, arms = pinwheel.sample(jax.random.key(1), num_points=N)
     points, arms = np.asarray(points, np.float64), np.asarray(arms)
     first = points[arms == 0]
     for arm in range(1, 4):
         angle = 2 * np.pi * arm / 4
         cos, sin = np.cos(angle), np.sin(angle)
-        turned = points[arms == arm] @ np.array([[cos, sin], [-sin, cos]])
-        stderr = np.sqrt((first.var(axis=0) + turned.var(axis=0)) / len(first))
-        assert (abs(turned.mean(axis=0) - first.mean(axis=0)) < 4 * stderr).all()
+        rotated = points[arms == arm] @ np.array([[cos, sin], [-sin, cos]])
+        stderr = np.sqrt((first.var(axis=0) + rotated.var(axis=0)) / len(first))
+        assert (abs(rotated.mean(axis=0) - first.mean(axis=0)) < 4 * stderr).all()
 
 
-def test_arms_are_equal_in_number_and_types_are_as_said():
+def test_arms_are_equal_in_number_and_have_the_documented_types():
     points, arms = pinwheel.sample(jax.random.key(0))
     assert (points.shape, points.dtype) == ((400, 2), np.float32)
     assert arms.dtype == np.int32

@@ -17,15 +17,15 @@ def test_top_ranks_are_the_squared_singular_values_of_the_centred_data():
     points = data()
     centred = points.astype(np.float64) - points.astype(np.float64).mean(0)
     singular = np.linalg.svd(centred, compute_uv=False)
-    got = principal.variances(moments(points), latents=4)
-    np.testing.assert_allclose(got, singular[:4] ** 2 / 300, rtol=1e-12)
+    variances = principal.variances(moments(points), latents=4)
+    np.testing.assert_allclose(variances, singular[:4] ** 2 / 300, rtol=1e-12)
 
 
-def test_the_released_code_takes_later_ranks_of_data_that_are_not_centred():
+def test_the_released_code_takes_later_ranks_of_uncentred_data():
     points = data()
     singular = np.linalg.svd(points.astype(np.float64), compute_uv=False)
-    got = principal.variances(moments(points), latents=4, ranks="released_code")
-    np.testing.assert_allclose(got, singular[[7, 6, 5, 4]] ** 2 / 300, rtol=1e-12)
+    variances = principal.variances(moments(points), latents=4, ranks="released_code")
+    np.testing.assert_allclose(variances, singular[[7, 6, 5, 4]] ** 2 / 300, rtol=1e-12)
 
 
 def test_moments_do_not_depend_on_the_batches():

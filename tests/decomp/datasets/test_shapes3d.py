@@ -31,33 +31,33 @@ def assert_refused(path, message):
     assert "\n" not in str(refusal.value)
 
 
-def test_a_class_is_the_rank_of_a_value(tmp_path):
-    found = shapes3d.load(str(write(tmp_path / "a.h5")), source="file")
-    np.testing.assert_array_equal(found.pixels, PIXELS)
-    np.testing.assert_array_equal(found.factors, ARRAYS["classes"])
-    assert found.shape == (64, 64, 3)
-    assert tuple(found.factors.max(0) + 1) == shapes3d.FACTOR_SIZES
-    assert len(found.factor_names) == 6
+def test_a_class_is_the_rank_of_a_value_of_the_factor(tmp_path):
+    data = shapes3d.load(str(write(tmp_path / "a.h5")), source="file")
+    np.testing.assert_array_equal(data.pixels, PIXELS)
+    np.testing.assert_array_equal(data.factors, ARRAYS["classes"])
+    assert data.shape == (64, 64, 3)
+    assert tuple(data.factors.max(0) + 1) == shapes3d.FACTOR_SIZES
+    assert len(data.factor_names) == 6
 
 
 @pytest.mark.parametrize("chunks", [(1, 64, 64, 3), (20, 64, 32, 3), None])
 @pytest.mark.parametrize("places", [[0, 1, 2, 30, 47], [7], list(range(0, 48, 9))])
-def test_a_part_is_read_whatever_the_chunks(tmp_path, chunks, places):
+def test_a_part_is_read_for_any_chunks(tmp_path, chunks, places):
     options = {} if chunks else {"compression": None}
     path = write(tmp_path / "a.h5", chunks=chunks, **options)
-    asked = []
+    sizes = []
 
     def choose(size):
-        asked.append(size)
+        sizes.append(size)
         return np.array(places)
 
-    found = shapes3d.load(str(path), source="file", choose=choose)
-    assert asked == [48]
-    np.testing.assert_array_equal(found.pixels, PIXELS[places])
-    np.testing.assert_array_equal(found.factors, ARRAYS["classes"][places])
+    data = shapes3d.load(str(path), source="file", choose=choose)
+    assert sizes == [48]
+    np.testing.assert_array_equal(data.pixels, PIXELS[places])
+    np.testing.assert_array_equal(data.factors, ARRAYS["classes"][places])
 
 
-def test_rows_come_in_blocks_and_each_chunk_once(tmp_path):
+def test_rows_come_in_blocks_and_each_chunk_is_read_once(tmp_path):
     with h5py.File(write(tmp_path / "a.h5"), "r") as file:
         places = np.array([0, 3, 4, 5, 9, 40, 47])
         parts = list(hdf5.rows(file["images"], places, block=5))
@@ -65,42 +65,42 @@ def test_rows_come_in_blocks_and_each_chunk_once(tmp_path):
     np.testing.assert_array_equal(np.concatenate(parts).reshape(7, -1), PIXELS[places])
 
 
-def test_few_rows_of_tall_chunks_take_little_memory(tmp_path, monkeypatch):
+def test_few_rows_of_tall_chunks_need_little_memory(tmp_path, monkeypatch):
     path = write(tmp_path / "a.h5", chunks=(48, 8, 64, 3))
     monkeypatch.setattr(hdf5, "_LARGEST", 10 * 64 * 64 * 3)
-    seen = []
+    heights = []
 
-    class Watched:
-        """A dataset that notes how many rows are read at once."""
+    class RecordingDataset:
+        """A dataset that records how many rows are read at once."""
 
         def __init__(self, data):
             self.chunks, self.shape, self.dtype = data.chunks, data.shape, data.dtype
             self.data = data
 
         def __getitem__(self, part):
-            seen.append(part.stop - part.start)
+            heights.append(part.stop - part.start)
             return self.data[part]
 
     places = np.array([0, 3, 9, 10, 11, 40, 47])
     with h5py.File(path, "r") as file:
-        parts = list(hdf5.rows(Watched(file["images"]), places, block=2))
-    assert max(seen) <= 10
+        parts = list(hdf5.rows(RecordingDataset(file["images"]), places, block=2))
+    assert max(heights) <= 10
     np.testing.assert_array_equal(np.concatenate(parts).reshape(7, -1), PIXELS[places])
 
 
 def test_smaller_images_are_averages(tmp_path):
-    found = shapes3d.load(str(write(tmp_path / "a.h5")), source="file", side=8)
+    data = shapes3d.load(str(write(tmp_path / "a.h5")), source="file", side=8)
     means = ARRAYS["images"].reshape(48, 8, 8, 8, 8, 3).mean((2, 4)).reshape(48, -1)
-    np.testing.assert_allclose(found.pixels, means, atol=0.51)
-    assert found.shape == (8, 8, 3)
+    np.testing.assert_allclose(data.pixels, means, atol=0.51)
+    assert data.shape == (8, 8, 3)
 
 
-def changed(**arrays):
+def file_with(**arrays):
     return damage.shapes_file(ARRAYS | arrays)
 
 
-def edited(change):
-    buffer = io.BytesIO(changed())
+def edited_file(change):
+    buffer = io.BytesIO(file_with())
     with h5py.File(buffer, "r+") as file:
         change(file)
     return buffer.getvalue()
@@ -114,19 +114,22 @@ def bomb(file):
 LABELS = ARRAYS["labels"]
 MANY = np.stack([np.arange(48.0)] * 6, axis=1)
 BAD = {
-    "grey": (changed(images=ARRAYS["images"][..., :1]), r"64, 3\]; got \[48, 64, 64,"),
-    "fewer": (changed(labels=LABELS[:7]), r"labels \[48, 6\]; got \[7, 6\]"),
-    "float": (changed(images=ARRAYS["images"] / 255), "of type uint8 .* got float64"),
-    "words": (changed(labels=LABELS.astype("S")), "labels of numbers; got uint8 and"),
-    "NaN": (changed(labels=LABELS * np.nan), "finite values of floor_hue; got nan"),
-    "classes": (changed(labels=MANY), "at most 10 values of floor_hue; got 48"),
-    "no labels": (edited(lambda f: f.__delitem__("labels")), r"got \['images'\]"),
+    "grey": (
+        file_with(images=ARRAYS["images"][..., :1]),
+        r"64, 3\]; got \[48, 64, 64,",
+    ),
+    "fewer": (file_with(labels=LABELS[:7]), r"labels \[48, 6\]; got \[7, 6\]"),
+    "float": (file_with(images=ARRAYS["images"] / 255), "of type uint8 .* got float64"),
+    "words": (file_with(labels=LABELS.astype("S")), "labels of numbers; got uint8 and"),
+    "NaN": (file_with(labels=LABELS * np.nan), "finite values of floor_hue; got nan"),
+    "classes": (file_with(labels=MANY), "at most 10 values of floor_hue; got 48"),
+    "no labels": (edited_file(lambda f: f.__delitem__("labels")), r"got \['images'\]"),
     "lzf": (
         damage.shapes_file(ARRAYS, compression="lzf"),
         "expected gzip, shuffle or fletcher32; got filters",
     ),
-    "bomb": (edited(bomb), "one that expands to more"),
-    "cut": (changed()[:5000], "expected an intact file; got the error"),
+    "bomb": (edited_file(bomb), "one that expands to more"),
+    "cut": (file_with()[:5000], "expected an intact file; got the error"),
     "text": (b"no archive" * 100, "expected an intact file; got the error"),
 }
 
@@ -139,31 +142,29 @@ def test_bad_files_are_named(tmp_path, case):
     assert_refused(path, message)
 
 
-def test_a_part_of_one_shape_is_read(tmp_path):
+def test_a_file_of_one_shape_is_read(tmp_path):
     labels = LABELS.copy()
     labels[:, 4] = 2.0
     path = write(tmp_path / "a.h5", arrays=ARRAYS | {"labels": labels})
-    found = shapes3d.load(str(path), source="file")
-    np.testing.assert_array_equal(found.factors[:, 4], np.zeros(48))
+    data = shapes3d.load(str(path), source="file")
+    np.testing.assert_array_equal(data.factors[:, 4], np.zeros(48))
     others = [0, 1, 2, 3, 5]
-    np.testing.assert_array_equal(
-        found.factors[:, others], ARRAYS["classes"][:, others]
-    )
+    np.testing.assert_array_equal(data.factors[:, others], ARRAYS["classes"][:, others])
 
 
-def test_images_come_in_the_order_asked_for(tmp_path):
-    asked = np.array([40, 3, 3, 17])
+def test_images_come_in_the_chosen_order(tmp_path):
+    places = np.array([40, 3, 3, 17])
     path = write(tmp_path / "a.h5")
-    found = shapes3d.load(str(path), source="file", choose=lambda size: asked)
-    np.testing.assert_array_equal(found.pixels, PIXELS[asked])
-    np.testing.assert_array_equal(found.factors, ARRAYS["classes"][asked])
+    data = shapes3d.load(str(path), source="file", choose=lambda size: places)
+    np.testing.assert_array_equal(data.pixels, PIXELS[places])
+    np.testing.assert_array_equal(data.factors, ARRAYS["classes"][places])
 
 
-def test_a_chunk_that_is_not_wanted_is_not_expanded(tmp_path):
+def test_a_chunk_that_is_not_needed_is_not_expanded(tmp_path):
     path = tmp_path / "bad.h5"
     path.write_bytes(BAD["bomb"][0])
-    found = shapes3d.load(str(path), source="file", choose=lambda _: np.arange(5))
-    np.testing.assert_array_equal(found.pixels, PIXELS[:5])
+    data = shapes3d.load(str(path), source="file", choose=lambda _: np.arange(5))
+    np.testing.assert_array_equal(data.pixels, PIXELS[:5])
 
 
 def test_absent_files_and_unknown_sources_are_named(tmp_path):
@@ -179,14 +180,14 @@ def test_a_downloaded_file_needs_no_network(tmp_path, monkeypatch):
     path = write(folder / resource.get_dl_fname(URL, SHA256))
     note = {"dataset_names": ["shapes3d"], "original_fname": "3dshapes.h5"}
     path.with_name(f"{path.name}.INFO").write_text(json.dumps(note | {"urls": [URL]}))
-    found = shapes3d.load(str(tmp_path), source="tfds")
-    np.testing.assert_array_equal(found.pixels, PIXELS)
+    data = shapes3d.load(str(tmp_path), source="tfds")
+    np.testing.assert_array_equal(data.pixels, PIXELS)
     builder = tfds.builder("shapes3d", data_dir=tmp_path, try_gcs=False)
     rows = [row for _, row in builder._generate_examples(path)]
     assert set(rows[0]) == set(builder.info.features)
     for i, name in enumerate(shapes3d.FACTOR_NAMES):
         ranks = [row[f"label_{name}"] for row in rows]
-        np.testing.assert_array_equal(ranks, found.factors[:, i])
+        np.testing.assert_array_equal(ranks, data.factors[:, i])
         assert (
             builder.info.features[f"label_{name}"].num_classes
             == (shapes3d.FACTOR_SIZES[i])

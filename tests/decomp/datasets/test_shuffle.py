@@ -27,7 +27,7 @@ def test_any_order_of_four_points_is_equally_likely():
     assert stats.chisquare(counts).pvalue > 1e-3
 
 
-def test_where_two_neighbours_land_is_independent():
+def test_the_places_of_two_neighbours_are_independent():
     keys = jax.random.split(jax.random.key(6), 20_000)
     pairs = jax.vmap(lambda key: shuffle.permuted_index(key, jnp.arange(2), 1000))(keys)
     table, _, _ = np.histogram2d(*np.asarray(pairs).T, bins=10)

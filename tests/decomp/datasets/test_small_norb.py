@@ -38,26 +38,26 @@ def assert_refused(folder, file, message):
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_both_sets_are_read_and_the_left_camera(tmp_path, suffix):
+def test_both_sets_are_read_with_the_images_of_the_left_camera(tmp_path, suffix):
     write(tmp_path, suffix=suffix)
-    found = small_norb.load(str(tmp_path), source="file")
+    data = small_norb.load(str(tmp_path), source="file")
     np.testing.assert_array_equal(
-        found.pixels, np.concatenate([left(TRAINING), left(TESTING)])
+        data.pixels, np.concatenate([left(TRAINING), left(TESTING)])
     )
     order = np.arange(30)
     columns = [order % 5, order % 9, order % 18, order % 6, order % 10]
-    np.testing.assert_array_equal(found.factors[:30], np.stack(columns, 1))
-    assert found.factor_names[4] == "instance"
-    assert (found.shape, len(found.pixels)) == ((64, 64, 1), 37)
+    np.testing.assert_array_equal(data.factors[:30], np.stack(columns, 1))
+    assert data.factor_names[4] == "instance"
+    assert (data.shape, len(data.pixels)) == ((64, 64, 1), 37)
 
 
-def test_one_set_will_do_and_a_part_of_it(tmp_path):
+def test_one_set_suffices_and_a_part_of_it_can_be_read(tmp_path):
     write(tmp_path, damage.norb_files(training=None, testing=TRAINING))
     places = np.array([0, 4, 29])
-    found = small_norb.load(
+    data = small_norb.load(
         str(tmp_path), source="file", side=16, choose=lambda size: places
     )
-    np.testing.assert_array_equal(found.pixels, left(TRAINING, side=16)[places])
+    np.testing.assert_array_equal(data.pixels, left(TRAINING, side=16)[places])
 
 
 def test_a_part_of_both_sets_is_read_across_blocks(tmp_path, monkeypatch):
@@ -66,19 +66,19 @@ def test_a_part_of_both_sets_is_read_across_blocks(tmp_path, monkeypatch):
     both = np.concatenate([left(TRAINING), left(TESTING)])
     order = np.array([*range(30), *range(7)])
     for places in ([1, 7, 8, 29, 30, 36], [36, 2, 30, 2]):
-        found = small_norb.load(
+        data = small_norb.load(
             str(tmp_path), source="file", choose=lambda _, p=places: np.array(p)
         )
-        np.testing.assert_array_equal(found.pixels, both[places])
-        np.testing.assert_array_equal(found.factors[:, 0], order[places] % 5)
+        np.testing.assert_array_equal(data.pixels, both[places])
+        np.testing.assert_array_equal(data.factors[:, 0], order[places] % 5)
 
 
-def test_a_part_of_one_lighting_is_read(tmp_path):
+def test_a_file_of_one_lighting_is_read(tmp_path):
     info = TRAINING["info"].copy()
     info[:, 3] = 2
     write(tmp_path, damage.norb_files(training=TRAINING | {"info": info}, testing=None))
-    found = small_norb.load(str(tmp_path), source="file")
-    np.testing.assert_array_equal(found.factors[:, 3], np.full(30, 2))
+    data = small_norb.load(str(tmp_path), source="file")
+    np.testing.assert_array_equal(data.factors[:, 3], np.full(30, 2))
 
 
 def head(*numbers):
@@ -119,7 +119,7 @@ def test_bad_matrices_are_named(tmp_path, case):
     assert_refused(tmp_path, tmp_path / expected, message)
 
 
-def test_a_file_that_expands_without_bound_is_read_as_far_as_its_header_says(tmp_path):
+def test_a_file_that_expands_too_far_is_read_up_to_its_declared_size(tmp_path):
     write(tmp_path)
     (tmp_path / INFO).write_bytes(gzip.compress(FILES[INFO] + bytes(20_000_000)))
     tracemalloc.start()
@@ -153,8 +153,8 @@ def test_downloaded_files_need_no_network(tmp_path, monkeypatch):
         path.with_name(f"{path.name}.INFO").write_text(
             json.dumps(note | {"urls": [url]})
         )
-    found = small_norb.load(str(tmp_path), source="tfds")
-    assert len(found.pixels) == 37
+    data = small_norb.load(str(tmp_path), source="tfds")
+    assert len(data.pixels) == 37
     features = builder.info.features
     names = [name for name in small_norb.FACTOR_NAMES if name != "instance"]
     sizes = [features[f"label_{name}"].num_classes for name in names]

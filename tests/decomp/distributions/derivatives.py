@@ -1,4 +1,4 @@
-"""Derivatives against differences, in one compilation."""
+"""Compares derivatives with finite differences, in one compilation."""
 
 import jax
 import numpy as np
@@ -9,27 +9,30 @@ STEP = 1e-5
 
 
 def assert_derivatives_agree(function, *arguments):
-    """Gradient and Hessian of a function to `[]`, along one direction, in float64."""
+    """Compares gradient and Hessian along a direction with differences, in float64."""
     rng = np.random.default_rng(0)
     leaves, structure = jax.tree.flatten(jax.tree.map(np.asarray, arguments))
-    along = [rng.normal(size=leaf.shape) for leaf in leaves]
+    direction = [rng.normal(size=leaf.shape) for leaf in leaves]
 
     def at(leaves):
         return function(*jax.tree.unflatten(structure, leaves))
 
     @quick.jit
     def derivatives(leaves):
-        gradient, curvature = jax.jvp(jax.grad(at), (leaves,), (along,))
+        gradient, curvature = jax.jvp(jax.grad(at), (leaves,), (direction,))
         return at(leaves), gradient, curvature
 
-    def moved(sign):
-        shift = [x + sign * STEP * v for x, v in zip(leaves, along, strict=True)]
+    def derivatives_at_step(sign):
+        shift = [x + sign * STEP * v for x, v in zip(leaves, direction, strict=True)]
         return derivatives(shift)
 
     _, gradient, curvature = derivatives(leaves)
-    (above, slopes_above, _), (below, slopes_below, _) = moved(1), moved(-1)
-    slope = sum(np.vdot(g, v) for g, v in zip(gradient, along, strict=True))
+    (above, slopes_above, _), (below, slopes_below, _) = (
+        derivatives_at_step(1),
+        derivatives_at_step(-1),
+    )
+    slope = sum(np.vdot(g, v) for g, v in zip(gradient, direction, strict=True))
     np.testing.assert_allclose(slope, (above - below) / (2 * STEP), rtol=1e-6)
-    for found, upper, lower in zip(curvature, slopes_above, slopes_below, strict=True):
+    for second, upper, lower in zip(curvature, slopes_above, slopes_below, strict=True):
         exact = (upper - lower) / (2 * STEP)
-        np.testing.assert_allclose(found, exact, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(second, exact, rtol=1e-6, atol=1e-6)

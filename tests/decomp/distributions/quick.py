@@ -1,4 +1,4 @@
-"""`jax.jit` that compiles in a third of the time, for what runs a few times only."""
+"""`jax.jit` for code that runs only a few times; it compiles in a third of the time."""
 
 import functools
 

@@ -38,35 +38,37 @@ def _theorem_1(entropy, log_pz, log_fz, beta, log_normaliser):
 
 @functools.partial(quick.jit, static_argnames=("low", "high", "points_per_axis"))
 def _student_t(p, beta, **box):
-    found = annealed_quadrature.log_normaliser(
+    normaliser = annealed_quadrature.log_normaliser(
         lambda z: student_t.log_prob(p, z), beta, dims=1, **box
     )
-    return found, annealed.log_normaliser_student_t(p, beta)
+    return normaliser, annealed.log_normaliser_student_t(p, beta)
 
 
 @pytest.mark.parametrize(
     ("half_width", "points", "tolerance"),
     [(4.0, 41, 1.0), (40.0, 401, 0.1), (4000.0, 80_001, 1e-4)],
 )
-def test_the_error_stated_covers_coarse_grids_and_tails_outside_the_box(
+def test_the_stated_error_covers_coarse_grids_and_tails_outside_the_box(
     half_width, points, tolerance
 ):
-    # distances of 0.1 to 0.2, just below the scale of f_4, which is 0.27
+    # The spacings of 0.1 to 0.2 are just below the scale of f_4, which is 0.27.
     with jax.enable_x64(True):
         p = StudentT(jnp.array(3.0), jnp.array([0.4]), jnp.array([0.6]))
         box = dict(low=-half_width, high=half_width, points_per_axis=points)
         for beta in (0.6, 1.0, 4.0):
-            found, exact = _student_t(p, beta, **box)
-            assert abs(found.value - exact) <= found.error < tolerance
+            normaliser, exact = _student_t(p, beta, **box)
+            assert abs(normaliser.value - exact) <= normaliser.error < tolerance
 
 
 @quick.jit
 def _spike_slab(p, beta, z):
     log_prob_dims = functools.partial(spike_slab.log_prob_dims, p)
-    found = annealed_quadrature.log_normaliser_dims(
+    normaliser = annealed_quadrature.log_normaliser_dims(
         log_prob_dims, beta, low=-16.0, high=16.0, points_per_axis=6401, latents=2
     )
-    return found, annealed_quadrature.log_density(log_prob_dims, beta, found, z)
+    return normaliser, annealed_quadrature.log_density(
+        log_prob_dims, beta, normaliser, z
+    )
 
 
 @pytest.mark.parametrize("beta", BETAS)
@@ -80,8 +82,8 @@ def test_theorem_1_holds_for_spike_and_slab_in_each_dimension(beta):
             off, on = stats.norm.pdf(z, 0, spike[d]), stats.norm.pdf(z, 0, slab[d])
             return gamma[d] * off + (1 - gamma[d]) * on
 
-        found, log_fz = _spike_slab(p, beta, z)
-        assert np.all(found.error < 1e-9)
+        normaliser, log_fz = _spike_slab(p, beta, z)
+        assert np.all(normaliser.error < 1e-9)
         for d in range(2):
             power = functools.partial(lambda z, d: density(z, d) ** beta, d=d)
             half = [integrate.quad(power, a, b)[0] for a, b in ((0, 0.6), (0.6, 25))]
@@ -93,7 +95,7 @@ def test_theorem_1_holds_for_spike_and_slab_in_each_dimension(beta):
                 mass @ log_pz,
                 mass @ (beta * log_pz - log_total),
                 beta,
-                found.value[d],
+                normaliser.value[d],
             )
             assert abs(gap) < 1e-8
             exact = beta * np.log(density(z[d], d)) - log_total
@@ -114,8 +116,8 @@ def _plane(p, beta):
             dims=2,
         )
 
-    found = log_normaliser(beta)
-    return found, jax.grad(lambda beta: log_normaliser(beta).value)(beta)
+    normaliser = log_normaliser(beta)
+    return normaliser, jax.grad(lambda beta: log_normaliser(beta).value)(beta)
 
 
 def _grid(low, high, count):
@@ -155,8 +157,8 @@ def test_theorem_1_holds_for_priors_of_the_plane_that_do_not_factorise(make):
         at_grid, (near, mass) = log_pz(grid), _grid(-4, 4, 160)
         mass = mass * Q.pdf(near).prod(-1)
         for beta in BETAS:
-            found, slope = _plane(p, beta)
-            assert found.error < 1e-9
+            normaliser, slope = _plane(p, beta)
+            assert normaliser.error < 1e-9
             power = weights * np.exp(beta * at_grid)
             log_total = np.log(power.sum())
             gap = _theorem_1(
@@ -164,7 +166,7 @@ def test_theorem_1_holds_for_priors_of_the_plane_that_do_not_factorise(make):
                 mass @ log_pz(near),
                 mass @ (beta * log_pz(near) - log_total),
                 beta,
-                found.value,
+                normaliser.value,
             )
             assert abs(gap) < 1e-8
             # ∂ log F_β/∂β = E_f[log p]
@@ -179,7 +181,7 @@ def test_theorem_1_holds_for_priors_of_the_plane_that_do_not_factorise(make):
         (11, 3, "expected dims of 1 or 2; got 3."),
     ],
 )
-def test_a_grid_that_cannot_state_its_error_is_refused(points, dims, message):
+def test_a_grid_without_an_error_estimate_is_refused(points, dims, message):
     with pytest.raises(ValueError, match=message):
         annealed_quadrature.log_normaliser(
             jnp.sum, 1.0, low=-1.0, high=1.0, points_per_axis=points, dims=dims
@@ -187,7 +189,7 @@ def test_a_grid_that_cannot_state_its_error_is_refused(points, dims, message):
 
 
 @pytest.mark.parametrize("beta", [0.3, 1.0, 40.0])
-def test_a_prior_without_mass_in_places_has_a_normaliser_and_a_gradient(beta):
+def test_a_prior_that_vanishes_in_places_has_a_normaliser_and_a_gradient(beta):
     def of_beta(beta):
         return annealed_quadrature.log_normaliser(
             lambda z: jnp.where(jnp.abs(z[0]) < 1.01, z[0], -jnp.inf),
@@ -205,7 +207,7 @@ def test_a_prior_without_mass_in_places_has_a_normaliser_and_a_gradient(beta):
     np.testing.assert_allclose(slope, weights @ z / weights.sum(), atol=1e-5)
 
 
-def test_densities_of_1e11_nats_have_a_normaliser_and_a_gradient_when_compiled():
+def test_densities_of_1e11_nats_have_a_normaliser_and_a_gradient_under_jit():
     p = Gaussian(jnp.float32([1.0, -3.0]), jnp.float32([1e-3, 1.1215e-6]))
 
     @jax.jit
@@ -221,7 +223,7 @@ def test_densities_of_1e11_nats_have_a_normaliser_and_a_gradient_when_compiled()
         ).value
 
     value, slope = of_prior(p)
-    # of the point next to the mean, (0, -2.5)
+    # The sum is dominated by the point next to the mean, (0, -2.5).
     exact = 1.5 * float(gaussian.log_prob(p, jnp.float32([0.0, -2.5])))
     np.testing.assert_allclose(value, exact, rtol=1e-5)
     assert all(np.isfinite(leaf).all() for leaf in slope)

@@ -24,8 +24,8 @@ def test_a_grey_target_is_the_expectation_over_binary_targets():
     with jax.enable_x64(True):
         p = Bernoulli(jnp.array([0.7]))
         on, off = (bernoulli.log_prob(p, jnp.array([x])) for x in (1.0, 0.0))
-        found = bernoulli.log_prob(p, jnp.array([0.3]))
-        np.testing.assert_allclose(found, 0.3 * on + 0.7 * off, rtol=1e-14)
+        log_prob = bernoulli.log_prob(p, jnp.array([0.3]))
+        np.testing.assert_allclose(log_prob, 0.3 * on + 0.7 * off, rtol=1e-14)
 
 
 def test_entropy_and_kl_are_sums_over_the_two_outcomes():

@@ -20,8 +20,8 @@ def test_log_prob_and_entropy_are_those_of_scipy():
     with jax.enable_x64(True):
         q, z = _random(0), jnp.asarray(np.random.default_rng(1).normal(size=4))
         exact = stats.multivariate_normal(q.loc, full_gaussian.covariance(q))
-        found = full_gaussian.log_prob(q, z)
-        np.testing.assert_allclose(found, exact.logpdf(z), rtol=1e-12)
+        log_prob = full_gaussian.log_prob(q, z)
+        np.testing.assert_allclose(log_prob, exact.logpdf(z), rtol=1e-12)
         np.testing.assert_allclose(
             full_gaussian.entropy(q), exact.entropy(), rtol=1e-12
         )
@@ -54,8 +54,8 @@ def test_a_diagonal_covariance_gives_the_diagonal_family():
             (full_gaussian.entropy(full_q), gaussian.entropy(q)),
             (full_gaussian.kl(full_q, full_p), gaussian.kl(q, p)),
         ]
-        for found, exact in pairs:
-            np.testing.assert_allclose(found, exact, rtol=1e-12)
+        for value, exact in pairs:
+            np.testing.assert_allclose(value, exact, rtol=1e-12)
         np.testing.assert_allclose(
             full_gaussian.covariance(full_q), np.diag(np.asarray(q.scale) ** 2)
         )
@@ -77,11 +77,11 @@ def test_samples_have_the_mean_and_the_covariance():
 
 def test_float32_log_prob_agrees_with_float64():
     q, z = _random(6), jnp.array([0.5, 1.0, -3.0, 2.0])
-    found = full_gaussian.log_prob(q, z)
-    assert found.dtype == jnp.float32
+    log_prob = full_gaussian.log_prob(q, z)
+    assert log_prob.dtype == jnp.float32
     tril = np.asarray(q.scale_tril, float)
     exact = stats.multivariate_normal(np.asarray(q.loc, float), tril @ tril.T)
-    np.testing.assert_allclose(found, exact.logpdf(np.asarray(z, float)), rtol=1e-5)
+    np.testing.assert_allclose(log_prob, exact.logpdf(np.asarray(z, float)), rtol=1e-5)
 
 
 def test_derivatives_agree_with_finite_differences():

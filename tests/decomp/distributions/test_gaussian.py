@@ -31,12 +31,12 @@ def test_log_prob_is_the_sum_of_univariate_normals():
 def test_log_prob_in_float32_is_rounded_once_per_term_at_every_scale(standardised):
     loc = np.full_like(SCALES, 0.3)
     z = (loc + np.float32(standardised) * SCALES).astype(np.float32)
-    found = gaussian.log_prob_dims(Gaussian(*map(jnp.asarray, (loc, SCALES))), z)
+    log_prob = gaussian.log_prob_dims(Gaussian(*map(jnp.asarray, (loc, SCALES))), z)
     y = (z.astype(float) - loc) / SCALES
     exact = -0.5 * y**2 - np.log(SCALES.astype(float)) - 0.5 * np.log(2 * np.pi)
     terms = 0.5 * y**2 + np.abs(np.log(SCALES)) + 1.0
-    assert found.dtype == jnp.float32
-    assert np.all(np.abs(np.asarray(found, float) - exact) < 4 * EPS * terms)
+    assert log_prob.dtype == jnp.float32
+    assert np.all(np.abs(np.asarray(log_prob, float) - exact) < 4 * EPS * terms)
 
 
 def test_entropy_and_log_det_are_those_of_scipy():
@@ -52,35 +52,35 @@ def test_entropy_and_log_det_are_those_of_scipy():
 def test_kl_is_its_defining_integral():
     with jax.enable_x64(True):
         q, p = _random(3, 3), _random(4, 3)
-        for d, found in enumerate(gaussian.kl_dims(q, p)):
+        for d, kl in enumerate(gaussian.kl_dims(q, p)):
             f, g = (stats.norm(s.loc[d], s.scale[d]) for s in (q, p))
             exact, _ = integrate.quad(
                 lambda z, f=f, g=g: f.pdf(z) * (f.logpdf(z) - g.logpdf(z)),
                 *(f.mean() + f.std() * np.array([-15, 15])),
                 epsabs=1e-12,
             )
-            np.testing.assert_allclose(found, exact, rtol=1e-9)
+            np.testing.assert_allclose(kl, exact, rtol=1e-9)
 
 
 @pytest.mark.parametrize("spread", [-0.5, -1e-2, -1e-5, 0.0, 1e-6, 1e-3, 0.3, 4.0])
 def test_kl_in_float32_has_full_relative_accuracy_at_almost_equal_scales(spread):
     near = (SCALES * np.float32(1 + spread)).astype(np.float32)
     zero = jnp.zeros_like(SCALES)
-    found = gaussian.kl_dims(Gaussian(zero, near), Gaussian(zero, jnp.asarray(SCALES)))
+    kl = gaussian.kl_dims(Gaussian(zero, near), Gaussian(zero, jnp.asarray(SCALES)))
     x = (near.astype(float) - SCALES) / SCALES
     exact = 0.5 * x * (2 + x) - np.log1p(x)
     series = x**2 - x**3 / 3 + x**4 / 4
     exact = np.where(np.abs(x) < 1e-4, series, exact)
-    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    np.testing.assert_allclose(kl, exact, rtol=1e-6)
 
 
 def test_kl_in_float32_is_accurate_between_the_extreme_scales():
     q_scale, p_scale = (jnp.asarray(s) for s in (SCALES, SCALES[::-1].copy()))
     zero, one = jnp.zeros_like(q_scale), jnp.ones_like(q_scale)
-    found = gaussian.kl_dims(Gaussian(one, q_scale), Gaussian(zero, p_scale))
+    kl = gaussian.kl_dims(Gaussian(one, q_scale), Gaussian(zero, p_scale))
     a, b = np.asarray(q_scale, float), np.asarray(p_scale, float)
     exact = 0.5 * (a / b) ** 2 - 0.5 - np.log(a / b) + 0.5 / b**2
-    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    np.testing.assert_allclose(kl, exact, rtol=1e-6)
 
 
 def test_kl_of_a_distribution_with_itself_is_zero_with_zero_gradient():

@@ -35,12 +35,12 @@ def test_log_prob_is_that_of_the_two_levels():
             stats.norm.logpdf(top).sum(),
             stats.norm.logpdf(bottom, p.weights @ top, _scale(p, top)).sum(),
         ]
-        found = hierarchical.log_prob_levels(p, z)
-        np.testing.assert_allclose(found, exact, rtol=1e-12)
+        log_prob = hierarchical.log_prob_levels(p, z)
+        np.testing.assert_allclose(log_prob, exact, rtol=1e-12)
         np.testing.assert_allclose(hierarchical.log_prob(p, z), sum(exact), rtol=1e-12)
 
 
-def test_without_an_effect_on_the_scale_it_is_the_gaussian_of_its_covariance():
+def test_with_a_constant_scale_it_is_the_gaussian_of_its_covariance():
     with jax.enable_x64(True):
         p = _random(2)
         p = p._replace(log_scale_weights=jnp.zeros((3, 2)))
@@ -74,7 +74,7 @@ def test_samples_standardise_to_independent_normals():
     assert np.all(np.abs(correlation) < 4 / count**0.5)
 
 
-def test_no_upper_level_makes_the_lower_one_degenerate():
+def test_the_scale_of_the_lower_level_is_bounded_for_any_upper_level():
     p = _random(5)
     for far in (-1e4, 1e4):
         scale = hierarchical.conditional(p, jnp.full(2, far)).scale / p.scale

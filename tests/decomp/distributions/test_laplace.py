@@ -20,9 +20,9 @@ def test_log_prob_and_entropy_are_those_of_scipy():
     with jax.enable_x64(True):
         p, z = _random(0), jnp.asarray(np.random.default_rng(1).normal(size=4))
         exact = stats.laplace(p.loc, p.scale)
-        found = laplace.log_prob_dims(p, z)
-        np.testing.assert_allclose(found, exact.logpdf(z), rtol=1e-13)
-        np.testing.assert_allclose(laplace.log_prob(p, z), found.sum(), rtol=1e-13)
+        log_prob = laplace.log_prob_dims(p, z)
+        np.testing.assert_allclose(log_prob, exact.logpdf(z), rtol=1e-13)
+        np.testing.assert_allclose(laplace.log_prob(p, z), log_prob.sum(), rtol=1e-13)
         entropy = laplace.entropy(p)
         np.testing.assert_allclose(entropy, exact.entropy().sum(), rtol=1e-13)
 
@@ -65,7 +65,7 @@ def test_samples_follow_the_distribution():
         exact = stats.laplace(float(p.loc[d]), float(p.scale[d]))
         assert stats.kstest(draws[:, d], exact.cdf).pvalue > 0.01
         assert abs(draws[:, d].mean() - exact.mean()) < 4 * exact.std() / count**0.5
-        # fourth moment 24 b⁴ and variance 2 b²: relative variance of s² is 5/n
+        # The fourth moment is 24 b⁴, the variance 2 b²: s² has relative variance 5/n.
         assert abs(draws[:, d].var() / exact.var() - 1) < 4 * (5 / count) ** 0.5
 
 

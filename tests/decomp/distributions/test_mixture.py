@@ -22,7 +22,7 @@ def _random(seed, parts=3, dim=2):
 
 
 def _pinwheel_prior():
-    # four clusters of variance 0.03 at distance 1 from the origin
+    """Four clusters of variance 0.03 at distance 1 from the origin."""
     loc = jnp.array([[0.0, -1.0], [0.0, 1.0], [1.0, 0.0], [-1.0, 0.0]])
     return Mixture(jnp.zeros(4), Gaussian(loc, jnp.full((4, 2), 0.03**0.5)))
 
@@ -43,13 +43,13 @@ def test_log_prob_and_responsibilities_are_those_of_scipy():
     with jax.enable_x64(True):
         p, z = _random(0), np.array([0.4, -0.2])
         joint = _log_joint(p, z)
-        found = mixture.log_prob(p, jnp.asarray(z))
-        np.testing.assert_allclose(found, special.logsumexp(joint), rtol=1e-12)
-        found = mixture.responsibilities(p, jnp.asarray(z))
-        np.testing.assert_allclose(found, special.softmax(joint), rtol=1e-12)
+        log_prob = mixture.log_prob(p, jnp.asarray(z))
+        np.testing.assert_allclose(log_prob, special.logsumexp(joint), rtol=1e-12)
+        shares = mixture.responsibilities(p, jnp.asarray(z))
+        np.testing.assert_allclose(shares, special.softmax(joint), rtol=1e-12)
 
 
-def test_the_density_integrates_to_one_whatever_the_offset_of_the_logits():
+def test_the_density_integrates_to_one_for_any_offset_of_the_logits():
     with jax.enable_x64(True):
         p = _random(1)
         p = p._replace(log_weights=p.log_weights + 5.0)
@@ -59,7 +59,7 @@ def test_the_density_integrates_to_one_whatever_the_offset_of_the_logits():
 
 
 def test_the_log_density_is_one_number_per_point():
-    # Broadcast over the D dimensions, it would enter E_q[log q − log p] D times.
+    # If it were broadcast over D dimensions, E_q[log q − log p] would count it D times.
     p = _pinwheel_prior()
     points = jnp.zeros((7, 2))
     assert mixture.log_prob(p, points[0]).shape == ()
@@ -67,8 +67,8 @@ def test_the_log_density_is_one_number_per_point():
 
 
 def test_the_kl_to_the_prior_counts_the_mixture_once():
-    # KL(q‖p) = −H[q] − E_q[log p], with one log p(z) per point, on a grid; the bug it
-    # guards against adds E_q[log p] a second time, as if p(z) were squared
+    # KL(q‖p) = −H[q] − E_q[log p] with one log p(z) per point, on a grid. The bug that
+    # this test guards against adds E_q[log p] a second time, as if p(z) were squared.
     with jax.enable_x64(True):
         p, q = _pinwheel_prior(), Gaussian(jnp.array([0.3, 0.1]), jnp.array([0.2, 0.3]))
         grid, cell = _grid(4.0, 161)
@@ -76,21 +76,21 @@ def test_the_kl_to_the_prior_counts_the_mixture_once():
         joint = np.stack([_log_joint(p, z) for z in grid])
         exact = cell * qz @ (np.log(qz) - special.logsumexp(joint, axis=1))
         log_pz = jax.vmap(mixture.log_prob, (None, 0))(p, grid)
-        found = -gaussian.entropy(q) - cell * (qz @ log_pz)
-        np.testing.assert_allclose(found, exact, rtol=1e-10)
+        kl = -gaussian.entropy(q) - cell * (qz @ log_pz)
+        np.testing.assert_allclose(kl, exact, rtol=1e-10)
 
 
 def test_entropy_is_within_its_standard_error_of_the_exact_value():
-    # by quadrature; clusters that did not overlap would give log 4 + log(2πe·0.03)
+    # The exact value, by quadrature, is near that of clusters without overlap.
     p = _pinwheel_prior()
     with jax.enable_x64(True):
         grid, cell = _grid(2.5, 201)
         log_pz = np.asarray(jax.vmap(mixture.log_prob, (None, 0))(p, grid))
         exact = -(np.exp(log_pz) * log_pz).sum() * cell
     assert exact == pytest.approx(np.log(4) + np.log(2 * np.pi * np.e * 0.03), abs=2e-3)
-    found = mixture.entropy(jax.random.key(0), p, num_samples=4000)
-    assert abs(found.value - exact) < 4 * found.stderr
-    assert found.stderr < 0.02
+    entropy = mixture.entropy(jax.random.key(0), p, num_samples=4000)
+    assert abs(entropy.value - exact) < 4 * entropy.stderr
+    assert entropy.stderr < 0.02
 
 
 def test_samples_have_the_weights_and_the_moments_of_the_mixture():
@@ -113,12 +113,12 @@ def test_samples_have_the_weights_and_the_moments_of_the_mixture():
     assert np.all(np.abs(squares.mean(0) - variance) < 4 * stderr)
 
 
-def test_weights_of_zero_give_the_other_component_with_finite_gradients():
+def test_components_of_weight_zero_do_not_contribute_and_gradients_are_finite():
     p, z = _random(3), jnp.array([0.4, -0.2])
     p = p._replace(log_weights=jnp.array([-jnp.inf, 0.0, -jnp.inf]))
     value, gradients = jax.value_and_grad(mixture.log_prob, argnums=(0, 1))(p, z)
-    chosen = Gaussian(p.components.loc[1], p.components.scale[1])
-    np.testing.assert_allclose(value, gaussian.log_prob(chosen, z), rtol=1e-6)
+    component = Gaussian(p.components.loc[1], p.components.scale[1])
+    np.testing.assert_allclose(value, gaussian.log_prob(component, z), rtol=1e-6)
     assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(gradients))
     np.testing.assert_array_equal(mixture.responsibilities(p, z), [0.0, 1.0, 0.0])
     draw = mixture.sample(jax.random.key(0), p)
@@ -143,7 +143,7 @@ def test_derivatives_agree_with_finite_differences():
         )
 
 
-def test_moments_are_those_within_and_between_the_components():
+def test_moments_combine_those_within_and_between_the_components():
     with jax.enable_x64(True):
         p = _random(5, parts=4, dim=3)
         weights, (loc, scale) = special.softmax(p.log_weights), p.components
@@ -160,5 +160,5 @@ def test_moments_are_those_within_and_between_the_components():
 def test_the_covariance_does_not_cancel_far_from_the_origin():
     p = _pinwheel_prior()
     far = p._replace(components=Gaussian(p.components.loc + 1e3, p.components.scale))
-    exact = (0.03 + 0.5) * np.eye(2)  # as E[z²] − E[z]² it would be off by 0.06
+    exact = (0.03 + 0.5) * np.eye(2)  # E[z²] − E[z]² would be off by 0.06
     np.testing.assert_allclose(mixture.covariance(far), exact, atol=1e-4)

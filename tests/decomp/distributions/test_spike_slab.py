@@ -25,12 +25,12 @@ def test_log_prob_and_responsibilities_are_those_of_a_mixture_in_each_dimension(
         p, z = _prior(), np.array([0.02, -0.3, 1.5])
         spike = GAMMA * stats.norm.pdf(z, 0, SPIKE)
         density = spike + (1 - GAMMA) * stats.norm.pdf(z, 0, SLAB)
-        found = spike_slab.log_prob_dims(p, z)
-        np.testing.assert_allclose(found, np.log(density), rtol=1e-12)
+        log_prob = spike_slab.log_prob_dims(p, z)
+        np.testing.assert_allclose(log_prob, np.log(density), rtol=1e-12)
         total = spike_slab.log_prob(p, z)
         np.testing.assert_allclose(total, np.log(density).sum(), rtol=1e-12)
-        found = spike_slab.spike_probability(p, z)
-        np.testing.assert_allclose(found, spike / density, rtol=1e-12)
+        shares = spike_slab.spike_probability(p, z)
+        np.testing.assert_allclose(shares, spike / density, rtol=1e-12)
 
 
 def test_samples_follow_the_distribution_independently_in_each_dimension():
@@ -44,7 +44,7 @@ def test_samples_follow_the_distribution_independently_in_each_dimension():
             return GAMMA[d] * spike + (1 - GAMMA[d]) * slab
 
         assert stats.kstest(draws[:, d], cdf).pvalue > 0.01
-    # had one choice served all dimensions, their magnitudes would be correlated
+    # If all dimensions shared one choice, their magnitudes would be correlated.
     correlation = np.corrcoef(np.abs(draws).T)[np.triu_indices(3, 1)]
     assert np.all(np.abs(correlation) < 4 / count**0.5)
 
@@ -53,8 +53,8 @@ def test_moments_are_those_of_the_mixture():
     with jax.enable_x64(True):
         p = _prior()
         variance = GAMMA * SPIKE**2 + (1 - GAMMA) * SLAB**2
-        found = spike_slab.covariance(p)
-        np.testing.assert_allclose(found, np.diag(variance), rtol=1e-12)
+        covariance = spike_slab.covariance(p)
+        np.testing.assert_allclose(covariance, np.diag(variance), rtol=1e-12)
         np.testing.assert_array_equal(spike_slab.mean(p), np.zeros(3))
 
 
@@ -78,13 +78,13 @@ def test_log_densities_in_float32_are_accurate_for_any_scale_odds_and_distance()
     points = np.stack([np.full(len(cases), z) for z in (0.0, 0.3, 1e4, -1e4)])
     dims = jax.jit(jax.vmap(spike_slab.log_prob_dims, (None, 0)))
     slopes = quick.jit(jax.vmap(jax.grad(spike_slab.log_prob, (0, 1)), (None, 0)))
-    found = dims(p, jnp.asarray(points, float))
-    odds, spike, slab = (np.asarray(leaf, float) for leaf in p)  # as rounded
+    log_probs = dims(p, jnp.asarray(points, float))
+    odds, spike, slab = (np.asarray(leaf, float) for leaf in p)  # after rounding
     exact = np.logaddexp(
         special.log_expit(odds) + stats.norm.logpdf(points, 0, spike),
         special.log_expit(-odds) + stats.norm.logpdf(points, 0, slab),
     )
-    np.testing.assert_allclose(found, exact, rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(log_probs, exact, rtol=2e-6, atol=2e-6)
     for leaf in jax.tree.leaves(slopes(p, jnp.asarray(points, float))):
         assert np.isfinite(leaf).all()
 

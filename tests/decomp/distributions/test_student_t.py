@@ -28,9 +28,9 @@ def _exact(df):
 @pytest.mark.parametrize("df", DFS)
 def test_log_prob_in_float32_is_accurate_from_heavy_tails_to_almost_gaussian(df):
     z = POINTS.astype(np.float32)
-    found = LOG_PROB_DIMS(_unit(df), z)
-    assert found.dtype == jnp.float32
-    np.testing.assert_allclose(found, _exact(df).logpdf(z.astype(float)), rtol=2e-6)
+    log_prob = LOG_PROB_DIMS(_unit(df), z)
+    assert log_prob.dtype == jnp.float32
+    np.testing.assert_allclose(log_prob, _exact(df).logpdf(z.astype(float)), rtol=2e-6)
 
 
 def test_log_prob_has_a_location_and_a_scale_and_sums_over_dimensions():
@@ -54,16 +54,16 @@ def test_infinite_df_is_exactly_the_gaussian_in_value_and_gradient():
     loc, scale = jnp.array([0.0, 1.0, -2.0]), jnp.array([1.0, 0.01, 30.0])
     p, q = StudentT(jnp.array(jnp.inf), loc, scale), Gaussian(loc, scale)
     z = jnp.array([0.0, 3.0, -1e4])
-    found = student_t.log_prob_dims(p, z)
-    np.testing.assert_array_equal(found, gaussian.log_prob_dims(q, z))
-    ours, exact = (
+    log_prob = student_t.log_prob_dims(p, z)
+    np.testing.assert_array_equal(log_prob, gaussian.log_prob_dims(q, z))
+    slopes, exact = (
         jax.grad(f, argnums=(0, 1))(s, z)
         for f, s in ((student_t.log_prob, p), (gaussian.log_prob, q))
     )
-    assert ours[0].df == 0.0
-    np.testing.assert_allclose(ours[0].loc, exact[0].loc, rtol=1e-6)
-    np.testing.assert_allclose(ours[0].scale, exact[0].scale, rtol=1e-6)
-    np.testing.assert_allclose(ours[1], exact[1], rtol=1e-6)
+    assert slopes[0].df == 0.0
+    np.testing.assert_allclose(slopes[0].loc, exact[0].loc, rtol=1e-6)
+    np.testing.assert_allclose(slopes[0].scale, exact[0].scale, rtol=1e-6)
+    np.testing.assert_allclose(slopes[1], exact[1], rtol=1e-6)
     np.testing.assert_allclose(student_t.entropy(p), gaussian.entropy(q), rtol=1e-6)
     assert jax.grad(student_t.entropy)(p).df == 0.0
 
@@ -125,19 +125,19 @@ def test_the_pathwise_derivative_of_the_variance_in_df_is_that_of_the_closed_for
 def test_both_tails_are_relatively_accurate(df):
     z = POINTS.astype(np.float32)
     exact = 2 * _exact(df).sf(np.abs(z).astype(float))
-    kept = exact > 1e-30
-    found = np.asarray(TAIL(_unit(df), z))
-    # a float32 logarithm of size L carries an error of L · 6e-8
-    bound = 1e-6 + 3e-7 * np.abs(np.log(exact[kept]))
-    assert np.all(np.abs(found[kept] / exact[kept] - 1) < bound)
+    representable = exact > 1e-30
+    tail = np.asarray(TAIL(_unit(df), z))
+    # A float32 logarithm of size L has an error of L · 6e-8.
+    bound = 1e-6 + 3e-7 * np.abs(np.log(exact[representable]))
+    assert np.all(np.abs(tail[representable] / exact[representable] - 1) < bound)
     cdf = student_t.cdf(_unit(df), z)
     np.testing.assert_allclose(cdf, _exact(df).cdf(z.astype(float)), atol=2e-7)
 
 
 def _log_tail(df, y):
-    """log P(T > y) far out: log f(y) + log ∫ f(y + s)/f(y) ds."""
+    """log P(T > y) for large y: log f(y) + log ∫ f(y + s)/f(y) ds."""
     log_f = stats.t.logpdf
-    width = (df + y * y) / ((df + 1) * y)  # of the exponential that f resembles at y
+    width = (df + y * y) / ((df + 1) * y)  # f falls by e over it
     ratio = integrate.quad(
         lambda s: np.exp(log_f(y * np.exp(s), df) - log_f(y, df) + s),
         *(0, np.log1p(60 * width / y) if df > 60 else 60 / df),
@@ -149,48 +149,50 @@ def _log_tail(df, y):
 
 @pytest.mark.parametrize("df", [0.5, 1.0, 3.0, 30.0, 1e3])
 @pytest.mark.parametrize("y", [5.0, 1e2, 1e4])
-def test_transport_equates_the_logarithms_of_the_tails_where_they_underflow(df, y):
+def test_transport_equates_the_logarithms_of_the_tails_even_where_tails_underflow(
+    df, y
+):
     z = float(TRANSPORT(_unit(df, 1), jnp.array([y]))[0])
     exact = _log_tail(df, y)
-    # d/dz log Φ(−z) ≈ −z − 1/z, so this is a relative error of about 1e-6 in z
+    # d/dz log Φ(−z) ≈ −z − 1/z, so z has a relative error of about 1e-6.
     np.testing.assert_allclose(special.log_ndtr(-z), exact, rtol=3e-6)
 
 
 @pytest.mark.parametrize("df", DFS)
 def test_transport_is_the_normal_quantile_of_the_cdf(df):
     z = POINTS.astype(np.float32)
-    found = np.asarray(TRANSPORT(_unit(df), z))
-    assert np.all(np.isfinite(found))
+    z_normal = np.asarray(TRANSPORT(_unit(df), z))
+    assert np.all(np.isfinite(z_normal))
     tail = _exact(df).cdf(-np.abs(z).astype(float))
     exact = -np.sign(z) * stats.norm.ppf(tail)
-    kept = tail > 1e-300
-    np.testing.assert_allclose(found[kept], exact[kept], rtol=2e-6)
-    np.testing.assert_array_equal(found, -np.asarray(TRANSPORT(_unit(df), -z)))
+    representable = tail > 1e-300
+    np.testing.assert_allclose(z_normal[representable], exact[representable], rtol=2e-6)
+    np.testing.assert_array_equal(z_normal, -np.asarray(TRANSPORT(_unit(df), -z)))
 
 
 def test_transport_is_the_identity_at_infinite_df():
     z = jnp.asarray(POINTS, jnp.float32)
     p = _unit(jnp.inf)
     np.testing.assert_array_equal(TRANSPORT(p, z), z)
-    moved = p._replace(loc=p.loc + 1.0, scale=p.scale * 2.0)
+    shifted = p._replace(loc=p.loc + 1.0, scale=p.scale * 2.0)
     expected = (z - 1.0) / 2.0
-    np.testing.assert_array_equal(TRANSPORT(moved, z), expected)
+    np.testing.assert_array_equal(TRANSPORT(shifted, z), expected)
 
 
 def test_transported_samples_are_normal():
     p = _unit(2.0, 1)
     keys = jax.random.split(jax.random.key(5), 4000)
     draws = DRAWS(keys, p)
-    moved = jax.jit(jax.vmap(student_t.transport_to_normal, (None, 0)))(p, draws)
-    assert stats.kstest(np.asarray(moved, float)[:, 0], "norm").pvalue > 0.01
+    transported = jax.jit(jax.vmap(student_t.transport_to_normal, (None, 0)))(p, draws)
+    assert stats.kstest(np.asarray(transported, float)[:, 0], "norm").pvalue > 0.01
 
 
 def test_the_slope_of_the_transport_is_the_ratio_of_the_densities():
     z = np.array([0.0, 0.4, -1.5, 6.0])
     with jax.enable_x64(True):
         p = _unit(3.0, 4)
-        moved, slope = jax.jvp(lambda s: TRANSPORT(p, s), (z,), (np.ones(4),))
-        exact = stats.t.pdf(z, 3) / stats.norm.pdf(moved)
+        transported, slope = jax.jvp(lambda s: TRANSPORT(p, s), (z,), (np.ones(4),))
+        exact = stats.t.pdf(z, 3) / stats.norm.pdf(transported)
         np.testing.assert_allclose(slope, exact, rtol=1e-9)
 
 
@@ -201,10 +203,10 @@ def test_the_derivative_of_the_transport_in_df_is_that_of_the_quantile():
         return -np.sign(z) * stats.norm.ppf(stats.t.cdf(-np.abs(z), df))
 
     with jax.enable_x64(True):
-        df, one = jnp.asarray(3.0), jnp.asarray(1.0)
-        found = jax.jvp(lambda s: TRANSPORT(_unit(s, 3), z), (df,), (one,))[1]
+        df, tangent = jnp.asarray(3.0), jnp.asarray(1.0)
+        slope = jax.jvp(lambda s: TRANSPORT(_unit(s, 3), z), (df,), (tangent,))[1]
         exact = (quantile(3 + step) - quantile(3 - step)) / (2 * step)
-        np.testing.assert_allclose(found, exact, rtol=1e-6)
+        np.testing.assert_allclose(slope, exact, rtol=1e-6)
 
 
 def test_derivatives_agree_with_finite_differences():
@@ -229,7 +231,7 @@ def test_moments_are_exact_where_they_exist_and_nan_or_infinite_elsewhere(df):
 
 @pytest.mark.parametrize("df", [0.5, 3.0, 1e6])
 @pytest.mark.parametrize("y", [1e-3, 1.0, 1e6, 1e10, 1e12])
-def test_the_slopes_of_the_density_are_right_far_out(df, y):
+def test_the_slopes_of_the_density_are_exact_far_out(df, y):
     p = StudentT(jnp.float32(df), jnp.zeros(1), jnp.full(1, 1e-6))
     z = p.scale * jnp.float32(y)
     in_p, in_z = jax.grad(student_t.log_prob, (0, 1))(p, z)

@@ -41,24 +41,28 @@ def test_the_log_density_of_each_group_is_that_of_scipy():
             stats.t.logpdf(POINT[0], 3.0, 1.0, 0.5),
             stats.multivariate_t([0.0, 2, 0], 4 * np.eye(3), 7.0).logpdf(POINT[1:]),
         ]
-        found = jax.jit(subspaces.log_prob_groups)(p, POINT)
-        np.testing.assert_allclose(found, exact, rtol=1e-12)
+        log_prob = jax.jit(subspaces.log_prob_groups)(p, POINT)
+        np.testing.assert_allclose(log_prob, exact, rtol=1e-12)
 
 
 def test_groups_of_one_dimension_are_the_product_of_student_t():
     @quick.jit
     def both(p, q, z):
-        ours = subspaces.log_prob(p, z), subspaces.entropy(p), subspaces.covariance(p)
-        return ours, (
+        of_subspaces = (
+            subspaces.log_prob(p, z),
+            subspaces.entropy(p),
+            subspaces.covariance(p),
+        )
+        return of_subspaces, (
             student_t.log_prob(q, z),
             student_t.entropy(q),
             student_t.covariance(q),
         )
 
     q = StudentT(jnp.array(3.0), jnp.zeros(2), jnp.ones(2))
-    ours, exact = both(_unit(3.0, (1, 1)), q, jnp.asarray(POINT[:2], jnp.float32))
-    for found, wanted in zip(ours, exact, strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    values, exact = both(_unit(3.0, (1, 1)), q, jnp.asarray(POINT[:2], jnp.float32))
+    for value, expected in zip(values, exact, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
 def test_one_group_is_the_multivariate_family():
@@ -66,27 +70,29 @@ def test_one_group_is_the_multivariate_family():
     def both(p, z):
         return subspaces.log_prob(p, z), multivariate_t.log_prob(p.groups[0], z)
 
-    found, exact = both(_unit(3.0, (4,)), jnp.asarray(POINT, jnp.float32))
-    np.testing.assert_allclose(found, exact, rtol=1e-6)
+    log_prob, exact = both(_unit(3.0, (4,)), jnp.asarray(POINT, jnp.float32))
+    np.testing.assert_allclose(log_prob, exact, rtol=1e-6)
 
 
-def test_rotations_are_free_inside_a_group_and_not_across_groups():
+def test_rotations_inside_a_group_keep_the_density_and_others_do_not():
     with jax.enable_x64(True):
         p, normal = (_unit(df, (2, 2)) for df in DFS)
         inside, across = _turn(2, 3, 0.6) @ POINT, _turn(1, 2, 0.6) @ POINT
         before = LOG_PROB(p, POINT)
         np.testing.assert_allclose(LOG_PROB(p, inside), before, rtol=1e-13)
         assert abs(LOG_PROB(p, across) - before) > 0.1
-        found = LOG_PROB(normal, across)
-        np.testing.assert_allclose(found, LOG_PROB(normal, POINT), rtol=1e-13)
+        log_normal = LOG_PROB(normal, across)
+        np.testing.assert_allclose(log_normal, LOG_PROB(normal, POINT), rtol=1e-13)
         exact = gaussian.log_prob(Gaussian(jnp.zeros(4), jnp.ones(4)), POINT)
-        np.testing.assert_allclose(found, exact, rtol=1e-13)
+        np.testing.assert_allclose(log_normal, exact, rtol=1e-13)
         sweep = jax.vmap(lambda df: subspaces.log_prob(_unit(df, (2, 2)), POINT))
-        np.testing.assert_allclose(jax.jit(sweep)(DFS), [before, found], rtol=1e-12)
+        np.testing.assert_allclose(
+            jax.jit(sweep)(DFS), [before, log_normal], rtol=1e-12
+        )
 
 
 def test_samples_have_the_radii_of_their_groups_and_one_mixing_variable_in_each():
-    # inside a group, one variable scales all: corr(z_i², z_j²) = 1/(ν − 1)
+    # One variable scales a group: corr(z_i², z_j²) = 1/(ν − 1).
     p, count = _unit(16.0, (2, 2)), 8000
     p = Subspaces(
         (p.groups[0], p.groups[1]._replace(loc=jnp.ones(2), scale=jnp.array(3.0)))

@@ -18,7 +18,7 @@ def integral(function):
 
 
 def logits(slope=1.0):
-    """slope · log q/p at draws of q and of p."""
+    """slope · log q/p at draws from q and from p."""
     rng = np.random.default_rng(0)
     draws = Q.rvs(COUNT, random_state=rng), P.rvs(COUNT, random_state=rng)
     return tuple(slope * log_ratio(z) for z in draws)
@@ -34,7 +34,7 @@ KL = integral(lambda z: special.rel_entr(Q.pdf(z), P.pdf(z)))
 
 
 def error(*terms):
-    """The standard error of a sum of means over COUNT draws each."""
+    """The standard error of a sum of means, each over COUNT draws."""
     return np.sqrt(sum(np.var(term) for term in terms) / COUNT)
 
 
@@ -44,10 +44,10 @@ def softplus(x):
 
 def test_the_exact_log_ratio_attains_the_jensen_shannon_divergence():
     t_q, t_p = logits()
-    found = adversarial.jensen_shannon(jnp.float32(t_q), jnp.float32(t_p))
-    assert abs(found - JS) < 4 * error(softplus(-t_q) / 2, softplus(t_p) / 2)
+    js = adversarial.jensen_shannon(jnp.float32(t_q), jnp.float32(t_p))
+    assert abs(js - JS) < 4 * error(softplus(-t_q) / 2, softplus(t_p) / 2)
     loss = adversarial.discriminator_loss(jnp.float32(t_q), jnp.float32(t_p))
-    np.testing.assert_allclose(loss, np.log(2) - found, rtol=1e-6)
+    np.testing.assert_allclose(loss, np.log(2) - js, rtol=1e-6)
 
 
 def test_another_logit_gives_a_lower_bound():
@@ -60,26 +60,28 @@ def test_another_logit_gives_a_lower_bound():
         )
         assert exact < JS
         t_q, t_p = logits(slope)
-        found = adversarial.jensen_shannon(jnp.float32(t_q), jnp.float32(t_p))
+        js = adversarial.jensen_shannon(jnp.float32(t_q), jnp.float32(t_p))
         bound = 4 * error(softplus(-t_q) / 2, softplus(t_p) / 2) + 1e-6
-        assert abs(found - exact) < bound
+        assert abs(js - exact) < bound
 
 
-def test_the_exact_log_ratio_has_the_kl_for_its_mean():
+def test_the_exact_log_ratio_has_the_kl_as_its_mean():
     t_q, _ = logits()
     closed = np.log(1 / 0.8) + (0.8**2 + 0.7**2) / 2 - 0.5
     np.testing.assert_allclose(KL, closed, rtol=1e-9)
-    found = adversarial.kl_from_logits(jnp.float32(t_q))
-    assert abs(found - closed) < 4 * error(t_q)
+    kl = adversarial.kl_from_logits(jnp.float32(t_q))
+    assert abs(kl - closed) < 4 * error(t_q)
 
 
-def test_the_generator_s_loss_is_log_2_and_two_kls_at_the_exact_log_ratio():
+def test_the_loss_of_the_generator_at_the_exact_log_ratio_is_log_2_and_two_kls():
     t_q, _ = logits()
-    to_mean = integral(lambda z: special.rel_entr(Q.pdf(z), (Q.pdf(z) + P.pdf(z)) / 2))
-    found = adversarial.generator_loss(jnp.float32(t_q))
-    assert abs(found - (np.log(2) + KL - to_mean)) < 4 * error(softplus(t_q))
-    none = adversarial.generator_loss(jnp.zeros(3))
-    np.testing.assert_allclose(none, np.log(2), rtol=1e-6)
+    kl_to_mean = integral(
+        lambda z: special.rel_entr(Q.pdf(z), (Q.pdf(z) + P.pdf(z)) / 2)
+    )
+    loss = adversarial.generator_loss(jnp.float32(t_q))
+    assert abs(loss - (np.log(2) + KL - kl_to_mean)) < 4 * error(softplus(t_q))
+    uninformed = adversarial.generator_loss(jnp.zeros(3))
+    np.testing.assert_allclose(uninformed, np.log(2), rtol=1e-6)
 
 
 def test_losses_and_gradients_are_exact_for_huge_logits():
@@ -103,7 +105,7 @@ SIZE = 16
 
 
 @jax.jit
-def permuted(z):
+def permutations(z):
     """500 permutations of the same draws."""
 
     def once(i):
@@ -112,22 +114,22 @@ def permuted(z):
     return jax.lax.map(once, jnp.arange(500))
 
 
-def test_permuted_columns_hold_what_they_held_and_are_independent():
+def test_permuted_columns_keep_their_values_and_are_independent():
     column = np.random.default_rng(0).normal(size=SIZE).astype(np.float32)
-    shuffled = np.float64(permuted(np.stack([column, -column], axis=1)))
+    shuffled = np.float64(permutations(np.stack([column, -column], axis=1)))
     for d, sign in enumerate((1, -1)):
         exact = np.tile(np.sort(sign * column), (len(shuffled), 1))
         np.testing.assert_array_equal(np.sort(shuffled[:, :, d], axis=1), exact)
-    # Of independent permutations the correlation is 0 with variance 1/(B − 1).
+    # The correlation of independent permutations has mean 0 and variance 1/(B − 1).
     centred = shuffled - shuffled.mean(axis=1, keepdims=True)
     correlation = np.mean(centred[..., 0] * centred[..., 1], axis=1) / column.var()
     assert abs(correlation.mean()) < 4 / np.sqrt((SIZE - 1) * len(shuffled))
     assert len(np.unique(correlation)) == len(shuffled)
 
 
-def test_one_row_in_b_keeps_two_dimensions_of_the_same_draw():
+def test_one_row_in_b_has_both_dimensions_of_the_same_draw():
     rows = np.arange(SIZE, dtype=np.float32)[:, None]
-    shuffled = np.asarray(permuted(np.tile(rows, (1, 2))))
-    kept = np.sum(shuffled[..., 0] == shuffled[..., 1], axis=1)
-    # Fixed points of a permutation: mean 1, variance 1.
-    assert abs(kept.mean() - 1) < 4 / np.sqrt(len(kept))
+    shuffled = np.asarray(permutations(np.tile(rows, (1, 2))))
+    fixed_points = np.sum(shuffled[..., 0] == shuffled[..., 1], axis=1)
+    # The number of fixed points of a permutation has mean 1 and variance 1.
+    assert abs(fixed_points.mean() - 1) < 4 / np.sqrt(len(fixed_points))

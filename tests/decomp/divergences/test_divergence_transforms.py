@@ -15,13 +15,13 @@ from decomp.divergences import (
     sliced_wasserstein,
 )
 
-MEANS = np.array([[0.0, 0.0], [1.0, -1.0], [0.0, 0.0], [3.0, 2.0]])  # two the same
+MEANS = np.array([[0.0, 0.0], [1.0, -1.0], [0.0, 0.0], [3.0, 2.0]])  # two are equal
 SCALES = (1e-6, 1.0, 1e6)
 DRAWS = np.array([[0.0, 0.0], [1.0, -1.0], [2.0, 0.5], [0.0, 0.0]])
 RBF = partial(mmd.rbf, bandwidths=mmd.rbf_bandwidths(2))
 
 
-def everything(key, q):
+def divergences(key, q):
     z, y = q.loc + q.scale, jnp.float32(DRAWS)
     logits_q, logits_p = jnp.sum(z, axis=1), jnp.sum(z * y, axis=1)
     covariance, eye = moments.covariance_of_aggregate(q), jnp.eye(2)
@@ -45,11 +45,11 @@ def everything(key, q):
 @jax.jit
 @jax.vmap
 def derivatives(q):
-    def summed(q):
-        values = everything(jax.random.key(0), q)
+    def total(q):
+        values = divergences(jax.random.key(0), q)
         return sum(values.values()), values
 
-    return jax.grad(summed, has_aux=True)(q)
+    return jax.grad(total, has_aux=True)(q)
 
 
 def test_values_and_gradients_are_finite_and_do_not_depend_on_neighbours():
@@ -62,8 +62,8 @@ def test_values_and_gradients_are_finite_and_do_not_depend_on_neighbours():
         assert np.isfinite(value).all(), name
     for leaf in gradients:
         assert np.isfinite(leaf).all()
-    turned = jax.tree.map(lambda leaf: leaf[::-1], q)
-    others = jax.tree.map(lambda leaf: leaf[::-1], derivatives(turned))
+    reversed_q = jax.tree.map(lambda leaf: leaf[::-1], q)
+    others = jax.tree.map(lambda leaf: leaf[::-1], derivatives(reversed_q))
     jax.tree.map(
         partial(np.testing.assert_allclose, rtol=1e-6), (gradients, values), others
     )

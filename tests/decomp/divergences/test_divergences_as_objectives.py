@@ -1,4 +1,4 @@
-"""Descent on a divergence alone brings q(z) of 64 posteriors to the prior."""
+"""Gradient descent on a divergence alone moves q(z) of 64 posteriors to the prior."""
 
 from functools import partial
 
@@ -46,7 +46,7 @@ def gaussians(i, q, z, y):
 @pytest.mark.parametrize(
     ("divergence", "step"), [(imq, 0.3), (sliced, 0.5), (gaussians, 0.05)]
 )
-def test_descent_on_a_divergence_brings_the_kl_down(divergence, step):
+def test_descent_on_a_divergence_reduces_the_kl(divergence, step):
     rng = np.random.default_rng(0)
     start = [
         np.float32(rng.normal([1.5, -1.0], 0.3, size=(COUNT, 2))),
@@ -64,14 +64,14 @@ def test_descent_on_a_divergence_brings_the_kl_down(divergence, step):
 
     @jax.jit
     def descend(parameters, noise):
-        def move(parameters, inputs):
+        def update(parameters, inputs):
             grads = jax.grad(loss)(parameters, *inputs)
             return [
                 leaf - step * COUNT * g
                 for leaf, g in zip(parameters, grads, strict=True)
             ], None
 
-        return jax.lax.scan(move, parameters, (jnp.arange(STEPS), noise))[0]
+        return jax.lax.scan(update, parameters, (jnp.arange(STEPS), noise))[0]
 
     before = exact(posteriors(start))
     after = exact(posteriors(descend(start, noise)))

@@ -26,8 +26,8 @@ def _posteriors():
 
 
 @jax.jit
-def sampled(seed, q):
-    """40 estimates and their gradients."""
+def estimates(seed, q):
+    """Gradients of 40 estimates, and the estimates."""
 
     def once(i):
         def estimate(q):
@@ -53,24 +53,24 @@ def exact(q):
     ).value
 
 
-def test_draws_estimate_the_quadrature_with_the_error_they_state():
+def test_estimates_agree_with_quadrature_within_their_standard_errors():
     q = _posteriors()
-    _, e = sampled(1, q)
+    _, e = estimates(1, q)
     value, _ = exact(q)
     assert abs(e.value[0] - value) < 4 * e.stderr[0]
     spread = np.std(np.float64(e.value), ddof=1)
     assert abs(np.mean(e.value) - value) < 4 * spread / np.sqrt(40)
-    # The standard deviation of 40 values is within 4/√(2·39) of its own.
+    # The standard deviation of 40 values has a relative error below 4/√(2·39).
     np.testing.assert_allclose(spread / np.mean(e.stderr), 1, atol=4 / np.sqrt(78))
 
 
-def test_the_gradient_of_draws_estimates_that_of_the_quadrature():
+def test_the_gradients_of_estimates_agree_with_that_of_the_quadrature():
     q = _posteriors()
-    gradients, _ = sampled(2, q)
+    gradients, _ = estimates(2, q)
     _, gradient = exact(q)
-    for found, true in zip(gradients, gradient, strict=True):
-        error = np.abs(np.mean(found, axis=0) - true)
-        assert np.all(error < 4 * np.std(found, axis=0, ddof=1) / np.sqrt(40))
+    for samples, true in zip(gradients, gradient, strict=True):
+        error = np.abs(np.mean(samples, axis=0) - true)
+        assert np.all(error < 4 * np.std(samples, axis=0, ddof=1) / np.sqrt(40))
 
 
 def test_an_aggregate_equal_to_the_prior_has_no_divergence():
@@ -82,7 +82,7 @@ def test_an_aggregate_equal_to_the_prior_has_no_divergence():
     assert value > 0.01
 
 
-def test_the_estimate_from_logs_is_their_mean_difference():
+def test_the_estimate_from_log_densities_is_their_mean_difference():
     rng = np.random.default_rng(0)
     log_qz, log_pz = rng.normal(size=(2, 20))
     with jax.enable_x64(True):
@@ -91,18 +91,18 @@ def test_the_estimate_from_logs_is_their_mean_difference():
         np.testing.assert_allclose(e.stderr, stats.sem(log_qz - log_pz), rtol=1e-12)
 
 
-def test_an_unbiased_density_of_a_minibatch_underestimates_down_to_negative_values():
-    # z_b of posterior b, q̂(z_b) = q(z_b|x_b)/n + (n − 1)/(n(B − 1)) Σ_b' q(z_b|x_b'),
-    # in one dimension, the posteriors being the n quantiles of N(0, 1).
+def test_unbiased_densities_of_a_minibatch_underestimate_the_divergence():
+    # z_b is a draw of posterior b and q̂(z_b) = q(z_b|x_b)/n + (n − 1)/(n(B − 1)) Σ_b'
+    # q(z_b|x_b'), in one dimension; the posteriors are the n quantiles of N(0, 1).
     rng, n, size = np.random.default_rng(1), 100, 4
     loc, scale = stats.norm.ppf((np.arange(n) + 0.5) / n), 0.05
     weights = np.full((size, size), (n - 1) / (n * (size - 1)))
     np.fill_diagonal(weights, 1 / n)
     values = []
     for _ in range(200):
-        own = rng.choice(loc, size, replace=False)
-        z = own + scale * rng.normal(size=size)
-        log_qz_x = stats.norm.logpdf(z[:, None], own, scale)
+        means = rng.choice(loc, size, replace=False)
+        z = means + scale * rng.normal(size=size)
+        log_qz_x = stats.norm.logpdf(z[:, None], means, scale)
         log_qz = special.logsumexp(log_qz_x, axis=1, b=weights)
         e = kl_aggregate_prior.kl_aggregate_prior(
             jnp.float32(log_qz), jnp.float32(stats.norm.logpdf(z))
@@ -138,14 +138,14 @@ def coarse(log_pz, q):
     )
 
 
-def test_quadrature_reports_the_mass_outside_the_box_and_between_its_points():
+def test_quadrature_reports_the_mass_outside_the_box_and_between_grid_points():
     def flat(z):
         return 0.0 * jnp.sum(z)
 
     outside = Gaussian(jnp.array([[9.0, 9.0], [0.0, 0.0]]), jnp.full((2, 2), 0.3))
     np.testing.assert_allclose(coarse(flat, outside).aggregate_mass, 0.5, rtol=1e-4)
-    unseen = Gaussian(jnp.zeros((2, 2)), jnp.full((2, 2), 1e-3))
-    assert coarse(flat, unseen).aggregate_mass == 0
+    between_points = Gaussian(jnp.zeros((2, 2)), jnp.full((2, 2), 1e-3))
+    assert coarse(flat, between_points).aggregate_mass == 0
 
 
 def test_quadrature_is_infinite_where_only_the_prior_vanishes():
@@ -159,14 +159,14 @@ def test_quadrature_is_infinite_where_only_the_prior_vanishes():
     assert np.isfinite(coarse(uniform, narrow).value)
 
 
-def test_a_prior_without_mass_where_q_has_some_is_infinitely_far():
+def test_the_divergence_is_infinite_where_only_the_prior_has_no_mass():
     q = Gaussian(jnp.zeros((1, 2)), jnp.ones((1, 2)))
-    found = kl_aggregate_prior.kl_aggregate_prior_quadrature(
+    estimate = kl_aggregate_prior.kl_aggregate_prior_quadrature(
         lambda z: jnp.where(z[0] > 0, 0.0, -jnp.inf),
         q,
         low=-5.0,
         high=5.0,
         points_per_axis=10,
     )
-    assert found.value == np.inf
-    np.testing.assert_allclose(found.aggregate_mass, 1, rtol=1e-4)
+    assert estimate.value == np.inf
+    np.testing.assert_allclose(estimate.aggregate_mass, 1, rtol=1e-4)

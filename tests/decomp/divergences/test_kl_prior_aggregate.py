@@ -51,7 +51,7 @@ def test_an_aggregate_equal_to_the_prior_has_no_divergence():
     np.testing.assert_allclose(e.value, 0, atol=1e-6)  # float32 rounding of ~1 nat
 
 
-def test_an_aggregate_drawn_from_the_prior_is_judged_as_by_quadrature():
+def test_an_aggregate_drawn_from_the_prior_agrees_with_quadrature():
     p = _prior()
     loc, _ = _draws(p, seed=1)
     loc = loc[:60]
@@ -64,15 +64,15 @@ def test_an_aggregate_drawn_from_the_prior_is_judged_as_by_quadrature():
     assert abs(e.value - exact.value) < 4 * e.stderr
 
 
-def test_the_printed_form_is_s_times_kl_minus_log_n():
+def test_the_form_of_the_paper_is_s_times_kl_minus_log_n():
     p, q = _prior(), _posteriors()
     z, log_pz = _draws(p)
     log_qz_x = stats.norm.logpdf(
         np.float64(z)[:, None], np.float64(q.loc), np.float64(q.scale)
     ).sum(-1)
-    printed = np.sum(np.float64(log_pz) - special.logsumexp(log_qz_x, axis=1))
+    of_paper = np.sum(np.float64(log_pz) - special.logsumexp(log_qz_x, axis=1))
     e = kl_prior_aggregate(z, log_pz, q)
-    np.testing.assert_allclose(printed, SAMPLES * (e.value - np.log(7)), rtol=1e-5)
+    np.testing.assert_allclose(of_paper, SAMPLES * (e.value - np.log(7)), rtol=1e-5)
 
 
 def test_the_standard_error_is_that_of_the_mean():
@@ -89,7 +89,7 @@ def test_a_minibatch_overestimates_the_divergence_to_the_data():
     full = kl_prior_aggregate(z, log_pz, q).value
     halves = [jax.tree.map(lambda leaf, i=i: leaf[i::2], q) for i in range(2)]
     values = [kl_prior_aggregate(z, log_pz, half).value for half in halves]
-    # Exact, not on average: −log is convex and the halves' densities average to q(z).
+    # This is exact: −log is convex, and the densities of the halves average to q(z).
     assert np.mean(values) > full
 
 
@@ -140,7 +140,7 @@ def test_the_gradient_is_finite_in_float32_at_extreme_scales(scale):
     assert all(jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(out))
 
 
-def test_many_runs_at_once_equal_each_run_alone():
+def test_many_runs_under_vmap_equal_each_run_alone():
     z, log_pz = _draws(_prior())
     runs = [_posteriors(seed) for seed in range(3)]
 
@@ -150,10 +150,10 @@ def test_many_runs_at_once_equal_each_run_alone():
             lambda q: inclusive.kl_prior_aggregate(z, log_pz, q, block=100).value
         )(q)
 
-    together = jax.jit(jax.vmap(grad))(jax.tree.map(lambda *x: jnp.stack(x), *runs))
+    batch = jax.jit(jax.vmap(grad))(jax.tree.map(lambda *x: jnp.stack(x), *runs))
     for r, q in enumerate(runs):
-        mine = jax.tree.map(lambda leaf, r=r: leaf[r], together)
-        chex.assert_trees_all_close(mine, grad(q), rtol=1e-4, atol=1e-7)
+        of_run = jax.tree.map(lambda leaf, r=r: leaf[r], batch)
+        chex.assert_trees_all_close(of_run, grad(q), rtol=1e-4, atol=1e-7)
 
 
 def test_quadrature_of_two_gaussians_is_their_closed_form():

@@ -45,29 +45,29 @@ def by_hand(z, y, kernel, *, distinct):
         ]
         return np.mean(values)
 
-    own = mean(z, z, distinct=distinct) + mean(y, y, distinct=distinct)
-    return own - 2 * mean(z, y, distinct=False)
+    within = mean(z, z, distinct=distinct) + mean(y, y, distinct=distinct)
+    return within - 2 * mean(z, y, distinct=False)
 
 
-def test_statistics_are_those_of_slow_loops():
+def test_statistics_agree_with_slow_loops():
     rng = np.random.default_rng(0)
     z, y = rng.normal(size=(5, 3)), rng.normal(0.5, 2.0, size=(4, 3))
     with jax.enable_x64(True):
-        found = statistics(z, y)
+        values = statistics(z, y)
     for name, distinct in (("u", True), ("v", False)):
         for i, kernel in enumerate((imq_by_hand, rbf_by_hand)):
             exact = by_hand(z, y, kernel, distinct=distinct)
-            np.testing.assert_allclose(found[name][i], exact, rtol=1e-12)
+            np.testing.assert_allclose(values[name][i], exact, rtol=1e-12)
             columns = [
                 by_hand(z[:, [d]], y[:, [d]], kernel, distinct=distinct)
                 for d in range(3)
             ]
-            np.testing.assert_allclose(found[f"{name}_dims"][i], sum(columns), 1e-12)
+            np.testing.assert_allclose(values[f"{name}_dims"][i], sum(columns), 1e-12)
 
 
 @jax.jit
-def drawn(seed, shift, scale):
-    """Both statistics of z ~ N(shift, scale² I) and y ~ N(0, I), 200 times."""
+def samples_of_statistics(seed, shift, scale):
+    """200 values of both statistics of z ~ N(shift, scale² I) and y ~ N(0, I)."""
 
     def once(i):
         key = jax.random.fold_in(jax.random.key(seed), i)
@@ -83,21 +83,21 @@ def stderr(values):
 
 
 def test_between_equal_distributions_u_is_zero_on_average_and_v_is_not_negative():
-    u, v = map(np.float64, drawn(0, 0.0, 1.0))
+    u, v = map(np.float64, samples_of_statistics(0, 0.0, 1.0))
     assert abs(u.mean()) < 4 * stderr(u)
     assert np.any(u < 0)
     assert np.all(v >= 0)
 
 
 def expected_kernel(variance, shift):
-    """E exp(−d²/2h²) of a difference N(shift, variance) in every dimension."""
+    """E exp(−d²/2h²) if each dimension of d is N(shift, variance)."""
     total = variance + 0.7**2
     return (0.7 / np.sqrt(total) * np.exp(-(shift**2) / (2 * total))) ** DIMS
 
 
 def test_expectations_between_gaussians_are_their_closed_form():
     shift, scale = 0.6, 1.5
-    u, v = map(np.float64, drawn(1, shift, scale))
+    u, v = map(np.float64, samples_of_statistics(1, shift, scale))
     k_zz, k_yy = expected_kernel(2 * scale**2, 0.0), expected_kernel(2.0, 0.0)
     exact = k_zz + k_yy - 2 * expected_kernel(1 + scale**2, shift)
     assert abs(u.mean() - exact) < 4 * stderr(u)
@@ -105,7 +105,7 @@ def test_expectations_between_gaussians_are_their_closed_form():
     assert abs(v.mean() - exact - bias) < 4 * stderr(v)
 
 
-def test_sums_over_dimensions_do_not_see_dependence():
+def test_sums_over_dimensions_ignore_dependence():
     column = np.linspace(-1.0, 1.0, 6, dtype=np.float32)
     z = np.stack([column, column], axis=1)
     y = np.stack([column, column[::-1]], axis=1)
@@ -118,12 +118,12 @@ def test_sums_over_dimensions_do_not_see_dependence():
 
 def test_kernels_have_their_published_widths():
     squared = np.float32([[0.0, 1.0], [7.0, 100.0]])
-    one = mmd.imq(squared, scales=(1.0,), latents=5)
-    np.testing.assert_allclose(one, 10 / (10 + squared), rtol=1e-6)
+    kernel = mmd.imq(squared, scales=(1.0,), latents=5)
+    np.testing.assert_allclose(kernel, 10 / (10 + squared), rtol=1e-6)
     np.testing.assert_allclose(mmd.imq(squared)[0, 0], 6)
-    # InfoVAE: exp of minus the mean over dimensions of the squares, over D.
-    wide = mmd.rbf(squared, bandwidths=mmd.rbf_bandwidths(5))
-    np.testing.assert_allclose(wide, np.exp(-squared / 5 / 5), rtol=1e-6)
+    # InfoVAE: exp of minus the mean square over dimensions, divided by D.
+    kernel = mmd.rbf(squared, bandwidths=mmd.rbf_bandwidths(5))
+    np.testing.assert_allclose(kernel, np.exp(-squared / 5 / 5), rtol=1e-6)
 
 
 def test_the_gradient_at_coincident_points_is_zero():

@@ -19,46 +19,48 @@ def _posteriors(seed=0, count=8, dims=3):
     return loc, rng.uniform(0.2, 1.5, size=(count, dims))
 
 
-def test_the_covariance_of_means_is_exact_for_the_points_given():
+def test_the_covariance_of_means_is_exact():
     loc, scale = _posteriors()
     with jax.enable_x64(True):
-        found = moments.covariance_of_means(Gaussian(jnp.array(loc), jnp.array(scale)))
-    np.testing.assert_allclose(found, np.cov(loc.T, bias=True), rtol=1e-12)
+        covariance = moments.covariance_of_means(
+            Gaussian(jnp.array(loc), jnp.array(scale))
+        )
+    np.testing.assert_allclose(covariance, np.cov(loc.T, bias=True), rtol=1e-12)
 
 
 def test_the_covariance_of_the_aggregate_is_that_of_its_draws():
     loc, scale = _posteriors()
     rng = np.random.default_rng(1)
     z = loc + scale * rng.normal(size=(125_000, *loc.shape))  # a million draws
-    found = moments.covariance_of_aggregate(
+    covariance = moments.covariance_of_aggregate(
         Gaussian(jnp.float32(loc), jnp.float32(scale))
     )
-    np.testing.assert_allclose(found, np.cov(z.reshape(-1, 3).T), atol=1e-2)
+    np.testing.assert_allclose(covariance, np.cov(z.reshape(-1, 3).T), atol=1e-2)
 
 
 def test_variances_of_posteriors_reach_the_diagonal_only():
     q = Gaussian(*map(jnp.float32, _posteriors()))
-    added = moments.covariance_of_aggregate(q) - moments.covariance_of_means(q)
+    difference = moments.covariance_of_aggregate(q) - moments.covariance_of_means(q)
     exact = np.diag(np.mean(np.square(q.scale), axis=0))
-    np.testing.assert_allclose(added, exact, atol=1e-6)
+    np.testing.assert_allclose(difference, exact, atol=1e-6)
 
 
-def test_a_minibatch_sees_one_part_in_b_less_of_the_covariance_of_means():
+def test_a_minibatch_underestimates_by_one_part_in_b_the_covariance_of_means():
     loc, scale = _posteriors(count=3)
     with jax.enable_x64(True):
         q = Gaussian(jnp.array(loc), jnp.array(scale))
         pairs = jnp.array(list(product(range(3), repeat=2)))  # all minibatches, B = 2
         batches = jax.tree.map(lambda leaf: leaf[pairs], q)
-        seen = jnp.mean(jax.vmap(moments.covariance_of_means)(batches), axis=0)
+        average = jnp.mean(jax.vmap(moments.covariance_of_means)(batches), axis=0)
         exact = np.asarray(moments.covariance_of_means(q))
-    np.testing.assert_allclose(seen, exact / 2, rtol=1e-12)
+    np.testing.assert_allclose(average, exact / 2, rtol=1e-12)
 
 
-def test_the_penalty_weighs_squares_on_and_off_the_diagonal():
+def test_the_penalty_weights_squares_on_and_off_the_diagonal():
     covariance = jnp.array([[2.0, 0.5], [0.5, 0.0]])
     penalty = jax.jit(moments.penalty)  # the weights are traced
-    found = penalty(covariance, jnp.eye(2), off_diagonal=10.0, diagonal=3.0)
-    np.testing.assert_allclose(found, 10 * (0.25 + 0.25) + 3 * (1 + 1))
+    value = penalty(covariance, jnp.eye(2), off_diagonal=10.0, diagonal=3.0)
+    np.testing.assert_allclose(value, 10 * (0.25 + 0.25) + 3 * (1 + 1))
     assert penalty(covariance, covariance, off_diagonal=10.0, diagonal=3.0) == 0
 
 
@@ -66,11 +68,11 @@ def test_the_kl_of_moments_of_independent_dimensions_is_the_diagonal_one():
     with jax.enable_x64(True):
         q = Gaussian(jnp.array([0.5, -1.0]), jnp.array([0.4, 2.0]))
         p = Gaussian(jnp.array([0.0, 0.3]), jnp.array([1.0, 0.7]))
-        found = kl_of_moments(q.loc, jnp.diag(q.scale**2), p.loc, jnp.diag(p.scale**2))
-        np.testing.assert_allclose(found, gaussian.kl(q, p), rtol=1e-12)
+        kl = kl_of_moments(q.loc, jnp.diag(q.scale**2), p.loc, jnp.diag(p.scale**2))
+        np.testing.assert_allclose(kl, gaussian.kl(q, p), rtol=1e-12)
 
 
-def test_under_a_gaussian_prior_it_is_the_kl_less_what_is_not_gaussian():
+def test_under_a_gaussian_prior_it_is_the_kl_minus_the_part_that_is_not_gaussian():
     # KL(q‖p) = KL(q‖N(m, C)) + KL(N(m, C)‖p)
     with jax.enable_x64(True):
         q = Gaussian(*map(jnp.array, _posteriors(count=5, dims=2)))
@@ -79,7 +81,7 @@ def test_under_a_gaussian_prior_it_is_the_kl_less_what_is_not_gaussian():
         matched = FullGaussian(mean, jnp.linalg.cholesky(covariance))
 
         @jax.jit
-        def to(g):
+        def kl_to(g):
             return kl_aggregate_prior.kl_aggregate_prior_quadrature(
                 partial(full_gaussian.log_prob, g),
                 q,
@@ -88,13 +90,13 @@ def test_under_a_gaussian_prior_it_is_the_kl_less_what_is_not_gaussian():
                 points_per_axis=200,
             ).value
 
-        found = kl_of_moments(mean, covariance, p.loc, full_gaussian.covariance(p))
-        assert to(matched) > 0.01
-        np.testing.assert_allclose(found + to(matched), to(p), rtol=1e-7)
+        kl = kl_of_moments(mean, covariance, p.loc, full_gaussian.covariance(p))
+        assert kl_to(matched) > 0.01
+        np.testing.assert_allclose(kl + kl_to(matched), kl_to(p), rtol=1e-7)
 
 
 def test_a_covariance_without_full_rank_gives_nan():
     q = Gaussian(jnp.array([[0.0, 1.0], [1.0, 3.0]]), jnp.ones((2, 2)))
     rank_one = moments.covariance_of_means(q)
-    found = kl_of_moments(jnp.zeros(2), rank_one, jnp.zeros(2), jnp.eye(2))
-    assert not np.isfinite(found)
+    kl = kl_of_moments(jnp.zeros(2), rank_one, jnp.zeros(2), jnp.eye(2))
+    assert not np.isfinite(kl)

@@ -1,4 +1,4 @@
-"""Codes of a known grid of factors, and slow oracles, for the tests of the metrics."""
+"""Codes of a known grid of factors, and slow reference implementations."""
 
 import itertools
 
@@ -11,13 +11,13 @@ def grid(*sizes):
 
 
 def perfect(factors):
-    """The factors in another order, on other scales, one of another sign."""
+    """The factors in another order, on other scales, one with another sign."""
     scales = np.array([-3.0, 0.01, 200.0, 1.0])[: factors.shape[1]]
     return np.float32(factors[:, ::-1] * scales + 0.7)
 
 
 def rotated(factors):
-    """The first two factors, turned by 45°."""
+    """The first two factors, rotated by 45°."""
     a, b = np.float32(factors[:, :2].T)
     return np.stack([a + b, a - b], axis=1) / np.sqrt(np.float32(2))
 
@@ -36,7 +36,7 @@ def entropy(labels):
 
 
 def information(a, b):
-    """I(a; b) of two columns of labels in nats, as float64 loops over their table."""
+    """I(a; b) of two columns of labels in nats, by loops in float64."""
     total = 0.0
     for u, v in itertools.product(np.unique(a), np.unique(b)):
         joint = np.mean((a == u) & (b == v))
@@ -46,7 +46,7 @@ def information(a, b):
 
 
 def binned_information(column, labels, bins):
-    """I of a column of codes in bins of equal width and a column of labels."""
+    """I of a column of codes in bins of equal width and of a column of labels."""
     column = np.float64(column)
     edges = np.linspace(column.min(), column.max(), bins + 1)
     return information(np.digitize(column, edges[1:-1]), labels)

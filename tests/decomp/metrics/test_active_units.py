@@ -8,7 +8,7 @@ score = jax.jit(active_units.score)
 
 
 def test_dimensions_above_the_threshold_are_counted():
-    # Means ±s have variance s².
+    # Means of ±s have variance s².
     spread = np.array([0.0, 0.09, 0.11, 1.0])
     loc = jnp.float32(np.stack([spread, -spread]) + 5.0)
     out = score(loc)
@@ -24,20 +24,20 @@ def test_the_variances_agree_with_slow_loops():
     for d in range(3):
         column = [float(x) for x in loc[:, d]]
         mean = sum(column) / 60
-        known = sum((x - mean) ** 2 for x in column) / 60
-        np.testing.assert_allclose(out.variances[d], known, rtol=1e-5)
-        assert bool(out.active[d]) == (known > 0.01)
+        exact = sum((x - mean) ** 2 for x in column) / 60
+        np.testing.assert_allclose(out.variances[d], exact, rtol=1e-5)
+        assert bool(out.active[d]) == (exact > 0.01)
 
 
-def test_collapsed_codes_have_none_and_broken_ones_no_number():
+def test_collapsed_codes_have_no_active_unit_and_broken_ones_give_nan():
     constant = jnp.full((60, 3), 1e4 / 3)
     assert score(constant).score == 0
     np.testing.assert_array_equal(score(constant).variances, 0)
     assert jnp.isnan(score(constant.at[0, 1].set(jnp.nan)).score)
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     codes = np.float32(np.random.default_rng(1).normal(size=(3, 60, 3)) * 0.1)
-    together = jax.vmap(score)(codes)
+    batch = jax.vmap(score)(codes)
     for r in range(3):
-        assert together.score[r] == score(codes[r]).score
+        assert batch.score[r] == score(codes[r]).score

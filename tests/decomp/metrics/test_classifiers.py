@@ -1,4 +1,4 @@
-"""Against scikit-learn run to a tolerance far below its own default."""
+"""Linear classifiers against scikit-learn with a tolerance far below its default."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ COSTS = 0.01 * np.stack([np.ones(4), 300 / (4 * KNOWN.sum(axis=1))], axis=1)
 
 
 def _machine(code, label, weight):
-    """Slope, offset and value of liblinear's minimum."""
+    """Slope and offset at the minimum that liblinear finds."""
     model = LinearSVC(C=0.01, class_weight=weight, tol=1e-10, max_iter=10**6)
     model.fit(code[:, None], label)
     return model.coef_[:, 0], model.intercept_
@@ -34,9 +34,9 @@ def test_machines_are_those_of_liblinear():
         code = np.float32(code)
         out = classifiers.machines(code, KNOWN, jnp.float32(COSTS))
         slope, offset = _machine(np.float64(code), LABEL, "balanced")
-        found = classifiers.scores(out, code[:, None])
+        scores = classifiers.scores(out, code[:, None])
         exact = slope[:, None] * np.float64(code) + offset[:, None]
-        np.testing.assert_allclose(found, exact, atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(scores, exact, atol=2e-5, err_msg=name)
         assert out.converged.all(), name
 
 
@@ -60,20 +60,20 @@ def test_separable_classes_have_a_minimum_under_the_penalty():
     np.testing.assert_allclose(out.slope[0], exact.coef_[0], atol=1e-3)
 
 
-def test_areas_are_those_of_scikit_learn_ties_included():
+def test_areas_are_those_of_scikit_learn_also_with_ties():
     scores = np.stack([CODES["mixed"], CODES["ties"], CODES["constant"]])
     target = KNOWN[:3]
     pairs = list(zip(target, scores, strict=True))
     exact = np.array([roc_auc_score(t, s) for t, s in pairs])
-    found = classifiers.areas(jnp.float32(scores), target)
-    # A pair that is nearly equal is off by half a pair at most.
-    nearly = [
-        np.mean((gap > 0) & (gap < 2.0**-12 * np.abs(s).max()))
+    areas = classifiers.areas(jnp.float32(scores), target)
+    # A nearly equal pair changes the area by at most half a pair.
+    near_ties = [
+        np.mean((difference > 0) & (difference < 2.0**-12 * np.abs(s).max()))
         for t, s in pairs
-        for gap in [np.abs(s[t][:, None] - s[~t][None, :])]
+        for difference in [np.abs(s[t][:, None] - s[~t][None, :])]
     ]
-    assert (np.abs(found - exact) <= np.array(nearly) / 2 + 1e-6).all()
-    np.testing.assert_allclose(found[2], 0.5, rtol=1e-6)
+    assert (np.abs(areas - exact) <= np.array(near_ties) / 2 + 1e-6).all()
+    np.testing.assert_allclose(areas[2], 0.5, rtol=1e-6)
 
 
 def test_rounding_does_not_decide_between_equal_scores():
@@ -81,21 +81,21 @@ def test_rounding_does_not_decide_between_equal_scores():
     np.testing.assert_allclose(classifiers.areas(noise, KNOWN[:1]), 0.5, rtol=1e-6)
 
 
-def test_equal_scores_stay_equal_wherever_they_lie():
-    # Of 2,000 places none splits the two equals of a fit that is 1e-6 off.
+def test_equal_scores_stay_equal_at_any_value():
+    # A fit that is off by 1e-6 does not separate equal scores at any of 2,000 values.
     places = np.linspace(0.1, 0.9, 2000)[:, None]
     scores = np.float32(places + [0, 1e-6, 2e-6, 0.1]) / places.max()
     target = np.broadcast_to([True, False, True, False], scores.shape)
-    # Half a win each against the equal, none against the last: (½ + ½) of 4 pairs.
+    # Each wins half against the equal one and none against the last: 1 of 4 pairs.
     np.testing.assert_array_equal(classifiers.areas(scores, target), 0.25)
 
 
 def _slow_area(scores, target):
-    """The definition, pair by pair in float64."""
-    gap = scores[target][:, None] - scores[~target][None, :]
-    size = np.abs(gap) / np.abs(scores).max()
+    """The definition in float64, pair by pair."""
+    difference = scores[target][:, None] - scores[~target][None, :]
+    size = np.abs(difference) / np.abs(scores).max()
     share = np.clip((size - 2.0**-16) / (2.0**-12 - 2.0**-16), 0, 1)
-    return np.mean(0.5 + 0.5 * np.sign(gap) * share)
+    return np.mean(0.5 + 0.5 * np.sign(difference) * share)
 
 
 def test_pairs_that_are_nearly_equal_count_in_proportion():
@@ -104,13 +104,13 @@ def test_pairs_that_are_nearly_equal_count_in_proportion():
     target = scores + rng.normal(size=scores.shape) * np.ptp(scores, 1)[:, None] > 1
     exact = [_slow_area(np.float64(s), t) for s, t in zip(scores, target, strict=True)]
     np.testing.assert_allclose(classifiers.areas(scores, target), exact, atol=1e-6)
-    # The three gaps of a fit that is a millionth off change by no more.
-    moved = np.float32(scores * (1 + 1e-6 * rng.uniform(-1, 1, scores.shape)))
-    found = classifiers.areas(moved, target) - classifiers.areas(scores, target)
-    assert np.abs(found).max() < 2e-6 * 2**12
+    # A fit that is off by 1e-6 changes the areas in proportion.
+    perturbed = np.float32(scores * (1 + 1e-6 * rng.uniform(-1, 1, scores.shape)))
+    change = classifiers.areas(perturbed, target) - classifiers.areas(scores, target)
+    assert np.abs(change).max() < 2e-6 * 2**12
 
 
-def test_many_points_close_to_each_other_are_not_taken_as_equal():
+def test_many_points_close_to_each_other_are_not_treated_as_equal():
     scores = np.random.default_rng(1).normal(size=(1, 10**5))
     target = scores + np.random.default_rng(2).normal(size=scores.shape) > 0
     exact = roc_auc_score(target[0], scores[0])
@@ -129,9 +129,9 @@ def test_indicators_list_the_classes_of_all_factors():
     np.testing.assert_array_equal(classifiers.indicators(labels, (3, 2)), exact)
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     codes = jnp.float32(np.stack([CODES["mixed"], CODES["ties"]]))
     fit = lambda code: classifiers.machines(code, KNOWN, jnp.float32(COSTS))  # noqa: E731
-    together = jax.vmap(fit)(codes)
+    batch = jax.vmap(fit)(codes)
     for r in range(2):
-        np.testing.assert_allclose(together.slope[r], fit(codes[r]).slope, atol=1e-5)
+        np.testing.assert_allclose(batch.slope[r], fit(codes[r]).slope, atol=1e-5)

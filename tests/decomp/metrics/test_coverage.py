@@ -1,7 +1,7 @@
-"""How often an interval of 95 % holds the score that it should: that of all points.
+"""How often an interval of 95 % contains the exact score, that of all points.
 
-The points are drawn from a table of rows of equal weight. Its own score, all rows
-counted once, is the exact score of infinitely many points.
+Points are drawn from a table of rows of equal weight. The score of the table, with each
+row counted once, is the exact score of infinitely many points.
 """
 
 import functools
@@ -32,7 +32,7 @@ def population():
 
 
 def two_winners():
-    """Of a = 0 the first latent wins the vote, of a = 1 the second: (2/3 + 1)/2."""
+    """The first latent wins the vote if a = 0, the second if a = 1: (2/3 + 1)/2."""
     rows = itertools.product((0, 0, 1), (0, 1), (-1, 1), (-1, 1))
     a, b, first, second = np.array(list(rows), float).T
     codes = np.stack([first * np.where(a == 0, 0.1, 1), 3 * b + 0.1 * second], axis=1)
@@ -40,7 +40,7 @@ def two_winners():
 
 
 def exact_scores(table, names):
-    """Those of infinitely many points, which have no bias of counting to correct."""
+    """Scores of infinitely many points, which need no correction of counts."""
     exact = metrics.score(*table, metrics=names).values
     for name in exact:
         metric, _, variant = name.partition(", ")
@@ -50,24 +50,24 @@ def exact_scores(table, names):
     return exact
 
 
-def covered(table, names, draws, *, halves):
-    """Shares of the draws whose interval holds the exact score, by metric."""
+def coverage(table, names, draws, *, halves):
+    """The share of draws whose interval contains the exact score, by metric."""
     codes, factors = table
     exact = exact_scores(table, names)
-    rng, held = np.random.default_rng(0), []
+    rng, contained = np.random.default_rng(0), []
     for draw in range(draws):
         rows = rng.integers(0, len(codes), NUM_POINTS)
         options = {"metrics": names, "intervals": halves, "seed": draw}
-        found = metrics.score(codes[rows], factors[rows], **options)
-        ends = zip(found.values, found, strict=True)
-        held.append(
-            [line.low - 1e-6 <= exact[n] <= line.high + 1e-6 for n, line in ends]
+        sheet = metrics.score(codes[rows], factors[rows], **options)
+        lines = zip(sheet.values, sheet, strict=True)
+        contained.append(
+            [line.low - 1e-6 <= exact[n] <= line.high + 1e-6 for n, line in lines]
         )
-    return dict(zip(exact, np.mean(held, axis=0), strict=True))
+    return dict(zip(exact, np.mean(contained, axis=0), strict=True))
 
 
-def outside(table, names, draws, *, halves, noisier=0.0):
-    """The share of the draws in which two codes of the same source differ."""
+def share_of_differences(table, names, draws, *, halves, noisier=0.0):
+    """The share of draws in which two codes of the same source differ."""
     codes, factors = table
     rng, differs = np.random.default_rng(1), []
     noise = functools.partial(rng.normal, size=(NUM_POINTS, codes.shape[1]))
@@ -75,50 +75,52 @@ def outside(table, names, draws, *, halves, noisier=0.0):
         rows = rng.integers(0, len(codes), NUM_POINTS)
         pair = codes[rows] + 0.3 * noise(), codes[rows] + (0.3 + noisier) * noise()
         options = {"metrics": names, "intervals": halves, "seed": draw}
-        found = metrics.compare(*pair, factors[rows], **options)
-        differs.append([line.differs for line in found])
+        comparison = metrics.compare(*pair, factors[rows], **options)
+        differs.append([line.differs for line in comparison])
     return np.mean(differs, axis=0)
 
 
-def test_most_intervals_hold_the_exact_score():
+def test_most_intervals_contain_the_exact_score():
     draws = 40
     low, high = stats.binom.ppf([1e-4, 1 - 1e-4], draws, 0.95) / draws
     names = ["mig, locatello", "hoyer"]
-    for name, share in covered(population(), names, draws, halves=20).items():
+    for name, share in coverage(population(), names, draws, halves=20).items():
         assert low <= share <= high, name
 
 
-def test_a_planted_difference_is_found_and_none_where_there_is_none():
+def test_a_planted_difference_is_detected_and_equal_codes_do_not_differ():
     names, draws = ["sap, r_squared"], 20
-    most = stats.binom.ppf(1 - 1e-4, draws, 0.05) / draws
-    assert outside(population(), names, draws, halves=20) <= most
-    assert outside(population(), names, draws, halves=20, noisier=0.4) >= 0.9
+    highest = stats.binom.ppf(1 - 1e-4, draws, 0.05) / draws
+    assert share_of_differences(population(), names, draws, halves=20) <= highest
+    assert (
+        share_of_differences(population(), names, draws, halves=20, noisier=0.4) >= 0.9
+    )
 
 
-# The largest deviations: see the docstring of `intervals`.
+# The largest deviations, which the docstring of `intervals` explains.
 LESS = {"irs, locatello": 0.90, "irs, suter": 0.90}
-# A jump, where another dimension takes the lead, and a correction for many empty cells.
+# Scores that jump where another dimension takes the lead, or correct many empty cells.
 LESS |= {"jemmig, carbonneau": 0.77, "pairwise information, miller_madow": 0.81}
 MORE = {"active units, 0.01": 1.0, "jemmig, locatello": 1.0}
 
 
 @pytest.mark.slow
-def test_intervals_of_95_percent_hold_the_exact_score_in_93_to_97_of_100_draws():
+def test_intervals_of_95_percent_contain_the_exact_score_in_93_to_97_of_100_draws():
     names = [
         ", ".join(entry.name)
         for entry in definitions.ENTRIES.values()
         if entry.compiled
         and not (entry.draws or entry.posteriors or entry.variant == "50 bins")
     ]
-    found = covered(population(), names, 400, halves=100)
-    found |= covered(two_winners(), ["kim_mnih, enumerated"], 400, halves=100)
-    for name, share in found.items():
+    shares = coverage(population(), names, 400, halves=100)
+    shares |= coverage(two_winners(), ["kim_mnih, enumerated"], 400, halves=100)
+    for name, share in shares.items():
         assert LESS.get(name, 0.93) <= share, (name, share)
         assert share <= MORE.get(name, 0.97), (name, share)
 
 
 @pytest.mark.slow
-def test_no_difference_is_found_where_there_is_none_in_95_of_100_draws():
+def test_equal_codes_do_not_differ_in_95_of_100_draws():
     names = ["mig, locatello", "modularity", "sap, r_squared", "infom, tripod", "hoyer"]
-    shares = outside(population(), names, 400, halves=100)
+    shares = share_of_differences(population(), names, 400, halves=100)
     assert (shares <= 0.07).all(), shares

@@ -56,11 +56,11 @@ def test_exact_cases_of_the_entropies():
     permuted = np.diag([2.0, 3.0, 5.0])[[2, 0, 1]]
     missing = np.eye(4)
     missing[3, 3] = 0
-    lone = 1 - np.log(2) / np.log(10)
+    shared_by_two = 1 - np.log(2) / np.log(10)
     table = {
         "permuted and scaled": (permuted, 1, 1),
-        "one code, two factors of ten": (one_code, lone, 1),
-        "two codes, one factor": (one_factor, 1, lone),
+        "one code, two factors of ten": (one_code, shared_by_two, 1),
+        "two codes, one factor": (one_factor, 1, shared_by_two),
         "rotated by 45°": (np.full((2, 2), 0.5), 0, 0),
         "no preference": (np.ones((4, 3)), 0, 0),
         "one factor missing": (missing, 1, 1),
@@ -74,8 +74,8 @@ def test_exact_cases_of_the_entropies():
         assert all(np.isfinite(x).all() for x in out), name
 
 
-def test_importances_that_rounding_took_below_zero_are_as_good_as_zero():
-    # scikit-learn's can be about −1e-17, of which a logarithm is NaN.
+def test_importances_rounded_below_zero_count_as_zero():
+    # Importances of scikit-learn can be about −1e-17, whose logarithm is NaN.
     for scale in (1, 1e-30, 1e30):
         importance = np.float32([[1, -1e-17], [-1e-17, 1]]) * np.float32(scale)
         np.testing.assert_array_equal(entropies(importance)[:2], 1)
@@ -90,7 +90,7 @@ def test_codes_that_are_nearly_the_factors_score_one(seed):
     np.testing.assert_allclose([out.score, out.completeness], 1, atol=1e-6)
 
 
-def test_more_classes_than_trees_can_take_are_refused_in_one_line():
+def test_more_classes_than_gradient_boosting_allows_are_refused_in_one_line():
     names = np.array([f"image {n}" for n in range(150)])[:, None]
     with pytest.raises(
         ValueError, match="at most 100 classes .* gradient boosting; .* 0 has 150"
@@ -98,7 +98,7 @@ def test_more_classes_than_trees_can_take_are_refused_in_one_line():
         _run(np.arange(150.0)[:, None], names)
 
 
-def test_labels_without_an_order_are_refused_where_they_would_be_regressed():
+def test_labels_without_an_order_are_refused_by_a_regression():
     names = np.array(["square", "ellipse", "heart"])[np.arange(30) % 3][:, None]
     with pytest.raises(ValueError, match="factor 0 holds labels"):
         _run(np.arange(30.0)[:, None], names, "eastwood")
@@ -113,18 +113,18 @@ def test_equal_factor_weights_count_a_missing_factor():
     np.testing.assert_allclose(out.completeness, 2 / 3, rtol=1e-6)
 
 
-def test_many_importances_equal_each_alone():
+def test_importances_under_vmap_equal_each_alone():
     stack = jax.random.uniform(jax.random.key(0), (3, 4, 2))
-    together = jax.jit(jax.vmap(dci.from_importance))(stack)
+    batch = jax.jit(jax.vmap(dci.from_importance))(stack)
     for r in range(3):
         alone = entropies(stack[r]).disentanglement
-        np.testing.assert_allclose(together.disentanglement[r], alone, rtol=1e-6)
+        np.testing.assert_allclose(batch.disentanglement[r], alone, rtol=1e-6)
 
 
 @pytest.mark.parametrize("preset", ["locatello", "tripod"])
 def test_trees_find_a_permuted_scaled_sign_flipped_perfect_code(preset):
     factors = np.repeat(cases.grid(3, 4), 30, axis=0)
-    # A forest tries √D random codes a split: with all of them it ignores the wrong one.
+    # A forest tries √D random codes per split; with all D it ignores the wrong one.
     out = _run(cases.perfect(factors), factors, preset, trees=20, depth=3)
     if preset == "locatello":
         np.testing.assert_allclose(out.importance, [[0, 1], [1, 0]], atol=1e-4)
@@ -138,7 +138,7 @@ def test_trees_find_a_permuted_scaled_sign_flipped_perfect_code(preset):
     assert out.variant.startswith(f"{preset}, trees=20")
 
 
-def test_trees_know_only_the_factors_that_the_codes_hold():
+def test_trees_predict_only_the_factors_that_the_codes_encode():
     factors = np.repeat(cases.grid(2, 2, 2), 50, axis=0)
     out = _run(factors[:, :2], factors, **FEW)
     np.testing.assert_allclose(out.factor_informativeness[:2], 1)
@@ -155,8 +155,8 @@ def test_the_lasso_finds_a_perfect_code_exactly():
     assert out.variant == "eastwood"
 
 
-def test_the_lasso_sees_no_preference_in_a_rotation_by_45_degrees():
-    # Both weights are 1/√2 − α up to the correlation of the points drawn, r = O(1/√N),
+def test_the_lasso_has_no_preference_in_a_rotation_by_45_degrees():
+    # Both weights are 1/√2 − α up to the correlation r = O(1/√N) of the sampled points,
     # and 1 − H = O(r²).
     factors = np.float32(np.repeat(cases.grid(5, 5), 80, axis=0))
     out = _run(cases.rotated(factors), factors, "eastwood", penalties=(0.1,))
@@ -198,7 +198,7 @@ def test_collapsed_codes_score_zero_and_diverged_ones_nan(preset):
 
 
 @pytest.mark.parametrize("preset", ["locatello", "eastwood"])
-def test_a_constant_factor_is_left_out(preset):
+def test_a_constant_factor_is_excluded(preset):
     factors = np.repeat(cases.grid(2, 1, 3), 20, axis=0)
     options = FEW if preset == "locatello" else {}
     out = _run(factors, factors, preset, **options)
@@ -206,8 +206,8 @@ def test_a_constant_factor_is_left_out(preset):
     np.testing.assert_array_equal(out.used, [True, False, True])
     parts = [out.score, out.completeness, out.informativeness]
     np.testing.assert_allclose(parts, 1, atol=1e-5)
-    nothing = _run(factors, 0 * factors, preset, **options)
-    assert jnp.isnan(jnp.stack([nothing.score, nothing.completeness])).all()
+    constant = _run(factors, 0 * factors, preset, **options)
+    assert jnp.isnan(jnp.stack([constant.score, constant.completeness])).all()
 
 
 def test_continuous_factors_are_regressed_unless_declared_classes():

@@ -12,18 +12,18 @@ information = jax.jit(discrete.mutual_information, static_argnames=("bins", "siz
 equal_width = jax.jit(discrete.equal_width, static_argnames="bins")
 
 
-def test_dimensions_are_counted_alike_together_and_one_after_another(monkeypatch):
+def test_counts_do_not_depend_on_how_many_dimensions_are_counted_at_once(monkeypatch):
     rng = np.random.default_rng(0)
     codes, labels = rng.integers(0, 5, (200, 3)), rng.integers(-1, 4, (200, 2))
     options = {"bins": 5, "sizes": (4, 4)}
-    known = discrete.counts(codes, labels, **options)
+    table = discrete.counts(codes, labels, **options)
     monkeypatch.setattr(discrete, "_MOST_CELLS", 10)
-    np.testing.assert_array_equal(discrete.counts(codes, labels, **options), known)
+    np.testing.assert_array_equal(discrete.counts(codes, labels, **options), table)
     cells = [
         [np.sum((codes[:, 1] == b) & (labels[:, 0] == v)) for v in range(4)]
         for b in range(5)
     ]
-    np.testing.assert_array_equal(known[1, 0], cells)
+    np.testing.assert_array_equal(table[1, 0], cells)
 
 
 def test_any_discrete_values_become_consecutive_classes():
@@ -36,7 +36,7 @@ def test_any_discrete_values_become_consecutive_classes():
     assert sizes == (2,)
 
 
-def test_a_continuous_factor_is_binned_only_when_told():
+def test_a_continuous_factor_is_binned_only_if_requested():
     factors = np.linspace(0, 1, 401)[:, None]
     for column in (factors, np.arange(401)[:, None], np.arange(401.0)[:, None]):
         with pytest.raises(ValueError, match="401 distinct numbers"):
@@ -62,7 +62,7 @@ def test_bad_factors_are_refused(factors, match):
         discrete.classes(factors)
 
 
-def test_classes_are_found_on_the_host_and_asked_for_under_jit():
+def test_classes_are_determined_on_the_host_and_required_under_jit():
     with pytest.raises(ValueError, match="give sizes="):
         jax.jit(lambda f: discrete.resolve(f, None)[0])(jnp.zeros((3, 1), jnp.int32))
     labels, sizes = discrete.resolve(np.array([[5], [2], [5]]), None)
@@ -88,7 +88,7 @@ def test_equally_spaced_values_keep_a_bin_each():
         assert np.unique(labels).size == values
 
 
-def test_constants_and_values_that_are_not_finite_fall_into_some_bin():
+def test_constants_and_values_that_are_not_finite_fall_into_the_first_bin():
     codes = jnp.array([[3.0, 1.0], [3.0, jnp.nan], [3.0, 2.0]])
     np.testing.assert_array_equal(equal_width(codes, bins=5), 0)
     assert discrete.broken(codes)
@@ -106,13 +106,13 @@ def test_information_and_entropy_agree_with_slow_loops():
     ]
     np.testing.assert_allclose(out, exact, atol=1e-6)
     entropies = discrete.entropy(jnp.array(labels), sizes=(3, 6))
-    own = [cases.information(labels[:, f], labels[:, f]) for f in range(2)]
-    np.testing.assert_allclose(entropies, own, rtol=1e-6)
+    exact_entropies = [cases.information(labels[:, f], labels[:, f]) for f in range(2)]
+    np.testing.assert_allclose(entropies, exact_entropies, rtol=1e-6)
 
 
-def test_a_code_that_determines_a_factor_has_its_entropy_exactly():
+def test_a_code_that_determines_a_factor_has_exactly_its_entropy_as_information():
     factors = cases.grid(3, 7)
-    factors = np.concatenate([factors, factors[:5]])  # no full grid
+    factors = np.concatenate([factors, factors[:5]])  # not a full grid
     codes = factors[:, ::-1] * 2 + 1
 
     @jax.jit
@@ -137,23 +137,27 @@ def test_a_constant_carries_exactly_no_information():
     assert discrete.entropy(constant, sizes=(4,))[0] == 0
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     rng = np.random.default_rng(0)
     labels = jnp.array(rng.integers(0, 4, (200, 2)))
     codes = jnp.array(rng.integers(0, 6, (3, 200, 2)))
-    one = partial(information, bins=6, sizes=(4, 4))
-    together = jax.vmap(one, (0, None))(codes, labels)
+    information_of_run = partial(information, bins=6, sizes=(4, 4))
+    batch = jax.vmap(information_of_run, (0, None))(codes, labels)
     for r in range(3):
-        np.testing.assert_allclose(together[r], one(codes[r], labels), rtol=1e-6)
+        np.testing.assert_allclose(
+            batch[r], information_of_run(codes[r], labels), rtol=1e-6
+        )
 
 
-def test_the_corrected_numbers_agree_with_slow_loops():
+def test_corrected_information_and_entropy_agree_with_slow_loops():
     rng = np.random.default_rng(2)
     labels = np.stack([rng.integers(0, 3, 60), rng.integers(0, 6, 60)], axis=1)
     codes = (labels @ [[1, 2], [1, 0]] + rng.integers(0, 4, (60, 2))) % 7
-    kept = {"correction": "miller_madow"}
-    entropies = discrete.entropy(labels, sizes=(3, 6), **kept)
-    found = discrete.mutual_information(codes, labels, bins=7, sizes=(3, 6), **kept)
+    options = {"correction": "miller_madow"}
+    entropies = discrete.entropy(labels, sizes=(3, 6), **options)
+    corrected_information = discrete.mutual_information(
+        codes, labels, bins=7, sizes=(3, 6), **options
+    )
 
     def corrected(*columns):
         cells = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1]
@@ -161,37 +165,37 @@ def test_the_corrected_numbers_agree_with_slow_loops():
         return cases.entropy(cells.ravel()) + (number - 1) / (2 * len(labels))
 
     for f in range(2):
-        own = corrected(labels[:, f])
-        np.testing.assert_allclose(entropies[f], own, rtol=1e-6)
+        entropy = corrected(labels[:, f])
+        np.testing.assert_allclose(entropies[f], entropy, rtol=1e-6)
         for d in range(2):
             joint = corrected(codes[:, d], labels[:, f])
-            known = max(corrected(codes[:, d]) + own - joint, 0)
-            np.testing.assert_allclose(found[d, f], known, atol=1e-6)
+            exact = max(corrected(codes[:, d]) + entropy - joint, 0)
+            np.testing.assert_allclose(corrected_information[d, f], exact, atol=1e-6)
 
 
-def test_the_correction_takes_off_the_bias_of_independent_variables():
-    # 2N I is χ² of (B − 1)(V − 1) = 12 degrees: its mean 12, its variance 24.
+def test_the_correction_removes_the_bias_of_independent_variables():
+    # 2N I is χ² with (B − 1)(V − 1) = 12 degrees: its mean is 12, its variance 24.
     rng = np.random.default_rng(3)
     codes, labels = rng.integers(0, 5, (400, 600)), rng.integers(0, 4, (400, 1))
     sizes = {"bins": 5, "sizes": (4,)}
     plain = information(jnp.array(codes), jnp.array(labels), **sizes)[:, 0]
     mean, error = np.mean(800 * np.float64(plain)), np.sqrt(24 / 600)
     np.testing.assert_allclose(mean, 12, atol=4 * error)
-    fixed = discrete.mutual_information(
+    corrected = discrete.mutual_information(
         codes, labels, correction="miller_madow", **sizes
     )[:, 0]
-    np.testing.assert_allclose(fixed, np.maximum(plain - 12 / 800, 0), atol=1e-6)
+    np.testing.assert_allclose(corrected, np.maximum(plain - 12 / 800, 0), atol=1e-6)
 
 
-def test_the_correction_leaves_what_is_known_exactly():
+def test_the_correction_does_not_change_exact_relations():
     factors = cases.grid(3, 7)
-    kept = {"correction": "miller_madow", "sizes": (3, 7)}
+    options = {"correction": "miller_madow", "sizes": (3, 7)}
     constant = np.full((21, 1), 2)
     codes = np.concatenate([factors * 2, constant], axis=1)
-    found = discrete.mutual_information(codes, factors, bins=14, **kept)
-    entropies = discrete.entropy(factors, **kept)
+    corrected = discrete.mutual_information(codes, factors, bins=14, **options)
+    entropies = discrete.entropy(factors, **options)
     np.testing.assert_allclose(entropies, np.log([3, 7]) + [2 / 42, 6 / 42], rtol=1e-6)
-    np.testing.assert_array_equal(found[[0, 1], [0, 1]], entropies)
-    np.testing.assert_array_equal(found[[0, 1, 2, 2], [1, 0, 0, 1]], 0)
+    np.testing.assert_array_equal(corrected[[0, 1], [0, 1]], entropies)
+    np.testing.assert_array_equal(corrected[[0, 1, 2, 2], [1, 0, 0, 1]], 0)
     with pytest.raises(ValueError, match="Unknown correction 'jackknife'. Available"):
         discrete.entropy(factors, sizes=(3, 7), correction="jackknife")

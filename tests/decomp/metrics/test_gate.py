@@ -1,4 +1,4 @@
-"""The gate of the metrics: the same numbers are the same in whatever they come."""
+"""Scores depend on the numbers of codes and factors, not on their type or container."""
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ POINTS, SIZES = 12, (2, 3)
 
 
 class Tensor:
-    """What NumPy cannot read before it is detached, as a tensor with a gradient."""
+    """An array that NumPy can read only after detaching, like some tensors."""
 
     def __init__(self, values):
         self.values = values
@@ -48,7 +48,7 @@ class Tensor:
 
 
 class Frame:
-    """A table with named columns of objects, as a pandas data frame."""
+    """A table with named columns of type object, like a data frame of pandas."""
 
     def __init__(self, **columns):
         self.columns = list(columns)
@@ -73,24 +73,24 @@ KINDS = {
 }
 
 
-def equal(z, other):
-    """Asserts that two tables of codes are the same to the bit."""
-    for leaf, known in zip(z, other, strict=True):
-        assert leaf.dtype == known.dtype
-        np.testing.assert_array_equal(leaf, known)
+def assert_equal(z, other):
+    """Asserts that two tables of codes are equal to the bit."""
+    for leaf, expected in zip(z, other, strict=True):
+        assert leaf.dtype == expected.dtype
+        np.testing.assert_array_equal(leaf, expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_same_codes_are_the_same_in_every_type_and_container(kind):
-    equal(inputs.codes(KINDS[kind]), inputs.codes(CODES.astype(np.float32)))
+def test_codes_do_not_depend_on_type_and_container(kind):
+    assert_equal(inputs.codes(KINDS[kind]), inputs.codes(CODES.astype(np.float32)))
 
 
-def test_codes_keep_their_digits_whatever_their_offset_and_scale():
+def test_codes_keep_their_digits_at_any_offset_and_scale():
     z = inputs.codes(CODES / 128)
     for scale in (2.0**-1000, 2.0**-60, 2.0**60, 2.0**1000):
-        moved = inputs.codes(CODES / 128 * scale)
-        np.testing.assert_array_equal(moved.unit, z.unit)
-        np.testing.assert_array_equal(moved.exponent, z.exponent + np.log2(scale))
+        scaled = inputs.codes(CODES / 128 * scale)
+        np.testing.assert_array_equal(scaled.unit, z.unit)
+        np.testing.assert_array_equal(scaled.exponent, z.exponent + np.log2(scale))
     for offset in (1e8, -3e12):
         np.testing.assert_array_equal(inputs.codes(CODES / 128 + offset).unit, z.unit)
     huge = CODES.astype(np.uint64) + np.uint64(2**64 - 200)
@@ -99,33 +99,37 @@ def test_codes_keep_their_digits_whatever_their_offset_and_scale():
     np.testing.assert_allclose(inputs.codes(ends).unit[:, 0], [-0.5, 0.5, 0])
 
 
-def test_codes_are_what_their_parts_say():
+def test_codes_are_the_sum_and_product_of_their_parts():
     codes = np.exp(5 * RNG.normal(size=(30, 4))) * [1, -1e-30, 1e20, 0]
     z = inputs.codes(codes)
-    back = np.ldexp(np.float64(z.unit) + np.float64(z.origin), np.asarray(z.exponent))
+    product = np.ldexp(
+        np.float64(z.unit) + np.float64(z.origin), np.asarray(z.exponent)
+    )
     unit = np.maximum(np.abs(codes).max(axis=0), 1e-300)
-    np.testing.assert_allclose(back / unit, codes / unit, atol=1e-7)
+    np.testing.assert_allclose(product / unit, codes / unit, atol=1e-7)
     np.testing.assert_array_equal(units.active(z), [True, True, True, False])
 
 
-def test_rounding_alone_is_no_variation_of_a_latent_in_float64():
+def test_rounding_alone_does_not_make_a_latent_active_in_float64():
     column = np.where(np.arange(40) % 2, 0.1 + 0.2, 0.3)
     assert np.ptp(column) > 0
     assert not units.active(inputs.codes(column[:, None]))[0]
     assert units.active(inputs.codes(1e15 + CODES[:, :1]))[0]
 
 
-def test_traced_codes_are_taken_in_their_own_type():
-    taken = jax.jit(inputs.codes)
-    known = (CODES - CODES[:1]) / 128
+def test_traced_codes_are_read_in_their_own_type():
+    read_codes = jax.jit(inputs.codes)
+    expected = (CODES - CODES[:1]) / 128
     for dtype in (jnp.int8, jnp.uint8, jnp.bfloat16, jnp.float32, jnp.int32):
-        np.testing.assert_array_equal(taken(jnp.asarray(CODES, dtype)).unit, known)
+        np.testing.assert_array_equal(
+            read_codes(jnp.asarray(CODES, dtype)).unit, expected
+        )
     for scale in (1e-30, 1e36):
-        tiny = taken(jnp.asarray(CODES * scale, jnp.float32))
-        back = np.ldexp(np.float64(tiny.unit), np.asarray(tiny.exponent))
-        np.testing.assert_allclose(back, (CODES - CODES[:1]) * scale, rtol=1e-6)
+        z = read_codes(jnp.asarray(CODES * scale, jnp.float32))
+        product = np.ldexp(np.float64(z.unit), np.asarray(z.exponent))
+        np.testing.assert_allclose(product, (CODES - CODES[:1]) * scale, rtol=1e-6)
     ends = jnp.array([[-(2**31)], [2**31 - 1]], jnp.int32)
-    np.testing.assert_allclose(taken(ends).unit[:, 0], [0, 0.5])
+    np.testing.assert_allclose(read_codes(ends).unit[:, 0], [0, 0.5])
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,7 @@ def test_traced_codes_are_taken_in_their_own_type():
         (np.zeros((3, 2), "V2"), "NumPy writes bfloat16 so"),
     ],
 )
-def test_codes_that_are_no_table_of_numbers_are_refused_in_one_line(codes, message):
+def test_codes_without_a_table_of_numbers_are_refused_in_one_line(codes, message):
     with pytest.raises(ValueError, match=message) as error:
         inputs.codes(codes)
     assert "\n" not in str(error.value)
@@ -167,56 +171,56 @@ TABLES = {  # values of one column, its number of classes, and whether it is con
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_values_decide_what_a_factor_is(kind):
+def test_the_kind_of_a_factor_follows_from_its_values(kind):
     values, size, continuous = TABLES[kind]
-    found = inputs.factors(values[:, None])
-    assert found.sizes == (size,)
-    assert found.continuous == ((0,) if continuous else ())
-    assert found.constant == ((0,) if size == 1 else ())
+    table = inputs.factors(values[:, None])
+    assert table.sizes == (size,)
+    assert table.continuous == ((0,) if continuous else ())
+    assert table.constant == ((0,) if size == 1 else ())
     if not continuous and size > 1:  # the same partition of the points
         labels = np.unique(values.astype(str), return_inverse=True)[1].ravel()
-        pairs = {*zip(labels.tolist(), found.classes[:, 0].tolist(), strict=True)}
+        pairs = {*zip(labels.tolist(), table.classes[:, 0].tolist(), strict=True)}
         assert len(pairs) == size
 
 
-def test_bins_of_a_continuous_factor_are_the_same_in_every_type_and_unit():
-    known = np.minimum(AGES * 20 // 119, 19)
+def test_bins_of_a_continuous_factor_do_not_depend_on_type_and_unit():
+    expected = np.minimum(AGES * 20 // 119, 19)
     for values in (AGES, AGES.astype(np.float32), AGES * 0.1 - 3, AGES * 1e-300):
-        found = inputs.factors(values[:, None])
-        np.testing.assert_array_equal(found.classes[:, 0], known)
-    np.testing.assert_array_equal(irs.labels(AGES[:, None], bins=20)[:, 0], known)
+        table = inputs.factors(values[:, None])
+        np.testing.assert_array_equal(table.classes[:, 0], expected)
+    np.testing.assert_array_equal(irs.labels(AGES[:, None], bins=20)[:, 0], expected)
     traced = jax.jit(lambda x: irs.labels(x, bins=20))(AGES[:, None])
-    np.testing.assert_array_equal(traced[:, 0], known)
+    np.testing.assert_array_equal(traced[:, 0], expected)
     few = jax.jit(lambda x: irs.labels(x, bins=20))(AGES[:, None] % 7 * 10)
     np.testing.assert_array_equal(few[:, 0], AGES % 7)
 
 
 class TypedFrame:
-    """A frame whose columns have types of their own, as that of pandas."""
+    """A frame whose columns have their own types, like that of pandas."""
 
     def __init__(self, **columns):
         self.columns, self.items = list(columns), columns.items
 
 
-def test_a_frame_is_taken_column_by_column():
+def test_a_frame_is_read_column_by_column():
     days = np.arange(200).astype("datetime64[D]")
     days[7] = np.datetime64("NaT")
     shapes = np.resize(np.array(["ring", None, "heart"], object), 200)
     frame = TypedFrame(day=days, shape=shapes, eyes=np.arange(200) % 3)
-    found = inputs.factors(frame, incomplete=True)
-    assert found.names == ("day", "shape", "eyes")
-    assert found.sizes == (inputs.BINS, 2, 3)
-    assert (found.continuous, found.missing) == ((0,), (1, 67, 0))
-    np.testing.assert_array_equal(found.classes[:, 2], np.arange(200) % 3)
+    table = inputs.factors(frame, incomplete=True)
+    assert table.names == ("day", "shape", "eyes")
+    assert table.sizes == (inputs.BINS, 2, 3)
+    assert (table.continuous, table.missing) == ((0,), (1, 67, 0))
+    np.testing.assert_array_equal(table.classes[:, 2], np.arange(200) % 3)
     with pytest.raises(ValueError, match="got columns of the shapes"):
         inputs.factors(TypedFrame(a=[1, 2], b=[1, 2, 3]))
 
 
-def test_columns_are_named_and_told_by_name_or_index():
+def test_columns_have_names_and_are_given_by_name_or_index():
     table = Frame(shape=SHAPES, age=np.arange(40), eyes=[2.0] * 40)
-    found = inputs.factors(table, continuous=["age"])
-    assert found.names == ("shape", "age", "eyes")
-    assert (found.continuous, found.labels, found.constant) == ((1,), (0,), (2,))
+    factors = inputs.factors(table, continuous=["age"])
+    assert factors.names == ("shape", "age", "eyes")
+    assert (factors.continuous, factors.labels, factors.constant) == ((1,), (0,), (2,))
     fields = np.zeros(200, [("id", int), ("eyes", "U3")])
     fields["id"] = np.arange(200)
     assert inputs.factors(fields).continuous == (0,)
@@ -238,16 +242,16 @@ def test_columns_are_named_and_told_by_name_or_index():
         ),
     ],
 )
-def test_missing_factors_are_counted_and_left_out_only_when_asked(column):
+def test_missing_factors_are_excluded_only_on_request(column):
     table = column[:, None]
     with pytest.raises(ValueError, match="3 of 40 rows have a missing one"):
         inputs.factors(table)
-    found = inputs.factors(table, incomplete=True)
-    whole, rows = inputs.complete(found)
+    incomplete = inputs.factors(table, incomplete=True)
+    whole, rows = inputs.complete(incomplete)
     np.testing.assert_array_equal(rows, np.arange(3, 40))
-    assert found.missing == (3,)
-    np.testing.assert_array_equal(found.classes[:, 0] < 0, np.arange(40) < 3)
-    np.testing.assert_array_equal(whole.classes, found.classes[3:])
+    assert incomplete.missing == (3,)
+    np.testing.assert_array_equal(incomplete.classes[:, 0] < 0, np.arange(40) < 3)
+    np.testing.assert_array_equal(whole.classes, incomplete.classes[3:])
     assert whole.missing == (0,)
 
 
@@ -260,7 +264,7 @@ def test_given_classes_are_checked():
 
 
 def scores(z, v):
-    """Every metric that may be compiled and draws nothing, of codes and classes."""
+    """Scores that may be compiled and have no randomness, of codes and classes."""
     info, alone = infomec.score(z, v, sizes=SIZES), unsupervised.score(z)
     return {
         "mig": mig.score(z, v, sizes=SIZES).score,
@@ -280,15 +284,15 @@ def scores(z, v):
     }
 
 
-def drawn(z, v):
-    """Those that draw or fit, and whose definition ignores place and scale."""
-    keys, few = jax.random.split(jax.random.key(0)), {"votes": 40, "samples": 4}
-    every = inputs.codes(z.unit)._replace(exponent=0 * z.exponent)
+def random_scores(z, v):
+    """Random or fitted scores that do not depend on offset and scale."""
+    keys, counts = jax.random.split(jax.random.key(0)), {"votes": 40, "samples": 4}
+    all_active = inputs.codes(z.unit)._replace(exponent=0 * z.exponent)
     span = jnp.ptp(z.unit, axis=0, keepdims=True)
     spread = jnp.broadcast_to(0.1 * jnp.where(span > 0, span, 1), z.unit.shape)
     return {
         "kim_mnih": kim_mnih.score(
-            keys[0], every, v, threshold=0.0, held_out=20, **few
+            keys[0], all_active, v, threshold=0.0, held_out=20, **counts
         ).score,
         "infoe": infoe.score(z, v, sizes=SIZES).score,
         "exact": mig.exact(
@@ -297,12 +301,12 @@ def drawn(z, v):
     }
 
 
-def scaled(z, v):
-    """Those that draw or fit, and to which place and scale matter."""
+def scores_of_scale(z, v):
+    """Random or fitted scores that depend on offset and scale."""
     keys = jax.random.split(jax.random.key(0))
-    few = {"num_train": 40, "num_test": 20, "samples": 4}
+    counts = {"num_train": 40, "num_test": 20, "samples": 4}
     return {
-        "higgins": higgins.score(keys[0], z, v, **few).score,
+        "higgins": higgins.score(keys[0], z, v, **counts).score,
         "sap": sap.score(keys[1], z, v, sizes=SIZES).score,
         "active units": active_units.score(z).score,
         "unscaled": hoyer.score_unscaled(z).score,
@@ -317,21 +321,21 @@ TYPES = ("int8", "uint8", ">i2", "int64", "float16", "float32", ">f8", "float64"
 
 @st.composite
 def representations(draw, *, ordered=False, placed=False):
-    """Codes and factors, and the same otherwise: type, place, scale, order, names."""
+    """Equal codes and factors in two forms: type, offset, scale, order, names."""
     codes = draw(LATTICE)
     columns = [draw(hunt.array(st.integers(0, size - 1), POINTS)) for size in SIZES]
     factors = np.stack(columns, axis=1).astype(int)
     order = range(POINTS) if ordered else draw(st.permutations(range(POINTS)))
     order, power = np.array(order), draw(st.integers(-900, 900))
     offset = draw(st.sampled_from((0, -3, 2**20, 2**40)))
-    moved = codes.astype(draw(st.sampled_from(TYPES)))
+    changed = codes.astype(draw(st.sampled_from(TYPES)))
     if placed:
         pass
     elif draw(st.booleans()):
-        moved = np.ldexp(codes.astype(float) + offset, power)
+        changed = np.ldexp(codes.astype(float) + offset, power)
     elif not ordered and draw(st.booleans()):
-        # Not of votes: any scale but a power of two rounds, and rounding breaks ties.
-        moved = codes.astype(float) * draw(st.sampled_from((3.0, 0.1, 1e200, 7e-250)))
+        # Except for votes: other scales round, and rounding breaks ties.
+        changed = codes.astype(float) * draw(st.sampled_from((3.0, 0.1, 1e200, 7e-250)))
     names = [
         draw(st.permutations(["b", "a", "", "é", "10", "9"][:size])) for size in SIZES
     ]
@@ -344,11 +348,11 @@ def representations(draw, *, ordered=False, placed=False):
         )
     )
     other = factors if other.dtype == bool else other
-    return (codes, factors), (moved[order], other[order])
+    return (codes, factors), (changed[order], other[order])
 
 
-def same_scores(program, pairs, examples):
-    """Asserts that both of a pair of representations have the same scores."""
+def assert_same_scores(program, pairs, examples):
+    """Asserts that the two representations of each pair have the same scores."""
 
     @settings(hunt.PROFILE, max_examples=examples)
     @given(pairs)
@@ -361,54 +365,56 @@ def same_scores(program, pairs, examples):
         if tables[1].labels:  # R² of class indices depends on their order
             before.pop("sap r²", None)
         for name, value in before.items():
-            # Fitted to 1e-5 nats of one loss, InfoE measures another.
+            # InfoE is fitted to 1e-5 nats of one loss and measures another.
             error = (2 * 1e-5) ** 0.5 if name == "infoe" else 2e-5
             np.testing.assert_allclose(after[name], value, atol=error, err_msg=name)
 
     holds()
 
 
-def test_the_same_representation_never_scores_differently():
-    same_scores(compiled, representations(), hunt.EXAMPLES)
+def test_equal_representations_have_equal_scores():
+    assert_same_scores(compiled, representations(), hunt.EXAMPLES)
 
 
-def test_no_rounding_decides_a_pair_of_scores_in_explicitness():
+def test_rounding_does_not_decide_a_pair_of_scores_in_explicitness():
     # Two fitted scores of these points differ by 2⁻¹⁶ of the largest, up to rounding.
     points = "46 61 26 15 40 11 43 53 16 65 04 02".split()
     codes = np.array([[int(digit) for digit in point] for point in points])
     factors = np.array([[0, int(label)] for label in "101101101100"])
     order = np.array([0, 1, 2, 3, 4, 6, 5, 7, 8, 9, 10, 11])
-    known = compiled(inputs.codes(np.float32(codes)), factors)["explicitness"]
+    value = compiled(inputs.codes(np.float32(codes)), factors)["explicitness"]
     others = 1 - factors[order]  # 'a' for 1 and 'b' for 0
-    found = compiled(inputs.codes(np.int8(codes[order])), others)["explicitness"]
-    np.testing.assert_allclose(found, known, atol=2e-5)
+    of_other = compiled(inputs.codes(np.int8(codes[order])), others)["explicitness"]
+    np.testing.assert_allclose(of_other, value, atol=2e-5)
 
 
 @pytest.mark.slow
-def test_the_same_representation_never_scores_differently_in_a_long_hunt():
-    same_scores(compiled, representations(), 10 * hunt.MANY)
+def test_equal_representations_have_equal_scores_in_a_long_hunt():
+    assert_same_scores(compiled, representations(), 10 * hunt.MANY)
 
 
 @pytest.mark.slow
-def test_what_is_drawn_with_one_key_is_the_same_in_every_type_and_unit():
-    same_scores(jax.jit(drawn), representations(ordered=True), 4 * hunt.MANY)
+def test_random_scores_do_not_depend_on_type_and_unit():
+    assert_same_scores(
+        jax.jit(random_scores), representations(ordered=True), 4 * hunt.MANY
+    )
 
 
 @pytest.mark.slow
-def test_what_depends_on_the_scale_is_the_same_in_every_type():
+def test_scores_that_depend_on_the_scale_do_not_depend_on_the_type():
     pairs = representations(ordered=True, placed=True)
-    same_scores(jax.jit(scaled), pairs, 4 * hunt.MANY)
+    assert_same_scores(jax.jit(scores_of_scale), pairs, 4 * hunt.MANY)
 
 
 @pytest.mark.slow
 def test_metrics_called_with_integers_score_as_with_floats():
     factors = np.stack([CODES[:, 0] % 4, CODES[:, 1] % 3], axis=1)
     names = np.array(["d", "b", "c", "a"])[factors]
-    few, key = {"votes": 50, "samples": 5}, lambda: jax.random.key(0)
+    counts, key = {"votes": 50, "samples": 5}, lambda: jax.random.key(0)
     calls = {
-        "kim_mnih": lambda z, v: kim_mnih.score(key(), z, v, held_out=20, **few),
+        "kim_mnih": lambda z, v: kim_mnih.score(key(), z, v, held_out=20, **counts),
         "sap": lambda z, v: sap.score(key(), z, v),
-        # The classes of trees have their random numbers in ascending order.
+        # Trees assign their random numbers to the classes in ascending order.
         "dci": lambda z, v: dci.score(key(), z, factors.astype(v.dtype), trees=2),
         "active units": lambda z, v: active_units.score(z),
         "unscaled": lambda z, v: hoyer.score_unscaled(z),
@@ -418,8 +424,8 @@ def test_metrics_called_with_integers_score_as_with_floats():
         ),
     }
     for name, call in calls.items():
-        known = call(CODES.astype(np.float32), factors).score
-        assert call(CODES.astype(np.uint8), names).score == known, name
+        of_floats = call(CODES.astype(np.float32), factors).score
+        assert call(CODES.astype(np.uint8), names).score == of_floats, name
     whole = udr.score(np.stack([CODES, CODES[::-1]]).astype(np.uint8)).score
     np.testing.assert_array_equal(
         whole, udr.score(np.stack([CODES, CODES[::-1]]).astype(np.float32)).score
@@ -430,19 +436,19 @@ def test_metrics_called_with_integers_score_as_with_floats():
 def test_metrics_compute_in_float32_under_x64():
     codes = CODES[:POINTS, :2].astype(np.float64)
     factors = np.stack([np.arange(POINTS) % size for size in SIZES], axis=1)
-    known = compiled(inputs.codes(codes), factors)
+    expected = compiled(inputs.codes(codes), factors)
     with jax.enable_x64(True):
-        found = jax.jit(lambda z, v: scores(inputs.codes(z), v))(codes, factors)
+        under_x64 = jax.jit(lambda z, v: scores(inputs.codes(z), v))(codes, factors)
         votes = kim_mnih.draw_votes(jax.random.key(0), factors, votes=5, samples=4)
     assert votes.rows.dtype == jnp.int32
-    del known["hoyer"]  # of the codes as they are, which are off another row here
-    for name, value in found.items():
+    del expected["hoyer"]  # it depends on the origin, which is another row here
+    for name, value in under_x64.items():
         assert value.dtype == jnp.float32, name
-    for name, value in known.items():
-        np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
+    for name, value in expected.items():
+        np.testing.assert_allclose(under_x64[name], value, atol=1e-5, err_msg=name)
 
 
-def test_a_value_on_the_edge_of_a_bin_lies_above_it_in_every_unit():
+def test_a_value_on_the_edge_of_a_bin_is_in_the_upper_bin_in_every_unit():
     steps = np.arange(21)
     for scale in (1, 0.1, 1 / 3, 1e-9, 7e20):
         bins = discrete.equal_width(np.float32(steps * scale)[:, None], bins=20)[:, 0]

@@ -17,23 +17,23 @@ def _run(codes, factors, **options):
 
 
 def _within(share, exact, trials=300):
-    """Whether a share of so many trials is within 4 standard errors."""
+    """Whether a share of `trials` trials is within 4 standard errors."""
     return abs(float(share) - exact) < 4 * np.sqrt(exact * (1 - exact) / trials)
 
 
-def test_pairs_share_the_value_of_their_factor_and_are_drawn_as_documented():
+def test_pairs_share_the_value_of_their_factor_and_have_the_documented_distribution():
     factors = np.array([[0, 0], [0, 7], [0, 2], [-1, 2]], np.int32)
     pairs = draw(jax.random.key(0), factors, points=4000, samples=3)
     factor, first, second = map(np.asarray, pairs)
-    chosen = factor[:, None]
-    np.testing.assert_array_equal(factors[first, chosen], factors[second, chosen])
+    column = factor[:, None]
+    np.testing.assert_array_equal(factors[first, column], factors[second, column])
     assert _within(np.mean(factor), 0.5, 4000)
     for row in range(4):
         assert _within(np.mean(first[:, 0] == row), 1 / 4, 4000)
     # Row 2 shares factor 0 with three rows and factor 1 with two.
     for f, exact in ((0, 1 / 3), (1, 1 / 2)):
-        kept = (factor == f) & (first[:, 0] == 2)
-        assert _within(np.mean(second[kept, 0] == 2), exact, kept.sum())
+        rows = (factor == f) & (first[:, 0] == 2)
+        assert _within(np.mean(second[rows, 0] == 2), exact, rows.sum())
 
 
 def test_factors_that_are_not_classes_are_refused_in_one_line():
@@ -56,7 +56,7 @@ def test_differences_and_score_agree_with_a_slow_implementation():
     y = np.asarray(pairs.factor)
     model = LogisticRegression(tol=1e-8, max_iter=10**4).fit(x[:300], y[:300])
     exact = model.score(x[300:], y[300:])
-    np.testing.assert_allclose(out.score, exact, atol=1 / 300)  # one near the edge
+    np.testing.assert_allclose(out.score, exact, atol=1 / 300)  # one point may tip
     assert 1 / 3 < out.score < 1
 
 
@@ -70,14 +70,14 @@ def test_a_perfect_code_scores_one_in_any_order_with_any_sign():
     assert out.variant == "locatello, num_train=300, num_test=300, samples=20"
 
 
-def test_a_missing_factor_goes_unnoticed():
-    # The weakness for which Kim & Mnih made their score: the last factor is known from
-    # all other dimensions varying.
+def test_a_missing_factor_is_not_detected():
+    # This is the weakness for which Kim & Mnih proposed their score: the last factor is
+    # recognised because all other dimensions vary.
     factors = cases.grid(4, 4, 4)
     assert _run(factors[:, :2], factors).score == 1
 
 
-def test_factors_that_share_a_dimension_or_are_rotated_are_told_by_chance():
+def test_factors_that_share_a_dimension_or_are_rotated_score_by_chance():
     factors = cases.grid(4, 4, 4)
     rest = factors[:, 2:]
     for codes in (factors[:, :2].sum(axis=1, keepdims=True), cases.rotated(factors)):
@@ -88,9 +88,9 @@ def test_factors_that_share_a_dimension_or_are_rotated_are_told_by_chance():
 
 def test_noise_and_collapsed_codes_score_by_chance():
     factors = cases.grid(4, 4, 4)
-    many = np.repeat(factors, 200, axis=0)  # few points hold some of a factor by chance
-    noise = np.random.default_rng(0).normal(size=(len(many), 5))
-    assert _within(_run(noise, many).score, 1 / 3)
+    points = np.repeat(factors, 200, axis=0)  # few points may encode a factor by chance
+    noise = np.random.default_rng(0).normal(size=(len(points), 5))
+    assert _within(_run(noise, points).score, 1 / 3)
     out = _run(np.full((64, 5), 0.3), factors)
     assert out.score == out.chance
     assert _within(out.chance, 1 / 3)

@@ -7,7 +7,7 @@ from decomp.metrics import hoyer
 
 score = jax.jit(hoyer.score)
 unscaled = jax.jit(hoyer.score_unscaled)
-one = jax.jit(hoyer.hoyer)
+sparsity = jax.jit(hoyer.hoyer)
 SIGNS = np.float32([[1, 1], [1, -1], [-1, 1], [-1, -1]])
 
 
@@ -39,18 +39,20 @@ def test_the_scores_agree_with_slow_loops():
 
 
 @pytest.mark.parametrize("size", [1.0, -1e-30, 1e30])
-def test_one_entry_is_sparse_equal_entries_are_not_and_zeros_count_as_not(size):
-    every = np.ones(5, bool)
-    assert one(np.float32(size) * np.eye(5, dtype=np.float32)[2], every) == 1
+def test_one_entry_scores_one_and_equal_entries_and_zeros_score_zero(size):
+    all_active = np.ones(5, bool)
+    assert sparsity(np.float32(size) * np.eye(5, dtype=np.float32)[2], all_active) == 1
     signs = np.float32([1, -1, 1, 1, -1])
-    np.testing.assert_allclose(one(np.float32(size) * signs, every), 0, atol=1e-6)
-    assert one(0 * signs, every) == 0
+    np.testing.assert_allclose(
+        sparsity(np.float32(size) * signs, all_active), 0, atol=1e-6
+    )
+    assert sparsity(0 * signs, all_active) == 0
     half = (np.sqrt(5) - np.sqrt(2)) / (np.sqrt(5) - 1)
     two = np.float32(size) * np.float32([1, 1, 0, 0, 0])
-    np.testing.assert_allclose(one(two, every), half, rtol=1e-5)
+    np.testing.assert_allclose(sparsity(two, all_active), half, rtol=1e-5)
 
 
-def test_one_dimension_at_a_time_scores_one_whatever_their_scales():
+def test_one_dimension_at_a_time_scores_one_at_any_scale():
     codes = np.concatenate([np.eye(4), -np.eye(4)]) * [1, 9, 1e-4, 1e4]
     np.testing.assert_allclose(score(_repeated(codes)).score, 1, rtol=1e-6)
 
@@ -65,8 +67,8 @@ def test_collapsed_dimensions_are_sparse_only_without_scaling():
     # Two dimensions of equal moduli, and two that collapsed to a small spread.
     codes = _repeated(np.concatenate([SIGNS, 1e-4 * SIGNS[:, ::-1]], axis=1))
     np.testing.assert_allclose(score(codes).score, 0, atol=1e-6)
-    known = (2 - np.sqrt(2)) / (2 - 1)
-    np.testing.assert_allclose(unscaled(codes).score, known, rtol=1e-3)
+    exact = (2 - np.sqrt(2)) / (2 - 1)
+    np.testing.assert_allclose(unscaled(codes).score, exact, rtol=1e-3)
     constant = np.pad(SIGNS, ((0, 0), (0, 2)), constant_values=0.3)
     out = score(_repeated(constant))
     np.testing.assert_allclose(out.score, 0, atol=1e-6)
@@ -75,16 +77,16 @@ def test_collapsed_dimensions_are_sparse_only_without_scaling():
 
 def test_all_collapsed_codes_score_zero_and_broken_ones_nan():
     assert score(np.full((48, 4), 0.1, np.float32)).score == 0
-    lone = _codes() * np.float32([1, 0, 0, 0])
-    assert score(lone).score == 0  # of one dimension there are no few
+    one_dimension = _codes() * np.float32([1, 0, 0, 0])
+    assert score(one_dimension).score == 0  # sparsity needs two dimensions
     bad = _codes()
     bad[1, 1] = np.nan
     assert jnp.isnan(score(bad).score)
     assert jnp.isnan(unscaled(bad).score)
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     codes = np.stack([_codes(seed) for seed in range(3)])
-    together = jax.vmap(score)(codes)
+    batch = jax.vmap(score)(codes)
     for r in range(3):
-        np.testing.assert_allclose(together.score[r], score(codes[r]).score, rtol=1e-5)
+        np.testing.assert_allclose(batch.score[r], score(codes[r]).score, rtol=1e-5)

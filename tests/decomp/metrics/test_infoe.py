@@ -11,7 +11,7 @@ def _noisy(num_points=400):
 
 
 def _slow_loss(codes, target, weights):
-    """Mean −log p of softmax regression fitted by Newton's steps, in float64."""
+    """Mean −log p of softmax regression fitted by Newton's method, in float64."""
     design = np.concatenate([codes, np.ones((len(codes), 1))], axis=1)
     values = np.unique(target)
     hot = np.stack([target == v for v in values[1:]], axis=1).astype(float)
@@ -51,14 +51,14 @@ def test_infoe_agrees_with_a_slow_implementation():
             null = -np.sum(share * np.log(share))
             if weighting == "balanced":  # the null predictor is then uniform
                 weights, null = 1 / (size * share[factors[:, f]]), np.log(size)
-            known = 1 - _slow_loss(codes, factors[:, f], weights) / null
-            np.testing.assert_allclose(result.per_factor[f], known, atol=2e-4)
+            exact = 1 - _slow_loss(codes, factors[:, f], weights) / null
+            np.testing.assert_allclose(result.per_factor[f], exact, atol=2e-4)
         np.testing.assert_allclose(result.score, result.per_factor.mean())
     assert 0.05 < out.score < 0.9
     assert out.converged.all()
 
 
-def test_factors_on_their_own_dimensions_are_read_entirely():
+def test_factors_on_their_own_dimensions_are_predicted_entirely():
     factors = np.stack(np.meshgrid(range(3), range(2), range(5)), axis=-1).reshape(
         -1, 3
     )
@@ -78,11 +78,11 @@ def test_a_continuous_factor_is_scored_by_its_share_of_variance():
     np.testing.assert_allclose(out.per_factor[0], 1, rtol=1e-6)
     design = np.concatenate([codes, np.ones((500, 1))], axis=1)
     hat = design @ np.linalg.inv(design.T @ design) @ design.T
-    known = 1 - np.sum((noisy - hat @ noisy) ** 2) / np.sum((noisy - noisy.mean()) ** 2)
-    np.testing.assert_allclose(out.per_factor[1], known, rtol=1e-6)
+    exact = 1 - np.sum((noisy - hat @ noisy) ** 2) / np.sum((noisy - noisy.mean()) ** 2)
+    np.testing.assert_allclose(out.per_factor[1], exact, rtol=1e-6)
 
 
-def test_collapsed_codes_score_zero_broken_ones_nan_and_constants_do_not_count():
+def test_collapsed_codes_score_zero_broken_ones_nan_and_constants_are_excluded():
     _, factors = _noisy()
     constant = np.full((400, 3), 0.3)
     out = infoe.score(constant, np.pad(factors, ((0, 0), (0, 1))))

@@ -23,7 +23,7 @@ def _mixed(seed):
 
 
 def _slow_neighbours(column, factor, k):
-    """Ross 2014: ψ(N) + ⟨ψ(k)⟩ − ⟨ψ(N_v)⟩ − ⟨ψ(m)⟩, as loops."""
+    """Ross 2014: ψ(N) + ⟨ψ(k)⟩ − ⟨ψ(N_v)⟩ − ⟨ψ(m)⟩, by loops."""
     terms = []
     for n in range(len(column)):
         same = np.sum(factor == factor[n])
@@ -35,7 +35,7 @@ def _slow_neighbours(column, factor, k):
 
 
 def _slow_ratios(codes, active, estimate):
-    """InfoM and InfoC as loops over the active dimensions and the factors."""
+    """InfoM and InfoC by loops over the active dimensions and the factors."""
     table = [
         [estimate(np.float64(codes[:, d]), f) / cases.entropy(f) for f in FACTORS.T]
         for d in np.flatnonzero(active)
@@ -49,21 +49,21 @@ def _slow_ratios(codes, active, estimate):
 def test_the_ratios_agree_with_a_slow_implementation():
     codes = _mixed(20)
     out = score(codes, FACTORS)
-    known = _slow_ratios(codes, out.active, partial(cases.binned_information, bins=20))
-    assert min(known) > 0.05
-    assert max(known) < 0.95
-    np.testing.assert_allclose([out.score, out.compactness], known, rtol=1e-4)
+    exact = _slow_ratios(codes, out.active, partial(cases.binned_information, bins=20))
+    assert min(exact) > 0.05
+    assert max(exact) < 0.95
+    np.testing.assert_allclose([out.score, out.compactness], exact, rtol=1e-4)
 
 
 def test_the_published_estimator_agrees_with_a_slow_implementation():
     codes = _mixed(3)
     out = infomec.score_neighbours(codes, FACTORS, sizes=SIZES)
-    known = _slow_ratios(codes, out.active, partial(_slow_neighbours, k=10))
-    np.testing.assert_allclose([out.score, out.compactness], known, rtol=1e-4)
+    exact = _slow_ratios(codes, out.active, partial(_slow_neighbours, k=10))
+    np.testing.assert_allclose([out.score, out.compactness], exact, rtol=1e-4)
 
 
-def test_no_preset_is_dead_code():
-    # A released defect: a function that calls another by a keyword it does not have.
+def test_every_preset_can_be_used():
+    # A released version called a function with a keyword that it does not have.
     codes = _mixed(0)
     scores = {
         name: infomec.score_neighbours(codes, FACTORS, sizes=SIZES, preset=name)
@@ -72,9 +72,9 @@ def test_no_preset_is_dead_code():
     assert all(0 < out.score < 1 and out.variant == n for n, out in scores.items())
 
 
-def test_the_three_published_rules_call_different_dimensions_active():
-    # One metric with three rules of what is inactive, which is why the rule is named.
-    # Ranges 1, 1/10 and 1/30 of the largest; the next is rarely off its centre.
+def test_the_three_published_rules_find_different_active_dimensions():
+    # One metric has three rules of activity, so presets name the rule. Ranges are 1,
+    # 1/10 and 1/30 of the largest; the fourth dimension is rarely off its centre.
     base = np.linspace(-1, 1, 210)
     spike = np.where(np.arange(210) % 42 == 0, np.sign(base), 0)
     codes = jnp.float32(np.stack([base, base / 10, base / 30, spike, base * 0], axis=1))
@@ -94,8 +94,8 @@ def test_the_three_published_rules_call_different_dimensions_active():
     }
 
 
-def test_a_preset_gives_its_rule_and_explicit_keywords_win():
-    # Ranges 1, 1/8.3 and 1/25 of the first, and a constant.
+def test_a_preset_gives_its_rule_and_keywords_override_it():
+    # The ranges are 1, 1/8.3 and 1/25 of the first; the fourth dimension is constant.
     scales = np.float32([1 / 4, 1 / (5 * 8.3), 1 / (6 * 25)])
     codes = np.pad(np.float32(FACTORS) * scales, ((0, 0), (0, 1)))
     assert score(codes, FACTORS).num_active == 2
@@ -116,16 +116,16 @@ def test_order_scale_and_sign_of_the_dimensions_do_not_matter(scale):
     np.testing.assert_allclose([out.score, out.compactness], 1, rtol=1e-6)
 
 
-def test_one_dimension_has_nowhere_else_to_be():
-    # 0/0 in InfoC; and in InfoM, of one factor. Without any dimension both are 0.
+def test_degenerate_tables_have_defined_scores():
+    # InfoC of one dimension and InfoM of one factor are 0/0; both are 0 without any.
     one, table = jnp.array([True, False]), jnp.array([[0.5, 0.0], [0.2, 0.3]])
     single = from_information(table, jnp.array([1.0, 1.0]), one)
     assert (single.score, single.compactness, single.num_active) == (1, 0, 1)
     factor = from_information(table, jnp.array([1.0, 0.0]), one | True)
     assert factor.score == 0
     np.testing.assert_allclose(factor.compactness, (5 / 7 - 0.5) / 0.5, rtol=1e-6)
-    nothing = from_information(table, jnp.array([1.0, 1.0]), one & False)
-    assert (nothing.score, nothing.compactness) == (0, 0)
+    empty = from_information(table, jnp.array([1.0, 1.0]), one & False)
+    assert (empty.score, empty.compactness) == (0, 0)
 
 
 def test_collapsed_codes_score_zero_and_broken_ones_nan():
@@ -139,12 +139,10 @@ def test_collapsed_codes_score_zero_and_broken_ones_nan():
     assert np.isnan(infomec.score_neighbours(bad, FACTORS, sizes=SIZES).score)
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     codes = np.stack([_mixed(seed) for seed in range(3)])
-    together = jax.vmap(score, (0, None))(codes, FACTORS)
+    batch = jax.vmap(score, (0, None))(codes, FACTORS)
     for r in range(3):
         alone = score(codes[r], FACTORS)
-        np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-5)
-        np.testing.assert_allclose(
-            together.compactness[r], alone.compactness, rtol=1e-5
-        )
+        np.testing.assert_allclose(batch.score[r], alone.score, rtol=1e-5)
+        np.testing.assert_allclose(batch.compactness[r], alone.compactness, rtol=1e-5)

@@ -32,7 +32,7 @@ def _slow(codes, factors, quantile):
 @pytest.mark.parametrize("quantile", [0.5, 0.99, 1.0])
 def test_the_score_agrees_with_a_slow_implementation(quantile):
     rng = np.random.default_rng(1)
-    factors = rng.choice([-3, 2, 7], size=(60, 3)).astype(np.int32)  # no grid
+    factors = rng.choice([-3, 2, 7], size=(60, 3)).astype(np.int32)  # not a grid
     codes = cases.mixed(factors)
     out = run(codes, factors, quantile=quantile)
     exact, matrix = _slow(codes, factors, quantile)
@@ -50,7 +50,7 @@ def test_a_preset_is_its_quantile(preset, quantile):
 
 
 def test_active_dimensions_are_counted_and_not_summed():
-    # A released defect reports the sum of the codes of the active dimensions.
+    # A released version reports the sum of the codes of the active dimensions.
     codes = np.float32(np.c_[FACTORS[:, :2], np.full(60, 0.3), 10 + FACTORS[:, :1]])
     out = score(codes, FACTORS)
     assert out.num_active == 3
@@ -71,7 +71,7 @@ def test_collapsed_codes_score_zero_and_diverged_ones_nan():
         assert jnp.isnan(score(codes, FACTORS).score)
 
 
-def test_continuous_factors_are_binned_and_so_cannot_score_one_by_being_unique():
+def test_continuous_factors_are_binned_so_distinct_values_do_not_score_one():
     rng = np.random.default_rng(0)
     factors = rng.uniform(size=(400, 2)).astype(np.float32)
     codes = rng.normal(size=(400, 2)).astype(np.float32)
@@ -83,10 +83,10 @@ def test_continuous_factors_are_binned_and_so_cannot_score_one_by_being_unique()
     assert out.variant == "locatello, bins=4"
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     codes = np.stack([cases.mixed(FACTORS, seed) for seed in range(2)])
-    together = jax.jit(jax.vmap(irs.score, (0, None)))(codes, FACTORS)
+    batch = jax.jit(jax.vmap(irs.score, (0, None)))(codes, FACTORS)
     for r in range(2):
         alone = score(codes[r], FACTORS).score
-        np.testing.assert_allclose(together.score[r], alone, rtol=1e-6)
-    assert together.variant == "locatello"
+        np.testing.assert_allclose(batch.score[r], alone, rtol=1e-6)
+    assert batch.variant == "locatello"

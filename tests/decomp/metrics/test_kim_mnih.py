@@ -8,7 +8,7 @@ import pytest
 from decomp.metrics import kim_mnih
 from tests.decomp.metrics import cases
 
-# Four equal factors, of which the votes fix three.
+# Four equal factors; the votes fix the first three.
 FACTORS = cases.grid(4, 4, 4, 4)
 COUNTED = FACTORS[:, :3]
 BLOCK = {"num_factors": 3, "block": 100}
@@ -25,7 +25,7 @@ def _votes(seed=0, factors=COUNTED):
 
 
 def _padded(codes):
-    """With constant dimensions, which cannot win, to four: one shape to compile."""
+    """The codes padded to four dimensions with constants, which cannot win."""
     return np.pad(np.float32(codes), ((0, 0), (0, 4 - codes.shape[1])))
 
 
@@ -34,7 +34,7 @@ def _mixed(seed=0):
 
 
 def _slow_authors(codes, votes, num_factors):
-    """The score and the table of votes as float64 loops."""
+    """The score and the table of votes by loops in float64."""
     codes = np.asarray(codes, np.float64)
     total = codes.var(axis=0, ddof=1)
     table = np.zeros((codes.shape[1], num_factors), int)
@@ -49,24 +49,24 @@ def _slow_authors(codes, votes, num_factors):
 
 def test_the_points_of_a_vote_share_the_value_of_its_factor():
     rng = np.random.default_rng(0)
-    factors = rng.choice([-3, 2, 7, 100], size=(256, 3)).astype(np.int32)  # no grid
+    factors = rng.choice([-3, 2, 7, 100], size=(256, 3)).astype(np.int32)  # not a grid
     votes = _votes(factors=factors)
     for factor, rows in zip(*map(np.asarray, votes), strict=True):
         assert len(set(factors[rows, factor])) == 1
 
 
-def test_factors_values_and_points_are_drawn_as_documented():
+def test_factors_values_and_points_have_the_documented_distribution():
     factors = np.array([[0, 0], [0, 1], [0, 2], [1, 3]], np.int32)
     votes = draw_votes(jax.random.key(0), factors, votes=20_000, samples=2)
     first, second = np.asarray(votes.rows).T
-    # Any row is the first point of a vote with probability 1/4, whatever the factor.
+    # Any row is the first point of a vote with probability 1/4, for each factor.
     for factor in range(2):
-        chosen = np.asarray(votes.factor) == factor
-        assert abs(chosen.mean() - 0.5) < 4 * np.sqrt(0.25 / 20_000)
+        votes_of_factor = np.asarray(votes.factor) == factor
+        assert abs(votes_of_factor.mean() - 0.5) < 4 * np.sqrt(0.25 / 20_000)
         for row in range(4):
-            share = np.mean(first[chosen] == row)
-            assert abs(share - 0.25) < 4 * np.sqrt(0.25 * 0.75 / chosen.sum())
-    # With replacement: a value of a single point, as all of factor 1, gives it twice.
+            share = np.mean(first[votes_of_factor] == row)
+            assert abs(share - 0.25) < 4 * np.sqrt(0.25 * 0.75 / votes_of_factor.sum())
+    # Points are drawn with replacement: the only point with a value comes twice.
     single = (np.asarray(votes.factor) == 1) | (first == 3)
     np.testing.assert_array_equal(second[single], first[single])
 
@@ -108,16 +108,16 @@ def test_order_scale_and_sign_of_the_dimensions_do_not_matter(scale):
     np.testing.assert_array_equal(after.vote_matrix[::-1], before.vote_matrix)
 
 
-def test_without_a_dimension_for_it_a_factor_wins_no_vote():
+def test_a_factor_without_a_dimension_wins_no_vote():
     votes = _votes()
     out = authors(_padded(FACTORS[:, :2]), votes)
-    known = np.mean(np.asarray(votes.factor) < 2)
-    np.testing.assert_allclose(out.score, known, rtol=1e-6)
+    exact = np.mean(np.asarray(votes.factor) < 2)
+    np.testing.assert_allclose(out.score, exact, rtol=1e-6)
 
 
-def test_a_missing_factor_is_found_by_chance_through_a_spare_dimension():
-    # The codes hold 0, 1 and 3, and the votes fix 0, 1 and 2. Under votes for 2 the
-    # dimensions are exchangeable, so the spare one wins 1/3.
+def test_a_missing_factor_scores_by_chance_through_a_spare_dimension():
+    # The codes encode factors 0, 1 and 3, and the votes fix 0, 1 and 2. In votes for 2,
+    # the dimensions are exchangeable, so the spare one wins 1/3.
     codes = _padded(np.exp(FACTORS[:, [0, 1, 3]] / 3))  # no ties between variances
     out = pruned(codes, _votes(0), _votes(1), np.ones(4, bool))
     exact = 2 / 3 + 1 / 3 * 1 / 3
@@ -128,7 +128,7 @@ def test_factors_that_share_a_dimension_or_are_rotated_and_noise_score_by_chance
     a, b, c, spare = np.float32(FACTORS.T)
     table = {
         "two factors in one dimension": (2 / 3, a + b, c),
-        "rotated by 45°": (2 / 3, a + b, a - b, c),  # each freezes both by a half
+        "rotated by 45°": (2 / 3, a + b, a - b, c),  # each halves the variance of both
         "noise": (1 / 3, spare, np.exp(spare)),
     }
     for name, (exact, *codes) in table.items():
@@ -140,7 +140,7 @@ def test_factors_that_share_a_dimension_or_are_rotated_and_noise_score_by_chance
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e-30])
 def test_a_constant_dimension_is_neither_nan_nor_a_winner(constant):
-    # Dividing 0 by 0 scored 0.2 of what is here 1: argmin takes NaN for the least.
+    # With 0/0, argmin takes NaN as the smallest, and the score was 0.2 instead of 1.
     votes = _votes()
     column = np.full((256, 1), constant, np.float32)
     padded = np.concatenate([column, np.float32(COUNTED)], axis=1)
@@ -158,19 +158,19 @@ def test_a_collapsed_dimension_that_leaks_a_factor_wins_only_unpruned():
     np.testing.assert_array_equal(active, [True, True, False, False])
     assert authors(codes, votes).score == 1
     out = pruned(codes, votes, votes, active)
-    known = np.mean(np.asarray(votes.factor) < 2)
-    np.testing.assert_allclose(out.score, known, rtol=1e-6)
+    exact = np.mean(np.asarray(votes.factor) < 2)
+    np.testing.assert_allclose(out.score, exact, rtol=1e-6)
     assert jnp.all(out.vote_matrix[2] == 0)
     assert out.num_active == 2
 
 
-def test_codes_that_collapsed_altogether_score_zero():
+def test_entirely_collapsed_codes_score_zero():
     votes, codes = _votes(), np.full((256, 4), 0.3, np.float32)
-    all_on = np.ones(4, bool)
+    all_active = np.ones(4, bool)
     for out in (
         authors(codes, votes),
-        pruned(codes, votes, votes, all_on),
-        pruned(_mixed(), votes, votes, ~all_on),
+        pruned(codes, votes, votes, all_active),
+        pruned(_mixed(), votes, votes, ~all_active),
     ):
         assert out.score == 0
         assert out.num_active == 0
@@ -205,7 +205,7 @@ def test_held_out_votes_are_scored_with_the_table_of_the_training_votes():
 
 
 def test_active_dimensions_follow_the_ratio_of_the_spreads_at_any_scale():
-    # Means ±s have variance s²: the ratio to the unit aggregate posterior is s itself.
+    # Means ±s have variance s², so the ratio to the unit aggregate posterior is s.
     spread = np.array([0.0, 0.049, 0.051, 1.0])
     loc = np.float32(np.stack([spread, -spread]) + 3.0)
     scale = np.float32(np.tile(np.sqrt(1 - spread**2), (2, 1)))
@@ -219,11 +219,11 @@ def test_active_dimensions_follow_the_ratio_of_the_spreads_at_any_scale():
     assert not none.any()  # without any spread
 
 
-def test_many_runs_share_the_votes_and_equal_each_run_alone():
+def test_runs_under_vmap_share_the_votes_and_equal_each_run_alone():
     votes = _votes()
     codes = np.stack([_mixed(seed) for seed in range(3)])
-    together = jax.jit(jax.vmap(authors, (0, None)))(codes, votes)
+    batch = jax.jit(jax.vmap(authors, (0, None)))(codes, votes)
     for r in range(3):
         alone = authors(codes[r], votes)
-        np.testing.assert_array_equal(together.vote_matrix[r], alone.vote_matrix)
-        assert together.score[r] == alone.score
+        np.testing.assert_array_equal(batch.vote_matrix[r], alone.vote_matrix)
+        assert batch.score[r] == alone.score

@@ -14,13 +14,13 @@ locatello = partial(run, preset="locatello")
 
 
 def _table(seed=0):
-    """Factors of unequal frequencies, no grid: some combinations twice, some never."""
+    """Factors of unequal frequencies: some combinations occur twice, some never."""
     rng = np.random.default_rng(seed)
     return np.int32(np.stack([rng.binomial(v - 1, 0.4, 240) for v in SIZES], axis=1))
 
 
 def _slow(codes, factors, dims):
-    """The score and the table of its votes, one a point and factor, as loops."""
+    """The score and its table of votes, one per point and factor, by loops."""
     codes = np.float64(codes)
     table = np.zeros((codes.shape[1], factors.shape[1]), int)
     for n in range(len(codes)):
@@ -39,17 +39,17 @@ def test_the_score_agrees_with_a_slow_implementation(seed):
     codes[:, 2] *= 1e-3
     for preset, dims in (("locatello", [0, 1, 3]), ("authors", [0, 1, 2, 3])):
         out = run(codes, factors, preset=preset)
-        known, table = _slow(codes, factors, dims)
+        exact, table = _slow(codes, factors, dims)
         np.testing.assert_array_equal(out.vote_matrix, table)
-        np.testing.assert_allclose(out.score, known, rtol=1e-6)
+        np.testing.assert_allclose(out.score, exact, rtol=1e-6)
         assert out.num_active == len(dims)
         assert out.variant == f"{preset}, enumerated"
-    assert 1 / 3 < known < 1
+    assert 1 / 3 < exact < 1
 
 
-def test_large_sampled_votes_are_drawn_and_won_in_the_proportions_enumerated():
-    # Ratios of L points that differ by more than 4 √(2/L) of themselves keep their
-    # order; all of these do.
+def test_sampled_votes_of_many_points_agree_with_the_enumeration():
+    # Ratios of L points keep their order if they differ by more than 4 √(2/L) of their
+    # size, which holds here.
     factors, votes, samples = _table(10), 500, 8000
     codes = cases.mixed(factors, 10, noise=0.5)
     for label, size in zip(factors.T, SIZES, strict=True):
@@ -57,10 +57,10 @@ def test_large_sampled_votes_are_drawn_and_won_in_the_proportions_enumerated():
             ratios = codes[label == v].var(axis=0) / codes.var(axis=0)
             least, second = np.sort(ratios)[:2]
             assert second - least > 4 * second * np.sqrt(2 / samples)
-    drawn = jax.jit(partial(kim_mnih.draw_votes, votes=votes, samples=samples))(
+    sample = jax.jit(partial(kim_mnih.draw_votes, votes=votes, samples=samples))(
         jax.random.key(0), factors
     )
-    sampled = jax.jit(partial(kim_mnih.authors, num_factors=3))(codes, drawn)
+    sampled = jax.jit(partial(kim_mnih.authors, num_factors=3))(codes, sample)
     out = run(codes, factors, preset="authors")
     share = out.vote_matrix / np.sum(out.vote_matrix)
     error = 4 * np.sqrt(share * (1 - share) / votes)
@@ -69,9 +69,9 @@ def test_large_sampled_votes_are_drawn_and_won_in_the_proportions_enumerated():
     assert abs(sampled.score - out.score) < 4 * np.sqrt(0.25 / votes)
 
 
-def test_a_value_weighs_by_the_points_that_have_it():
-    # Factor 0 is 0 at a quarter of the points, which freezes dimension 0; at the others
-    # dimension 1 is frozen.
+def test_a_value_is_weighted_by_the_number_of_its_points():
+    # At a quarter of the points, factor 0 is 0 and dimension 0 is constant; elsewhere
+    # dimension 1 is constant.
     first = np.arange(240) % 4 > 0
     signs = np.float32(np.where(np.arange(240) // 4 % 2, 1, -1))
     factors = np.int32(np.stack([first, np.arange(240) // 8 % 2, 0 * first], axis=1))
@@ -80,15 +80,15 @@ def test_a_value_weighs_by_the_points_that_have_it():
     np.testing.assert_array_equal(out.vote_matrix[:2, 0], [60, 180])
 
 
-def test_equal_dimensions_name_the_first_however_they_round():
-    # Cosine and sine are frozen both, and a missing factor freezes none of the three.
+def test_ties_go_to_the_first_dimension_despite_rounding():
+    # Cosine and sine are both constant, and the missing factor fixes none of the three.
     factors = np.repeat(cases.grid(3, 4, 5), 4, axis=0)
     angle = 2 * np.pi * factors[:, 1] / 4 + 0.1
     codes = np.stack([factors[:, 0] / 7, np.cos(angle), np.sin(angle), 0 * angle], 1)
     for scale in (1.0, 1e-3, 1e4):
         out = run(np.float32(scale * codes), factors, preset="authors")
-        known = [[240, 0, 240], [0, 240, 0], [0, 0, 0], [0, 0, 0]]
-        np.testing.assert_array_equal(out.vote_matrix, known)
+        expected = [[240, 0, 240], [0, 240, 0], [0, 0, 0], [0, 0, 0]]
+        np.testing.assert_array_equal(out.vote_matrix, expected)
         np.testing.assert_allclose(out.score, 2 / 3, rtol=1e-6)
 
 
@@ -110,11 +110,11 @@ def test_a_mask_replaces_the_threshold():
     assert out.variant == "locatello, active=given, enumerated"
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     factors = _table()
     codes = np.stack([cases.mixed(factors, seed) for seed in range(3)])
-    together = jax.vmap(locatello, (0, None))(codes, factors)
+    batch = jax.vmap(locatello, (0, None))(codes, factors)
     for r in range(3):
         alone = locatello(codes[r], factors)
-        np.testing.assert_array_equal(together.vote_matrix[r], alone.vote_matrix)
-        np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-6)
+        np.testing.assert_array_equal(batch.vote_matrix[r], alone.vote_matrix)
+        np.testing.assert_allclose(batch.score[r], alone.score, rtol=1e-6)

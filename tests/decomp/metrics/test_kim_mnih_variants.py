@@ -19,7 +19,7 @@ _votes = jax.jit(partial(kim_mnih.draw_votes, votes=200, samples=40))
 
 
 def _padded(codes):
-    """With constant dimensions to four."""
+    """The codes with constant dimensions, four in all."""
     return np.pad(np.float32(codes), ((0, 0), (0, 4 - codes.shape[1])))
 
 
@@ -29,13 +29,13 @@ def locatello(codes):
 
 
 def authors(codes):
-    """In the company of another run, with which it shares the votes."""
+    """The score in a batch with another run, which has the same votes."""
     runs = np.stack([cases.mixed(FACTORS, 7), _padded(codes)])
     return jax.tree.map(lambda x: x[1], _many(jax.random.key(0), runs, FACTORS))
 
 
 def _slow(codes, active, part):
-    """The score from the same votes, as float64 loops; part 1 are those held out."""
+    """The score from the same votes, by loops; part 1 has the held-out votes."""
     codes = np.float64(codes)
     dims = np.flatnonzero(active)
 
@@ -63,16 +63,16 @@ def test_a_variant_agrees_with_a_slow_implementation(variant, held_out):
 
 
 @pytest.mark.parametrize("variant", [locatello, authors])
-def test_a_perfect_code_on_scales_of_the_prior_scores_one(variant):
+def test_a_perfect_code_scores_one(variant):
     out = variant(-FACTORS[:, ::-1])
     assert out.score == 1
     assert out.variant.startswith(f"{variant.__name__}, votes=200, ")
     assert "samples=40" in out.variant
 
 
-def test_pruning_prunes_and_counts_what_is_left():
-    # Released code compares with a threshold of 0 by ≥, which prunes nothing, and
-    # reports D active dimensions whatever it pruned.
+def test_inactive_dimensions_are_pruned_and_the_others_are_counted():
+    # A released version compares with a threshold of 0 by ≥, which prunes nothing, and
+    # always reports D active dimensions.
     spread = np.array([1, 0.051, 0.049, 0])
     codes = np.random.default_rng(0).normal(size=(210, 4))
     codes = codes / codes.std(axis=0, ddof=1) * spread + 3
@@ -85,13 +85,13 @@ def test_pruning_prunes_and_counts_what_is_left():
     assert all_varying.num_active == 3
 
 
-def test_one_representation_has_as_many_scores_as_variants():
-    # A collapsed dimension that leaks the third factor wins unless it is pruned.
+def test_one_representation_has_different_scores_by_variant():
+    # A collapsed dimension that encodes the third factor wins unless it is pruned.
     codes = FACTORS * [1, 1, 1e-3]
     assert authors(codes).score == 1
     held_out = _votes(jax.random.split(jax.random.key(0))[1], FACTORS)
-    known = np.mean(np.asarray(held_out.factor) < 2)
-    np.testing.assert_allclose(locatello(codes).score, known, rtol=1e-6)
+    exact = np.mean(np.asarray(held_out.factor) < 2)
+    np.testing.assert_allclose(locatello(codes).score, exact, rtol=1e-6)
 
 
 def test_a_mask_replaces_the_threshold_and_is_recorded():
@@ -111,7 +111,7 @@ def test_collapsed_codes_score_zero_and_diverged_ones_nan():
     assert jnp.isnan(locatello(bad).score)
 
 
-def test_settings_replace_those_of_a_preset_and_are_recorded():
+def test_keywords_override_those_of_a_preset_and_are_recorded():
     presets = {"a": {"bins": 20, "rule": (1, 2)}}
     assert resolve(presets, "a") == ({"bins": 20, "rule": (1, 2)}, "a")
     settings, variant = resolve(presets, "a", bins=20, rule=(3,))

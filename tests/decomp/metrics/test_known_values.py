@@ -1,8 +1,8 @@
 """The metrics on representations whose score is known by hand.
 
-The factors a, b, c are −1, 0 or 1. Three more that no metric is told of stand for
-noise: independent of the factors point by point, which makes its scores exact. What is
-sampled or fitted has the same cases in test_kim_mnih, test_higgins, test_dci, test_sap.
+The factors a, b, c are −1, 0 or 1. Three more factors, which no metric gets, are
+noise that is exactly independent of a, b, c. Random and fitted metrics have the same
+cases in test_kim_mnih, test_higgins, test_dci, test_sap.
 """
 
 import functools
@@ -46,12 +46,12 @@ CASES = {
 }
 CASES = {name: np.stack(columns, axis=1) for name, columns in CASES.items()}
 CLASSES, NUMBERS = FACTORS[:, :3], np.stack([A, B, C], axis=1)
-SIZES = (5, 5, 5)  # the test of continuous factors has so many
+SIZES = (5, 5, 5)  # the test of continuous factors has five classes
 
 
 @jax.jit
 def jitted(z, y):
-    """The metrics of codes and classes that may be jitted: compiled once, together."""
+    """The metrics of codes and classes that can be jitted, compiled together."""
     info, alone = infomec.score(z, y, sizes=SIZES), unsupervised.score(z)
     runs = jnp.stack([z, y.astype(z.dtype)])
     return {
@@ -74,7 +74,7 @@ def jitted(z, y):
 
 
 def on_the_host(z, y, numbers):
-    """The other exact ones."""
+    """The other exact metrics."""
     return {
         "explicitness": modularity.explicitness(z, y, z, y).score,
         "sap, r_squared": r_squared(z, numbers).score,
@@ -93,36 +93,36 @@ r_squared = jax.jit(sap.r_squared)
 
 @functools.cache
 def scores(name):
-    """The exact metrics of a case."""
+    """All exact metrics of a case."""
     return jitted(CASES[name], CLASSES) | on_the_host(CASES[name], CLASSES, NUMBERS)
 
 
 def _sparsity(*y):
-    """Hoyer's, of the entries given."""
+    """Hoyer's sparsity of the entries."""
     norms = np.sum(np.abs(y)) / np.sqrt(np.sum(np.square(y)))
     return (np.sqrt(len(y)) - norms) / (np.sqrt(len(y)) - 1)
 
 
-# a + b is −2 … 2 in 1, 2, 3, 2, 1 of 9 points.
+# a + b is −2 … 2 at 1, 2, 3, 2, 1 of 9 points.
 SHARES = np.array([1, 2, 3, 2, 1]) / 9
 BOTH = -np.sum(SHARES * np.log(SHARES)) - np.log(3)  # I(a + b; a)
 PART = BOTH / np.log(3)
-LOG_10 = np.log(10)  # of the bins of JEMMIG
-RHO = 13 / 9 / np.sqrt(2 / 3 * 57 / 9)  # Spearman's, of a + b and a
-# The area under the curve for a = ±1, given a + b, and 1/2 for a = 0.
+LOG_10 = np.log(10)  # entropy of the bins of JEMMIG
+RHO = 13 / 9 / np.sqrt(2 / 3 * 57 / 9)  # Spearman's correlation of a + b and a
+# The area under the curve is this for a = ±1, given a + b, and 1/2 for a = 0.
 AREA = (2 * (7 / 9 + 17 / 18) / 2 + 1 / 2) / 3
-# Of 27 points 6 have one entry, 12 two equal ones and 8 three.
+# Of 27 points, 6 have one entry, 12 two equal entries and 8 three.
 LATTICE = (6 + 12 * _sparsity(1, 1, 0)) / 27
-TURNED = (4 * _sparsity(1, 1, 0) + 4 + 2 * 1) / 27  # c = 0; a = b = 0
-TURNED += 8 * (_sparsity(1, 1, ROOT) + _sparsity(ROOT, 0, 1)) / 27
+ROTATED = (4 * _sparsity(1, 1, 0) + 4 + 2 * 1) / 27  # c = 0; a = b = 0
+ROTATED += 8 * (_sparsity(1, 1, ROOT) + _sparsity(ROOT, 0, 1)) / 27
 
 KNOWN = {  # in the order of CASES
     "mig": [1, 2 / 3, (2 * PART + 1) / 3, 1 / 3, 0, 0],
-    # Two factors of one latent have no gap, in the rotation two latents neither.
+    # Two factors of one latent have no gap; in the rotation, two latents have none.
     "mig-sup": [1, 2 / 3, 1 / 3, 1 / 3, 0, 0],
     "dcimig": [1, 2 / 3, 1 / 3, 1 / 3, 0, 0],
-    # H(z*, v) − I(z*; v) is 0 of a latent that is v, H(a + b) + log 3 − 2 I of one that
-    # is a + b, log 9 of noise, and log 3 of a constant; ties name the first.
+    # H(z*, v) − I(z*; v) is 0 for the latent v, H(a + b) + log 3 − 2 I for a + b,
+    # log 9 for noise, and log 3 for a constant; ties go to the first latent.
     "jemmig": [
         1,
         1 - np.log(9) / (LOG_10 + np.log(3)) / 3,
@@ -135,12 +135,12 @@ KNOWN = {  # in the order of CASES
     "infom": [1, 1, 5 / 8, 1 / 2, 0, 0],
     "infoc": [1, 2 / 3, 1, 1 / 2, 0, 0],
     "irs": [1, 1, 2 / 3, (ROOT + 1) / (2 * ROOT + 1), 0, 0],
-    "kim_mnih, enumerated": [1, 2 / 3, 2 / 3, 2 / 3, 1 / 3, 0],  # ties name the first
-    "hoyer": [LATTICE, 4 / 9, (4 + 4 * _sparsity(ROOT, 1)) / 9, TURNED, LATTICE, 0],
+    "kim_mnih, enumerated": [1, 2 / 3, 2 / 3, 2 / 3, 1 / 3, 0],  # ties go to the first
+    "hoyer": [LATTICE, 4 / 9, (4 + 4 * _sparsity(ROOT, 1)) / 9, ROTATED, LATTICE, 0],
     "active units": [3, 2, 2, 3, 3, 0],
     "gaussian total correlation": [0, 0, 0, 0, 0, 0],
     "wasserstein correlation": [0, 0, 0, 0, 0, 0],
-    # I(a + b; a − b) = 2 H(a + b) − log 9, of one pair in three.
+    # One pair in three has I(a + b; a − b) = 2 H(a + b) − log 9.
     "pairwise information": [0, 0, 0, 2 * BOTH / 3, 0, 0],
     "udr with the factors": [
         *(1, 5 / 6, (RHO / 4 + 1 / 2 + (2 * RHO + 1) / 3) / 2, (RHO + 1) / 3, 0, 0)
@@ -155,19 +155,19 @@ KNOWN = {  # in the order of CASES
 
 @pytest.mark.parametrize("metric", KNOWN)
 def test_the_score_is_the_one_known_by_hand(metric):
-    for name, known in zip(CASES, KNOWN[metric], strict=True):
-        np.testing.assert_allclose(scores(name)[metric], known, atol=2e-6, err_msg=name)
+    for name, value in zip(CASES, KNOWN[metric], strict=True):
+        np.testing.assert_allclose(scores(name)[metric], value, atol=2e-6, err_msg=name)
 
 
 def test_the_gap_under_the_aggregate_posterior_is_that_of_narrow_posteriors():
-    for (name, codes), known in zip(CASES.items(), KNOWN["mig"], strict=True):
+    for (name, codes), value in zip(CASES.items(), KNOWN["mig"], strict=True):
         out = exact_mig(codes, CLASSES)
         error = 4 * out.stderr + 1e-6
-        np.testing.assert_allclose(out.score, known, atol=error, err_msg=name)
+        np.testing.assert_allclose(out.score, value, atol=error, err_msg=name)
 
 
-def test_the_latents_are_not_mixed_up_with_the_samples():
-    # A released defect, `.view(D, S)` in place of a transpose: a gap of 0.001.
+def test_latents_are_not_confused_with_samples():
+    # A released version used `.view(D, S)` instead of a transpose: the gap was 0.001.
     out = exact_mig(CASES["permuted, scaled and flipped"], CLASSES)
     np.testing.assert_array_equal(out.best, [1, 2, 0])
     np.testing.assert_allclose(out.information[0, :2], 0, atol=1e-5)
@@ -176,22 +176,22 @@ def test_the_latents_are_not_mixed_up_with_the_samples():
 def test_codes_that_diverged_score_nan():
     codes = CASES["c missing"].copy()
     codes[5, 1] = np.nan
-    found = jitted(codes, CLASSES) | on_the_host(codes, CLASSES, NUMBERS)
-    found["mig, exact"] = exact_mig(codes, CLASSES).score
-    assert [name for name, value in found.items() if not np.isnan(value)] == []
+    values = jitted(codes, CLASSES) | on_the_host(codes, CLASSES, NUMBERS)
+    values["mig, exact"] = exact_mig(codes, CLASSES).score
+    assert [name for name, value in values.items() if not np.isnan(value)] == []
 
 
-def test_continuous_factors_are_cut_into_classes_and_score_as_they_should():
-    # No grid, and codes that are the factors: 20 bins of the codes fit 5 classes, so
-    # I(z; v) = H(v), and for other factors at most twice the bias of counting.
+def test_continuous_factors_are_cut_into_classes_with_nearly_perfect_scores():
+    # The codes are the random factors: 20 bins of a code fit into 5 classes, so
+    # I(z; v) is H(v) for its factor and at most twice the counting bias for the others.
     factors = np.random.default_rng(0).uniform(size=(729, 3))
     codes = np.float32(factors[:, ::-1] * [-3, 0.5, 8])
     classes = discrete.classes(factors, bins=5)[0]
-    found = jitted(codes, classes)
-    found["sap, r_squared"] = r_squared(codes, factors).score
+    values = jitted(codes, classes)
+    values["sap, r_squared"] = r_squared(codes, factors).score
     bias = 19 * 4 / (2 * 729) / np.log(5)
     concentration = (1 / (1 + 4 * bias) - 1 / 3) / (1 - 1 / 3)
-    known = {
+    bounds = {
         "mig": (1 - 2 * bias, 1),
         "modularity": (1 - (2 * bias) ** 2, 1),
         "infom": (concentration, 1),
@@ -201,12 +201,12 @@ def test_continuous_factors_are_cut_into_classes_and_score_as_they_should():
         "sap, r_squared": (1 - 16 / 729, 1),  # correlations of 4 standard errors
         "active units": (3, 3),
     }
-    for metric, (low, high) in known.items():
-        assert low - 1e-6 <= found[metric] <= high + 1e-6, (metric, found[metric])
-    assert np.isfinite(list(found.values())).all()
+    for metric, (low, high) in bounds.items():
+        assert low - 1e-6 <= values[metric] <= high + 1e-6, (metric, values[metric])
+    assert np.isfinite(list(values.values())).all()
 
 
-def test_continuous_factors_are_refused_where_they_would_be_taken_for_classes():
+def test_continuous_factors_are_refused_by_metrics_of_classes():
     factors = np.random.default_rng(0).uniform(size=(729, 3))
     for score in (mig.score, infomec.score, kim_mnih.enumerated):
         with pytest.raises(ValueError, match=r"cut it by discrete\.classes"):

@@ -26,7 +26,7 @@ def _perfect():
 
 
 def _slow_score(codes, bins, columns):
-    """The gap as float64 loops."""
+    """The gap by loops in float64."""
     gaps = []
     for label in FACTORS[:, columns].T:
         per_code = [cases.binned_information(z, label, bins) for z in codes.T]
@@ -39,9 +39,9 @@ def _slow_score(codes, bins, columns):
 def test_the_gap_agrees_with_a_slow_implementation(bins, columns):
     codes = _mixed(bins)
     options = {} if bins == 20 else {"bins": bins, "counted": columns}
-    known = _slow_score(codes, bins, columns)
-    assert 0.01 < known < 0.9
-    np.testing.assert_allclose(score(codes, FACTORS, **options).score, known, atol=2e-6)
+    exact = _slow_score(codes, bins, columns)
+    assert 0.01 < exact < 0.9
+    np.testing.assert_allclose(score(codes, FACTORS, **options).score, exact, atol=2e-6)
 
 
 @pytest.mark.parametrize("scale", [1.0, -3.0, 1e-20, 1e15])
@@ -53,13 +53,13 @@ def test_order_scale_and_sign_of_the_dimensions_do_not_matter(scale):
     np.testing.assert_allclose(out.entropy, np.log(SIZES), rtol=1e-6)
 
 
-def test_a_factor_held_twice_has_no_gap():
+def test_a_factor_encoded_twice_has_no_gap():
     codes = np.float32(FACTORS[:, [0, 1, 2, 2]])
     np.testing.assert_allclose(score(codes, FACTORS).per_factor, [1, 1, 0], atol=1e-6)
 
 
 def test_one_dimension_may_lead_on_two_factors():
-    # Coarse and fine part of one dimension: it holds both factors, no other does.
+    # One dimension encodes two factors as a coarse and a fine part; no other does.
     both = np.float32(FACTORS[:, 0] * 7 + FACTORS[:, 2])
     codes = np.stack([both, FACTORS[:, 1], 0 * both, 0 * both], axis=1)
     out = score(codes, FACTORS, bins=35)
@@ -68,7 +68,7 @@ def test_one_dimension_may_lead_on_two_factors():
 
 
 def test_noise_scores_within_the_bias_of_counting():
-    # 2(bins − 1)(V − 1)/(2n) relative to H: the gap of two biased numbers is less.
+    # The bias is 2(bins − 1)(V − 1)/(2n); the gap of two biased values is smaller.
     rng = np.random.default_rng(0)
     factors = rng.integers(0, SIZES, size=(20_000, 3))
     codes = jnp.float32(rng.uniform(size=(20_000, 4)))
@@ -88,7 +88,7 @@ def test_collapsed_codes_score_zero_and_broken_ones_nan():
         assert jnp.isnan(score(codes, FACTORS).score)
 
 
-def test_a_factor_of_one_value_is_not_used():
+def test_a_factor_of_one_value_is_excluded():
     out = score(_perfect(), FACTORS * np.array([1, 1, 0]))
     assert out.score == 1
     np.testing.assert_array_equal(out.used, [True, True, False])
@@ -104,15 +104,15 @@ def test_a_single_dimension_leads_by_all_its_information():
     np.testing.assert_array_equal(out.best, 0)
 
 
-def test_factors_keep_their_values_and_the_defect_that_bins_them_is_only_a_preset():
-    # A released defect: 40 values re-binned into 20, which merges pairs and changes H.
+def test_factors_keep_their_values_except_in_the_preset_that_bins_them():
+    # A released version bins 40 values into 20, which merges pairs and changes H.
     factors = cases.grid(40, 3)
-    defined = partial(run, np.float32(factors), factors, sizes=(40, 3))
-    out = defined()  # pairs of the 40 values share a bin of the codes
+    score_of = partial(run, np.float32(factors), factors, sizes=(40, 3))
+    out = score_of()  # pairs of the 40 values share a bin of the codes
     np.testing.assert_allclose(out.entropy[0], np.log(40), rtol=1e-6)
-    lost = (np.log(20) / np.log(40) + 1) / 2
-    np.testing.assert_allclose(out.score, lost, rtol=1e-6)
-    defect = defined(preset="binned_factors")
+    exact = (np.log(20) / np.log(40) + 1) / 2
+    np.testing.assert_allclose(out.score, exact, rtol=1e-6)
+    defect = score_of(preset="binned_factors")
     np.testing.assert_allclose(defect.entropy[0], np.log(20), rtol=1e-6)
     assert defect.score == 1
     assert defect.variant == "binned_factors"
@@ -125,9 +125,9 @@ def test_unknown_presets_and_columns_are_refused():
         score(_perfect(), FACTORS, counted=(3,))
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     codes = np.stack([_mixed(seed) for seed in range(3)])
-    together = jax.vmap(score, (0, None))(codes, FACTORS)
+    batch = jax.vmap(score, (0, None))(codes, FACTORS)
     for r in range(3):
         alone = score(codes[r], FACTORS)
-        np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-5)
+        np.testing.assert_allclose(batch.score[r], alone.score, rtol=1e-5)

@@ -15,7 +15,7 @@ FACTORS = cases.grid(*SIZES)
 
 
 def _posteriors():
-    """Two factors of 3 and 4 values in three dimensions, one of them without either."""
+    """Posteriors of three dimensions of factors with 3 and 4 values; one is noise."""
     loc = FACTORS @ np.array([[1.0, 0.4, 0.0], [0.0, 1.0, 0.0]])
     return loc, 0.3 + 0.1 * FACTORS[:, :1] * np.ones(3)
 
@@ -43,7 +43,7 @@ def _quadrature(loc, scale):
 
 @pytest.fixture(scope="module")
 def runs():
-    """Two runs and what is found of them, in tiles of 5 points: 3 places stay empty."""
+    """Two runs and their scores, computed in tiles of 5 points, the last one padded."""
     loc, scale = _posteriors()
     q = Gaussian(jnp.float32([loc, 2 * loc]), jnp.float32([scale, scale]))
     with pytest.MonkeyPatch.context() as patch:
@@ -72,18 +72,18 @@ def test_the_information_agrees_with_quadrature_and_so_does_the_gap(runs, r):
     np.testing.assert_allclose(out.entropy, np.log(SIZES), rtol=1e-6)
 
 
-def test_blocks_and_tiles_change_the_memory_and_runs_may_be_mapped(runs):
-    q, together = runs
+def test_results_do_not_depend_on_blocks_tiles_and_vmap(runs):
+    q, batch = runs
     alone = jax.jit(partial(_exact, block=2000))
     for r in range(2):
         out = alone(r, Gaussian(q.loc[r], q.scale[r]))
-        np.testing.assert_allclose(together.score[r], out.score, rtol=1e-4)
-        np.testing.assert_allclose(together.stderr[r], out.stderr, rtol=1e-4)
+        np.testing.assert_allclose(batch.score[r], out.score, rtol=1e-4)
+        np.testing.assert_allclose(batch.stderr[r], out.stderr, rtol=1e-4)
 
 
-def test_scales_of_any_size_and_points_of_unequal_classes_are_weighted_right():
-    # Ten points of value 0 and two of value 1, far apart: I = H(v), sample by sample
-    # log(12/10) or log(12/2), and by the code without the factor 0.
+def test_scales_of_any_size_and_points_of_unequal_classes_are_weighted_correctly():
+    # Ten points have value 0 and two have value 1, far apart: I = H(v), as samples give
+    # log(12/10) or log(12/2). The code without the factor gives 0.
     label = np.repeat([0, 1], [10, 2])
     loc = np.stack([label * 1e-3, 0 * label], axis=1)
     q = Gaussian(jnp.float32(loc), jnp.full((12, 2), jnp.float32([[1e-6, 1e4]])))

@@ -1,4 +1,4 @@
-"""Factors that some points do not have: left out factor by factor, and counted."""
+"""Missing factors: each factor is scored at the points that have it."""
 
 import jax
 import jax.numpy as jnp
@@ -20,83 +20,85 @@ TABLE = np.where(GONE, np.nan, FACTORS)
 
 
 def key():
-    """The same key, for another use of it."""
+    """A new copy of the same key."""
     return jax.random.key(0)
 
 
-def kept(f):
-    """Codes and factor f of the points that have it."""
+def points_with(f):
+    """Codes and values at the points that have factor f."""
     return CODES[~GONE[:, f]], FACTORS[~GONE[:, f], f]
 
 
-def test_information_is_counted_of_the_points_that_have_the_factor():
+def test_information_is_that_of_the_points_that_have_the_factor():
     labels, sizes = discrete.classes(TABLE, incomplete=True)
     out = mig.score(CODES, labels, sizes=sizes)
     cells = np.asarray(discrete.equal_width(CODES, bins=20))
     for f in range(2):
-        there = ~GONE[:, f]
-        exact = [cases.information(c[there], FACTORS[there, f]) for c in cells.T]
+        present = ~GONE[:, f]
+        exact = [cases.information(c[present], FACTORS[present, f]) for c in cells.T]
         np.testing.assert_allclose(out.information[:, f], exact, atol=1e-6)
-        entropy = cases.entropy(FACTORS[there, f])
+        entropy = cases.entropy(FACTORS[present, f])
         np.testing.assert_allclose(out.entropy[f], entropy, rtol=1e-6)
     gaps = np.sort(np.asarray(out.information), axis=0)[::-1]
-    known = np.mean((gaps[0] - gaps[1]) / np.asarray(out.entropy))
-    np.testing.assert_allclose(out.score, known, rtol=1e-5)
+    exact = np.mean((gaps[0] - gaps[1]) / np.asarray(out.entropy))
+    np.testing.assert_allclose(out.score, exact, rtol=1e-5)
 
 
 def test_entropies_of_codes_are_of_the_points_that_have_the_factor():
     labels, sizes = discrete.classes(TABLE, incomplete=True)
-    found = discrete.plug_in(CODES, labels, bins=10, sizes=sizes).code_entropy
+    entropies = discrete.plug_in(CODES, labels, bins=10, sizes=sizes).code_entropy
     cells = np.asarray(discrete.equal_width(CODES, bins=10))
     exact = [[cases.entropy(c[~g]) for g in GONE.T] for c in cells.T]
-    np.testing.assert_allclose(found, exact, rtol=1e-5)
+    np.testing.assert_allclose(entropies, exact, rtol=1e-5)
 
 
 def test_r_squared_is_of_the_points_that_have_the_factor():
-    found = sap.r_squared(CODES, inputs.factors(TABLE, incomplete=True).table)
+    result = sap.r_squared(CODES, inputs.factors(TABLE, incomplete=True).table)
     for f in range(2):
-        codes, factor = kept(f)
+        codes, factor = points_with(f)
         exact = [stats.pearsonr(c, factor).statistic ** 2 for c in codes.T]
-        np.testing.assert_allclose(found.matrix[:, f], exact, atol=1e-6)
+        np.testing.assert_allclose(result.matrix[:, f], exact, atol=1e-6)
 
 
 @pytest.mark.parametrize("continuous", [[], [0, 1]])
 def test_infoe_is_of_the_points_that_have_the_factor(continuous):
-    found = inputs.factors(TABLE, incomplete=True, continuous=continuous)
-    out = infoe.score(CODES, found.table, sizes=found.sizes)
+    table = inputs.factors(TABLE, incomplete=True, continuous=continuous)
+    out = infoe.score(CODES, table.table, sizes=table.sizes)
     for f in range(2):
-        codes, factor = kept(f)
-        few = [0] if continuous else []
-        known = infoe.score(codes, factor[:, None], continuous=few).score
-        # Fitted to 1e-5 nats.
-        np.testing.assert_allclose(out.per_factor[f], known, atol=3e-5)
+        codes, factor = points_with(f)
+        continuous_factor = [0] if continuous else []
+        exact = infoe.score(codes, factor[:, None], continuous=continuous_factor).score
+        # Both are fitted to 1e-5 nats.
+        np.testing.assert_allclose(out.per_factor[f], exact, atol=3e-5)
 
 
-def test_a_classifier_is_fitted_and_scored_without_the_points_that_do_not_count():
-    codes, factor = kept(0)
-    there = ~GONE[:, 0]
-    labels = np.where(there, FACTORS[:, 0], -1)[:, None]
-    known, sizes = classifiers.indicators(labels, (3,)), (3,)
+def test_a_classifier_is_fitted_and_scored_without_the_missing_points():
+    codes, factor = points_with(0)
+    present = ~GONE[:, 0]
+    labels = np.where(present, FACTORS[:, 0], -1)[:, None]
+    classes, sizes = classifiers.indicators(labels, (3,)), (3,)
     counted = classifiers.present(labels, sizes)
-    few = classifiers.indicators(factor[:, None], sizes)
+    classes_present = classifiers.indicators(factor[:, None], sizes)
     options = {"inverse_penalty": 1.0}
-    model = classifiers.logistic(jnp.asarray(CODES), known, counted=counted, **options)
-    exact = classifiers.logistic(jnp.asarray(codes), few, **options)
+    model = classifiers.logistic(
+        jnp.asarray(CODES), classes, counted=counted, **options
+    )
+    exact = classifiers.logistic(jnp.asarray(codes), classes_present, **options)
     np.testing.assert_allclose(model.slope, exact.slope, atol=1e-4)
     np.testing.assert_allclose(model.offset, exact.offset, atol=1e-4)
     scores = classifiers.scores(exact, CODES)
-    found = classifiers.areas(scores, known, counted=counted)
-    alone = classifiers.areas(scores[:, there], few)
-    np.testing.assert_allclose(found, alone, atol=1e-6)
+    areas = classifiers.areas(scores, classes, counted=counted)
+    alone = classifiers.areas(scores[:, present], classes_present)
+    np.testing.assert_allclose(areas, alone, atol=1e-6)
     costs = jnp.ones((3, 2))
-    machine = classifiers.machines(CODES[:, 0], known, costs, counted=counted)
-    other = classifiers.machines(codes[:, 0], few, costs)
+    machine = classifiers.machines(CODES[:, 0], classes, costs, counted=counted)
+    other = classifiers.machines(codes[:, 0], classes_present, costs)
     np.testing.assert_allclose(machine.slope, other.slope, atol=1e-4)
 
 
-def test_a_factor_that_is_whole_scores_as_if_nothing_were_missing():
+def test_a_complete_factor_scores_as_if_nothing_were_missing():
     table = np.where([True, False], TABLE, FACTORS)
-    found = inputs.factors(table, incomplete=True)
+    incomplete = inputs.factors(table, incomplete=True)
     whole = inputs.factors(FACTORS)
     for call in (
         lambda v: sap.score(key(), CODES, v.classes, sizes=v.sizes).per_factor[1],
@@ -104,43 +106,43 @@ def test_a_factor_that_is_whole_scores_as_if_nothing_were_missing():
         lambda v: dci.score(key(), CODES, v, preset="tripod", trees=3).importance[:, 1],
         lambda v: infoe.score(CODES, v.table, sizes=v.sizes).per_factor[1],
     ):
-        np.testing.assert_allclose(call(found), call(whole), atol=1e-6)
+        np.testing.assert_allclose(call(incomplete), call(whole), atol=1e-6)
 
 
 APART = [e for e in definitions.ENTRIES.values() if e.apart and e.compiled]
 
 
 @pytest.mark.parametrize("entry", APART, ids=lambda entry: ", ".join(entry.name))
-def test_a_factor_that_no_point_has_does_not_count(entry):
-    found = inputs.factors(np.c_[FACTORS, np.full(400, np.nan)], incomplete=True)
+def test_a_factor_that_no_point_has_is_excluded(entry):
+    missing = inputs.factors(np.c_[FACTORS, np.full(400, np.nan)], incomplete=True)
     constant = inputs.factors(np.c_[FACTORS, np.zeros(400)])
-    assert found.constant == constant.constant == (2,)
+    assert missing.constant == constant.constant == (2,)
     values = [
         scores([entry], lambda _: key(), CODES, v.table, v.sizes)[0]
-        for v in (found, constant)
+        for v in (missing, constant)
     ]
     assert np.isfinite(values).all()
     np.testing.assert_allclose(*values, atol=1e-6)
 
 
-def test_the_sheet_counts_what_is_missing_and_says_what_each_line_is_of():
+def test_the_sheet_counts_missing_values_and_names_the_points_of_each_line():
     names = ["mig, locatello", "irs, suter", "active units"]
     options = {"metrics": names, "names": ["size", "age"]}
-    found = metrics.score(CODES, TABLE, **options)
+    sheet = metrics.score(CODES, TABLE, **options)
     whole = ~GONE.any(axis=1)
-    assert found.missing == {"size": GONE[:, 0].sum(), "age": GONE[:, 1].sum()}
-    assert [line.points for line in found] == [400, whole.sum(), 400]
-    few = f"of the {whole.sum()} points without a missing factor"
-    assert [line.note for line in found] == ["", few, ""]
-    known = metrics.score(CODES[whole], FACTORS[whole], **options)
-    assert found[1].value == pytest.approx(known[1].value, abs=1e-6)
+    assert sheet.missing == {"size": GONE[:, 0].sum(), "age": GONE[:, 1].sum()}
+    assert [line.points for line in sheet] == [400, whole.sum(), 400]
+    note = f"of the {whole.sum()} points without a missing factor"
+    assert [line.note for line in sheet] == ["", note, ""]
+    expected = metrics.score(CODES[whole], FACTORS[whole], **options)
+    assert sheet[1].value == pytest.approx(expected[1].value, abs=1e-6)
     masked = metrics.score(CODES, np.ma.array(FACTORS, mask=GONE), **options)
-    assert masked == found
+    assert masked == sheet
 
 
-def test_what_needs_whole_rows_says_so_where_there_is_none():
+def test_a_metric_of_complete_rows_gives_nan_without_any():
     table = np.where(np.arange(400)[:, None] % 2 == [0, 1], np.nan, FACTORS)
-    found = metrics.score(CODES, table, metrics=["mig, locatello", "irs, suter"])
-    assert np.isfinite(found[0].value)
-    assert found[1].note == "of 0 points without a missing factor"
-    assert np.isnan(found[1].value)
+    sheet = metrics.score(CODES, table, metrics=["mig, locatello", "irs, suter"])
+    assert np.isfinite(sheet[0].value)
+    assert sheet[1].note == "of 0 points without a missing factor"
+    assert np.isnan(sheet[1].value)

@@ -35,9 +35,9 @@ def _slow_modularity(codes, factors, bins):
 @pytest.mark.parametrize("bins", [10, 20])
 def test_modularity_agrees_with_a_slow_implementation(bins):
     codes = _codes(bins)
-    known = _slow_modularity(codes, FACTORS, bins)
-    assert 0.1 < known < 0.9
-    np.testing.assert_allclose(score(codes, FACTORS, bins=bins).score, known, rtol=1e-5)
+    exact = _slow_modularity(codes, FACTORS, bins)
+    assert 0.1 < exact < 0.9
+    np.testing.assert_allclose(score(codes, FACTORS, bins=bins).score, exact, rtol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [3.0, -1.0, 1e-20, 1e15])
@@ -47,12 +47,12 @@ def test_permuted_scaled_and_flipped_factors_score_one(scale):
     np.testing.assert_array_equal(out.best, [2, 0, 1])
 
 
-def test_a_missing_factor_costs_nothing():
+def test_a_missing_factor_does_not_lower_the_score():
     assert score(jnp.float32(FACTORS[:, :2]), FACTORS).score == 1
 
 
-def test_two_factors_in_one_dimension_cost_it_its_modularity():
-    # m = (log 5, 0, log 5): 1 − δ = 1 − 1/2; the other dimension has one factor.
+def test_two_factors_in_one_dimension_reduce_its_modularity():
+    # m = (log 5, 0, log 5), so 1 − δ = 1/2; the other dimension has one factor.
     factors = cases.grid(5, 6, 5)
     both = factors[:, 0] * 5 + factors[:, 2]
     codes = jnp.float32(np.stack([both, factors[:, 1]], axis=1))
@@ -68,7 +68,7 @@ def test_a_rotation_by_45_degrees_of_two_factors_scores_zero():
     np.testing.assert_allclose(out.score, 0, atol=1e-5)
 
 
-def test_constant_dimensions_count_as_zero_or_not_at_all():
+def test_constant_dimensions_count_as_zero_unless_excluded():
     codes = jnp.pad(jnp.float32(FACTORS), ((0, 0), (0, 1)), constant_values=0.1)
     out = score(codes, FACTORS)
     np.testing.assert_array_equal(out.per_code, [1, 1, 1, 0])
@@ -79,8 +79,8 @@ def test_constant_dimensions_count_as_zero_or_not_at_all():
     assert jnp.isnan(score(codes.at[2, 0].set(jnp.nan), FACTORS).score)
 
 
-def test_factors_of_one_value_do_not_flatter():
-    # Two factors vary, and one dimension holds both: 1 − δ = 1 − 1/(2 − 1).
+def test_constant_factors_do_not_raise_the_score():
+    # Two factors vary and one dimension encodes both: 1 − δ = 1 − 1/(2 − 1).
     factors = cases.grid(5, 5)
     both = jnp.float32(factors @ np.array([[5], [1]]))
     padded = np.pad(factors, ((0, 0), (0, 1)))
@@ -89,23 +89,23 @@ def test_factors_of_one_value_do_not_flatter():
     assert run(both, padded[:, 1:], sizes=(5, 1), bins=25).score == 0
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     codes = jnp.stack([_codes(seed) for seed in range(3)])
-    together = jax.vmap(score, (0, None))(codes, FACTORS)
+    batch = jax.vmap(score, (0, None))(codes, FACTORS)
     for r in range(3):
         alone = score(codes[r], FACTORS)
-        np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-5)
+        np.testing.assert_allclose(batch.score[r], alone.score, rtol=1e-5)
 
 
 def _slow_area(scores, target):
-    """P(score of a positive > score of a negative) + half the ties, as loops."""
+    """P(score of a positive > score of a negative) + half the ties, by loops."""
     positive, negative = scores[target], scores[~target]
     wins = sum((p > n) + 0.5 * (p == n) for p in positive for n in negative)
     return wins / (positive.size * negative.size)
 
 
 def _slow_logistic(x, target, penalty):
-    """Weights of −Σ log p + ½‖w‖²/C by Newton's steps; the offset is not penalised."""
+    """Weights of −Σ log p + ½‖w‖²/C by Newton's method; the offset is not penalised."""
     design = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     ridge = np.eye(design.shape[1]) / penalty
     ridge[-1, -1] = 0
@@ -144,7 +144,7 @@ def test_explicitness_is_one_for_classes_on_their_own_dimensions():
     codes = np.concatenate([np.eye(3)[factors[:, 0]], -5.0 * factors[:, 1:]], axis=1)
     out = modularity.explicitness(codes, factors, codes, factors)
     assert out.score == out.train_score == 1
-    # On a line a linear classifier tells the ends from the rest, not the middle.
+    # On a line, a linear classifier separates the ends from the rest, not the middle.
     line = modularity.explicitness(factors[:, :1], factors, factors[:, :1], factors)
     assert line.per_factor[1] == 0.5
     np.testing.assert_allclose(line.per_factor[0], (1 + 0.5 + 1) / 3, rtol=1e-6)
@@ -160,8 +160,8 @@ def test_explicitness_of_collapsed_codes_is_chance_and_of_broken_ones_nan():
     assert np.isnan(modularity.explicitness(codes, factors, codes, factors).score)
 
 
-def test_explicitness_of_classes_of_equal_means_is_chance_whatever_their_names():
-    # The regression is 0 but for rounding, of which the areas would make something.
+def test_explicitness_of_classes_of_equal_means_is_chance_in_any_order():
+    # The regression is 0 up to rounding, which the areas must ignore.
     first = [[0, 0], [0, 0], [2, 0], [1, 6], [6, 6], [6, 6]]
     second = [[1, 0], [3, 0], [2, 0], [2, 6], [1, 6], [6, 6]]
     codes, factors = np.float32(first + second), np.repeat([[0], [1]], 6, axis=0)
@@ -171,25 +171,25 @@ def test_explicitness_of_classes_of_equal_means_is_chance_whatever_their_names()
         assert out.converged
 
 
-def test_explicitness_leaves_out_what_has_no_area():
+def test_explicitness_excludes_values_without_an_area():
     codes, factors = cases.grid(4, 2), cases.grid(4, 2)
     constant = np.pad(factors, ((0, 0), (0, 1)))
     out = modularity.explicitness(codes, constant, codes, constant)
     np.testing.assert_array_equal(out.used, [True, True, False])
     assert out.per_factor[1] == 1
-    nothing = modularity.explicitness(codes, constant[:, 2:], codes, constant[:, 2:])
-    assert jnp.isnan(nothing.score)  # there is no area to take the mean of
-    held = factors[:, 0] < 3  # a value without an example among the evaluation points
-    out = modularity.explicitness(codes, factors, codes[held], factors[held])
+    empty = modularity.explicitness(codes, constant[:, 2:], codes, constant[:, 2:])
+    assert jnp.isnan(empty.score)  # there is no area to average
+    rows = factors[:, 0] < 3  # one value has no evaluation point
+    out = modularity.explicitness(codes, factors, codes[rows], factors[rows])
     assert np.isfinite(out.score)
 
 
-def test_modularity_of_neighbours_takes_numbers_and_classes_as_they_are():
+def test_modularity_of_neighbours_accepts_numbers_and_classes():
     rng = np.random.default_rng(0)
     number, label = rng.normal(size=400), rng.integers(0, 3, 400)
     codes = np.stack([np.exp(number), label + 0.1 * rng.normal(size=400)], axis=1)
     out = modularity.score_neighbours(codes, np.stack([number, label], axis=1))
-    # exp does not change the order, and hardly who is nearest to whom.
+    # exp keeps the order, and nearly the nearest neighbours.
     assert out.information[0, 0] > 3
     np.testing.assert_allclose(out.information[1, 1], np.log(3), atol=0.05)
     np.testing.assert_array_equal(out.best, [0, 1])
@@ -202,16 +202,16 @@ def test_neighbours_agree_with_a_slow_implementation():
     x, v = rng.normal(size=60), rng.integers(0, 2, 60)
     y = x + rng.normal(size=60)
     k = 3
-    away = lambda a: np.abs(a[:, None] - a[None, :]) + np.diag(np.full(60, np.inf))  # noqa: E731
-    both = np.sort(np.maximum(away(x / x.std()), away(y / y.std())), axis=1)[:, k - 1]
-    counts = [(away(a / a.std()) < both[:, None]).sum(axis=1) + 1 for a in (x, y)]
+    gaps = lambda a: np.abs(a[:, None] - a[None, :]) + np.diag(np.full(60, np.inf))  # noqa: E731
+    both = np.sort(np.maximum(gaps(x / x.std()), gaps(y / y.std())), axis=1)[:, k - 1]
+    counts = [(gaps(a / a.std()) < both[:, None]).sum(axis=1) + 1 for a in (x, y)]
     exact = digamma(60) + digamma(k) - np.mean(digamma(counts[0]) + digamma(counts[1]))
     table = inputs.factors(np.stack([y, v], axis=1), continuous=[0]).table
-    found = neighbours.information(x[:, None], table, neighbours=k)[0]
-    np.testing.assert_allclose(found[0], exact, atol=1e-3)
-    same = np.where(v[:, None] == v[None, :], away(x), np.inf)
+    information = neighbours.information(x[:, None], table, neighbours=k)[0]
+    np.testing.assert_allclose(information[0], exact, atol=1e-3)
+    same = np.where(v[:, None] == v[None, :], gaps(x), np.inf)
     within = np.sort(same, axis=1)[:, k - 1]
-    inside = (away(x) <= within[:, None]).sum(axis=1)
-    own = np.bincount(v)[v]
-    exact = digamma(60) + digamma(k) - np.mean(digamma(own) + digamma(inside))
-    np.testing.assert_allclose(found[1], max(exact, 0), atol=1e-3)
+    inside = (gaps(x) <= within[:, None]).sum(axis=1)
+    class_sizes = np.bincount(v)[v]
+    exact = digamma(60) + digamma(k) - np.mean(digamma(class_sizes) + digamma(inside))
+    np.testing.assert_allclose(information[1], max(exact, 0), atol=1e-3)

@@ -1,4 +1,4 @@
-"""A sheet as one figure: the positions that are drawn are those of the lines."""
+"""The figure of a sheet has its marks at the values of the lines."""
 
 import jax
 import numpy as np
@@ -14,32 +14,32 @@ CODES = np.c_[FACTORS, np.zeros(90)]
 NAMES = ["mig, locatello", "hoyer", "active units", "irs, suter"]
 
 
-def test_a_perfect_code_fills_its_cells_of_the_maps():
-    found = picture.maps(jax.random.key(0), CODES, FACTORS, names=["shape", "size"])
-    assert found.names == ("shape", "size")
-    off = found.information[[0, 1], [1, 0]]
-    np.testing.assert_allclose(found.information[[0, 1], [0, 1]], 1, atol=1e-6)
-    assert (off < 0.1).all()
-    np.testing.assert_allclose(found.importance.sum(axis=0), 1, atol=1e-6)
-    np.testing.assert_array_equal(found.importance[2], 0)
-    assert (found.importance[[0, 1], [0, 1]] > 0.8).all()
+def test_a_perfect_code_has_full_cells_in_the_maps():
+    maps = picture.maps(jax.random.key(0), CODES, FACTORS, names=["shape", "size"])
+    assert maps.names == ("shape", "size")
+    other_cells = maps.information[[0, 1], [1, 0]]
+    np.testing.assert_allclose(maps.information[[0, 1], [0, 1]], 1, atol=1e-6)
+    assert (other_cells < 0.1).all()
+    np.testing.assert_allclose(maps.importance.sum(axis=0), 1, atol=1e-6)
+    np.testing.assert_array_equal(maps.importance[2], 0)
+    assert (maps.importance[[0, 1], [0, 1]] > 0.8).all()
     alone = picture.maps(jax.random.key(0), CODES, FACTORS, importance=False)
     assert list(alone.named()) == ["information"]
 
 
 @pytest.mark.parametrize("intervals", [0, 6])
-def test_values_and_intervals_are_drawn_where_they_are(intervals):
+def test_values_and_intervals_are_drawn_at_their_positions(intervals):
     lines = metrics.score(CODES, FACTORS, metrics=NAMES, intervals=intervals)
-    found = picture.maps(jax.random.key(0), CODES, FACTORS, importance=False)
-    figure = Figure(figsize=picture.size(lines, found))
-    axes = picture.draw(figure, lines, found)
-    assert len(figure.axes) == 3  # with the map and its bar of colours
+    maps = picture.maps(jax.random.key(0), CODES, FACTORS, importance=False)
+    figure = Figure(figsize=picture.size(lines, maps))
+    axes = picture.draw(figure, lines, maps)
+    assert len(figure.axes) == 3  # the third is the colour bar of the map
     shares = [line for line in lines if line.metric != "active units"]
     dots = [line for line in axes.lines if line.get_marker() == "o"]
-    drawn = [float(np.ravel(dot.get_xdata())[0]) for dot in dots]
-    np.testing.assert_allclose(drawn, [line.value for line in shares])
+    positions = [float(np.ravel(dot.get_xdata())[0]) for dot in dots]
+    np.testing.assert_allclose(positions, [line.value for line in shares])
     bars = [line.get_xdata() for line in axes.lines if line.get_marker() != "o"]
     ends = [[line.low, line.high] for line in shares if intervals]
     np.testing.assert_allclose(np.array(bars), np.array(ends))
-    (written,) = [text.get_text() for text in axes.texts]
-    assert written.startswith("2")
+    (label,) = [text.get_text() for text in axes.texts]
+    assert label.startswith("2")

@@ -1,14 +1,15 @@
-"""One representation and what the published definitions make of it.
+"""Scores that the published definitions give to one representation.
 
-The grid of dSprites. x, y and the scale are encoded perfectly, each standardised, x and
-y turned by θ; the orientation as cos and sin of 2πk/40; the shape not at all; five
-spare dimensions are collapsed, to noise, to a thousandth of a factor, or to a constant.
+The factors are the grid of dSprites. x, y and the scale are encoded perfectly and
+standardised, x and y rotated by θ; the orientation is encoded as cos and sin of 2πk/40;
+the shape is not encoded. Five more dimensions collapsed: to noise, to a thousandth of a
+factor, or to a constant.
 
-The reference numbers come from an independent simulation that states no sizes. Its MIG
-values are those of 10,000 points drawn from the grid and of spare noise. Its Kim–Mnih
-scores have a standard error of their own: where all votes fall to one dimension it
-prints 0.213 and 0.225 of training votes, and the expected largest of five equal shares
-of M votes, 1/5 + 1.16 · 0.4/√M, then says M ≈ 600.
+The reference numbers come from an independent simulation that does not state its sizes.
+Its MIG values are those of 10,000 points of the grid with noise. Its Kim–Mnih scores
+have standard errors: where all votes go to one dimension, it has training scores of
+0.213 and 0.225, and the expected largest of five equal shares of M votes is
+1/5 + 1.16 · 0.4/√M, so M ≈ 600.
 """
 
 import functools
@@ -25,7 +26,7 @@ ANGLES = {"0": 0.0, "π/4": np.pi / 4}
 VOTES, THEIRS = 1000, 600
 NUM_FACTORS = len(SIZES)
 
-# These run for longer than they compile.
+# These programs run for longer than they compile.
 _jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 3})
 _mig = _jit(partial(mig.score, sizes=SIZES), static_argnames=("preset", "bins"))
 _authors = _jit(partial(kim_mnih.authors, num_factors=NUM_FACTORS))
@@ -40,9 +41,9 @@ def _codes(factors, angle):
 
     turn = 2 * np.pi / 40 * np.arange(40)
     x, y, (cos, sin) = unit(3), unit(4), (np.cos(angle), np.sin(angle))
-    held = [cos * x - sin * y, sin * x + cos * y, unit(1)]
-    held += [np.cos(turn)[factors[:, 2]], np.sin(turn)[factors[:, 2]]]
-    return np.stack(held, axis=1).astype(np.float32)
+    columns = [cos * x - sin * y, sin * x + cos * y, unit(1)]
+    columns += [np.cos(turn)[factors[:, 2]], np.sin(turn)[factors[:, 2]]]
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 @functools.cache
@@ -64,7 +65,7 @@ def _representation(theta, spare):
 
 @functools.cache
 def _votes():
-    """Votes of 1,000 points; the first 64 of each make votes of 64."""
+    """Votes of 1,000 points; votes of 64 points are their first 64."""
     rng = np.random.default_rng(1)
     factor = rng.integers(0, NUM_FACTORS, 2 * VOTES).astype(np.int32)
     rows = np.zeros((2 * VOTES, 1000), np.int32)
@@ -75,7 +76,7 @@ def _votes():
     return kim_mnih.Votes(factor, rows)
 
 
-def _part(start, samples):
+def _subset(start, samples):
     factor, rows = _votes()
     end = start + VOTES
     return kim_mnih.Votes(factor[start:end], rows[start:end, :samples])
@@ -88,43 +89,45 @@ def _part(start, samples):
         ("0", "leak", 1.0, 1.0, 0.813),
         ("π/4", "noise", 0.735, 0.771, 0.603),
         ("π/4", "leak", 1.0, 1.0, 0.649),
-        # 0/0 is won by NaN there, 0.213, 0.197 and 0.225, 0.191: here not.
+        # There, NaN wins 0/0 and gives 0.213, 0.197 and 0.225, 0.191; not here.
         ("0", "constant", None, None, 0.794),
         ("π/4", "constant", None, None, 0.624),
     ],
 )
-def test_kim_mnih_scores_of_every_treatment_of_collapsed_dimensions(
+def test_kim_mnih_scores_for_collapsed_dimensions(
     theta, spare, authors, unpruned, pruned
 ):
     codes = _representation(theta, spare)
-    train, test = _part(0, 64), _part(VOTES, 64)
+    train, test = _subset(0, 64), _subset(VOTES, 64)
     active = codes.std(axis=0) >= 0.05
     np.testing.assert_array_equal(active, np.arange(10) < 5)
-    found = {
-        "authors": (authors, _authors(codes, _part(0, 1000))),
+    scores = {
+        "authors": (authors, _authors(codes, _subset(0, 1000))),
         "unpruned": (unpruned, _pruned(codes, train, test, active | True)),
         "pruned": (pruned, _pruned(codes, train, test, active)),
     }
-    for name, (known, out) in found.items():
-        known = pruned if known is None else known
-        variance = known * (1 - known)
+    for name, (expected, out) in scores.items():
+        expected = pruned if expected is None else expected
+        variance = expected * (1 - expected)
         error = 4 * np.sqrt(variance / THEIRS + variance / VOTES)
-        np.testing.assert_allclose(out.score, known, atol=error + 5e-4, err_msg=name)
+        np.testing.assert_allclose(out.score, expected, atol=error + 5e-4, err_msg=name)
         constant = spare == "constant" or name == "pruned"
         assert out.num_active == (5 if constant else 10)
 
 
-@pytest.mark.parametrize(("theta", "known"), [("0", 0.8), ("π/4", 0.6)])
+@pytest.mark.parametrize(("theta", "exact"), [("0", 0.8), ("π/4", 0.6)])
 @pytest.mark.parametrize("spare", ["noise", "leak", "constant"])
-def test_four_factors_of_five_are_told_and_three_of_a_rotation(theta, spare, known):
-    # Turned, x and y freeze the same dimension, which tells one of them.
+def test_the_enumerated_score_counts_the_factors_that_dimensions_identify(
+    theta, spare, exact
+):
+    # In the rotation, x and y fix the same dimension, which identifies one of them.
     out = _enumerated(_representation(theta, spare), _grid())
-    np.testing.assert_allclose(out.score, known, rtol=1e-6)
+    np.testing.assert_allclose(out.score, exact, rtol=1e-6)
     assert out.num_active == 5
 
 
 @functools.cache
-def _drawn(theta, noise):
+def _sample(theta, noise):
     rng = np.random.default_rng(0)
     factors = np.stack([rng.integers(0, size, 10_000) for size in SIZES], axis=1)
     codes = _codes(factors, ANGLES[theta])
@@ -135,7 +138,7 @@ def _drawn(theta, noise):
 
 
 @pytest.mark.parametrize(
-    ("theta", "noise", "settings", "known", "without_shape"),
+    ("theta", "noise", "settings", "expected", "without_shape"),
     [
         ("0", 0.0, {"bins": 10}, 0.463, 0.579),
         ("0", 0.0, {"bins": 20}, 0.538, 0.672),
@@ -150,13 +153,15 @@ def _drawn(theta, noise):
         ("π/4", 0.3, {"bins": 20}, 0.128, None),
     ],
 )
-def test_the_gap_of_ten_thousand_points(theta, noise, settings, known, without_shape):
-    # The standard deviation of 16 draws of 10,000 points is at most 0.0007 at θ = 0,
-    # 0.0012 elsewhere, and both numbers are of one draw; then there is the rounding.
-    out = _mig(*_drawn(theta, noise), **settings)
-    drawn = 0.0007 if theta == "0" and not noise else 0.0012
-    error = 4 * np.sqrt(2) * drawn + (0.005 if known == 0.20 else 0.0005)
-    np.testing.assert_allclose(out.score, known, atol=error)
+def test_the_gap_of_ten_thousand_points(
+    theta, noise, settings, expected, without_shape
+):
+    # The standard deviation over 16 samples of 10,000 points is at most 0.0007 at θ = 0
+    # and 0.0012 elsewhere; both numbers are of one sample and rounded.
+    out = _mig(*_sample(theta, noise), **settings)
+    deviation = 0.0007 if theta == "0" and not noise else 0.0012
+    error = 4 * np.sqrt(2) * deviation + (0.005 if expected == 0.20 else 0.0005)
+    np.testing.assert_allclose(out.score, expected, atol=error)
     if without_shape is not None:
         value = np.mean(out.per_factor[1:])
         np.testing.assert_allclose(value, without_shape, atol=error)

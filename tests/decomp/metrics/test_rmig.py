@@ -1,4 +1,4 @@
-"""RMIG and JEMMIG of posteriors, against slow loops and points."""
+"""RMIG and JEMMIG of posteriors against loops, and against points."""
 
 import functools
 
@@ -20,13 +20,13 @@ OF_POSTERIORS = jax.jit(functools.partial(jemmig.of_posteriors, sizes=SIZES, **B
 
 
 def posteriors(scale):
-    """Means that mix the factors, one dimension of noise."""
+    """Posteriors whose means mix the factors; one dimension is noise."""
     loc = cases.mixed(FACTORS - 1, dims=3, noise=0.3)
     return Gaussian(loc, np.float32(scale * (0.5 + RNG.uniform(size=loc.shape))))
 
 
 def slow(q):
-    """Information, and entropies of the dimensions, in float64 loops."""
+    """Information and entropies of the dimensions by loops in float64."""
     edges = np.linspace(-4, 4, 21)
     middles = (edges[1:] + edges[:-1]) / 2
     loc, scale = np.float64(q.loc), np.float64(q.scale)
@@ -42,9 +42,9 @@ def slow(q):
         entropies[d] = stats.entropy(whole)
         for f in range(2):
             for v in range(SIZES[f]):
-                own = FACTORS[:, f] == v
-                part = mass[own].mean(axis=0)
-                information[d, f] += own.mean() * stats.entropy(part, whole)
+                rows = FACTORS[:, f] == v
+                part = mass[rows].mean(axis=0)
+                information[d, f] += rows.mean() * stats.entropy(part, whole)
     return information, entropies
 
 
@@ -56,27 +56,27 @@ def test_scores_of_posteriors_agree_with_slow_loops(scale):
     np.testing.assert_allclose(gap.information, information, atol=2e-6)
     top = np.sort(information, axis=0)[::-1]
     of_factors = np.log(SIZES)
-    known = np.mean((top[0] - top[1]) / of_factors)
-    np.testing.assert_allclose(gap.score, known, atol=2e-6)
+    exact = np.mean((top[0] - top[1]) / of_factors)
+    np.testing.assert_allclose(gap.score, exact, atol=2e-6)
     best = information.argmax(axis=0)
     nats = entropies[best] + of_factors - 2 * top[0] + top[1]
     np.testing.assert_allclose(joint.nats, nats, atol=5e-6)
-    known = np.mean(1 - nats / (of_factors + np.log(20)))
-    np.testing.assert_allclose(joint.score, known, atol=2e-6)
+    exact = np.mean(1 - nats / (of_factors + np.log(20)))
+    np.testing.assert_allclose(joint.score, exact, atol=2e-6)
 
 
-def test_of_posteriors_that_are_points_it_is_the_gap_of_the_codes():
+def test_the_gap_of_narrow_posteriors_is_that_of_the_codes():
     codes = cases.mixed(FACTORS - 1, dims=3, noise=0.3)
     codes = np.clip(codes, -4, 4)
-    ends = np.array([[-4.0] * 3, [4.0] * 3], np.float32)  # the bins are the same
+    ends = np.array([[-4.0] * 3, [4.0] * 3], np.float32)  # fix the bins
     codes, factors = (
         np.concatenate([codes, ends]),
         np.concatenate([FACTORS, [[0, 0]] * 2]),
     )
     gap = RMIG(Gaussian(codes, np.full_like(codes, 1e-4)), factors)
-    known = mig.score(codes, factors, sizes=SIZES, bins=20)
-    np.testing.assert_allclose(gap.information, known.information, atol=1e-5)
-    np.testing.assert_allclose(gap.score, known.score, atol=1e-5)
+    expected = mig.score(codes, factors, sizes=SIZES, bins=20)
+    np.testing.assert_allclose(gap.information, expected.information, atol=1e-5)
+    np.testing.assert_allclose(gap.score, expected.score, atol=1e-5)
 
 
 def test_posteriors_that_diverged_score_nan_and_equal_ones_0():
@@ -88,18 +88,18 @@ def test_posteriors_that_diverged_score_nan_and_equal_ones_0():
     assert np.isnan(OF_POSTERIORS(broken, FACTORS).score)
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     runs = [posteriors(0.3), posteriors(1.0)]
     both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *runs)
     for score in (RMIG, OF_POSTERIORS):
-        together = jax.vmap(score, (0, None))(both, FACTORS)
+        batch = jax.vmap(score, (0, None))(both, FACTORS)
         for r, q in enumerate(runs):
             alone = score(q, FACTORS)
-            np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-5)
+            np.testing.assert_allclose(batch.score[r], alone.score, rtol=1e-5)
 
 
 def tables(codes, factors, bins):
-    """Information and entropies in float64 loops."""
+    """Information and entropies by loops in float64."""
     information = [
         [cases.binned_information(column, label, bins) for label in factors.T]
         for column in codes.T
@@ -121,28 +121,28 @@ def test_gaps_of_codes_agree_with_slow_loops(bins):
 
     share = information / of_factors
     top = np.sort(share, axis=1)[:, ::-1]
-    found = mig_sup.score(codes, factors, bins=bins)
-    np.testing.assert_allclose(found.per_code, top[:, 0] - top[:, 1], atol=2e-6)
-    np.testing.assert_allclose(found.score, np.mean(top[:, 0] - top[:, 1]), atol=2e-6)
+    result = mig_sup.score(codes, factors, bins=bins)
+    np.testing.assert_allclose(result.per_code, top[:, 0] - top[:, 1], atol=2e-6)
+    np.testing.assert_allclose(result.score, np.mean(top[:, 0] - top[:, 1]), atol=2e-6)
     some = np.array([True, False, True, False])
     out = mig_sup.score(codes, factors, bins=bins, counted=some)
-    np.testing.assert_allclose(out.score, np.mean(found.per_code[some]), rtol=1e-6)
+    np.testing.assert_allclose(out.score, np.mean(result.per_code[some]), rtol=1e-6)
 
     total = 0.0
     for f in range(2):
-        own = information.argmax(axis=1) == f
-        gaps = np.ptp(information, axis=1)[own]  # of two factors
+        rows = information.argmax(axis=1) == f
+        gaps = np.ptp(information, axis=1)[rows]  # there are two factors
         total += max(gaps, default=0)
     score = dcimig.score(codes, factors, bins=bins).score
     np.testing.assert_allclose(score, total / of_factors.sum(), atol=2e-6)
 
-    known = []
+    exact = []
     for f in range(2):
         first, second = np.sort(information[:, f])[::-1][:2]
-        own = of_codes[information[:, f].argmax()] + of_factors[f] - first
-        known.append(1 - (own - first + second) / (of_factors[f] + np.log(bins)))
+        joint = of_codes[information[:, f].argmax()] + of_factors[f] - first
+        exact.append(1 - (joint - first + second) / (of_factors[f] + np.log(bins)))
     score = jemmig.score(codes, factors, bins=bins).score
-    np.testing.assert_allclose(score, np.mean(known), atol=2e-6)
+    np.testing.assert_allclose(score, np.mean(exact), atol=2e-6)
 
 
 def test_gaps_of_degenerate_codes_and_factors():
@@ -159,6 +159,6 @@ def test_gaps_of_degenerate_codes_and_factors():
         np.testing.assert_allclose(
             jax.vmap(jitted, (0, None))(runs, FACTORS).score, 1, atol=1e-6
         )
-    # Of one factor all of the information is the gap.
+    # With one factor, all information is the gap.
     one = mig_sup.score(np.float32(FACTORS[:, :1]), FACTORS[:, :1])
     np.testing.assert_allclose(one.score, 1, atol=1e-6)

@@ -49,7 +49,7 @@ def test_exact_cases_of_r_squared():
         np.testing.assert_allclose(value, exact, atol=1e-5, err_msg=name)
 
 
-def test_r_squared_of_noise_is_of_order_one_over_the_points():
+def test_r_squared_of_noise_is_of_order_one_over_the_number_of_points():
     factors = cases.grid(4, 4, 4)
     codes = np.random.default_rng(0).normal(size=(64, 5)).astype(np.float32)
     assert linear(codes, factors).score < 16 / 64  # a correlation of 4 standard errors
@@ -64,18 +64,18 @@ def test_r_squared_ignores_order_scale_and_sign(scale):
     np.testing.assert_allclose(after.score, before.score, rtol=1e-4)
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     factors = cases.grid(3, 4, 5)
     codes = np.stack([cases.mixed(factors, seed) for seed in range(2)])
-    together = jax.jit(jax.vmap(sap.r_squared, (0, None)))(codes, factors)
+    batch = jax.jit(jax.vmap(sap.r_squared, (0, None)))(codes, factors)
     for r in range(2):
         np.testing.assert_allclose(
-            together.score[r], linear(codes[r], factors).score, rtol=1e-5
+            batch.score[r], linear(codes[r], factors).score, rtol=1e-5
         )
 
 
 def _slow_machine(code, label, weight, penalty):
-    """Squared hinge, weighted classes, penalised intercept; of two classes ±1."""
+    """The minimum with squared hinge loss, class weights and a penalised intercept."""
 
     def loss(v):
         slack = np.maximum(0, 1 - label * (v[0] * code + v[1]))
@@ -95,13 +95,13 @@ def test_the_machine_minimises_the_published_objective():
     np.testing.assert_allclose([fit.slope[0, 0], fit.offset[0]], exact, atol=1e-5)
 
 
-def test_the_machine_scores_classes_on_other_points():
-    # A binary factor known by one dimension; the other knows only a second factor.
+def test_the_machine_is_scored_on_other_points():
+    # One dimension encodes a binary factor; the other encodes only a second factor.
     factors = cases.grid(2, 2, 75)[:, :2]
     codes = np.float32(2 * factors[:, ::-1] - 1)
     out = sap.score(jax.random.key(0), codes, factors)
     np.testing.assert_array_equal(np.diag(out.matrix[::-1]), [1, 1])
-    # Without knowledge 100 points are right with probability 1/2 each.
+    # Without information, each of 100 points is right with probability 1/2.
     assert abs(out.score - 0.5) < 4 * np.sqrt(0.25 / 100)
     assert out.variant == "locatello"
 

@@ -47,7 +47,7 @@ def test_every_line_has_a_definition_and_a_source():
 
 
 def perfect(entry):
-    """What an entry is measured of: codes, or posteriors."""
+    """The input of an entry: codes, or posteriors."""
     codes = jax.numpy.asarray(FEW, jax.numpy.float32)
     q = Gaussian(codes, codes * 0 + 0.01)
     return sheet.GivenPosteriors(q, q) if entry.posteriors else codes
@@ -58,22 +58,22 @@ CLASSES = jax.ShapeDtypeStruct(FEW.shape, jax.numpy.int32)
 
 
 @pytest.mark.parametrize("entry", COMPILED, ids=lambda entry: ", ".join(entry.name))
-def test_an_entry_uses_the_key_and_the_factors_if_it_says_so(entry):
-    def traced(key, classes):
+def test_an_entry_uses_the_key_and_the_factors_as_declared(entry):
+    def trace(key, classes):
         jax.eval_shape(
             lambda v: entry.measure(key, perfect(entry), v, (3, 4, 5)), classes
         )
 
-    traced(jax.random.key(0), CLASSES)
+    trace(jax.random.key(0), CLASSES)
     for needed, key, classes in (
         (entry.draws, None, CLASSES),
         (entry.of_factors, jax.random.key(0), None),
     ):
         if needed:
             with pytest.raises(Exception):  # noqa: B017, PT011
-                traced(key, classes)
+                trace(key, classes)
         else:
-            traced(key, classes)
+            trace(key, classes)
 
 
 def test_the_rules_of_infomec_are_its_presets():
@@ -84,14 +84,14 @@ def test_the_rules_of_infomec_are_its_presets():
 
 @pytest.fixture
 def register():
-    """What a test registers is gone after it."""
-    kept = dict(definitions.ENTRIES)
+    """Registers metrics for the duration of a test."""
+    old_entries = dict(definitions.ENTRIES)
     yield definitions.register
     definitions.ENTRIES.clear()
-    definitions.ENTRIES.update(kept)
+    definitions.ENTRIES.update(old_entries)
 
 
-def test_a_metric_that_is_registered_is_a_line_of_the_sheet_by_its_name(register):
+def test_a_registered_metric_is_a_line_of_the_sheet_under_its_name(register):
     def entry(factor):
         return definitions.Entry(
             *("largest", "own", lambda k, z, v, s: factor * units.values(z).max()),
@@ -99,7 +99,7 @@ def test_a_metric_that_is_registered_is_a_line_of_the_sheet_by_its_name(register
             of_factors=False,
         )
 
-    for factor in (1, 2):  # registered anew, it is the new one that counts
+    for factor in (1, 2):  # the second registration replaces the first
         register(entry(factor))
         (line,) = lines(FACTORS + 0.5, metrics=("largest",))
         assert line[:2] == ("largest", "own")
@@ -107,36 +107,36 @@ def test_a_metric_that_is_registered_is_a_line_of_the_sheet_by_its_name(register
     assert "largest" not in sheet.METRICS
 
 
-def test_a_variant_of_the_package_is_taken(register):
+def test_a_variant_of_the_package_cannot_be_registered_again(register):
     entry = definitions.ENTRIES["mig", "50 bins"]
     with pytest.raises(ValueError, match="the metric mig, 50 bins is taken"):
         register(entry)
 
 
-def test_the_normalised_wasserstein_correlation_is_a_line_where_it_is_chosen():
-    chosen = lines(NOISE, FEW, ("wasserstein_correlation", "pairwise information"))
-    assert [line.variant for line in chosen] == ["locatello", "locatello"]
+def test_the_normalised_wasserstein_correlation_can_be_chosen():
+    plain = lines(NOISE, FEW, ("wasserstein_correlation", "pairwise information"))
+    assert [line.variant for line in plain] == ["locatello", "locatello"]
     (line,) = lines(NOISE, FEW, ("wasserstein correlation, normalised",))
     variances = np.trace(np.cov(NOISE.T))
-    np.testing.assert_allclose(line.value, chosen[0].value / variances, rtol=1e-5)
+    np.testing.assert_allclose(line.value, plain[0].value / variances, rtol=1e-5)
 
 
-def test_codes_in_units_of_their_own_are_the_codes_again():
+def test_codes_in_their_units_are_the_codes():
     codes = np.array([[1.0, -2e10], [2.5, 0.0], [-3.0, 4e-20]], np.float32)
     z = units.Codes(*map(np.asarray, units.of_host(codes)))
     np.testing.assert_allclose(units.values(z), codes, rtol=1e-6, atol=1e-15)
 
 
 def test_the_spread_is_over_variants_of_one_metric():
-    some = [
+    two_metrics = [
         sheet.SheetLine("a", "1", 0.25, "", ""),
         sheet.SheetLine("b", "1", 9.0, "", ""),
         sheet.SheetLine("a", "2", 1.0, "", ""),
     ]
-    assert sheet.spread(some) == {"a": 0.75}
+    assert sheet.spread(two_metrics) == {"a": 0.75}
 
 
-def test_the_notes_say_what_was_decided_of_factors_and_codes():
+def test_the_notes_describe_decisions_about_factors_and_codes():
     rng = np.random.default_rng(0)
     table = np.empty((240, 5), object)
     table[:, :3] = FACTORS
@@ -144,9 +144,9 @@ def test_the_notes_say_what_was_decided_of_factors_and_codes():
     table[5, 0] = None
     names = ["shape", "size", "side", "colour", "age"]
     codes = np.c_[FACTORS, np.full(240, 0.3), rng.normal(size=240)]
-    told = {"names": names, "metrics": ["mig, locatello"]}
-    found = sheet.sheet(jax.random.key(0), codes, table, **told)
-    assert found.notes == (
+    options = {"names": names, "metrics": ["mig, locatello"]}
+    result = sheet.sheet(jax.random.key(0), codes, table, **options)
+    assert result.notes == (
         "factor shape is missing in 1 of 240 points, which are left out of what is "
         "measured of it.",
         "factor colour is constant and left out of every score.",
@@ -154,14 +154,14 @@ def test_the_notes_say_what_was_decided_of_factors_and_codes():
         "cut into 20 bins of equal width.",
         "latent 3 is constant.",
     )
-    assert found.missing == {"shape": 1}
-    told |= {"discrete": ["age"]}
-    kept = np.arange(240) != 5
-    every = sheet.sheet(jax.random.key(0), codes[kept], table[kept], **told)
-    assert "factor age is of as many classes as there are points." in every.notes
+    assert result.missing == {"shape": 1}
+    options |= {"discrete": ["age"]}
+    rows = np.arange(240) != 5
+    complete = sheet.sheet(jax.random.key(0), codes[rows], table[rows], **options)
+    assert "factor age is of as many classes as there are points." in complete.notes
 
 
-def test_a_metric_that_cannot_be_computed_costs_its_own_line_only(monkeypatch):
+def test_a_metric_that_cannot_be_computed_loses_its_own_line_only(monkeypatch):
     def fails(key, z, v, s):
         raise RuntimeError("out of\nmemory")
 
@@ -169,9 +169,9 @@ def test_a_metric_that_cannot_be_computed_costs_its_own_line_only(monkeypatch):
     monkeypatch.setitem(definitions.ENTRIES, ("modularity", "locatello"), entry)
     metrics = ("higgins", "modularity", "mig, locatello", "sap, r_squared")
     words = np.array(["square", "ellipse", "heart"])[FACTORS[:, :1]]
-    found = {line.metric: line for line in lines(FACTORS * 1.0, words, metrics)}
-    assert found["mig"].value == 1
-    notes = {name: line.note for name, line in found.items() if np.isnan(line.value)}
+    line_of = {line.metric: line for line in lines(FACTORS * 1.0, words, metrics)}
+    assert line_of["mig"].value == 1
+    notes = {name: line.note for name, line in line_of.items() if np.isnan(line.value)}
     assert notes == {
         "higgins": "it tells factors apart, and one alone varies",
         "modularity": "out of memory",
@@ -179,14 +179,14 @@ def test_a_metric_that_cannot_be_computed_costs_its_own_line_only(monkeypatch):
     }
 
 
-def test_nothing_is_known_where_every_factor_is_constant():
+def test_scores_of_constant_factors_are_nan_with_a_note():
     mig, active = lines(FACTORS, 0 * FACTORS, ("mig, locatello", "active units"))
     assert np.isnan(mig.value)
     assert mig.note == "every factor is constant"
     assert (active.value, active.note) == (3, "")
 
 
-def test_metrics_are_chosen_by_names_with_commas_between():
+def test_metrics_are_chosen_by_names_separated_by_commas():
     assert sheet.parse("mig, 50 bins, dci,sap") == ("mig, 50 bins", "dci", "sap")
     assert sheet.parse("active_units; kim_mnih, kim_mnih") == (
         "active_units",
@@ -239,37 +239,39 @@ def test_arrays_that_cannot_be_scored_are_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
-def test_a_sheet_is_a_table_in_a_notebook_a_file_and_a_picture(tmp_path):
+def test_a_sheet_has_a_form_for_notebooks_files_and_plots(tmp_path):
     factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    found = metrics.score(factors, factors, metrics=["mig", "hoyer"])
-    assert found.values["mig, locatello"] == pytest.approx(1, abs=1e-6)
-    assert "mig, locatello" in str(found)
-    page = found._repr_html_()
-    assert page.count("<tr>") == len(found) + 1
+    result = metrics.score(factors, factors, metrics=["mig", "hoyer"])
+    assert result.values["mig, locatello"] == pytest.approx(1, abs=1e-6)
+    assert "mig, locatello" in str(result)
+    page = result._repr_html_()
+    assert page.count("<tr>") == len(result) + 1
     assert "<td>1.0000</td>" in page
     assert "interval" not in page  # no column is empty
-    some = metrics.score(*[np.tile(factors, (10, 1))] * 2, metrics=["mig"], intervals=5)
-    assert "<th>95 % interval</th>" in some._repr_html_()
-    assert "<td>5 half samples, less bias</td>" in some._repr_html_()
-    found.to_csv(tmp_path / "sheet.csv")
+    with_intervals = metrics.score(
+        *[np.tile(factors, (10, 1))] * 2, metrics=["mig"], intervals=5
+    )
+    assert "<th>95 % interval</th>" in with_intervals._repr_html_()
+    assert "<td>5 half samples, less bias</td>" in with_intervals._repr_html_()
+    result.to_csv(tmp_path / "sheet.csv")
     with (tmp_path / "sheet.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["metric"] for row in rows] == [line.metric for line in found]
-    assert [float(row["value"]) for row in rows] == [line.value for line in found]
+    assert [row["metric"] for row in rows] == [line.metric for line in result]
+    assert [float(row["value"]) for row in rows] == [line.value for line in result]
     assert {row["low"] for row in rows} == {""}
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    axes = found.plot()
+    axes = result.plot()
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names == list(found.values)
-    assert len(axes.lines) == len(found)  # none has an interval
+    assert names == list(result.values)
+    assert len(axes.lines) == len(result)  # none has an interval
     pyplot.close("all")
 
 
-def test_score_takes_one_factor_and_many_runs():
+def test_score_accepts_one_factor_and_several_runs():
     codes = np.random.default_rng(0).normal(size=(2, 30, 3))
     labels = ["a", "b", "c"] * 10
     several = metrics.score(codes, labels, metrics=["mig"])

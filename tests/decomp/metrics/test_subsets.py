@@ -30,8 +30,8 @@ def test_a_subset_of_equal_codes_has_variance_zero_and_a_nan_stays():
     np.testing.assert_array_equal(np.isnan(value[:, 2]), (ROWS == 5).any(axis=1))
 
 
-def test_an_outlier_as_the_first_point_costs_no_more_than_its_digits():
-    # (z_p − mean)² is at most L times the variance: L ulp.
+def test_an_outlier_as_the_first_point_loses_only_the_expected_digits():
+    # (z_p − mean)² is at most L times the variance, so the error is at most L ulp.
     codes = np.zeros((1000, 1), np.float32)
     codes[0] = 1
     rows = np.arange(1000, dtype=np.int32)[None]
@@ -39,16 +39,16 @@ def test_an_outlier_as_the_first_point_costs_no_more_than_its_digits():
 
 
 @pytest.mark.parametrize("runs", [1, 3, 8, 19])
-def test_runs_that_share_the_rows_equal_each_run_alone(runs):
-    together = jax.jit(jax.vmap(subsets.variances, (0, None)))(CODES[:runs], ROWS)
+def test_runs_under_vmap_with_the_same_rows_equal_each_run_alone(runs):
+    batch = jax.jit(jax.vmap(subsets.variances, (0, None)))(CODES[:runs], ROWS)
     for r in range(runs):
-        np.testing.assert_allclose(together[r], compute(CODES[r], ROWS), rtol=1e-6)
+        np.testing.assert_allclose(batch[r], compute(CODES[r], ROWS), rtol=1e-6)
 
 
-def test_rows_may_be_mapped_too():
+def test_vmap_over_rows_is_possible():
     rows = np.stack([ROWS, ROWS[::-1]])
     both = jax.vmap(subsets.variances)(jnp.array(CODES[:2]), rows)
-    one = jax.vmap(subsets.variances, (None, 0))(jnp.array(CODES[0]), rows)
+    same_codes = jax.vmap(subsets.variances, (None, 0))(jnp.array(CODES[0]), rows)
     for r in range(2):
         np.testing.assert_allclose(both[r], _slow(CODES[r], rows[r]), rtol=1e-5)
-        np.testing.assert_allclose(one[r], _slow(CODES[0], rows[r]), rtol=1e-5)
+        np.testing.assert_allclose(same_codes[r], _slow(CODES[0], rows[r]), rtol=1e-5)

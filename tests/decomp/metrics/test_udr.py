@@ -12,7 +12,7 @@ run = jax.jit(udr.score, static_argnames=("preset", "sweeps"))
 
 
 def score(codes, kl=1.0, *, preset):
-    """With a divergence always, as each form of the arguments is compiled anew."""
+    """The score with KL terms, always, because other arguments compile again."""
     return run(codes, np.broadcast_to(np.float32(kl), (3, 4)), preset=preset)
 
 
@@ -81,7 +81,7 @@ def test_ranks_share_ties():
 
 
 def _padded(*runs):
-    """Runs with a constant dimension more, or as many as make four."""
+    """Runs padded to four dimensions with constants."""
     wide = [np.pad(z, ((0, 0), (0, 4 - z.shape[1])), constant_values=0.3) for z in runs]
     return np.float32(np.stack(wide))
 
@@ -90,20 +90,20 @@ def test_runs_that_agree_up_to_order_scale_and_sign_score_one():
     factors = cases.grid(3, 4, 5)
     codes = _padded(factors, cases.perfect(factors), -factors[:, [1, 2, 0]])
     np.testing.assert_allclose(score(codes, preset="spearman").score, 1, rtol=1e-5)
-    # The lasso takes its penalty from the only coefficient: 0.9²/0.9.
+    # The lasso subtracts its penalty from the only coefficient: 0.9²/0.9.
     for preset in ("lasso", "paper_lasso"):
         np.testing.assert_allclose(score(codes, preset=preset).score, 0.9, rtol=1e-4)
 
 
 def test_a_rotation_by_45_degrees_loses_more_than_half():
-    # Four equal relations c: c²/2c for each dimension, with c = 1/√2 less the penalty.
+    # Each dimension has four equal relations c: c²/2c, with c = 1/√2 minus the penalty.
     factors = cases.grid(2, 2, 15)[:, :2]
     out = score(_padded(factors, cases.rotated(factors), factors), preset="lasso")
     np.testing.assert_allclose(out.pairwise[0, 1], (np.sqrt(0.5) - 0.1) / 2, rtol=1e-4)
 
 
-def test_a_dimension_that_others_lack_counts_as_zero():
-    # Run 0 has three informative dimensions, two of which run 1 knows.
+def test_a_dimension_that_other_runs_lack_counts_as_zero():
+    # Run 0 has three informative dimensions, of which run 1 has two.
     factors = cases.grid(3, 4, 5)
     codes = _padded(factors, factors[:, :2], factors)
     sides = score(codes, preset="spearman")
@@ -128,16 +128,16 @@ def test_collapsed_runs_score_zero(preset):
 
 
 @pytest.mark.parametrize("preset", ["lasso", "spearman"])
-def test_a_diverged_run_is_left_out_of_the_others(preset):
+def test_a_diverged_run_is_excluded_from_the_others(preset):
     codes = _runs()
     healthy = score(codes, preset=preset)
     codes[1, 3, 2] = np.nan
     out = score(codes, preset=preset)
-    known = [healthy.pairwise[2, 0], np.nan, healthy.pairwise[0, 2]]
-    np.testing.assert_allclose(out.score, known, rtol=1e-6)
+    expected = [healthy.pairwise[2, 0], np.nan, healthy.pairwise[0, 2]]
+    np.testing.assert_allclose(out.score, expected, rtol=1e-6)
 
 
-def test_without_a_divergence_what_is_not_constant_is_informative():
+def test_without_kl_terms_the_dimensions_that_vary_are_informative():
     out = run(_padded(*_runs()[:, :, :2]), preset="spearman")
     np.testing.assert_array_equal(out.num_informative, 2)
 

@@ -18,12 +18,12 @@ def _codes(seed=0, dims=4):
 
 
 def _padded(codes):
-    """With constant dimensions, which add nothing, to four: one shape to compile."""
+    """The codes padded to four dimensions with constants, which contribute nothing."""
     return np.pad(np.float32(codes), ((0, 0), (0, 4 - codes.shape[1])))
 
 
 def _exact(seed, correlation):
-    """Points whose sample covariance is exactly the one given."""
+    """Points with exactly the given sample covariance."""
     points = np.random.default_rng(seed).normal(size=(500, len(correlation)))
     points -= points.mean(axis=0)
     white = points @ np.linalg.inv(np.linalg.cholesky(np.cov(points.T)).T)
@@ -31,7 +31,7 @@ def _exact(seed, correlation):
 
 
 def _slow(codes):
-    """Total correlation, Wasserstein, the same over the trace, summed information."""
+    """Total correlation, Wasserstein distance, the same over the trace, information."""
     wide = np.float64(codes)
     cov = np.cov(wide.T)
     correlation = 0.5 * np.log(np.prod(np.diag(cov)) / np.linalg.det(cov))
@@ -52,8 +52,8 @@ def test_the_scores_agree_with_slow_implementations(dims):
     # Constant pairs have no information and stay in the mean over 12 pairs.
     codes = _codes(dims=dims)
     out = score(_padded(codes))
-    *known, information = _slow(codes)
-    np.testing.assert_allclose(out[:3], known, rtol=1e-4)
+    *expected, information = _slow(codes)
+    np.testing.assert_allclose(out[:3], expected, rtol=1e-4)
     np.testing.assert_allclose(out.mutual_information, information / 12, rtol=1e-5)
     np.testing.assert_array_equal(out.active, np.arange(4) < dims)
 
@@ -64,17 +64,17 @@ def test_two_correlated_dimensions_have_the_closed_forms(rho):
     cov = 9 * np.array([[1, rho], [rho, 1]])
     out = score(_padded(_exact(1, cov)))
     np.testing.assert_allclose(out.score, -0.5 * np.log(1 - rho**2), rtol=1e-4)
-    known = 2 - np.sqrt(1 + rho) - np.sqrt(1 - rho)
-    np.testing.assert_allclose(out.wasserstein_normalised, known, rtol=1e-4)
-    np.testing.assert_allclose(out.wasserstein, 18 * known, rtol=1e-4)
+    exact = 2 - np.sqrt(1 + rho) - np.sqrt(1 - rho)
+    np.testing.assert_allclose(out.wasserstein_normalised, exact, rtol=1e-4)
+    np.testing.assert_allclose(out.wasserstein, 18 * exact, rtol=1e-4)
 
 
-def test_the_rotation_by_45_degrees_of_unequal_spreads_is_seen():
+def test_the_rotation_by_45_degrees_of_unequal_spreads_has_its_closed_form():
     # Variances 1 and 9 rotate into 5, 5 with covariance 4: ρ = 0.8.
-    turn = np.array([[1, 1], [-1, 1]]) / np.sqrt(2)
+    rotation = np.array([[1, 1], [-1, 1]]) / np.sqrt(2)
     points = _exact(0, np.diag([1.0, 9.0]))
     np.testing.assert_allclose(score(_padded(points)).score, 0, atol=1e-5)
-    out = score(_padded(points @ turn))
+    out = score(_padded(points @ rotation))
     np.testing.assert_allclose(out.score, -0.5 * np.log(1 - 0.64), rtol=1e-4)
 
 
@@ -91,14 +91,14 @@ def test_order_scale_and_sign_do_not_matter(scale):
 
 
 def test_codes_that_collapsed_are_independent_and_reported():
-    nothing = score(np.full((500, 4), 0.1, np.float32))
-    values = (nothing.score, nothing.wasserstein, nothing.wasserstein_normalised)
+    collapsed = score(np.full((500, 4), 0.1, np.float32))
+    values = (collapsed.score, collapsed.wasserstein, collapsed.wasserstein_normalised)
     assert values == (0, 0, 0)
-    assert nothing.mutual_information == 0
-    assert not nothing.active.any()
+    assert collapsed.mutual_information == 0
+    assert not collapsed.active.any()
 
 
-def test_a_dimension_held_twice_has_infinite_total_correlation():
+def test_a_dimension_encoded_twice_has_infinite_total_correlation():
     codes = _codes(dims=3)
     out = score(np.concatenate([codes, -3 * codes[:, :1]], axis=1))
     assert jnp.isposinf(out.score)
@@ -113,20 +113,20 @@ def test_broken_codes_give_nan_and_a_single_dimension_zero():
     assert (single.score, single.wasserstein, single.mutual_information) == (0, 0, 0)
 
 
-def test_float32_keeps_its_digits_where_dimensions_are_nearly_dependent():
+def test_float32_is_accurate_where_dimensions_are_nearly_dependent():
     codes = _codes(2)
     correlation = np.corrcoef(np.float64(codes).T)
     assert np.linalg.cond(correlation) > 1e3
-    known = -0.5 * np.linalg.slogdet(correlation)[1]
-    np.testing.assert_allclose(score(codes).score, known, rtol=2e-6)
+    exact = -0.5 * np.linalg.slogdet(correlation)[1]
+    np.testing.assert_allclose(score(codes).score, exact, rtol=2e-6)
 
 
-def test_many_runs_equal_each_run_alone():
+def test_runs_under_vmap_equal_each_run_alone():
     codes = np.stack([_codes(seed) for seed in range(3)])
-    together = jax.vmap(score)(codes)
+    batch = jax.vmap(score)(codes)
     for r in range(3):
         alone = score(codes[r])
-        np.testing.assert_allclose(together.score[r], alone.score, rtol=1e-5)
+        np.testing.assert_allclose(batch.score[r], alone.score, rtol=1e-5)
         np.testing.assert_allclose(
-            together.mutual_information[r], alone.mutual_information, rtol=1e-5
+            batch.mutual_information[r], alone.mutual_information, rtol=1e-5
         )

@@ -21,7 +21,7 @@ DRAW = functools.partial(z_max_variance.draw_votes, votes=300, samples=30)
 
 
 def slow(codes, train, test):
-    """The score of votes in float64 loops."""
+    """The score of the votes, by loops in float64."""
     codes = np.float64(codes)
 
     def winner(rows):
@@ -31,9 +31,9 @@ def slow(codes, train, test):
     table = np.zeros((codes.shape[1], FACTORS.shape[1]), int)
     for factor, rows in zip(*map(np.asarray, train), strict=True):
         table[winner(rows), factor] += 1
-    told = table.argmax(axis=1)
+    factor_of_dimension = table.argmax(axis=1)
     hits = [
-        told[winner(rows)] == factor
+        factor_of_dimension[winner(rows)] == factor
         for factor, rows in zip(*map(np.asarray, test), strict=True)
     ]
     return np.mean(hits)
@@ -41,19 +41,19 @@ def slow(codes, train, test):
 
 def test_the_points_of_a_vote_differ_in_its_factor_alone():
     rng = np.random.default_rng(0)
-    factors = cases.grid(3, 4, 5)[rng.permutation(60)[:25]]  # many groups of one point
+    factors = cases.grid(3, 4, 5)[rng.permutation(60)[:25]]  # groups of one point
     factor, rows = map(np.asarray, jax.jit(DRAW)(key(), factors))
     assert set(factor.tolist()) == {0, 1, 2}
-    for free, chosen in zip(factor, factors[rows], strict=True):
-        others = np.delete(chosen, free, axis=1)
+    for free, points in zip(factor, factors[rows], strict=True):
+        others = np.delete(points, free, axis=1)
         assert (others == others[:1]).all()
         same = (np.delete(factors, free, axis=1) == others[0]).all(axis=1)
         assert len(set(factors[same, free].tolist())) > 1
-    drawn = {(f, r) for f, row in zip(factor, rows, strict=True) for r in row}
-    for free in range(3):  # all of the points that there are, and no others
+    pairs = {(f, r) for f, row in zip(factor, rows, strict=True) for r in row}
+    for free in range(3):  # all points with votes occur, and no others
         rest = np.delete(factors, free, axis=1)
         number = np.unique(rest, axis=0, return_counts=True)[1]
-        assert len({r for f, r in drawn if f == free}) == number[number > 1].sum()
+        assert len({r for f, r in pairs if f == free}) == number[number > 1].sum()
 
 
 def test_a_factor_that_never_varies_alone_has_no_votes():
@@ -68,11 +68,11 @@ def test_a_factor_that_never_varies_alone_has_no_votes():
 
 
 def test_a_perfect_code_scores_1_and_constants_score_0():
-    out = SCORE(key(), 100 * cases.perfect(FACTORS), FACTORS)  # none below 0.05
+    out = SCORE(key(), 100 * cases.perfect(FACTORS), FACTORS)  # all scales exceed 0.05
     assert out.score == 1
     assert out.above_chance == 1
-    won = np.asarray(out.vote_matrix)
-    np.testing.assert_array_equal(np.flatnonzero(won.T.ravel()), [2, 4, 6])
+    table = np.asarray(out.vote_matrix)
+    np.testing.assert_array_equal(np.flatnonzero(table.T.ravel()), [2, 4, 6])
     constant = SCORE(key(), np.full((24, 2), 0.3, np.float32), FACTORS)
     assert constant.score == 0
     assert constant.num_active == 0
@@ -90,32 +90,32 @@ REPRESENTATIONS = {
 
 
 @pytest.mark.parametrize("name", REPRESENTATIONS)
-def test_the_score_is_that_of_slow_loops_over_the_same_votes(name):
+def test_the_score_agrees_with_slow_loops_over_the_same_votes(name):
     codes = REPRESENTATIONS[name]
     train_key, test_key = jax.random.split(key())
     train = DRAW(train_key, FACTORS)
     test = z_max_variance.draw_votes(test_key, FACTORS, votes=200, samples=30)
-    known = slow(codes, train, test)
+    exact = slow(codes, train, test)
     out = SCORE(key(), codes, FACTORS)
-    np.testing.assert_allclose(out.score, known, atol=1e-6)
-    np.testing.assert_allclose(out.above_chance, (known - 1 / 3) * 1.5, atol=1e-6)
+    np.testing.assert_allclose(out.score, exact, atol=1e-6)
+    np.testing.assert_allclose(out.above_chance, (exact - 1 / 3) * 1.5, atol=1e-6)
 
 
 def test_a_missing_factor_loses_its_votes_and_a_rotation_those_of_one():
-    # Nothing moves if the third is free: the first dimension wins, which tells one of
-    # two factors. Of 200 votes the share of each is within 4 standard errors of 1/3.
+    # If the third factor is free, nothing varies and the first dimension wins, which
+    # identifies one of two factors. Each has a third of 200 votes, within 4 errors.
     error = 4 * np.sqrt(2 / 9 / 200)
     missing = np.float32(FACTORS[:, :2])
     np.testing.assert_allclose(SCORE(key(), missing, FACTORS).score, 2 / 3, atol=error)
-    turned = cases.grid(3, 3, 2)
-    codes = np.c_[cases.rotated(turned), np.float32(turned[:, 2])]
-    np.testing.assert_allclose(SCORE(key(), codes, turned).score, 2 / 3, atol=error)
+    factors = cases.grid(3, 3, 2)
+    codes = np.c_[cases.rotated(factors), np.float32(factors[:, 2])]
+    np.testing.assert_allclose(SCORE(key(), codes, factors).score, 2 / 3, atol=error)
 
 
-def test_runs_share_their_votes():
+def test_runs_under_vmap_share_their_votes():
     runs = jnp.stack([REPRESENTATIONS["mixed"][:, :3], REPRESENTATIONS["noise"]])
-    together = jax.vmap(SCORE, (None, 0, None))(key(), runs, FACTORS)
+    batch = jax.vmap(SCORE, (None, 0, None))(key(), runs, FACTORS)
     for r, codes in enumerate(runs):
         alone = SCORE(key(), codes, FACTORS)
-        np.testing.assert_allclose(together.score[r], alone.score, atol=1e-6)
-        np.testing.assert_array_equal(together.vote_matrix[r], alone.vote_matrix)
+        np.testing.assert_allclose(batch.score[r], alone.score, atol=1e-6)
+        np.testing.assert_array_equal(batch.vote_matrix[r], alone.vote_matrix)

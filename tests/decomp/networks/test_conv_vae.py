@@ -20,7 +20,7 @@ def counts(module, width):
 
 
 def random_params(module, width, *lead):
-    """Arbitrary weights of the right size, so that no test needs to compile init."""
+    """Random weights of the right shapes, so that no test compiles `init`."""
     rng = np.random.default_rng(0)
 
     def draw(leaf):
@@ -37,8 +37,8 @@ ENCODERS = [("text", 16_416, 32_832, 199_988), ("kim_mnih", 32_832, 65_600, 249_
 @pytest.mark.parametrize(("channels", "third", "fourth", "total"), ENCODERS)
 def test_the_encoder_has_the_parameters_of_table_1a(channels, third, fourth, total):
     encoder = conv_vae.ConvEncoder(channels=conv_vae.CHANNELS[channels])
-    got = counts(encoder, 4096)
-    assert got == {
+    sizes = counts(encoder, 4096)
+    assert sizes == {
         "Conv_0": 544,
         "Conv_1": 16_416,
         "Conv_2": third,
@@ -46,12 +46,12 @@ def test_the_encoder_has_the_parameters_of_table_1a(channels, third, fourth, tot
         "Dense_0": 131_200,
         "Dense_1": 2_580,
     }
-    assert sum(got.values()) == total
+    assert sum(sizes.values()) == total
 
 
 def test_the_decoder_has_the_parameters_of_table_1a():
-    got = counts(conv_vae.ConvDecoder(), 10)
-    assert got == {
+    sizes = counts(conv_vae.ConvDecoder(), 10)
+    assert sizes == {
         "Dense_0": 1_408,
         "Dense_1": 132_096,
         "ConvTranspose_0": 65_600,
@@ -59,10 +59,10 @@ def test_the_decoder_has_the_parameters_of_table_1a():
         "ConvTranspose_2": 32_800,
         "ConvTranspose_3": 513,
     }
-    assert sum(got.values()) == 298_017
+    assert sum(sizes.values()) == 298_017
 
 
-def test_the_default_encoder_is_the_text_s():
+def test_the_default_encoder_is_that_of_the_text():
     assert conv_vae.ConvEncoder().channels == conv_vae.CHANNELS["text"]
 
 
@@ -112,22 +112,22 @@ def test_the_networks_equal_table_1a_in_flax_s_own_layers(name):
     module, reference, width = NETWORKS[name]
     params = random_params(module, width)
     x = np.random.default_rng(1).normal(size=(2, width)).astype(np.float32)
-    got = jax.tree.leaves(jax.jit(module.apply)(params, x))
+    outputs = jax.tree.leaves(jax.jit(module.apply)(params, x))
     expected = jax.tree.leaves(jax.jit(reference)(params["params"], x))
     pixels = 3 * 4096 if "colour" in name else 4096
-    assert got[0].shape == ((2, 10) if "encoder" in name else (2, pixels))
-    for a, b in zip(got, expected, strict=True):
+    assert outputs[0].shape == ((2, 10) if "encoder" in name else (2, pixels))
+    for a, b in zip(outputs, expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5 * np.max(np.abs(b)))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_run_does_not_depend_on_its_neighbours(name):
+def test_a_run_does_not_depend_on_the_others_under_vmap(name):
     module, _, width = NETWORKS[name]
     params = random_params(module, width, 3)
     x = np.random.default_rng(2).normal(size=(3, 2, width)).astype(np.float32)
-    company = jax.jit(jax.vmap(module.apply))(params, x)
+    batch = jax.jit(jax.vmap(module.apply))(params, x)
     alone = jax.jit(module.apply)(jax.tree.map(lambda leaf: leaf[1], params), x[1])
-    for a, b in zip(jax.tree.leaves(company), jax.tree.leaves(alone), strict=True):
+    for a, b in zip(jax.tree.leaves(batch), jax.tree.leaves(alone), strict=True):
         np.testing.assert_allclose(a[1], b, atol=1e-5 * np.max(np.abs(b)))
 
 
@@ -137,13 +137,13 @@ def test_initial_parameters_of_many_runs_have_a_leading_axis(name):
     keys = jax.eval_shape(lambda: jax.random.split(KEY, 3))
     x = jax.ShapeDtypeStruct((1, width), jnp.float32)
     runs = jax.eval_shape(jax.vmap(module.init, in_axes=(0, None)), keys, x)["params"]
-    got = jax.tree.map(lambda leaf: leaf.shape, runs)
-    one = shapes(module, width)
-    assert got == jax.tree.map(lambda leaf: (3, *leaf.shape), one)
+    run_shapes = jax.tree.map(lambda leaf: leaf.shape, runs)
+    single_shapes = shapes(module, width)
+    assert run_shapes == jax.tree.map(lambda leaf: (3, *leaf.shape), single_shapes)
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if "products" in name])
-def test_training_many_runs_as_products_lowers_to_no_convolution(name):
+def test_training_products_under_vmap_contains_no_convolution(name):
     module, _, width = NETWORKS[name]
     params = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((3, *leaf.shape), leaf.dtype),
@@ -168,7 +168,7 @@ def test_inputs_of_another_width_are_refused():
             shapes(module, width)
 
 
-def test_a_form_that_is_not_known_is_refused():
+def test_a_form_that_does_not_exist_is_refused():
     with pytest.raises(
         ValueError, match="unknown form 'fft'; choices are auto, blocks"
     ):

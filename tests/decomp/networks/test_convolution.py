@@ -33,7 +33,7 @@ def our_layer(kind, features, form="products"):
 
 
 def apply_ours(kind, features, form):
-    """Our layer on images `[C, H, W, B]`, whatever the layout of the form."""
+    """Our layer on images `[C, H, W, B]` for any form."""
     layer = our_layer(kind, features, form)
 
     def apply(params, x):
@@ -47,7 +47,7 @@ def apply_ours(kind, features, form):
 def apply_flax(kind, features):
     layer = flax_layer(kind, features)
 
-    def apply(params, x):  # x [C, H, W, B]; flax wants [B, H, W, C]
+    def apply(params, x):  # x [C, H, W, B]; Flax expects [B, H, W, C]
         return layer.apply(params, x.transpose(3, 1, 2, 0)).transpose(3, 1, 2, 0)
 
     return apply
@@ -75,15 +75,15 @@ def run_zero(tree):
     return jax.tree.map(lambda leaf: leaf[0], tree)
 
 
-def assert_close(got, expected, dtype):
-    pairs = zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True)
+def assert_close(actual, expected, dtype):
+    pairs = zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True)
     for a, b in pairs:
         assert a.dtype == b.dtype == dtype
         assert a.shape == b.shape
         assert np.max(np.abs(a - b)) <= TOLERANCE[dtype] * np.max(np.abs(b))
 
 
-# In float64 every form has each case; in float32 one case of each kind is enough.
+# In float64 every form is tested on each case; in float32 one case per kind suffices.
 PRECISIONS = [(name, np.float64, form) for name in CASES for form in FORMS] + [
     (name, np.float32, form)
     for name in ("conv", "transpose, product first")
@@ -92,9 +92,7 @@ PRECISIONS = [(name, np.float64, form) for name in CASES for form in FORMS] + [
 
 
 @pytest.mark.parametrize(("name", "dtype", "form"), PRECISIONS)
-def test_values_and_gradients_are_flax_s_alone_and_under_vmap_over_runs(
-    name, dtype, form
-):
+def test_values_and_gradients_are_those_of_flax_alone_and_under_vmap(name, dtype, form):
     case = CASES[name]
     kind, _, features, _ = case
     ours, theirs = apply_ours(kind, features, form), apply_flax(kind, features)
@@ -108,33 +106,33 @@ def test_values_and_gradients_are_flax_s_alone_and_under_vmap_over_runs(
         return *runs, value_and_gradients(ours, *run_zero((params, x)))
 
     with jax.enable_x64(dtype == np.float64):
-        got, expected, alone = both(*draw(*case, dtype))
-        assert_close(got, expected, dtype)
+        actual, expected, alone = both(*draw(*case, dtype))
+        assert_close(actual, expected, dtype)
         assert_close(alone, run_zero(expected), dtype)
 
 
 @pytest.mark.parametrize("kind", ["conv", "transpose"])
-def test_parameters_have_flax_s_names_and_shapes(kind):
+def test_parameters_have_the_names_and_shapes_of_flax(kind):
     ours, theirs = our_layer(kind, 5), flax_layer(kind, 5)
     keys = jax.eval_shape(lambda: jax.random.key(0))
-    got = jax.eval_shape(ours.init, keys, jnp.zeros((3, 4, 4, 2)))
+    actual = jax.eval_shape(ours.init, keys, jnp.zeros((3, 4, 4, 2)))
     expected = jax.eval_shape(theirs.init, keys, jnp.zeros((2, 4, 4, 3)))
-    assert got == expected
+    assert actual == expected
 
 
-def test_a_run_s_initial_parameters_do_not_depend_on_its_neighbours():
+def test_initial_parameters_do_not_depend_on_the_other_runs_under_vmap():
     x = jnp.zeros((3, 4, 4, 1))
 
     def init(r):
         return our_layer("conv", 5).init(jax.random.fold_in(jax.random.key(0), r), x)
 
-    company, alone = jax.jit(lambda r: (jax.vmap(init)(r), init(r[1])))(jnp.arange(3))
-    for a, b in zip(jax.tree.leaves(company), jax.tree.leaves(alone), strict=True):
+    batch, alone = jax.jit(lambda r: (jax.vmap(init)(r), init(r[1])))(jnp.arange(3))
+    for a, b in zip(jax.tree.leaves(batch), jax.tree.leaves(alone), strict=True):
         np.testing.assert_array_equal(a[1], b)
         assert np.all(a[0] != a[1])
 
 
-def test_runs_that_share_their_data_add_their_input_gradients():
+def test_input_gradients_of_shared_data_are_summed_over_runs():
     params, x = draw("conv", 2, 3, (4, 4), np.float64)
 
     def loss(x, kernel):
@@ -148,17 +146,17 @@ def test_runs_that_share_their_data_add_their_input_gradients():
 
     with jax.enable_x64(True):
         x, kernels = jnp.asarray(x[0]), jnp.asarray(params["params"]["kernel"])
-        together, apart = (
+        under_vmap, separate = (
             jax.jit(jax.grad(f))(x, kernels) for f in (total, one_by_one)
         )
-        assert_close(together, apart, np.float64)
+        assert_close(under_vmap, separate, np.float64)
 
 
-@pytest.mark.parametrize("narrow", [1, 3])
-def test_the_transpose_is_the_adjoint_of_the_convolution(narrow):
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_transpose_is_the_adjoint_of_the_convolution(channels):
     rng = np.random.default_rng(1)
-    kernel = rng.normal(size=(4, 4, narrow, 5))
-    large, small = rng.normal(size=(narrow, 6, 8, 2)), rng.normal(size=(5, 3, 4, 2))
+    kernel = rng.normal(size=(4, 4, channels, 5))
+    large, small = rng.normal(size=(channels, 6, 8, 2)), rng.normal(size=(5, 3, 4, 2))
     with jax.enable_x64(True):
         left = jnp.sum(jax.jit(convolution.conv)(large, kernel) * small)
         right = jnp.sum(large * jax.jit(convolution.conv_transpose)(small, kernel))
@@ -170,13 +168,13 @@ def test_second_derivatives_agree_with_finite_differences():
     x, kernel = rng.normal(size=(2, 2, 4, 2)), rng.normal(size=(4, 4, 2, 2))
 
     @jax.jit
-    def there_and_back(x, kernel):
+    def round_trip(x, kernel):
         return jnp.sum(
             jnp.sin(convolution.conv_transpose(convolution.conv(x, kernel), kernel))
         )
 
     with jax.enable_x64(True):
-        jax.test_util.check_grads(there_and_back, (x, kernel), order=2, modes=["rev"])
+        jax.test_util.check_grads(round_trip, (x, kernel), order=2, modes=["rev"])
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def count(module, width):
     return sum(leaf.size for leaf in leaves)
 
 
-def test_the_pinwheel_s_networks_have_the_parameters_of_table_1b():
+def test_the_networks_of_the_pinwheel_have_the_parameters_of_table_1b():
     assert count(dense.DenseEncoder(**PINWHEEL), 2) == 704
     assert count(dense.GaussianDecoder(**DECODER), 2) == 704
 
@@ -42,7 +42,7 @@ def by_hand(params, x):
 
 
 @pytest.mark.parametrize("link", dense.SCALE_LINKS)
-def test_a_posterior_is_loc_then_the_link_of_the_raw_scale(link):
+def test_a_posterior_has_loc_first_and_then_the_link_of_the_raw_scale(link):
     encoder = dense.DenseEncoder(latents=3, hidden=(7, 5), scale_link=link)
     params = init(encoder, 4)
     x = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
@@ -53,7 +53,7 @@ def test_a_posterior_is_loc_then_the_link_of_the_raw_scale(link):
     np.testing.assert_allclose(q.scale, scale, rtol=1e-5)
 
 
-def test_logits_are_the_last_layer_s_outputs():
+def test_logits_are_the_outputs_of_the_last_layer():
     decoder = dense.BernoulliDecoder(outputs=4, hidden=(7,))
     params = init(decoder, 3)
     z = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
@@ -63,13 +63,13 @@ def test_logits_are_the_last_layer_s_outputs():
 
 
 @pytest.mark.parametrize("floor", [0.0, 1e-6, 0.5])
-def test_a_scale_does_not_fall_below_its_floor(floor):
+def test_a_scale_is_not_below_its_floor(floor):
     raw = jnp.array([[0.0, -200.0]])
     for link in dense.SCALE_LINKS:
         assert dense.gaussian_head(raw, link, floor).scale == np.float32(floor)
 
 
-def test_the_decoder_s_floor_is_a_field():
+def test_the_floor_of_the_decoder_is_a_field():
     z = np.ones((3, 2), np.float32)
     params = init(dense.GaussianDecoder(**DECODER), 2)
     bare = dense.GaussianDecoder(**DECODER, scale_floor=0.0).apply(params, z)
@@ -78,7 +78,7 @@ def test_the_decoder_s_floor_is_a_field():
     np.testing.assert_array_equal(raised.loc, bare.loc)
 
 
-def test_a_run_does_not_depend_on_its_neighbours():
+def test_a_run_does_not_depend_on_the_others_under_vmap():
     encoder = dense.DenseEncoder(**PINWHEEL)
     x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
 
@@ -86,8 +86,8 @@ def test_a_run_does_not_depend_on_its_neighbours():
         params = encoder.init(jax.random.fold_in(KEY, r), x)
         return params, encoder.apply(params, x)
 
-    company = jax.jit(jax.vmap(run))(jnp.arange(3), x)
-    params, q = jax.tree.map(lambda leaf: leaf[1], company)
+    batch = jax.jit(jax.vmap(run))(jnp.arange(3), x)
+    params, q = jax.tree.map(lambda leaf: leaf[1], batch)
     single_params, single_q = jax.jit(run)(1, x[1])
     jax.tree.map(np.testing.assert_array_equal, params, single_params)
     np.testing.assert_allclose(q.loc, single_q.loc, atol=1e-5)
@@ -110,7 +110,7 @@ def weights(name, initialiser):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_torch_draws_weights_and_biases_uniform_within_one_over_root_fan_in(name):
+def test_torch_has_uniform_weights_and_biases_within_one_over_root_fan_in(name):
     kernel, bias, fan_in = weights(name, "torch")
     bound = fan_in**-0.5
     for sample in (kernel, bias):
@@ -120,7 +120,7 @@ def test_torch_draws_weights_and_biases_uniform_within_one_over_root_fan_in(name
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_flax_draws_truncated_normal_weights_and_zero_biases(name):
+def test_flax_has_truncated_normal_weights_and_zero_biases(name):
     kernel, bias, fan_in = weights(name, "flax")
     assert not np.any(bias)
     untruncated = fan_in**-0.5 / stats.truncnorm(-2, 2).std()

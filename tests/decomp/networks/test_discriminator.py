@@ -14,12 +14,12 @@ def normal(*shape):
 
 
 def parameters():
-    """Of `SMALL` for three latents."""
+    """Parameters of `SMALL` for three latents."""
     shapes = jax.eval_shape(SMALL.init, jax.random.key(0), np.zeros((1, 3)))
     return jax.tree.map(lambda leaf: normal(*leaf.shape), shapes)
 
 
-def test_kim_and_mnih_s_network_has_the_parameters_of_its_layers():
+def test_the_network_of_kim_and_mnih_has_the_parameters_of_its_layers():
     z = jax.ShapeDtypeStruct((1, 10), jnp.float32)
     params = jax.eval_shape(
         Discriminator(hidden=(1000,) * 6).init, jax.random.key(0), z
@@ -30,13 +30,13 @@ def test_kim_and_mnih_s_network_has_the_parameters_of_its_layers():
 
 def test_a_logit_is_the_last_layer_of_leaky_layers():
     params, x = parameters(), normal(6, 3)
-    found = jax.jit(SMALL.apply)(params, x)
+    output = jax.jit(SMALL.apply)(params, x)
     for i in range(3):
         layer = params["params"][f"Dense_{i}"]
         x = np.where(x > 0, x, 0.2 * x) if i else x
         x = x @ np.asarray(layer["kernel"]) + np.asarray(layer["bias"])
-    assert found.shape == (6,)
-    np.testing.assert_allclose(found, x[:, 0], rtol=1e-4, atol=1e-6)
+    assert output.shape == (6,)
+    np.testing.assert_allclose(output, x[:, 0], rtol=1e-4, atol=1e-6)
 
 
 def test_the_initialiser_is_a_field_and_an_unknown_one_is_refused():
@@ -54,7 +54,7 @@ def logits(params, z):
 
 
 def discriminator_loss(params, first, second):
-    """FactorVAE's: codes of one minibatch, permuted codes of another."""
+    """The loss of FactorVAE: codes of one minibatch, permuted codes of another."""
     z, other = (jax.lax.stop_gradient(x @ params["encoder"]) for x in (first, second))
     permuted = adversarial.permute_dims(jax.random.key(1), other)
     return adversarial.discriminator_loss(logits(params, z), logits(params, permuted))
@@ -67,7 +67,7 @@ def encoder_loss(params, first, second):
     return adversarial.kl_from_logits(SMALL.apply(frozen, z))
 
 
-def test_neither_loss_reaches_the_network_of_the_other():
+def test_neither_loss_has_a_gradient_in_the_network_of_the_other():
     params = {"encoder": normal(5, 3), "discriminator": parameters()}
 
     @jax.jit
@@ -78,10 +78,10 @@ def test_neither_loss_reaches_the_network_of_the_other():
         ]
 
     of_discriminator, of_encoder = gradients(params, *normal(2, 8, 5))
-    for none in (of_discriminator["encoder"], of_encoder["discriminator"]):
-        assert not any(np.any(leaf) for leaf in jax.tree.leaves(none))
-    for some in (of_discriminator["discriminator"], of_encoder["encoder"]):
-        assert all(np.any(leaf) for leaf in jax.tree.leaves(some))
+    for zero in (of_discriminator["encoder"], of_encoder["discriminator"]):
+        assert not any(np.any(leaf) for leaf in jax.tree.leaves(zero))
+    for nonzero in (of_discriminator["discriminator"], of_encoder["encoder"]):
+        assert all(np.any(leaf) for leaf in jax.tree.leaves(nonzero))
 
 
 def test_a_trained_linear_discriminator_is_the_log_ratio_of_two_gaussians():
@@ -106,10 +106,10 @@ def test_a_trained_linear_discriminator_is_the_log_ratio_of_two_gaussians():
         return jax.lax.scan(step, start, length=300)[0]
 
     layer = train(z, y)["params"]["Dense_0"]
-    found = np.append(layer["kernel"], layer["bias"])
+    weights = np.append(layer["kernel"], layer["bias"])
     exact = np.array([1.0, -0.5, -0.5 * 1.25])
     design = np.column_stack([np.concatenate([z, y]), np.ones(2 * count)])
-    chance = 1 / (1 + np.exp(-design @ exact))
-    fisher = design.T @ (design * (chance * (1 - chance))[:, None])
+    probability = 1 / (1 + np.exp(-design @ exact))
+    fisher = design.T @ (design * (probability * (1 - probability))[:, None])
     error = np.sqrt(np.diag(np.linalg.inv(fisher)))
-    assert np.all(np.abs(found - exact) < 4 * error)
+    assert np.all(np.abs(weights - exact) < 4 * error)

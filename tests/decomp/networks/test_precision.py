@@ -21,7 +21,7 @@ FORMS = sorted(convolution.FORMS)
         (BernoulliDecoder(5, (4, 4), precision=BFLOAT16), 3, 3),
     ],
 )
-def test_every_product_of_a_network_takes_bfloat16(module, inputs, count):
+def test_every_product_of_a_network_has_bfloat16_operands(module, inputs, count):
     x = jnp.ones((2, inputs))
     params = jax.eval_shape(module.init, jax.random.key(0), x)
 
@@ -29,7 +29,7 @@ def test_every_product_of_a_network_takes_bfloat16(module, inputs, count):
         return sum(jnp.sum(leaf) for leaf in jax.tree.leaves(module.apply(params, x)))
 
     def operands(function):
-        """Types of both sides of each product in what a function computes."""
+        """Dtypes of the operands of all products in the trace of a function."""
         return list(_operands(jax.make_jaxpr(function)(params).jaxpr))
 
     assert operands(total) == ["bfloat16"] * (2 * count)
@@ -50,7 +50,7 @@ def rounded(x):
     return np.asarray(jnp.asarray(x).astype(jnp.bfloat16), np.float64)
 
 
-def test_products_of_bfloat16_round_operands_and_nothing_else_derivatives_too():
+def test_products_in_bfloat16_round_only_their_operands_also_in_derivatives():
     x_key, kernel_key, dy_key = jax.random.split(jax.random.key(0), 3)
     x = jax.random.normal(x_key, (5, 70))
     kernel = jax.random.normal(kernel_key, (70, 4))
@@ -62,41 +62,44 @@ def test_products_of_bfloat16_round_operands_and_nothing_else_derivatives_too():
 
     y, pull_back = jax.vjp(product, x, kernel)
     dx, dkernel = pull_back(dy)
-    for found, exact in (
+    for value, exact in (
         (y, rounded(x) @ rounded(kernel)),
         (dx, rounded(dy) @ rounded(kernel).T),
         (dkernel, rounded(x).T @ rounded(dy)),
     ):
-        assert found.dtype == jnp.float32
-        # Sums of at most 70 products of float32, each at most 1e1 in size.
-        np.testing.assert_allclose(found, exact, rtol=0, atol=70 * 10 * 2**-23)
+        assert value.dtype == jnp.float32
+        # These are sums of at most 70 float32 products of size at most 10.
+        np.testing.assert_allclose(value, exact, rtol=0, atol=70 * 10 * 2**-23)
     assert np.abs(y - np.asarray(x, np.float64) @ np.asarray(kernel)).max() > 1e-3
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("layer", [convolution.Conv, convolution.ConvTranspose])
-def test_activations_of_bfloat16_round_factors_and_results_alone(layer, form):
+def test_bfloat16_activations_round_only_factors_and_results(layer, form):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(4, 4, 4, 4)).astype(np.float32)
     kernel = rng.normal(size=(4, 4, 4, 4)).astype(np.float32)
     bias = rng.normal(size=4).astype(np.float32)
     params = {"params": {"kernel": kernel, "bias": bias}}
     narrow = layer(4, form=form, precision=products.ACTIVATIONS)
-    found = jax.jit(narrow.apply)(params, x)
-    assert found.dtype == jnp.bfloat16
+    output = jax.jit(narrow.apply)(params, x)
+    assert output.dtype == jnp.bfloat16
     with jax.enable_x64(True):
         factors = {"params": {"kernel": rounded(kernel), "bias": bias * 0.0}}
         exact = layer(4, form=form).apply(jax.tree.map(np.float64, factors), rounded(x))
-        added = convolution.FORMS[form].bias(jnp.asarray(bias, np.float64))
-        exact, terms = np.asarray(exact + added), np.abs(exact) + np.abs(added)
-    # Two roundings to eight bits, of the sum and of the sum with its bias.
-    assert np.all(np.abs(np.float64(found) - exact) <= 2 * 2.0**-8 * terms)
-    assert np.any(np.float64(found) != exact)
+        bias_terms = convolution.FORMS[form].bias(jnp.asarray(bias, np.float64))
+        exact, terms = (
+            np.asarray(exact + bias_terms),
+            np.abs(exact) + np.abs(bias_terms),
+        )
+    # The sum and the sum with its bias are each rounded to eight bits.
+    assert np.all(np.abs(np.float64(output) - exact) <= 2 * 2.0**-8 * terms)
+    assert np.any(np.float64(output) != exact)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_gradients_of_parameters_are_sums_in_float32(form):
-    # A sum in bfloat16 stops at 256, where a one is less than half of its last bit.
+    # A sum of ones in bfloat16 would stop at 256, where rounding loses a one.
     layer = convolution.Conv(3, form=form, precision=products.ACTIVATIONS)
     innermost = convolution.FORMS[form].batch_innermost
     x = jnp.ones((2, 16, 16, 16) if innermost else (16, 16, 16, 2))
@@ -108,7 +111,7 @@ def test_gradients_of_parameters_are_sums_in_float32(form):
     gradient = jax.jit(jax.grad(total))(params)["params"]
     assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype("float32")}
     np.testing.assert_array_equal(gradient["bias"], 8 * 8 * 16)
-    # Of a tap in the middle of the kernel, which no window leaves the image with.
+    # These taps in the middle of the kernel are inside the image for every window.
     np.testing.assert_array_equal(gradient["kernel"][1:3, 1:3], 8 * 8 * 16)
 
 
@@ -116,7 +119,7 @@ def test_gradients_of_parameters_are_sums_in_float32(form):
     ("module", "width"),
     [(ConvEncoder, 4096), (ConvDecoder, 10)],
 )
-def test_parameters_move_between_forms(module, width):
+def test_parameters_can_be_used_in_every_form(module, width):
     x = jnp.asarray(np.random.default_rng(0).random((2, width)), jnp.float32)
     params = module(form="products").init(jax.random.key(0), x)
     values = {

@@ -15,10 +15,10 @@ def params_of(module):
     return jax.jit(module.init)(jax.random.key(0), Z)["params"]
 
 
-def test_the_parameters_are_those_of_the_decoder_and_one_scale():
-    own = dict(params_of(SharedScale(INSIDE)))
-    assert own.pop("log_scale").shape == ()
-    jax.tree.map(np.testing.assert_array_equal, own, params_of(INSIDE))
+def test_the_parameters_are_those_of_the_decoder_and_a_scale():
+    params = dict(params_of(SharedScale(INSIDE)))
+    assert params.pop("log_scale").shape == ()
+    jax.tree.map(np.testing.assert_array_equal, params, params_of(INSIDE))
 
 
 def test_the_density_is_that_of_a_normal_around_the_outputs_of_the_decoder():
@@ -30,11 +30,11 @@ def test_the_density_is_that_of_a_normal_around_the_outputs_of_the_decoder():
             {"params": params | {"log_scale": jnp.float32(s)}}, Z
         )
         exact = stats.norm.logpdf(x, mean, np.exp(s) + floor).sum(1)
-        found = jax.vmap(gaussian.log_prob)(p, x)
-        np.testing.assert_allclose(found, exact, rtol=2e-5)
+        log_prob = jax.vmap(gaussian.log_prob)(p, x)
+        np.testing.assert_allclose(log_prob, exact, rtol=2e-5)
 
 
-def test_it_starts_from_the_deviation_of_a_uniform_value():
+def test_the_initial_scale_is_the_deviation_of_a_uniform_variable():
     p = SharedScale(INSIDE, scale_floor=0.0).apply(
         {"params": params_of(SharedScale(INSIDE))}, Z
     )

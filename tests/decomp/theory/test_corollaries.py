@@ -1,4 +1,4 @@
-"""Corollaries 1 and 2 in float64, and what Appendix A means where it misprints."""
+"""Corollaries 1 and 2 in float64, with the misprints of Appendix A corrected."""
 
 from functools import partial
 
@@ -35,7 +35,7 @@ def centred(p):
 @jax.jit
 @partial(jax.vmap, in_axes=(None, None, None, 0))
 def equation_4(vae, p, x, beta):
-    """Both sides, the right one also with the networks θ', φ' themselves, and c."""
+    """Both sides, the right side with the networks θ', φ', and the constants."""
     q = linear_vae.posterior(vae, x)
     reconstruction = linear_vae.reconstruction(vae, q, x, SCALE)
     matched = linear_vae.scaled(vae, beta)
@@ -55,17 +55,17 @@ def test_corollary_1_is_a_vae_with_scaled_codes_and_an_entropy_bonus():
     rng = np.random.default_rng(3)
     p, vae, x = centred(random_full(rng)), random_vae(rng), rng.normal(size=PIXELS)
     with jax.enable_x64(True):
-        (left, right), by_networks, c, printed = equation_4(vae, p, x, BETAS)
+        (left, right), by_networks, c, c_of_paper = equation_4(vae, p, x, BETAS)
     np.testing.assert_allclose(left, right, rtol=0, atol=1e-10)
     np.testing.assert_allclose(left, by_networks + c, rtol=0, atol=1e-10)
-    np.testing.assert_allclose(c, printed, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(c, c_of_paper, rtol=0, atol=1e-12)
     _, log_det = np.linalg.slogdet(p.scale_tril @ p.scale_tril.T)
     exact = DIM * (BETAS - 1) - DIM * BETAS * np.log(BETAS) + (1 - BETAS) * log_det
     np.testing.assert_allclose(c, exact / 2, rtol=0, atol=1e-12)
 
 
 @jax.jit
-def scaled_everything(q, p, z, beta):
+def scaled_quantities(q, p, z, beta):
     decode = corollary_1.scaled_decoder(jnp.sin, p, beta)
     scaled = corollary_1.scaled_posterior(q, p, beta)
     scaled_z = p.loc + jnp.sqrt(beta) * (z - p.loc)
@@ -76,11 +76,11 @@ def scaled_everything(q, p, z, beta):
     return sides, decode(scaled_z), shift, prior_shift
 
 
-def test_a_prior_with_a_mean_has_its_codes_scaled_about_it():
+def test_a_prior_with_a_mean_has_codes_scaled_about_its_mean():
     rng = np.random.default_rng(4)
     q, p, z = random_full(rng, 0.1), random_full(rng), rng.normal(size=DIM)
     with jax.enable_x64(True):
-        (left, right), decoded, _, _ = scaled_everything(q, p, z, 2.5)
+        (left, right), decoded, _, _ = scaled_quantities(q, p, z, 2.5)
         assert abs(left - right) < 1e-10
     np.testing.assert_allclose(decoded, np.sin(z), rtol=0, atol=1e-12)
 
@@ -90,7 +90,7 @@ def test_densities_of_scaled_codes_gain_a_factor_and_not_an_exponent():
     rng = np.random.default_rng(5)
     q, p, z = random_full(rng, 0.1), centred(random_full(rng)), rng.normal(size=DIM)
     with jax.enable_x64(True):
-        _, _, shift, prior_shift = scaled_everything(q, p, z, 2.5)
+        _, _, shift, prior_shift = scaled_quantities(q, p, z, 2.5)
         assert abs(shift - DIM / 2 * np.log(2.5)) < 1e-12
         assert abs(prior_shift - DIM / 2 * np.log(2.5)) < 1e-12
 
@@ -103,7 +103,7 @@ def kl_of_scaled(q, p, beta):
 
 
 def test_scaling_codes_and_prior_together_leaves_the_kl_unchanged():
-    # KL(N(m, S)‖N(0, Σ)) = KL(N(√β m, βS)‖N(0, βΣ)); β = 1 leaves them as they are
+    # KL(N(m, S)‖N(0, Σ)) = KL(N(√β m, βS)‖N(0, βΣ)), for every β as for β = 1.
     rng = np.random.default_rng(9)
     q, p = random_full(rng, 0.1), centred(random_full(rng))
     with jax.enable_x64(True):
@@ -115,12 +115,12 @@ def test_scaling_codes_and_prior_together_leaves_the_kl_unchanged():
 @partial(jax.vmap, in_axes=(0, None, None, 0))
 def linear_gradients(vae, p, x, beta):
     def mean(objective):
-        def of_one(vae, x):
+        def of_example(vae, x):
             q = linear_vae.posterior(vae, x)
             reconstruction = linear_vae.reconstruction(vae, q, x, SCALE)
             return objective(reconstruction, q, p, beta)
 
-        return lambda vae: jnp.mean(jax.vmap(of_one, (None, 0))(vae, x))
+        return lambda vae: jnp.mean(jax.vmap(of_example, (None, 0))(vae, x))
 
     return corollary_2.gradients(
         mean(theorem_1.beta_vae),
@@ -130,19 +130,19 @@ def linear_gradients(vae, p, x, beta):
     )
 
 
-def test_gradients_of_matched_linear_networks_are_each_other_s():
+def test_gradients_of_matched_linear_networks_are_equal():
     rng = np.random.default_rng(6)
     p, x = centred(random_full(rng)), rng.normal(size=(40, PIXELS))
     vaes = jax.tree.map(lambda leaf: np.stack([leaf] * len(BETAS)), random_vae(rng))
     with jax.enable_x64(True):
-        found, pulled_back = linear_gradients(vaes, p, x, BETAS)
-    for a, b in zip(found, pulled_back, strict=True):
+        gradients, pulled_back = linear_gradients(vaes, p, x, BETAS)
+    for a, b in zip(gradients, pulled_back, strict=True):
         assert np.abs(a).max() > 0.1
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-8)
 
 
 def test_both_objectives_are_stationary_at_matched_optima():
-    # of the linear VAE, with latents kept and drowned, under p = N(0, I)
+    # These are optima of the linear VAE with all or some latents, under p = N(0, I).
     rng = np.random.default_rng(7)
     x = rng.normal(size=(40, PIXELS)) @ rng.normal(size=(PIXELS, PIXELS))
     p = FullGaussian(np.zeros(DIM), np.eye(DIM))
@@ -151,15 +151,15 @@ def test_both_objectives_are_stationary_at_matched_optima():
         vaes = jax.jit(jax.vmap(optimum, (None, None, None, 0)))(
             x.mean(0), np.cov(x.T, ddof=0), SCALE, BETAS
         )
-        kept = np.any(vaes.decoder != 0, axis=1)
-        assert kept[0].all()
-        assert not kept[-1].all()
+        used_latents = np.any(vaes.decoder != 0, axis=1)
+        assert used_latents[0].all()
+        assert not used_latents[-1].all()
         for gradient in jax.tree.leaves(linear_gradients(vaes, p, x, BETAS)):
             np.testing.assert_allclose(gradient, 0.0, atol=1e-8)
 
 
-def test_gradients_of_matched_networks_that_are_not_linear_are_each_other_s():
-    # one draw per example in place of E_q: it moves with the codes
+def test_gradients_of_matched_networks_that_are_not_linear_are_equal():
+    # One draw per example replaces E_q; it is scaled with the codes.
     rng = np.random.default_rng(8)
     x, noise = rng.normal(size=(5, PIXELS)), rng.normal(size=(5, 2))
     shapes = {"hidden": (PIXELS, 8), "loc": (8, 2), "log_scale": (8, 2), "bias": (2,)}
@@ -168,7 +168,7 @@ def test_gradients_of_matched_networks_that_are_not_linear_are_each_other_s():
     p = FullGaussian(np.zeros(2), np.diag([0.7, 1.6]))
     beta = 4.0
 
-    def of_one(objective, params, x, noise):
+    def of_example(objective, params, x, noise):
         hidden = jnp.tanh(x @ params["hidden"])
         scale = jnp.exp(hidden @ params["log_scale"] + params["bias"])
         q = Gaussian(hidden @ params["loc"], scale)
@@ -178,7 +178,7 @@ def test_gradients_of_matched_networks_that_are_not_linear_are_each_other_s():
         return objective(log_px_z, full_gaussian.from_diagonal(q), p, beta)
 
     def mean(objective):
-        batch = jax.vmap(partial(of_one, objective), (None, 0, 0))
+        batch = jax.vmap(partial(of_example, objective), (None, 0, 0))
         return lambda params: jnp.mean(batch(params, x, noise))
 
     def scaled(params):
@@ -191,9 +191,11 @@ def test_gradients_of_matched_networks_that_are_not_linear_are_each_other_s():
     objectives = mean(theorem_1.beta_vae), mean(corollary_1.entropy_regularised)
     with jax.enable_x64(True):
         params = jax.tree.map(jnp.asarray, params)
-        found, pulled_back = jax.jit(
+        gradients, pulled_back = jax.jit(
             lambda params: corollary_2.gradients(*objectives, scaled, params)
         )(params)
     for name in shapes:
-        assert np.abs(found[name]).max() > 1e-3
-        np.testing.assert_allclose(found[name], pulled_back[name], rtol=0, atol=1e-8)
+        assert np.abs(gradients[name]).max() > 1e-3
+        np.testing.assert_allclose(
+            gradients[name], pulled_back[name], rtol=0, atol=1e-8
+        )

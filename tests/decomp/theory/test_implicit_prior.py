@@ -1,7 +1,7 @@
 """The implicit prior in float64: quadrature against closed forms and scipy's densities.
 
-The posteriors are wide, as r exists only if the widest has more than (1 − 1/β) of the
-prior's variance: here .64 of it, and β ≤ 2.
+The density r exists only if the widest posterior has more than (1 − 1/β) of the
+variance of the prior. Here it has .64 of it, which suffices for β ≤ 2.
 """
 
 from functools import partial
@@ -26,7 +26,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
 
 @jax.jit
 @partial(jax.vmap, in_axes=(None, None, 0, None))
-def compiled(q, df, beta, width):
+def sides_and_normaliser(q, df, beta, width):
     p = StudentT(df, jnp.zeros(2), jnp.ones(2))
     prior = partial(student_t.log_prob, p)
     box = {"low": -width, "high": width, "points_per_axis": 360}
@@ -37,15 +37,15 @@ def compiled(q, df, beta, width):
 
 
 def quadratures(q, *, df=np.inf, width=25.0):
-    """Both sides and log Z at every β; the prior is N(0, I) or a Student-t."""
+    """Both sides and log Z at every β, under N(0, I) or a Student-t prior."""
     with jax.enable_x64(True):
-        return jax.tree.map(np.asarray, compiled(q, df, BETAS, width))
+        return jax.tree.map(np.asarray, sides_and_normaliser(q, df, BETAS, width))
 
 
 @jax.jit
 @partial(jax.vmap, in_axes=(None, None, 0))
 def tails(q, p, direction):
-    """At every β, `[4]`."""
+    """The tail precision at every β, `[4]`."""
     betas = jnp.asarray(BETAS)
     return jax.vmap(implicit_prior.tail_precision, (None, None, 0, None))(
         q, p, betas, direction
@@ -59,15 +59,15 @@ def kl(loc, scale, other_loc=0.0, other_scale=1.0):
 
 
 def log_normaliser(logpdf):
-    """log Z at every β by Gauss–Legendre on 50 panels an axis, of scipy's densities."""
+    """log Z at every β by Gauss–Legendre on 50 panels per axis, of scipy densities."""
     axis = (np.arange(-25, 25)[:, None] + 0.5 * (1 + NODES)).ravel()
     log_weights = np.log(np.tile(0.5 * WEIGHTS, 50))
-    each = [
+    log_qz_x = [
         stats.norm.logpdf(axis, m[0], s[0])[:, None]
         + stats.norm.logpdf(axis, m[1], s[1])
         for m, s in zip(MEANS, SCALES, strict=True)
     ]
-    log_q = special.logsumexp(each, axis=0) - np.log(3)
+    log_q = special.logsumexp(log_qz_x, axis=0) - np.log(3)
     log_p = logpdf(axis)[:, None] + logpdf(axis)
     log_cells = log_weights[:, None] + log_weights
     return [
@@ -76,7 +76,7 @@ def log_normaliser(logpdf):
     ]
 
 
-def test_the_kl_to_the_implicit_prior_and_the_information_make_up_the_kl():
+def test_beta_times_the_kl_splits_into_information_and_the_kl_to_the_implicit_prior():
     exact = BETAS * kl(MEANS, SCALES).sum(1).mean()
     (left, right), log_z = quadratures(POSTERIORS)
     np.testing.assert_allclose(left, exact, rtol=0, atol=1e-8)
@@ -94,25 +94,25 @@ def test_the_normaliser_is_a_renyi_divergence_that_grows_with_beta():
     assert np.all(np.diff(divergences) > 1e-2)
 
 
-def test_of_one_posterior_the_implicit_prior_is_a_gaussian():
+def test_the_implicit_prior_of_one_posterior_is_a_gaussian():
     # r = N(−(β − 1)m/(s²a), 1/a), a = β − (β − 1)/s²; I = 0
     loc, scale = np.array([[0.4], [-0.2]]), np.array([[0.85], [0.9]])
     precision = BETAS - (BETAS - 1) / scale**2  # [2, 4], as below
     centre = (1 - BETAS) * loc / scale**2 / precision
-    to_r = kl(loc, scale, centre, precision**-0.5).sum(0)
-    to_p = kl(loc, scale).sum()
+    kl_to_r = kl(loc, scale, centre, precision**-0.5).sum(0)
+    kl_to_p = kl(loc, scale).sum()
     q = Gaussian(np.tile(loc.T, (3, 1)), np.tile(scale.T, (3, 1)))
     (left, right), log_z = quadratures(q)
-    np.testing.assert_allclose(log_z, to_r - BETAS * to_p, rtol=0, atol=1e-8)
-    np.testing.assert_allclose(right, BETAS * to_p, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(log_z, kl_to_r - BETAS * kl_to_p, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(right, BETAS * kl_to_p, rtol=0, atol=1e-8)
     np.testing.assert_allclose(left, right, rtol=0, atol=1e-8)
     with jax.enable_x64(True):
         tail = np.asarray(tails(q, P, np.eye(2)))
     np.testing.assert_allclose(tail, precision, rtol=0, atol=1e-12)
 
 
-def test_under_a_student_t_there_is_an_implicit_prior_for_beta_up_to_one():
-    # above one it would have a tail of a power times the inverse of a Gaussian's
+def test_under_a_student_t_the_implicit_prior_exists_for_beta_up_to_one():
+    # Above one, its tail is a power times the inverse of a Gaussian tail.
     exact = log_normaliser(lambda z: stats.t.logpdf(z, 3))
     (left, right), log_z = quadratures(POSTERIORS, df=3.0)
     np.testing.assert_allclose(log_z[0], exact[0], rtol=0, atol=1e-8)
@@ -125,16 +125,16 @@ def test_the_tail_precision_is_that_of_the_density_far_out():
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     directions = np.stack([np.cos(angles), np.sin(angles)], 1)
     with jax.enable_x64(True):
-        found = np.asarray(tails(POSTERIORS, p, directions))
-    for u, tail in zip(1e7 * directions, found, strict=True):
+        precisions = np.asarray(tails(POSTERIORS, p, directions))
+    for u, tail in zip(1e7 * directions, precisions, strict=True):
         log_q = stats.norm.logpdf(u, MEANS, SCALES).sum(1).max()
         log_p = stats.norm.logpdf(u, 0, p.scale).sum()
         exact = -2 * ((1 - BETAS) * log_q + BETAS * log_p) / 1e14
         np.testing.assert_allclose(tail, exact, rtol=0, atol=1e-5)
 
 
-def test_where_the_tail_precision_is_negative_the_normaliser_grows_with_the_box():
-    # on one axis posteriors of at most .36 of the prior's variance: too little at β = 2
+def test_the_normaliser_grows_with_the_box_if_the_tail_precision_is_negative():
+    # On one axis the posteriors have at most .36 of the variance, too little at β = 2.
     scales = np.array([[1, 0.3], [1, 0.6], [1, 0.5]])
     narrow = Gaussian(np.zeros((3, 2)), scales)
     small, large = (quadratures(narrow, width=width)[1] for width in (25.0, 30.0))

@@ -1,4 +1,4 @@
-"""The optimum of the linear VAE at every β, and what it says of large β, in float64."""
+"""The optimum of the linear VAE at every β, with its limit at large β, in float64."""
 
 from functools import partial
 
@@ -23,15 +23,15 @@ def points(rng):
 
 
 def mean_objective(objective, p):
-    """The mean over `[N, X]` of an objective of (E_q[log p(x|z)], q, p, β)."""
+    """The mean over `[N, X]` of an objective of E_q[log p(x|z)], q, p and β."""
 
-    def of_one(vae, x, beta):
+    def of_example(vae, x, beta):
         q = linear_vae.posterior(vae, x)
         reconstruction = linear_vae.reconstruction(vae, q, x, SCALE)
         return objective(reconstruction, q, p, beta)
 
     return lambda vae, x, beta: jnp.mean(
-        jax.vmap(of_one, (None, 0, None))(vae, x, beta)
+        jax.vmap(of_example, (None, 0, None))(vae, x, beta)
     )
 
 
@@ -46,7 +46,7 @@ def optima(x, mean, covariance, beta):
     return vae, objective, jnp.mean(kl)
 
 
-def solved(x):
+def solve(x):
     with jax.enable_x64(True):
         return jax.tree.map(
             np.asarray, optima(x, x.mean(0), np.cov(x.T, ddof=0), BETAS)
@@ -54,11 +54,11 @@ def solved(x):
 
 
 def test_the_optimum_is_the_evidence_of_principal_components_with_more_noise():
-    # L_β ≤ β log N(x; b, WWᵀ + βs²I) + (X/2)(β log 2πβs² − log 2πs²), with equality
-    # for the best encoder; no other W has more of the right side
+    # L_β ≤ β log N(x; b, WWᵀ + βs²I) + (X/2)(β log 2πβs² − log 2πs²), with equality for
+    # the best encoder; no other W gives a larger right side.
     rng = np.random.default_rng(0)
     x = points(rng)
-    vaes, values, _ = solved(x)
+    vaes, values, _ = solve(x)
     for w, value, beta in zip(vaes.decoder, values, BETAS, strict=True):
         noise = beta * SCALE**2
         constant = beta * np.log(2 * np.pi * noise) - np.log(2 * np.pi * SCALE**2)
@@ -73,10 +73,10 @@ def test_the_optimum_is_the_evidence_of_principal_components_with_more_noise():
             assert bound(w + step) < value
 
 
-def test_the_rate_is_the_depth_of_each_direction_above_the_water():
-    # E_x KL = Σ_d ½ log max(λ_d/βs², 1): 0 once the water is above the highest
+def test_the_kl_is_the_half_log_of_each_variance_above_the_noise():
+    # E_x KL = Σ_d ½ log max(λ_d/βs², 1), which is 0 once βs² exceeds all variances.
     x = points(np.random.default_rng(2))
-    _, _, rates = solved(x)
+    _, _, rates = solve(x)
     variances = np.linalg.eigvalsh(np.cov(x.T, ddof=0))[-LATENTS:]
     depths = np.maximum(variances / (BETAS[:, None] * SCALE**2), 1)
     np.testing.assert_allclose(rates, np.log(depths).sum(1) / 2, rtol=0, atol=1e-10)
@@ -91,17 +91,17 @@ VARIANCE = 2.0
 @jax.jit
 @jax.value_and_grad
 def line_loss(parameters, beta, weights):
-    """Minus the mean of L_β and L_{H,β}, weighed, of x = ±√2, in (v, log √S, w)."""
+    """Minus the weighted L_β and L_{H,β}, averaged over x = ±√2, in (v, log √S, w)."""
     v, log_scale, w = (parameters[i, None, None] for i in range(3))
     vae = LinearVAE(v, jnp.exp(log_scale), w, jnp.zeros(1))
     x = jnp.sqrt(VARIANCE) * jnp.array([[1.0], [-1.0]])
     both = (theorem_1.beta_vae, corollary_1.entropy_regularised)
-    values = [mean_objective(each, LINE)(vae, x, beta) for each in both]
+    values = [mean_objective(objective, LINE)(vae, x, beta) for objective in both]
     return -weights @ jnp.stack(values)
 
 
-def trained(beta, weights):
-    """The parameters of the maximum, by BFGS from a start common to all."""
+def optimum(beta, weights):
+    """The parameters at the maximum, by BFGS from one common start."""
     with jax.enable_x64(True):
         return optimize.minimize(
             lambda parameters: jax.device_get(line_loss(parameters, beta, weights)),
@@ -112,12 +112,12 @@ def trained(beta, weights):
         ).x
 
 
-def test_trained_encoders_differ_by_the_root_of_beta_and_have_the_limits_stated():
-    # under L_β, S is βs²/λ as long as βs² < λ = 2, then 1, KL(q‖p) falling to 0; under
-    # L_{H,β} it is β times that
+def test_optimal_encoders_differ_by_the_root_of_beta_and_have_the_stated_limits():
+    # Under L_β, S = βs²/λ while βs² < λ = 2, and then S = 1 and KL(q‖p) falls to 0.
+    # Under L_{H,β}, S is β times as large.
     betas = [0.5, 1.0, 2.0, 4.0, 16.0, 64.0]
-    found = [[trained(b, weights) for b in betas] for weights in np.eye(2)]
-    beta_vae, regularised = np.array(found)
+    parameters = [[optimum(b, weights) for b in betas] for weights in np.eye(2)]
+    beta_vae, regularised = np.array(parameters)
     scale, other = np.exp(beta_vae[:, 1]), np.exp(regularised[:, 1])
     np.testing.assert_allclose(other / scale, np.sqrt(betas), rtol=1e-5)
     exact = np.minimum(np.array(betas) * SCALE**2 / VARIANCE, 1)
@@ -129,7 +129,7 @@ def test_trained_encoders_differ_by_the_root_of_beta_and_have_the_limits_stated(
     np.testing.assert_allclose(other[4:] ** 2, betas[4:], rtol=1e-5)
 
 
-def test_the_optimum_has_finite_derivatives_where_latents_drown():
+def test_the_optimum_has_finite_derivatives_where_latents_are_unused():
     with jax.enable_x64(True):
         slopes = jax.jit(jax.jacfwd(partial(linear_vae.optimum, num_latents=2), 3))(
             np.zeros(2), np.diag([1.0, 4.0]), 1.0, 4.0

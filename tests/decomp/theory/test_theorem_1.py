@@ -1,4 +1,4 @@
-"""Theorem 1 in float64: closed form under Gaussians, by quadrature for other priors."""
+"""Theorem 1 in float64: in closed form for Gaussians, by quadrature for others."""
 
 from functools import partial
 
@@ -38,8 +38,8 @@ def random_full(rng, dim, covariance_scale=1.0):
 @jax.jit
 def gaussian_sides(vae, q, p, x):
     reconstruction = linear_vae.reconstruction(vae, q, x, 0.8)
-    each = partial(theorem_1.sides, reconstruction, q, p)
-    return jax.vmap(each)(jnp.asarray(BETAS))
+    sides_at_beta = partial(theorem_1.sides, reconstruction, q, p)
+    return jax.vmap(sides_at_beta)(jnp.asarray(BETAS))
 
 
 def test_theorem_1_holds_for_a_gaussian_prior_of_any_covariance():
@@ -54,7 +54,7 @@ def test_theorem_1_holds_for_a_gaussian_prior_of_any_covariance():
 
 
 def sides_of(module, annealed_prior, log_normaliser, q, p, beta, z):
-    """Of Theorem 1 at codes `[S, D]`, the decoder being log p(x|z) = −‖z‖²."""
+    """Both sides of Theorem 1 at codes `[S, D]`, for log p(x|z) = −‖z‖²."""
     log_probs = (
         jax.vmap(f, (None, 0))(s, z)
         for f, s in (
@@ -97,8 +97,8 @@ def posterior_nodes(q, kink):
 
 @pytest.mark.parametrize("beta", BETAS)
 def test_theorem_1_holds_for_student_t_and_laplace_priors(beta):
-    # F_β by adaptive quadrature of scipy's density, f_β in closed form; the left side
-    # also from its definition, with scipy's density
+    # F_β is by quadrature of scipy's density, f_β in closed form; the left side is also
+    # computed from its definition with scipy's density.
     q = Gaussian(np.array([0.7]), np.array([0.5]))
     loc, scale = np.array([0.2]), np.array([0.9])
     z, weights = posterior_nodes(q, kink=0.2)
@@ -117,13 +117,13 @@ def test_theorem_1_holds_for_student_t_and_laplace_priors(beta):
             kl = -entropy - weights @ exact.logpdf(z[:, 0])
             assert abs(weights @ left - (reconstruction - beta * kl)) < 1e-8
             assert abs(weights @ left - weights @ right) < 1e-8
-            # from the same samples, then, there is no Monte-Carlo error between them
+            # Both sides use the same samples, so there is no Monte-Carlo error.
             np.testing.assert_allclose(left, right, rtol=0, atol=1e-8)
 
 
 @jax.jit
 def mixture_sides(p, q):
-    """Left by Gauss–Hermite; right on a grid, as is log F_β. All β at once."""
+    """Left sides by Gauss–Hermite, right sides and log F_β on a grid, for all β."""
     log_prob = jax.vmap(mixture.log_prob, (None, 0))
     log_qz_x = jax.vmap(gaussian.log_prob, (None, 0))
     hermite = jnp.stack(jnp.meshgrid(HERMITE, HERMITE), -1).reshape(-1, 2)
@@ -144,7 +144,7 @@ def mixture_sides(p, q):
             log_normaliser=log_normaliser,
         )
 
-    def one(beta):
+    def sides_and_normaliser(beta):
         log_normaliser = annealed_quadrature.log_normaliser(
             partial(mixture.log_prob, p),
             beta,
@@ -154,11 +154,11 @@ def mixture_sides(p, q):
         right = masses @ sides_at(points, beta, log_normaliser).right
         return left, right, log_normaliser
 
-    return jax.lax.map(one, jnp.asarray(BETAS))
+    return jax.lax.map(sides_and_normaliser, jnp.asarray(BETAS))
 
 
 def test_theorem_1_holds_for_a_mixture_prior_with_its_normaliser_by_quadrature():
-    # ∫ p² = Σ_kl π_k π_l N(μ_k; μ_l, σ_k² + σ_l²), the dimensions of k being equal
+    # ∫ p² = Σ_kl π_k π_l N(μ_k; μ_l, σ_k² + σ_l²), squared for two equal dimensions.
     weights, loc, scale = np.array([0.3, 0.7]), np.array([-0.8, 1.0]), [0.5, 0.7]
     overlaps = stats.norm.pdf(loc[:, None], loc, np.hypot.outer(scale, scale))
     components = Gaussian(np.stack([loc] * 2, 1), np.stack([scale] * 2, 1))
@@ -187,10 +187,10 @@ def test_the_annealed_student_t_is_a_student_t_of_other_degrees_of_freedom(df, b
     exact = stats.t.logpdf(z, other, 0.0, scale * np.sqrt(df / other))
     with jax.enable_x64(True):
         p = StudentT(np.array(df), np.zeros(1), np.full(1, scale))
-        found, log_normaliser = annealed_log_prob(p, beta, z[:, None])
+        log_prob, log_normaliser = annealed_log_prob(p, beta, z[:, None])
         power = beta * stats.t.logpdf(z, df, 0.0, scale) - log_normaliser
         np.testing.assert_allclose(power, exact, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(found, exact, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(log_prob, exact, rtol=0, atol=1e-12)
 
 
 def test_samples_of_unequal_number_are_refused():

@@ -36,7 +36,7 @@ def test_settings_of_different_divergences_fill_rows_of_equal_length():
     assert second[-1] == "sliced Wasserstein, α = 6"
 
 
-def test_settings_without_alpha_stand_above_those_with_it():
+def test_settings_without_alpha_are_in_rows_above_those_with_it():
     settings = [{"alpha": 0.0, "beta": beta} for beta in (0.3, 1.0)]
     settings += [{"alpha": 2.0, "beta": 0.0}]
     assert titles(settings) == [["β = 0.3", "β = 1"], ["α = 2"]]

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from experiments.plots import point_labels, style
 
 
-def test_texts_beside_close_points_hide_neither_each_other_nor_a_point():
+def test_labels_of_close_points_cover_neither_each_other_nor_a_point():
     points = np.array([[0.5, 0.5], [0.52, 0.5], [0.5, 0.53], [0.98, 0.98]])
     with matplotlib.style.context(["default", style.RC]):
         figure = Figure(figsize=(4, 3))

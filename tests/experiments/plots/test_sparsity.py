@@ -9,7 +9,7 @@ SPIKES = [0.8, 0.0, 0.95, 0.5, 0.9]
 CLASSES, LATENTS = 3, 6
 
 
-def finished(*, alphas=(0.0,), **changes):
+def results_of(*, alphas=(0.0,), **changes):
     """Results of a sweep of the spike; the score of a setting is its spike."""
     settings = [
         {"prior": "spike_slab", "spike": spike, "alpha": alpha}
@@ -30,16 +30,16 @@ def finished(*, alphas=(0.0,), **changes):
     return reading.Results(config, rows, None, settings, pictures)._replace(**changes)
 
 
-def drawn(results):
-    """The panel of lines, the matrices and the bar."""
+def panels_of(results):
+    """The panel of lines, the panels of matrices and the colour bar."""
     with matplotlib.style.context(["default", style.RC]):
         figure = sparsity.sparsity(results)["sparsity"]
     left, *panels, bar = figure.axes
     return left, panels, bar
 
 
-def test_a_line_per_value_stands_over_equal_steps_of_the_label():
-    left, _, _ = drawn(finished(alphas=(10.0, 0.0)))
+def test_a_line_per_value_has_equally_spaced_labels():
+    left, _, _ = panels_of(results_of(alphas=(10.0, 0.0)))
     assert len(left.lines) == 2
     for line in left.lines:
         np.testing.assert_array_equal(line.get_xdata(), range(5))
@@ -51,10 +51,10 @@ def test_a_line_per_value_stands_over_equal_steps_of_the_label():
     assert legend == ["α = 10", "α = 0"]
 
 
-def test_matrices_show_a_line_over_its_labels_with_latents_by_their_total():
-    results = finished()
+def test_matrices_show_a_line_at_its_labels_with_latents_sorted_by_their_total():
+    results = results_of()
     stored = results.pictures["class_magnitude"]
-    _, panels, bar = drawn(results)
+    _, panels, bar = panels_of(results)
     assert [axes.get_title() for axes in panels] == [
         f"spike = {spike}" for spike in ("0", "0.5", "0.8", "0.9")
     ]
@@ -67,7 +67,7 @@ def test_matrices_show_a_line_over_its_labels_with_latents_by_their_total():
 
 
 def test_each_line_shows_the_same_labels():
-    _, panels, _ = drawn(finished(alphas=(10.0, 0.0)))
+    _, panels, _ = panels_of(results_of(alphas=(10.0, 0.0)))
     titles = [axes.get_title() for axes in panels]
     assert titles == [
         f"spike = {spike}, α = {alpha}" for alpha in (0, 10) for spike in ("0", "0.8")
@@ -75,11 +75,11 @@ def test_each_line_shows_the_same_labels():
 
 
 def test_classes_have_their_names_or_else_numbers():
-    results = finished()
-    _, panels, _ = drawn(results)
+    results = results_of()
+    _, panels, _ = panels_of(results)
     assert [text.get_text() for text in panels[0].get_yticklabels()] == ["0", "1", "2"]
     names = np.array(["trouser", "shirt", "dress"])
-    _, panels, _ = drawn(
+    _, panels, _ = panels_of(
         results._replace(pictures=results.pictures | {"class_names": names})
     )
     labels = [[text.get_text() for text in axes.get_yticklabels()] for axes in panels]
@@ -88,16 +88,16 @@ def test_classes_have_their_names_or_else_numbers():
     assert not any(labels[1])
 
 
-def test_a_setting_without_a_finished_run_says_so():
-    results = finished()
+def test_a_setting_without_a_finished_run_is_marked_as_diverged():
+    results = results_of()
     results.pictures["class_magnitude"][1] = np.nan
-    _, panels, _ = drawn(results)
+    _, panels, _ = panels_of(results)
     assert panels[0].get_title() == "spike = 0: diverged"
     assert np.isfinite(panels[0].images[0].norm.vmax)
 
 
 def test_absent_inputs_are_missing_and_wrong_shapes_are_errors():
-    results = finished()
+    results = results_of()
     for changes, message in [
         ({"summary": None}, "no summary.csv"),
         ({"summary": [reading.RunRow(results.settings[0], {})]}, "no score 'hoyer'"),

@@ -9,9 +9,9 @@ def test_infinity_is_written_as_its_sign_and_comes_last():
 
 
 def test_a_prior_has_one_colour_in_all_figures():
-    together = style.series(["isotropic", "pca", "student_t"])
-    assert style.series(["student_t"])["student_t"] == together["student_t"]
-    assert len({look["color"] for look in together.values()}) == 3
+    looks = style.series(["isotropic", "pca", "student_t"])
+    assert style.series(["student_t"])["student_t"] == looks["student_t"]
+    assert len({look["color"] for look in looks.values()}) == 3
 
 
 def test_the_note_counts_runs_and_those_left_out():
@@ -28,7 +28,7 @@ def test_settings_are_described_by_the_columns_asked_for():
     assert style.describe(setting, ["prior", "df", "alpha"]) == "Student-t, ν = ∞"
 
 
-def test_a_name_with_a_point_keeps_what_stands_behind_it(tmp_path):
+def test_a_name_with_a_point_keeps_the_part_after_it(tmp_path):
     paths = style.save(style.new(2, 2), tmp_path / "traversals_0.8")
     assert [path.name for path in paths] == ["traversals_0.8.png", "traversals_0.8.pdf"]
     assert all(path.exists() for path in paths)
