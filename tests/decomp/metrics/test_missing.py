@@ -130,7 +130,7 @@ def test_the_sheet_counts_what_is_missing_and_says_what_each_line_is_of():
     whole = ~GONE.any(axis=1)
     assert found.missing == {"size": GONE[:, 0].sum(), "age": GONE[:, 1].sum()}
     assert [line.points for line in found] == [400, whole.sum(), 400]
-    few = f"of the {whole.sum()} points without a missing factor"
+    few = f"for the {whole.sum()} points that have all factors"
     assert [line.note for line in found] == ["", few, ""]
     known = metrics.score(CODES[whole], FACTORS[whole], **options)
     assert found[1].value == pytest.approx(known[1].value, abs=1e-6)
@@ -142,5 +142,6 @@ def test_what_needs_whole_rows_says_so_where_there_is_none():
     table = np.where(np.arange(400)[:, None] % 2 == [0, 1], np.nan, FACTORS)
     found = metrics.score(CODES, table, metrics=["mig, locatello", "irs, suter"])
     assert np.isfinite(found[0].value)
-    assert found[1].note == "of 0 points without a missing factor"
+    few = "it needs at least 2 points that have all factors; there are 0"
+    assert found[1].note == few
     assert np.isnan(found[1].value)
