@@ -196,9 +196,7 @@ def _column(part: np.ndarray, f: int) -> Column:
     if kind in "US":
         return Column(part, False, np.zeros(len(part), bool))
     if not of_numbers(part):
-        raise ValueError(
-            f"factors [N, F] must be numbers or labels; got {part.dtype}."
-        )
+        raise ValueError(f"factors [N, F] must be numbers or labels; got {part.dtype}.")
     if kind in "iu":
         return Column(part, True, np.zeros(len(part), bool))
     part = part.astype(np.float64)

@@ -76,9 +76,7 @@ def _run_scores(
     sizes: tuple[int, ...],
 ) -> tuple[Any, ...]:
     """The values of several entries for one run."""
-    return scores(
-        entries, lambda entry: stream(key, entry.stream), codes, table, sizes
-    )
+    return scores(entries, lambda entry: stream(key, entry.stream), codes, table, sizes)
 
 
 def reason(error: Exception) -> str:

@@ -72,8 +72,8 @@ def minimise(
     >>> def function(w):  # (w − 3)²
     ...     return Local(((w - 3) ** 2)[:, 0], 2 * (w - 3), jnp.full((1, 1, 1), 2.0))
     >>> minimum = minimise(function, jnp.zeros((1, 1)), tolerance=1e-6, steps=10)
-    >>> print(minimum.weights.round(3), minimum.converged)
-    [[3.]] [ True]
+    >>> round(float(minimum.weights[0, 0]), 3), bool(minimum.converged[0])
+    (3.0, True)
     """
     start = inputs.real(start)
     tolerance = inputs.real(tolerance)
