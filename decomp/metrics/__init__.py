@@ -1,9 +1,10 @@
-"""Metrics of disentanglement, one a file, on plain arrays of codes and factors.
+"""Metrics of disentanglement for plain arrays of codes and factors.
 
-`score` computes all of them, as `python -m experiments.score` does.
+Each metric is one file. `score` computes all of them, as `python -m experiments.score`
+does, and `compare` scores two representations of the same points.
 
-What they take, what is a class and what is continuous, and what a constant or missing
-value does is one rule for all of them, in `decomp.metrics.inputs`.
+All metrics share the rules of `decomp.metrics.inputs`, which say what codes and factors
+may be, when a factor is continuous, and what a constant or missing value does.
 """
 
 import importlib
@@ -49,26 +50,27 @@ __all__ = [
 
 
 def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
-    """The sheet of a representation, with the published variants of each metric.
+    """Scores a representation by the published variants of each metric.
 
-    DCI by the published forests and boosted trees takes minutes, and is computed when
-    it is named; `forest` has a fifth of the trees.
+    DCI with the published forests and boosted trees takes minutes, and is only computed
+    if `metrics` names it. The default `forest` has a fifth of the trees.
 
     Args:
-        codes: One code a data point, such as the posterior means `[N, D]`; or those of
-            several runs `[R, N, D]`.
-        factors: Factors `[N, F]`, or a single one `[N]`; a data frame names them. A
-            missing value (NaN, None, masked) is left out and counted.
-        seed: Of the random votes.
-        **options: Those of `sheet.sheet`, such as `metrics=["mig", "dci"]`, and
-            `intervals=100` for an interval of each value.
+        codes: One code per data point, such as the posterior means `[N, D]`, or the
+            codes of several runs `[R, N, D]`.
+        factors: Factors `[N, F]`, or a single factor `[N]`. The columns of a data frame
+            give their names. Missing values (NaN, None, masked) are left out and
+            counted.
+        seed: Seed of all random draws, such as the votes.
+        **options: Options of `sheet.sheet`, such as `metrics=["mig", "dci"]`, or
+            `intervals=100` for a 95 % interval of each value.
 
     Returns:
         A `sheet.Sheet`, which has `.values`, `.to_csv(path)` and `.plot()`; for several
-        runs a list of them.
+        runs, a list of sheets.
 
     Raises:
-        ValueError: For an unknown metric, or arrays that cannot be scored.
+        ValueError: For an unknown metric, or for arrays that cannot be scored.
 
     >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> score(factors, factors, metrics=["mig, locatello"]).values
@@ -90,17 +92,20 @@ def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
 def compare(
     codes: Any, others: Any, factors: Any, *, intervals: int = 100, **options: Any
 ) -> Any:
-    """What other codes of the same points score above these, with intervals of 95 %.
+    """Compares two representations of the same points, with 95 % intervals.
+
+    Each difference is the score of `others` minus the score of `codes`.
 
     Args:
-        codes: One code a data point `[N, D]`.
-        others: Of the same points, with any number of latents.
-        factors: As in `score`.
-        intervals: Half samples of the points, see `metrics.intervals`.
-        **options: Those of `score`.
+        codes: One code per data point `[N, D]`.
+        others: Other codes of the same points, with any number of latents.
+        factors: The factors, as in `score`.
+        intervals: Number of half samples of the points, see `metrics.intervals`.
+        **options: Options of `score`.
 
     Returns:
-        A `comparison.Differences`, a list of lines with their `low` and `high`.
+        A `comparison.Differences`: a list of lines with the ends `low` and `high` of
+        each interval.
 
     Raises:
         ValueError: As in `score`.
@@ -112,14 +117,14 @@ def compare(
     """
     from decomp.metrics import comparison
 
-    both = [
+    sheets = [
         score(each, factors, intervals=intervals, **options) for each in (codes, others)
     ]
-    return comparison.compare(*both)
+    return comparison.compare(*sheets)
 
 
 def __getattr__(name: str) -> Any:
-    """Kim & Mnih's metric under the name that its module had before 0.1."""
+    """Returns Kim & Mnih's metric under the name that its module had before 0.1."""
     if name == "kim_mnih_presets":
         return importlib.import_module("decomp.metrics.kim_mnih")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,13 +1,15 @@
-"""Disentanglement, completeness and informativeness from a regressor's importances.
+"""DCI: disentanglement, completeness and informativeness from a regressor.
 
-R_df ≥ 0 is the importance of z_d for predicting factor f. With p_df = R_df/Σ_f R_df,
-q_df = R_df/Σ_d R_df, weights ρ_d = Σ_f R_df/Σ R and σ_f = Σ_d R_df/Σ R,
+R_df ≥ 0 is the importance of z_d for the prediction of factor f. With
+p_df = R_df/Σ_f R_df, q_df = R_df/Σ_d R_df, and the weights ρ_d = Σ_f R_df/Σ R and
+σ_f = Σ_d R_df/Σ R,
 
     disentanglement = Σ_d ρ_d (1 − H(p_d)/log F),
     completeness = Σ_f σ_f (1 − H(q_f)/log D),   σ_f = 1/F in the original,
-    informativeness = mean over f of the accuracy (or R²) on other data points.
+    informativeness = mean over f of the accuracy (or R²) on held-out points.
 
-The value depends on the regressor more than on anything else, hence the presets.
+The choice of the regressor changes the value more than anything else, so each published
+regressor is a preset.
 
 Source: Eastwood & Williams 2018, openreview By-7dz-AZ, Sec. 2.
 """
@@ -32,7 +34,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_train": 10_000,
         "num_test": 5_000,
     },
-    # Hsu et al. 2024, arXiv:2404.10282: entropy splits, nine tenths of the points.
+    # Hsu et al. 2024, arXiv:2404.10282: splits by entropy, 90 % of the points fitted.
     "tripod": {
         "regressor": "random_forest",
         "trees": 100,
@@ -40,7 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_train": 9_000,
         "num_test": 1_000,
     },
-    # The same with a fifth of the trees: what the sheet measures where none is named.
+    # The same with a fifth of the trees; a sheet uses it if no variant is named.
     "forest": {
         "regressor": "random_forest",
         "trees": 20,
@@ -48,7 +50,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "num_train": 9_000,
         "num_test": 1_000,
     },
-    # The original; the penalty is the one with the least error on the test points.
+    # The original. The lasso takes the penalty with the least error on the test points.
     "eastwood": {
         "regressor": "lasso",
         "penalties": (1e-3, 1e-2, 1e-1),
@@ -59,7 +61,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class Entropies(NamedTuple):
-    """What the importance matrix alone says."""
+    """Disentanglement and completeness, which depend on the importances alone."""
 
     disentanglement: jax.Array  # []
     completeness: jax.Array  # []
@@ -69,38 +71,43 @@ class Entropies(NamedTuple):
 
 
 class DCI(NamedTuple):
-    """The scores and their parts; the first is the disentanglement."""
+    """The three scores and their parts; `score` is the disentanglement."""
 
     # [], disentanglement; NaN if a code is not finite or every factor is constant
     score: jax.Array
     completeness: jax.Array  # []
-    informativeness: jax.Array  # [], mean of the next over the factors used
+    informativeness: jax.Array  # [], mean of the next field over the factors used
     factor_informativeness: jax.Array  # [F], accuracy, or R² of a continuous factor
     factor_error: jax.Array  # [F], error rate, or RMSE over standard deviation
-    importance: jax.Array  # [D, F]; 0 of a constant latent or factor
-    per_code: jax.Array  # [D]
-    per_factor: jax.Array  # [F]; 0 of a constant factor
-    code_weights: jax.Array  # [D]
-    active: jax.Array  # [D] bool, not exactly constant
-    used: jax.Array  # [F] bool, factors that are not constant: the others do not count
+    importance: jax.Array  # [D, F]; 0 for a constant latent or factor
+    per_code: jax.Array  # [D], as in `Entropies`
+    per_factor: jax.Array  # [F], as in `Entropies`; 0 for a constant factor
+    code_weights: jax.Array  # [D], ρ_d
+    active: jax.Array  # [D] bool, dimensions that are not exactly constant
+    used: jax.Array  # [F] bool, factors that are not constant; only these count
     variant: Preset
 
 
 def from_importance(
     importance: jax.Array, factor_weights: jax.Array | None = None
 ) -> Entropies:
-    """Disentanglement and completeness; jit-able and vmap-able.
+    """Disentanglement and completeness of an importance matrix.
 
-    One code with equal importance for two factors of ten: 1 − log 2/log 10. Of one
-    factor, or one code, the normalised entropy is 0/0: an important entry counts as 1.
+    With a single factor, or a single code, the normalised entropy is 0/0; then a code,
+    or a factor, with any importance counts as 1. The function works under jit and vmap.
 
     Args:
-        importance: R `[D, F]`, at least 0; of what rounding took below 0 the absolute
-            value, as in Locatello et al.'s code. Its scale does not matter.
-        factor_weights: σ `[F]`; None for the shares of the importance.
+        importance: R `[D, F]`, at least 0; its scale does not matter. Of entries that
+            rounding made negative the absolute value is used, as in Locatello et al.'s
+            code.
+        factor_weights: σ `[F]`; by default the shares of the importance.
 
     Returns:
-        Entropies; all 0 if no code matters, NaN if an importance is NaN.
+        Entropies; all are 0 if no code has importance, and NaN if an importance is NaN.
+
+    >>> parts = from_importance(jnp.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]))
+    >>> parts.per_code.round(4).tolist()  # 1 − log 2/log 4 and 1
+    [0.5, 1.0]
     """
     importance = jnp.abs(inputs.real(importance))
     chex.assert_rank(importance, 2)
@@ -137,53 +144,63 @@ def score(
 ) -> DCI:
     """The three scores with the regressor of a published variant.
 
-    scikit-learn fits it: on the host only, neither jit-able nor vmap-able. Trees find
-    importance in noise, so pure noise scores near but not at 0 in disentanglement. They
-    have their random numbers by the order of the classes, so that other names of the
-    classes, in another order, act as another key.
+    scikit-learn fits the regressor on the host, so the function does not work under jit
+    or vmap. Trees find importance in noise, so that codes of pure noise have a
+    disentanglement a little above 0. The random numbers of the trees depend on the
+    order of the classes: renaming the classes has the effect of another key if it
+    changes their order.
 
     Args:
         key: A random key; it draws the points to fit and to score and seeds the trees.
-        codes: One code a data point `[N, D]`; exactly constant ones have importance 0.
-        factors: Labels or numbers `[N, F]`, see `inputs`; the lasso needs numbers. Or
-            `inputs.Factors`, which may be missing in some points.
+        codes: One code per data point `[N, D]`; exactly constant dimensions have
+            importance 0.
+        factors: Labels or numbers `[N, F]`, see `inputs`; the lasso needs numbers. An
+            `inputs.Factors` may have missing values.
         preset: `locatello` (boosted trees), `tripod` (random forest), `forest` (the
             same with fewer trees) or `eastwood` (lasso on standardised codes and
             factors, every factor continuous).
-        continuous: Columns to regress and not to classify, or a bool for each; None
-            leaves it to the rule in `inputs`.
-        trees: Their number.
-        depth: Their depth.
-        penalties: Penalties that the lasso may choose from.
-        num_train: Points fitted; shrunk in proportion if N is too small.
+        continuous: The columns to regress instead of classify, by index or name, or one
+            bool per column; by default the rule of `inputs` decides.
+        trees: Number of trees.
+        depth: Largest depth of a tree.
+        penalties: Penalties of which the lasso takes the best.
+        num_train: Points fitted; both numbers shrink in proportion if N is smaller than
+            their sum.
         num_test: Points scored.
 
     Returns:
         DCI.
 
     Raises:
-        ValueError: For labels that are no numbers with the lasso, or more classes than
+        ValueError: If a factor has labels with the lasso, or more classes than the
             trees can be fitted to, see `fitted.MAX_CLASSES`.
+
+    >>> factors = np.array([[a, b] for a in range(3) for b in range(3)] * 40)
+    >>> dci = score(jax.random.key(0), factors[:, ::-1], factors, preset="eastwood")
+    >>> print(dci.score.round(2), dci.completeness.round(2))  # the factors themselves
+    1.0 1.0
     """
-    given = {"trees": trees, "depth": depth, "penalties": penalties}
-    sizes = {"num_train": num_train, "num_test": num_test}
+    model = {"trees": trees, "depth": depth, "penalties": penalties}
+    numbers = {"num_train": num_train, "num_test": num_test}
     kinds = {"continuous": None if continuous is None else tuple(continuous)}
-    settings, variant = resolve(PRESETS, preset, **given, **sizes, **kinds)
+    settings, variant = resolve(PRESETS, preset, **model, **numbers, **kinds)
     settings.pop("continuous", None)
     z = inputs.codes(codes)
-    given = isinstance(factors, inputs.Factors)
-    found = factors if given else inputs.told(factors, continuous)
+    if isinstance(factors, inputs.Factors):
+        table = factors
+    else:
+        table = inputs.with_continuous(factors, continuous)
     x = np.asarray(z.unit, np.float64)
-    chex.assert_equal_shape_prefix([x, found.classes], 1)
+    chex.assert_equal_shape_prefix([x, table.classes], 1)
     original = settings["regressor"] == "lasso"
     if original:
-        inputs.check_numbers(found)
-    used = np.ones(len(found.names), bool)
-    used[list(found.constant)] = False
+        inputs.check_numbers(table)
+    used = np.ones(len(table.names), bool)
+    used[list(table.constant)] = False
     importance = np.full((x.shape[1], len(used)), np.nan)
     quality = error = np.full(len(used), np.nan)
     if np.isfinite(x).all() and used.any():
-        importance, quality, error = fitted.fit_factors(key, x, found, **settings)
+        importance, quality, error = fitted.fit_factors(key, x, table, **settings)
     number = int(used.sum())
     weights = jnp.full(number, 1 / max(number, 1), jnp.float32) if original else None
     return _result(importance, quality, error, used, weights)._replace(
@@ -198,24 +215,24 @@ def _result(
     used: np.ndarray,
     weights: jax.Array | None,
 ) -> DCI:
-    """The scores of the factors used; of none they are NaN."""
+    """The scores over the factors used; NaN if none is."""
     matrix = jnp.asarray(np.where(used[None, :], importance, 0), jnp.float32)
     if used.any():
         parts = from_importance(matrix[:, np.flatnonzero(used)], weights)
     else:
-        nan, none = jnp.float32(jnp.nan), jnp.zeros(len(matrix), jnp.float32)
-        parts = Entropies(nan, nan, none, jnp.zeros(0, jnp.float32), none)
+        nan, zeros = jnp.float32(jnp.nan), jnp.zeros(len(matrix), jnp.float32)
+        parts = Entropies(nan, nan, zeros, jnp.zeros(0, jnp.float32), zeros)
     per_factor = jnp.zeros(len(used), jnp.float32)
     per_factor = per_factor.at[np.flatnonzero(used)].set(parts.per_factor)
-    right = jnp.asarray(np.where(used, quality, 0), jnp.float32)
-    wrong = jnp.asarray(np.where(used, error, 0), jnp.float32)
+    qualities = jnp.asarray(np.where(used, quality, 0), jnp.float32)
+    errors = jnp.asarray(np.where(used, error, 0), jnp.float32)
     mask = jnp.asarray(used)
     return DCI(
         score=parts.disentanglement,
         completeness=parts.completeness,
-        informativeness=inputs.mean_over(right, mask),
-        factor_informativeness=right,
-        factor_error=wrong,
+        informativeness=inputs.mean_over(qualities, mask),
+        factor_informativeness=qualities,
+        factor_error=errors,
         importance=matrix,
         per_code=parts.per_code,
         per_factor=per_factor,
@@ -227,10 +244,11 @@ def _result(
 
 
 def _concentration(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """1 − H/log(width) of each row, 0 for a zero row; and the row sums."""
+    """1 − H/log(width) of each row, or 0 for a row of zeros; and the row sums."""
     sums = jnp.sum(matrix, axis=1)
     share = matrix / jnp.where(sums == 0, 1, sums)[:, None]
     entropy = -jnp.sum(jax.scipy.special.xlogy(share, share), axis=1)
     width = matrix.shape[1]
-    value = jnp.clip(1 - entropy / np.log(max(width, 2)), 0, 1)  # up to rounding
+    # Rounding may take the value out of [0, 1].
+    value = jnp.clip(1 - entropy / np.log(max(width, 2)), 0, 1)
     return jnp.where(sums == 0, 0, value), sums

@@ -1,13 +1,13 @@
-"""DCIMIG: the gap of each dimension, given to the factor that it holds best.
+"""DCIMIG: the information gap of each dimension, credited to its best factor.
 
-With the gap of a dimension R_d = I(z_d; v_f(d)) − max_{f≠f(d)} I(z_d; v_f), of its best
-factor f(d) = argmax_f I(z_d; v_f), in nats,
+The best factor of dimension d is f(d) = argmax_f I(z_d; v_f), and its gap, in nats, is
+R_d = I(z_d; v_f(d)) − max_{f≠f(d)} I(z_d; v_f). Then
 
-    S_f = max over d with f(d) = f of R_d, and 0 where there is none,
+    S_f = max over d with f(d) = f of R_d, or 0 if there is no such d,
     DCIMIG = Σ_f S_f/Σ_f H(v_f)
 
-It is 1 only where each factor has a dimension that holds all of it and nothing else;
-further dimensions of the same factor do not matter.
+The score is 1 only if each factor has a dimension that encodes all of it and no other
+factor; more dimensions for the same factor do not change it.
 
 Source: Sepliarskaia et al. 2019, arXiv:1910.05587, Sec. 5, where it is called 3CharM;
 the bins are those of Carbonneau et al. 2022, arXiv:2012.09276, released code.
@@ -27,15 +27,15 @@ PRESETS = discrete.PRESETS_OF_BINS
 
 
 class DCIMIG(NamedTuple):
-    """A gap, with its parts."""
+    """The score, with its parts."""
 
     score: jax.Array  # []
-    per_factor: jax.Array  # [F], S_f/H(v_f); 0 of a constant factor
+    per_factor: jax.Array  # [F], S_f/H(v_f); 0 for a constant factor
     gaps: jax.Array  # [D], R_d, nats
     best: jax.Array  # [D] int32, f(d)
     information: jax.Array  # [D, F], I(z_d; v_f), nats
     entropy: jax.Array  # [F], H(v_f), nats
-    variant: Preset = Preset()  # the preset, and what was given beside it
+    variant: Preset = Preset()  # the preset, and the settings that replaced its own
 
 
 def score(
@@ -47,35 +47,35 @@ def score(
     bins: int | None = None,
     correction: str | None = None,
 ) -> DCIMIG:
-    """The score of plug-in information between binned codes and factors.
+    """DCIMIG from the plug-in information between binned codes and factors.
 
-    Exact on the given points; on points drawn from a population each information is too
-    large by about (bins − 1)(V − 1)/(2N). May be jitted and mapped over runs if `sizes`
-    is given.
+    The score is exact on the given points. On points drawn from a population, each
+    information is too large by about (bins − 1)(V − 1)/(2N). The function works under
+    jit and vmap if `sizes` is given.
 
     Args:
-        codes: One code a data point, such as the posterior means `[N, D]`.
-        factors: Classes `[N, F]` from `discrete.classes`; or any discrete factors,
-            outside jit, if `sizes` is not given.
+        codes: One code per data point, such as the posterior means `[N, D]`.
+        factors: Classes `[N, F]` from `discrete.classes`; or, without `sizes` and
+            outside jit, any discrete factors.
         sizes: Number of classes of each factor.
-        preset: One of `PRESETS`; keywords given beside it win.
-        bins: Bins of equal width of each dimension.
-        correction: Of the plug-in estimates, one of `discrete.CORRECTIONS`.
+        preset: One of `PRESETS`; the keywords below replace its settings.
+        bins: Number of bins of equal width per dimension.
+        correction: Correction of the plug-in estimates, one of `discrete.CORRECTIONS`.
 
     Returns:
-        DCIMIG; NaN if a code is not finite or every factor is constant, 0 if all
-        dimensions are constant.
+        DCIMIG; the score is NaN if a code is not finite or every factor is constant,
+        and 0 if all dimensions are constant.
 
     >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    >>> float(score([[0.0], [2], [0], [2]], factors).score)  # the first is missing
+    >>> float(score([[0.0], [2], [0], [2]], factors).score)  # no code of the first
     0.5
     """
     z = inputs.codes(codes)
-    chosen, variant = published.resolve(
+    settings, variant = published.resolve(
         PRESETS, preset, bins=bins, correction=correction
     )
     table = discrete.plug_in(
-        z, factors, bins=chosen["bins"], sizes=sizes, correction=correction
+        z, factors, bins=settings["bins"], sizes=sizes, correction=correction
     )
     out = from_information(table.information, table.factor_entropy)
     value = jnp.where(units.broken(z), jnp.nan, out.score)
@@ -83,22 +83,27 @@ def score(
 
 
 def from_information(information: jax.Array, entropy: jax.Array) -> DCIMIG:
-    """The score of a table of mutual informations.
+    """DCIMIG from a table of mutual informations.
 
     Args:
         information: I(z_d; v_f) `[D, F]`, nats.
         entropy: H(v_f) `[F]`, nats.
 
     Returns:
-        DCIMIG; NaN if every entropy is 0.
+        DCIMIG; the score is NaN if every entropy is 0.
+
+    >>> table = jnp.array([[0.5, 0.25], [0.0, 0.5]])  # gaps 0.25 and 0.5
+    >>> float(from_information(table, jnp.array([0.5, 1.0])).score)  # 0.75/1.5
+    0.5
     """
     information, entropy = inputs.real(information), inputs.real(entropy)
     chex.assert_equal_shape([information[0], entropy])
     (first, second), (best, _) = discrete.leaders(information.T)
     gaps = first - second
-    own = best[:, None] == jnp.arange(len(entropy))[None, :]
-    most = jnp.max(jnp.where(own, gaps[:, None], 0), axis=0)  # [F]
+    is_best = best[:, None] == jnp.arange(len(entropy))[None, :]  # [D, F]
+    largest = jnp.max(jnp.where(is_best, gaps[:, None], 0), axis=0)  # [F], S_f
     total = jnp.sum(entropy)
-    value = jnp.where(total > 0, discrete.safe_divide(jnp.sum(most), total), jnp.nan)
-    per_factor = discrete.safe_divide(most, entropy)
+    ratio = discrete.safe_divide(jnp.sum(largest), total)
+    value = jnp.where(total > 0, ratio, jnp.nan)
+    per_factor = discrete.safe_divide(largest, entropy)
     return DCIMIG(value, per_factor, gaps, best.astype(jnp.int32), information, entropy)

@@ -1,12 +1,12 @@
-"""The registry of metrics: how each number is made, what it is, and where it is from.
+"""The registry of metrics: the computation, the definition and the source of each.
 
-`sheet` prints them, and a sweep of `experiments` measures those that have a column. An
-entry that is registered here is known to both:
+`sheet` computes all entries, and a sweep of `experiments` measures the entries that
+have a column. Both know an entry that is registered here:
 
     definitions.register(definitions.Entry("mine", "own", measure, "what it is", ""))
 
-An entry imports its metric when it measures, see `measures`, so that names and texts
-are there without JAX, for whoever reads finished results.
+An entry imports its metric when it is measured, see `measures`. So the names and the
+texts can be read without JAX, for example to show finished results.
 """
 
 import functools
@@ -20,17 +20,17 @@ _MIG = "mean_f (largest − second I(z_d; v_f))/H(v_f), {}"
 _DCI = {
     "disentanglement": "1 − H of importances over factors, {}",
     "completeness": "1 − H of importances over latents, {}",
-    "informativeness": "mean_f accuracy, or R² of numbers, on other points, {}",
+    "informativeness": "mean_f accuracy, or R² of numbers, on held-out points, {}",
 }
 _LOCATELLO = "Locatello et al. 2019"
 
 
-# Those of `infomec.PRESETS`; the first is the one of the sweeps.
 _INFOMEC = (("infom", "score", "InfoM"), ("infoc", "compactness", "InfoC"))
+# The keys of `infomec.PRESETS`; sweeps measure the first.
 _RULES = ("latent_quantization", "latent_quantization_eighth", "tripod")
 _MODULARITY = "mean_d 1 − Σ_{f≠best} I(z_d; v_f)²/(I(z_d; v_best)² (F − 1))"
 _MILLER = "Miller 1955"
-_CORRECTED = "less the bias of counting"
+_CORRECTED = "corrected for the plug-in bias"
 _CORRECTION = {"correction": "miller_madow"}
 _JEMMIG = "mean_f 1 − (H(z*, v_f) − I(z*; v_f) + I(z°; v_f))/(H(v_f) + log bins)"
 _GAPS = (
@@ -43,20 +43,21 @@ _GAPS = (
     (
         "dcimig",
         "dcimig",
-        "Σ_f S_f/Σ_f H(v_f), S_f the largest I(z_d; v_f) − second of the d best for f",
+        "Σ_f S_f/Σ_f H(v_f), S_f = max (I(z_d; v_f) − second) over the d with best f",
         "Sepliarskaia et al. 2019",
     ),
     ("jemmig", "jemmig", _JEMMIG, "Do & Tran 2020"),
 )
-_FEW = 20  # half samples of what is fitted again, or draws many points
-_FEWER = 10  # of what draws the most points, 1,000 a vote
-_TREES = 6  # of trees, which take minutes
+# The most half samples of slow entries, see `Entry.halves`.
+_FEW = 20  # for classifiers that are fitted, and for draws of many points
+_FEWER = 10  # for the most draws, 1,000 points per vote
+_TREES = 6  # for trees, which take minutes
 _DCI_PARTS = (
     ("disentanglement", "score"),
     ("completeness", "completeness"),
     ("informativeness", "informativeness"),
 )
-# Preset, regressor, source, half samples, and points fitted of those taken.
+# Preset, regressor, source, half samples, and (points fitted, points used).
 _REGRESSORS = (
     (
         "locatello",
@@ -87,7 +88,7 @@ _ENTRIES = (
         "kim_mnih",
         "locatello",
         functools.partial(measures.kim_mnih, preset="locatello"),
-        f"{_KIM_MNIH}; std ≥ 0.05, held-out votes of 64",
+        f"{_KIM_MNIH}; std ≥ 0.05, held-out votes of 64 points",
         _LOCATELLO,
         draws=True,
         halves=_FEW,
@@ -96,7 +97,7 @@ _ENTRIES = (
         "kim_mnih",
         "authors",
         functools.partial(measures.kim_mnih, preset="authors"),
-        f"{_KIM_MNIH}; no pruning, training votes of 1,000",
+        f"{_KIM_MNIH}; no pruning, training votes of 1,000 points",
         "Mathieu et al. 2018, released code",
         draws=True,
         halves=_FEWER,
@@ -105,7 +106,7 @@ _ENTRIES = (
         "kim_mnih",
         "kim_mnih",
         functools.partial(measures.kim_mnih, preset="kim_mnih"),
-        f"{_KIM_MNIH}; std ≥ 0.05, training votes of 200",
+        f"{_KIM_MNIH}; std ≥ 0.05, training votes of 200 points",
         "Kim & Mnih 2018",
         draws=True,
         halves=_FEW,
@@ -122,7 +123,7 @@ _ENTRIES = (
         "carbonneau",
         measures.z_max_variance,
         "accuracy of the vote argmax_d Var[z_d ∣ all factors but v_f]/Var[z_d] → f; "
-        "std ≥ 0.05, held-out votes of 200",
+        "std ≥ 0.05, held-out votes of 200 points",
         "Kim et al. 2019; Carbonneau et al. 2022",
         draws=True,
         halves=_FEW,
@@ -131,7 +132,8 @@ _ENTRIES = (
         "higgins",
         "locatello",
         measures.higgins,
-        "accuracy of a linear classifier of f from abs(z − z') of pairs sharing v_f",
+        "accuracy of a linear classifier of f from mean abs(z − z') over pairs that "
+        "share v_f",
         "Higgins et al. 2017; Locatello et al. 2019",
         draws=True,
         halves=_FEW,
@@ -232,7 +234,7 @@ _ENTRIES = (
         functools.partial(
             measures.counted, of="modularity", function="score_neighbours"
         ),
-        f"{_MODULARITY}, of 3 nearest neighbours, nothing binned",
+        f"{_MODULARITY}, I from 3 nearest neighbours, without bins",
         "Ridgeway & Mozer 2018; Kraskov et al. 2004; Ross 2014",
         compiled=False,
         unasked=False,
@@ -242,7 +244,8 @@ _ENTRIES = (
         "explicitness",
         "locatello",
         measures.explicitness,
-        "mean_f mean_v area under the curve of [v_f = v], logistic regression on z",
+        "mean_f mean_v area under the ROC curve of [v_f = v], by logistic regression "
+        "on z",
         "Ridgeway & Mozer 2018; Locatello et al. 2019",
         draws=True,
         column=ScoreColumn("explicitness", "explicitness", auto=False),
@@ -279,7 +282,8 @@ _ENTRIES = (
         "infoe",
         "balanced",
         measures.infoe,
-        "mean_f 1 − log loss of logistic regression on z/that without z; fit balanced",
+        "mean_f 1 − L(v_f∣z)/L(v_f), L the log loss of logistic regression with "
+        "balanced classes",
         "Hsu et al. 2023",
         draws=True,
         bounds=(-math.inf, 1.0),
@@ -309,7 +313,8 @@ _ENTRIES = (
         "sap",
         "locatello",
         measures.sap,
-        "mean_f gap of the two best linear-SVM accuracies of v_f from one z_d",
+        "mean_f gap between the two best accuracies of a linear SVM for v_f from one "
+        "z_d",
         "Kumar et al. 2018; Locatello et al. 2019",
         draws=True,
         halves=_FEW,
@@ -319,7 +324,7 @@ _ENTRIES = (
         "sap",
         "r_squared",
         measures.r_squared,
-        "mean_f gap of the two largest R² of v_f and one z_d",
+        "mean_f gap between the two largest R² of v_f and one z_d",
         "Kumar et al. 2018",
         column=ScoreColumn("sap", "SAP"),
     ),
@@ -327,7 +332,7 @@ _ENTRIES = (
         "irs",
         "locatello",
         functools.partial(measures.counted, of="irs", preset="locatello"),
-        "1 − deviation of z_d as other factors move, 99 % quantile",
+        "1 − deviation of z_d at fixed v_f/its largest deviation, 99 % quantile",
         "Suter et al. 2019; Locatello et al. 2019",
         column=ScoreColumn("irs", "IRS", auto=False),
         bounds=(-math.inf, 1.0),
@@ -336,7 +341,7 @@ _ENTRIES = (
         "irs",
         "suter",
         functools.partial(measures.counted, of="irs", preset="suter"),
-        "1 − deviation of z_d as other factors move, maximum",
+        "1 − deviation of z_d at fixed v_f/its largest deviation, maximum",
         "Suter et al. 2019",
         bounds=(-math.inf, 1.0),
     ),
@@ -421,22 +426,27 @@ ENTRIES: dict[tuple[str, str], Entry] = {entry.name: entry for entry in _ENTRIES
 
 
 def register(entry: Entry) -> None:
-    """Adds an entry; one that was registered before under its name is replaced.
+    """Adds an entry, or replaces one that was registered under the same name.
 
     Args:
-        entry: What a sheet finds by its metric and variant, and a sweep by its column.
+        entry: The entry. A sheet finds it by its metric and variant, and a sweep by its
+            column.
 
     Raises:
-        ValueError: In one line, for a metric and variant of the package.
+        ValueError: One line, if the package has that metric and variant.
     """
-    if entry.name in {known.name for known in _ENTRIES}:
+    if entry.name in {builtin.name for builtin in _ENTRIES}:
         raise ValueError(
-            f"the metric {', '.join(entry.name)} is taken by one of the package; "
-            "expected another."
+            f"the metric {', '.join(entry.name)} is taken by the package; choose "
+            "another name or variant."
         )
     ENTRIES[entry.name] = entry
 
 
 def columns() -> dict[str, Entry]:
-    """The entries that a sweep may measure, by the names of their columns."""
+    """The entries that a sweep may measure, by the names of their columns.
+
+    >>> columns()["mig"].name
+    ('mig', 'locatello')
+    """
     return {e.column.name: e for e in ENTRIES.values() if e.column is not None}

@@ -1,67 +1,70 @@
-"""An entry of the registry of metrics: all that is known of one variant."""
+"""An entry of the registry of metrics, which describes one variant of a metric."""
 
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-# (key, codes, classes [N, F], numbers of classes) to []. Codes are an array [N, D] or
-# `units.Codes`; a metric that does not draw ignores the key, and one of codes alone the
-# classes.
+# A function of (key, codes, classes [N, F], numbers of classes) that returns []. Codes
+# are an array [N, D] or `units.Codes`. Metrics without random draws ignore the key, and
+# metrics without factors ignore the classes.
 Measure = Callable[[Any, Any, Any, tuple[int, ...]], Any]
 
 
 class ScoreColumn(NamedTuple):
-    """A metric as a score of a sweep, of the posterior means of each run."""
+    """The column of scores.csv in which a sweep has a metric of the posterior means."""
 
-    name: str  # in `config.evaluate.metrics`, and the column of scores.csv
-    label: str  # at the head of a table
-    axis: str = ""  # beside an axis of a figure, with its unit; "" for the label
+    name: str  # the name in scores.csv and in `config.evaluate.metrics`
+    label: str  # the header in tables
+    axis: str = ""  # the label of an axis, with its unit; by default `label`
     auto: bool = True  # whether `config.evaluate.metrics` = auto measures it
 
 
 class Entry(NamedTuple):
-    """All that is known of one variant of a metric."""
+    """One variant of a metric: its computation, its texts and its properties."""
 
     metric: str
     variant: str
     measure: Measure
-    definition: str  # with its unit, if it has one
+    definition: str  # with the unit, if the score has one
     source: str
-    of_factors: bool = True  # or of the codes alone
+    of_factors: bool = True  # whether it compares codes with factors
     draws: bool = False  # whether it uses the key
-    posteriors: bool = False  # or codes; see `sheet.GivenPosteriors`
-    compiled: bool = True  # or scikit-learn fits it on the host
-    unasked: bool = True  # whether a sheet has it whose variants are not chosen
-    column: ScoreColumn | None = None  # where sweeps may measure it
-    bounds: tuple[float, float] = (-math.inf, math.inf)  # of any score
-    # Whether it takes factors one by one, and leaves out the points of a class −1.
+    posteriors: bool = False  # whether it takes posteriors, see `sheet.GivenPosteriors`
+    compiled: bool = True  # whether it works under jit; else scikit-learn fits it
+    unasked: bool = True  # whether a sheet computes it if only its metric is named
+    column: ScoreColumn | None = None  # the column, if sweeps may measure it
+    bounds: tuple[float, float] = (-math.inf, math.inf)  # of all possible scores
+    # Whether it treats each factor separately, so that a missing value of one factor
+    # (class −1) does not affect the others.
     apart: bool = False
-    numbers: bool = False  # or classes: it takes an `inputs.FactorTable`
-    beside: str = ""  # the metric whose work it shares; "" for its own
-    halves: int | None = None  # half samples of its interval at most, see `intervals`
-    # What its score is a `part` of, computed once for all entries that share it.
+    numbers: bool = False  # whether it takes an `inputs.FactorTable`, not classes
+    beside: str = ""  # a metric with which it shares computation; by default its own
+    halves: int | None = None  # the most half samples of an interval; None: no limit
+    # A function of which the score is the field `part`; it is computed once for all
+    # entries that share it.
     shared: Measure | None = None
     part: str = ""
-    # Points that it is a mean over, of the points that it takes, if it takes not all.
+    # The score is a mean over the first number of points, out of the second number that
+    # the metric uses; None if it uses all points.
     counted: tuple[int, int] | None = None
 
     @property
     def stream(self) -> tuple[str, str]:
-        """What its random numbers depend on, beside the key."""
+        """The name of its stream of random numbers, which is folded into the key."""
         return self.name if self.shared is None else ("shared", self.variant)
 
     def num_halves(self, asked: int) -> int:
-        """The half samples that its interval is from, if so many are asked for."""
+        """The number of half samples of its interval: at most `asked` and `halves`."""
         return asked if self.halves is None else min(asked, self.halves)
 
     def resampling(self, asked: int) -> str:
-        """What its interval is from, in words."""
-        how = "drawn anew" if self.draws else "less bias"
+        """A description of how its interval is estimated."""
+        how = "new draws" if self.draws else "bias removed"
         return f"{self.num_halves(asked)} half samples, {how}"
 
     @property
     def name(self) -> tuple[str, str]:
-        """The key in `ENTRIES`."""
+        """The key of the entry in `definitions.ENTRIES`."""
         return self.metric, self.variant
 
 
@@ -72,23 +75,26 @@ def scores(
     table: Any,
     sizes: tuple[int, ...],
 ) -> tuple[Any, ...]:
-    """The scores of codes and an `inputs.FactorTable` by some entries.
+    """The scores of codes by several entries.
 
     Args:
         entries: The entries.
-        stream: The key of an entry, by its `stream`.
-        codes: As in `Measure`.
-        table: The factors.
+        stream: Maps an entry to its random key.
+        codes: The codes, as in `Measure`.
+        table: The factors, an `inputs.FactorTable`.
         sizes: Number of classes of each factor.
+
+    Returns:
+        One score `[]` per entry.
     """
     results: dict[Any, Any] = {}
-    found = []
+    values = []
     for entry in entries:
-        given = table if entry.numbers else table.classes
+        factors = table if entry.numbers else table.classes
         if entry.shared is None:
-            found.append(entry.measure(stream(entry), codes, given, sizes))
+            values.append(entry.measure(stream(entry), codes, factors, sizes))
             continue
         if entry.shared not in results:
-            results[entry.shared] = entry.shared(stream(entry), codes, given, sizes)
-        found.append(getattr(results[entry.shared], entry.part))
-    return tuple(found)
+            results[entry.shared] = entry.shared(stream(entry), codes, factors, sizes)
+        values.append(getattr(results[entry.shared], entry.part))
+    return tuple(values)

@@ -1,4 +1,4 @@
-"""The interventional robustness score: does a dimension ignore all factors but one?
+"""IRS, the interventional robustness score: does a dimension depend on one factor only?
 
 With m_dk(v) = E[z_d | y_k = v],
 
@@ -6,9 +6,8 @@ With m_dk(v) = E[z_d | y_k = v],
     B_d = max over the data of |z_d − E z_d|,
     IRS_dk = 1 − A_dk/B_d,   score = Σ_d B_d max_k IRS_dk/Σ_d B_d.
 
-Q is the maximum in the paper and the 0.99 quantile in the released code. A factor
-whose values are all distinct fixes the data point and so would score 1, which is why a
-continuous one is binned.
+Q is the maximum in the paper and the 0.99 quantile in the released code. A continuous
+factor is cut into bins, as a factor whose values are all distinct would always score 1.
 
 Source: Suter et al. 2019, arXiv:1811.00007, Sec. 4, and the code the authors gave to
 Locatello et al. 2019, arXiv:1811.12359.
@@ -37,7 +36,7 @@ class IRS(NamedTuple):
     per_dimension: jax.Array  # [D], max_k IRS_dk
     parent: jax.Array  # [D] int32, the factor of that maximum
     max_deviation: jax.Array  # [D], the weights B_d; +inf beyond float32
-    active: jax.Array  # [D] bool, not exactly constant
+    active: jax.Array  # [D] bool, dimensions that are not exactly constant
     num_active: jax.Array  # [] int32
     variant: Preset
 
@@ -51,25 +50,29 @@ def score(
     quantile: float | jax.Array | None = None,
     bins: int | None = None,
 ) -> IRS:
-    """The score; jit-able, and vmap-able over runs.
+    """The interventional robustness score, on all points; it works under jit and vmap.
 
-    Exact on the given points, all of which count; in a sample of a grid of factors the
-    largest deviations come out too small, those within a value most. They are relative
-    to the largest single deviation, so one outlier raises the score: independent noise
-    does not score 0. Each dimension is weighted by its own B_d, so rescaling one
-    dimension changes the score, as in the published code.
+    The score is exact on the given points. In a sample of a grid of factors, the
+    largest deviations are too small, most of all those at a fixed value of a factor. As
+    the deviations are divided by the largest single deviation, one outlier raises the
+    score, and independent noise does not score 0. Each dimension is weighted by its own
+    B_d, so that scaling one dimension changes the score, as in the published code.
 
     Args:
-        codes: One code a data point `[N, D]`.
-        factors: Any factors `[N, F]`, see `inputs`; numbers alone under jit. Classes,
-            however many, if `sizes` is given.
+        codes: One code per data point `[N, D]`.
+        factors: Any factors `[N, F]`, see `inputs`; under jit only numbers. If `sizes`
+            is given, any number of classes.
         sizes: Number of classes of each factor.
         preset: `locatello` (0.99 quantile) or `suter` (maximum).
-        quantile: Q, 1.0 for the maximum.
-        bins: Equal-width bins of a continuous factor.
+        quantile: Q, which is the maximum for 1.0.
+        bins: Number of bins of equal width of a continuous factor.
 
     Returns:
-        IRS; NaN if every factor is constant.
+        IRS; the score is NaN if every factor is constant.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> print(score([[0.0, 1], [2, 1], [0, 5], [2, 5]], factors).score)
+    1.0
     """
     z = inputs.codes(codes)
     settings, variant = resolve(PRESETS, preset, quantile=quantile, bins=bins)
@@ -81,19 +84,19 @@ def score(
     active, used = units.active(z), inputs.varying(classes)
     shifted = z.unit - z.unit[:1]  # a constant is exactly 0
     largest = jnp.max(jnp.abs(shifted - jnp.mean(shifted, 0, keepdims=True)), axis=0)
-    inside = jax.vmap(_deviation, (None, 1, None), 1)(
+    deviation = jax.vmap(_deviation, (None, 1, None), 1)(
         shifted, classes, settings["quantile"]
     )  # [D, F]
-    matrix = 1 - inside / jnp.where(active, largest, 1)[:, None]
+    matrix = 1 - deviation / jnp.where(active, largest, 1)[:, None]
     matrix = jnp.where(active[:, None], matrix, 0)
     counted = jnp.where(used[None, :], matrix, -jnp.inf)
     per_dimension = jnp.where(jnp.any(used), jnp.max(counted, axis=1), 0)
     weight = jnp.where(active, units.together(z, largest), 0)
     total = jnp.sum(weight)
     value = jnp.sum(weight * per_dimension) / jnp.where(total == 0, 1, total)
-    known = jnp.any(used) & ~units.broken(z)
+    defined = jnp.any(used) & ~units.broken(z)
     return IRS(
-        jnp.where(known, value, jnp.nan),
+        jnp.where(defined, value, jnp.nan),
         jnp.where(used[None, :], matrix, 0),
         per_dimension,
         jnp.argmax(counted, axis=1).astype(jnp.int32),
@@ -105,18 +108,21 @@ def score(
 
 
 def labels(factors: Any, *, bins: int) -> jax.Array:
-    """Classes `[N, F]` int32 of any factors; a continuous one is cut into `bins`.
+    """Classes `[N, F]` int32 of any factors; a continuous factor is cut into `bins`.
 
-    Of traced numbers the same in the graph, see `inputs`.
+    It works under jit if the factors are numbers, see `inputs.labels`.
+
+    >>> labels([[3, 7], [5, 7], [3, 7]], bins=20).tolist()
+    [[0, 0], [1, 0], [0, 0]]
     """
     return inputs.labels(factors, bins=bins)
 
 
 def _deviation(codes: Any, label: jax.Array, quantile: float | jax.Array) -> jax.Array:
-    """A_d of one factor `[D]`: sorted by class and deviation, one gather a class."""
+    """A_d of one factor `[D]`, by sorting the deviations of each class."""
     order = jnp.argsort(label)
     label, codes = label[order], codes[order]
-    first = jnp.searchsorted(label, label, side="left")  # [N], of the row's class
+    first = jnp.searchsorted(label, label, side="left")  # [N], first row of the class
     count = jnp.searchsorted(label, label, side="right") - first
     sums = jax.ops.segment_sum(codes, first, num_segments=label.size)
     share = count.astype(codes.dtype)
@@ -126,11 +132,11 @@ def _deviation(codes: Any, label: jax.Array, quantile: float | jax.Array) -> jax
         return jax.lax.sort((first, column), num_keys=2)[1]
 
     gap = jax.vmap(ascending, 1, 1)(gap)
-    place = quantile * (share - 1)
-    low = jnp.clip(jnp.floor(place).astype(first.dtype), 0, count - 1)
+    position = quantile * (share - 1)
+    low = jnp.clip(jnp.floor(position).astype(first.dtype), 0, count - 1)
     high = jnp.minimum(low + 1, count - 1)
-    part = (place - low.astype(codes.dtype))[:, None]
-    value = (1 - part) * gap[first + low] + part * gap[first + high]
+    weight = (position - low.astype(codes.dtype))[:, None]
+    value = (1 - weight) * gap[first + low] + weight * gap[first + high]
     head = first == jnp.arange(label.size)
     return jnp.sum(jnp.where(head[:, None], value, 0), axis=0) / jnp.sum(
         head, dtype=codes.dtype

@@ -1,18 +1,18 @@
-"""Kim & Mnih's score: does fixing one factor freeze one latent dimension?
+"""Kim & Mnih's score: does fixing one factor fix one latent dimension?
 
-A vote fixes factor k at one value, draws L points that have it and names
+A vote fixes factor k at one value, draws L points with this value, and selects
 
-    d* = argmin over active d of Var[z_d | the L points]/Var[z_d];
+    d* = argmin over active d of Var[z_d | the L points]/Var[z_d].
 
-the majority table c(d) = argmax_k #{votes (d, k)} is fitted on the votes, and
+The majority table c(d) = argmax_k #{votes (d, k)} is fitted on the votes, and
 
     score = share of votes with c(d*) = k.
 
-`score` takes plain arrays, in each variant that was published: they differ in the
-dimensions that may win, in the votes that are scored and in the sizes. `enumerated` is
-what they tend to with ever more and larger votes: nothing is drawn. The functions below
-share the votes between many runs: votes depend on the factors only, so that they are
-drawn once, and the score is mapped over the codes.
+`score` computes each published variant from plain arrays. The variants differ in the
+dimensions that may win, in the votes that are scored, and in the numbers of votes and
+points. `enumerated` is their limit for many large votes, computed without any draws.
+The other functions score many runs with the same votes: votes only depend on the
+factors, so they can be drawn once, and the score mapped over the codes.
 
 Source: Kim & Mnih 2018, arXiv:1802.05983, Sec. 4.
 """
@@ -31,8 +31,8 @@ from decomp.metrics.solvers import subsets
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359: held-out votes; dimensions whose codes
-    # have a standard deviation below 0.05 are out (of study settings, not of the code's
-    # default, which prunes nothing).
+    # have a standard deviation below 0.05 cannot win. This is the setting of their
+    # study; the default of their code prunes nothing.
     "locatello": {
         "votes": 10_000,
         "held_out": 5_000,
@@ -41,8 +41,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # Mathieu et al.'s released code: training votes, nothing pruned.
     "authors": {"votes": 20_000, "held_out": 0, "samples": 1_000, "threshold": 0.0},
-    # The paper's text: collapsed dimensions out, training votes. What collapsed means
-    # it leaves open: the threshold is Locatello et al.'s; the sizes are chosen here.
+    # The text of the paper: training votes, and collapsed dimensions cannot win. As it
+    # does not define collapsed, the threshold is Locatello et al.'s; the numbers of
+    # votes and points are ours.
     "kim_mnih": {"votes": 10_000, "held_out": 0, "samples": 200, "threshold": 0.05},
 }
 
@@ -50,19 +51,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 class Votes(NamedTuple):
     """M votes of L data points each."""
 
-    factor: jax.Array  # [M] int32, the factor held fixed
+    factor: jax.Array  # [M] int32, the factor that is fixed
     rows: jax.Array  # [M, L] int32, data points that share its value
 
 
 class VoteScore(NamedTuple):
-    """A score, with what is needed to judge it.
-
-    The variants are these.
-      `authors`: no pruning, scored on the votes it was fitted on. Mathieu et al.'s
-        released code; there M = 20,000 votes of L = 1,000.
-      `pruned`: inactive dimensions cannot win, fitted and scored on separate votes.
-        Locatello et al. 2019, arXiv:1811.12359; there 10,000 and 5,000 votes of 64.
-    """
+    """The score of `authors` or `pruned`, with its parts."""
 
     score: jax.Array  # [], share of votes classified correctly
     vote_matrix: jax.Array  # [D, F] int32, votes won by dimension d under factor f
@@ -71,33 +65,42 @@ class VoteScore(NamedTuple):
 
 
 class KimMnih(NamedTuple):
-    """A score with its parts and its variant."""
+    """The score, with its parts and its variant."""
 
     # [], 0 if no dimension is active; NaN if a code is not finite, or every factor is
-    # constant. With a single factor every vote is told, and the score is 1.
+    # constant. With a single factor, every vote is classified correctly.
     score: jax.Array
-    vote_matrix: jax.Array  # [D, F] int32, votes won: the training ones, or all N · F
+    # [D, F] int32, votes won by dimension d under factor f: of the training votes, or
+    # of all N · F votes of `enumerated`
+    vote_matrix: jax.Array
     active: jax.Array  # [D] bool, dimensions allowed to win
     num_active: jax.Array  # [] int32
     variant: Preset
 
 
 def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Votes:
-    """Draws the random part of the score.
+    """Draws the votes, which do not depend on the codes.
 
     The factor is uniform among those that are not constant, its value is that of a
     uniformly drawn data point, and the points are uniform, with replacement, among
-    those that have the value. Any table of discrete factors will do; it need not be a
-    full grid.
+    those with this value.
 
     Args:
         key: A random key, which is used up.
-        factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
+        factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit. They
+            need not be a full grid.
         votes: Number of votes M.
         samples: Points per vote L.
 
     Returns:
-        Votes, for the first factor if all are constant.
+        Votes; if all factors are constant, all votes fix the first.
+
+    >>> import numpy as np
+    >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> votes = draw_votes(jax.random.key(0), factors, votes=50, samples=32)
+    >>> values = factors[votes.rows, votes.factor[:, None]]  # [50, 32]
+    >>> bool((values == values[:, :1]).all())
+    True
     """
     factors = inputs.labels(factors)
     factor_key, value_key, point_key = jax.random.split(key, 3)
@@ -105,7 +108,7 @@ def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Vot
     used = inputs.varying(factors)
     number = jnp.sum(used, dtype=jnp.int32)
     factor = jax.random.randint(factor_key, (votes,), 0, number, jnp.int32)
-    factor = jnp.argsort(~used)[factor]  # those used come first, in their order
+    factor = jnp.argsort(~used)[factor]  # used factors come first, in their order
     row = jax.random.randint(value_key, (votes,), 0, num_points, jnp.int32)
     value = factors[row]  # [M, F]
     order = jnp.argsort(factors, axis=0).astype(jnp.int32)  # [N, F]
@@ -128,16 +131,21 @@ def authors(
 ) -> VoteScore:
     """The score of Mathieu et al.'s released code: no pruning, training votes.
 
-    A collapsed dimension takes part and may win, unless it is exactly constant.
+    A collapsed dimension may win, unless it is exactly constant.
 
     Args:
-        codes: One code a data point, such as the posterior means `[N, D]`.
-        votes: Fitted and scored.
+        codes: One code per data point, such as the posterior means `[N, D]`.
+        votes: The votes to which the majority table is fitted, and which are scored.
         num_factors: F.
-        block: Votes gathered at once; memory is `block · L · D`.
+        block: Votes that are computed at once; memory is `block · L · D`.
 
     Returns:
-        Score.
+        VoteScore.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> votes = draw_votes(jax.random.key(0), factors, votes=50, samples=32)
+    >>> print(authors(factors, votes, num_factors=2).score)  # perfect codes
+    1.0
     """
     z = inputs.codes(codes)
     variances = normalised_variances(z, votes, block=block)
@@ -158,16 +166,22 @@ def pruned(
     """The score of Locatello et al.: inactive dimensions cannot win, held-out votes.
 
     Args:
-        codes: One code a data point, such as the posterior means `[N, D]`.
-        train_votes: Fit the majority table.
-        eval_votes: Are scored with it.
-        active: `[D]` bool, for instance from `active_dimensions`; exactly constant
-            dimensions are dropped too.
+        codes: One code per data point, such as the posterior means `[N, D]`.
+        train_votes: The votes to which the majority table is fitted.
+        eval_votes: The votes that are scored.
+        active: Dimensions that may win `[D]` bool, for example from
+            `active_dimensions`. Exactly constant dimensions never win.
         num_factors: F.
-        block: Votes gathered at once; memory is `block · L · D`.
+        block: Votes that are computed at once; memory is `block · L · D`.
 
     Returns:
-        Score.
+        VoteScore.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> keys, sizes = jax.random.split(jax.random.key(0)), {"votes": 50, "samples": 32}
+    >>> train, test = (draw_votes(key, factors, **sizes) for key in keys)
+    >>> print(pruned(factors, train, test, jnp.ones(2, bool), num_factors=2).score)
+    1.0
     """
     z = inputs.codes(codes)
     return score_held_out(
@@ -183,24 +197,31 @@ def pruned(
 def active_dimensions(
     loc: jax.Array, scale: jax.Array, *, threshold: float = 0.05
 ) -> jax.Array:
-    """Dimensions whose posterior mean carries some of the aggregate posterior's spread.
+    """Dimensions whose posterior means have a share of the spread of q(z_d).
 
-    Active if √(Var μ_d/(Var μ_d + mean σ_d²)) ≥ threshold: the standard deviation of
-    the posterior means against that of q(z_d). If q(z_d) has unit variance this is
-    Locatello et al.'s rule, which prunes a standard deviation of the means below 0.05.
-    Unlike theirs it is invariant to the scale of the prior and so of the latent space.
+    A dimension is active if √(Var μ_d/(Var μ_d + mean σ_d²)) ≥ threshold, which is the
+    standard deviation of the posterior means over that of q(z_d). If q(z_d) has unit
+    variance, this is Locatello et al.'s rule, which prunes dimensions whose means have
+    a standard deviation below 0.05. Unlike theirs, it does not depend on the scale of
+    the latent space.
 
     Args:
         loc: Posterior means `[N, D]`.
         scale: Posterior standard deviations `[N, D]`.
-        threshold: Smallest ratio of an active dimension.
+        threshold: The least ratio of an active dimension.
 
     Returns:
-        `[D]` bool; False where both variances are 0.
+        `[D]` bool; False for constant means.
+
+    >>> loc = jnp.array([[0.0, 0.0], [2.0, 0.01]])  # standard deviations 1 and 0.005
+    >>> active_dimensions(loc, jnp.full((2, 2), 0.5)).tolist()
+    [True, False]
     """
     loc, scale = inputs.posteriors(Gaussian(loc, scale))
-    means = jnp.var(loc - loc[:1], axis=0)  # the shift makes a constant's variance 0
-    return (means > 0) & (means >= threshold**2 * (means + jnp.mean(scale**2, axis=0)))
+    # The shift makes the variance of a constant exactly 0.
+    variance = jnp.var(loc - loc[:1], axis=0)
+    least = threshold**2 * (variance + jnp.mean(scale**2, axis=0))
+    return (variance > 0) & (variance >= least)
 
 
 def normalised_variances(codes: Any, votes: Votes, *, block: int = 16) -> jax.Array:
@@ -209,15 +230,19 @@ def normalised_variances(codes: Any, votes: Votes, *, block: int = 16) -> jax.Ar
     Args:
         codes: `[N, D]`.
         votes: M votes, L ≥ 2.
-        block: Votes gathered at once; memory is `block · L · D`.
+        block: Votes that are computed at once; memory is `block · L · D`.
 
     Returns:
         `[M, D]`; +inf for a dimension that is exactly constant over the data, NaN for
-        one that holds a NaN.
+        one with a NaN.
+
+    >>> votes = Votes(jnp.array([0]), jnp.array([[0, 1]]))
+    >>> normalised_variances([[0.0], [0.0], [1.0]], votes).tolist()
+    [[0.0]]
     """
     unit = inputs.codes(codes).unit
     span = jnp.ptp(unit, axis=0)
-    # Shifted by a row and divided by the span: constants are exactly 0.
+    # After the shift by a row and the division by the range, constants are exactly 0.
     codes = (unit - unit[:1]) / jnp.where(span == 0, 1, span)[None, :]
     count = len(unit)
     total = jnp.var(codes, axis=0) * (count / max(count - 1, 1))
@@ -230,9 +255,21 @@ def normalised_variances(codes: Any, votes: Votes, *, block: int = 16) -> jax.Ar
 def score_training(
     variances: jax.Array, factor: jax.Array, active: jax.Array, *, num_factors: int
 ) -> VoteScore:
-    """The accuracy of the majority table on the votes it was fitted on.
+    """The accuracy of the majority table on the votes to which it was fitted.
 
-    `score_held_out` with the same votes, `variances [M, D]` and `factor [M]`, twice.
+    Args:
+        variances: Normalised variances `[M, D]`.
+        factor: The factor of each vote `[M]`.
+        active: Dimensions that may win `[D]` bool.
+        num_factors: F.
+
+    Returns:
+        VoteScore, as from `score_held_out` with the same votes twice.
+
+    >>> variances = jnp.array([[0.1, 1.0], [1.0, 0.1]])
+    >>> factor, active = jnp.array([1, 0]), jnp.ones(2, bool)
+    >>> score_training(variances, factor, active, num_factors=2).vote_matrix.tolist()
+    [[0, 1], [1, 0]]
     """
     return score_held_out(
         variances, factor, variances, factor, active, num_factors=num_factors
@@ -248,23 +285,25 @@ def score_held_out(
     *,
     num_factors: int,
 ) -> VoteScore:
-    """The accuracy, on other votes, of the majority table fitted on the training votes.
+    """The accuracy on held-out votes of the majority table of the training votes.
 
-    A dimension stands for the factor under which it won most training votes; ties go to
-    the lowest factor, and ties between dimensions to the lowest dimension. Rounding
-    decides where variances would be equal without it, as in all released code.
+    A dimension predicts the factor under which it won most training votes. Ties between
+    factors go to the lowest factor, and ties between dimensions to the lowest
+    dimension. If variances are equal up to rounding, rounding decides, as in all
+    released code.
 
     Args:
         train_variances: Normalised variances `[M, D]`.
         train_factor: The factor of each training vote `[M]`.
         eval_variances: Normalised variances `[M', D]`.
-        eval_factor: The factor of each evaluation vote `[M']`.
-        active: Dimensions allowed to win `[D]` bool.
+        eval_factor: The factor of each held-out vote `[M']`.
+        active: Dimensions that may win `[D]` bool.
         num_factors: F.
 
     Returns:
-        Score; 0.0 if no dimension is active (as in Locatello et al.'s code), NaN if a
-        variance is NaN, so that a diverged run cannot pass for a bad one.
+        VoteScore; the score is 0.0 if no dimension is active, as in Locatello et al.'s
+        code. It is NaN if a variance is NaN, so that a diverged run cannot pass for a
+        bad one.
     """
     train_variances, eval_variances = map(
         inputs.real, (train_variances, eval_variances)
@@ -284,7 +323,7 @@ def score_held_out(
 
 
 def _winners(variances: jax.Array, active: jax.Array) -> jax.Array:
-    """The active dimension of least variance in each vote, `[M]`."""
+    """The active dimension with the least variance in each vote, `[M]`."""
     return jnp.argmin(jnp.where(active[None, :], variances, jnp.inf), axis=1)
 
 
@@ -301,54 +340,61 @@ def score(
     active: jax.Array | None = None,
     block: int = 16,
 ) -> KimMnih:
-    """The score of a variant; jit-able, and vmap-able over the runs of the codes.
+    """The score of a published variant; it works under jit and vmap.
 
-    Map it over `codes` alone, `jax.vmap(..., (None, 0, None))`: the votes are then
-    drawn once. All data points normalise the variances, where Locatello et al. draw
-    10,000 of them. The standard error of the score over votes is below
-    0.5/√(votes scored); scored on the votes that were fitted it is too large on
-    average.
+    Map it over `codes` only, `jax.vmap(..., (None, 0, None))`, so that the votes are
+    drawn once. All data points normalise the variances, whereas Locatello et al. draw
+    10,000 of them. The standard error of the score over votes is below 0.5/√(votes
+    scored). A score on the training votes is too large on average.
 
     Args:
         key: A random key, which is used up.
-        codes: One code a data point, such as the posterior means `[N, D]`.
-        factors: Discrete factors `[N, F]`, see `inputs`; they need not be a full grid,
-            and are whole numbers under jit.
-        preset: `locatello`, `authors` or `kim_mnih`; the keywords replace its parts.
-        votes: Votes that fit the table.
-        held_out: Votes that are scored; 0 scores those fitted.
-        samples: Points L of a vote.
-        threshold: Least standard deviation of the codes of an active dimension. In the
-            units of the codes: it presumes an aggregate posterior of variance about 1.
-        active: `[D]` bool in its place, such as `active_dimensions`.
-        block: Votes gathered at once; memory is `block · L · D`.
+        codes: One code per data point, such as the posterior means `[N, D]`.
+        factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit. They
+            need not be a full grid.
+        preset: `locatello`, `authors` or `kim_mnih`; the keywords below replace its
+            settings.
+        votes: Number of training votes, to which the majority table is fitted.
+        held_out: Number of held-out votes, which are scored; with 0, the training votes
+            are scored.
+        samples: Points per vote L.
+        threshold: The least standard deviation of the codes of an active dimension, in
+            the unit of the codes. It presumes that q(z) has a variance of about 1.
+        active: A mask of active dimensions `[D]` bool instead of the threshold, such as
+            from `active_dimensions`.
+        block: Votes that are computed at once; memory is `block · L · D`.
 
     Returns:
-        Score.
+        KimMnih.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> print(score(jax.random.key(0), factors, factors).score)  # perfect codes
+    1.0
     """
     z, factors = inputs.codes(codes), inputs.labels(factors)
     chex.assert_equal_shape_prefix([z.unit, factors], 1)
-    given = {"votes": votes, "held_out": held_out, "samples": samples}
+    numbers = {"votes": votes, "held_out": held_out, "samples": samples}
     rule = {"threshold": threshold, "active": active}
-    settings, variant = resolve(PRESETS, preset, **given, **rule)
+    settings, variant = resolve(PRESETS, preset, **numbers, **rule)
     train_key, test_key = jax.random.split(key)
-    drawn = draw_votes(
+    train_votes = draw_votes(
         train_key, factors, votes=settings["votes"], samples=settings["samples"]
     )
-    allowed = may_win(z, settings["threshold"], active)
-    train = normalised_variances(z, drawn, block=block)
-    test, test_factor = train, drawn.factor
+    mask = may_win(z, settings["threshold"], active)
+    train = normalised_variances(z, train_votes, block=block)
+    test, test_factor = train, train_votes.factor
     if settings["held_out"]:
-        others = draw_votes(
+        test_votes = draw_votes(
             test_key, factors, votes=settings["held_out"], samples=settings["samples"]
         )
-        test = normalised_variances(z, others, block=block)
-        test_factor = others.factor
+        test = normalised_variances(z, test_votes, block=block)
+        test_factor = test_votes.factor
     out = score_held_out(
-        train, drawn.factor, test, test_factor, allowed, num_factors=factors.shape[1]
+        *(train, train_votes.factor, test, test_factor, mask),
+        num_factors=factors.shape[1],
     )
-    known = jnp.any(inputs.varying(factors)) & ~units.broken(z)
-    value = jnp.where(known, out.score, jnp.nan)
+    defined = jnp.any(inputs.varying(factors)) & ~units.broken(z)
+    value = jnp.where(defined, out.score, jnp.nan)
     return KimMnih(value, out.vote_matrix, out.active, out.num_active, variant)
 
 
@@ -362,79 +408,92 @@ def enumerated(
     active: jax.Array | None = None,
     tolerance: float = 1e-4,
 ) -> KimMnih:
-    """The score over all votes there are, each of all points that have its value.
+    """The score over all possible votes, each with all points that share its value.
 
-    Exact on the given points. Each of the N points and F factors makes one vote (n, f),
-    as `draw_votes` draws them with equal probability: a value weighs by the
-    points that have it. With Var over all points that share n's value of f,
+    The score is exact on the given points. Each of the N points and F factors gives one
+    vote (n, f); `draw_votes` draws them with equal probability, so that a value counts
+    in proportion to its points. With Var over all points that share n's value of f,
 
         d*(n, f) = argmin over active d of Var[z_d | v_f(n)]/Var[z_d],
         score = Σ_d max_f #{n: d*(n, f) = d}/(N F).
 
-    Sampled votes tend to it as L and their number grow, and training and held-out votes
-    then agree, except where dimensions tie. There the noise of L points picks sometimes
-    one and sometimes another, more often one of heavier tails; here the lowest wins. On
-    a full grid a factor that no dimension holds ties all: it counts as missed here, and
-    a share of the sampled votes tells it by a dimension that no factor needs. And the
-    least difference decides every vote: unpruned, the noise of a collapsed dimension
-    wins for a missing factor each time.
+    Sampled votes converge to this score as L and their number grow, and training and
+    held-out votes then agree, unless dimensions tie. For tied dimensions, the noise of
+    L points decides, more often in favour of heavier tails; here the lowest dimension
+    wins. On a full grid, a factor that no dimension encodes gives tied variances. Here
+    it counts as an error; with sampled votes, an unused dimension wins some of them.
+    Any difference in variance decides all votes of a value: without pruning, the noise
+    of a collapsed dimension wins every vote of a factor that is not encoded.
 
-    It may be jitted and mapped over runs if `sizes` is given.
+    The function works under jit and vmap if `sizes` is given.
 
     Args:
-        codes: One code a data point `[N, D]`.
-        factors: Classes `[N, F]` from `discrete.classes`; or any discrete factors,
-            outside jit, if `sizes` is not given.
+        codes: One code per data point `[N, D]`.
+        factors: Classes `[N, F]` from `discrete.classes`; or, without `sizes` and
+            outside jit, any discrete factors.
         sizes: Number of classes of each factor.
-        preset: Gives the threshold, all that is left of a variant.
+        preset: The preset whose threshold is used; its other settings have no effect.
         threshold: As in `score`.
         active: As in `score`.
-        tolerance: Ratios of variances that differ by less tie.
+        tolerance: Ratios of variances that differ by less than this are ties.
 
     Returns:
-        Score.
+        KimMnih.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> print(enumerated([[0.0], [2], [0], [2]], factors).score)  # no code of the first
+    0.5
     """
     z = inputs.codes(codes)
     rule = {"threshold": threshold, "active": active}
     settings, variant = resolve(PRESETS, preset, **rule)
     labels, sizes = discrete.resolve(factors, sizes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
-    allowed = may_win(z, settings["threshold"], active)
+    mask = may_win(z, settings["threshold"], active)
     x = numerics.standardise(z.unit)
 
-    def won(label: jax.Array) -> jax.Array:
+    def votes_won(label: jax.Array) -> jax.Array:
         ratio = _within(x, label, max(sizes))  # [V, D]
-        ratio = jnp.where(allowed[None, :], ratio, jnp.inf)
+        ratio = jnp.where(mask[None, :], ratio, jnp.inf)
         least = jnp.min(ratio, axis=1, keepdims=True)
         winner = jnp.argmax(ratio <= least + tolerance, axis=1)  # [V]
         return jnp.bincount(winner[label], length=x.shape[1])
 
-    num_active = jnp.sum(allowed.astype(jnp.int32))
+    num_active = jnp.sum(mask.astype(jnp.int32))
     used = inputs.varying(labels)
     counted = (num_active > 0) & used[None, :]
-    matrix = jnp.where(counted, jax.vmap(won, 1, 1)(labels), 0)
-    told = jnp.sum(jnp.max(matrix, axis=1)).astype(jnp.float32)
-    value = told / (len(labels) * jnp.maximum(jnp.sum(used), 1))
+    matrix = jnp.where(counted, jax.vmap(votes_won, 1, 1)(labels), 0)
+    correct = jnp.sum(jnp.max(matrix, axis=1)).astype(jnp.float32)
+    value = correct / (len(labels) * jnp.maximum(jnp.sum(used), 1))
     value = jnp.where(jnp.any(used) & ~units.broken(z), value, jnp.nan)
     variant = Preset(f"{variant}, enumerated")
-    return KimMnih(value, matrix, allowed, num_active, variant)
+    return KimMnih(value, matrix, mask, num_active, variant)
 
 
 def may_win(z: units.Codes, threshold: float, active: jax.Array | None) -> jax.Array:
-    """The given dimensions, or those that spread enough, and no constants `[D]`."""
+    """The dimensions that may win votes, `[D]` bool.
+
+    Args:
+        z: Codes.
+        threshold: The least standard deviation (ddof 1), in the unit of the codes.
+        active: A mask `[D]` instead of the threshold, or None.
+
+    Returns:
+        The mask or the rule, without the constant dimensions.
+    """
     count = len(z.unit)
-    spread = jnp.std(z.unit - z.unit[:1], axis=0) * (count / max(count - 1, 1)) ** 0.5
-    least = units.times_power(jnp.full_like(spread, threshold), -z.exponent)
-    wide = spread >= least if active is None else inputs.real(active) != 0
+    scale = jnp.std(z.unit - z.unit[:1], axis=0) * (count / max(count - 1, 1)) ** 0.5
+    least = units.times_power(jnp.full_like(scale, threshold), -z.exponent)
+    wide = scale >= least if active is None else inputs.real(active) != 0
     return wide & units.active(z)
 
 
 def _within(codes: Any, label: jax.Array, size: int) -> jax.Array:
-    """Variances of the points of each class `[size, D]`, ddof 0; 0 without points."""
+    """The variance of each class `[size, D]`, ddof 0; 0 for a class without points."""
     number = jnp.maximum(jnp.bincount(label, length=size), 1)[:, None]
 
     def mean(values: jax.Array) -> jax.Array:
-        # In buckets, as one long sum would lose the digits that decide a tie.
+        # The sum is bucketed, as one long sum would lose the digits that decide a tie.
         return jax.ops.segment_sum(values, label, size, bucket_size=1024) / number
 
     return mean((codes - mean(codes)[label]) ** 2)

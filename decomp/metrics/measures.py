@@ -1,19 +1,20 @@
-"""How each entry of `definitions` is measured: functions of one signature.
+"""The computation of each entry of `definitions`, as functions of one signature.
 
     measures.counted(key, codes, classes, sizes, of="mig", bins=50)
 
-Codes are `[N, D]` or `units.Codes`, classes `[N, F]`, and sizes their numbers. Each
-imports its metric when it measures, so that the registry is there without JAX.
+The arguments are a key, codes `[N, D]` or `units.Codes`, classes `[N, F]`, and the
+number of classes of each factor; the result is a score `[]`. Each function imports its
+metric when it is called, so that the registry can be read without JAX.
 """
 
 import importlib
 from typing import Any
 
-INFOE_POINTS = 10_000  # of InfoE at most
+INFOE_POINTS = 10_000  # the most points that InfoE is fitted to
 
 
 def kim_mnih(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
-    """Kim & Mnih's score, by a preset."""
+    """Kim & Mnih's score by a preset."""
     from decomp.metrics import kim_mnih
 
     return kim_mnih.score(key, z, v, preset=preset).score
@@ -30,7 +31,7 @@ def counted(
     part: str = "score",
     **options: Any,
 ) -> Any:
-    """A metric of codes and classes that draws nothing, by the name of its module."""
+    """A metric of codes and classes without random draws, by the name of its module."""
     module = importlib.import_module(f"decomp.metrics.{of}")
     return getattr(getattr(module, function)(z, v, sizes=s, **options), part)
 
@@ -44,13 +45,13 @@ def posteriors(
     of: str,
     function: str = "score",
 ) -> Any:
-    """A metric of posteriors as they are, by the name of its module."""
+    """A metric of posteriors in the units of the prior, by the name of its module."""
     module = importlib.import_module(f"decomp.metrics.{of}")
     return getattr(module, function)(q.as_given, v, sizes=s).score
 
 
 def z_max_variance(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    """Z-max variance."""
+    """The Z-max variance score."""
     from decomp.metrics import z_max_variance
 
     return z_max_variance.score(key, z, v).score
@@ -64,14 +65,14 @@ def higgins(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
 
 
 def mig_exact(key: Any, q: Any, v: Any, s: tuple[int, ...]) -> Any:
-    """The gap under q(z), of posteriors."""
+    """The MIG under q(z), from posteriors."""
     from decomp.metrics import mig
 
     return mig.exact(key, q.own_units, v, sizes=s).score
 
 
 def explicitness(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    """On points that were not fitted, in Locatello et al.'s numbers."""
+    """Explicitness on held-out points, with Locatello et al.'s numbers of points."""
     from decomp.metrics import inputs, modularity, units
     from decomp.metrics.solvers import fitted
 
@@ -82,19 +83,19 @@ def explicitness(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
 
 
 def infoe(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    """Of some of the points, if there are more."""
+    """InfoE on a random subset of at most `INFOE_POINTS` points."""
     import jax
 
     from decomp.metrics import infoe, inputs, units
 
     table = inputs.table(v)
     rows = jax.random.permutation(key, len(table.classes))[:INFOE_POINTS]
-    some = jax.tree.map(lambda leaf: leaf[rows], table)
-    return infoe.score(units.rows(inputs.codes(z), rows), some, sizes=s).score
+    subset = jax.tree.map(lambda leaf: leaf[rows], table)
+    return infoe.score(units.rows(inputs.codes(z), rows), subset, sizes=s).score
 
 
 def dci_fit(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any:
-    """The three scores by a preset's regressor, on the host."""
+    """The three DCI scores by the regressor of a preset; scikit-learn fits it."""
     from decomp.metrics import dci, inputs
 
     return dci.score(key, z, inputs.of_table(v, s), preset=preset)
@@ -103,22 +104,22 @@ def dci_fit(key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str) -> Any
 def dci(
     key: Any, z: Any, v: Any, s: tuple[int, ...], *, preset: str, part: str = "score"
 ) -> Any:
-    """One of the three scores."""
+    """One of the three DCI scores."""
     return getattr(dci_fit(key, z, v, s, preset=preset), part)
 
 
 def sap(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    """The score with the linear machines."""
+    """SAP with linear support vector machines."""
     from decomp.metrics import sap
 
     return sap.score(key, z, v, sizes=s).score
 
 
 def r_squared(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
-    """The score with R²."""
+    """SAP with R²; classes are used as numbers."""
     from decomp.metrics import sap
 
-    return sap.r_squared(z, v).score  # classes are their own numbers
+    return sap.r_squared(z, v).score
 
 
 def hoyer(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
@@ -138,7 +139,7 @@ def active_units(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
 def unsupervised(
     key: Any, z: Any, v: Any, s: tuple[int, ...], *, part: str, **options: Any
 ) -> Any:
-    """A part of the score of codes alone."""
+    """One of the scores of the dependence between latents."""
     from decomp.metrics import unsupervised
 
     return getattr(unsupervised.score(z, **options), part)

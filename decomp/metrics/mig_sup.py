@@ -1,15 +1,15 @@
-"""MIG-sup: how far one factor leads the others in each dimension.
+"""MIG-sup: the information gap between the two leading factors of each dimension.
 
 With n_df = I(z_d; v_f)/H(v_f) and f(d) = argmax_f n_df,
 
     MIG-sup = mean over the dimensions d of (n_d,f(d) − max_{f≠f(d)} n_df)
 
-It is the gap of `mig` seen from the dimensions. The MIG asks whether one dimension
-holds a factor, and MIG-sup whether a dimension holds one factor: two factors in one
-dimension lower it, and a factor in two dimensions does not.
+The MIG asks whether a factor is encoded in one dimension only, and MIG-sup whether a
+dimension encodes one factor only. Two factors in one dimension lower MIG-sup, and one
+factor in two dimensions does not.
 
-Source: Li et al. 2020, arXiv:2002.10549, Sec. 4; that all dimensions count is from
-Carbonneau et al. 2022, arXiv:2012.09276, Sec. 4.4.3, as Li et al. give no rule.
+Source: Li et al. 2020, arXiv:2002.10549, Sec. 4. All dimensions count, as in Carbonneau
+et al. 2022, arXiv:2012.09276, Sec. 4.4.3, since Li et al. give no rule.
 """
 
 from typing import Any, NamedTuple
@@ -26,14 +26,14 @@ PRESETS = discrete.PRESETS_OF_BINS
 
 
 class MIGSup(NamedTuple):
-    """A gap from the side of the dimensions, with its parts."""
+    """The score, with its parts."""
 
     score: jax.Array  # [], mean gap of the dimensions counted
     per_code: jax.Array  # [D], n_d,f(d) − the second; 0 without information
-    information: jax.Array  # [D, F], n_df; 0 where H(v_f) = 0
+    information: jax.Array  # [D, F], n_df; 0 if H(v_f) = 0
     best: jax.Array  # [D] int32, f(d)
     counted: jax.Array  # [D] bool, dimensions in the mean
-    variant: Preset = Preset()  # the preset, and what was given beside it
+    variant: Preset = Preset()  # the preset, and the settings that replaced its own
 
 
 def score(
@@ -46,36 +46,37 @@ def score(
     counted: jax.Array | None = None,
     correction: str | None = None,
 ) -> MIGSup:
-    """The gap of plug-in information between binned codes and factors.
+    """MIG-sup from plug-in information between binned codes and factors.
 
-    Exact on the given points; on points drawn from a population each information is too
-    large by about (bins − 1)(V − 1)/(2N). May be jitted and mapped over runs if `sizes`
-    is given.
+    The score is exact on the given points. On points drawn from a population, each
+    information is too large by about (bins − 1)(V − 1)/(2N). The function works under
+    jit and vmap if `sizes` is given.
 
     Args:
-        codes: One code a data point, such as the posterior means `[N, D]`.
-        factors: Classes `[N, F]` from `discrete.classes`; or any discrete factors,
-            outside jit, if `sizes` is not given.
+        codes: One code per data point, such as the posterior means `[N, D]`.
+        factors: Classes `[N, F]` from `discrete.classes`; or, without `sizes` and
+            outside jit, any discrete factors.
         sizes: Number of classes of each factor.
-        preset: One of `PRESETS`; keywords given beside it win.
-        bins: Bins of equal width of each dimension.
-        counted: Dimensions in the mean `[D]` bool; all by default.
-        correction: Of the plug-in estimates, one of `discrete.CORRECTIONS`.
+        preset: One of `PRESETS`; the keywords below replace its settings.
+        bins: Number of bins of equal width per dimension.
+        counted: Dimensions in the mean `[D]` bool; by default all.
+        correction: Correction of the plug-in estimates, one of `discrete.CORRECTIONS`.
 
     Returns:
-        MIGSup; NaN if a code is not finite or every factor is constant. A constant
-        dimension counts as 0. A single factor leads by all its information.
+        MIGSup; the score is NaN if a code is not finite or every factor is constant. A
+        constant dimension counts as 0. With a single factor, the gap is its
+        information.
 
     >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> float(score([[0.0, 1], [2, 1], [0, 5], [2, 5]], factors).score)
     1.0
     """
     z = inputs.codes(codes)
-    chosen, variant = published.resolve(
+    settings, variant = published.resolve(
         PRESETS, preset, bins=bins, correction=correction
     )
     table = discrete.plug_in(
-        z, factors, bins=chosen["bins"], sizes=sizes, correction=correction
+        z, factors, bins=settings["bins"], sizes=sizes, correction=correction
     )
     every = jnp.ones(z.unit.shape[1], bool) if counted is None else counted
     out = from_information(table.information, table.factor_entropy, every)
@@ -86,7 +87,7 @@ def score(
 def from_information(
     information: jax.Array, entropy: jax.Array, counted: jax.Array
 ) -> MIGSup:
-    """The gap of a table of mutual informations.
+    """MIG-sup from a table of mutual informations.
 
     Args:
         information: I(z_d; v_f) `[D, F]`, nats.
@@ -94,7 +95,11 @@ def from_information(
         counted: Dimensions in the mean `[D]` bool.
 
     Returns:
-        MIGSup; NaN if no factor counts, 0 if no dimension does.
+        MIGSup; the score is NaN if no factor counts, and 0 if no dimension does.
+
+    >>> table = jnp.array([[1.0, 0.25]])
+    >>> float(from_information(table, jnp.ones(2), jnp.array([True])).score)
+    0.75
     """
     information, entropy = inputs.real(information), inputs.real(entropy)
     counted = inputs.real(counted) != 0

@@ -1,4 +1,7 @@
-"""Modularity and explicitness: one factor a dimension, and factors that can be read.
+"""Modularity and explicitness.
+
+A representation is modular if each dimension informs about one factor only, and it is
+explicit if a linear classifier can predict the factors.
 
 Source: Ridgeway & Mozer 2018, arXiv:1802.05312.
 """
@@ -16,8 +19,8 @@ from decomp.metrics.preset import Preset
 from decomp.metrics.solvers import classifiers, neighbours
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # Locatello et al. 2019, arXiv:1811.12359: posterior means of 10,000 points; means
-    # over all dimensions; logistic regression with an L2 penalty of weight 1.
+    # Locatello et al. 2019, arXiv:1811.12359: posterior means of 10,000 points; the
+    # mean is over all dimensions; logistic regression with an L2 penalty of weight 1.
     "locatello": {"bins": 20, "inverse_penalty": 1.0},
 }
 
@@ -28,21 +31,21 @@ class Modularity(NamedTuple):
     score: jax.Array  # [], mean over the dimensions counted
     per_code: jax.Array  # [D], 1 − δ_d; 0 for a dimension without information
     information: jax.Array  # [D, F], I(z_d; v_f), nats
-    best: jax.Array  # [D] int32, the factor of most information
+    best: jax.Array  # [D] int32, the factor with the most information
     counted: jax.Array  # [D] bool, dimensions in the mean
-    variant: Preset = Preset()  # the preset, and what was given beside it
+    variant: Preset = Preset()  # the preset, and the settings that replaced its own
 
 
 class Explicitness(NamedTuple):
     """Explicitness, with its parts."""
 
-    score: jax.Array  # [], mean area under the curve on the evaluation points
-    above_chance: jax.Array  # [], 2 · score − 1: 0 by guessing
-    train_score: jax.Array  # [], the same on the points it was fitted on
-    per_factor: jax.Array  # [F], on the evaluation points; 0.5 where not used
-    used: jax.Array  # [F] bool, factors with two values or more
-    converged: jax.Array  # [] bool, every regression met its tolerance
-    variant: Preset = Preset()  # the preset, and what was given beside it
+    score: jax.Array  # [], mean area under the ROC curve on the evaluation points
+    above_chance: jax.Array  # [], 2 · score − 1, which is 0 for random predictions
+    train_score: jax.Array  # [], the same score on the training points
+    per_factor: jax.Array  # [F], on the evaluation points; 0.5 if not used
+    used: jax.Array  # [F] bool, factors with at least two values
+    converged: jax.Array  # [] bool, whether every regression met its tolerance
+    variant: Preset = Preset()  # the preset, and the settings that replaced its own
 
 
 def score(
@@ -55,40 +58,44 @@ def score(
     counted: jax.Array | None = None,
     correction: str | None = None,
 ) -> Modularity:
-    """Modularity: does each dimension inform about a single factor?
+    """Modularity from plug-in information between binned codes and factors.
 
-    1 − δ_d = 1 − Σ_{f≠f(d)} m_df²/((F − 1) m_df(d)²), m_df = I(z_d; v_f) in nats,
-    f(d) = argmax_f m_df, and their mean over d
+    The score is the mean over d of 1 − δ_d = 1 − Σ_{f≠f(d)} m_df²/((F − 1) m_df(d)²),
+    where m_df = I(z_d; v_f) in nats and f(d) = argmax_f m_df.
 
-    An unused dimension that varies has m ≈ (bins − 1)(V − 1)/(2N) by chance, and so a
-    modularity that is noise; leave it out with `counted`. May be jitted and mapped over
-    runs if `sizes` is given.
+    A dimension that varies independently of the factors has m ≈ (bins − 1)(V − 1)/(2N)
+    by chance, so that its modularity is noise; leave it out with `counted`. The
+    function works under jit and vmap if `sizes` is given.
 
     Args:
-        codes: One code a data point, such as the posterior means `[N, D]`.
-        factors: Classes `[N, F]` from `discrete.classes`; or any discrete factors,
-            outside jit, if `sizes` is not given.
+        codes: One code per data point, such as the posterior means `[N, D]`.
+        factors: Classes `[N, F]` from `discrete.classes`; or, without `sizes` and
+            outside jit, any discrete factors.
         sizes: Number of classes of each factor.
-        preset: One of `PRESETS`; keywords given beside it win.
-        bins: Bins of equal width of each dimension.
-        counted: Dimensions in the mean `[D]` bool; all by default, as published.
-        correction: Of the plug-in estimates, one of `discrete.CORRECTIONS`.
+        preset: One of `PRESETS`; the keywords below replace its settings.
+        bins: Number of bins of equal width per dimension.
+        counted: Dimensions in the mean `[D]` bool; by default all, as published.
+        correction: Correction of the plug-in estimates, one of `discrete.CORRECTIONS`.
 
     Returns:
-        Score; NaN if a code is not finite or every factor is constant. A constant
-        dimension counts as 0, as in Locatello et al.'s code; so does every one if a
-        single factor varies, where δ is 0/0.
+        Modularity; the score is NaN if a code is not finite or every factor is
+        constant. A constant dimension counts as 0, as in Locatello et al.'s code. If a
+        single factor varies, δ is 0/0 and every dimension counts as 0.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> print(score([[0.0, 1], [2, 1], [0, 5], [2, 5]], factors).score)
+    1.0
     """
     z = inputs.codes(codes)
-    chosen, variant = published.resolve(
+    settings, variant = published.resolve(
         PRESETS, preset, bins=bins, correction=correction
     )
     labels, sizes = discrete.resolve(factors, sizes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
     information = discrete.mutual_information(
-        discrete.equal_width(z, bins=chosen["bins"]),
+        discrete.equal_width(z, bins=settings["bins"]),
         labels,
-        bins=chosen["bins"],
+        bins=settings["bins"],
         sizes=sizes,
         correction=correction,
     )
@@ -96,63 +103,76 @@ def score(
         counted = jnp.ones(z.unit.shape[1], bool)
     varying = jnp.sum(discrete.entropy(labels, sizes=sizes) > 0)
     out = from_information(information, varying, counted)
-    known = (varying > 0) & ~units.broken(z)
-    score = jnp.where(known, out.score, jnp.nan)
+    defined = (varying > 0) & ~units.broken(z)
+    score = jnp.where(defined, out.score, jnp.nan)
     return out._replace(score=score, variant=variant)
 
 
 def score_neighbours(
     codes: Any, factors: Any, *, sizes: tuple[int, ...] | None = None, k: int = 3
 ) -> Modularity:
-    """Modularity of nearest-neighbour information, which bins no continuous factor.
+    """Modularity from nearest-neighbour information, without bins.
 
-    The ratios of informations need no entropy, which a continuous factor does not have
-    in nats of its own: so mixed tables of classes and numbers are compared as they are.
-    On the host, by scikit-learn: neither jit nor vmap. See `solvers.neighbours`.
+    The ratios of information do not need entropies, which a continuous factor does not
+    have in the same sense. So tables with both discrete and continuous factors can be
+    scored. scikit-learn computes the information on the host, so the function does not
+    work under jit or vmap. See `solvers.neighbours`.
 
     Args:
         codes: `[N, D]`.
         factors: Any factors `[N, F]`, see `inputs`; or an `inputs.FactorTable`.
-        sizes: Number of classes of each factor, beside a table.
-        k: Neighbours.
+        sizes: Number of classes of each factor; it is not used.
+        k: Number of neighbours.
 
     Returns:
-        Modularity; NaN if a code is not finite or every factor is constant.
+        Modularity; the score is NaN if a code is not finite or every factor is
+        constant.
+
+    >>> z = np.random.default_rng(0).uniform(size=(500, 2))
+    >>> bool(score_neighbours(z, z).score > 0.95)  # continuous factors
+    True
     """
     z = inputs.codes(codes)
-    given = isinstance(factors, inputs.FactorTable)
-    table = factors if given else inputs.factors(factors).table
+    if isinstance(factors, inputs.FactorTable):
+        table = factors
+    else:
+        table = inputs.factors(factors).table
     chex.assert_equal_shape_prefix([z.unit, table.classes], 1)
     varying = jnp.sum(discrete.several(table.classes))
-    table_of_z = jnp.zeros((z.unit.shape[1], table.classes.shape[1]), jnp.float32)
-    known = bool((varying > 0) & ~units.broken(z))
-    if known:
-        found = neighbours.information(z.unit, table, neighbours=k)
-        table_of_z = jnp.asarray(found, jnp.float32)
-    out = from_information(table_of_z, varying, jnp.ones(z.unit.shape[1], bool))
+    information = jnp.zeros((z.unit.shape[1], table.classes.shape[1]), jnp.float32)
+    defined = bool((varying > 0) & ~units.broken(z))
+    if defined:
+        information = jnp.asarray(
+            neighbours.information(z.unit, table, neighbours=k), jnp.float32
+        )
+    out = from_information(information, varying, jnp.ones(z.unit.shape[1], bool))
     return out._replace(
-        score=jnp.where(known, out.score, jnp.nan), variant=Preset("neighbours")
+        score=jnp.where(defined, out.score, jnp.nan), variant=Preset("neighbours")
     )
 
 
 def from_information(
     information: jax.Array, num_factors: jax.Array, counted: jax.Array
 ) -> Modularity:
-    """The modularity of a table of mutual informations.
+    """Modularity from a table of mutual informations.
 
     Args:
         information: m `[D, F]`.
-        num_factors: F without the factors of one value `[]`.
+        num_factors: The number of factors that are not constant `[]`.
         counted: Dimensions in the mean `[D]` bool.
 
     Returns:
-        Score; 0.0 if no dimension is counted.
+        Modularity; the score is 0.0 if no dimension is counted.
+
+    >>> m, every = jnp.array([[1.0, 0.5]]), jnp.array([True])
+    >>> print(from_information(m, jnp.array(2), every).score)  # 1 − 0.5²
+    0.75
     """
     information, counted = inputs.real(information), inputs.real(counted) != 0
     num_factors = inputs.real(num_factors)
     chex.assert_equal_shape([information[:, 0], counted])
     largest = jnp.max(information, axis=1, keepdims=True)
-    squares = discrete.safe_divide(information, largest) ** 2  # of the template's
+    squares = discrete.safe_divide(information, largest) ** 2  # m_df²/m_df(d)²
     others = discrete.safe_divide(jnp.sum(squares, axis=1) - 1, num_factors - 1)
     informed = (largest[:, 0] > 0) & (num_factors > 1)
     per_code = jnp.where(informed, 1 - others, 0)
@@ -171,49 +191,56 @@ def explicitness(
     preset: str = "locatello",
     inverse_penalty: float | None = None,
 ) -> Explicitness:
-    """Explicitness: can a linear classifier tell each value of a factor from the rest?
+    """Explicitness: can a linear classifier predict each value of a factor?
 
     (1/F) Σ_f (1/V_f) Σ_v AUC(logistic regression of [v_f = v] on all codes)
 
-    Codes are standardised by the mean and deviation of the training points. Exact on
-    the given points, without sampling; on evaluation points that were fitted too it is
-    too large on average. May be jitted and mapped over runs if `sizes` is given.
+    The codes are standardised by the mean and deviation of the training points. The
+    score is exact on the given points, without sampling. If the evaluation points are
+    among the training points, it is too large on average. The function works under jit
+    and vmap if `sizes` is given.
 
     Args:
         codes: Training codes `[N, D]`.
-        factors: Their classes `[N, F]` from `discrete.classes`; or any discrete
-            factors, outside jit, if `sizes` is not given.
+        factors: Classes `[N, F]` of the training points from `discrete.classes`; or,
+            without `sizes` and outside jit, any discrete factors.
         eval_codes: Evaluation codes `[N', D]`.
-        eval_factors: Their factors `[N', F]`, in the same values.
+        eval_factors: Factors `[N', F]` of the evaluation points, with the same values.
         sizes: Number of classes of each factor.
-        preset: One of `PRESETS`; keywords given beside it win.
-        inverse_penalty: C of scikit-learn, the inverse weight of the L2 penalty.
+        preset: One of `PRESETS`; the keyword below replaces its setting.
+        inverse_penalty: The inverse weight of the L2 penalty, C of scikit-learn.
 
     Returns:
-        Explicitness; 0.5 if all codes are constant, NaN if one is not finite. A value
-        without an example, or with nothing else, among either points is left out, and
-        the score is NaN if that leaves none.
+        Explicitness; the score is 0.5 if all codes are constant, and NaN if a code is
+        not finite. A value counts only if both the training and the evaluation points
+        have points with the value and points without it; the score is NaN if no value
+        counts.
+
+    >>> codes, factors = [[0.0], [1.0], [2.0], [3.0]], [[0], [0], [1], [1]]
+    >>> print(explicitness(codes, factors, codes, factors).score)  # linearly separable
+    1.0
     """
-    chosen, variant = published.resolve(
+    settings, variant = published.resolve(
         PRESETS, preset, inverse_penalty=inverse_penalty
     )
-    train, held, broken = _parts(codes, eval_codes)
-    held = _standardised(train, held)
+    train, test, broken = _parts(codes, eval_codes)
+    test = _standardised(train, test)
     train = _standardised(train, train)
     factors, eval_factors, sizes = _classes(factors, eval_factors, sizes)
-    known = classifiers.indicators(factors, sizes)
-    held_known = classifiers.indicators(eval_factors, sizes)
-    there = classifiers.present(factors, sizes)
-    held_there = classifiers.present(eval_factors, sizes)
+    target = classifiers.indicators(factors, sizes)
+    test_target = classifiers.indicators(eval_factors, sizes)
+    present = classifiers.present(factors, sizes)
+    test_present = classifiers.present(eval_factors, sizes)
     model = classifiers.logistic(
-        train, known, inverse_penalty=chosen["inverse_penalty"], counted=there
+        train, target, inverse_penalty=settings["inverse_penalty"], counted=present
     )
-    fitted = classifiers.areas(classifiers.scores(model, train), known, counted=there)
-    held_scores = classifiers.scores(model, held)
-    areas = classifiers.areas(held_scores, held_known, counted=held_there)
-    counted = _mixed(known, there) & _mixed(held_known, held_there)
-    per_factor, used = _means(areas, counted, sizes)
-    train_factor, _ = _means(fitted, counted, sizes)
+    train_scores = classifiers.scores(model, train)
+    train_areas = classifiers.areas(train_scores, target, counted=present)
+    test_scores = classifiers.scores(model, test)
+    test_areas = classifiers.areas(test_scores, test_target, counted=test_present)
+    counted = _mixed(target, present) & _mixed(test_target, test_present)
+    per_factor, used = _means(test_areas, counted, sizes)
+    train_factor, _ = _means(train_areas, counted, sizes)
     nan = jnp.where(broken, jnp.nan, 0)
     value = nan + inputs.mean_over(per_factor, used)
     train_value = nan + inputs.mean_over(train_factor, used)
@@ -223,13 +250,13 @@ def explicitness(
     )
 
 
-def _mixed(known: jax.Array, there: jax.Array) -> jax.Array:
-    """Whether there are points of a class and points of the rest `[P]`."""
-    return jnp.any(known, axis=1) & jnp.any(there & ~known, axis=1)
+def _mixed(target: jax.Array, present: jax.Array) -> jax.Array:
+    """Whether a class has points and there are points of other classes `[P]`."""
+    return jnp.any(target, axis=1) & jnp.any(present & ~target, axis=1)
 
 
 def _parts(codes: Any, others: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Codes fitted and scored in the same units, and whether one is not finite."""
+    """Training and evaluation codes in the same units; and if one is not finite."""
     if isinstance(codes, units.Codes) and isinstance(others, units.Codes):
         pair = codes.unit, others.unit  # rows of one table
     else:
@@ -237,14 +264,14 @@ def _parts(codes: Any, others: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
         unit = inputs.codes(inputs.stacked(codes, others, "codes")).unit
         pair = unit[:count], unit[count:]
     broken = ~(jnp.isfinite(pair[0]).all() & jnp.isfinite(pair[1]).all())
-    train, held = (jnp.where(broken, 0, unit) for unit in pair)
-    return train, held, broken
+    train, test = (jnp.where(broken, 0, unit) for unit in pair)
+    return train, test, broken
 
 
 def _classes(
     factors: Any, others: Any, sizes: tuple[int, ...] | None
 ) -> tuple[jax.Array, jax.Array, tuple[int, ...]]:
-    """Classes fitted and scored, and how many there are in both together."""
+    """Training and evaluation classes, and the numbers of classes in both together."""
     if sizes is None:
         count = len(factors)
         labels, sizes = discrete.resolve(
@@ -256,7 +283,7 @@ def _classes(
 
 
 def _standardised(train: jax.Array, x: jax.Array) -> jax.Array:
-    """x with the training points' mean taken off, over their deviation; 0 for 0/0."""
+    """(x − mean)/deviation of the training points; 0 for constant dimensions."""
     low, span = train[:1], jnp.ptp(train, axis=0, keepdims=True)
     safe = jnp.where(span == 0, 1, span)
     unit = (train - low) / safe  # squares of very large or small codes stay in range
@@ -269,11 +296,11 @@ def _standardised(train: jax.Array, x: jax.Array) -> jax.Array:
 def _means(
     areas: jax.Array, counted: jax.Array, sizes: tuple[int, ...]
 ) -> tuple[jax.Array, jax.Array]:
-    """Mean over the values counted, 0.5 for none; and whether there is one `[F]`."""
+    """The mean area over the counted values, or 0.5; and whether any counts, `[F]`."""
     splits = np.cumsum(sizes)[:-1]
     masks = jnp.split(counted, splits)
     number = jnp.stack([jnp.sum(mask) for mask in masks])
-    kept = jnp.split(jnp.where(counted, areas, 0), splits)
-    total = jnp.stack([jnp.sum(part) for part in kept])
+    parts = jnp.split(jnp.where(counted, areas, 0), splits)
+    total = jnp.stack([jnp.sum(part) for part in parts])
     mean = jnp.where(number > 0, total / jnp.maximum(number, 1), 0.5)
     return mean, number > 0

@@ -1,7 +1,7 @@
-"""Entries of the sheet for many runs: compiled, and shared out among the devices.
+"""The entries of a sheet for many runs, compiled and distributed over the devices.
 
-On a device the runs go one after another, which keeps the memory of one; but metrics
-that draw much draw it once and are mapped over the runs, see `TOGETHER`.
+A device computes one run after another, in the memory of one run. Only the metrics
+`TOGETHER`, which draw many points, draw them once and are vmapped over the runs.
 """
 
 import functools
@@ -25,8 +25,8 @@ Name = tuple[str, str]  # metric, variant
 TOGETHER = ("kim_mnih", "higgins")
 
 
-# What is computed of each run, or of each half sample: of some entries, a key, the run,
-# what the runs share, and the numbers of classes, the value of each entry.
+# A function of (entries, key, item, shared, sizes) that returns the value of each entry
+# for one item, which is a run or a half sample.
 Each = Callable[[tuple[Entry, ...], jax.Array, Any, Any, tuple[int, ...]], tuple]
 
 
@@ -39,19 +39,21 @@ def measure(
     *,
     block: int,
 ) -> tuple[dict[Name, np.ndarray], dict[Name, str]]:
-    """The values of some entries; one that fails costs no other.
+    """The values of several entries; an entry that fails affects no other.
 
     Args:
-        key: Every entry folds its name into it, so none depends on the others.
-        codes: `units.Codes` of each run, or what else the entries take; leaves
-            `[R, N, D]` or `[R, D]`.
+        key: A random key. Every entry folds its name into it, so that its draws do not
+            depend on the other entries.
+        codes: `units.Codes` or `sheet.GivenPosteriors` of all runs, leaves `[R, N, D]`
+            or `[R, D]`.
         factors: Classes `[N, F]`, or an `inputs.FactorTable`.
         sizes: Number of classes of each factor.
-        names: The names of the entries.
+        names: Names of the entries.
         block: Runs on a device at once.
 
     Returns:
-        Values `[R]` by name, NaN for an entry that failed, and why those failed.
+        Values `[R]` by name, NaN for an entry that failed; and the error messages of
+        these entries by name.
     """
     table = inputs.table(factors)
     count = len(jax.tree.leaves(codes)[0])
@@ -59,38 +61,41 @@ def measure(
     problems: dict[Name, str] = {}
     for group in groups([ENTRIES[name] for name in names]):
         try:
-            kept = {"block": block, "together": group[0].metric in TOGETHER}
-            values |= each(_of_run, key, codes, table, sizes, group, **kept)
-        except Exception as error:  # of whatever kind: the row says what it was
+            options = {"block": block, "together": group[0].metric in TOGETHER}
+            values |= each(_run_scores, key, codes, table, sizes, group, **options)
+        except Exception as error:  # any error: its message goes into the note
             problems |= {entry.name: reason(error) for entry in group}
     return values, problems
 
 
-def _of_run(
+def _run_scores(
     entries: tuple[Entry, ...],
     key: jax.Array,
     codes: Any,
     table: Any,
     sizes: tuple[int, ...],
 ) -> tuple[Any, ...]:
-    """The values of some entries of one run."""
-    own = lambda entry: stream(key, entry.stream)  # noqa: E731
-    return scores(entries, own, codes, table, sizes)
+    """The values of several entries for one run."""
+    return scores(entries, lambda entry: stream(key, entry.stream), codes, table, sizes)
 
 
 def reason(error: Exception) -> str:
-    """What an error says, in one line."""
+    """The message of an error in one line, or its type if it has none.
+
+    >>> reason(RuntimeError("out of memory")), reason(MemoryError())
+    ('out of memory', 'MemoryError')
+    """
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
-    """Entries computed together: the variants of a metric share most of the work."""
-    found: dict[Any, list[Entry]] = {}
+    """Groups of entries that are computed together, as they share computation."""
+    members: dict[Any, list[Entry]] = {}
     for entry in entries:
         alone = entry.name if entry.shared is None else entry.shared
         together = entry.beside or entry.metric
-        found.setdefault(together if entry.compiled else alone, []).append(entry)
-    return [tuple(group) for group in found.values()]
+        members.setdefault(together if entry.compiled else alone, []).append(entry)
+    return [tuple(group) for group in members.values()]
 
 
 def each(
@@ -104,20 +109,21 @@ def each(
     block: int,
     together: bool = False,
 ) -> dict[Name, np.ndarray]:
-    """What a function makes of each item, such as a run, for the variants of a metric.
+    """The values of a group of entries for each item, such as a run.
 
-    Compiled entries are shared out among the devices. What scikit-learn fits runs on
-    the host, an item on each core.
+    Compiled entries are distributed over the devices. Entries that scikit-learn fits
+    run on the host, with one item per core.
 
     Args:
-        function: Hashable, such as a function of a module.
+        function: The function that computes the values, which must be hashable.
         key: A random key, which is used up.
         items: Arrays with a leading axis `[R, …]`.
-        shared: What all items share.
+        shared: Arguments that all items share.
         sizes: Number of classes of each factor.
-        entries: Those of one group of `groups`.
+        entries: One group of `groups`.
         block: Items on a device at once.
-        together: Whether a device maps over its items, or takes one after another.
+        together: Whether a device uses vmap over its items, instead of computing one
+            after another.
 
     Returns:
         Values `[R]` by name.
@@ -154,12 +160,12 @@ def _compiled(
     *,
     together: bool,
 ) -> tuple[jax.Array, ...]:
-    """The values of some entries `[R]`, on so many devices."""
+    """The values `[R]` of a group of entries, computed on several devices."""
 
     def on_device(key: jax.Array, items: Any, shared: Any) -> Any:
         def of_item(item: Any) -> tuple[jax.Array, ...]:
-            found = function(entries, key, item, shared, sizes)
-            return tuple(jnp.asarray(value, jnp.float32) for value in found)
+            values = function(entries, key, item, shared, sizes)
+            return tuple(jnp.asarray(value, jnp.float32) for value in values)
 
         return jax.vmap(of_item)(items) if together else jax.lax.map(of_item, items)
 
@@ -167,12 +173,12 @@ def _compiled(
 
 
 def shared_out(function: Callable[..., Any], devices: int) -> Callable[..., Any]:
-    """A function of a key, runs and what they share, on so many devices.
+    """A function of (key, runs, shared), with the runs distributed over devices.
 
     Args:
-        function: Called on each device with its own part of the runs, the leading axis
-            of its second argument and of what it returns.
-        devices: Their number, which divides that of the runs.
+        function: The function for one device. Its runs are the leading axis of its
+            second argument and of its result.
+        devices: Number of devices, which divides the number of runs.
     """
     return jax.shard_map(
         function,
@@ -192,7 +198,7 @@ def _on_host(
     entries: tuple[Entry, ...],
     count: int,
 ) -> dict[Name, np.ndarray]:
-    """Values `[R]` of entries that scikit-learn fits, an item on each core."""
+    """The values `[R]` of entries that scikit-learn fits, with one item per core."""
 
     def of_item(number: int) -> list[float]:
         item = jax.tree.map(lambda leaf: leaf[number], items)
@@ -204,5 +210,5 @@ def _on_host(
 
 
 def stream(key: jax.Array, words: tuple[str, ...]) -> jax.Array:
-    """The key of an entry, by its name: the same whatever else is measured."""
+    """A key for this name, which does not depend on what else is computed."""
     return jax.random.fold_in(key, zlib.crc32(", ".join(words).encode()))

@@ -1,10 +1,10 @@
-"""A sheet as one figure: its values with their intervals, and two maps beside them.
+"""A figure of a sheet: its values with their intervals, and two maps.
 
-    found = metrics.score(codes, factors, intervals=100)
-    found.plot(picture.maps(key, codes, factors))
+    sheet = metrics.score(codes, factors, intervals=100)
+    sheet.plot(picture.maps(key, codes, factors))
 
-The maps say which latent knows which factor: I(z_d; v_f)/H(v_f), and the importance of
-each latent in a forest that predicts the factor.
+The maps show which latents encode which factors: I(z_d; v_f)/H(v_f), and the importance
+of each latent for a random forest that predicts the factor.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ LABELS = {
 class Maps(NamedTuple):
     """Matrices of latents and factors."""
 
-    names: tuple[str, ...]  # of the factors
-    information: np.ndarray  # [D, F], from 0 to 1, in 20 bins
+    names: tuple[str, ...]  # names of the factors
+    information: np.ndarray  # [D, F], I(z_d; v_f)/H(v_f) from 20 bins, in [0, 1]
     importance: np.ndarray | None = None  # [D, F], each column sums to 1
 
     def named(self) -> dict[str, np.ndarray]:
-        """The matrices that there are, by the keys of `LABELS`."""
+        """The matrices that are not None, by the keys of `LABELS`."""
         matrices = {"information": self.information, "importance": self.importance}
         return {name: m for name, m in matrices.items() if m is not None}
 
@@ -38,73 +38,79 @@ class Maps(NamedTuple):
 def maps(
     key: jax.Array, codes: Any, factors: Any, *, importance: bool = True, **options: Any
 ) -> Maps:
-    """The information and the importances, as the sheet has them.
+    """The information and the importances of a representation.
 
     Args:
         key: A random key, which is used up.
         codes: `[N, D]`.
-        factors: `[N, F]`; a missing value is left out.
-        importance: Whether to fit the forest, the preset `forest` of `dci`.
-        **options: Those of `inputs.factors`, such as `names` and `continuous`.
+        factors: `[N, F]`; missing values are left out.
+        importance: Whether to fit the forest, which is the preset `forest` of `dci`.
+        **options: Options of `inputs.factors`, such as `names` and `continuous`.
 
     Returns:
         Maps.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> maps(jax.random.key(0), factors, factors, importance=False).information
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
     """
-    found = inputs.factors(factors, incomplete=True, **options)
-    gap = mig.score(codes, found.classes, sizes=found.sizes)
+    table = inputs.factors(factors, incomplete=True, **options)
+    gap = mig.score(codes, table.classes, sizes=table.sizes)
     entropy = np.maximum(np.asarray(gap.entropy), 1e-12)
     information = np.asarray(gap.information) / entropy
     if not importance:
-        return Maps(found.names, information)
-    fit = dci.score(key, codes, found, preset="forest")
-    return Maps(found.names, information, np.asarray(fit.importance))
+        return Maps(table.names, information)
+    fit = dci.score(key, codes, table, preset="forest")
+    return Maps(table.names, information, np.asarray(fit.importance))
 
 
-def draw(figure: Any, lines: Sequence[Any], found: Maps | None = None) -> Any:
-    """Draws the lines of a sheet into a figure of Matplotlib, and the maps beside them.
+def draw(figure: Any, lines: Sequence[Any], maps: Maps | None = None) -> Any:
+    """Draws the lines of a sheet, and the maps beside them, into a Matplotlib figure.
 
-    A score between 0 and 1 is a point with its interval. What has another unit, such as
-    nats, is written as a number.
+    A score with an upper bound of 1 is drawn as a point with its interval. A score with
+    another unit, such as nats, is written as a number.
 
     Args:
-        figure: Empty; `size` says how large it should be.
-        lines: Of a `sheet.Sheet`.
-        found: The maps.
+        figure: An empty figure of the size `size(lines, maps)`.
+        lines: The lines of a `sheet.Sheet`.
+        maps: The maps, or None.
 
     Returns:
         The axes of the values.
     """
-    shown = [line for line in lines if np.isfinite(line.value)]
-    matrices = {} if found is None else found.named()
-    widths = [1.0, *[_width(found)] * len(matrices)]
+    finite = [line for line in lines if np.isfinite(line.value)]
+    matrices = {} if maps is None else maps.named()
+    widths = [1.0, *[_width(maps)] * len(matrices)]
     grid = figure.add_gridspec(1, len(widths), width_ratios=widths)
     axes = figure.add_subplot(grid[0])
-    _values(axes, shown)
-    for place, (name, matrix) in enumerate(matrices.items(), 1):
-        assert found is not None
-        _matrix(figure, figure.add_subplot(grid[place]), matrix, found.names, name)
+    _values(axes, finite)
+    for column, (name, matrix) in enumerate(matrices.items(), 1):
+        assert maps is not None
+        _matrix(figure, figure.add_subplot(grid[column]), matrix, maps.names, name)
     return axes
 
 
-def size(lines: Sequence[Any], found: Maps | None = None) -> tuple[float, float]:
-    """Width and height of the figure in inches."""
-    count = 0 if found is None else len(found.named())
+def size(lines: Sequence[Any], maps: Maps | None = None) -> tuple[float, float]:
+    """The width and the height of the figure in inches."""
+    count = 0 if maps is None else len(maps.named())
     rows = sum(bool(np.isfinite(line.value)) for line in lines)
-    latents = 0 if found is None else len(found.information)
+    latents = 0 if maps is None else len(maps.information)
     height = 1.2 + max(0.2 * rows, 0.22 * min(latents, 64))
-    return 6.0 * (1 + count * _width(found)), height
+    return 6.0 * (1 + count * _width(maps)), height
 
 
-def _width(found: Maps | None) -> float:
-    """The width of a map, of that of the values."""
-    return 0.0 if found is None else min(0.3 + 0.08 * len(found.names), 1.2)
+def _width(maps: Maps | None) -> float:
+    """The width of a map, relative to that of the values."""
+    return 0.0 if maps is None else min(0.3 + 0.08 * len(maps.names), 1.2)
 
 
 def _values(axes: Any, lines: Sequence[Any]) -> None:
+    """Draws one row per line: a point with its interval, or a number."""
     for row, line in enumerate(lines):
         entry = ENTRIES.get(line[:2])
-        share = entry is not None and entry.bounds[1] == 1
-        if not share:
+        bounded = entry is not None and entry.bounds[1] == 1
+        if not bounded:
             ends = "" if line.low is None else f"   {line.low:.4g} … {line.high:.4g}"
             text = f"{line.value:.4g}{ends}"
             axes.text(0.02, row, text, va="center", fontsize=7, color="0.35")
@@ -119,7 +125,7 @@ def _values(axes: Any, lines: Sequence[Any]) -> None:
     least = min([0.0, *(e for e in ends if e > -1)])
     axes.set_xlim(least - 0.02, 1.02)
     axes.set_xlabel(
-        "score (dot) and its interval of 95 %, less its bias (bar)", fontsize=9
+        "score (dot) and its 95 % interval, with the bias removed (bar)", fontsize=9
     )
     axes.grid(axis="x", linewidth=0.4, color="0.85")
     axes.set_axisbelow(True)
@@ -128,18 +134,19 @@ def _values(axes: Any, lines: Sequence[Any]) -> None:
 def _matrix(
     figure: Any, axes: Any, matrix: np.ndarray, names: Sequence[str], kind: str
 ) -> None:
+    """Draws a map of latents and factors, with its numbers if there is space."""
     latents, factors = matrix.shape
     top = max(float(np.nanmax(matrix)), 1e-12)
     image = axes.imshow(matrix, cmap="Blues", vmin=0, vmax=top, aspect="auto")
     if matrix.size <= 200:
         for (row, column), value in np.ndenumerate(matrix):
-            ink = "white" if value > 0.6 * top else "black"
-            text = {"color": ink, "size": 6, "ha": "center", "va": "center"}
+            color = "white" if value > 0.6 * top else "black"
+            text = {"color": color, "size": 6, "ha": "center", "va": "center"}
             axes.text(column, row, f"{value:.2f}", **text)
-    turned = any(len(name) > 2 for name in names)
-    axes.set_xticks(range(factors), names, rotation=90 * turned, fontsize=7)
+    vertical = any(len(name) > 2 for name in names)
+    axes.set_xticks(range(factors), names, rotation=90 * vertical, fontsize=7)
     step = -(-latents // 40)
-    places = range(0, latents, step)
-    axes.set_yticks(places, [f"$z_{{{d + 1}}}$" for d in places], fontsize=7)
+    rows = range(0, latents, step)
+    axes.set_yticks(rows, [f"$z_{{{d + 1}}}$" for d in rows], fontsize=7)
     axes.set_title(LABELS[kind], fontsize=9)
     figure.colorbar(image, ax=axes, fraction=0.05)

@@ -1,6 +1,6 @@
-"""Why an entry of the sheet has no value, and what a conventional value rests on.
+"""The notes of a sheet: reasons for missing values, and conventions behind others.
 
-What a metric makes of a degenerate input stands in its docstring; here it is told
+The docstring of a metric defines its score for degenerate inputs; the notes say so
 beside the number.
 """
 
@@ -21,159 +21,173 @@ _OF_NUMBERS = (
     ("dci informativeness", "eastwood"),
 )
 _FITTED = (("sap", "locatello"), ("explicitness", "locatello"), ("infoe", "balanced"))
-_MOST_CLASSES = 1_000  # each has a classifier of its own
+_MOST_CLASSES = 1_000  # as each class has a classifier
 _OF_ONE_FACTOR = {
-    "z-max variance": "with one factor that varies every vote is told",
-    "kim_mnih": "with one factor that varies every vote is told",
+    "z-max variance": "with one factor that varies, every vote is correct",
+    "kim_mnih": "with one factor that varies, every vote is correct",
     "modularity": "0 by convention: with one factor that varies it is 0/0",
     "infom": "0 by convention: with one factor that varies it is 0/0",
     "dci disentanglement": (
-        "1 by convention of a latent that matters: with one factor that varies it is "
+        "1 by convention if a latent has importance: with one factor that varies it is "
         "0/0"
     ),
 }
 
 _OF_NAN = {
-    "explicitness": "no class has points among both those fitted and those scored",
-    "z-max variance": "no two points differ in one factor alone",
+    "explicitness": "no class has both training and held-out points",
+    "z-max variance": "no two points differ in one factor only",
 }
 
 
-def refusal(name: tuple[str, str], found: Factors) -> str:
-    """Why an entry cannot be computed of such factors; empty if it can."""
-    few = len(found.classes) < 2
-    used = [f for f in range(len(found.names)) if f not in found.constant]
-    labels = [f for f in used if f in found.labels]
-    large = [f for f in used if found.sizes[f] > _MOST_CLASSES]
+def refusal(name: tuple[str, str], table: Factors) -> str:
+    """The reason why an entry cannot be computed for these factors, or ""."""
+    few = len(table.classes) < 2
+    used = [f for f in range(len(table.names)) if f not in table.constant]
+    labels = [f for f in used if f in table.labels]
+    large = [f for f in used if table.sizes[f] > _MOST_CLASSES]
     if not ENTRIES[name].of_factors:
         return ""
     if few:
-        return f"of {len(found.classes)} points without a missing factor"
+        count = len(table.classes)
+        return f"it needs at least 2 points that have all factors; there are {count}"
     if not used:
         return "every factor is constant"
     if name[0] == "higgins" and len(used) == 1:
-        return "it tells factors apart, and one alone varies"
+        return "it needs at least two factors that vary; one does"
     if name in _OF_NUMBERS and labels:
         return (
-            f"it needs numbers; factor {found.names[labels[0]]} holds labels, which "
-            "have no order"
+            f"it needs numbers; factor {table.names[labels[0]]} has labels, which have "
+            "no order"
         )
     if name in _FITTED and large:
         return (
             f"it fits at most {_MOST_CLASSES:,} classes; factor "
-            f"{found.names[large[0]]} has {found.sizes[large[0]]:,}"
+            f"{table.names[large[0]]} has {table.sizes[large[0]]:,}"
         )
     return ""
 
 
-def remark(name: tuple[str, str], value: float, z: Codes, found: Factors) -> str:
-    """What a value rests on, if that is a convention, or why it is not finite.
+def remark(name: tuple[str, str], value: float, z: Codes, table: Factors) -> str:
+    """The reason why a value is not finite, or the convention behind it, or "".
 
     Args:
-        name: The entry, as metric and variant.
-        value: Its value.
+        name: The metric and the variant of the entry.
+        value: The value of the entry.
         z: Codes of the run.
-        found: The factors.
+        table: The factors.
     """
     metric = name[0]
-    moving = int(np.sum(np.asarray(units.active(z))))
+    num_active = int(np.sum(np.asarray(units.active(z))))
     if bool(units.broken(z)):
         return "a code is not finite"
     if np.isnan(value):
-        return _OF_NAN.get(metric, "of these points it is 0/0")
+        return _OF_NAN.get(metric, "it is 0/0 for these points")
     if np.isinf(value):
         linear = metric == "gaussian total correlation"
         return "the codes are linearly dependent" if linear else "it exceeds float32"
-    if moving == 0:
+    if num_active == 0:
         return "every latent is constant"
-    if metric == "infoc" and moving == 1:
+    if metric == "infoc" and num_active == 1:
         return "0 by convention: with one latent that varies it is 0/0"
-    if len(found.names) - len(found.constant) == 1:
+    if len(table.names) - len(table.constant) == 1:
         return _OF_ONE_FACTOR.get(metric, "")
     return ""
 
 
 INTERVALS = (
-    "An interval of 95 % holds the score of other points of the same source, as half "
-    "samples of these tell: of infinitely many where the bias is taken off, and of as "
-    "many as here where votes or points to fit are drawn."
+    "A 95 % interval, estimated from half samples of the points, is for the score of "
+    "other points from the same source: of infinitely many points if the bias is "
+    "removed, and of the same number of points if votes or points to fit are drawn."
 )
 
 DIFFERENCES = (
-    "An interval of 95 % holds the difference on as many other points of the same "
-    "source, as half samples of these tell."
+    "A 95 % interval, estimated from half samples of the points, is for the difference "
+    "on the same number of other points from the same source."
 )
 
 
 def no_interval(scores: np.ndarray) -> str:
-    """Why the scores of half samples give no interval; empty if they do."""
+    """The reason why the scores of half samples give no interval, or "".
+
+    >>> no_interval(np.array([0.5, np.nan, 0.25]))
+    'no interval: 1 of 3 half samples have no score'
+    """
     missing = int(np.sum(~np.isfinite(scores)))
     if missing:
         return f"no interval: {missing} of {len(scores)} half samples have no score"
     return ""
 
 
-def of_bias(found: Interval) -> str:
-    """The bias of a value, where it is more than a quarter of its standard error.
+def of_bias(interval: Interval) -> str:
+    """A note on the bias of a value, or "" below a quarter of the standard error.
 
-    Less has no effect on coverage: Efron & Tibshirani 1993, Sec. 10.3.
+    A smaller bias hardly changes the coverage: Efron & Tibshirani 1993, Sec. 10.3.
+
+    >>> of_bias(Interval(0.25, 0.75, bias=-0.125, stderr=0.25))
+    'its bias, about -0.1250, is removed in the interval'
     """
-    if abs(found.bias) <= 0.25 * found.stderr:
+    if abs(interval.bias) <= 0.25 * interval.stderr:
         return ""
-    return f"its bias, about {found.bias:+.4f}, is taken off in the interval"
+    return f"its bias, about {interval.bias:+.4f}, is removed in the interval"
 
 
-def notes(z: Codes, found: Factors, entries: Sequence[Entry]) -> tuple[str, ...]:
-    """What the rules of `inputs` made of the codes of a run and the factors."""
+def notes(z: Codes, table: Factors, entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Sentences on how the rules of `inputs` apply to these codes and factors."""
     latents = np.flatnonzero(~np.asarray(units.active(z)))
-    total = len(found.classes)
-    every = [f for f in range(len(found.names)) if found.sizes[f] == total > 2]
+    total = len(table.classes)
+    distinct = [f for f in range(len(table.names)) if table.sizes[f] == total > 2]
     lines = (
         *(
             (
                 count,
                 f"factor {name} is missing in {count:,} of {total:,} points, which are "
-                "left out of what is measured of it",
+                "left out of its scores",
             )
-            for name, count in zip(found.names, found.missing, strict=True)
+            for name, count in zip(table.names, table.missing, strict=True)
         ),
         (
-            found.constant,
-            f"{_named(found, found.constant)} constant and left out of every score",
+            table.constant,
+            f"{_factors(table, table.constant)} constant and left out of every score",
         ),
         (
-            found.continuous,
-            f"{_named(found, found.continuous)} continuous, with more than "
-            f"{inputs.MAX_VALUES} distinct numbers or as you say: "
-            f"{_treatment(found, entries)}",
+            table.continuous,
+            f"{_factors(table, table.continuous)} continuous, by more than "
+            f"{inputs.MAX_VALUES} distinct numbers or by your choice, and "
+            f"{_treatment(table, entries)}",
         ),
-        (every, f"{_named(found, every)} of as many classes as there are points"),
+        (
+            distinct,
+            f"{_factors(table, distinct)} discrete, with as many classes as points",
+        ),
         (
             latents.size and not bool(units.broken(z)),
-            f"{_list('latent', list(map(str, latents)))} constant",
+            f"{_subject('latent', list(map(str, latents)))} constant",
         ),
     )
-    return tuple(f"{line}." for is_so, line in lines if is_so)
+    return tuple(f"{line}." for applies, line in lines if applies)
 
 
-def _treatment(found: Factors, entries: Sequence[Entry]) -> str:
-    """What the entries make of a continuous factor."""
-    sizes = {found.sizes[f] for f in found.continuous}
+def _treatment(table: Factors, entries: Sequence[Entry]) -> str:
+    """How the entries treat a continuous factor, as the end of a sentence."""
+    sizes = {table.sizes[f] for f in table.continuous}
     of_factors = [entry for entry in entries if entry.of_factors]
     as_numbers = [", ".join(entry.name) for entry in of_factors if entry.numbers]
     cut = f"cut into {', '.join(map(str, sorted(sizes)))} bins of equal width"
     if not as_numbers:
         return cut
-    names = f"taken as it is by {'; '.join(as_numbers)}"
-    return names if len(as_numbers) == len(of_factors) else f"{names}, {cut} by others"
+    names = f"used without bins by {'; '.join(as_numbers)}"
+    if len(as_numbers) == len(of_factors):
+        return names
+    return f"{names}, and {cut} for the others"
 
 
-def _named(found: Factors, columns: Sequence[int]) -> str:
-    return _list("factor", [found.names[f] for f in columns])
+def _factors(table: Factors, columns: Sequence[int]) -> str:
+    """Subject and verb of a sentence about some factors."""
+    return _subject("factor", [table.names[f] for f in columns])
 
 
-def _list(word: str, names: list[str]) -> str:
-    """Such as "factors 1 and 2 are"."""
+def _subject(word: str, names: list[str]) -> str:
+    """Subject and verb of a sentence, such as "factors 1 and 2 are"."""
     if len(names) == 1:
         return f"{word} {names[0]} is"
     return f"{word}s {', '.join(names[:-1])} and {names[-1]} are" if names else ""

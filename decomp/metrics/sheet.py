@@ -1,10 +1,9 @@
-"""One sheet: the metrics of a representation, with the definition beside each number.
+"""A sheet: all metrics of one representation, with the definition of each.
 
-Variants of one metric stand side by side, as they differ more than methods do; `spread`
-says by how much. Every number is of the same codes and factors. DCI is fitted by
-scikit-learn, so the sheet runs on the host; `FAST` leaves out its trees, and those that
-take minutes a run are measured where they are named. The rest is compiled, and `many`
-measures many runs by it at once.
+The variants of a metric often differ more than methods do, and `spread` says by how
+much. scikit-learn fits DCI on the host; `FAST` leaves out its trees, and the trees that
+take minutes per run are only computed if they are named. The other metrics are
+compiled, and `many` computes them for many runs at once.
 """
 
 import csv
@@ -28,25 +27,25 @@ from decomp.metrics.units import Codes
 
 
 class SheetLine(NamedTuple):
-    """A number of the sheet."""
+    """The value of one variant of a metric."""
 
     metric: str
     variant: str
-    value: float  # NaN where there is none, with the reason in the note
+    value: float  # NaN if there is none; the note has the reason
     definition: str
     source: str
-    note: str = ""  # why there is no value, or which convention it rests on
-    low: float | None = None  # ends of its interval of 95 %, see `intervals`
+    note: str = ""  # why there is no value, or the convention behind it
+    low: float | None = None  # the ends of the 95 % interval, see `intervals`
     high: float | None = None
-    bias: float | None = None  # of the value, which the interval is rid of
-    resampling: str = ""  # what the interval is from
-    points: int = 0  # N that it is of; where factors are missing, at most so many
+    bias: float | None = None  # the bias of the value, which the interval removes
+    resampling: str = ""  # how the interval was estimated
+    points: int = 0  # N, or an upper bound of it if factors are missing
 
 
 class Sheet(list[SheetLine]):
-    """The lines of a sheet; `notes` say what was decided of its factors and codes.
+    """The lines of a sheet, with `notes` on how its codes and factors were treated.
 
-    A notebook shows it as a table, and `print` as lines. With intervals, `halves` are
+    A notebook shows it as a table, and `print` as lines. With intervals, `halves` has
     the scores of half samples of the points, `[B]` by metric and variant.
     """
 
@@ -62,16 +61,16 @@ class Sheet(list[SheetLine]):
         super().__init__(lines)
         self.notes = tuple(notes)
         self.num_points = num_points  # N
-        self.missing = dict(missing or {})  # points that have no value, by factor
+        self.missing = dict(missing or {})  # number of missing values by factor
         self.halves = dict(halves or {})
 
     @property
     def values(self) -> dict[str, float]:
-        """The numbers by "metric, variant"."""
+        """The values by "metric, variant"."""
         return {f"{line.metric}, {line.variant}": line.value for line in self}
 
     def __str__(self) -> str:
-        """A line for each number, and the notes below."""
+        """One line for each value, and the notes below."""
         width = max(map(len, self.values), default=0)
         lines = [
             f"{name:{width}}  {line.value:.4f}  {span(line)}".rstrip()
@@ -89,15 +88,15 @@ class Sheet(list[SheetLine]):
         return f"<table>{table}</table>{notes}"
 
     def to_csv(self, path: Any) -> None:
-        """Writes the lines as a table, with a header."""
+        """Writes the lines to a CSV file with a header."""
         with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([SheetLine._fields, *self])
 
     def plot(self, maps: Any = None) -> Any:
-        """Draws the values with their intervals; returns Matplotlib's axes.
+        """Draws the values with their intervals, and returns the axes of Matplotlib.
 
         Args:
-            maps: Those of `picture.maps`, which are drawn beside the values.
+            maps: Maps from `picture.maps`, to be drawn beside the values.
         """
         extras.require("matplotlib")
         from matplotlib import pyplot
@@ -108,7 +107,6 @@ class Sheet(list[SheetLine]):
         return picture.draw(figure, self, maps)
 
 
-# Those of the package; a metric that was registered is chosen by its name.
 METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
 FAST = tuple(
     f"{metric}, eastwood" if metric.startswith("dci ") else metric for metric in METRICS
@@ -116,44 +114,44 @@ FAST = tuple(
 
 
 class GivenPosteriors(NamedTuple):
-    """What entries of posteriors are measured of: the same Gaussians twice."""
+    """The posteriors of some entries, in two units."""
 
     own_units: Gaussian  # leaves [..., N, D], in the units of each latent's means
     as_given: Gaussian  # leaves [..., N, D], float32
 
 
 class _Points(NamedTuple):
-    """What the entries are measured of, with leaves `[R, N, …]` or of one run."""
+    """The inputs of all entries, with leaves `[R, N, …]`, or of one run."""
 
     codes: Codes
     posteriors: GivenPosteriors | None
     factors: Factors
-    complete: tuple[Factors, np.ndarray]  # the rows without a missing factor
+    complete: tuple[Factors, np.ndarray]  # the points that have all factors, their rows
 
     def of(self, entry: Entry) -> tuple[Factors, np.ndarray]:
-        """The factors that an entry is measured of, and their rows."""
+        """The factors for an entry, and their rows."""
         if entry.apart or not entry.of_factors:
             return self.factors, np.arange(len(self.factors.classes))
         return self.complete
 
     def groups(self, names: Sequence[tuple[str, str]]) -> list[tuple[Any, ...]]:
-        """Codes or posteriors, factors, and the entries that are measured of them."""
+        """Groups of (codes or posteriors, factors, the entries that use them)."""
         kinds: dict[tuple[bool, int], list[tuple[str, str]]] = {}
         for name in names:
             entry = ENTRIES[name]
             kind = entry.posteriors, len(self.of(entry)[1])
             kinds.setdefault(kind, []).append(name)
         groups = []
-        for (posteriors, count), some in kinds.items():
+        for (posteriors, count), members in kinds.items():
             codes = self.posteriors if posteriors else self.codes
-            found, rows = self.of(ENTRIES[some[0]])
+            table, rows = self.of(ENTRIES[members[0]])
             if count < len(self.factors.classes):
-                codes = _taken(codes, rows)
-            groups.append((codes, found, some))
+                codes = _subset(codes, rows)
+            groups.append((codes, table, members))
         return groups
 
 
-def _taken(codes: Any, rows: np.ndarray) -> Any:
+def _subset(codes: Any, rows: np.ndarray) -> Any:
     """Some data points of codes or posteriors, leaves `[…, N, D]`."""
     if isinstance(codes, Codes):
         return units.rows(codes, jnp.asarray(rows))
@@ -173,45 +171,49 @@ def sheet(
     names: Sequence[str] | None = None,
     intervals: int = 0,
 ) -> Sheet:
-    """Computes the chosen metrics, by default all but the trees that take minutes.
+    """The chosen metrics of a representation; by default all except the slow trees.
 
-    What is constant, continuous or missing is decided as `inputs` says, and told in the
-    notes of the sheet. A metric that cannot be computed has a line with NaN and the
-    reason; the others stand.
+    The rules of `inputs` decide which factors and codes are constant, continuous or
+    missing, and the notes of the sheet say so. A metric that cannot be computed has a
+    line with NaN and the reason, and affects no other line.
 
     Args:
         key: A random key, which is used up.
-        codes: One code a data point, such as the posterior means `[N, D]`.
+        codes: One code per data point, such as the posterior means `[N, D]`.
         factors: Factors `[N, F]`, discrete or continuous.
-        scales: Deviations of Gaussian posteriors around the codes `[N, D]`; with them
-            what is measured of posteriors has lines too, as the exact MIG.
-        metrics: Names from `METRICS`, or `FAST`, or of what was registered in
+        scales: Standard deviations of Gaussian posteriors around the codes `[N, D]`,
+            which add the metrics of posteriors, such as the exact MIG.
+        metrics: Names from `METRICS` or `FAST`, or of metrics that you registered in
             `definitions`; "metric, variant" names one variant.
-        bins: Equal-width bins of a factor that is continuous.
+        bins: Number of bins of equal width of a continuous factor.
         continuous: Factors that are continuous whatever their values, by index or name.
         discrete: Factors that are classes whatever their values.
         names: Names of the factors; by default the table's own, if it has any.
-        intervals: Half samples of the points that give each value its interval of
-            95 %, such as 100, see `intervals`; 0 for none.
+        intervals: Number of half samples for the 95 % interval of each value, such as
+            100, see `intervals`; 0 for no intervals.
 
     Returns:
         A line per metric and variant.
 
     Raises:
-        ValueError: For an unknown metric, or arrays that cannot be scored.
+        ValueError: For an unknown metric, or for arrays that cannot be scored.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> print(sheet(jax.random.key(0), factors, factors, metrics=["mig, locatello"]))
+    mig, locatello  1.0000
     """
     table = inputs.of_rank(codes, "codes", 2)
     bad = (~np.isfinite(table.astype(np.float64))).any(axis=1)
     if bad.any():
         raise ValueError(
-            f"expected finite codes [N, D]; {bad.sum()} of {len(table)} rows hold NaN "
+            f"codes [N, D] must be finite; {bad.sum()} of {len(table)} rows have NaN "
             "or infinity."
         )
     scales = None if scales is None else inputs.of_rank(scales, "scales", 2)[None]
-    options = {"continuous": continuous, "discrete": discrete, "names": names}
-    kept = {"scales": scales, "metrics": metrics, "bins": bins}
-    kept |= {"intervals": intervals}
-    return many(key, table[None], factors, **kept, **options)[0]
+    options: dict[str, Any] = {"continuous": continuous, "discrete": discrete}
+    options |= {"names": names, "metrics": metrics, "bins": bins}
+    options |= {"scales": scales, "intervals": intervals}
+    return many(key, table[None], factors, **options)[0]
 
 
 def many(
@@ -228,11 +230,11 @@ def many(
     intervals: int = 0,
     block: int = 64,
 ) -> list[Sheet]:
-    """The sheets of many runs on the same data points, measured with the same draws.
+    """The sheets of many runs on the same data points, with the same random draws.
 
-    Runs are shared out among the devices; on CPU cores set `jax_num_cpu_devices` to
-    their number first. A line is the same in company as alone, up to rounding, and does
-    not depend on the other metrics chosen.
+    The runs are distributed over the devices; to use all CPU cores, first set
+    `jax_num_cpu_devices` to their number. Up to rounding, a line does not depend on the
+    other runs or on the other metrics.
 
     Args:
         key: A random key, which is used up.
@@ -244,40 +246,37 @@ def many(
         continuous: As in `sheet`.
         discrete: As in `sheet`.
         names: As in `sheet`.
-        intervals: As in `sheet`; the half samples of all runs are the same.
+        intervals: As in `sheet`; all runs use the same half samples.
         block: Runs on a device at once; memory is about `4 · block · N · D` floats.
 
-    Returns:
-        The lines of each run.
-
     Raises:
-        ValueError: For an unknown metric, or arrays that cannot be scored.
+        ValueError: For an unknown metric, or for arrays that cannot be scored.
     """
     if intervals and intervals < resampled.LEAST:
         raise ValueError(
-            f"expected intervals from {resampled.LEAST} half samples or more, or 0 for "
-            f"none; got {intervals}."
+            f"intervals must be {resampled.LEAST} half samples or more, or 0 for none; "
+            f"got {intervals}."
         )
-    chosen = _chosen(metrics, posteriors=scales is not None)
-    told = {"continuous": continuous, "discrete": discrete, "names": names}
-    found = inputs.factors(factors, bins=bins, incomplete=True, **told)
-    table = _rows(codes, found)
+    entries = _chosen(metrics, posteriors=scales is not None)
+    treatment = {"continuous": continuous, "discrete": discrete, "names": names}
+    factor_table = inputs.factors(factors, bins=bins, incomplete=True, **treatment)
+    table = _rows(codes, factor_table)
     z = inputs.codes(table, rank=3)
-    of_posteriors = any(ENTRIES[name].posteriors for name in chosen)
+    of_posteriors = any(ENTRIES[name].posteriors for name in entries)
     q = _posteriors(table, scales) if of_posteriors else None
-    points = _Points(z, q, found, inputs.complete(found))
-    values, problems = _values(key, points, chosen, block)
+    points = _Points(z, q, factor_table, inputs.complete(factor_table))
+    values, problems = _values(key, points, entries, block)
     sheets = []
     for r in range(len(table)):
-        own, own_q = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
-        run = _Points(own, own_q, found, points.complete)
-        plain = _lines(chosen, r, run, values, problems)
+        run_z, run_q = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
+        run = _Points(run_z, run_q, factor_table, points.complete)
+        plain = _lines(entries, r, run, values, problems)
         sheets.append(_with_intervals(plain, key, run, intervals))
     return sheets
 
 
 def spread(lines: Sequence[SheetLine]) -> dict[str, float]:
-    """Largest minus smallest value of the variants of each metric that has several."""
+    """The largest minus the smallest value of each metric with several variants."""
     values: dict[str, list[float]] = {}
     for line in lines:
         if not np.isnan(line.value):
@@ -286,10 +285,10 @@ def spread(lines: Sequence[SheetLine]) -> dict[str, float]:
 
 
 def parse(text: str) -> tuple[str, ...]:
-    """The names of metrics in a line, with commas or semicolons between.
+    """The names of metrics in a text, separated by commas or semicolons.
 
-    "mig, 50 bins, sap" is a variant of one metric and all variants of another; "dci"
-    stands for the metrics that begin so.
+    "mig, 50 bins, sap" is one variant of MIG and all variants of SAP. "dci" is short
+    for all metrics whose name begins with it.
 
     Raises:
         ValueError: For an unknown metric.
@@ -308,36 +307,36 @@ def parse(text: str) -> tuple[str, ...]:
 
 
 def _chosen(metrics: Sequence[str], *, posteriors: bool) -> list[tuple[str, str]]:
-    """Entries by their names, in the order of the table."""
-    wanted = []
+    """The names of the chosen entries, in the order of the registry."""
+    names = []
     for name in metrics:
-        found = _entries(name)
-        if not found:
+        matches = _entries(name)
+        if not matches:
             raise _unknown(name)
-        if all(ENTRIES[own].posteriors for own in found) and not posteriors:
-            raise ValueError(f"'{name}' expects scales, those of the posteriors.")
-        wanted += found
+        if all(ENTRIES[match].posteriors for match in matches) and not posteriors:
+            raise ValueError(f"metric '{name}' needs scales of posteriors; got None.")
+        names += matches
     left_out = {n for n, e in ENTRIES.items() if e.posteriors and not posteriors}
-    return [name for name in ENTRIES if name in wanted and name not in left_out]
+    return [name for name in ENTRIES if name in names and name not in left_out]
 
 
 def _entries(name: str) -> list[tuple[str, str]]:
-    """The entries that "metric" or "metric, variant" stands for."""
+    """The entries with the name "metric" or "metric, variant"."""
     metric, comma, variant = (part.strip() for part in name.partition(","))
-    word, metrics = _plain(metric), _metrics()
-    exact = [found for found in metrics if _plain(found) == word]
-    begun = [found for found in metrics if _plain(found).startswith(f"{word} ")]
-    known = exact or begun
+    word, every = _plain(metric), _metrics()
+    exact = [other for other in every if _plain(other) == word]
+    longer = [other for other in every if _plain(other).startswith(f"{word} ")]
+    matches = exact or longer
     return [
-        found
-        for found, entry in ENTRIES.items()
-        if entry.metric in known
+        key
+        for key, entry in ENTRIES.items()
+        if entry.metric in matches
         and (_plain(entry.variant) == _plain(variant) if comma else entry.unasked)
     ]
 
 
 def _metrics() -> tuple[str, ...]:
-    """The names of all metrics, the registered ones too."""
+    """The names of all metrics, including those that were registered."""
     return tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
 
 
@@ -349,13 +348,13 @@ def _unknown(name: str) -> ValueError:
     return ValueError(f"unknown metric '{name}'; choices: {', '.join(_metrics())}.")
 
 
-def _rows(codes: Any, found: Factors) -> np.ndarray:
-    """The codes `[R, N, D]`, as many as there are factors."""
+def _rows(codes: Any, factor_table: Factors) -> np.ndarray:
+    """The codes as an array `[R, N, D]`, where N is also the number of factors."""
     table = inputs.of_rank(codes, "codes", 3)
-    total = len(found.classes)
+    total = len(factor_table.classes)
     if table.shape[1] != total or total < 2:
         raise ValueError(
-            "expected as many codes as factors, 2 or more; got "
+            "codes and factors must have the same number of rows, at least 2; got "
             f"{table.shape[1]} codes and {total} rows of factors."
         )
     return table
@@ -366,11 +365,11 @@ def _posteriors(table: np.ndarray, scales: Any) -> GivenPosteriors:
     scales = inputs.of_rank(scales, "scales", 3)
     if scales.shape != table.shape:
         raise ValueError(
-            f"expected scales of the shape of the codes, {table.shape[1:]} a run; got "
+            f"scales must have the shape of the codes, {table.shape[1:]} per run; got "
             f"{scales.shape[1:]}."
         )
     if (scales <= 0).any():
-        raise ValueError("expected scales [N, D] above 0; some are not.")
+        raise ValueError("scales [N, D] must be positive; some are not.")
     pairs = zip(table, scales, strict=True)
     each = [inputs.posteriors(Gaussian(*pair)) for pair in pairs]
     own_units = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
@@ -380,26 +379,26 @@ def _posteriors(table: np.ndarray, scales: Any) -> GivenPosteriors:
 def _values(
     key: jax.Array,
     points: _Points,
-    chosen: Sequence[tuple[str, str]],
+    entries: Sequence[tuple[str, str]],
     block: int,
 ) -> tuple[dict[tuple[str, str], np.ndarray], dict[tuple[str, str], str]]:
-    """Values of each run and entry, and why there are none."""
-    refused = {
-        name: reasons.refusal(name, points.of(ENTRIES[name])[0]) for name in chosen
+    """The values `[R]` of each entry, and the reasons of entries without values."""
+    refusals = {
+        name: reasons.refusal(name, points.of(ENTRIES[name])[0]) for name in entries
     }
-    problems = {name: reason for name, reason in refused.items() if reason}
+    problems = {name: reason for name, reason in refusals.items() if reason}
     nan = np.full(len(points.codes.unit), np.nan)
     values = {name: nan for name in problems}
-    for codes, found, names in points.groups([n for n in chosen if not refused[n]]):
-        more, why = over_runs.measure(
-            key, codes, found.table, found.sizes, names, block=block
+    for codes, table, names in points.groups([n for n in entries if not refusals[n]]):
+        group_values, errors = over_runs.measure(
+            key, codes, table.table, table.sizes, names, block=block
         )
-        values, problems = values | more, problems | why
+        values, problems = values | group_values, problems | errors
     return values, problems
 
 
 def _lines(
-    chosen: Sequence[tuple[str, str]],
+    entries: Sequence[tuple[str, str]],
     run: int,
     points: _Points,
     values: dict[tuple[str, str], np.ndarray],
@@ -410,19 +409,19 @@ def _lines(
 
     def line(name: tuple[str, str]) -> SheetLine:
         entry, value = ENTRIES[name], float(values[name][run])
-        found, rows = points.of(entry)
-        note = problems.get(name) or reasons.remark(name, value, points.codes, found)
+        table, rows = points.of(entry)
+        note = problems.get(name) or reasons.remark(name, value, points.codes, table)
         if len(rows) < total and not np.isnan(value):
-            few = f"of the {len(rows):,} points without a missing factor"
+            few = f"for the {len(rows):,} points that have all factors"
             note = "; ".join(filter(None, (note, few)))
-        told = value, entry.definition, entry.source, note
-        return SheetLine(*name, *told, points=len(rows))
+        texts = entry.definition, entry.source, note
+        return SheetLine(*name, value, *texts, points=len(rows))
 
-    found = points.factors
-    missing = dict(zip(found.names, found.missing, strict=True))
+    table = points.factors
+    missing = dict(zip(table.names, table.missing, strict=True))
     return Sheet(
-        map(line, chosen),
-        reasons.notes(points.codes, found, [ENTRIES[name] for name in chosen]),
+        map(line, entries),
+        reasons.notes(points.codes, table, [ENTRIES[name] for name in entries]),
         num_points=total,
         missing={name: count for name, count in missing.items() if count},
     )
@@ -431,37 +430,35 @@ def _lines(
 def _with_intervals(
     lines: Sheet, key: jax.Array, points: _Points, number: int
 ) -> Sheet:
-    """The sheet with an interval of each value that is finite, from so many halves."""
+    """The sheet with an interval for each finite value, from `number` half samples."""
     names = [line[:2] for line in lines if np.isfinite(line.value)]
     if not number or not names:
         return lines
     least = resampled.LEAST_POINTS
-    kept = {"num_points": lines.num_points, "missing": lines.missing}
+    counts = {"num_points": lines.num_points, "missing": lines.missing}
     if min(line.points for line in lines if line[:2] in names) < least:
         note = f"Intervals need {least} points or more."
-        return Sheet(lines, [*lines.notes, note], **kept)
+        return Sheet(lines, [*lines.notes, note], **counts)
     halves: dict[tuple[str, str], np.ndarray] = {}
     problems: dict[tuple[str, str], str] = {}
-    for codes, found, some in points.groups(names):
-        scores, why = resampled.measure(
-            key, codes, found.table, found.sizes, some, halves=number
+    for codes, table, members in points.groups(names):
+        scores, errors = resampled.measure(
+            key, codes, table.table, table.sizes, members, halves=number
         )
-        halves, problems = halves | scores, problems | why
-    told = [
-        _line_with_interval(line, line.points, halves.get(line[:2]), problems)
-        for line in lines
-    ]
+        halves, problems = halves | scores, problems | errors
     notes = [*lines.notes, reasons.INTERVALS]
-    return Sheet(told, notes, halves=halves, **kept)
+    complete = [
+        _line_with_interval(line, halves.get(line[:2]), problems) for line in lines
+    ]
+    return Sheet(complete, notes, halves=halves, **counts)
 
 
 def _line_with_interval(
     line: SheetLine,
-    num_points: int,
     scores: np.ndarray | None,
     problems: Mapping[tuple[str, str], str],
 ) -> SheetLine:
-    """A line with its interval, or with the reason why there is none in its note."""
+    """A line with its interval; without an interval, its note gives the reason."""
     entry = ENTRIES[line[:2]]
     if scores is None:
         reason = problems.get(line[:2], "")
@@ -470,15 +467,15 @@ def _line_with_interval(
     reason = reasons.no_interval(scores)
     if reason:
         return line._replace(note="; ".join(filter(None, (line.note, reason))))
-    found = resampled.interval(entry, line.value, scores, num_points)
-    note = "; ".join(filter(None, (line.note, reasons.of_bias(found))))
+    interval = resampled.interval(entry, line.value, scores, line.points)
+    note = "; ".join(filter(None, (line.note, reasons.of_bias(interval))))
     how = entry.resampling(len(scores))
-    ends = {"low": found.low, "high": found.high, "bias": found.bias}
+    ends = {"low": interval.low, "high": interval.high, "bias": interval.bias}
     return line._replace(**ends, resampling=how, note=note)
 
 
 def cells(lines: Sequence[SheetLine]) -> list[tuple[str, ...]]:
-    """The cells of a table of a sheet, with its header and without empty columns."""
+    """The header and the rows of a table of a sheet, without empty columns."""
     columns = {
         "metric": [line.metric for line in lines],
         "variant": [line.variant for line in lines],
@@ -496,5 +493,5 @@ def cells(lines: Sequence[SheetLine]) -> list[tuple[str, ...]]:
 
 
 def span(line: Any) -> str:
-    """The interval of a line, such as "0.2107 … 0.2345"; empty if it has none."""
+    """The interval of a line, such as "0.2107 … 0.2345", or "" if it has none."""
     return "" if line.low is None else f"{line.low:.4f} … {line.high:.4f}"

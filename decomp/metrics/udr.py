@@ -1,8 +1,9 @@
-"""The unsupervised disentanglement ranking of the runs of a sweep.
+"""UDR, the unsupervised disentanglement ranking of the runs of a sweep.
 
-R(a, b) ≥ 0 is the strength of the relation of dimension a of run i and b of run j, by
-Spearman's |ρ| or by a lasso of run j's codes on run i's. Over the informative
-dimensions (mean KL > 0.01), with r_b = max_a R(a, b) and r_a = max_b R(a, b),
+R(a, b) ≥ 0 is the strength of the relation between dimension a of run i and dimension b
+of run j: Spearman's |ρ|, or the coefficients of a lasso of run j's codes on run i's.
+Over the informative dimensions (mean KL > 0.01), with r_b = max_a R(a, b) and
+r_a = max_b R(a, b),
 
     s_b = r_b²/Σ_a R(a, b),   s_a = r_a²/Σ_b R(a, b),
     UDR_ij = (Σ_b s_b + Σ_a s_a)/(d_i + d_j)   in the paper,
@@ -32,10 +33,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 class UDR(NamedTuple):
-    """A score for each run, and its parts."""
+    """The score of each run, with its parts."""
 
-    score: jax.Array  # [R], 0 for a collapsed run, NaN for one that holds a NaN
-    pairwise: jax.Array  # [R, R], UDR_ij; 0 on the diagonal, which does not count
+    score: jax.Array  # [R], 0 for a collapsed run, NaN for a run with a NaN
+    pairwise: jax.Array  # [R, R], UDR_ij; the diagonal is 0 and does not count
     informative: jax.Array  # [R, D] bool
     num_informative: jax.Array  # [R] int32
     variant: Preset
@@ -50,32 +51,36 @@ def score(
     penalty: float = 0.1,
     sweeps: int = 200,
 ) -> UDR:
-    """The scores of all runs; jit-able (the runs are part of the definition).
+    """The scores of all runs, each in comparison with the others; it works under jit.
 
-    Exact on the given points, but for the lasso's coefficients, which `sweeps` of
-    descent leave short of their limit. Runs that hold a NaN score NaN and are left out
-    of the medians of the others. Runs that all collapsed score 0. The memory is
-    `N · R · D` and `(R · D)²`.
+    The scores are exact on the given points, except that the lasso is solved by a fixed
+    number of coordinate descents. A run with a NaN scores NaN and is left out of the
+    medians of the others. A collapsed run scores 0. Memory is `N · R · D + (R · D)²`.
 
     Args:
-        codes: The posterior means of the same data points by each run `[R, N, D]`.
-        kl: Mean KL of each dimension to its prior `[R, D]` in nats; None takes every
-            dimension that is not exactly constant as informative.
-        preset: `lasso` and `spearman` as in the released code, `paper_lasso` and
+        codes: Posterior means of the same data points by each run `[R, N, D]`.
+        kl: Mean KL between posterior and prior of each dimension `[R, D]`, in nats. By
+            default every dimension that is not exactly constant is informative.
+        preset: `lasso` or `spearman` as in the released code; `paper_lasso` or
             `paper_spearman` with the average of the paper.
-        threshold: KL of an informative dimension, in nats.
-        penalty: Of the lasso, on standardised codes.
-        sweeps: Coordinate descents over all D coefficients.
+        threshold: KL above which a dimension is informative, in nats.
+        penalty: Penalty of the lasso on standardised codes.
+        sweeps: Number of coordinate descents over all D coefficients.
 
     Returns:
         UDR.
 
     Raises:
-        ValueError: Fewer than two runs, or an unknown preset.
+        ValueError: For fewer than two runs, or an unknown preset.
+
+    >>> z = jax.random.normal(jax.random.key(0), (100, 2))
+    >>> runs = jnp.stack([z, -z[:, ::-1]])  # the same latents in another order
+    >>> print(score(runs, preset="spearman").score > 0.8)
+    [ True  True]
     """
     z = inputs.codes(codes, rank=3)
     if len(z.unit) < 2:
-        raise ValueError(f"expected two runs or more; got {len(z.unit)}.")
+        raise ValueError(f"at least two runs must be compared; got {len(z.unit)}.")
     settings, variant = resolve(PRESETS, preset)
     informative = units.active(z)
     if kl is not None:
@@ -91,21 +96,25 @@ def score(
         strength = lasso(_correlations(usable), penalty=penalty, sweeps=sweeps)
     pairwise = _strengths(strength, informative, average=settings["average"])
     off = ~jnp.eye(len(codes), dtype=bool)
-    kept = off & ~broken[:, None] & ~broken[None, :]
-    value = jnp.nanmedian(jnp.where(kept, pairwise, jnp.nan), axis=0)
-    pairwise = jnp.where(kept, pairwise, jnp.where(off, jnp.nan, 0))
+    counted = off & ~broken[:, None] & ~broken[None, :]
+    value = jnp.nanmedian(jnp.where(counted, pairwise, jnp.nan), axis=0)
+    pairwise = jnp.where(counted, pairwise, jnp.where(off, jnp.nan, 0))
     count = jnp.sum(informative.astype(jnp.int32), axis=1)
     return UDR(value, pairwise, informative, count, variant)
 
 
 def relative_strength(relation: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """s_a and s_b: the squared largest entry of a row, or column, over its sum.
+    """s_a and s_b: the squared largest entry of each row and column, over its sum.
 
     Args:
         relation: R(a, b) ≥ 0, `[D, D']`.
 
     Returns:
-        `[D]` and `[D']`; 0 for a row or column of zeros.
+        s_a `[D]` and s_b `[D']`; 0 for a row or column of zeros.
+
+    >>> rows, columns = relative_strength(jnp.array([[1.0, 0.0], [1.0, 0.0]]))
+    >>> rows.tolist(), columns.tolist()
+    ([1.0, 1.0], [0.5, 0.0])
     """
     relation = inputs.real(relation)
 
@@ -118,7 +127,11 @@ def relative_strength(relation: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def ranks(codes: Any) -> jax.Array:
-    """The ranks of each column, from 1; ties share the mean of theirs `[N, D]`."""
+    """The ranks of each column `[N, D]`, from 1; ties have the mean of their ranks.
+
+    >>> ranks([[0.3], [0.1], [0.3]])[:, 0].tolist()
+    [2.5, 1.0, 2.5]
+    """
 
     def column(x: jax.Array) -> jax.Array:
         table = jnp.sort(x)
@@ -130,19 +143,24 @@ def ranks(codes: Any) -> jax.Array:
 
 
 def lasso(correlation: jax.Array, *, penalty: float, sweeps: int) -> jax.Array:
-    """|w| of the lasso of every run's codes on every run's, by coordinate descent.
+    """|w| of the lasso of each run's codes on those of each run, by coordinate descent.
 
-    w_ij minimises ‖z_j − z_i w‖²/(2N) + penalty · ‖w‖₁ for standardised codes, of which
-    only the correlations matter.
+    w_ij minimises ‖z_j − z_i w‖²/(2N) + penalty · ‖w‖₁ for standardised codes, whose
+    correlations determine the solution.
 
     Args:
-        correlation: Of dimension a of run i and b of run j `[R, D, R, D]`; rows and
-            columns of zeros have no coefficient.
+        correlation: Correlations of dimension a of run i and dimension b of run j
+            `[R, D, R, D]`. Rows and columns of zeros have coefficients 0.
         penalty: Weight of the absolute values.
-        sweeps: Times that each coefficient is optimised given the others.
+        sweeps: Number of times that each coefficient is optimised given the others.
 
     Returns:
-        `[R, D, R, D]`, the coefficient of dimension a of run i for b of run j.
+        `[R, D, R, D]`, the absolute coefficient of dimension a of run i for dimension b
+        of run j.
+
+    >>> correlation = jnp.ones((2, 1, 2, 1))  # one latent, the same in both runs
+    >>> print(lasso(correlation, penalty=0.25, sweeps=1)[0, 0, 1, 0])
+    0.75
     """
     correlation = inputs.real(correlation)
     num_runs, size = correlation.shape[:2]
@@ -154,8 +172,8 @@ def lasso(correlation: jax.Array, *, penalty: float, sweeps: int) -> jax.Array:
         row = own[:, a]  # [R, D]
         fitted = jnp.einsum("rd,rdt->rt", row, weights, precision="highest")
         unit = row[:, a][:, None]
-        rest = target[:, a] - fitted + unit * weights[:, a]
-        shrunk = jnp.sign(rest) * jnp.maximum(jnp.abs(rest) - penalty, 0)
+        residual = target[:, a] - fitted + unit * weights[:, a]
+        shrunk = jnp.sign(residual) * jnp.maximum(jnp.abs(residual) - penalty, 0)
         return weights.at[:, a].set(shrunk / jnp.where(unit == 0, 1, unit))
 
     weights = jax.lax.fori_loop(0, sweeps * size, update, jnp.zeros_like(target))
@@ -163,7 +181,7 @@ def lasso(correlation: jax.Array, *, penalty: float, sweeps: int) -> jax.Array:
 
 
 def _correlations(codes: Any) -> jax.Array:
-    """Of every two dimensions of all runs `[R, D, R, D]`; 0 for a constant one."""
+    """Correlations of all dimensions of all runs `[R, D, R, D]`; 0 for a constant."""
     x = jax.vmap(numerics.standardise)(codes)
     product = jnp.einsum("ina,jnb->iajb", x, x, precision="highest")
     return product / codes.shape[1]
@@ -172,7 +190,7 @@ def _correlations(codes: Any) -> jax.Array:
 def _strengths(
     strength: jax.Array, informative: jax.Array, *, average: str
 ) -> jax.Array:
-    """UDR_ij `[R, R]`, of informative dimensions only."""
+    """UDR_ij `[R, R]`, over the informative dimensions."""
     usable = informative[:, :, None, None] & informative[None, None, :, :]
     strength = jnp.moveaxis(jnp.where(usable, strength, 0), 2, 1)  # [R, R, D, D]
     rows, columns = jax.vmap(jax.vmap(relative_strength))(strength)

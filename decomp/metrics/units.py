@@ -1,4 +1,4 @@
-"""Codes in units of their own: what float32 keeps of any offset and any scale."""
+"""Codes in units of their own, so that float32 is precise for any offset and scale."""
 
 from typing import NamedTuple
 
@@ -6,41 +6,46 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_FARTHEST = 1e30  # of an origin, in spreads
+_FARTHEST = 1e30  # the largest |origin|
 
 
 class Codes(NamedTuple):
-    """Codes z = 2^exponent (unit + origin), of which `unit` keeps the digits."""
+    """Codes z = 2^exponent (unit + origin); `unit` has full precision."""
 
-    unit: jax.Array  # [..., N, D] float32, from −1 to 1; 0 for a constant latent
+    unit: jax.Array  # [..., N, D] float32, in [−1, 1]; 0 for a constant latent
     origin: jax.Array  # [..., D] float32
     exponent: jax.Array  # [..., D] int32
 
 
 def of_host(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Unit, origin and exponent of codes `[N, D]`, on the host.
+    """Unit, origin and exponent of codes `[N, D]`, computed by NumPy in float64.
 
-    Each latent is taken off its median, which is one of its values.
+    The origin of each latent is its median; if there are two, it is the upper one.
+
+    >>> unit, origin, exponent = of_host(np.array([[1.0], [3.0], [5.0]]))
+    >>> unit[:, 0].tolist(), origin.tolist(), exponent.tolist()  # 4 · (unit + 0.75)
+    ([-0.5, 0.0, 0.5], [0.75], [2])
     """
-    whole = table.dtype.kind in "iu"
-    wide = table if whole else table.astype(np.float64)
+    integers = table.dtype.kind in "iu"
+    wide = table if integers else table.astype(np.float64)
     bad = ~np.isfinite(table.astype(np.float64)).all(axis=0)
     wide = np.where(bad, 0, wide)
-    coarse = np.where(whole, 0, np.frexp(np.abs(wide).max(axis=0).astype(float))[1])
-    if not whole:
+    largest = np.abs(wide).max(axis=0).astype(float)
+    coarse = np.where(integers, 0, np.frexp(largest)[1])
+    if not integers:
         wide = np.ldexp(wide, -coarse)
     middle = np.partition(wide, len(wide) // 2, axis=0)[len(wide) // 2]
-    if whole:  # the difference of two integers may leave their type
+    if integers:  # the difference of two integers may exceed the range of their type
         least = np.minimum(wide, middle).astype(table.dtype)
         most = np.maximum(wide, middle).astype(table.dtype)
         size = (most - least).view(f"u{table.dtype.itemsize}").astype(np.float64)
-        rest = np.where(wide < middle, -size, size)
+        centred = np.where(wide < middle, -size, size)
     else:
-        rest = wide - middle
+        centred = wide - middle
         rounding = 4 * np.finfo(np.float64).eps * np.abs(wide).max(axis=0)
-        rest = np.where(np.ptp(rest, axis=0) <= rounding, 0, rest)
-    fine = np.frexp(np.abs(rest).max(axis=0))[1]
-    unit = np.where(bad, np.nan, np.ldexp(rest, -fine))
+        centred = np.where(np.ptp(centred, axis=0) <= rounding, 0, centred)
+    fine = np.frexp(np.abs(centred).max(axis=0))[1]
+    unit = np.where(bad, np.nan, np.ldexp(centred, -fine))
     origin = np.clip(np.ldexp(middle.astype(np.float64), -fine), -_FARTHEST, _FARTHEST)
     return (
         unit.astype(np.float32),
@@ -50,20 +55,23 @@ def of_host(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def of_traced(table: jax.Array) -> Codes:
-    """The same of traced codes `[..., N, D]`, in their own type, off the first row."""
+    """Codes from a traced table `[..., N, D]`, computed in its own type.
+
+    The origin of each latent is its first value.
+    """
     first = table[..., :1, :]
     if jnp.issubdtype(table.dtype, jnp.floating):
         wide = table.astype(jnp.promote_types(table.dtype, jnp.float32))
         coarse = exponent(wide)
         wide = times_power(wide, -coarse[..., None, :])
         first = wide[..., :1, :]
-        rest = wide - first
+        centred = wide - first
     else:
         coarse = jnp.zeros(table.shape[:-2] + table.shape[-1:], jnp.int32)
-        rest = _difference(table, first)
+        centred = _difference(table, first)
         first = first.astype(jnp.float32)
-    fine = exponent(rest)
-    unit = times_power(rest, -fine[..., None, :])
+    fine = exponent(centred)
+    unit = times_power(centred, -fine[..., None, :])
     origin = times_power(first, -fine[..., None, :])[..., 0, :]
     return Codes(
         unit.astype(jnp.float32),
@@ -73,30 +81,30 @@ def of_traced(table: jax.Array) -> Codes:
 
 
 def values(z: Codes) -> jax.Array:
-    """The codes as an array `[..., N, D]` float32, rounded as an offset makes it."""
+    """The codes as an array `[..., N, D]` float32, with the rounding of float32."""
     offset = z.unit + z.origin[..., None, :]
     return times_power(offset, z.exponent[..., None, :])
 
 
 def active(z: Codes) -> jax.Array:
-    """Latents that are not constant, `[..., D]` bool."""
+    """Whether each latent is not constant, `[..., D]` bool."""
     return jnp.ptp(z.unit, axis=-2) != 0
 
 
 def broken(z: Codes) -> jax.Array:
-    """Whether a code is NaN or infinite, `[]` bool: the score of such a run is NaN."""
+    """Whether a code is NaN or infinite, `[]` bool; the score of such a run is NaN."""
     return ~jnp.isfinite(z.unit).all()
 
 
-def rows(z: Codes, chosen: jax.Array) -> Codes:
-    """Some data points of a table of codes, in its own units."""
-    return z._replace(unit=jnp.take(z.unit, chosen, axis=-2))
+def rows(z: Codes, indices: jax.Array) -> Codes:
+    """Some data points of a table of codes, in the units of the whole table."""
+    return z._replace(unit=jnp.take(z.unit, indices, axis=-2))
 
 
 def together(z: Codes, values: jax.Array) -> jax.Array:
-    """Values `[D]` in the units of each latent, in one unit for all: 2^max exponent.
+    """Values `[D]` in the units of each latent, converted to one common unit.
 
-    That of the largest latent which is not constant.
+    The common unit is that of the widest latent, 2^`largest_exponent`.
     """
     return times_power(values, z.exponent - largest_exponent(z))
 
@@ -110,7 +118,11 @@ def largest_exponent(z: Codes) -> jax.Array:
 
 
 def times_power(x: jax.Array, exponent: jax.Array) -> jax.Array:
-    """x · 2^exponent, exact in the range of the type of x; ±inf or 0 beyond."""
+    """x · 2^exponent, exact in the range of the type of x, and ±inf or 0 beyond it.
+
+    >>> print(times_power(jnp.array([3.0]), jnp.array(-1)))
+    [1.5]
+    """
     exponent = jnp.broadcast_to(exponent, jnp.shape(x))
     info = jnp.finfo(x.dtype)
     bits = jnp.int32 if info.bits == 32 else jnp.int64
@@ -126,20 +138,27 @@ def equal_width(z: Codes, *, bins: int) -> jax.Array:
     """Bins `[N, D]` of equal width, as `discrete.equal_width` defines them."""
     low, span = jnp.min(z.unit, axis=0), jnp.ptp(z.unit, axis=0)
     span = jnp.where(span > 0, span, 1)
-    place = (z.unit - low[None, :]) / span[None, :] * bins + bins * 2.0**-21
-    place = jnp.where(jnp.isfinite(place), place, 0)
-    return jnp.clip(place.astype(jnp.int32), 0, bins - 1)
+    # The last term is more than the rounding of float32.
+    position = (z.unit - low[None, :]) / span[None, :] * bins + bins * 2.0**-21
+    position = jnp.where(jnp.isfinite(position), position, 0)
+    return jnp.clip(position.astype(jnp.int32), 0, bins - 1)
 
 
 def exponent(x: jax.Array) -> jax.Array:
-    """e of the largest |x| = m 2^e, ½ ≤ m < 1, of each column; 0 for a column of 0."""
+    """The exponent e of the largest |x| = m 2^e, ½ ≤ m < 1, of each column.
+
+    It is 0 for a column of zeros, or of values that are not finite.
+
+    >>> exponent(jnp.array([[3.0, 0.0], [-5.0, 0.0]])).tolist()
+    [3, 0]
+    """
     size = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=-2))
-    sound = jnp.isfinite(size) & (size > 0)
-    return jnp.frexp(jnp.where(sound, size, 0.5))[1].astype(jnp.int32)
+    usable = jnp.isfinite(size) & (size > 0)
+    return jnp.frexp(jnp.where(usable, size, 0.5))[1].astype(jnp.int32)
 
 
 def _difference(table: jax.Array, first: jax.Array) -> jax.Array:
-    """Integers or bools less others, as float32 without a wrap."""
+    """Integers or bools minus others, as float32, without integer overflow."""
     if table.dtype == jnp.bool_ or jnp.iinfo(table.dtype).bits < 32:
         return (table.astype(jnp.int32) - first.astype(jnp.int32)).astype(jnp.float32)
     kind = jnp.uint32 if jnp.iinfo(table.dtype).bits == 32 else jnp.uint64

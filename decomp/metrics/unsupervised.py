@@ -1,7 +1,7 @@
-"""Scores without factors: how dependent the dimensions of the codes are.
+"""Scores without factors: the statistical dependence between the latent dimensions.
 
-All are 0 for independent dimensions; codes that collapsed are independent too, so read
-them beside `active`.
+All scores are 0 for independent dimensions. As collapsed dimensions are independent,
+too, the scores should be read together with `active`.
 
 Source: Locatello et al. 2019, arXiv:1811.12359, and its released code.
 """
@@ -19,16 +19,16 @@ PRESETS: dict[str, dict[str, Any]] = {"locatello": {"bins": 20}}
 
 
 class Dependence(NamedTuple):
-    """Dependence between the dimensions; 0 is least."""
+    """The scores of dependence between the dimensions; 0 means independent."""
 
     score: jax.Array  # [], Gaussian total correlation, nats
     # [], Gaussian Wasserstein correlation, unit of codes²; +inf beyond float32
     wasserstein: jax.Array
-    wasserstein_normalised: jax.Array  # [], the same over the total variance
+    wasserstein_normalised: jax.Array  # [], the same divided by the total variance
     mutual_information: jax.Array  # [], mean over pairs of dimensions, nats
     pairwise: jax.Array  # [D, D], I(z_d; z_e), nats; the diagonal is H(z_d)
     active: jax.Array  # [D] bool, dimensions that are not constant
-    variant: Preset = Preset()  # the preset, and what was given beside it
+    variant: Preset = Preset()  # the preset, and the settings that replaced its own
 
 
 def score(
@@ -38,30 +38,37 @@ def score(
     bins: int | None = None,
     correction: str | None = None,
 ) -> Dependence:
-    """Gaussian total correlation, Wasserstein correlation, mean pairwise information.
+    """Gaussian total correlation, Wasserstein correlation and pairwise information.
 
-    TC = ½(Σ_d log Σ_dd − log|Σ|), W = W₂²(N(0, Σ), N(0, diag Σ)), Σ = Cov[z], and
-    mean_{d≠e} I(z_d; z_e) of bins of equal width (bias about (bins − 1)²/(2N) upwards)
+    With Σ = Cov[z], the scores are TC = ½(Σ_d log Σ_dd − log|Σ|),
+    W = W₂²(N(0, Σ), N(0, diag Σ)), and mean_{d≠e} I(z_d; z_e) from bins of equal width,
+    which has an upward bias of about (bins − 1)²/(2N).
 
-    Exact on the given points. May be jitted and mapped over runs.
+    The scores are exact on the given points. The function works under jit and vmap.
 
     Args:
-        codes: One code a data point, such as the posterior means `[N, D]`, N ≥ 2.
-        preset: One of `PRESETS`; keywords given beside it win.
-        bins: Bins of equal width of each dimension.
-        correction: Of the plug-in estimates, one of `discrete.CORRECTIONS`.
+        codes: One code per data point, such as the posterior means `[N, D]`, N ≥ 2.
+        preset: One of `PRESETS`; the keywords below replace its settings.
+        bins: Number of bins of equal width per dimension.
+        correction: Correction of the plug-in estimates, one of `discrete.CORRECTIONS`.
 
     Returns:
-        Score; NaN if a code is not finite. A constant dimension adds nothing. All three
-        are 0 for a single dimension. The total correlation is +∞ where the codes are
-        linearly dependent, up to float32, as N ≤ D of them are.
+        Dependence; the scores are NaN if a code is not finite. A constant dimension
+        contributes 0, and a single dimension scores 0. The total correlation is +∞ if
+        the codes are linearly dependent up to the precision of float32, as any N ≤ D
+        codes are.
+
+    >>> z = [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]  # independent
+    >>> out = score(z)
+    >>> print(out.score.round(4), out.wasserstein.round(4), out.mutual_information)
+    0.0 0.0 0.0
     """
     z = inputs.codes(codes)
-    chosen, variant = published.resolve(
+    settings, variant = published.resolve(
         PRESETS, preset, bins=bins, correction=correction
     )
     num_codes = z.unit.shape[1]
-    count = chosen["bins"]
+    count = settings["bins"]
     labels = discrete.equal_width(z, bins=count)
     pairwise = discrete.mutual_information(
         labels,
@@ -89,9 +96,9 @@ def score(
 
 
 def _standardised(codes: Any) -> tuple[jax.Array, jax.Array]:
-    """Standard deviations `[D]` (ddof 1) and U `[N + D, D]`: UᵀU is the correlation.
+    """Standard deviations `[D]` (ddof 1), and U `[N + D, D]` with UᵀU the correlations.
 
-    A constant dimension has deviation 0 and correlates with itself only.
+    A constant dimension has deviation 0, and correlations of 0 with the others.
     """
     constant = jnp.ptp(codes, axis=0) == 0
     shifted = codes - codes[:1]  # constants are exactly 0
@@ -104,10 +111,10 @@ def _standardised(codes: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def _total_correlation(unit: jax.Array) -> jax.Array:
-    """−½ log|UᵀU|; +inf if U is singular up to the precision of its entries.
+    """−½ log|UᵀU|, or +inf if U is singular up to the precision of its entries.
 
-    Of the singular values of U, whose rounding is that of U: the eigenvalues of UᵀU are
-    their squares, of which float32 leaves half the digits.
+    It uses the singular values of U, which are as precise as U. The eigenvalues of UᵀU
+    are their squares, for which float32 has half the digits.
     """
     values = jnp.linalg.svd(jnp.linalg.qr(unit, mode="r"), compute_uv=False)
     least = 8 * values.size * jnp.finfo(values.dtype).eps
@@ -117,7 +124,7 @@ def _total_correlation(unit: jax.Array) -> jax.Array:
 
 
 def _wasserstein(scale: jax.Array, correlation: jax.Array) -> jax.Array:
-    """W₂²/tr Σ = 2 − 2 tr (S Σ S)^½/tr Σ, S² = diag Σ; 0 if Σ is 0."""
+    """W₂²/tr Σ = 2 − 2 tr (S Σ S)^½/tr Σ with S² = diag Σ; 0 if Σ is 0."""
     largest = jnp.max(scale)
     scale = discrete.safe_divide(scale, largest)
     inner = correlation * scale[:, None] ** 2 * scale[None, :] ** 2  # S Σ S

@@ -1,16 +1,17 @@
-"""Z-max variance: which dimension moves when one factor alone does?
+"""Z-max variance: which latent dimension varies if only one factor does?
 
-A vote leaves factor k free: it draws L points that agree in all other factors and names
+A vote leaves factor k free: it draws L points that agree in all other factors, and
+selects
 
-    d* = argmax over active d of Var[z_d | the L points]/Var[z_d];
+    d* = argmax over active d of Var[z_d | the L points]/Var[z_d].
 
-the majority table c(d) = argmax_k #{votes (d, k)} is fitted on votes, and
+The majority table c(d) = argmax_k #{votes (d, k)} is fitted on training votes, and
 
-    score = share of other votes with c(d*) = k.
+    score = share of held-out votes with c(d*) = k.
 
-It is `kim_mnih` turned round. Its points have to be dense: where no two points differ
-in one factor alone there is nothing to vote on, as on 10,000 points of a large grid or
-of continuous factors, unless those are cut into few classes.
+It is the counterpart of `kim_mnih`, which fixes one factor. The points must be dense:
+there are no votes if no two points differ in one factor only, as with 10,000 points of
+a large grid, or with continuous factors unless they are cut into few classes.
 
 Source: Kim et al. 2019, arXiv:1902.01568; the sizes are those of Carbonneau et al.
 2022, arXiv:2012.09276, released code.
@@ -27,31 +28,32 @@ from decomp.metrics.kim_mnih import Votes
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # Carbonneau et al. 2022, released code, before it is rescaled by chance.
+    # Carbonneau et al. 2022, released code, before its correction for chance.
     "carbonneau": {"votes": 800, "held_out": 800, "samples": 200, "threshold": 0.05},
 }
 
 
 class ZMaxVariance(NamedTuple):
-    """A score with its parts and its variant."""
+    """The score, with its parts and its variant."""
 
-    # [], 0 if no dimension is active; NaN if a code is not finite, or no factor varies
-    # alone. With one factor that does every vote is told, and the score is 1.
+    # [], 0 if no dimension is active; NaN if a code is not finite, or if no factor
+    # varies alone. If only one factor does, every vote is classified correctly.
     score: jax.Array
-    above_chance: jax.Array  # [], (score − 1/F')/(1 − 1/F') of F' factors that vote
-    vote_matrix: jax.Array  # [D, F] int32, training votes won by d as f was free
-    used: jax.Array  # [F] bool, factors that vary alone somewhere
+    above_chance: jax.Array  # [], (score − 1/F')/(1 − 1/F') for F' factors with votes
+    vote_matrix: jax.Array  # [D, F] int32, training votes won by d with f free
+    used: jax.Array  # [F] bool, factors that vary alone between some points
     active: jax.Array  # [D] bool, dimensions allowed to win
     num_active: jax.Array  # [] int32
     variant: Preset
 
 
 def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Votes:
-    """Draws the random part of the score; jit-able, shared between runs.
+    """Draws the votes, which do not depend on the codes; it works under jit.
 
-    The factor is uniform among those that vary alone somewhere, a point is uniform
-    among those from which another differs in that factor alone, and the L points are
-    uniform, with replacement, among those that agree with it in all other factors.
+    The factor is uniform among those that vary alone between some points. A point is
+    then uniform among those from which another point differs in this factor only, and
+    the L points are uniform, with replacement, among those that agree with it in all
+    other factors.
 
     Args:
         key: A random key, which is used up.
@@ -60,7 +62,14 @@ def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Vot
         samples: Points per vote L.
 
     Returns:
-        Votes, whose `factor` is the free one.
+        Votes, whose `factor` is the free factor.
+
+    >>> import numpy as np
+    >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> votes = draw_votes(jax.random.key(0), factors, votes=50, samples=8)
+    >>> fixed = factors[votes.rows, 1 - votes.factor[:, None]]  # the other factor
+    >>> bool((fixed == fixed[:, :1]).all())
+    True
     """
     factors = inputs.labels(factors)
     groups, eligible = _groups(factors)  # [N, F] each
@@ -68,10 +77,10 @@ def draw_votes(key: jax.Array, factors: Any, *, votes: int, samples: int) -> Vot
     factor_key, row_key, point_key = jax.random.split(key, 3)
     number = jnp.sum(used, dtype=jnp.int32)
     factor = jax.random.randint(factor_key, (votes,), 0, number, jnp.int32)
-    factor = jnp.argsort(~used)[factor]  # those used come first
-    many = jnp.sum(eligible, axis=0, dtype=jnp.int32)[factor]
-    place = jax.random.randint(row_key, (votes,), 0, many, jnp.int32)
-    row = jnp.argsort(~eligible, axis=0, stable=True)[place, factor]
+    factor = jnp.argsort(~used)[factor]  # used factors come first
+    eligible_points = jnp.sum(eligible, axis=0, dtype=jnp.int32)[factor]
+    index = jax.random.randint(row_key, (votes,), 0, eligible_points, jnp.int32)
+    row = jnp.argsort(~eligible, axis=0, stable=True)[index, factor]
     group = groups[row, factor]
     order = jnp.argsort(groups, axis=0).astype(jnp.int32)
     table = jnp.take_along_axis(groups, order, axis=0)
@@ -101,47 +110,51 @@ def score(
     active: jax.Array | None = None,
     block: int = 16,
 ) -> ZMaxVariance:
-    """The score; jit-able, and vmap-able over the runs of the codes.
+    """The held-out accuracy of the majority table; it works under jit and vmap.
 
-    All points normalise the variances. Its standard error over votes is below
-    0.5/√held_out.
+    All points normalise the variances. The standard error of the score over votes is
+    below 0.5/√held_out.
 
     Args:
         key: A random key, which is used up.
-        codes: One code a data point, such as the posterior means `[N, D]`.
+        codes: One code per data point, such as the posterior means `[N, D]`.
         factors: Discrete factors `[N, F]`, see `inputs`; whole numbers under jit.
-        preset: `carbonneau`; the keywords replace its parts.
-        votes: Votes that fit the table.
-        held_out: Votes that are scored.
-        samples: Points L of a vote.
-        threshold: Least standard deviation of the codes of an active dimension, in the
-            units of the codes.
-        active: `[D]` bool in its place.
-        block: Votes gathered at once; memory is `block · L · D`.
+        preset: `carbonneau`, the only one; the keywords below replace its settings.
+        votes: Number of training votes, to which the majority table is fitted.
+        held_out: Number of held-out votes, which are scored.
+        samples: Points per vote L.
+        threshold: The least standard deviation of the codes of an active dimension, in
+            the unit of the codes.
+        active: A mask of active dimensions `[D]` bool instead of the threshold.
+        block: Votes that are computed at once; memory is `block · L · D`.
 
     Returns:
         ZMaxVariance.
+
+    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> print(score(jax.random.key(0), factors, factors).score)  # perfect codes
+    1.0
     """
     z, factors = inputs.codes(codes), inputs.labels(factors)
     chex.assert_equal_shape_prefix([z.unit, factors], 1)
-    given = {"votes": votes, "held_out": held_out, "samples": samples}
+    numbers = {"votes": votes, "held_out": held_out, "samples": samples}
     settings, variant = resolve(
-        PRESETS, preset, **given, threshold=threshold, active=active
+        PRESETS, preset, **numbers, threshold=threshold, active=active
     )
-    allowed = kim_mnih.may_win(z, settings["threshold"], active)
+    mask = kim_mnih.may_win(z, settings["threshold"], active)
 
-    def voted(key: jax.Array, number: int) -> tuple[jax.Array, jax.Array]:
-        drawn = draw_votes(key, factors, votes=number, samples=settings["samples"])
-        variances = kim_mnih.normalised_variances(z, drawn, block=block)
-        return -variances, drawn.factor  # the least of these is the largest
+    def variances(key: jax.Array, number: int) -> tuple[jax.Array, jax.Array]:
+        new_votes = draw_votes(key, factors, votes=number, samples=settings["samples"])
+        ratios = kim_mnih.normalised_variances(z, new_votes, block=block)
+        return -ratios, new_votes.factor  # the least of the negative ratios wins
 
     train_key, test_key = jax.random.split(key)
-    train = voted(train_key, settings["votes"])
-    test = voted(test_key, settings["held_out"])
-    out = kim_mnih.score_held_out(*train, *test, allowed, num_factors=factors.shape[1])
+    train = variances(train_key, settings["votes"])
+    test = variances(test_key, settings["held_out"])
+    out = kim_mnih.score_held_out(*train, *test, mask, num_factors=factors.shape[1])
     used = jnp.any(_groups(factors)[1], axis=0)
-    known = jnp.any(used) & ~units.broken(z)
-    value = jnp.where(known, out.score, jnp.nan)
+    defined = jnp.any(used) & ~units.broken(z)
+    value = jnp.where(defined, out.score, jnp.nan)
     chance = 1 / jnp.maximum(jnp.sum(used), 2).astype(value.dtype)
     above = (value - chance) / (1 - chance)
     return ZMaxVariance(
@@ -153,14 +166,15 @@ def _groups(factors: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Groups of points that agree in all factors but f, and whether f varies in them.
 
     Returns:
-        The group of each point `[N, F]` int32 and, of it, whether its points differ.
+        For each point and factor f, its group `[N, F]` int32, and whether f varies in
+        that group `[N, F]` bool.
     """
     columns = range(factors.shape[1])
 
     def of_factor(f: int) -> tuple[jax.Array, jax.Array]:
         others = [factors[:, other] for other in columns if other != f]
         own = factors[:, f]
-        order = jnp.lexsort([own, *others])  # the last is the first to be sorted by
+        order = jnp.lexsort([own, *others])  # the last key is the primary one
         rows = [column[order] for column in others]
         changes = [column[1:] != column[:-1] for column in rows]
         new = jnp.zeros(len(own) - 1, bool)

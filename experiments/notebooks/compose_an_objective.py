@@ -8,13 +8,13 @@
 # %% [markdown]
 # # Compose an objective
 #
-# Every objective of `decomp.losses` is a weighted sum of named terms. Here is one that
-# nobody has published: a VAE that pays for index-code information only above a budget,
-# and matches a prior of four clusters by an MMD. The objective takes three lines, and
-# training it takes one call of `decomp.fit`.
+# Every objective of `decomp.losses` is a weighted sum of named terms. This page makes
+# one that nobody has published: a VAE that penalises the index-code information only
+# above a budget, and matches q(z) to a prior of four clusters by an MMD. The objective
+# takes three lines, and training takes one call of `decomp.fit`.
 #
-# This is the first of four notebooks; `score_your_own_representation`,
-# `read_the_aggregate_posterior` and `from_a_sweep_to_a_finding` follow.
+# This is the first of four notebooks. The others are `score_your_own_representation`,
+# `read_the_aggregate_posterior` and `from_a_sweep_to_a_finding`.
 
 # %%
 import jax
@@ -35,7 +35,7 @@ points, arms = pinwheel.sample(jax.random.key(0), num_points=200)
 # `decomp.fit` computes the terms of a minibatch: the likelihood at one reparameterised
 # sample, the KL, a divergence of our choice, and the parts of the KL (information,
 # total correlation, dimension-wise KL) from an estimate of q(z). An objective is a
-# function of them and of its weights, and its value is maximised.
+# function of these terms and of its weights, and `decomp.fit` maximises its value.
 
 
 # %%
@@ -48,7 +48,7 @@ def within_budget(terms, budget, weight):
 # %% [markdown]
 # ## Training
 #
-# Two budgets and five seeds are ten runs of one compiled program. A minibatch here is
+# Two budgets and five seeds are ten runs of one compiled program. Here, a minibatch is
 # the whole data set, so that the estimate of q(z) is exact.
 
 # %%
@@ -70,18 +70,18 @@ vaes = decomp.fit(
 print(vaes)
 
 # %% [markdown]
-# ## What came of it
+# ## Results
 #
-# Here is the information that z carries about which point it encodes, with q(z) exact.
-# It is at most log N = 5.30 nats. No run spends more than its budget. Every seed spends
-# two nats, and none has come to spend four in a thousand steps.
+# This is the mutual information between z and the index n of the encoded point, with
+# the exact q(z). It is at most log N = 5.30 nats. No run exceeds its budget. All seeds
+# use almost all of two nats; after a thousand steps, none uses all of four nats.
 
 
 # %%
 @jax.jit
 @jax.vmap
 def information(q):
-    """I_q(z; n) of one run, in nats."""
+    """I_q(z; n) of the posteriors of one run, in nats."""
     key = jax.random.key(1)
     return decomposition.mutual_information(key, q, samples_per_point=16).value
 
@@ -89,15 +89,15 @@ def information(q):
 nats = np.asarray(information(vaes.encode(points)))
 print(f"at most log N = {np.log(len(points)):.2f} nats")
 for budget in (2, 4):
-    spent = nats[vaes.weights["budget"] == budget]
-    mean = estimate.from_samples(spent)
+    values = nats[vaes.weights["budget"] == budget]
+    mean = estimate.from_samples(values)
     half = 2.776 * mean.stderr  # 95 %: Student's t with 4 degrees of freedom
-    print(f"budget {budget} nats: {mean.value:.2f} ± {half:.2f}, {spent.round(2)}")
+    print(f"budget {budget} nats: {mean.value:.2f} ± {half:.2f}, {values.round(2)}")
 
 # %% [markdown]
-# Samples of q(z), coloured by the arm of the pinwheel that they encode. Rings are the
-# clusters of the prior, at two standard deviations. With two nats, e² = 7 points can be
-# told apart.
+# The dots are samples of q(z), coloured by the arm of the pinwheel that they encode.
+# The rings are the clusters of the prior, at two standard deviations. Two nats of
+# information distinguish about e² = 7 points.
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(6, 3), dpi=80, layout="constrained")

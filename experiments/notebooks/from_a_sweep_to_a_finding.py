@@ -8,10 +8,10 @@
 # %% [markdown]
 # # From a sweep to a finding
 #
-# A sweep trains many seeds of many settings and leaves a folder. `results.open` gives
-# back its scores and its networks, without the data and without a device. This page
+# A sweep trains many seeds of many settings and writes a folder. `results.open` reads
+# its scores and its networks, and needs neither the data nor an accelerator. This page
 # trains a small sweep, asks whether β = 4 disentangles better than β = 1, answers with
-# an interval, and looks at a network of each setting.
+# intervals, and shows a network of each setting.
 
 # %%
 import pathlib
@@ -33,8 +33,8 @@ workdir = pathlib.Path(tempfile.mkdtemp()) / "sweep"
 # %% [markdown]
 # ## The sweep
 #
-# Ten seeds of two values of β, on 20,000 sprites of 16×16 pixels: Figure 1 of the paper
-# at a small scale, in half a minute. In a shell the same is
+# The sweep has ten seeds of two values of β, on 20,000 sprites of 16×16 pixels. It is
+# Figure 1 of the paper at a small scale, and takes half a minute. In a shell, it is
 #
 #     python -m experiments.main --config=configs/shapes_anisotropic.py:laptop ...
 
@@ -57,39 +57,39 @@ print(", ".join(sweep.scores))
 # %% [markdown]
 # ## Paired differences
 #
-# Both settings have the same ten seeds, and a seed fixes the start of the training and
-# the order of the data. So the difference is taken seed by seed, and its interval is
-# Student's over the ten differences. Of five scores one would leave zero by chance more
-# often than of one: five comparisons make the intervals wider (Bonferroni), so that all
-# hold together with 95 %. A run that diverged has no pair.
+# Both settings have the same ten seeds, and a seed fixes the initial parameters and the
+# order of the data. So the differences are paired by seed, and their mean has a
+# t-interval from ten values. Among five scores, one differs from zero by chance more
+# often than a single score does. The intervals are wider to allow for five comparisons
+# (Bonferroni), so that their joint coverage is 95 %. A run that diverged has no pair.
 
 
 # %%
 def of_setting(score, beta):
-    """A score of each seed, at a value of β."""
+    """A score by seed, for one value of β."""
     chosen = (sweep.scores["beta"] == beta) & (sweep.scores["diverged"] < 0)
     seeds = sweep.scores["seed"][chosen]
     return dict(zip(seeds.tolist(), sweep.scores[score][chosen], strict=True))
 
 
 names = ["neighbours", "reconstruction", "kim_mnih_pruned", "mig", "sap"]
-found = {}
+differences = {}
 for name in names:
     one, four = of_setting(name, 1), of_setting(name, 4)
     gaps = np.array([four[seed] - one[seed] for seed in one.keys() & four.keys()])
     mean, _, low, high = summary.interval(gaps, comparisons=len(names))
-    found[name] = gaps, mean, high - mean
+    differences[name] = gaps, mean, high - mean
     verdict = "may be zero" if low < 0 < high else "is not zero"
     print(f"{name:>15}: {mean:+.3f} ± {high - mean:.3f}  {verdict}")
 
 # %% [markdown]
-# That is the finding: with four times the β more points share a z, and images are
-# reconstructed worse by about 14 nats. Of the three scores of disentanglement SAP
-# rises; ten seeds do not tell the other two from those of β = 1.
+# This is the finding. With β = 4, more points share a z, and the reconstruction of an
+# image is worse by about 14 nats. Of the three scores of disentanglement, SAP is
+# higher; for the other two, ten seeds do not show a difference.
 
 # %%
 figure, panels = plt.subplots(1, 5, figsize=(8, 2.4), dpi=80, layout="constrained")
-for axes, (name, (gaps, mean, half)) in zip(panels, found.items(), strict=True):
+for axes, (name, (gaps, mean, half)) in zip(panels, differences.items(), strict=True):
     axes.axhline(0, color="0.6", linewidth=0.8)
     axes.scatter(np.linspace(-0.2, 0.2, len(gaps)), gaps, s=8, color="0.6")
     axes.errorbar([0], [mean], [half], fmt="o", capsize=4, color="tab:blue")
@@ -99,21 +99,21 @@ label = panels[0].set_ylabel("β = 4 minus β = 1")
 # %% [markdown]
 # ## The networks
 #
-# `sweep[run]` is a trained VAE. Whoever shows one should not show the best: here is the
-# median run of each setting, by its MIG. Each row moves one latent from −2 to 2, from
-# the code of one heart.
+# `sweep[run]` is a trained VAE. The best run would not be representative, so these are
+# the median runs of both settings, by their MIG. Each row changes one latent from −2 to
+# 2, while the others keep their values for the image of a heart.
 
 
 # %%
 def median_run(beta):
-    """The number of the run in the middle, by its MIG."""
+    """The number of the run with the median MIG, for one value of β."""
     order = np.argsort(sweep.scores["mig"])
     runs = sweep.scores["run"][order][sweep.scores["beta"][order] == beta]
     return int(runs[len(runs) // 2])
 
 
 def images(classes):
-    """Sprites of some classes of the factors, as the sweep saw them."""
+    """The images of these classes of the factors, as in the data of the sweep."""
     counts = dsprites.pooled(dsprites.render(classes), side=16)
     return counts.reshape(-1, 16, 16, 1) / 16
 
@@ -130,11 +130,11 @@ for axes, beta in zip(panels, (1, 4), strict=True):
     axes.set(title=f"β = {beta}, run {median_run(beta)}", xticks=[], yticks=[])
 
 # %% [markdown]
-# ## Scored again, and taken elsewhere
+# ## Scores of new images, and a file of the network
 #
-# The codes of new images are scored like any others. A file of `save` holds the
-# networks and their parameters; `decomp.load` reads it where neither the sweep nor its
-# folder is.
+# The codes of new images are scored like any other codes. `save` writes the networks
+# and their parameters to one file, and `decomp.load` reads it without the folder of the
+# sweep.
 
 # %%
 vae = sweep[median_run(4)]

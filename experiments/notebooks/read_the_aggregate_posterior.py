@@ -10,12 +10,11 @@
 #
 # A VAE encodes N data points as N Gaussians q(z|x_n). Their mean is the aggregate
 # posterior q(z) = (1/N) Σ_n q(z|x_n), a mixture of N components. It can be computed
-# exactly, and with it what is usually estimated from a minibatch. This page reads three
-# sets of posteriors whose answers are known, says what a minibatch would have said of
-# them, compares both directions of KL, and ends with VAEs that it trains.
+# exactly, and so can the quantities that are usually estimated from a minibatch. This
+# page computes them for three sets of posteriors with known answers, measures the bias
+# of minibatches, compares both directions of the KL, and ends with trained VAEs.
 
 # %%
-import math
 from functools import partial
 
 import jax
@@ -33,9 +32,9 @@ from decomp.divergences import kl_aggregate_prior, kl_prior_aggregate
 # %% [markdown]
 # ## Three degrees of overlap
 #
-# 400 posteriors whose means are correlated (ρ = 0.7). Only their width differs; the
-# means shrink as it grows, so that q(z) keeps unit variances. Circles are every fourth
-# posterior at one standard deviation.
+# Each set has 400 posteriors, whose means are correlated (ρ = 0.7). The sets differ in
+# the width of the posteriors; the means shrink as it grows, so that q(z) keeps unit
+# variances. The circles are every fourth posterior, at one standard deviation.
 
 # %%
 N = 400
@@ -53,10 +52,8 @@ sets = {scale: posteriors(scale) for scale in (0.001, 0.3, 1.0)}
 figure, panels = plt.subplots(1, 3, figsize=(7, 2.6), dpi=80, layout="constrained")
 for axes, (scale, q) in zip(panels, sets.items(), strict=True):
     for centre in q.loc[::4]:
-        axes.add_patch(
-            plt.Circle(centre, scale, fill=False, color="tab:blue", alpha=0.3)
-        )
-    axes.scatter(*q.loc.T, s=1, color="tab:blue")
+        axes.add_patch(plt.Circle(centre, scale, fill=False, color="C0", alpha=0.3))
+    axes.scatter(*q.loc.T, s=1, color="C0")
     axes.set(title=f"width {scale:g}", xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect=1)
 
 # %% [markdown]
@@ -65,39 +62,36 @@ for axes, (scale, q) in zip(panels, sets.items(), strict=True):
 # For a prior with independent dimensions the average KL(q(z|x) ‖ p(z)) is the
 # information I(z; n) about which point is encoded, plus the total correlation of q(z),
 # plus the KL of each marginal. `decomposition.sampled` draws from q(z) and is otherwise
-# exact; every number has a standard error. The left side has a closed form.
+# exact, so that every part has a standard error. The average KL has a closed form.
 
 # %%
 prior = priors.isotropic(2)
+log_prior = partial(gaussian.log_prob, prior)
 parts = jax.jit(
-    lambda q: decomposition.sampled(
-        jax.random.key(1), q, partial(gaussian.log_prob, prior), num_samples=8_000
-    )
+    lambda q: decomposition.sampled(jax.random.key(1), q, log_prior, num_samples=8_000)
 )
-
 for scale, q in sets.items():
-    found = parts(q)
-    whole = jnp.mean(jax.vmap(gaussian.kl, (0, None))(q, prior))
-    terms = found.mutual_information, found.total_correlation, found.dimension_wise
+    average = jnp.mean(jax.vmap(gaussian.kl, (0, None))(q, prior))
+    terms = parts(q)[1:4]  # information, total correlation, dimension-wise KL
     total = sum(term.value for term in terms)
     words = " + ".join(f"{x.value:z.2f} ± {2 * x.stderr:.2f}" for x in terms)
-    print(f"width {scale:>5g}: {words} = {total:z.2f}; closed form {whole:z.2f}")
+    print(f"width {scale:>5g}: {words} = {total:z.2f}; closed form {average:z.2f}")
 
 # %% [markdown]
-# A look-up table carries log N and no more: I(z; n) = 5.99. Posteriors that are all the
-# same carry nothing. The total correlation of the narrow ones is that of 400 spikes,
-# not that of their means, a Gaussian with ρ = 0.7 whose own is 0.34.
+# The narrow posteriors are a look-up table: I(z; n) = 5.99 is log N, its maximum.
+# Posteriors that are all equal have no information. The total correlation of the narrow
+# posteriors is that of 400 spikes, not the 0.34 of a Gaussian with ρ = 0.7.
 #
-# ## Overlap, three ways
+# ## Three measures of overlap
 #
-# As a share of log N; as the Bhattacharyya coefficient of a pair of points; as the
-# number of points that share a z.
+# They are the information as a share of log N, the mean Bhattacharyya coefficient of a
+# pair of points, and the number of points that share a z.
 
 
 # %%
 @jax.jit
 def overlaps(q):
-    """The three, of a set of posteriors."""
+    """The three measures for one set of posteriors."""
     share = overlap.relative_information(parts(q).mutual_information, num_points=N)
     pairs = overlap.mean_bhattacharyya(q)
     shared = overlap.effective_neighbours(jax.random.key(2), q, num_samples=1_000)
@@ -112,18 +106,18 @@ for scale, q in sets.items():
     )
 
 # %% [markdown]
-# ## What a minibatch says
+# ## Estimates from a minibatch
 #
-# Training cannot afford q(z) of all points and estimates it from B of them. The
-# logarithm of an unbiased estimate is too small on average (Eq. 9), so entropies come
-# out too large; where few posteriors overlap, the estimate is log N + H[q(z|x)],
-# whatever q(z) is (Eq. 11). Here the bias of H[q(z)], by 300 minibatches of 32:
+# Training estimates q(z) from B points, as all N would take too long. The logarithm of
+# an unbiased estimate is too small on average (Eq. 9), so that entropies are too large.
+# If few posteriors overlap, the estimate is log N + H[q(z|x)] for any q(z) (Eq. 11).
+# Here is the bias of H[q(z)], from 300 minibatches of 32 points.
 
 
 # %%
 @jax.jit
 def estimated(q):
-    """Mean estimate of H[q(z)] over minibatches of 32, by each estimator."""
+    """The mean of each estimator of H[q(z)] over minibatches of 32 points."""
 
     def one(key):
         chosen_key, noise_key = jax.random.split(key)
@@ -135,15 +129,15 @@ def estimated(q):
             for name, weights in minibatch.ESTIMATORS.items()
         }
 
-    found = jax.lax.map(one, jax.random.split(jax.random.key(3), 300))
-    return {name: jnp.mean(values) for name, values in found.items()}
+    entropies = jax.lax.map(one, jax.random.split(jax.random.key(3), 300))
+    return jax.tree.map(jnp.mean, entropies)
 
 
 widths = [0.001, 0.01, 0.03, 0.1, 0.2, 0.4, 1.0]
 exact = [parts(posteriors(width)).entropy.value for width in widths]
 table = [estimated(posteriors(width)) for width in widths]
 figure, axes = plt.subplots(figsize=(5, 3), dpi=80, layout="constrained")
-print(f"log N = {math.log(N):.2f}, log N/B = {math.log(N / 32):.2f} nats")
+print(f"log N = {np.log(N):.2f}, log N/B = {np.log(N / 32):.2f} nats")
 print(" " * 13 + " ".join(f"{width:6g}" for width in widths))
 for name in minibatch.ESTIMATORS:
     bias = [row[name] - value for row, value in zip(table, exact, strict=True)]
@@ -154,15 +148,15 @@ axes.set(xscale="log", xlabel="width of the posteriors", ylabel="bias of H[q(z)]
 legend = figure.legend(loc="outside right upper", frameon=False)
 
 # %% [markdown]
-# `stratified` and `symmetrised` lie on one line. They are right at both ends, and too
-# large between them, where overlap is what the paper asks for. `batch_mean` is too
-# small without overlap, by log N/B = 2.53 nats, as the own posterior weighs 1/32 and
-# not 1/400. `weighted` is `batch_mean` with log N added: only its gradient was wanted.
+# `stratified` and `symmetrised` agree. They are right at both ends, and too large in
+# between, at the overlap that the paper asks for. Without overlap, `batch_mean` is too
+# small by log N/B = 2.53 nats, as the posterior of each z has the weight 1/32 instead
+# of 1/400. `weighted` is `batch_mean` plus log N, which has the same gradient.
 #
 # ## Both directions of KL
 #
-# A prior of four clusters. One q(z) has lost a cluster; the other has all four, twice
-# as wide. KL(q ‖ p) hardly minds the loss: it is log 4/3 = 0.29. KL(p ‖ q) does.
+# The prior has four clusters. One q(z) has lost a cluster; the other has all four,
+# twice as wide. KL(q ‖ p) hardly penalises the loss, by log 4/3 = 0.29. KL(p ‖ q) does.
 
 # %%
 clusters = priors.clusters()
@@ -181,9 +175,9 @@ for name, q in aggregates.items():
 # %% [markdown]
 # ## The q(z) of trained VAEs
 #
-# Three values of β, five seeds each, with the same prior. More β means more overlap.
-# Too little of it costs the match with the prior, by KL(p ‖ q), which the paper weighs
-# by α as it asks for every cluster. Between β = 1 and 4 five seeds do not tell.
+# These VAEs have this prior, three values of β and five seeds each. A larger β gives
+# more overlap. With too little overlap, q(z) does not match the prior by KL(p ‖ q),
+# which the paper weights by α. Five seeds do not show which of β = 1 and 4 is better.
 
 # %%
 points, _ = pinwheel.sample(jax.random.key(4), num_points=N)

@@ -9,12 +9,12 @@
 # # Score your own representation
 #
 # Metrics of disentanglement take two arrays: codes `[N, D]`, one row for each data
-# point, and factors `[N, F]`, the classes of the same points. Where the codes come from
-# does not matter. `metrics.score` computes every metric in every published variant, and
-# a name such as "mig, locatello" picks one. This page scores codes whose answer is
-# known by hand, then shows four ways to be misled.
+# point, and factors `[N, F]`, the classes of the same points. The codes may come from
+# any model. `metrics.score` computes the published variants of every metric, and a name
+# such as "mig, locatello" selects one. This page scores codes whose scores are known by
+# hand, and then shows four traps.
 #
-# From a shell, every metric at once:
+# In a shell, this command computes every metric:
 # `python -m experiments.score --codes=codes.npy --factors=factors.npy`.
 
 # %%
@@ -29,10 +29,11 @@ from decomp.metrics import mig
 # %% [markdown]
 # ## Three representations
 #
-# Three factors of 4 values, and a fourth that stands for all that no metric is told of:
-# a grid of 4⁴ = 256 points, four times over. The first codes are the factors in another
-# order, on other scales, one of them flipped. The second turn two of the factors by
-# 45°. The third lack a factor: their last code is constant.
+# The data are a grid of four factors with 4 values each: 4⁴ = 256 points, four times.
+# The metrics see three factors; the fourth stands for everything else in the data. The
+# first codes are the factors in another order, on other scales and one with another
+# sign. The second codes turn two of the factors by 45°. The third codes lack a factor,
+# as their last latent is constant.
 
 # %%
 grid = np.array(list(itertools.product(range(4), repeat=4)) * 4)
@@ -46,30 +47,31 @@ representations = {
 
 # %% [markdown]
 # Here are the mutual information gap (MIG), the score of Kim & Mnih, and the
-# disentanglement (D) of DCI. Several representations of the same points are scored in
-# one call, and a sheet comes back for each.
+# disentanglement (D) of DCI. One call scores several representations of the same
+# points, and returns a sheet for each.
 
 # %%
-chosen = ["mig, locatello", "kim_mnih, enumerated", "dci disentanglement, eastwood"]
-sheets = metrics.score(list(representations.values()), factors, metrics=chosen)
+names = ["mig, locatello", "kim_mnih, enumerated", "dci disentanglement, eastwood"]
+sheets = metrics.score(list(representations.values()), factors, metrics=names)
 for name, sheet in zip(representations, sheets, strict=True):
     print(f"{name}\n{sheet}\n")
 
 # %% [markdown]
-# Aligned codes score 1 by all three. A missing factor costs MIG and Kim & Mnih a third,
-# as they are means over factors. It costs D nothing: D asks whether each code that is
-# used serves one factor, not whether each factor has a code. Of the turned codes two
-# share two factors, and each metric has its own price for that.
+# Aligned codes score 1 by all three metrics. A missing factor lowers MIG and Kim &
+# Mnih's score by a third, as they are means over factors. It does not lower D, which
+# asks whether each latent that is used encodes one factor, and not whether each factor
+# has a latent. In the turned codes, two latents share two factors, and each metric
+# penalises this differently.
 #
-# A notebook shows a sheet as a table, with definition and source of each number.
+# A notebook shows a sheet as a table, with the definition and the source of each value.
 
 # %%
 sheets[1]
 
 # %% [markdown]
-# Each metric is also a function, which returns what its score is made of. Here is
-# I(z_d; v_f), of which MIG takes the gap between the two largest in a column, over
-# H(v_f) = log 4.
+# Each metric is also a function that returns the score with its parts. Here is
+# I(z_d; v_f). MIG is the mean over columns of the gap between the two largest values,
+# divided by H(v_f) = log 4.
 
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(7, 2.4), dpi=80, layout="constrained")
@@ -82,64 +84,65 @@ for axes, (name, codes) in zip(panels, representations.items(), strict=True):
 bar = figure.colorbar(image, ax=panels, label="I(z; v), nats")
 
 # %% [markdown]
-# ## Trap 1: a latent that has collapsed, but not quite
+# ## Trap 1: a latent that has almost collapsed
 #
-# A collapsed latent is seldom exactly constant. Here the third one tells c, but a
-# hundred times more quietly than the others tell a and b. Should it count? The released
-# code of Mathieu et al. says yes, Locatello et al. drop latents whose standard
-# deviation is below 0.05, and MIG, whose bins follow the range, sees no difference.
+# A collapsed latent is rarely exactly constant. Here, the third latent encodes c, but
+# its scale is a hundred times smaller than that of the others. Should it count? In the
+# released code of Mathieu et al., it does. Locatello et al. ignore latents whose
+# standard deviation is below 0.05. MIG does not change, as its bins follow the range.
 
 # %%
 quiet = np.stack([a, b, c / 100], axis=1)
 print(f"deviations {np.round(np.std(quiet, axis=0), 3)}")
-chosen = ["mig, locatello", "kim_mnih, authors", "kim_mnih, locatello"]
-print(metrics.score(quiet, factors, metrics=chosen))
+names = ["mig, locatello", "kim_mnih, authors", "kim_mnih, locatello"]
+print(metrics.score(quiet, factors, metrics=names))
 
 # %% [markdown]
 # ## Trap 2: a threshold in the units of the codes
 #
-# 0.05 presumes codes of unit variance. The same perfect codes, a hundred times smaller:
-# no latent is active, and the score is 0. `kim_mnih.score` takes the mask of active
-# latents from you, such as `kim_mnih.active_dimensions(loc, scale)`, which has no unit.
+# The threshold 0.05 presumes codes of unit variance. If perfect codes are a hundred
+# times smaller, no latent is active, and the score is 0. `kim_mnih.score` also takes a
+# mask of active latents, such as that of `kim_mnih.active_dimensions(loc, scale)`,
+# which does not depend on the unit.
 
 # %%
 small = np.stack([a, b, c], axis=1) / 100
-print(metrics.score(small, factors, metrics=chosen))
+print(metrics.score(small, factors, metrics=names))
 
 # %% [markdown]
 # ## Trap 3: one name, several metrics
 #
-# DCI reads importances off a regressor, and papers choose different ones: a lasso, a
-# random forest, boosted trees. Trees use what they are given. For the factor that no
-# code tells, a forest finds importance in chance, and D falls from 1.00 to less than
-# half, where the lasso finds none. Write the variant beside the number.
+# DCI uses the importances of a regressor, and papers choose different ones: a lasso, a
+# random forest or boosted trees. For the factor that no latent encodes, a forest fits
+# chance. These importances lower D from 1.00 to less than half; the lasso finds none.
+# So report the variant with the score.
 
 # %%
-chosen = ["dci disentanglement, eastwood", "dci disentanglement, tripod"]
-print(metrics.score(representations["one missing"], factors, metrics=chosen))
+names = ["dci disentanglement, eastwood", "dci disentanglement, tripod"]
+print(metrics.score(representations["one missing"], factors, metrics=names))
 
 # %% [markdown]
 # ## Trap 4: too few points
 #
-# Counting in bins finds information where there is none: about (bins − 1)(V − 1)/2N
-# nats for a factor of V values, which the gap takes part of. Codes of pure noise:
+# Information from bins is too large by about (bins − 1)(V − 1)/2N nats for a factor of
+# V values, and the gap contains a part of this bias. These codes are pure noise.
 
 # %%
 rng = np.random.default_rng(1)
 for count in (100, 1_000, 10_000):
     noise = rng.uniform(size=(count, 3))
-    found = mig.score(noise, rng.integers(0, 4, (count, 3)))
+    gap = mig.score(noise, rng.integers(0, 4, (count, 3)))
     print(
-        f"N = {count:>6}: information {found.information.mean():.4f} nats, "
-        f"expected by chance {19 * 3 / (2 * count):.4f}; MIG {found.score:.3f}"
+        f"N = {count:>6}: information {gap.information.mean():.4f} nats, "
+        f"expected by chance {19 * 3 / (2 * count):.4f}; MIG {gap.score:.3f}"
     )
 
 # %% [markdown]
 # ## Codes that cannot be scored
 #
-# A run that diverged scores NaN, never 0, so that it cannot pass for a bad one. Its
-# neighbours are scored all the same. A continuous factor is cut into 20 classes, and
-# the sheet says so.
+# A run that diverged scores NaN and not 0, so that it cannot pass for a bad one. The
+# other runs are scored. A continuous factor is cut into 20 classes, and the sheet says
+# so.
 
 # %%
 broken = representations["aligned"].copy()

@@ -134,7 +134,7 @@ def test_a_sweep_leads_to_paired_differences_and_a_network():
         steps=("steps=1000", "steps=4"),
         points=("points=4096", "points=256"),
     )
-    sweep, comparisons = names["sweep"], names["found"]
+    sweep, comparisons = names["sweep"], names["differences"]
     # Runs are numbered seed by seed, with β = 1 first.
     first = sweep.scores["mig"][1] - sweep.scores["mig"][0]
     assert comparisons["mig"][0][0] == pytest.approx(first, abs=1e-7)

@@ -22,8 +22,8 @@ def test_arrays_of_a_user_get_a_sheet_and_its_files(tmp_path, capsys, monkeypatc
     output = capsys.readouterr().out
     assert "| mig " in output
     assert "| 95 % interval " in output
-    assert "| 6 half samples, less bias " in output
-    assert "An interval of 95 % holds" in output
+    assert "| 6 half samples, bias removed " in output
+    assert "A 95 % interval, estimated from half samples" in output
     lines = json.loads((out / "sheet.json").read_text())
     assert {line["metric"] for line in lines} == {"mig", "sap", "active units"}
     assert all(line["low"] <= line["high"] for line in lines)
@@ -67,7 +67,7 @@ def test_labels_constant_factors_and_missing_values_are_accepted(tmp_path, capsy
     output = capsys.readouterr().out
     assert "Factor size is missing in 1 of 300 points, which are left out" in output
     assert "Factor colour is constant and left out of every score." in output
-    assert "it needs numbers; factor shape holds labels" in output
+    assert "it needs numbers; factor shape has labels" in output
 
 
 def test_the_header_of_a_csv_file_names_the_factors(tmp_path, capsys):
@@ -97,7 +97,7 @@ def test_the_header_of_a_csv_file_names_the_factors(tmp_path, capsys):
         ("a,b\n1,2\n3\n", "expected 2 cells in each row, as in the first; row 3 has 1"),
         ("a,b\n", "expected a table with a row or more below its header"),
         ("", "expected a table with a row or more below its header"),
-        ("a\n1\n2\n", "expected as many codes as factors"),
+        ("a\n1\n2\n", "codes and factors must have the same number of rows"),
     ],
 )
 def test_a_csv_file_without_a_table_is_refused_in_one_line(
@@ -143,13 +143,13 @@ def test_two_files_of_codes_are_compared_on_the_same_points(tmp_path, capsys):
     [
         ({"codes": CODES}, "expected arrays codes and factors; got ['codes']"),
         ({"codes": CODES, "factors": FACTORS[:3]}, "300 codes and 3 rows"),
-        ({"codes": CODES * np.nan, "factors": FACTORS}, "expected finite codes"),
-        ({"codes": CODES.astype(str), "factors": FACTORS}, "expected numbers"),
+        ({"codes": CODES * np.nan, "factors": FACTORS}, "must be finite; 300 of 300"),
+        ({"codes": CODES.astype(str), "factors": FACTORS}, "must be numbers; got <U"),
         (
             {"codes": CODES.astype(object), "factors": FACTORS},
             "pickled objects, which are never loaded",
         ),
-        ({"codes": CODES[:1], "factors": FACTORS[:1]}, "2 or more"),
+        ({"codes": CODES[:1], "factors": FACTORS[:1]}, "at least 2"),
     ],
 )
 def test_bad_arrays_are_refused_in_one_line(tmp_path, capsys, arrays, message):

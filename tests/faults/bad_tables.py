@@ -37,12 +37,12 @@ def _codes() -> list[BadInput]:
         *(
             (name, damage.npz(good | change), words)
             for name, change, words in (
-                ("NaN", {"codes": codes * np.nan}, "expected finite codes [N, D]"),
-                ("text", {"codes": codes.astype(str)}, "expected numbers in codes"),
+                ("NaN", {"codes": codes * np.nan}, "codes [N, D] must be finite"),
+                ("text", {"codes": codes.astype(str)}, "codes [N, D] must be numbers"),
                 ("fewer", {"factors": factors[:9]}, "64 codes and 9 rows of factors"),
-                ("flat", {"codes": codes[:, 0]}, "expected codes [N, D]"),
+                ("flat", {"codes": codes[:, 0]}, "codes must have the shape [N, D]"),
                 ("pickled", {"codes": np.array([{}])}, "pickled objects"),
-                ("scales", {"scales": -(codes**2)}, "expected scales [N, D] above 0"),
+                ("scales", {"scales": -(codes**2)}, "scales [N, D] must be positive"),
             )
         ),
     ]

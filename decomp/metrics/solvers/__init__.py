@@ -1,4 +1,4 @@
-"""Solvers that the metrics share: classifiers, neighbours, Newton's method, sums."""
+"""Solvers that the metrics share, such as linear classifiers and Newton's method."""
 
 __all__ = [
     "classifiers",

@@ -1,6 +1,7 @@
-"""Data points to fit and to score, and what scikit-learn fits: trees and the lasso.
+"""Training and test points, and the regressors that scikit-learn fits.
 
-Those fits are on the host, and scikit-learn is imported on use only.
+The regressors are trees and the lasso. They are fitted on the host, and scikit-learn is
+only imported when it is used.
 """
 
 from typing import Any
@@ -11,28 +12,32 @@ import numpy as np
 from decomp import extras
 from decomp.metrics.inputs import Factors
 
-Fit = tuple[np.ndarray, float, float]
-# That are fitted: boosted trees have one tree each a step, a leaf of a forest a number.
+Fit = tuple[np.ndarray, float, float]  # importances [D], informativeness, error
+# The most classes of a factor: boosting fits a tree per class and step, and the leaves
+# of a forest have a number per class.
 MAX_CLASSES = {"gradient_boosting": 100, "random_forest": 1_000}
 
 
 def split(
     key: jax.Array, num_points: int, *, num_train: int, num_test: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Disjoint random rows to fit and to score, shrunk in proportion to what there is.
+    """Disjoint random rows for training and test.
 
-    There is one of each at least, if there are two points.
-
-    May be jitted.
+    If N is too small, both numbers shrink in proportion, to at least one row each if
+    N ≥ 2. The function works under jit.
 
     Args:
         key: A random key, which is used up.
         num_points: N.
-        num_train: Rows to fit.
-        num_test: Rows to score.
+        num_train: Number of training rows.
+        num_test: Number of test rows.
 
     Returns:
-        The two sets of rows, int.
+        Training rows and test rows, int.
+
+    >>> train, test = split(jax.random.key(0), 6, num_train=20, num_test=10)
+    >>> len(train), len(test)
+    (4, 2)
     """
     share = min(1.0, num_points / (num_train + num_test))
     fitted = max(1, min(round(share * num_train), num_points - 1))
@@ -51,25 +56,26 @@ def fit_factors(
     num_test: int,
     **options: Any,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fits each factor and scores it on other data points.
+    """Fits a regressor to each factor and scores it on the test points.
 
-    A factor of one value among the points fitted has no importance, and is predicted
-    by that value. Points without a factor, of class −1, are left out of its fit.
+    If a factor has a single value among the training points, its importances are 0 and
+    this value is its prediction. Points without the factor, of class −1, are left out.
 
     Args:
         key: A random key, which is used up.
         codes: `[N, D]`.
-        factors: Those that are continuous are regressed, by the lasso all.
+        factors: The factors. Trees regress the continuous ones and classify the others;
+            the lasso regresses all.
         regressor: `gradient_boosting`, `random_forest` or `lasso`.
-        num_train: Points fitted.
-        num_test: Points scored.
+        num_train: Number of training points.
+        num_test: Number of test points.
         **options: `trees` and `depth`, or `penalties`.
 
     Returns:
-        Importances `[D, F]`, informativeness `[F]`, error `[F]`.
+        Importances `[D, F]`, informativeness `[F]` and error `[F]`.
 
     Raises:
-        ValueError: For more classes than the trees can be fitted to.
+        ValueError: If a factor has more classes than the trees can be fitted to.
     """
     if regressor in MAX_CLASSES:
         _check_sizes(factors, regressor)
@@ -83,12 +89,15 @@ def fit_factors(
     for f in range(len(factors.names)):
         numeric = regressor == "lasso" or f in factors.continuous
         label = (factors.numbers if numeric else factors.classes)[:, f]
-        known, held = (rows[factors.classes[rows, f] >= 0] for rows in (train, test))
-        data = codes[known], label[known], codes[held], label[held]
-        if not held.size or not known.size or np.ptp(label[known]) == 0:
-            alike = np.mean(label[held] == label[known][:1]) if held.size else 0.0
-            right = 0.0 if numeric else float(alike)
-            fits.append((np.zeros(codes.shape[1]), right, 1 - right))
+        own_train, own_test = (
+            rows[factors.classes[rows, f] >= 0] for rows in (train, test)
+        )
+        y, y_test = label[own_train], label[own_test]
+        data = codes[own_train], y, codes[own_test], y_test
+        if not y_test.size or not y.size or np.ptp(y) == 0:
+            accuracy = np.mean(y_test == y[:1]) if y_test.size else 0.0
+            quality = 0.0 if numeric else float(accuracy)
+            fits.append((np.zeros(codes.shape[1]), quality, 1 - quality))
         elif regressor == "lasso":
             fits.append(_lasso(*data, **options))
         else:
@@ -109,7 +118,7 @@ def _trees(
     trees: int,
     depth: int,
 ) -> Fit:
-    """Boosted trees or a random forest, classifying or regressing."""
+    """Fits boosted trees or a random forest, as classifiers or as regressors."""
     extras.require("sklearn")
     from sklearn import ensemble
 
@@ -129,7 +138,7 @@ def _trees(
     model = models[regressor, numeric](**shape)
     model.fit(x, y)
     predicted = model.predict(x_test)
-    # By rounding some are −1e-17, or 0/0 where no split gains anything.
+    # Some importances are −1e-17 by rounding, or NaN if no split gains anything.
     importance = np.nan_to_num(np.abs(model.feature_importances_))
     if numeric:
         return importance, *_explained(predicted, y_test, y)
@@ -138,12 +147,12 @@ def _trees(
 
 
 def _check_sizes(factors: Factors, regressor: str) -> None:
-    """Refuses more classes than trees can be fitted to."""
+    """Raises a ValueError if a factor has more classes than trees can be fitted to."""
     most = MAX_CLASSES[regressor]
     for f, size in enumerate(factors.sizes):
         if f not in factors.continuous and size > most:
             raise ValueError(
-                f"expected at most {most:,} classes of a factor for "
+                f"a factor may have at most {most:,} classes for "
                 f"{regressor.replace('_', ' ')}; factor {factors.names[f]} has "
                 f"{size:,}."
             )
@@ -157,7 +166,10 @@ def _lasso(
     *,
     penalties: tuple[float, ...],
 ) -> Fit:
-    """|w| of argmin ‖y − xw‖²/2N + penalty ‖w‖₁, y of variance 1; the best penalty."""
+    """|w| of argmin_w ‖y − xw‖²/2N + penalty ‖w‖₁ for the best penalty.
+
+    y is standardised, and the best penalty has the least error on the test points.
+    """
     extras.require("sklearn")
     from sklearn.linear_model import Lasso
 
@@ -171,8 +183,8 @@ def _lasso(
 
 
 def _explained(
-    predicted: np.ndarray, y: np.ndarray, fitted: np.ndarray
+    predicted: np.ndarray, y: np.ndarray, y_train: np.ndarray
 ) -> tuple[float, float]:
-    """R² and RMSE over the standard deviation of the fitted factor."""
-    share = float(np.mean((predicted - y) ** 2) / np.var(fitted))
+    """R², and RMSE over the standard deviation of the factor in training."""
+    share = float(np.mean((predicted - y) ** 2) / np.var(y_train))
     return 1 - share, share**0.5

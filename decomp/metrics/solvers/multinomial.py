@@ -1,14 +1,14 @@
-"""Multinomial logistic regression at its minimum, of many classes on many points.
+"""Multinomial logistic regression at its minimum, for many classes and many points.
 
     min over w, b of Σ_n c_n (−log softmax_{y_n}(⟨w_v, x_n⟩ + b_v)) + ½ Σ_vd r_d w_vd²
 
-The function is convex, so the minimum is what any solver converges to; first-order ones
-need hundreds of passes over the data where many classes lie along one direction. Here
-Newton's steps begin at the linear discriminant, and each is found by conjugate
-gradients. Their preconditioner inverts the Hessian of each class alone, and that of
-smooth functions of the class: of the largest components of the means of the classes.
+The function is convex, so that all solvers converge to the same minimum; first-order
+solvers need hundreds of passes over the data if many classes lie along one direction.
+Newton's method starts at the linear discriminant, and finds each step by conjugate
+gradients. Their preconditioner inverts the Hessian of each class separately, and that
+of smooth functions of the class, which are the largest components of the class means.
 A step that fails is damped by B = ½ Σ_n c_n x_n x_nᵀ for each class, an upper bound of
-the Hessian (Böhning 1992), which makes it safe.
+the Hessian (Böhning 1992), so that the next step cannot raise the value.
 """
 
 import functools
@@ -22,28 +22,28 @@ import jax.numpy as jnp
 from decomp.metrics import containers, inputs
 from decomp.metrics.solvers import newton, outer_products
 
-_PRODUCTS = 60  # Hessian products of a step at most
-_SMOOTH = 4  # components of the means of the classes
+_PRODUCTS = 60  # the most Hessian products of a step
+_SMOOTH = 4  # the most components of the class means
 
 
 class Fit(NamedTuple):
-    """Scores ⟨w_v, x⟩ + b_v of V classes."""
+    """Linear scores ⟨w_v, x⟩ + b_v of V classes, and the state of the fit."""
 
     weights: jax.Array  # [V, D + 1], the last column is b
-    loss: jax.Array  # [], the minimum without its penalty, nats
-    converged: jax.Array  # [] bool, the last step promised less than the tolerance
+    loss: jax.Array  # [], the loss at the minimum without its penalty, nats
+    converged: jax.Array  # [] bool, whether the last predicted gain met the tolerance
     steps: jax.Array  # [] int32
 
 
 class _Data(NamedTuple):
     design: jax.Array  # [N, K], the last column is 1
-    products: jax.Array  # [N, K (K + 1)/2], of its columns
-    true: jax.Array  # [V, N] bool, v is the label of n
-    weight: jax.Array  # [N]
-    ridge: jax.Array  # [K]
-    bound: jax.Array  # [K, K], no Hessian of a class exceeds it
-    smooth: jax.Array  # [V, S]
-    absent: jax.Array  # [V], −inf for a class without an example, otherwise 0
+    products: jax.Array  # [N, K (K + 1)/2], products of its columns
+    true: jax.Array  # [V, N] bool, whether v is the label of n
+    weight: jax.Array  # [N], c
+    ridge: jax.Array  # [K], r
+    bound: jax.Array  # [K, K], an upper bound of the Hessian of each class
+    smooth: jax.Array  # [V, S], orthonormal functions of the class
+    absent: jax.Array  # [V], −inf for a class without examples, otherwise 0
 
 
 class _Point(NamedTuple):
@@ -56,7 +56,7 @@ class _Point(NamedTuple):
 
 class _Iterate(NamedTuple):
     point: _Point
-    damping: jax.Array  # [], share of the bound added to the Hessian
+    damping: jax.Array  # [], the share of the bound that is added to the Hessian
     done: jax.Array  # [] bool
     steps: jax.Array
 
@@ -71,24 +71,29 @@ def fit(
     tolerance: float = 1e-5,
     steps: int = 40,
 ) -> Fit:
-    """The regression; jit-able and vmap-able.
+    """Fits the regression; it works under jit and vmap.
 
-    Without a penalty and with classes that can be separated there is no minimum; then
-    the fit ends where the loss is 0 up to the tolerance.
+    If the classes are separable and there is no penalty, there is no minimum; the fit
+    then ends where the loss is 0 up to the tolerance.
 
     Args:
         x: `[N, D]`, best with mean 0 and variance 1.
-        label: Classes `[N]`, 0 … size − 1; one without an example is never predicted.
-            −1 where there is none, with a weight of 0.
+        label: Classes `[N]`, 0 … size − 1. A class without examples is never predicted.
+            A missing label is −1 and must have the weight 0.
         weight: c `[N]`, with sum 1.
-        size: V.
-        penalty: r of each column, `[]` or `[D]`.
-        tolerance: Loss that the last step promised to gain, nats; what is left after
-            it is less.
-        steps: At most this many.
+        size: Number of classes V.
+        penalty: r of all columns `[]`, or of each `[D]`.
+        tolerance: Tolerance of the predicted gain of the last step, nats. The distance
+            to the minimum after this step is less.
+        steps: The most Newton steps.
 
     Returns:
         Fit. Memory is `N · (V + D²)`.
+
+    >>> x, label = jnp.array([[-1.0], [1.0]]), jnp.array([0, 1])
+    >>> model = fit(x, label, jnp.full(2, 0.5), size=2, penalty=1.0)
+    >>> bool(model.converged), jnp.argmax(scores(model, x), axis=0).tolist()
+    (True, [0, 1])
     """
     x, weight = inputs.real(x), inputs.real(weight)
     label = jnp.asarray(containers.array(label, "labels")).astype(jnp.int32)
@@ -111,18 +116,18 @@ def _fit(
     data = _data(x, label, weight, size=size, penalty=penalty)
     mean, start = _discriminant(x, data)
     data = data._replace(smooth=_components(mean))
-    both = jax.lax.map(
+    points = jax.lax.map(
         lambda weights: _at(data, weights), jnp.stack([start, jnp.zeros_like(start)])
     )
-    better = jnp.where(both.value[0] < both.value[1], 0, 1)
-    first = jax.tree.map(lambda leaf: leaf[better], both)
+    better = jnp.where(points.value[0] < points.value[1], 0, 1)
+    first = jax.tree.map(lambda leaf: leaf[better], points)
 
-    def going(state: _Iterate) -> jax.Array:
+    def unfinished(state: _Iterate) -> jax.Array:
         return ~state.done & (state.steps < steps)
 
     state = _Iterate(first, jnp.zeros((), x.dtype), jnp.array(False), jnp.int32(0))
     last = jax.lax.while_loop(
-        going, lambda state: _advance(data, state, tolerance), state
+        unfinished, lambda state: _advance(data, state, tolerance), state
     )
     offset = last.point.weights[:, -1:] + data.absent[:, None]
     weights = jnp.concatenate([last.point.weights[:, :-1], offset], axis=1)
@@ -130,7 +135,7 @@ def _fit(
 
 
 def scores(model: Fit, x: jax.Array) -> jax.Array:
-    """The scores of data points, −inf for a class without an example `[V, N]`."""
+    """The scores of data points `[V, N]`; −inf for a class without examples."""
     x = inputs.real(x)
     product = jnp.matmul(model.weights[:, :-1], x.T, precision="highest")
     return product + model.weights[:, -1:]
@@ -162,7 +167,7 @@ def _data(
 
 
 def _at(data: _Data, weights: jax.Array) -> _Point:
-    """Value, gradient and probabilities."""
+    """The value, the gradient and the probabilities at some weights `[V, K]`."""
     logit = jnp.matmul(weights, data.design.T, precision="highest")
     logit = logit + data.absent[:, None]
     own = jnp.sum(jnp.where(data.true, logit, 0), axis=0)
@@ -170,7 +175,7 @@ def _at(data: _Data, weights: jax.Array) -> _Point:
     largest = jnp.max(excess, axis=0)  # at least 0, that of the label
     power = jnp.exp(excess - largest[None, :])
     others = jnp.sum(jnp.where(data.true, 0, power), axis=0)
-    # log Σ_v exp(excess), precise also where the label is all but certain
+    # log Σ_v exp(excess), which is also precise if the label is almost certain
     loss = jnp.sum(data.weight * (largest + jnp.log1p(others + jnp.expm1(-largest))))
     share = power / jnp.sum(power, axis=0, keepdims=True)
     error = (share - data.true) * data.weight[None, :]
@@ -181,25 +186,25 @@ def _at(data: _Data, weights: jax.Array) -> _Point:
 
 
 def _advance(data: _Data, state: _Iterate, tolerance: jax.Array) -> _Iterate:
-    """One step, if it is sound, and the damping of the next."""
+    """Takes one step if it lowers the value, and chooses the damping of the next."""
     point, damping = state.point, state.damping
     direction = _direction(data, point, damping)
     gain = -0.5 * jnp.sum(direction * point.gradient)
     moved = _at(data, point.weights + direction)
     epsilon = jnp.finfo(data.weight.dtype).eps
     slack = 8 * epsilon * jnp.abs(point.value)
-    flat = jnp.max(jnp.abs(point.gradient)) <= epsilon  # up to rounding: no step
-    sound = gain > 0
-    better = sound & ~flat & (moved.value <= point.value + slack)  # False for NaN
-    done = flat | sound & (gain <= tolerance) & (damping == 0)
-    kept = jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, point)
+    flat = jnp.max(jnp.abs(point.gradient)) <= epsilon  # only rounding is left
+    descent = gain > 0
+    better = descent & ~flat & (moved.value <= point.value + slack)  # False for NaN
+    done = flat | descent & (gain <= tolerance) & (damping == 0)
+    new_point = jax.tree.map(lambda a, b: jnp.where(better, a, b), moved, point)
     less = jnp.where(damping > 1e-4, damping / 10, 0)
-    more = jnp.clip(100 * damping, 1e-3, 1)  # with 1 no step can raise the value
-    return _Iterate(kept, jnp.where(better, less, more), done, state.steps + 1)
+    more = jnp.clip(100 * damping, 1e-3, 1)  # with 1, no step can raise the value
+    return _Iterate(new_point, jnp.where(better, less, more), done, state.steps + 1)
 
 
 def _direction(data: _Data, point: _Point, damping: jax.Array) -> jax.Array:
-    """The step −(H + λ B)⁻¹ g, up to a tenth of its length `[V, K]`."""
+    """The step −(H + λ B)⁻¹ g `[V, K]`, with an error of up to a tenth."""
     added = jnp.diag(data.ridge) + damping * data.bound
 
     def product(v: jax.Array) -> jax.Array:
@@ -217,11 +222,14 @@ def _direction(data: _Data, point: _Point, damping: jax.Array) -> jax.Array:
 def _preconditioner(
     data: _Data, share: jax.Array, added: jax.Array
 ) -> Callable[[jax.Array], jax.Array]:
-    """About the inverse: of each class alone, and of smooth functions of the class."""
+    """An approximate inverse of the Hessian.
+
+    It is the sum of the inverses for each class and for smooth functions of the class.
+    """
     width, count = data.design.shape[1], data.smooth.shape[1]
-    spread = share * (1 - share) * data.weight[None, :]
-    within = outer_products.weighted(spread, data.products)
-    each = outer_products.inverse(within + added[None])
+    variance = share * (1 - share) * data.weight[None, :]
+    within = outer_products.weighted(variance, data.products)
+    inverses = outer_products.inverse(within + added[None])
     mean = jnp.matmul(data.smooth.T, share, precision="highest")  # [S, N]
     pairs = data.smooth.T[:, None, :] * data.smooth.T[None, :, :]  # [S, S, V]
     second = jnp.matmul(pairs.reshape(-1, len(share)), share, precision="highest")
@@ -230,32 +238,35 @@ def _preconditioner(
         (second - crossed) * data.weight[None, :], data.products
     )
     joint = joint.reshape(count, count, width, width)
-    own = added + 1e-6 * data.bound  # more than the rounding of the difference
-    own = jnp.eye(count)[:, :, None, None] * own[None, None]
-    joint = jnp.moveaxis(joint + own, 2, 1).reshape(1, count * width, count * width)
+    ridge = added + 1e-6 * data.bound  # more than the rounding of the difference
+    ridge = jnp.eye(count)[:, :, None, None] * ridge[None, None]
+    joint = jnp.moveaxis(joint + ridge, 2, 1).reshape(1, count * width, count * width)
     smooth = outer_products.inverse(joint)[0]
 
-    def solve(rest: jax.Array) -> jax.Array:
-        coarse = jnp.matmul(data.smooth.T, rest, precision="highest").ravel()
+    def solve(residual: jax.Array) -> jax.Array:
+        coarse = jnp.matmul(data.smooth.T, residual, precision="highest").ravel()
         coarse = jnp.matmul(smooth, coarse, precision="highest").reshape(count, width)
-        alone = jnp.einsum("vkl,vl->vk", each, rest, precision="highest")
-        return alone + jnp.matmul(data.smooth, coarse, precision="highest")
+        separate = jnp.einsum("vkl,vl->vk", inverses, residual, precision="highest")
+        return separate + jnp.matmul(data.smooth, coarse, precision="highest")
 
     return solve
 
 
 def _discriminant(x: jax.Array, data: _Data) -> tuple[jax.Array, jax.Array]:
-    """The means of the classes `[V, D]`, and their linear discriminant `[V, K]`.
+    """The class means `[V, D]`, and the weights of the linear discriminant `[V, K]`.
 
-    w_v = S⁻¹ μ_v and b_v = log π_v − ½ μ_vᵀ S⁻¹ μ_v, S the covariance in a class: the
-    minimum for Gaussian classes of one covariance. Centred over the classes.
+    w_v = S⁻¹ μ_v and b_v = log π_v − ½ μ_vᵀ S⁻¹ μ_v, with S the covariance within the
+    classes, are the minimum for Gaussian classes of the same covariance. The weights
+    are centred over the classes.
     """
     share = data.true * data.weight[None, :]
     total = jnp.sum(share, axis=1)
     safe = jnp.where(total > 0, total, 1)[:, None]
     mean = jnp.matmul(share, x, precision="highest") / safe
-    rest = x - jnp.matmul(data.true.T.astype(x.dtype), mean, precision="highest")
-    within = jnp.matmul((rest * data.weight[:, None]).T, rest, precision="highest")
+    own_mean = jnp.matmul(data.true.T.astype(x.dtype), mean, precision="highest")
+    centred = x - own_mean
+    weighted = centred * data.weight[:, None]
+    within = jnp.matmul(weighted.T, centred, precision="highest")
     floor = 1e-4 * (data.weight @ x**2)
     within = within + jnp.diag(jnp.where(floor > 0, floor, 1))
     slope = jnp.linalg.solve(within, mean.T).T
@@ -265,7 +276,7 @@ def _discriminant(x: jax.Array, data: _Data) -> tuple[jax.Array, jax.Array]:
 
 
 def _components(mean: jax.Array) -> jax.Array:
-    """Orthonormal functions of the class, those the means depend on most `[V, S]`."""
+    """Orthonormal functions of the class `[V, S]`: the main components of its mean."""
     count = min(_SMOOTH, mean.shape[1], mean.shape[0])
     centred = mean - jnp.mean(mean, axis=0, keepdims=True)
     return jnp.linalg.svd(centred, full_matrices=False)[0][:, :count]

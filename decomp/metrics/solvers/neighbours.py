@@ -1,16 +1,17 @@
-"""Mutual information of numbers as they are, from distances to nearest neighbours.
+"""Mutual information without bins, from the distances to nearest neighbours.
 
-Of a class v and a code z, Ross's estimate, with k neighbours of the same class,
+For a class v and a code z, Ross's estimate with k neighbours of the same class is
 
     I = ψ(N) + ψ(k) − mean_n ψ(N_v(n)) − mean_n ψ(m_n),
 
-m_n the points within the distance of the k-th of them; of two numbers, Kraskov's,
+where m_n is the number of points within the distance of the k-th neighbour. For two
+numbers, Kraskov's estimate is
 
     I = ψ(N) + ψ(k) − mean_n (ψ(a_n + 1) + ψ(b_n + 1)),
 
-a_n and b_n the points that are nearer than the k-th neighbour in one of the two alone.
-Nothing is binned. Both are of independent points: where a code repeats its values
-exactly, noise of 1e-10 breaks the ties. scikit-learn computes them, on the host.
+where a_n and b_n are the numbers of points that are nearer than the k-th neighbour in
+the first and in the second number. Both presume independent points; if a code repeats
+values exactly, noise of 1e-10 breaks the ties. scikit-learn computes them on the host.
 
 Source: Ross 2014, PLoS ONE 9(2); Kraskov et al. 2004, arXiv:cond-mat/0305641, Eq. 8.
 """
@@ -30,12 +31,12 @@ def information(
 
     Args:
         codes: `[N, D]`, finite.
-        factors: Classes, and numbers of those that are continuous. Points of class −1
-            are left out.
-        neighbours: k.
+        factors: Factors, of which the continuous ones are used as numbers. Missing
+            values, of class −1, are left out.
+        neighbours: Number of neighbours k.
 
     Returns:
-        The table; 0 for a constant code or factor.
+        The table of information; 0 for a constant code or factor.
 
     >>> z = np.random.default_rng(0).normal(size=(500, 1))
     >>> table = inputs.factors(z).table
@@ -47,17 +48,18 @@ def information(
 
     table = np.asarray(codes, np.float64)
     classes, numbers = (np.asarray(a) for a in (factors.classes, factors.numbers))
-    found = np.zeros((table.shape[1], classes.shape[1]))
+    result = np.zeros((table.shape[1], classes.shape[1]))
     for f, labels in enumerate(classes.T):
-        there = labels >= 0
-        varies = np.ptp(table[there], axis=0) > 0 if there.any() else np.zeros(0, bool)
-        if not varies.any() or np.ptp(labels[there]) == 0:
+        present = labels >= 0
+        if not present.any():
+            continue
+        varies = np.ptp(table[present], axis=0) > 0
+        if not varies.any() or np.ptp(labels[present]) == 0:
             continue
         numeric = f in factors.continuous
         estimate = mutual_info_regression if numeric else mutual_info_classif
-        target = (numbers if numeric else classes)[there, f]
-        chosen = table[there][:, varies]
-        found[varies, f] = estimate(
-            chosen, target, n_neighbors=neighbours, random_state=0
+        target = (numbers if numeric else classes)[present, f]
+        result[varies, f] = estimate(
+            table[present][:, varies], target, n_neighbors=neighbours, random_state=0
         )
-    return found
+    return result

@@ -1,8 +1,8 @@
 """Newton's method for many small convex problems at once.
 
-The classifiers inside some metrics minimise smooth convex functions of a few weights.
-Their minima are unique, so a method that reaches them gives the number that any other
-solver converges to; Newton's needs about ten passes over the data.
+The classifiers of some metrics minimise smooth convex functions of a few weights. As
+the minima are unique, all solvers converge to the same score; Newton's method needs
+about ten passes over the data.
 """
 
 from collections.abc import Callable
@@ -24,18 +24,18 @@ class Local(NamedTuple):
 
 
 class Minimum(NamedTuple):
-    """Where P functions are least."""
+    """The minima of P functions."""
 
     weights: jax.Array  # [P, K]
     value: jax.Array  # [P]
-    converged: jax.Array  # [P] bool, the last step promised less than the tolerance
-    steps: jax.Array  # [] int32, steps that the slowest took
+    converged: jax.Array  # [P] bool, whether the last predicted gain met the tolerance
+    steps: jax.Array  # [] int32, number of steps of the slowest function
 
 
 class _State(NamedTuple):
     weights: jax.Array
     local: Local
-    scale: jax.Array  # [P, K], the largest diag H met
+    scale: jax.Array  # [P, K], the largest diag H so far
     damping: jax.Array  # [P]
     done: jax.Array  # [P] bool
     steps: jax.Array
@@ -49,23 +49,31 @@ def minimise(
     steps: int,
     rounding: float = 0.0,
 ) -> Minimum:
-    """Damped Newton steps until each promises to gain less than the tolerance.
+    """Takes damped Newton steps until their predicted gain is below the tolerance.
 
-    d = −(H + λ D)⁻¹ g,   gain = −½ gᵀd,   D the largest diag H met so far,
+    d = −(H + λ D)⁻¹ g,   gain = −½ gᵀd,   D the largest diag H so far,
 
-    where λ grows after a step that would raise the value and shrinks after one taken.
-    The gain estimates the distance to the least value; the last step is still taken,
-    which leaves about its square. Jit-able and vmap-able.
+    where λ grows after a step that would raise the value, and shrinks after a step that
+    was taken. The gain estimates the distance to the minimum. The last step is still
+    taken, after which the distance is about the square of its gain. The function works
+    under jit and vmap.
 
     Args:
-        function: The values, gradients and Hessians of P functions at weights `[P, K]`.
-        start: First weights `[P, K]`.
-        tolerance: Gain, in the unit of the values.
-        steps: At most this many.
-        rounding: Gradients up to this are rounding alone, and nowhere to step along.
+        function: Returns values, gradients and Hessians of P functions at weights
+            `[P, K]`.
+        start: Initial weights `[P, K]`.
+        tolerance: Tolerance of the gain, in the unit of the values.
+        steps: The most steps.
+        rounding: Gradients up to this size are rounding errors; no step is taken.
 
     Returns:
         Minimum; no step raises a value by more than the tolerance and rounding.
+
+    >>> def function(w):  # (w − 3)²
+    ...     return Local(((w - 3) ** 2)[:, 0], 2 * (w - 3), jnp.full((1, 1, 1), 2.0))
+    >>> minimum = minimise(function, jnp.zeros((1, 1)), tolerance=1e-6, steps=10)
+    >>> round(float(minimum.weights[0, 0]), 3), bool(minimum.converged[0])
+    (3.0, True)
     """
     start = inputs.real(start)
     tolerance = inputs.real(tolerance)
@@ -85,19 +93,20 @@ def minimise(
         slack = 8 * epsilon * jnp.abs(local.value) + tolerance  # values are rounded
         better = trial.value <= local.value + slack  # False for NaN
         flat = jnp.max(jnp.abs(local.gradient), axis=1) <= rounding
-        keep = better & ~state.done & ~flat
+        accepted = better & ~state.done & ~flat
         damping = jnp.where(better, state.damping / 10, 100 * state.damping)
-        told = (state.damping <= 100 * least) & jnp.isfinite(trial.value)
+        # With more damping, the gain would underestimate the distance.
+        reliable = (state.damping <= 100 * least) & jnp.isfinite(trial.value)
         return _State(
-            jnp.where(keep[:, None], moved, state.weights),
-            jax.tree.map(lambda new, old: _where(keep, new, old), trial, local),
-            jnp.where(keep[:, None], _larger(state.scale, trial), state.scale),
+            jnp.where(accepted[:, None], moved, state.weights),
+            jax.tree.map(lambda new, old: _where(accepted, new, old), trial, local),
+            jnp.where(accepted[:, None], _larger(state.scale, trial), state.scale),
             jnp.clip(damping, least, 1 / least),
-            state.done | flat | (told & (gain <= tolerance)),
+            state.done | flat | (reliable & (gain <= tolerance)),
             state.steps + 1,
         )
 
-    def going(state: _State) -> jax.Array:
+    def unfinished(state: _State) -> jax.Array:
         return ~jnp.all(state.done) & (state.steps < steps)
 
     size, local = len(start), at(start)
@@ -109,7 +118,7 @@ def minimise(
         jnp.zeros(size, bool),
         jnp.zeros((), jnp.int32),
     )
-    last = jax.lax.while_loop(going, advance, first)
+    last = jax.lax.while_loop(unfinished, advance, first)
     return Minimum(last.weights, last.local.value, last.done, last.steps)
 
 
@@ -121,38 +130,45 @@ def conjugate_gradients(
     tolerance: float,
     products: int,
 ) -> jax.Array:
-    """The solution x of H x = b for one H too large to write down, or nearly so.
+    """An approximate solution x of H x = b, for an H that is too large to store.
+
+    The preconditioned method of conjugate gradients only needs products H x.
 
     Args:
-        product: H x, for a symmetric positive semi-definite H.
-        solve: About H⁻¹ b, symmetric too: the preconditioner.
+        product: Maps x to H x, for a symmetric positive semi-definite H.
+        solve: The preconditioner, a symmetric approximation of b ↦ H⁻¹ b.
         target: b, of any shape.
-        tolerance: Error of x in the norm of H, over that of 0; as `solve` measures it.
-        products: H x is taken at most so often.
+        tolerance: Error of x relative to that of x = 0, in the norm of H as `solve`
+            approximates it.
+        products: The most products H x.
 
     Returns:
-        x, from which b has an angle below 90° whenever it stops.
+        x, whose inner product with b is positive after any number of products.
+
+    >>> b, options = jnp.array([8.0, 4.0]), {"tolerance": 0.01, "products": 5}
+    >>> conjugate_gradients(lambda x: 4 * x, lambda b: b, b, **options).tolist()
+    [2.0, 1.0]
     """
 
     def advance(state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        total, rest, way, size, count = state
-        image = product(way)
-        length = _over(size, jnp.sum(way * image))
-        rest = rest - length * image
-        solved = solve(rest)
-        following = jnp.sum(rest * solved)
-        way_on = solved + _over(following, size) * way
-        return total + length * way, rest, way_on, following, count + 1
+        x, residual, direction, size, count = state
+        image = product(direction)
+        length = _over(size, jnp.sum(direction * image))
+        residual = residual - length * image
+        correction = solve(residual)
+        new_size = jnp.sum(residual * correction)
+        new_direction = correction + _over(new_size, size) * direction
+        return x + length * direction, residual, new_direction, new_size, count + 1
 
-    def going(state: tuple[jax.Array, ...]) -> jax.Array:
+    def unfinished(state: tuple[jax.Array, ...]) -> jax.Array:
         return (state[3] > tolerance**2 * size) & (state[4] < products)
 
     target = inputs.real(target)
-    solved = solve(target)
-    size = jnp.sum(target * solved)
+    correction = solve(target)
+    size = jnp.sum(target * correction)
     zero = jnp.zeros_like(target)
-    first = zero, target, solved, size, jnp.zeros((), jnp.int32)
-    return jax.lax.while_loop(going, advance, first)[0]
+    first = zero, target, correction, size, jnp.zeros((), jnp.int32)
+    return jax.lax.while_loop(unfinished, advance, first)[0]
 
 
 def _larger(scale: jax.Array, local: Local) -> jax.Array:
@@ -161,7 +177,7 @@ def _larger(scale: jax.Array, local: Local) -> jax.Array:
 
 
 def _step(local: Local, scale: jax.Array, damping: jax.Array) -> jax.Array:
-    """−(H + λ D)⁻¹ g `[P, K]`, of weights scaled to D = 1; 0 where D is."""
+    """−(H + λ D)⁻¹ g `[P, K]`, computed with weights scaled to D = 1; 0 where D = 0."""
     flat = scale <= 0
     unit = jnp.where(flat, 0, 1 / jnp.sqrt(jnp.where(flat, 1, scale)))
     matrix = local.hessian * unit[:, :, None] * unit[:, None, :]
@@ -172,11 +188,11 @@ def _step(local: Local, scale: jax.Array, damping: jax.Array) -> jax.Array:
 
 
 def _where(condition: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
-    """Rows of the one where the condition holds `[P]`, and of the other elsewhere."""
+    """The rows of `new` if the condition `[P]` is true, otherwise those of `old`."""
     shape = condition.shape + (1,) * (new.ndim - 1)
     return jnp.where(condition.reshape(shape), new, old)
 
 
 def _over(a: jax.Array, b: jax.Array) -> jax.Array:
-    """a/b of numbers that are 0 together."""
+    """a/b, for numbers that are only 0 together."""
     return a / jnp.where(b > 0, b, 1)

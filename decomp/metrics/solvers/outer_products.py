@@ -9,7 +9,11 @@ from decomp.metrics import inputs
 
 
 def products(x: jax.Array) -> jax.Array:
-    """x_a x_b of each point for a ≤ b, from `[N, K]` to `[N, K (K + 1)/2]`."""
+    """The products x_a x_b, a ≤ b, of each point: `[N, K]` to `[N, K (K + 1)/2]`.
+
+    >>> products(jnp.array([[2.0, 3.0]])).tolist()
+    [[4.0, 6.0, 9.0]]
+    """
     x = inputs.real(x)
     chex.assert_rank(x, 2)
     a, b = np.triu_indices(x.shape[1])
@@ -17,28 +21,35 @@ def products(x: jax.Array) -> jax.Array:
 
 
 def weighted(weights: jax.Array, products: jax.Array) -> jax.Array:
-    """Σ_n c_n x_n x_nᵀ.
+    """The sums Σ_n c_n x_n x_nᵀ for P sets of weights.
 
     Args:
-        weights: P sets of weights c `[P, N]`.
-        products: From `products`.
+        weights: Weights c `[P, N]`.
+        products: The products of x, from the function `products`.
 
     Returns:
         `[P, K, K]`.
+
+    >>> weighted(jnp.array([[0.5]]), products(jnp.array([[2.0, 4.0]]))).tolist()
+    [[[2.0, 4.0], [4.0, 8.0]]]
     """
     weights, products = inputs.real(weights), inputs.real(products)
     chex.assert_equal_shape_suffix([weights, products.T], 1)
     sums = jnp.matmul(weights, products, precision="highest")
     size = int((2 * products.shape[1]) ** 0.5)
-    place = np.zeros((size, size), int)
-    place[np.triu_indices(size)] = np.arange(products.shape[1])
-    return sums[:, place + np.triu(place, 1).T]
+    index = np.zeros((size, size), int)
+    index[np.triu_indices(size)] = np.arange(products.shape[1])
+    return sums[:, index + np.triu(index, 1).T]
 
 
 def inverse(matrices: jax.Array) -> jax.Array:
-    """Inverses of positive semi-definite matrices `[P, K, K]`, a little regularised.
+    """Regularised inverses of positive semi-definite matrices `[P, K, K]`.
 
-    By sweeps over the diagonal: LAPACK would share such small ones among threads.
+    Gauss–Jordan sweeps over the diagonal are faster than LAPACK, which would distribute
+    such small matrices over threads.
+
+    >>> print(inverse(jnp.array([[[4.0]]])).round(3))
+    [[[0.25]]]
     """
     matrices = inputs.real(matrices)
     diagonal = jnp.diagonal(matrices, axis1=1, axis2=2)
@@ -46,7 +57,7 @@ def inverse(matrices: jax.Array) -> jax.Array:
     scale = jnp.where(used, 1 / jnp.sqrt(jnp.where(used, diagonal, 1)), 0)
     scale = scale[:, :, None] * scale[:, None, :]
     size = diagonal.shape[1]
-    # 1e-5 bounds the inverse in float32, whatever the rounding of the sums.
+    # 1e-5 bounds the inverse in float32 for any rounding of the sums.
     least = jnp.where(used, 1e-5, 1).astype(jnp.float32)
     ridge = least[:, :, None] * jnp.eye(size, dtype=jnp.float32)[None]
     start = matrices * scale + ridge
@@ -55,9 +66,9 @@ def inverse(matrices: jax.Array) -> jax.Array:
         unit = jnp.arange(size) == j
         pivot = a[:, j, j][:, None]
         row, column = a[:, j] / pivot, a[:, :, j]
-        rest = a - column[:, :, None] * row[:, None, :]
-        rest = jnp.where(unit[None, :, None], row[:, None, :], rest)
-        ends = jnp.where(unit[None, :], 1 / pivot, -column / pivot)
-        return jnp.where(unit[None, None, :], ends[:, :, None], rest)
+        others = a - column[:, :, None] * row[:, None, :]
+        others = jnp.where(unit[None, :, None], row[:, None, :], others)
+        own = jnp.where(unit[None, :], 1 / pivot, -column / pivot)
+        return jnp.where(unit[None, None, :], own[:, :, None], others)
 
     return scale * jax.lax.fori_loop(0, size, sweep, start)

@@ -100,7 +100,7 @@ def test_more_classes_than_gradient_boosting_allows_are_refused_in_one_line():
 
 def test_labels_without_an_order_are_refused_by_a_regression():
     names = np.array(["square", "ellipse", "heart"])[np.arange(30) % 3][:, None]
-    with pytest.raises(ValueError, match="factor 0 holds labels"):
+    with pytest.raises(ValueError, match="factor 0 has labels"):
         _run(np.arange(30.0)[:, None], names, "eastwood")
     two = np.array(["left", "right"])[np.arange(30) % 2][:, None]
     out = _run(np.arange(30.0)[:, None] % 2, two, "eastwood")

@@ -135,12 +135,12 @@ def test_traced_codes_are_read_in_their_own_type():
 @pytest.mark.parametrize(
     ("codes", "message"),
     [
-        (np.zeros(5), r"expected codes \[N, D\]; got shape \(5,\)"),
-        ([[1.0], [2.0, 3.0]], "expected an array of codes; NumPy says"),
-        ([["a"], ["b"]], "expected numbers in codes"),
-        (CODES.astype(complex), "expected numbers in codes .* complex128"),
-        (np.ma.masked_less(CODES, 3), "expected whole codes; .* masked"),
-        (np.zeros((3, 2), "V2"), "NumPy writes bfloat16 so"),
+        (np.zeros(5), r"codes must have the shape \[N, D\]; got \(5,\)"),
+        ([[1.0], [2.0, 3.0]], "codes must be an array; NumPy says"),
+        ([["a"], ["b"]], r"codes \[N, D\] must be numbers; got <U1"),
+        (CODES.astype(complex), r"codes \[N, D\] must be numbers; got complex128"),
+        (np.ma.masked_less(CODES, 3), "codes must have no masked entries; got"),
+        (np.zeros((3, 2), "V2"), "NumPy writes bfloat16 as raw bytes"),
     ],
 )
 def test_codes_without_a_table_of_numbers_are_refused_in_one_line(codes, message):
@@ -227,7 +227,7 @@ def test_columns_have_names_and_are_given_by_name_or_index():
     assert inputs.factors(fields, discrete=[0]).sizes == (200, 1)
     with pytest.raises(ValueError, match="no factor 'ages'; choices: shape, age, eyes"):
         inputs.factors(table, continuous=["ages"])
-    with pytest.raises(ValueError, match="factor shape holds labels"):
+    with pytest.raises(ValueError, match="factor shape has labels"):
         inputs.factors(table, continuous=["shape"])
 
 
@@ -244,7 +244,7 @@ def test_columns_have_names_and_are_given_by_name_or_index():
 )
 def test_missing_factors_are_excluded_only_on_request(column):
     table = column[:, None]
-    with pytest.raises(ValueError, match="3 of 40 rows have a missing one"):
+    with pytest.raises(ValueError, match="no missing values .* 3 of 40 rows have one"):
         inputs.factors(table)
     incomplete = inputs.factors(table, incomplete=True)
     whole, rows = inputs.complete(incomplete)
@@ -259,7 +259,7 @@ def test_given_classes_are_checked():
     labels, sizes = inputs.classes(np.array([[0.0], [2.0]]), (3,))
     np.testing.assert_array_equal(labels, [[0], [2]])
     for bad in ([[0], [3]], [[-1], [0]], [[0.5], [1]], [["a"], ["b"]]):
-        with pytest.raises(ValueError, match="expected classes 0 … "):
+        with pytest.raises(ValueError, match="factors must be classes 0 … V − 1"):
             inputs.classes(bad, sizes)
 
 

@@ -186,11 +186,11 @@ def test_every_line_has_an_interval_or_a_reason(register):
     for name in ("mine", "sometimes", "sap"):
         assert lines[name].low is None
         assert lines[name].high is None
-    assert lines["sound"][6:] == (1.0, 1.0, 0.0, "20 half samples, less bias", 60)
+    assert lines["sound"][6:] == (1.0, 1.0, 0.0, "20 half samples, bias removed", 60)
     mig = lines["mig"]
     assert mig.low < mig.value - mig.bias < mig.high
     assert f"its bias, about {mig.bias:+.4f}" in mig.note
-    assert table.notes[-1].startswith("An interval of 95 % holds")
+    assert table.notes[-1].startswith("A 95 % interval, estimated from half samples")
     assert f"{mig.low:.4f} … {mig.high:.4f}" in str(table)
 
 
@@ -225,14 +225,14 @@ def test_metrics_of_posteriors_have_intervals_from_half_of_them():
     names = ["mig, exact", "mig, rmig", "jemmig, do_tran"]
     options = {"metrics": names, "scales": np.full_like(CODES, 0.5)}
     exact, robust, joint = metrics.score(CODES, FACTORS, intervals=5, **options)
-    assert exact.resampling == "5 half samples, drawn anew"
+    assert exact.resampling == "5 half samples, new draws"
     assert 0 <= exact.low < exact.value < exact.high <= 1
     q = Gaussian(CODES, options["scales"])
     for line, expected in (
         (robust, rmig.score(q, FACTORS)),
         (joint, jemmig.of_posteriors(q, FACTORS)),
     ):
-        assert line.resampling == "5 half samples, less bias"
+        assert line.resampling == "5 half samples, bias removed"
         np.testing.assert_allclose(line.value, expected.score, atol=1e-5)
         assert 0 <= line.low < line.high <= 1
 
@@ -271,12 +271,12 @@ def test_sheets_that_do_not_match_are_not_compared(tmp_path):
         table_of(metrics=["active units"]),
         table_of(CODES[:50], FACTORS[:50]),
     ):
-        with pytest.raises(ValueError, match="two sheets of the same metrics and"):
+        with pytest.raises(ValueError, match="two sheets must have the same metrics"):
             comparison.compare(first, other)
-    with pytest.raises(ValueError, match="the same half samples; got 6 and 5"):
+    with pytest.raises(ValueError, match="the same half samples; got 6 and 5 of them"):
         comparison.compare(first, table_of(intervals=5))
     (line,) = comparison.compare(first, table_of(intervals=0))
-    assert (line.low, line.note) == (None, "no interval: none was asked for")
+    assert (line.low, line.note) == (None, "no interval: the sheets have none")
     assert not line.differs
     comparison.compare(first, first).to_csv(tmp_path / "differences.csv")
     header, row = (tmp_path / "differences.csv").read_text().splitlines()

@@ -117,5 +117,5 @@ def test_keywords_override_those_of_a_preset_and_are_recorded():
     settings, variant = resolve(presets, "a", bins=20, rule=(3,))
     assert settings == {"bins": 20, "rule": (3,)}
     assert variant == "a, rule=(3,)"
-    with pytest.raises(ValueError, match=r"Unknown preset 'b'. Available are \['a'\]"):
+    with pytest.raises(ValueError, match=r"unknown preset 'b'; choices: a"):
         resolve(presets, "b")

@@ -132,7 +132,7 @@ def test_the_sheet_counts_missing_values_and_names_the_points_of_each_line():
     whole = ~GONE.any(axis=1)
     assert sheet.missing == {"size": GONE[:, 0].sum(), "age": GONE[:, 1].sum()}
     assert [line.points for line in sheet] == [400, whole.sum(), 400]
-    note = f"of the {whole.sum()} points without a missing factor"
+    note = f"for the {whole.sum()} points that have all factors"
     assert [line.note for line in sheet] == ["", note, ""]
     expected = metrics.score(CODES[whole], FACTORS[whole], **options)
     assert sheet[1].value == pytest.approx(expected[1].value, abs=1e-6)
@@ -144,5 +144,6 @@ def test_a_metric_of_complete_rows_gives_nan_without_any():
     table = np.where(np.arange(400)[:, None] % 2 == [0, 1], np.nan, FACTORS)
     sheet = metrics.score(CODES, table, metrics=["mig, locatello", "irs, suter"])
     assert np.isfinite(sheet[0].value)
-    assert sheet[1].note == "of 0 points without a missing factor"
+    note = "it needs at least 2 points that have all factors; there are 0"
+    assert sheet[1].note == note
     assert np.isnan(sheet[1].value)

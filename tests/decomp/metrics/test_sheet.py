@@ -147,18 +147,17 @@ def test_the_notes_describe_decisions_about_factors_and_codes():
     options = {"names": names, "metrics": ["mig, locatello"]}
     result = sheet.sheet(jax.random.key(0), codes, table, **options)
     assert result.notes == (
-        "factor shape is missing in 1 of 240 points, which are left out of what is "
-        "measured of it.",
+        "factor shape is missing in 1 of 240 points, which are left out of its scores.",
         "factor colour is constant and left out of every score.",
-        "factor age is continuous, with more than 100 distinct numbers or as you say: "
-        "cut into 20 bins of equal width.",
+        "factor age is continuous, by more than 100 distinct numbers or by your "
+        "choice, and cut into 20 bins of equal width.",
         "latent 3 is constant.",
     )
     assert result.missing == {"shape": 1}
     options |= {"discrete": ["age"]}
     rows = np.arange(240) != 5
     complete = sheet.sheet(jax.random.key(0), codes[rows], table[rows], **options)
-    assert "factor age is of as many classes as there are points." in complete.notes
+    assert "factor age is discrete, with as many classes as points." in complete.notes
 
 
 def test_a_metric_that_cannot_be_computed_loses_its_own_line_only(monkeypatch):
@@ -173,9 +172,9 @@ def test_a_metric_that_cannot_be_computed_loses_its_own_line_only(monkeypatch):
     assert line_of["mig"].value == 1
     notes = {name: line.note for name, line in line_of.items() if np.isnan(line.value)}
     assert notes == {
-        "higgins": "it tells factors apart, and one alone varies",
+        "higgins": "it needs at least two factors that vary; one does",
         "modularity": "out of memory",
-        "sap": "it needs numbers; factor 0 holds labels, which have no order",
+        "sap": "it needs numbers; factor 0 has labels, which have no order",
     }
 
 
@@ -195,7 +194,7 @@ def test_metrics_are_chosen_by_names_separated_by_commas():
     for unknown in ("gap", "mig, 51 bins", "in"):
         with pytest.raises(ValueError, match="unknown metric '.*'; choices: kim_mnih"):
             sheet.parse(unknown)
-    with pytest.raises(ValueError, match="expects scales"):
+    with pytest.raises(ValueError, match="'mig, exact' needs scales"):
         lines(FACTORS, metrics=("mig, exact",))
 
 
@@ -222,13 +221,13 @@ def test_every_line_has_a_number_or_a_reason(case):
 @pytest.mark.parametrize(
     ("codes", "factors", "metrics", "message"),
     [
-        (np.zeros(5), FACTORS, ("mig",), r"expected codes \[N, D\]; got shape \(5,\)"),
-        (np.zeros((240, 2)), FACTORS[:, 0], ("mig",), r"expected factors \[N, F\]"),
+        (np.zeros(5), FACTORS, ("mig",), r"must have the shape \[N, D\]; got \(5,\)"),
+        (np.zeros((240, 2)), FACTORS[:, 0], ("mig",), r"factors must have .* \[N, F\]"),
         (np.zeros((9, 2)), FACTORS, ("mig",), "got 9 codes and 240 rows"),
-        (np.full((240, 2), np.nan), FACTORS, ("mig",), "expected finite codes"),
-        (np.full((240, 2), "a"), FACTORS, ("mig",), "expected numbers in codes"),
+        (np.full((240, 2), np.nan), FACTORS, ("mig",), r"\[N, D\] must be finite"),
+        (np.full((240, 2), "a"), FACTORS, ("mig",), r"\[N, D\] must be numbers"),
         (np.zeros((240, 2)), FACTORS, ("mug",), "unknown metric 'mug'; choices: kim_"),
-        (np.zeros((1, 2)), FACTORS[:1], ("mig",), "2 or more; got 1 codes"),
+        (np.zeros((1, 2)), FACTORS[:1], ("mig",), "at least 2; got 1 codes"),
     ],
 )
 def test_arrays_that_cannot_be_scored_are_refused_in_one_line(
@@ -252,7 +251,7 @@ def test_a_sheet_has_a_form_for_notebooks_files_and_plots(tmp_path):
         *[np.tile(factors, (10, 1))] * 2, metrics=["mig"], intervals=5
     )
     assert "<th>95 % interval</th>" in with_intervals._repr_html_()
-    assert "<td>5 half samples, less bias</td>" in with_intervals._repr_html_()
+    assert "<td>5 half samples, bias removed</td>" in with_intervals._repr_html_()
     result.to_csv(tmp_path / "sheet.csv")
     with (tmp_path / "sheet.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -277,5 +276,5 @@ def test_score_accepts_one_factor_and_several_runs():
     several = metrics.score(codes, labels, metrics=["mig"])
     alone = metrics.score(codes[1], labels, metrics=["mig"])
     assert several[1].values == pytest.approx(alone.values, abs=1e-6)
-    with pytest.raises(ValueError, match="expected as many codes as factors"):
+    with pytest.raises(ValueError, match="must have the same number of rows"):
         metrics.score(codes[0], labels[:20], metrics=["mig"])
