@@ -124,7 +124,9 @@ def compare(
 
 
 def __getattr__(name: str) -> Any:
-    """Returns Kim & Mnih's metric under the name that its module had before 0.1."""
-    if name == "kim_mnih_presets":
-        return importlib.import_module("decomp.metrics.kim_mnih")
+    """Imports a module of this package when it is first used."""
+    if name == "kim_mnih_presets":  # the name that it had before 0.1
+        name = "kim_mnih"
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

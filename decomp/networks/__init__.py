@@ -5,6 +5,7 @@ from decomp import extras
 extras.require("flax")
 
 __all__ = [
+    "blocks",
     "conv_vae",
     "convolution",
     "dense",
