@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from experiments.system import signals
 from tests.faults import sweeps
 from tests.faults.sweeps import end, start
 from tests.faults.trial import Problem, Problems, Trial
@@ -78,7 +79,7 @@ def _stopped(
     sweeps.wait(lambda: bool(sweeps.saved(workdir)))
     process.send_signal(number)
     ended = yield from end(process)
-    if ended.code != 128 + number or sweeps.NOT_LOST not in ended.printed:
+    if ended.code != 128 + number or signals.CONTINUES not in ended.printed:
         yield Problem(f"{number.name}: {ended.code} {ended.printed[-300:]}")
     ended = yield from end(start(workdir))
     yield from sweeps.compared(ended, workdir, reference)

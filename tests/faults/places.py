@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from experiments.system import devices
+from experiments.system import devices, signals
 from experiments.system.terminal import say
 from tests.faults import sweeps
 from tests.faults.sweeps import Ended, end, start
@@ -82,7 +82,7 @@ def _lost_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
     ended = yield from end(first)
     if time.monotonic() - begin > _LOST or ended.code == 0:
         yield Problem(f"a lost process was noticed late: {ended.printed[-300:]}")
-    if "process" not in ended.printed or sweeps.NOT_LOST not in ended.printed:
+    if "process" not in ended.printed or signals.CONTINUES not in ended.printed:
         yield Problem(f"not said: {ended.printed[-600:]}")
     yield from end(second)
     ended = yield from end(start(workdir))

@@ -17,7 +17,6 @@ from tests.faults.trial import Problem, Problems
 
 SEEDS = 6  # of a setting
 BETAS = "1.0,4.0"
-NOT_LOST = "the same command goes on"
 STARTED: list[subprocess.Popen[str]] = []  # by this process
 
 # Twelve runs in three blocks: seconds, most of them the start of Python and JAX.
