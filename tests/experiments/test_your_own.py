@@ -26,7 +26,8 @@ from experiments.data import catalogue
 from experiments.evaluation import metrics
 from experiments.models import divergences, networks, objectives, priors
 from experiments.plots import style
-from experiments.results import columns, labels
+from experiments.report import about
+from experiments.results import columns, labels, reading
 from experiments.sweep import layout
 from experiments.system import paths, registry
 
@@ -111,6 +112,13 @@ def test_figures_and_the_report_call_it_by_its_labels(results):
     )
     expected = "free bits, distance of means, bits = 8 correlation\n"
     assert done.stdout == expected, done.stderr
+
+
+def test_the_report_names_the_prior_and_the_objective_that_are_not_swept(results):
+    facts = dict(about.facts(reading.read(results), {}))
+    assert facts["Prior"] == "logistic"
+    assert "Objective" not in facts  # the settings name it
+    assert "objective: free bits | alpha beta" in facts["Settings"]
 
 
 def test_the_logistic_prior_of_the_example_is_one(your_own):
