@@ -207,6 +207,11 @@ def test_a_divergence_that_is_no_number_is_named_in_one_line(tmp_path):
     words = "objective.divergence = bad .*shape"
     with pytest.raises(ValueError, match=words):
         started(plane(objective__divergence=("bad",)), tmp_path)
+    kl = objectives.Objective("own_kl", "", "", lambda terms, weights: -terms.kl)
+    objectives.register(kl)
+    beside = {"objective__name": ("own_kl", "alpha_beta")}
+    with pytest.raises(ValueError, match=words):
+        started(plane(objective__divergence=("bad",), **beside), tmp_path)
 
 
 class Wrong(nn.Module):
