@@ -50,8 +50,7 @@ objectives.register(
 
 
 # A prior: a family with log-density and sample of one z [D], such as a module of
-# `decomp.distributions` or two functions, and a function that builds p. Here p is the
-# scale.
+# `decomp.distributions` or two functions, and a function that builds p, here the scale.
 family = SimpleNamespace(
     log_prob=lambda p, z: jnp.sum(-z / p - 2 * jax.nn.softplus(-z / p) - jnp.log(p)),
     sample=lambda key, p: p * jax.random.logistic(key, p.shape),

@@ -51,7 +51,7 @@ def run(
     if config.tensorboard:
         extras.require("tensorboardX")
     rows = settings.rows(programs)
-    signals.promise("the same command continues from the last checkpoint")
+    signals.promise(f"{signals.CONTINUES} from the last checkpoint")
     with lock.held(workdir) if parallel.leads() else contextlib.nullcontext():
         changes: list[str] = []
         if parallel.leads():
@@ -157,7 +157,7 @@ def _start(config: ConfigDict) -> None:
 
 def _leave(stopped: signals.Stopped) -> NoReturn:
     """Ends a sweep after it has saved its runs."""
-    say(f"stopped by {stopped}; the same command continues from here")
+    say(f"stopped by {stopped}; {signals.CONTINUES} from here")
     if jax.process_count() > 1:
         sys.exit(stopped.exit_code)  # JAX disconnects from the other processes
     signals.leave(stopped.exit_code)
@@ -168,8 +168,8 @@ def _explain(error: jax.errors.JaxRuntimeError) -> None:
     reason = " ".join(str(error).split())[:300]
     if jax.process_count() > 1:
         print(
-            "experiments.main: another process of the job was lost; the same command "
-            f"continues from the last checkpoint. {reason}",
+            "experiments.main: another process of the job was lost; "
+            f"{signals.CONTINUES} from the last checkpoint. {reason}",
             file=sys.stderr,
             flush=True,
         )
@@ -177,7 +177,7 @@ def _explain(error: jax.errors.JaxRuntimeError) -> None:
     if "RESOURCE_EXHAUSTED" in reason:
         command_line.fail(
             "the device has too little memory for the block; choose a smaller one by "
-            f"--config.runs.block, and the same command continues. {reason}"
+            f"--config.runs.block, and {signals.CONTINUES}. {reason}"
         )
 
 

@@ -150,7 +150,7 @@ def config_argument(argv: Sequence[str]) -> str:
 
 
 def load_config(argument: str) -> ConfigDict:
-    """Loads the config of `path.py:variants`.
+    """Loads the config of `path.py:variants`; registered weights are among its fields.
 
     Raises:
         ValueError: If there is no such file, or no such variant, or the file fails.
@@ -180,7 +180,8 @@ def load_config(argument: str) -> ConfigDict:
             f"--config={path} must have a get_config that returns a ConfigDict; got "
             f"{type(config).__name__}."
         )
-    return config
+    with config.unlocked(), config.ignore_type():
+        return fields.add_weights(config)
 
 
 def validate(

@@ -80,7 +80,7 @@ def check(config: ConfigDict) -> None:
     Raises:
         ValueError: One line naming the field, what was expected and what came.
     """
-    _add_weights(config)
+    add_weights(config)
     same_fields(config, known())
     fields = described()
     for name, field in fields.items():
@@ -172,7 +172,7 @@ def choices(field: base.Field) -> tuple:
 
 def known() -> ConfigDict:
     """All fields with their defaults, including those of registered weights."""
-    return _add_weights(base.get_config())
+    return add_weights(base.get_config())
 
 
 def axis(column: str) -> str:
@@ -185,11 +185,18 @@ def axes() -> tuple[str, ...]:
     return (*AXES, *(name for name in objectives.weights() if name not in AXES))
 
 
-def _add_weights(config: ConfigDict) -> ConfigDict:
-    """The config with the fields of registered weights added."""
+def add_weights(config: ConfigDict) -> ConfigDict:
+    """Adds the fields of registered weights that an unlocked config lacks.
+
+    Returns:
+        The same config. `check` refuses one whose sections are missing.
+    """
     for name, field in _of_weights().items():
-        section, last = _place(config, name)
-        if last not in section:
+        *sections, last = name.split(".")
+        section: Any = config
+        for part in sections:
+            section = section.get(part) if isinstance(section, ConfigDict) else None
+        if isinstance(section, ConfigDict) and last not in section:
             section[last] = field.default
     return config
 

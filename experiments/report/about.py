@@ -50,6 +50,7 @@ def facts(results: reading.Results, env: dict[str, Any]) -> list[tuple[str, str]
     pairs = [
         ("Runs", _runs(results)),
         ("Settings", _settings(results)),
+        *_of_all_settings(results),
         *_of_config(results.config),
         ("Device", _device(env)),
         ("Wall time", _duration(env.get("seconds"))),
@@ -148,6 +149,20 @@ def _settings(results: reading.Results) -> str:
             values.sort(key=style.rank)
         words.append(f"{style.symbol(name)}: {' | '.join(map(style.number, values))}")
     return "; ".join(words)
+
+
+def _of_all_settings(results: reading.Results) -> list[tuple[str, str]]:
+    """The prior and the objective, if all settings have the same."""
+    names = {column: _names(results, column) for column in ("prior", "objective")}
+    return [
+        (column.title(), *found) for column, found in names.items() if len(found) == 1
+    ]
+
+
+def _names(results: reading.Results, column: str) -> list[str]:
+    """The names of the values of a column, each once."""
+    values = [s[column] for s in results.settings or [] if s.get(column) is not None]
+    return list(dict.fromkeys(map(style.number, values)))
 
 
 def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:

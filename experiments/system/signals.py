@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+CONTINUES = "the same command continues"  # what a stopped sweep says of its work
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS = 1.0  # to wait for a file that is being written
 _ONCE = 0.05  # seconds in which a repeated signal, as by `timeout`, counts once

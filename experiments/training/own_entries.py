@@ -53,6 +53,13 @@ def _try(vae: VAE, setting: Hyperparameters) -> None:
         check_shape(f"prior.name = {name}", "log_prob(p, z) of one z", log_pz, ())
     x = jnp.zeros((_BATCH, vae.outputs))
     weighed = autoencoder.weights(vae, setting, jnp.ones(()))
+    # Divergences come first, as the values of all objectives are computed with them.
+    for name in vae.divergences:
+        if name not in registry.published(divergences.DIVERGENCES):
+            alone = vae._replace(divergences=(name,))
+            text = f"objective.divergence = {name}"
+            found = shapes(text, _mismatch(alone, setting, x, weighed), params)
+            check_shape(text, "its estimate", found, ())
     for name in vae.objectives:
         if name not in registry.published(objectives.OBJECTIVES):
             alone = vae._replace(objectives=(name,))
@@ -61,12 +68,6 @@ def _try(vae: VAE, setting: Hyperparameters) -> None:
             check_shape(
                 text, "its value, one for each example of a batch of 2", found, batch
             )
-    for name in vae.divergences:
-        if name not in registry.published(divergences.DIVERGENCES):
-            alone = vae._replace(divergences=(name,))
-            text = f"objective.divergence = {name}"
-            found = shapes(text, _mismatch(alone, setting, x, weighed), params)
-            check_shape(text, "its estimate", found, ())
 
 
 def _values(

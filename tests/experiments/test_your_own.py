@@ -4,6 +4,7 @@ import copy
 import csv
 import importlib
 import json
+import pathlib
 import re
 import subprocess
 import sys
@@ -20,14 +21,15 @@ from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import definitions, sheet
 from experiments import main
-from experiments.config import settings
+from experiments.config import command_line, fields, settings
 from experiments.data import catalogue
 from experiments.evaluation import metrics
 from experiments.models import divergences, networks, objectives, priors
 from experiments.plots import style
-from experiments.results import columns, labels
+from experiments.report import about
+from experiments.results import columns, labels, reading
 from experiments.sweep import layout
-from experiments.system import registry
+from experiments.system import paths, registry
 
 TABLES = (
     *(objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS, catalogue.SETS),
@@ -69,6 +71,13 @@ def results(your_own, tmp_path_factory):
     return workdir
 
 
+def test_the_example_is_as_short_as_the_readme_says(your_own):
+    readme = (paths.CLONE / "README.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"does all six in (\d+) lines", readme)
+    lines = pathlib.Path(your_own.__file__).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= int(said)
+
+
 def test_a_sweep_of_custom_entries_writes_scores_under_their_names(results):
     with (results / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -108,6 +117,13 @@ def test_figures_and_the_report_use_the_labels_of_custom_entries(results):
     )
     expected = "free bits, distance of means, bits = 8 correlation\n"
     assert process.stdout == expected, process.stderr
+
+
+def test_the_report_names_the_prior_and_the_objective_that_are_not_swept(results):
+    facts = dict(about.facts(reading.read(results), {}))
+    assert facts["Prior"] == "logistic"
+    assert "Objective" not in facts  # the settings name it
+    assert "objective: free bits | alpha beta" in facts["Settings"]
 
 
 def test_the_logistic_prior_of_the_example_has_mass_one_and_the_variance_of_its_scale(
@@ -200,6 +216,11 @@ def test_a_divergence_of_another_shape_is_named_in_one_line(tmp_path):
     words = "objective.divergence = bad .*shape"
     with pytest.raises(ValueError, match=words):
         sweep_of(plane(objective__divergence=("bad",)), tmp_path)
+    kl = objectives.Objective("own_kl", "", "", lambda terms, weights: -terms.kl)
+    objectives.register(kl)
+    beside = {"objective__name": ("own_kl", "alpha_beta")}
+    with pytest.raises(ValueError, match=words):
+        sweep_of(plane(objective__divergence=("bad",), **beside), tmp_path)
 
 
 class LargerEncoder(nn.Module):
@@ -264,6 +285,43 @@ def test_a_metric_of_another_shape_is_named_in_one_line(your_own, tmp_path):
 def test_a_name_of_the_package_cannot_be_registered_again(register, entry):
     with pytest.raises(ValueError, match=f"the name {entry.name} is taken"):
         register(entry)
+
+
+def test_a_weight_that_no_config_sets_is_a_field_of_the_command_line():
+    kappa = objectives.Weight("κ", 1.0, "weight of log p(x|z)")
+    objectives.register(
+        objectives.Objective(
+            "tempered",
+            "tempered",
+            "",
+            lambda terms, weights: weights["kappa"] * terms.log_px_z - terms.kl,
+            {"kappa": kappa},
+        )
+    )
+    words = ["--config=configs/pinwheel.py:smoke", "--config.objective.name=tempered"]
+    words += ["--config.objective.beta=1", "--config.objective.alpha=0"]
+    words += ["--config.prior.name=isotropic", "--config.objective.kappa=0.5,2"]
+    config, programs = command_line.config_of(["plan", *words])
+    assert config.objective.kappa == (0.5, 2.0)
+    assert [row["kappa"] for row in settings.rows(programs)] == [0.5, 2.0]
+    assert len(programs) == 1
+    printed = command_line.usage(["main", words[0]])
+    assert "--config.objective.kappa=1.0\n        Weight of log p(x|z)." in printed
+
+
+@pytest.mark.parametrize("section", ["objective", "objective.schedule", "train"])
+@pytest.mark.parametrize("instead", [None, 3])
+def test_a_config_without_a_section_is_refused_in_one_line(section, instead):
+    config = pinwheel.get_config("smoke")
+    with config.unlocked():
+        if instead is None:
+            parent, _, last = section.rpartition(".")
+            del (config[parent] if parent else config)[last]
+        else:
+            fields.put(config, section, instead)
+    with pytest.raises(ValueError, match=f"{section} must be a section with") as found:
+        settings.validate(config)
+    assert "\n" not in str(found.value)
 
 
 def test_a_weight_keeps_its_default_and_may_not_be_named_after_a_field():

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from experiments.system import signals
 from tests.faults import sweeps
 from tests.faults.sweeps import end, start
 from tests.faults.trial import Problem, Problems, Trial
@@ -78,7 +79,7 @@ def _stopped(
     sweeps.wait(lambda: bool(sweeps.checkpoints(workdir)))
     process.send_signal(number)
     result = yield from end(process)
-    if result.code != 128 + number or sweeps.NOT_LOST not in result.output:
+    if result.code != 128 + number or signals.CONTINUES not in result.output:
         yield Problem(f"{number.name}: {result.code} {result.output[-300:]}")
     result = yield from end(start(workdir))
     yield from sweeps.compared(result, workdir, reference)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from experiments.system import devices
+from experiments.system import devices, signals
 from experiments.system.terminal import say
 from tests.faults import sweeps
 from tests.faults.sweeps import Exit, end, start
@@ -82,7 +82,7 @@ def _lost_process(reference: pathlib.Path, workdir: pathlib.Path) -> Problems:
     result = yield from end(first)
     if time.monotonic() - begin > _LOST or result.code == 0:
         yield Problem(f"a lost process was noticed late: {result.output[-300:]}")
-    if "process" not in result.output or sweeps.NOT_LOST not in result.output:
+    if "process" not in result.output or signals.CONTINUES not in result.output:
         yield Problem(f"the loss is not reported: {result.output[-600:]}")
     yield from end(second)
     result = yield from end(start(workdir))

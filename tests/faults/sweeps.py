@@ -17,7 +17,6 @@ from tests.faults.trial import Problem, Problems
 
 SEEDS = 6  # runs of a setting
 BETAS = "1.0,4.0"
-NOT_LOST = "the same command goes on"
 STARTED: list[subprocess.Popen[str]] = []  # ended if the campaign stops
 
 # Twelve runs in three blocks, which take seconds: mostly to start Python and JAX.
