@@ -3,7 +3,7 @@
 The layout is `[B, H, W, C]`. XLA computes a convolution on a CPU without storing its
 patches if nothing in it is dilated, and many times more slowly if its input is. So
 
-- the convolution is XLA's;
+- the convolution is XLA's, as in `strided`;
 - the transpose is a 2×2 convolution of stride 1 to blocks of 2×2 pixels, as each block
   of the padded image is seen from four positions only;
 - the gradient of the kernel is a product of patches, for so few images at a time that
@@ -25,10 +25,9 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import sequential_vmap
 
-from decomp.networks import products
+from decomp.networks import products, strided
 from decomp.networks.form import KERNEL, Form
 
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
 _CACHE = 2**20  # bytes of patches at a time; the second-level cache of a core
 
 
@@ -39,19 +38,6 @@ def _run_by_run(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
         return sequential_vmap(lambda a, b: function(a, b, precision))(a, b)
 
     return of_a_precision
-
-
-@_run_by_run
-def _conv(large: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
-    large, kernel, options = products.for_convolution(large, kernel, precision)
-    return lax.conv_general_dilated(
-        large,
-        kernel,
-        window_strides=(2, 2),
-        padding=((1, 1), (1, 1)),
-        dimension_numbers=_LAYOUT,
-        **options,
-    )
 
 
 @_run_by_run
@@ -73,7 +59,7 @@ def _conv_transpose(small: jax.Array, kernel: jax.Array, precision: Any) -> jax.
         taps,
         window_strides=(1, 1),
         padding=((1, 1), (1, 1)),
-        dimension_numbers=_LAYOUT,
+        dimension_numbers=strided.LAYOUT,
         **options,
     )
     return _pixels(blocks)
@@ -140,4 +126,9 @@ def _pixels(blocks: jax.Array) -> jax.Array:
     return pixels.reshape(batch, 2 * height, 2 * width, -1)[:, 1:-1, 1:-1]
 
 
-FORM = Form(_conv, _conv_transpose, _kernel_gradient, batch_innermost=False)
+FORM = Form(
+    _run_by_run(strided.FORM.conv),
+    _conv_transpose,
+    _kernel_gradient,
+    batch_innermost=False,
+)

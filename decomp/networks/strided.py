@@ -13,7 +13,7 @@ from jax import lax
 from decomp.networks import products
 from decomp.networks.form import Form
 
-_LAYOUT = ("NHWC", "HWIO", "NHWC")
+LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def _conv(large: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
@@ -23,7 +23,7 @@ def _conv(large: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
         kernel,
         window_strides=(2, 2),
         padding=((1, 1), (1, 1)),
-        dimension_numbers=_LAYOUT,
+        dimension_numbers=LAYOUT,
         **options,
     )
 
@@ -36,7 +36,7 @@ def _conv_transpose(small: jax.Array, kernel: jax.Array, precision: Any) -> jax.
         window_strides=(1, 1),
         padding=((2, 2), (2, 2)),
         lhs_dilation=(2, 2),
-        dimension_numbers=_LAYOUT,
+        dimension_numbers=LAYOUT,
         **options,
     )
 
