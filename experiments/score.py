@@ -28,7 +28,7 @@ import matplotlib.style
 import numpy as np
 
 from decomp.datasets.readers import npz
-from decomp.metrics import comparison, intervals, picture, sheet
+from decomp.metrics import comparison, intervals, picture, sheet, tables
 from experiments.plots import heatmap, style
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
@@ -79,7 +79,7 @@ def differences(lines: comparison.Differences) -> str:
     for line in lines:
         scores = f"{line.first:.4f}", f"{line.second:.4f}", f"{line.difference:+.4f}"
         words = "yes" if line.differs else "" if line.low is None else "not seen"
-        row = (*line[:2], *scores, sheet.span(line), words, line.definition, line.note)
+        row = (*line[:2], *scores, tables.span(line), words, line.definition, line.note)
         cells.append(row)
     rows = _aligned(cells)
     for note in notes(lines):
@@ -92,7 +92,7 @@ def table(lines: Sequence[sheet.SheetLine]) -> str:
 
     It has columns of intervals, and of reasons and conventions, if any line has them.
     """
-    rows = _aligned(sheet.cells(lines))
+    rows = _aligned(tables.cells(lines))
     spreads = [f"{name} {value:.4f}" for name, value in sheet.spread(lines).items()]
     for note in notes(lines):
         rows += ["", note]

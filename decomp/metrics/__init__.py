@@ -42,6 +42,7 @@ __all__ = [
     "score",
     "sheet",
     "solvers",
+    "tables",
     "udr",
     "units",
     "unsupervised",
@@ -66,8 +67,8 @@ def score(codes: Any, factors: Any, *, seed: int = 0, **options: Any) -> Any:
             `intervals=100` for a 95 % interval of each value.
 
     Returns:
-        A `sheet.Sheet`, which has `.values`, `.to_csv(path)` and `.plot()`; for several
-        runs, a list of sheets.
+        A `tables.Sheet`, which has `.values`, `.to_csv(path)` and `.plot()`; for
+        several runs a `tables.Sheets`, a list of sheets that is shown as their means.
 
     Raises:
         ValueError: For an unknown metric, or for arrays that cannot be scored.

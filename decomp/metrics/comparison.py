@@ -18,10 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decomp.metrics import intervals, reasons
-from decomp.metrics import sheet as sheets
+from decomp.metrics import intervals, reasons, tables
 from decomp.metrics.definitions import ENTRIES
-from decomp.metrics.sheet import Sheet, SheetLine
+from decomp.metrics.tables import Sheet, SheetLine
 
 
 class DifferenceLine(NamedTuple):
@@ -57,10 +56,21 @@ class Differences(list[DifferenceLine]):
         names = [f"{line.metric}, {line.variant}" for line in self]
         width = max(map(len, names), default=0)
         lines = [
-            f"{name:{width}}  {line.difference:+.4f}  {sheets.span(line)}".rstrip()
+            f"{name:{width}}  {line.difference:+.4f}  {tables.span(line)}".rstrip()
             for name, line in zip(names, self, strict=True)
         ]
         return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        head = ("metric", "variant", "first", "second", "difference", "95 % interval")
+        rows = [
+            (
+                *(line.metric, line.variant, f"{line.first:.4f}", f"{line.second:.4f}"),
+                *(f"{line.difference:+.4f}", tables.span(line) or line.note),
+            )
+            for line in self
+        ]
+        return tables.html_table([head, *rows], self.notes)
 
     def to_csv(self, path: Any) -> None:
         """Writes the lines to a CSV file with a header."""

@@ -6,106 +6,21 @@ take minutes per run are only computed if they are named. The other metrics are
 compiled, and `many` computes them for many runs at once.
 """
 
-import csv
-import html
-import pathlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp import extras
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import inputs, over_runs, reasons, units
 from decomp.metrics import intervals as resampled
 from decomp.metrics.definitions import ENTRIES, Entry
 from decomp.metrics.inputs import Factors
+from decomp.metrics.tables import Sheet, SheetLine, Sheets
 from decomp.metrics.units import Codes
-
-
-class SheetLine(NamedTuple):
-    """The value of one variant of a metric."""
-
-    metric: str
-    variant: str
-    value: float  # NaN if there is none; the note has the reason
-    definition: str
-    source: str
-    note: str = ""  # why there is no value, or the convention behind it
-    low: float | None = None  # the ends of the 95 % interval, see `intervals`
-    high: float | None = None
-    bias: float | None = None  # the bias of the value, which the interval removes
-    resampling: str = ""  # how the interval was estimated
-    points: int = 0  # N, or an upper bound of it if factors are missing
-
-
-class Sheet(list[SheetLine]):
-    """The lines of a sheet, with `notes` on how its codes and factors were treated.
-
-    A notebook shows it as a table, and `print` as lines. With intervals, `halves` has
-    the scores of half samples of the points, `[B]` by metric and variant.
-    """
-
-    def __init__(
-        self,
-        lines: Iterable[SheetLine] = (),
-        notes: Sequence[str] = (),
-        *,
-        num_points: int = 0,
-        missing: Mapping[str, int] | None = None,
-        halves: Mapping[tuple[str, str], np.ndarray] | None = None,
-    ):
-        super().__init__(lines)
-        self.notes = tuple(notes)
-        self.num_points = num_points  # N
-        self.missing = dict(missing or {})  # number of missing values by factor
-        self.halves = dict(halves or {})
-
-    @property
-    def values(self) -> dict[str, float]:
-        """The values by "metric, variant"."""
-        return {f"{line.metric}, {line.variant}": line.value for line in self}
-
-    def __str__(self) -> str:
-        """One line for each value, and the notes below."""
-        width = max(map(len, self.values), default=0)
-        lines = [
-            f"{name:{width}}  {line.value:.4f}  {span(line)}".rstrip()
-            for name, line in zip(self.values, self, strict=True)
-        ]
-        return "\n".join([*lines, *self.notes])
-
-    def _repr_html_(self) -> str:
-        rows = [
-            "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
-            for tag, row in zip(["th", *["td"] * len(self)], cells(self), strict=True)
-        ]
-        table = "".join(f"<tr>{row}</tr>" for row in rows)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table>{table}</table>{notes}"
-
-    def to_csv(self, path: Any) -> None:
-        """Writes the lines to a CSV file with a header."""
-        with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([SheetLine._fields, *self])
-
-    def plot(self, maps: Any = None) -> Any:
-        """Draws the values with their intervals, and returns the axes of Matplotlib.
-
-        Args:
-            maps: Maps from `picture.maps`, to be drawn beside the values.
-        """
-        extras.require("matplotlib")
-        from matplotlib import pyplot
-
-        from decomp.metrics import picture
-
-        figure = pyplot.figure(figsize=picture.size(self, maps), layout="constrained")
-        return picture.draw(figure, self, maps)
-
 
 METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
 FAST = tuple(
@@ -229,7 +144,7 @@ def many(
     names: Sequence[str] | None = None,
     intervals: int = 0,
     block: int = 64,
-) -> list[Sheet]:
+) -> Sheets:
     """The sheets of many runs on the same data points, with the same random draws.
 
     The runs are distributed over the devices; to use all CPU cores, first set
@@ -266,7 +181,7 @@ def many(
     q = _posteriors(table, scales) if of_posteriors else None
     points = _Points(z, q, factor_table, inputs.complete(factor_table))
     values, problems = _values(key, points, entries, block)
-    sheets = []
+    sheets = Sheets()
     for r in range(len(table)):
         run_z, run_q = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
         run = _Points(run_z, run_q, factor_table, points.complete)
@@ -472,26 +387,3 @@ def _line_with_interval(
     how = entry.resampling(len(scores))
     ends = {"low": interval.low, "high": interval.high, "bias": interval.bias}
     return line._replace(**ends, resampling=how, note=note)
-
-
-def cells(lines: Sequence[SheetLine]) -> list[tuple[str, ...]]:
-    """The header and the rows of a table of a sheet, without empty columns."""
-    columns = {
-        "metric": [line.metric for line in lines],
-        "variant": [line.variant for line in lines],
-        "value": [f"{line.value:.4f}" for line in lines],
-    }
-    others = {
-        "95 % interval": [span(line) for line in lines],
-        "definition": [line.definition for line in lines],
-        "source": [line.source for line in lines],
-        "interval from": [line.resampling for line in lines],
-        "note": [line.note for line in lines],
-    }
-    columns |= {head: column for head, column in others.items() if any(column)}
-    return [tuple(columns), *zip(*columns.values(), strict=True)]
-
-
-def span(line: Any) -> str:
-    """The interval of a line, such as "0.2107 … 0.2345", or "" if it has none."""
-    return "" if line.low is None else f"{line.low:.4f} … {line.high:.4f}"

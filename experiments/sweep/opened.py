@@ -26,6 +26,8 @@ class OpenedSweep:
     """The finished runs of a sweep.
 
     `sweep[563]` is run 563, a `decomp.trained.TrainedVAE` that encodes and decodes.
+    Several runs of one architecture are one `TrainedVAE` whose results have a leading
+    axis `[R]`: `sweep[[3, 5]]`, `sweep[sweep.scores["beta"] == 4]`, or `sweep[:]`.
     """
 
     workdir: pathlib.Path
@@ -52,9 +54,20 @@ class OpenedSweep:
             f"{self.workdir})"
         )
 
-    def __getitem__(self, run: int) -> TrainedVAE:
-        """The trained networks, prior and training curves of a run, by its number."""
+    def __getitem__(self, run: Any) -> TrainedVAE:
+        """The trained networks, prior and training curves of a run, by its number.
+
+        Args:
+            run: A number; or several: a list of numbers, a mask of the finished runs
+                (of the rows of `scores`), or a slice of numbers.
+
+        Raises:
+            IndexError: One line, for a run that has not finished.
+            ValueError: One line, for several runs whose networks or priors differ.
+        """
         numbers = self.scores["run"].tolist()
+        if np.ndim(run) or isinstance(run, slice):
+            return _stacked([self[number] for number in self._numbers(run)])
         if run not in numbers:
             raise IndexError(
                 f"{self.workdir}: run {run} has not finished; expected one of the "
@@ -88,6 +101,23 @@ class OpenedSweep:
             },
             diverged=int(self._tables["diverged"][place]),
         )
+
+    def _numbers(self, runs: Any) -> list[int]:
+        """The numbers of several runs."""
+        numbers = self.scores["run"]
+        if isinstance(runs, slice):
+            every = runs == slice(None)
+            last = int(numbers[-1]) + 1
+            return numbers.tolist() if every else [*range(*runs.indices(last))]
+        runs = np.asarray(runs)
+        if runs.dtype == bool:
+            if runs.shape != numbers.shape:
+                raise IndexError(
+                    f"{self.workdir}: a mask must have one value for each of the "
+                    f"{len(numbers)} finished runs; got shape {list(runs.shape)}."
+                )
+            return numbers[runs].tolist()
+        return runs.ravel().tolist()
 
     def best(self, score: str, *, lowest: bool = False, **setting: Any) -> int:
         """The number of the run with the highest score that did not diverge.
@@ -143,6 +173,38 @@ def open_workdir(workdir: Any) -> OpenedSweep:
     return OpenedSweep(
         folder, rows, scores, programs, _shapes(folder, programs), tables
     )
+
+
+def _stacked(runs: list[TrainedVAE]) -> TrainedVAE:
+    """Several runs as one `TrainedVAE` with a leading axis `[R]`.
+
+    The curves of a run that diverged end early; they are continued with NaN.
+    """
+    if not runs:
+        raise IndexError("expected at least one run; got none.")
+    longest = max((run.curves["step"] for run in runs), key=len)
+    runs = [
+        dataclasses.replace(
+            run,
+            curves={
+                name: np.pad(
+                    np.asarray(curve, float),
+                    (0, len(longest) - len(curve)),
+                    constant_values=np.nan,
+                )
+                for name, curve in run.curves.items()
+            }
+            | {"step": longest},
+        )
+        for run in runs
+    ]
+    try:
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *runs)
+    except (ValueError, TypeError):
+        raise ValueError(
+            "several runs must have the same networks, prior and weights to be one "
+            "object; choose those of one architecture, such as by a mask of `scores`."
+        ) from None
 
 
 def write_shapes(workdir: pathlib.Path, works: list[layout.Sweep]) -> None:

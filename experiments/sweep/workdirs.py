@@ -207,8 +207,16 @@ def validated(
             * own
         )
         raise ValueError(
-            f"{path}: expected a config of this version; got: {error}{hint}"
+            f"{path}: expected a config of this version, {_version('decomp-vae')}"
+            f"{_maker(workdir)}; got: {error}{hint}"
         ) from None
+
+
+def _maker(workdir: pathlib.Path) -> str:
+    """The version that wrote a workdir, in brackets; "" if that is not known."""
+    packages = _environment(workdir).get("packages")
+    version = packages.get("decomp") if isinstance(packages, dict) else None
+    return f" (the workdir is of {version})" if version else ""
 
 
 def spend(workdir: pathlib.Path, seconds: float) -> None:

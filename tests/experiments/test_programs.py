@@ -206,6 +206,36 @@ def test_a_run_of_an_opened_sweep_is_the_one_that_was_trained(swept):
         assert vae.weights["beta"] == (1.0, 4.0)[run % 2]
 
 
+def test_several_runs_of_an_opened_sweep_are_one_object(swept, tmp_path):
+    sweep = results.open(swept)
+    threes = sweep[sweep.scores["latents"] == 3]
+    assert len(threes) == 4
+    assert threes.seed.tolist() == sweep.scores["seed"][[2, 3, 6, 7]].tolist()
+    np.testing.assert_array_equal(threes.weights["beta"], [1, 4, 1, 4])
+    assert threes.curves["loss"].shape == (4, 2)
+    images = np.linspace(0, 1, 2 * 64, dtype=np.float32).reshape(2, 8, 8, 1)
+    together = threes.encode(images)
+    assert together.loc.shape == (4, 2, 3)
+    for place, run in enumerate([2, 3, 6, 7]):
+        alone = sweep[run].encode(images)
+        np.testing.assert_allclose(together.loc[place], alone.loc, rtol=1e-5, atol=1e-6)
+    assert threes.sample(jax.random.key(0), 5).shape == (4, 5, 8, 8, 1)
+    threes.save(tmp_path / "runs.npz")
+    assert len(decomp.load(tmp_path / "runs.npz")) == 4
+    assert sweep[2:4].seed.tolist() == sweep[[2, 3]].seed.tolist()
+    for runs in (slice(None), [0, 2]):
+        with pytest.raises(
+            ValueError, match="several runs must have the same networks"
+        ):
+            sweep[runs]
+    with pytest.raises(
+        IndexError, match=r"for each of the 8 finished runs; got .*\[2\]"
+    ):
+        sweep[np.array([True, False])]
+    with pytest.raises(IndexError, match="run 9 has not finished"):
+        sweep[[2, 9]]
+
+
 def test_a_run_of_an_opened_sweep_can_be_saved_and_loaded(swept, tmp_path):
     vae = results.open(swept)[3]
     vae.save(tmp_path / "run.npz")

@@ -118,6 +118,19 @@ def test_a_changed_version_since_the_last_start_is_reported(workdir):
     assert note.startswith("since the last start: packages.jax: 0.0.1 -> ")
 
 
+def test_a_workdir_of_another_version_is_refused_with_both_versions(workdir):
+    start(workdir, CONFIG)
+    other = workdirs.describe()
+    own = other["packages"]["decomp"]
+    other["packages"]["decomp"] = "9.8.7"
+    (workdir / "env.json").write_text(json.dumps(other))
+    (workdir / "config.json").write_text(json.dumps(CONFIG | {"colour": 3}))
+    words = rf"expected a config of this version, {own} \(the workdir is of 9\.8\.7\); got: "
+    with pytest.raises(ValueError, match=words) as error:
+        workdirs.validated(workdir)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize("keep", [0, 10, 200])
 def test_a_truncated_block_is_set_aside_and_reported(workdir, keep):
     path = workdir / "blocks" / "000000.npz"

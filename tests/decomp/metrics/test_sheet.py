@@ -238,6 +238,32 @@ def test_arrays_that_cannot_be_scored_are_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
+def test_the_sheets_of_several_runs_are_shown_as_their_means(tmp_path):
+    factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    blind = factors * [1, 0]  # MIG is 1 for the factor that it has, 0 for the other
+    sheets = metrics.score([factors, blind], factors, metrics=["mig, locatello"])
+    np.testing.assert_allclose(sheets.values["mig, locatello"], [1, 0.5], atol=1e-6)
+    assert str(sheets) == "mig, locatello  0.7500 ± 0.3536"  # √(2 · 0.25²)
+    page = sheets._repr_html_()
+    assert "<th>mean of 2 runs</th>" in page
+    assert "<td>0.7500</td><td>0.3536</td><td>2</td>" in page
+    sheets.to_csv(tmp_path / "sheets.csv")
+    with (tmp_path / "sheets.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["run"] for row in rows] == ["0", "1"]
+    assert [float(row["value"]) for row in rows] == [sheet[0].value for sheet in sheets]
+
+
+def test_a_comparison_is_shown_as_a_table():
+    factors = np.array([[a, b] for a in range(4) for b in range(4)] * 4)
+    differences = metrics.compare(
+        factors * [1, 0], factors, factors, metrics=["active units"], intervals=5
+    )
+    page = differences._repr_html_()
+    assert "<td>1.0000</td><td>2.0000</td><td>+1.0000</td>" in page
+    assert page.count("<tr>") == 1 + len(differences)
+
+
 def test_a_sheet_has_a_form_for_notebooks_files_and_plots(tmp_path):
     factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     result = metrics.score(factors, factors, metrics=["mig", "hoyer"])
