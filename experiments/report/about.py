@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from experiments.plots import style
@@ -51,7 +52,7 @@ def facts(results: reading.Results, env: dict[str, Any]) -> list[tuple[str, str]
         ("Runs", _runs(results)),
         ("Settings", _settings(results)),
         *_of_all_settings(results),
-        *_of_config(results.config),
+        *_of_config(results.config, results.shapes),
         ("Device", _device(env)),
         ("Wall time", _duration(env.get("seconds"))),
         ("Versions", _versions(env)),
@@ -165,13 +166,18 @@ def _names(results: reading.Results, column: str) -> list[str]:
     return list(dict.fromkeys(map(style.number, values)))
 
 
-def _of_config(config: dict[str, Any]) -> list[tuple[str, str]]:
+def _of_config(
+    config: dict[str, Any], shapes: Sequence[tuple[int, ...]] | None
+) -> list[tuple[str, str]]:
     sections = (_part(config, name) for name in ("data", "model", "train"))
     data, model, train = ({k: _swept(v) for k, v in s.items()} for s in sections)
     name = str(data.get("name"))
     as_they_are = name in (*_PLANE, "fashion_mnist") or labels.is_own(name)
     scaled = not as_they_are and data.get("side")
     side = f"{data.get('side')}×{data.get('side')} pixels" if scaled else ""
+    if shapes is not None:  # results of earlier versions do not have them
+        images = dict.fromkeys(s[:2] for s in shapes if len(s) == 3)
+        side = " | ".join(f"{height}×{width} pixels" for height, width in images)
     named = name not in _PLANE and not labels.is_own(name)
     source = str(data.get("source", "")) if named else ""
     file = pathlib.PurePath(str(data.get("path") or "")).name

@@ -46,6 +46,8 @@ class Results(NamedTuple):
     scores: dict[int, dict[str, Value]] | None  # by run
     settings: list[Setting] | None
     pictures: dict[str, np.ndarray] | None
+    # Shapes of an x, of each program: (H, W, C) of an image, or (X,).
+    shapes: list[tuple[int, ...]] | None = None
 
 
 def read(workdir: pathlib.Path) -> Results:
@@ -53,7 +55,7 @@ def read(workdir: pathlib.Path) -> Results:
 
     Args:
         workdir: Folder with config.json and any of summary.csv, scores.csv,
-            settings.json and pictures.npz.
+            settings.json, pictures.npz and inputs.json.
 
     Returns:
         The contents.
@@ -74,6 +76,7 @@ def read(workdir: pathlib.Path) -> Results:
         scores=_optional(workdir / "scores.csv", _scores),
         settings=_optional(workdir / "settings.json", _settings),
         pictures=_optional(workdir / "pictures.npz", _pictures),
+        shapes=_optional(workdir / "inputs.json", _shapes),
     )
 
 
@@ -160,6 +163,14 @@ def _config(path: pathlib.Path) -> dict[str, Any]:
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise ValueError("expected an object with a list of names 'figures'")
     return config
+
+
+def _shapes(path: pathlib.Path) -> list[tuple[int, ...]]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return [tuple(map(int, shape)) for shape in found]
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("expected a list of shapes") from None
 
 
 def _labels(path: pathlib.Path) -> None:

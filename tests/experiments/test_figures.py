@@ -228,6 +228,7 @@ BROKEN = {
     "header": (lambda d: (d / "summary.csv").write_text("a,b\n1,2\n"), "summary.csv"),
     "ragged": (lambda d: (d / "scores.csv").write_text("run,seed\n1\n"), "scores.csv"),
     "settings": (lambda d: (d / "settings.json").write_text("[1]"), "settings.json"),
+    "inputs": (lambda d: (d / "inputs.json").write_text("[[Infinity]]"), "inputs.json"),
     "shape": (
         lambda d: np.savez(d / "pictures.npz", traversals=[1, 2]),
         "'traversals'",

@@ -122,6 +122,7 @@ def test_figures_and_the_report_use_the_labels_of_custom_entries(results):
 def test_the_report_names_the_prior_and_the_objective_that_are_not_swept(results):
     facts = dict(about.facts(reading.read(results), {}))
     assert facts["Prior"] == "logistic"
+    assert facts["Data"] == "Squares, 8×8 pixels"
     assert "Objective" not in facts  # the settings name it
     assert "objective: free bits | alpha beta" in facts["Settings"]
 
