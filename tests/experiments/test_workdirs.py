@@ -125,7 +125,7 @@ def test_a_workdir_of_another_version_is_refused_with_both_versions(workdir):
     other["packages"]["decomp"] = "9.8.7"
     (workdir / "env.json").write_text(json.dumps(other))
     (workdir / "config.json").write_text(json.dumps(CONFIG | {"colour": 3}))
-    words = rf"expected a config of this version, {own} \(the workdir is of 9\.8\.7\); got: "
+    words = rf"config of this version, {own} \(the workdir is of 9\.8\.7\); got: "
     with pytest.raises(ValueError, match=words) as error:
         workdirs.validated(workdir)
     assert "\n" not in str(error.value)
