@@ -13,6 +13,7 @@ if os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1") == "1":
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {older}".strip()
 
 import jax  # noqa: E402
+import pytest  # noqa: E402
 
 # Background commands of a shell ignore Ctrl-C, those under `nohup` ignore SIGHUP, and
 # their children inherit this. Tests of signals need commands that do not ignore them.
@@ -34,3 +35,20 @@ compiled = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"
 jax.config.update("jax_compilation_cache_dir", str(compiled))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+# The examples of these metrics take seconds each, as they draw votes or fit models.
+SLOW_EXAMPLES = {
+    f"decomp.metrics.{name}"
+    for name in (
+        *("higgins", "infomec", "kim_mnih", "sap"),
+        *("udr", "unsupervised", "z_max_variance"),
+    )
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            if ".".join(item.name.split(".")[:3]) in SLOW_EXAMPLES:
+                item.add_marker("slow")
