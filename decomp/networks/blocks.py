@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import sequential_vmap
 
-from decomp.networks import products, strided
+from decomp.networks import form, products, strided
 from decomp.networks.form import KERNEL, Form
 
 _CACHE = 2**20  # bytes of patches at a time; the second-level cache of a core
@@ -44,13 +44,14 @@ def _run_by_run(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
 def _conv_transpose(small: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
     batch, height, width, channels = small.shape
     narrow = kernel.shape[2]
-    taps = kernel.reshape(2, 2, 2, 2, narrow, channels).swapaxes(1, 2)
-    taps = taps.reshape(2, 2, 4 * narrow, channels)
+    taps = form.taps(kernel).reshape(2, 2, 4 * narrow, channels)
     if 4 * narrow < channels:  # to add products is cheaper than to multiply patches
         rows, columns = small.reshape(-1, channels), taps.reshape(-1, channels)
         product = products.einsum("nk,mk->nm", rows, columns, precision)
         product = product.reshape(batch, height, width, 2, 2, 4 * narrow)
-        parts = [_shift(product[:, :, :, a, e], a, e) for a in (0, 1) for e in (0, 1)]
+        parts = [
+            form.shift(product[:, :, :, a, e], a, e) for a in (0, 1) for e in (0, 1)
+        ]
         return _pixels(parts[0] + parts[1] + parts[2] + parts[3])
     taps = taps[::-1, ::-1].swapaxes(2, 3)
     small, taps, options = products.for_convolution(small, taps, precision)
@@ -112,11 +113,6 @@ def _patches(x: jax.Array) -> jax.Array:
         for e in (0, 1)
     ]
     return jnp.concatenate(parts, 3).reshape(-1, KERNEL * KERNEL * channels)
-
-
-def _shift(x: jax.Array, down: int, right: int) -> jax.Array:
-    """Places `[B, H, W, C]` on a grid `[B, H + 1, W + 1, C]` at (down, right)."""
-    return jnp.pad(x, ((0, 0), (down, 1 - down), (right, 1 - right), (0, 0)))
 
 
 def _pixels(blocks: jax.Array) -> jax.Array:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 KERNEL = 4
 
@@ -52,3 +53,14 @@ class Form(NamedTuple):
         if self.batch_innermost:
             return images.reshape(-1, images.shape[3]).T
         return images.transpose(0, 3, 1, 2).reshape(len(images), -1)
+
+
+def taps(kernel: jax.Array) -> jax.Array:
+    """A kernel `[4, 4, c, o]` as `[a, e, r, s, c, o]`, with i = 2a + r, j = 2e + s."""
+    return kernel.reshape(2, 2, 2, 2, *kernel.shape[2:]).swapaxes(1, 2)
+
+
+def shift(x: jax.Array, down: int, right: int) -> jax.Array:
+    """Places `[..., H, W, n]` on a grid `[..., H + 1, W + 1, n]` at (down, right)."""
+    still = [(0, 0)] * (x.ndim - 3)
+    return jnp.pad(x, [*still, (down, 1 - down), (right, 1 - right), (0, 0)])

@@ -18,20 +18,20 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.networks import products
+from decomp.networks import form, products
 from decomp.networks.form import KERNEL, Form
 
 
 def _conv(x: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
     patches = _patches(x)
-    taps = _taps(kernel).reshape(-1, kernel.shape[3])
+    taps = form.taps(kernel).reshape(-1, kernel.shape[3])
     rows = patches.reshape(len(taps), -1)
     product = products.einsum("kn,km->nm", taps, rows, precision)
     return product.reshape(-1, *patches.shape[5:])
 
 
 def _conv_transpose(x: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
-    taps = _taps(kernel)
+    taps = form.taps(kernel)
     channels, *grid = x.shape
     narrow = kernel.shape[2]
     # The two forms need 16·narrow or 4·channels rows between slices and product.
@@ -39,9 +39,9 @@ def _conv_transpose(x: jax.Array, kernel: jax.Array, precision: Any) -> jax.Arra
         rows = jax.lax.optimization_barrier(taps.reshape(-1, channels))
         product = products.einsum("mk,kn->mn", rows, x.reshape(channels, -1), precision)
         product = product.reshape(2, 2, 2, 2, narrow, *grid)
-        parts = [_shift(product[a, e], a, e) for a in (0, 1) for e in (0, 1)]
+        parts = [form.shift(product[a, e], a, e) for a in (0, 1) for e in (0, 1)]
         return _interleave(parts[0] + parts[1] + parts[2] + parts[3])
-    windows = jnp.stack([_shift(x, a, e) for a in (0, 1) for e in (0, 1)])
+    windows = jnp.stack([form.shift(x, a, e) for a in (0, 1) for e in (0, 1)])
     rows = taps.transpose(2, 3, 4, 0, 1, 5).reshape(4 * narrow, -1)
     rows = jax.lax.optimization_barrier(rows)
     windows_in_rows = windows.reshape(4 * channels, -1)
@@ -57,11 +57,6 @@ def _kernel_gradient(large: jax.Array, small: jax.Array, precision: Any) -> jax.
     gradient = products.einsum("km,nm->kn", patches, small, precision, sums=True)
     taps = gradient.reshape(2, 2, 2, 2, channels, -1)
     return taps.swapaxes(1, 2).reshape(KERNEL, KERNEL, channels, -1)
-
-
-def _taps(kernel: jax.Array) -> jax.Array:
-    """A kernel `[4, 4, c, o]` as `[a, e, r, s, c, o]`."""
-    return kernel.reshape(2, 2, 2, 2, *kernel.shape[2:]).swapaxes(1, 2)
 
 
 def _patches(x: jax.Array) -> jax.Array:
@@ -83,12 +78,6 @@ def _patches(x: jax.Array) -> jax.Array:
     )
     windows = windows.transpose(0, 3, 5, 1, 2, 4, 6)
     return windows.reshape(2, 2, *windows.shape[1:])
-
-
-def _shift(x: jax.Array, down: int, right: int) -> jax.Array:
-    """Places `[..., H, W, B]` on a grid `[..., H + 1, W + 1, B]` at (down, right)."""
-    still = [(0, 0)] * (x.ndim - 3)
-    return jnp.pad(x, [*still, (down, 1 - down), (right, 1 - right), (0, 0)])
 
 
 def _interleave(parities: jax.Array) -> jax.Array:
