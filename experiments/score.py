@@ -87,7 +87,7 @@ def differences(lines: comparison.Differences) -> str:
     return "\n".join(rows)
 
 
-def table(lines: Sequence[sheet.SheetLine]) -> str:
+def table(lines: Sequence[tables.SheetLine]) -> str:
     """The sheet as a Markdown table, with notes and the spread of variants below.
 
     It has columns of intervals, and of reasons and conventions, if any line has them.
@@ -121,7 +121,7 @@ def notes(lines: Sequence[Any]) -> list[str]:
 
 def write(
     folder: pathlib.Path,
-    lines: Sequence[sheet.SheetLine],
+    lines: Sequence[tables.SheetLine],
     found: dict[str, np.ndarray],
     options: argparse.Namespace,
 ) -> list[pathlib.Path]:
@@ -129,7 +129,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     atomic_files.write(folder / "sheet.md", (table(lines) + "\n").encode())
     told = notes(lines)
-    header = (*sheet.SheetLine._fields, "notes")
+    header = (*tables.SheetLine._fields, "notes")
     rows = [(*line, " ".join(told)) for line in lines]
     atomic_files.write_csv(folder / "sheet.csv", header, rows)
     entries = [line._asdict() | {"notes": told} for line in lines]
@@ -157,7 +157,7 @@ def _maps(found: dict[str, np.ndarray], options: argparse.Namespace) -> picture.
     )
 
 
-def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> sheet.Sheet:
+def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> tables.Sheet:
     """Computes the sheet; an error names the files."""
     metrics = sheet.FAST if options.fast else sheet.METRICS
     if options.metrics:

@@ -11,8 +11,6 @@ different numbers of values, the difference contains it; the variants `miller_ma
 remove most of it.
 """
 
-import csv
-import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -74,8 +72,7 @@ class Differences(list[DifferenceLine]):
 
     def to_csv(self, path: Any) -> None:
         """Writes the lines to a CSV file with a header."""
-        with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([DifferenceLine._fields, *self])
+        tables.write_csv(path, DifferenceLine._fields, self)
 
 
 def compare(first: Sheet, second: Sheet) -> Differences:

@@ -73,7 +73,7 @@ def draw(figure: Any, lines: Sequence[Any], maps: Maps | None = None) -> Any:
 
     Args:
         figure: An empty figure of the size `size(lines, maps)`.
-        lines: The lines of a `sheet.Sheet`.
+        lines: The lines of a `tables.Sheet`.
         maps: The maps, or None.
 
     Returns:

@@ -71,8 +71,7 @@ class Sheet(list[SheetLine]):
 
     def to_csv(self, path: Any) -> None:
         """Writes the lines to a CSV file with a header."""
-        with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([SheetLine._fields, *self])
+        write_csv(path, SheetLine._fields, self)
 
     def plot(self, maps: Any = None) -> Any:
         """Draws the values with their intervals, and returns the axes of Matplotlib.
@@ -98,10 +97,9 @@ class Sheets(list[Sheet]):
     @property
     def values(self) -> dict[str, np.ndarray]:
         """The values `[R]` by "metric, variant"."""
-        names = self[0].values if self else ()
-        return {
-            name: np.array([sheet.values[name] for sheet in self]) for name in names
-        }
+        each = [sheet.values for sheet in self]
+        names = each[0] if each else ()
+        return {name: np.array([values[name] for values in each]) for name in names}
 
     def __str__(self) -> str:
         """One line for each mean and standard deviation."""
@@ -118,8 +116,7 @@ class Sheets(list[Sheet]):
     def to_csv(self, path: Any) -> None:
         """Writes the lines of all runs to a CSV file, with the index of the run."""
         rows = [(run, *line) for run, sheet in enumerate(self) for line in sheet]
-        with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("run", *SheetLine._fields), *rows])
+        write_csv(path, ("run", *SheetLine._fields), rows)
 
     def _lines(self) -> list[tuple[str, str, str, str]]:
         """Name, mean, standard deviation, and the number of runs that have a value."""
@@ -130,6 +127,12 @@ class Sheets(list[Sheet]):
             sd = f"{finite.std(ddof=1):.4f}" if len(finite) > 1 else "nan"
             rows.append((name, mean, sd, str(len(finite))))
         return rows
+
+
+def write_csv(path: Any, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes rows to a CSV file with a header."""
+    with pathlib.Path(path).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
 
 
 def html_table(rows: Iterable[Sequence[str]], notes: Sequence[str] = ()) -> str:

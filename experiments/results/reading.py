@@ -76,7 +76,7 @@ def read(workdir: pathlib.Path) -> Results:
         scores=_optional(workdir / "scores.csv", _scores),
         settings=_optional(workdir / "settings.json", _settings),
         pictures=_optional(workdir / "pictures.npz", _pictures),
-        shapes=_optional(workdir / "inputs.json", _shapes),
+        shapes=_optional(workdir / "inputs.json", shapes),
     )
 
 
@@ -165,7 +165,12 @@ def _config(path: pathlib.Path) -> dict[str, Any]:
     return config
 
 
-def _shapes(path: pathlib.Path) -> list[tuple[int, ...]]:
+def shapes(path: pathlib.Path) -> list[tuple[int, ...]]:
+    """The shape of an x of each program, from inputs.json.
+
+    Raises:
+        ValueError: If the file holds anything else.
+    """
     found = json.loads(path.read_text(encoding="utf-8"))
     try:
         return [tuple(map(int, shape)) for shape in found]

@@ -20,7 +20,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from experiments.system import parallel
+from experiments.system import parallel, signals
 from experiments.system.parallel import Runs
 from experiments.system.terminal import say
 
@@ -129,7 +129,7 @@ class Checkpoint:
             reason = "No space left on device"
         return OSError(
             f"cannot write a checkpoint to {self._root}: {reason[:300]}; the previous "
-            "one is kept, and the same command continues from it."
+            f"one is kept, and {signals.CONTINUES} from it."
         )
 
 

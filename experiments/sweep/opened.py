@@ -1,9 +1,9 @@
 """A sweep opened from its folder, with settings, scores and trained networks."""
 
 import dataclasses
-import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ from decomp.trained import TrainedVAE
 from experiments.config import settings
 from experiments.config.settings import ProgramSettings
 from experiments.models import networks, objectives, priors
-from experiments.results import run_tables
+from experiments.results import reading, run_tables
 from experiments.sweep import layout, workdirs
 from experiments.system import atomic_files, paths
 from experiments.training import one_run
@@ -45,7 +45,7 @@ class OpenedSweep:
 
     def __iter__(self) -> Iterator[TrainedVAE]:
         """The finished runs, by number."""
-        return (self[run] for run in self.scores["run"].tolist())
+        return self._each(self.scores["run"].tolist())
 
     def __repr__(self) -> str:
         """The numbers of runs and settings, and the folder."""
@@ -65,9 +65,20 @@ class OpenedSweep:
             IndexError: One line, for a run that has not finished.
             ValueError: One line, for several runs whose networks or priors differ.
         """
-        numbers = self.scores["run"].tolist()
         if np.ndim(run) or isinstance(run, slice):
-            return _stacked([self[number] for number in self._numbers(run)])
+            return _stacked([*self._each(self._numbers(run))])
+        return next(self._each([run]))
+
+    def _each(self, runs: list[int]) -> Iterator[TrainedVAE]:
+        """Some runs in turn; in the order of their numbers, each file is read once."""
+        # Programs alternate in the numbers, and each works through its own blocks.
+        keep = lru_cache(len(self._programs))
+        read = keep(partial(run_tables.read_block, self.workdir))
+        return (self._run(run, read) for run in runs)
+
+    def _run(self, run: int, read: Callable[[int], Any]) -> TrainedVAE:
+        """A run, from a function that gives the parameters of all runs of a block."""
+        numbers = self.scores["run"].tolist()
         if run not in numbers:
             raise IndexError(
                 f"{self.workdir}: run {run} has not finished; expected one of the "
@@ -81,7 +92,7 @@ class OpenedSweep:
         config = self._programs[program].config
         encoder, decoder = networks.make(config.model, shape)
         first, index = (int(self._tables[name][place]) for name in ("block", "index"))
-        params = run_tables.read_params(self.workdir, first, index)
+        params = jax.tree.map(lambda leaf: leaf[index], read(first))
         step, *measures = self._tables["curves"][place].T
         kept = np.isfinite(step)
         names = objectives.OBJECTIVES[row["objective"]].weights
@@ -218,9 +229,8 @@ def _shapes(
 ) -> list[tuple[int, ...]]:
     """The shape of an x of each program, from inputs.json or else from the data."""
     try:
-        kept = json.loads((workdir / "inputs.json").read_text(encoding="utf-8"))
-        return [tuple(map(int, shape)) for shape in kept]
-    except (OSError, ValueError, TypeError):
+        return reading.shapes(workdir / "inputs.json")
+    except (OSError, ValueError):
         works = layout.sweeps(programs, workdir)
         return [work.data.shape or (work.vae.outputs,) for work in works]
 

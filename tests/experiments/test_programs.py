@@ -236,6 +236,22 @@ def test_several_runs_of_an_opened_sweep_are_one_object(swept, tmp_path):
         sweep[[2, 9]]
 
 
+def test_runs_of_an_opened_sweep_read_each_block_once(swept, monkeypatch):
+    sweep, original, blocks = results.open(swept), run_tables.read_block, []
+
+    def read_block(workdir, first_run):
+        blocks.append(first_run)
+        return original(workdir, first_run)
+
+    monkeypatch.setattr(run_tables, "read_block", read_block)
+    assert len(list(sweep)) == 8
+    assert blocks == sorted(set(sweep._tables["block"].tolist()))
+    blocks.clear()
+    threes = sweep.scores["latents"] == 3
+    assert len(sweep[threes]) == 4
+    assert blocks == sorted(set(sweep._tables["block"][threes].tolist()))
+
+
 def test_a_run_of_an_opened_sweep_can_be_saved_and_loaded(swept, tmp_path):
     vae = results.open(swept)[3]
     vae.save(tmp_path / "run.npz")
