@@ -77,6 +77,8 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "beside_the_gaussian": overlap_and_match.beside_the_gaussian(),
         "anisotropy": anisotropy.table(load.read(anisotropy.SWEEP)),
         "training_length": training_length.table(load.read(training_length.SWEEP)),
+        "beginnings": training_length.beginnings(load.read(training_length.SWEEP)),
+        "paper_length": training_length.beside_short(),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }

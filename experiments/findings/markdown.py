@@ -72,8 +72,8 @@ def _first(comparisons: Sequence[Comparison]) -> str:
 
 
 def runs(names: Sequence[str]) -> str:
-    """A table of the sweeps: command, runs, failed runs, time, revision."""
-    head = ["sweep", "command", "runs", "failed", "minutes", "revision"]
+    """A table of the sweeps: command, runs, failed runs, time, device, revision."""
+    head = ["sweep", "command", "runs", "failed", "minutes", "device", "revision"]
     rows = []
     for name in names:
         sweep = load.read(name)
@@ -90,10 +90,16 @@ def runs(names: Sequence[str]) -> str:
                 str(len(sweep.runs) + sweep.failed),
                 str(sweep.failed),
                 f"{seconds / 60:.0f}" if seconds else "–",
+                _devices(sweep.env["devices"]),
                 str(sweep.env["revision"]),
             ]
         )
     return documents.table(head, rows)
+
+
+def _devices(devices: Sequence[str]) -> str:
+    """The devices of a sweep, in two or three words."""
+    return f"{len(devices)} × {devices[0].upper().removeprefix('NVIDIA ')}"
 
 
 def machine(name: str) -> str:

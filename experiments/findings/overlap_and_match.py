@@ -27,7 +27,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.findings import effects, load
+from experiments.findings import effects, load, training_length
 from experiments.findings.load import SweepTables
 from experiments.plots import style
 from experiments.results import columns, summary
@@ -45,6 +45,9 @@ _PRIORS = (
     ("ranks", "prior", "isotropic", ("pca",)),
     ("long", "prior", "isotropic", ("pca", "learned")),
     ("student", "df", math.inf, (3.0, 7.0)),
+    ("paper_length", "prior", "isotropic", ("pca", "learned")),
+    ("paper_length_5e-4", "prior", "isotropic", ("pca", "learned")),
+    ("student_paper_length", "df", math.inf, (3.0,)),
 )
 
 
@@ -188,7 +191,7 @@ def beside_the_gaussian() -> str:
     scores = ("kim_mnih_pruned", "mig", "active")
     rows = []
     for name, axis, base, others in _PRIORS:
-        sweep = measured(load.read(name))
+        sweep = measured(training_length.longest(load.read(name)))
         for beta in load.levels(sweep, "beta"):
             for other in others:
                 sides = {axis: other, "beta": beta}, {axis: base, "beta": beta}

@@ -1,7 +1,7 @@
-"""R1 to R3 after 0.2, 1, 5 and 20 epochs, at the learning rate of the paper's text.
+"""R1 to R5 at the length of the paper, and R1 to R3 after 0.2, 1, 5 and 20 epochs.
 
 The rules are those of `known_factors`, applied to each length by itself; they were
-written down here before a score of the sweep was seen:
+written down here before a score of the sweeps was seen:
 
 - R1 holds at a length if the slope of Kim & Mnih's score from β = 1 to 4, pruned and as
   the authors compute it, is not shown to be above 0;
@@ -26,12 +26,26 @@ from experiments.findings import bands, effects, known_factors, load
 from experiments.findings.effects import Finding
 from experiments.findings.load import SweepTables
 from experiments.plots import style
-from experiments.results import summary
+from experiments.results import columns, summary
 from experiments.system import documents
 
 SWEEP = "paper_length"
 SCORES = ("kim_mnih_pruned", "mig", "reconstruction", "kl_aggregate_prior")
-_PRIOR, _BASE = "learned", "isotropic"
+GAINS = ("kim_mnih_pruned", "kim_mnih_authors", "mig")
+_BASE = "isotropic"
+# Priors that are compared with it, and the finding that each decides.
+PRIORS = {"pca": "R2", "learned": "R3"}
+# Columns of the table beside short training: what differs, the sweep over priors and β,
+# and the sweep over ν, if there is one.
+TRAINED = (
+    ("0.2 epochs, learning rate 2e-3 (`:laptop`)", "shapes", "student"),
+    (
+        "20 epochs, 1e-4 (the text); R4, R5: 40 epochs of batch 256",
+        SWEEP,
+        "student_paper_length",
+    ),
+    ("20 epochs, 5e-4 (the released code)", "paper_length_5e-4", ""),
+)
 _COLUMN = "steps"
 _POINTS = 737_280  # images of dSprites
 
@@ -52,14 +66,60 @@ def epochs(sweep: SweepTables, steps: float) -> float:
 
 
 def findings(sweep: SweepTables) -> dict[float, list[Finding]]:
-    """R1 and R3 by epochs, each decided from the runs of that length alone."""
+    """R1 to R3 by epochs, each decided from the runs of that length alone."""
     return {
-        epochs(sweep, steps): [
-            known_factors.isotropic(part),
-            known_factors.anisotropic("R3", _PRIOR, part),
-        ]
-        for steps, part in lengths(sweep).items()
+        epochs(sweep, steps): _of_priors(part) for steps, part in lengths(sweep).items()
     }
+
+
+def _of_priors(sweep: SweepTables) -> list[Finding]:
+    others = [prior for prior in PRIORS if prior in load.names(sweep, "prior")]
+    return [
+        known_factors.isotropic(sweep),
+        *(known_factors.anisotropic(PRIORS[p], p, sweep) for p in others),
+    ]
+
+
+def longest(sweep: SweepTables) -> SweepTables:
+    """The runs with the most steps, if the sweep has several lengths."""
+    return list(lengths(sweep).values())[-1] if _COLUMN in sweep.columns else sweep
+
+
+def beside_short() -> str:
+    """R1 to R5 after short training and at the paper's length, in Markdown.
+
+    Each column decides from its own sweeps, and its intervals hold together with 95 %
+    for each finding.
+    """
+    heads, decisions = [], []
+    for words, priors, tails in TRAINED:
+        of_priors = longest(load.read(priors))
+        decided = _of_priors(of_priors)
+        seeds = [len(load.levels(of_priors, "seed"))]
+        if tails:
+            of_tails = load.read(tails)
+            decided += [
+                known_factors.student_t(of_tails),
+                known_factors.cost_of_tails(of_tails, of_priors),
+            ]
+            seeds.append(len(load.levels(of_tails, "seed")))
+        numbers = " and ".join(str(count) for count in dict.fromkeys(seeds))
+        heads.append(f"{words}; {numbers} seeds")
+        decisions.append({finding.name: finding for finding in decided})
+    rows = []
+    for name in decisions[0]:
+        found = [column.get(name) for column in decisions]
+        verdicts = [f"**{f.verdict}**" if f else "–" for f in found]
+        rows.append([name, decisions[0][name].statement, *verdicts])
+        effects_by_label = [
+            {c.label: effects.written(c) for c in f.comparisons} if f else {}
+            for f in found
+        ]
+        rows += [
+            ["", label, *(known.get(label, "–") for known in effects_by_label)]
+            for label in effects_by_label[1]
+        ]
+    return documents.table(["", "95 % together in each column", *heads], rows)
 
 
 def table(sweep: SweepTables) -> str:
@@ -76,10 +136,27 @@ def table(sweep: SweepTables) -> str:
     return documents.table(["", "95 % together at each length", *heads], rows)
 
 
-def begins(sweep: SweepTables, score: str, beta: float) -> float | None:
-    """Epochs from which the gap of the learned prior stays above 0, or None."""
+def beginnings(sweep: SweepTables) -> str:
+    """For each score, the epochs from which each prior gains, in Markdown."""
+    betas = load.levels(sweep, "beta")
+    columns_of = [(prior, beta) for prior in PRIORS for beta in betas]
+    rows = []
+    for score in GAINS:
+        cells = [begins(sweep, prior, score, beta) for prior, beta in columns_of]
+        rows.append(
+            [columns.name(score), *("–" if c is None else f"{c:g}" for c in cells)]
+        )
+    heads = [
+        style.describe({"prior": prior, "beta": beta}, ["prior", "beta"])
+        for prior, beta in columns_of
+    ]
+    return documents.table(["epochs from which the gain stays above 0", *heads], rows)
+
+
+def begins(sweep: SweepTables, prior: str, score: str, beta: float) -> float | None:
+    """Epochs from which the gap of a prior stays above 0, or None."""
     parts = lengths(sweep)
-    sides = {"prior": _PRIOR, "beta": beta}, {"prior": _BASE, "beta": beta}
+    sides = {"prior": prior, "beta": beta}, {"prior": _BASE, "beta": beta}
     above = [
         summary.interval(effects.gap(part, score, *sides), comparisons=len(parts))[2]
         > 0
@@ -115,8 +192,9 @@ def figure(sweep: SweepTables) -> Figure:
 def _panel(axes: Axes, parts: dict[float, SweepTables], score: str) -> None:
     longest = list(parts.values())[-1]
     x = [epochs(longest, steps) for steps in parts]
-    looks = style.series([_BASE, _PRIOR])
-    for prior in (_BASE, _PRIOR):
+    priors = [_BASE, *(p for p in PRIORS if p in load.names(longest, "prior"))]
+    looks = style.series(priors)
+    for prior in priors:
         for beta, dash in zip(load.levels(longest, "beta"), ("-", "--"), strict=False):
             setting = {"prior": prior, "beta": beta}
             scores = [load.values(part, score, **setting) for part in parts.values()]
