@@ -147,7 +147,9 @@ def forms(session: Session) -> None:
 def rates(session: Session) -> None:
     """Images per second of our step: gather, unpack, loss, gradient, Adam."""
     work = WORKS["conv"]
-    compared = FORMS if not session.smoke else ("products",)
+    # `blocks` trains a run at a time and is the form of CPUs alone.
+    forms = [form for form in FORMS if form != "blocks"]
+    compared = forms if not session.smoke else ("products",)
     names, states = _precisions(), {}
     for name in names:
         for form in compared if name != "bfloat16" else ("products",):
@@ -322,23 +324,29 @@ def _torch(session: Session, runs: int, options: list[str]) -> float:
 
 
 def _sweep(session: Session, name: str, config: str, fields: dict[str, Any]) -> None:
-    """Runs a sweep in a process of its own, and asks it to stop in time."""
-    command = [sys.executable, "-m", "experiments.main"]
+    """Runs a sweep in a process of its own, and asks it to stop in time.
+
+    A sweep that was stopped goes on with the command that began it, as `fields` may
+    depend on the time that is left.
+    """
+    row = f"sweep {name}"
+    command = ["-m", "experiments.main"]
     command += [f"--config={config}", f"--workdir={session.folder / name}"]
     command += [f"--config.{field}={value}" for field, value in fields.items()]
+    command = _read(session).get(row, {}).get("command", command)
 
     def swept() -> dict[str, Any]:
         start = time.monotonic()
-        with subprocess.Popen(command) as process:
+        with subprocess.Popen([sys.executable, *command]) as process:
             timer = threading.Timer(max(session.left - 15, 30), process.terminate)
             timer.start()
             code = process.wait()
             timer.cancel()
         if code:
             raise RuntimeError(f"the sweep ended with {code}; it can be resumed.")
-        return {"seconds": time.monotonic() - start, "command": " ".join(command[1:])}
+        return {"seconds": time.monotonic() - start}
 
-    _row(session, f"sweep {name}", swept)
+    _row(session, row, swept, command=command)
 
 
 def _seconds(session: Session, function: Callable[..., Any], x: jax.Array) -> float:
@@ -357,15 +365,26 @@ def _seconds(session: Session, function: Callable[..., Any], x: jax.Array) -> fl
     return timed(count) / count
 
 
-def _row(session: Session, name: str, measure: Callable[[], dict[str, Any]]) -> None:
+def _row(
+    session: Session,
+    name: str,
+    measure: Callable[[], dict[str, Any]],
+    command: Sequence[str] = (),
+) -> None:
     """Measures, prints and stores a row, unless it is stored already.
 
     A row that fails is stored with its error, and a row during which the process died
-    is stored as begun; neither is tried again.
+    is stored as begun. Neither is tried again, but for a row with a command, which goes
+    on where it stopped.
     """
-    if name in _read(session) or session.left < 20 and not session.smoke:
+    stored = _read(session).get(name, {})
+    unfinished = "begun" in stored or "error" in stored
+    if stored and not (command and unfinished):
         return
-    _keep(session, {"row": name, "begun": True})
+    if session.left < 20 and not session.smoke:
+        return
+    kept = {"command": list(command)} if command else {}
+    _keep(session, {"row": name, "begun": True, **kept})
     start = time.monotonic()
     try:
         found = measure()
@@ -373,7 +392,7 @@ def _row(session: Session, name: str, measure: Callable[[], dict[str, Any]]) -> 
         found = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
         found["error"] = found["error"][:500]
     found["took"] = round(time.monotonic() - start, 1)
-    _keep(session, {"row": name, **found})
+    _keep(session, {"row": name, **found, **kept})
     say(f"  {name:<50} {_shown(found)}")
 
 

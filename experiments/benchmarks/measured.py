@@ -12,11 +12,17 @@ from experiments.system import documents
 FOLDER = pathlib.Path(__file__).parent / "accelerators"
 _PRECISIONS = ("float32", "tf32", "bfloat16", "bfloat16_activations")
 _RUNS = 32
+# Rows of the other networks, with words for them.
+OTHERS = {
+    "rate dense 120 runs float32 auto": "16×16 images, dense networks, 120 runs",
+    "rate pinwheel 1000 runs float32 auto": "pinwheel, 1,000 runs",
+}
 # The forms in the rows and their descriptions; the code of the `grouped` ones, which
 # were slower, is gone.
 FORMS = {
     "products": "`products`",
     "convolutions": "`convolutions`",
+    "blocks": "`blocks`, the form of CPUs, a run at a time",
     "grouped_4x4": "4×4 convolutions, the runs as groups of channels",
     "grouped": "2×2 convolutions of 2×2 blocks of pixels, the runs as groups",
     "grouped_products": "the same, with the gradient of the kernel as products",
@@ -41,6 +47,7 @@ def _device(rows: dict[str, dict[str, Any]]) -> str:
         f"large product runs at {_peaks(rows)} TFLOP/s.",
         _forms(rows),
         _runs(rows),
+        _others(rows),
         _peer(rows),
         _errors(rows),
     ]
@@ -76,6 +83,15 @@ def _runs(rows: dict[str, dict[str, Any]]) -> str:
         for runs in (1, 8, _RUNS, 100)
     ]
     return documents.table(["thousand images/s, `products`", *_PRECISIONS], lines)
+
+
+def _others(rows: dict[str, dict[str, Any]]) -> str:
+    lines = [
+        [words, f"{rows[name]['images_per_second'] / 1e6:,.1f}"]
+        for name, words in OTHERS.items()
+        if "images_per_second" in rows.get(name, {})
+    ]
+    return documents.table(["float32", "million points/s"], lines) if lines else ""
 
 
 def _rate(rows: dict[str, dict[str, Any]], runs: int, precision: str, form: str) -> str:

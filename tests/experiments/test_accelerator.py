@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 
@@ -47,6 +48,37 @@ def test_a_row_in_which_the_process_died_is_not_repeated(tmp_path):
     session.file.write_text(row + "\n")
     accelerator._row(session, "first", lambda: {"value": 1.0})
     assert "value" not in measured.read(session.file)["first"]
+
+
+def test_a_sweep_that_was_stopped_goes_on_with_its_first_command(tmp_path, monkeypatch):
+    session = accelerator.Session(tmp_path, time.monotonic() + 3600, True, 0.1)
+    started = []
+
+    class Process:
+        def __init__(self, command):
+            started.append(command[1:])
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def terminate(self):
+            pass
+
+        def wait(self):
+            return 143 if len(started) == 1 else 0
+
+    monkeypatch.setattr(accelerator.subprocess, "Popen", Process)
+    for steps in (100, 50, 25):  # fewer as less time is left
+        accelerator._sweep(session, "figure", "config.py", {"train.steps": steps})
+    assert len(started) == 2  # the third found the row finished
+    assert started[0] == started[1]
+    assert "--config.train.steps=100" in started[0]
+    row = measured.read(session.file)["sweep figure"]
+    assert row["command"] == started[0]
+    assert "seconds" in row
 
 
 def test_kept_rows_of_a_device_make_its_tables():
