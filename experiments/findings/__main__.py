@@ -21,6 +21,7 @@ from experiments.findings import (
     conclusions,
     effects,
     forest,
+    latent_roles,
     load,
     markdown,
     overlap_and_match,
@@ -79,6 +80,7 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "training_length": training_length.table(load.read(training_length.SWEEP)),
         "beginnings": training_length.beginnings(load.read(training_length.SWEEP)),
         "paper_length": training_length.beside_short(),
+        "latent_roles": latent_roles.table(latent_roles.read()),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }
@@ -95,6 +97,7 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
         made["anisotropy"] = anisotropy.figure(load.read(anisotropy.SWEEP))
         sweep = load.read(training_length.SWEEP)
         made["training_length"] = training_length.figure(sweep)
+        made["latent_roles"] = latent_roles.figure(latent_roles.read())
         for name, (sweep, figure) in FIGURES.items():
             results = reading.read(load.FOLDER / sweep)
             made[name] = all_figures.FIGURES[figure](results)[figure]

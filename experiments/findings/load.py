@@ -1,7 +1,8 @@
 """The tables of finished sweeps that findings need.
 
 A folder of `experiments/findings/sweeps/` has config.json, env.json, settings.json,
-scores.csv and summary.csv of a sweep, or bias.csv of `python -m experiments.bias`.
+scores.csv and summary.csv of a sweep, and latents.csv if the latents were measured; or
+bias.csv of `python -m experiments.bias`.
 """
 
 import csv
@@ -16,6 +17,8 @@ from experiments.results import reading
 
 FOLDER = pathlib.Path(__file__).parent / "sweeps"
 KEPT = ("config.json", "env.json", "settings.json", "scores.csv", "summary.csv")
+# Kept where a sweep has it, see `latent_roles`.
+LATENTS = "latents.csv"
 _BIAS = "bias.csv"
 
 
@@ -77,6 +80,8 @@ def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
     kept.mkdir(parents=True, exist_ok=True)
     for name in names:
         shutil.copyfile(workdir / name, kept / name)
+    if (workdir / LATENTS).is_file():
+        shutil.copyfile(workdir / LATENTS, kept / LATENTS)
     return kept
 
 
