@@ -68,8 +68,10 @@ def test_the_default_encoder_is_that_of_the_text():
 
 def reference_encoder(params, x):
     """Table 1a with Flax's own layers, in their layout [B, H, W, C]."""
-    hidden = x.reshape(len(x), 64, 64, -1)
-    for i, features in enumerate((32, 32, 32, 64)):
+    colours, count = params["Conv_0"]["kernel"].shape[2], len(params) - 2
+    side = 4 * 2**count
+    hidden = x.reshape(len(x), side, side, colours)
+    for i, features in enumerate((32, 32, 32, 64)[-count:]):
         layer = nn.Conv(features, (4, 4), 2, padding=1)
         hidden = nn.relu(layer.apply({"params": params[f"Conv_{i}"]}, hidden))
     hidden = hidden.transpose(0, 3, 1, 2).reshape(-1, 1024)
@@ -82,8 +84,9 @@ def reference_decoder(params, z):
     hidden = nn.relu(nn.Dense(128).apply({"params": params["Dense_0"]}, z))
     hidden = nn.relu(nn.Dense(1024).apply({"params": params["Dense_1"]}, hidden))
     hidden = hidden.reshape(-1, 64, 4, 4).transpose(0, 2, 3, 1)
-    colours = params["ConvTranspose_3"]["bias"].size
-    for i, features in enumerate((64, 64, 32, colours)):
+    last = len(params) - 3
+    colours = params[f"ConvTranspose_{last}"]["bias"].size
+    for i, features in enumerate((*(64, 64, 32)[:last], colours)):
         hidden = nn.relu(hidden) if i else hidden
         layer = nn.ConvTranspose(features, (4, 4), (2, 2), transpose_kernel=True)
         hidden = layer.apply({"params": params[f"ConvTranspose_{i}"]}, hidden)
@@ -95,6 +98,9 @@ NETWORKS = {
     "decoder": (conv_vae.ConvDecoder(), reference_decoder, 10),
     "encoder, colour": (conv_vae.ConvEncoder(colours=3), reference_encoder, 3 * 4096),
     "decoder, colour": (conv_vae.ConvDecoder(colours=3), reference_decoder, 10),
+    "encoder, 32×32": (conv_vae.ConvEncoder(side=32), reference_encoder, 1024),
+    "decoder, 32×32": (conv_vae.ConvDecoder(side=32), reference_decoder, 10),
+    "encoder, 8×8": (conv_vae.ConvEncoder(side=8), reference_encoder, 64),
 }
 NETWORKS |= {
     f"{name}, {form}": (kind(colours=3, form=form), reference, width)
@@ -114,7 +120,7 @@ def test_the_networks_equal_table_1a_in_flax_s_own_layers(name):
     x = np.random.default_rng(1).normal(size=(2, width)).astype(np.float32)
     outputs = jax.tree.leaves(jax.jit(module.apply)(params, x))
     expected = jax.tree.leaves(jax.jit(reference)(params["params"], x))
-    pixels = 3 * 4096 if "colour" in name else 4096
+    pixels = module.side**2 * module.colours
     assert outputs[0].shape == ((2, 10) if "encoder" in name else (2, pixels))
     for a, b in zip(outputs, expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5 * np.max(np.abs(b)))
@@ -166,6 +172,12 @@ def test_inputs_of_another_width_are_refused():
     for module, width in ((conv_vae.ConvEncoder(), 1024), (conv_vae.ConvDecoder(), 9)):
         with pytest.raises(AssertionError):
             shapes(module, width)
+
+
+def test_a_side_that_does_not_halve_down_to_four_pixels_is_refused():
+    message = "images must have a side of 8, 16, 32, 64 pixels; got 28"
+    with pytest.raises(ValueError, match=message):
+        shapes(conv_vae.ConvEncoder(side=28), 784)
 
 
 def test_a_form_that_does_not_exist_is_refused():
