@@ -46,7 +46,7 @@ AXES = {
 _SWEPT = ("data", "model", "prior", "objective", "critic", "train")
 _NOT_SWEPT = ("objective.sweep", "train.records")
 # Fields whose values share a program.
-_TRACED = ("train.learning_rate",)
+_TRACED = ("train.learning_rate", "critic.learning_rate")
 # The choices that the words of `base.Field.choices` mean, registered entries included.
 _CHOICES: dict[str, Callable[[], tuple]] = {
     "data sets": loaders.names,

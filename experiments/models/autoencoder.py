@@ -32,6 +32,7 @@ class Hyperparameters(NamedTuple):
     weights: Weights
     prior: priors.Traced
     learning_rate: jax.Array  # [] of all parameters except the critic's
+    critic_learning_rate: jax.Array  # []
     objective: jax.Array  # [] index in VAE.objectives
     divergence: jax.Array  # [] index in VAE.divergences
     # [] initial factor of the codes, see `corollary_2_start`
@@ -247,6 +248,9 @@ def setting_arrays(
     def column(name: str) -> list[Any]:
         return [row[name] for row in rows]
 
+    def swept(name: str, value: float) -> list[Any]:
+        return [row.get(name, value) for row in rows]
+
     matched = [
         vae.matched and row["objective"] == "entropy_regularised" for row in rows
     ]
@@ -263,9 +267,8 @@ def setting_arrays(
             log_variances=[logits.get(row["prior"], np.zeros(latents)) for row in rows],
             learned=[row["prior"] == "learned" for row in rows],
         ),
-        learning_rate=[
-            row.get("learning_rate", config.train.learning_rate) for row in rows
-        ],
+        learning_rate=swept("learning_rate", config.train.learning_rate),
+        critic_learning_rate=swept("critic_learning_rate", config.critic.learning_rate),
         objective=[vae.objectives.index(name) for name in column("objective")],
         divergence=[vae.divergences.index(objectives.divergence(row)) for row in rows],
         code_scale=[

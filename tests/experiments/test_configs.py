@@ -140,7 +140,7 @@ def setting(config):
     weights = dict.fromkeys(
         (*objectives.read_by(config.objective.name), "capacity"), zero
     )
-    return Hyperparameters(weights, prior, zero, zero, zero, zero)
+    return Hyperparameters(weights, prior, *[zero] * 5)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

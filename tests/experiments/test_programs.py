@@ -6,6 +6,7 @@ import pathlib
 import shutil
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from experiments.models import autoencoder
 from experiments.report import __main__ as report
 from experiments.results import columns, run_tables
 from experiments.sweep import layout, trained
+from tests.experiments import small_plane
 
 
 def config_of(**changes):
@@ -76,6 +78,37 @@ def test_learning_rates_share_a_program():
     (sweep,) = layout.sweeps(programs, pathlib.Path())
     rates = np.asarray(sweep.settings.learning_rate)
     np.testing.assert_array_equal(rates, np.float32([1e-3, 1e-3, 1.0, 1.0]))
+
+
+def test_learning_rates_of_the_critic_share_a_program_and_scale_its_steps():
+    rates = (1e-4, 1.0)
+    config = small_plane.config_of("isotropic", "factor_vae", "moments")
+    with config.unlocked():
+        config.critic.learning_rate = rates
+    _, programs = settings.validate(config)
+    ((_, rows, _),) = programs
+    assert [row["critic_learning_rate"] for row in rows] == [*rates]
+    (sweep,) = layout.sweeps(programs, pathlib.Path())
+    init, advance, _ = layout.functions(sweep)
+    key, points = jax.random.key(0), jnp.asarray(sweep.data.points)
+
+    @jax.vmap
+    def step(setting):
+        start = init(key, setting)
+        end = advance(start, key, setting, points, jnp.int32(1))
+        return jax.tree.map(jnp.subtract, end.params, start.params)
+
+    changes = jax.jit(step)(sweep.settings)
+    # The first step of Adam is the learning rate for every parameter with a gradient.
+    largest = {
+        name: max(float(jnp.max(jnp.abs(leaf[1]))) for leaf in jax.tree.leaves(part))
+        for name, part in changes.items()
+    }
+    assert largest["critic"] == pytest.approx(1.0, rel=1e-3)
+    for name, part in changes.items():
+        for small, large in jax.tree.leaves(part):
+            ratio = 1e-4 if name == "critic" else 1.0
+            np.testing.assert_allclose(small, ratio * large, rtol=1e-2, atol=1e-6)
 
 
 def test_priors_of_one_family_share_a_program_and_others_have_their_own():
