@@ -17,9 +17,6 @@ from experiments.models import divergences, priors
 from experiments.results import labels
 from experiments.system import registry
 
-FACTORISED = "factorised"  # the prior must factorise over latents
-OWN_GROUPS = "own groups"  # or be subspaces of the objective's groups, with γ = 1
-
 # Fields of `config.objective` and columns of a sweep that are not weights.
 _TAKEN = (
     *("name", "divergence", "estimator", "groups", "samples", "capacity", "schedule"),
@@ -39,6 +36,12 @@ class Weight(NamedTuple):
     help: str
 
 
+def unscaled(row: Row) -> float:
+    """Returns 1, for an objective whose codes have the scale of the β-VAE's."""
+    del row
+    return 1.0
+
+
 class Objective(NamedTuple):
     """An objective that configs can name."""
 
@@ -48,13 +51,17 @@ class Objective(NamedTuple):
     value: Callable[[Terms, Weights], jax.Array]  # per example [B], which is maximised
     weights: Mapping[str, Weight] = {}  # its weights by name
     divergence: str = NONE  # its D, NONE, or FREE if the config chooses
-    needs: str = ""  # what it needs of the prior, FACTORISED or OWN_GROUPS
-    reason: str = ""  # why it needs that
+    factorised: str = ""  # why it needs a prior that factorises; "" if it does not
+    # Of an objective that reads `objective.groups`: whether subspaces of these groups
+    # are a prior for it too, in a setting.
+    own_groups: Callable[[Row], bool] | None = None
+    fixed: tuple[str, ...] = ()  # fields of `config.objective` it reads like weights
     has_parts: bool = False  # whether it weights the parts of the KL
     weighs_always: bool = True  # whether it always uses D, or only if alpha > 0
-    own_program: bool = (
-        False  # whether it cannot share a program, being no sum of terms
-    )
+    # Whether it is the bound of several samples, which needs a program of its own.
+    importance_weighted: bool = False
+    # The factor of the codes with which it is the β-VAE, if `objective.matched`.
+    code_scale: Callable[[Row], float] = unscaled
 
 
 OBJECTIVES: dict[str, Objective] = {}
@@ -102,6 +109,11 @@ def read_by(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(n for n in weights() if any(n in OBJECTIVES[o].weights for o in names))
 
 
+def fixed_by(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields that some objectives read like weights and that cannot be swept."""
+    return tuple(dict.fromkeys(n for o in names for n in OBJECTIVES[o].fixed))
+
+
 def divergence(row: Row) -> str:
     """The divergence that a setting computes, or NONE."""
     objective = OBJECTIVES[row["objective"]]
@@ -139,9 +151,9 @@ def refusal(row: Row, *, groups: tuple[int, ...], prior_groups: tuple[int, ...])
             return reason
     if prior.factorised:
         return ""
-    own = prior.name == "subspaces" and groups == prior_groups and row["gamma"] == 1
-    if objective.needs and not (objective.needs == OWN_GROUPS and own):
-        reason = objective.reason
+    within = prior.grouped and groups == prior_groups and objective.own_groups
+    if objective.factorised and not (within and within(row)):
+        reason = objective.factorised
     elif measure.factorised and objective.divergence == FREE:
         reason = (
             f"with objective.divergence = {measure.name} {measure.factorised}, which "
@@ -211,7 +223,7 @@ def _published(
         },
         entry.divergence,
         has_parts=entry.has_parts,
-        own_program=entry.importance_weighted,
+        importance_weighted=entry.importance_weighted,
         **options,
     )
 
@@ -226,22 +238,26 @@ _ENTRIES = (
         "entropy_regularised",
         {"beta": "½ (β − 1) weighs log |S(x)|"},
         label="entropy-regularised VAE",
+        code_scale=lambda row: row["beta"] ** 0.5,  # Corollary 2
     ),
-    # The capacity C is a field of its own, which cannot be swept.
-    _published("capacity", {"gamma": "weight of |KL − capacity|"}, label="capacity"),
+    _published(
+        "capacity",
+        {"gamma": "weight of |KL − capacity|"},
+        label="capacity",
+        fixed=("capacity",),
+    ),
     _published(
         "beta_tcvae",
         _OF_PARTS,
-        needs=FACTORISED,
-        reason="weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
-        "over latents",
+        factorised="weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that "
+        "factorises over latents",
     ),
     _published(
         "hfvae",
         _OF_PARTS,
-        needs=OWN_GROUPS,
-        reason="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises over "
-        "latents, or subspaces of the same groups with objective.gamma = 1",
+        factorised="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
+        "over latents, or subspaces of the same groups with objective.gamma = 1",
+        own_groups=lambda row: row["gamma"] == 1,
     ),
     _published("factor_vae", {"gamma": "weight of the total correlation"}),
     _published(
