@@ -64,6 +64,7 @@ class Network(NamedTuple):
     # Whether both are layers Dense_0, Dense_1, ..., of which the encoder's last gives
     # means and scales, as `objective.matched` needs.
     dense_layers: bool = False
+    shown: tuple[str, ...] = ()  # fields of `config.model` that reports show beside it
 
 
 AUTO = "auto"  # the first network that takes the data: conv, otherwise dense
@@ -78,7 +79,7 @@ def register(network: Network) -> None:
     """
     if network.name == AUTO:
         raise ValueError(f"the name {AUTO} of a network is taken; choose another.")
-    labels.add_entry(NETWORKS, network, "network")
+    labels.add_entry(NETWORKS, network, "network", shown=network.shown)
 
 
 def names() -> tuple[str, ...]:
@@ -240,6 +241,7 @@ register(
         _dense,
         plane_decoder=_dense_to_the_plane,
         dense_layers=True,
+        shown=("hidden",),
     )
 )
 registry.close(NETWORKS)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from decomp import objectives as published
+import decomp.objectives
 from decomp.losses import Terms
 from decomp.objectives import FREE, NONE
 from experiments.models import divergences, priors
@@ -94,9 +94,10 @@ def register(objective: Objective) -> None:
                 f"and default of other objectives, {known[name][:2]}; got "
                 f"{weight[:2]}."
             )
-    if labels.add_entry(OBJECTIVES, objective, "objective"):
-        for name, weight in objective.weights.items():
-            labels.add_symbol(name, weight.symbol)
+    labels.add_entry(OBJECTIVES, objective, "objective")
+    own = labels.is_own(OBJECTIVES)
+    for name, weight in objective.weights.items():
+        labels.add_symbol(name, weight.symbol, own=own)
 
 
 def weights() -> dict[str, Weight]:
@@ -200,25 +201,31 @@ _OF_COVARIANCES = {
     "lambda_od": "weight of the covariances, off the diagonal",
     "lambda_d": "weight of the variances, on the diagonal",
 }
-_DEFAULTS = {"alpha": 0.0}  # defaults of fields; other weights have 1
+_WEIGHTS = {  # symbols, and defaults of the fields
+    "alpha": ("α", 0.0),
+    "beta": ("β", 1.0),
+    "gamma": ("γ", 1.0),
+    "lambda": ("λ", 1.0),
+    "lambda_od": ("λ_od", 1.0),
+    "lambda_d": ("λ_d", 1.0),
+}
 
 
 def _published(
     name: str,
+    label: str,
     weights: Mapping[str, str] | None = None,
-    *,
-    label: str = "",
     **options: Any,
 ) -> Objective:
     """An entry for an objective of `decomp.objectives`, with help for its weights."""
-    entry = published.OBJECTIVES[name]
+    entry = decomp.objectives.OBJECTIVES[name]
     return Objective(
         name,
-        label or labels.OBJECTIVES[name],
+        label,
         entry.source,
         entry.value,
         {
-            weight: Weight(labels.SYMBOLS[weight], _DEFAULTS.get(weight, 1.0), text)
+            weight: Weight(*_WEIGHTS[weight], text)
             for weight, text in (weights or {}).items()
         },
         entry.divergence,
@@ -229,46 +236,47 @@ def _published(
 
 
 _ENTRIES = (
-    _published("vae"),
-    _published("beta_vae", _BETA),
-    _published(
-        "alpha_beta", {"alpha": _OF_D} | _BETA, label="α and β", weighs_always=False
-    ),
+    _published("vae", "VAE"),
+    _published("beta_vae", "β-VAE", _BETA),
+    _published("alpha_beta", "α and β", {"alpha": _OF_D} | _BETA, weighs_always=False),
     _published(
         "entropy_regularised",
+        "entropy-regularised VAE",
         {"beta": "½ (β − 1) weighs log |S(x)|"},
-        label="entropy-regularised VAE",
         code_scale=lambda row: row["beta"] ** 0.5,  # Corollary 2
     ),
     _published(
         "capacity",
+        "capacity",
         {"gamma": "weight of |KL − capacity|"},
-        label="capacity",
         fixed=("capacity",),
     ),
     _published(
         "beta_tcvae",
+        "β-TCVAE",
         _OF_PARTS,
         factorised="weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that "
         "factorises over latents",
     ),
     _published(
         "hfvae",
+        "HFVAE",
         _OF_PARTS,
         factorised="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
         "over latents, or subspaces of the same groups with objective.gamma = 1",
         own_groups=lambda row: row["gamma"] == 1,
     ),
-    _published("factor_vae", {"gamma": "weight of the total correlation"}),
+    _published("factor_vae", "FactorVAE", {"gamma": "weight of the total correlation"}),
     _published(
         "info_vae",
+        "InfoVAE",
         {"alpha": "1 − α weighs the KL", "lambda": "α + λ − 1 weighs D(q(z), p(z))"},
     ),
-    _published("wae_mmd", {"lambda": _OF_D}),
-    _published("wae_gan", {"lambda": _OF_D}),
-    _published("dip_vae_i", _OF_COVARIANCES),
-    _published("dip_vae_ii", _OF_COVARIANCES),
-    _published("iwae"),
+    _published("wae_mmd", "WAE, MMD", {"lambda": _OF_D}),
+    _published("wae_gan", "WAE, GAN", {"lambda": _OF_D}),
+    _published("dip_vae_i", "DIP-VAE-I", _OF_COVARIANCES),
+    _published("dip_vae_ii", "DIP-VAE-II", _OF_COVARIANCES),
+    _published("iwae", "IWAE"),
 )
 for _entry in _ENTRIES:
     register(_entry)

@@ -243,7 +243,7 @@ def _finite_variance(row: Row) -> bool:
 _MATHIEU = "Mathieu et al. 2018, arXiv:1812.02833"
 _ISOTROPIC = Prior(
     "isotropic",
-    labels.PRIORS["isotropic"],
+    "isotropic Gaussian",
     _MATHIEU,
     gaussian,
     _gaussian,
@@ -252,14 +252,18 @@ _ISOTROPIC = Prior(
     factorised=True,
     together="gaussian",
 )
-_PCA = _ISOTROPIC._replace(name="pca", label=labels.PRIORS["pca"], principal=True)
+_PCA = _ISOTROPIC._replace(
+    name="pca", label="anisotropic Gaussian, PCA values", principal=True
+)
 register(_ISOTROPIC)
 register(_PCA)
-register(_PCA._replace(name="learned", label=labels.PRIORS["learned"], learned=True))
+register(
+    _PCA._replace(name="learned", label="anisotropic Gaussian, learned", learned=True)
+)
 register(
     Prior(
         "student_t",
-        labels.PRIORS["student_t"],
+        "Student-t",
         _MATHIEU,
         student_t,
         lambda params, options, traced, encode: priors.student_t(
