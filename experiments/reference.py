@@ -15,9 +15,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from configs import base
 from decomp.metrics import definitions, intervals
 from experiments.benchmarks import measured
+from experiments.config import fields
 from experiments.data import catalogue, loaders
 from experiments.models import divergences, networks, objectives, priors
 from experiments.results import columns, labels
@@ -109,7 +109,7 @@ def _implemented() -> str:
 def _fields() -> str:
     """Every field of a config."""
     rows = []
-    for name, field in base.FIELDS.items():
+    for name, field in fields.described().items():
         allowed = ""
         if isinstance(field.choices, str):
             allowed = field.choices

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 
 import decomp.objectives
+from configs import base
 from decomp.losses import Terms
 from decomp.objectives import FREE, NONE
 from experiments.models import divergences, priors
@@ -18,11 +19,9 @@ from experiments.results import labels
 from experiments.system import registry
 
 # Fields of `config.objective` and columns of a sweep that are not weights.
-_TAKEN = (
-    *("name", "divergence", "estimator", "groups", "samples", "capacity", "schedule"),
-    *("warm_up", "cycles", "matched", "sweep", "prior_count"),
-    *("prior", "df", "spike", "objective", "run", "seed", "status"),
-)
+_FIELDS = [n.split(".")[1] for n in base.FIELDS if n.startswith("objective.")]
+_TAKEN = [n for n in dict.fromkeys(_FIELDS) if n not in base.WEIGHTS]
+_TAKEN += ["prior", "df", "spike", "objective", "run", "seed", "status"]
 
 Weights = Mapping[str, jax.Array]  # weights [] by name
 Row = Mapping[str, Any]  # a setting: values by column of the sweep
@@ -103,6 +102,16 @@ def register(objective: Objective) -> None:
 def weights() -> dict[str, Weight]:
     """All weights by name, in the order of their registration."""
     return {n: w for o in OBJECTIVES.values() for n, w in o.weights.items()}
+
+
+def help_of(name: str) -> str:
+    """What a weight is, and of which objectives."""
+    meanings: dict[str, list[str]] = {}
+    for objective in OBJECTIVES.values():
+        if name in objective.weights:
+            text = objective.weights[name].help
+            meanings.setdefault(text, []).append(objective.name)
+    return "; ".join(f"{text} ({', '.join(of)})" for text, of in meanings.items())
 
 
 def read_by(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -201,13 +210,9 @@ _OF_COVARIANCES = {
     "lambda_od": "weight of the covariances, off the diagonal",
     "lambda_d": "weight of the variances, on the diagonal",
 }
-_WEIGHTS = {  # symbols, and defaults of the fields
-    "alpha": ("α", 0.0),
-    "beta": ("β", 1.0),
-    "gamma": ("γ", 1.0),
-    "lambda": ("λ", 1.0),
-    "lambda_od": ("λ_od", 1.0),
-    "lambda_d": ("λ_d", 1.0),
+_SYMBOLS = {
+    **{"alpha": "α", "beta": "β", "gamma": "γ"},
+    **{"lambda": "λ", "lambda_od": "λ_od", "lambda_d": "λ_d"},
 }
 
 
@@ -225,7 +230,7 @@ def _published(
         entry.source,
         entry.value,
         {
-            weight: Weight(*_WEIGHTS[weight], text)
+            weight: Weight(_SYMBOLS[weight], base.WEIGHTS[weight], text)
             for weight, text in (weights or {}).items()
         },
         entry.divergence,

@@ -306,7 +306,10 @@ def test_a_weight_that_no_config_sets_is_a_field_of_the_command_line():
     assert [row["kappa"] for row in settings.rows(programs)] == [0.5, 2.0]
     assert len(programs) == 1
     printed = command_line.usage(["main", words[0]])
-    assert "--config.objective.kappa=1.0\n        Weight of log p(x|z)." in printed
+    assert (
+        "--config.objective.kappa=1.0\n        Weight of log p(x|z) (tempered)."
+        in printed
+    )
 
 
 @pytest.mark.parametrize("section", ["objective", "objective.schedule", "train"])
