@@ -35,6 +35,12 @@ class Weight(NamedTuple):
     help: str
 
 
+def always(row: Row) -> bool:
+    """Returns True, for an objective that weighs D in every setting."""
+    del row
+    return True
+
+
 def unscaled(row: Row) -> float:
     """Returns 1, for an objective whose codes have the scale of the β-VAE's."""
     del row
@@ -56,7 +62,7 @@ class Objective(NamedTuple):
     own_groups: Callable[[Row], bool] | None = None
     fixed: tuple[str, ...] = ()  # fields of `config.objective` it reads like weights
     has_parts: bool = False  # whether it weights the parts of the KL
-    weighs_always: bool = True  # whether it always uses D, or only if alpha > 0
+    weighs: Callable[[Row], bool] = always  # whether D has a weight in a setting
     # Whether it is the bound of several samples, which needs a program of its own.
     importance_weighted: bool = False
     # The factor of the codes with which it is the β-VAE, if `objective.matched`.
@@ -129,8 +135,7 @@ def divergence(row: Row) -> str:
     objective = OBJECTIVES[row["objective"]]
     if objective.divergence != FREE:
         return objective.divergence
-    weighed = objective.weighs_always or row["alpha"] > 0
-    return row["divergence"] if weighed else NONE
+    return row["divergence"] if objective.weighs(row) else NONE
 
 
 def of_pairs(row: Row) -> str:
@@ -243,7 +248,12 @@ def _published(
 _ENTRIES = (
     _published("vae", "VAE"),
     _published("beta_vae", "β-VAE", _BETA),
-    _published("alpha_beta", "α and β", {"alpha": _OF_D} | _BETA, weighs_always=False),
+    _published(
+        "alpha_beta",
+        "α and β",
+        {"alpha": _OF_D} | _BETA,
+        weighs=lambda row: row["alpha"] > 0,
+    ),
     _published(
         "entropy_regularised",
         "entropy-regularised VAE",
