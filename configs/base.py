@@ -49,6 +49,18 @@ class Field(NamedTuple):
     may_be_empty: bool = False  # whether a tuple may be empty
 
 
+def schedule(weight: str, default: str = "constant") -> Field:
+    """The field `objective.schedule.WEIGHT`."""
+    text = f"schedule of objective.{weight} during training"
+    return Field(default, text, choices="schedules")
+
+
+# The weights of the papers' objectives, and their defaults. What a weight means depends
+# on the objective: `experiments.models.objectives` has the help of these fields.
+WEIGHTS = {
+    **{"beta": 1.0, "alpha": 0.0, "gamma": 1.0},
+    **{"lambda": 1.0, "lambda_od": 1.0, "lambda_d": 1.0},
+}
 FIELDS: dict[str, Field] = {
     "title": Field("", "title of the figures and of the report"),
     "variant": Field("", "names of the variants that are applied; set by the config"),
@@ -219,20 +231,7 @@ FIELDS: dict[str, Field] = {
         choices="objectives",
         parts=str,
     ),
-    "objective.beta": Field((1.0,), "weight of KL(q(z|x) ‖ p(z))", parts=float),
-    "objective.alpha": Field((0.0,), "weight of D(q(z), p(z))", parts=float),
-    "objective.gamma": Field(
-        (1.0,), "weight γ of beta_tcvae, hfvae, factor_vae and capacity", parts=float
-    ),
-    "objective.lambda": Field(
-        (1.0,), "weight λ of info_vae, wae_mmd and wae_gan", parts=float
-    ),
-    "objective.lambda_od": Field(
-        (1.0,), "weight of the covariances in dip_vae_i and dip_vae_ii", parts=float
-    ),
-    "objective.lambda_d": Field(
-        (1.0,), "weight of the variances in dip_vae_i and dip_vae_ii", parts=float
-    ),
+    **{f"objective.{n}": Field((v,), "", parts=float) for n, v in WEIGHTS.items()},
     "objective.divergence": Field(
         ("kl_prior_aggregate",),
         "divergence D(q(z), p(z)) of alpha_beta and info_vae",
@@ -254,18 +253,8 @@ FIELDS: dict[str, Field] = {
     "objective.capacity": Field(
         25.0, "final capacity C of the objective capacity, nats", NOT_NEGATIVE
     ),
-    **{
-        f"objective.schedule.{name}": Field(
-            usual,
-            f"schedule of objective.{name} during training",
-            choices="schedules",
-        )
-        for name, usual in {
-            **dict.fromkeys(("alpha", "beta", "gamma"), "constant"),
-            **dict.fromkeys(("lambda", "lambda_od", "lambda_d"), "constant"),
-            "capacity": "linear",
-        }.items()
-    },
+    **{f"objective.schedule.{name}": schedule(name) for name in WEIGHTS},
+    "objective.schedule.capacity": schedule("capacity", "linear"),
     "objective.warm_up": Field(
         0.5,
         "share of the training, or of a cycle, during which a weight rises",

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+import decomp.model
 from decomp import distributions, trained
-from decomp import model as models
 from decomp.distributions import bernoulli, full_gaussian, gaussian
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
@@ -160,7 +160,7 @@ def check(
     key = jax.random.key(0)
     values, _ = shapes(
         "the objective",
-        lambda params, x, weights: models.value(
+        lambda params, x, weights: decomp.model.value(
             key, model, params, setting, x, model.weights(weights, x[0, 0])
         ),
         *(params, x, setting),

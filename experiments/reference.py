@@ -4,8 +4,9 @@
 
 The tables are between the marks of README.md, decomp/OBJECTIVES.md and the README.md of
 configs, decomp/metrics, decomp/datasets and experiments/benchmarks; the last one has
-measurements on accelerators. A test compares the tables with the registries, so run
-this command after you add an entry.
+measurements on accelerators. The labels of entries, which results are read with, are
+written to experiments/results/labels.json. Tests compare all of these with the
+registries, so run this command after you add an entry.
 """
 
 import math
@@ -14,13 +15,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from configs import base
 from decomp.metrics import definitions, intervals
 from experiments.benchmarks import measured
+from experiments.config import fields
 from experiments.data import catalogue, loaders
 from experiments.models import divergences, networks, objectives, priors
-from experiments.results import columns
-from experiments.system import commands, documents, registry
+from experiments.results import columns, labels
+from experiments.system import atomic_files, commands, documents, registry
 from experiments.system.terminal import say
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -34,7 +35,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.parse_args(arguments)
     for path, blocks in tables().items():
         say(str(documents.write(ROOT / path, blocks)))
+    atomic_files.write_json(labels.PACKAGE, names_shown())
+    say(str(labels.PACKAGE))
     return 0
+
+
+def names_shown() -> dict[str, dict[str, Any]]:
+    """What `experiments.results.labels` knows of the package's entries, by kind."""
+    tables = (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS)
+    tables = (*tables, networks.NETWORKS, catalogue.SETS)
+    entries = [entry for table in tables for entry in _published(table)]
+    weights = [o.weights for o in _published(objectives.OBJECTIVES)]
+    return {
+        "words": {entry.name: entry.label for entry in entries},
+        "symbols": {n: w.symbol for several in weights for n, w in several.items()},
+        "shown": {
+            e.name: labels.SHOWN[e.name] for e in entries if e.name in labels.SHOWN
+        },
+    }
 
 
 def tables() -> dict[str, dict[str, str]]:
@@ -91,7 +109,7 @@ def _implemented() -> str:
 def _fields() -> str:
     """Every field of a config."""
     rows = []
-    for name, field in base.FIELDS.items():
+    for name, field in fields.described().items():
         allowed = ""
         if isinstance(field.choices, str):
             allowed = field.choices

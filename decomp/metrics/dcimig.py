@@ -20,8 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp.metrics import discrete, inputs, units
-from decomp.metrics import preset as published
-from decomp.metrics.preset import Preset
+from decomp.metrics.preset import Preset, resolve
 
 PRESETS = discrete.PRESETS_OF_BINS
 
@@ -71,9 +70,7 @@ def score(
     0.5
     """
     z = inputs.codes(codes)
-    settings, variant = published.resolve(
-        PRESETS, preset, bins=bins, correction=correction
-    )
+    settings, variant = resolve(PRESETS, preset, bins=bins, correction=correction)
     table = discrete.plug_in(
         z, factors, bins=settings["bins"], sizes=sizes, correction=correction
     )

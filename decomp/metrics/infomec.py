@@ -20,8 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp.metrics import discrete, inputs, units
-from decomp.metrics import preset as published
-from decomp.metrics.preset import Preset
+from decomp.metrics.preset import Preset, resolve
 from decomp.metrics.solvers import neighbours as nearest
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -83,7 +82,7 @@ def score(
     >>> print(out.score, out.compactness)
     1.0 1.0
     """
-    settings, variant = published.resolve(
+    settings, variant = resolve(
         PRESETS, preset, rule=rule, share=share, correction=correction
     )
     z = inputs.codes(codes)
@@ -136,7 +135,7 @@ def score_neighbours(
     >>> bool(score_neighbours(z, factors).score > 0.9)
     True
     """
-    settings, variant = published.resolve(
+    settings, variant = resolve(
         PRESETS, preset, rule=rule, share=share, neighbours=neighbours
     )
     labels, sizes = discrete.resolve(factors, sizes)

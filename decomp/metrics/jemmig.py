@@ -24,8 +24,7 @@ import numpy as np
 
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import discrete, inputs, rmig, units
-from decomp.metrics import preset as published
-from decomp.metrics.preset import Preset
+from decomp.metrics.preset import Preset, resolve
 
 PRESETS = discrete.PRESETS_OF_BINS
 
@@ -77,9 +76,7 @@ def score(
     1.0
     """
     z = inputs.codes(codes)
-    settings, variant = published.resolve(
-        PRESETS, preset, bins=bins, correction=correction
-    )
+    settings, variant = resolve(PRESETS, preset, bins=bins, correction=correction)
     table = discrete.plug_in(
         z, factors, bins=settings["bins"], sizes=sizes, correction=correction
     )

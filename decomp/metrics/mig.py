@@ -17,8 +17,7 @@ import jax.numpy as jnp
 
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import discrete, inputs, units
-from decomp.metrics import preset as published
-from decomp.metrics.preset import Preset
+from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Locatello et al. 2019, arXiv:1811.12359: posterior means of 10,000 points, with
@@ -98,7 +97,7 @@ def score(
     0.5
     """
     z = inputs.codes(codes)
-    settings, variant = published.resolve(
+    settings, variant = resolve(
         PRESETS,
         preset,
         bins=bins,

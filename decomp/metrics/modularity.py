@@ -14,8 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp.metrics import discrete, inputs, units
-from decomp.metrics import preset as published
-from decomp.metrics.preset import Preset
+from decomp.metrics.preset import Preset, resolve
 from decomp.metrics.solvers import classifiers, neighbours
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -87,9 +86,7 @@ def score(
     1.0
     """
     z = inputs.codes(codes)
-    settings, variant = published.resolve(
-        PRESETS, preset, bins=bins, correction=correction
-    )
+    settings, variant = resolve(PRESETS, preset, bins=bins, correction=correction)
     labels, sizes = discrete.resolve(factors, sizes)
     chex.assert_equal_shape_prefix([z.unit, labels], 1)
     information = discrete.mutual_information(
@@ -220,9 +217,7 @@ def explicitness(
     >>> print(explicitness(codes, factors, codes, factors).score)  # linearly separable
     1.0
     """
-    settings, variant = published.resolve(
-        PRESETS, preset, inverse_penalty=inverse_penalty
-    )
+    settings, variant = resolve(PRESETS, preset, inverse_penalty=inverse_penalty)
     train, test, broken = _parts(codes, eval_codes)
     test = _standardised(train, test)
     train = _standardised(train, train)

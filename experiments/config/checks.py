@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from experiments.config import fields
 from experiments.data import catalogue, factor_grid
-from experiments.models import objectives, priors
+from experiments.models import networks, objectives, priors
 from experiments.results import columns
 from experiments.system import paths
 
@@ -91,19 +91,22 @@ def _prior(config: ConfigDict) -> None:
 
 def _objective(config: ConfigDict) -> None:
     objective = config.objective
-    if "hfvae" in objective.name and not objective.groups:
-        raise ValueError(
-            "objective.name = hfvae needs objective.groups, sizes of groups of latents "
-            "such as 5,5; got none."
-        )
+    for name in objective.name:
+        if objectives.OBJECTIVES[name].own_groups and not objective.groups:
+            raise ValueError(
+                f"objective.name = {name} needs objective.groups, sizes of groups of "
+                "latents such as 5,5; got none."
+            )
     if objective.warm_up > 1:
         raise ValueError(
             f"objective.warm_up must be a share in (0, 1]; got {objective.warm_up}."
         )
-    exp = config.model.network == "dense" and config.model.scale == "exp"
+    layered = [n for n, entry in networks.NETWORKS.items() if entry.dense_layers]
+    exp = config.model.network in layered and config.model.scale == "exp"
     if objective.matched and not (exp and config.train.optimiser == "adam"):
         raise ValueError(
-            "objective.matched needs model.network = dense, model.scale = exp and "
+            f"objective.matched needs model.network = {' or '.join(layered)}, "
+            "model.scale = exp and "
             f"train.optimiser = adam; got {config.model.network}, "
             f"{config.model.scale} and {config.train.optimiser}."
         )
@@ -121,14 +124,12 @@ def _data(config: ConfigDict) -> None:
             f"data.name = {config.data.name} needs model.likelihood = gaussian; got "
             f"{config.model.likelihood}."
         )
-    height, width = (*catalogue.shape(config.data), 0, 0)[:2]
-    known = plane or height  # otherwise only the file says
-    if config.model.network == "conv" and known and (height, width) != (64, 64):
-        size = "points of the plane" if plane else f"{height}×{width}"
-        raise ValueError(
-            "model.network = conv needs images of 64×64 pixels; got data.name = "
-            f"{config.data.name} of {size}. model.network = dense takes any size."
-        )
+    network, shape = config.model.network, catalogue.shape(config.data)
+    shape = (2,) if plane else shape
+    if shape and network != networks.AUTO:  # otherwise only the file says
+        data = f"data.name = {config.data.name} of "
+        if reason := networks.refusal(network, shape, data):
+            raise ValueError(f"model.network = {network} {reason}.")
     looks = catalogue.SETS[config.data.name].looks
     if config.data.look not in looks:
         raise ValueError(
@@ -258,7 +259,8 @@ def _steps(config: ConfigDict, points: int) -> None:
 
 def _principal_axes(config: ConfigDict, points: int) -> None:
     """Checks that the data have as many principal axes as there are latents."""
-    if not {"pca", "learned"} & set(config.prior.name):
+    principal = [name for name, prior in priors.PRIORS.items() if prior.principal]
+    if not {*principal} & {*config.prior.name}:
         return
     plane, shape = catalogue.is_plane(config.data), catalogue.shape(config.data)
     values = 2 if plane else math.prod(shape) if shape else points
@@ -267,7 +269,7 @@ def _principal_axes(config: ConfigDict, points: int) -> None:
     if config.model.latents > most:
         raise ValueError(
             f"model.latents must be at most {most}, the principal axes of the data, "
-            f"for prior.name = pca or learned; got {config.model.latents}."
+            f"for prior.name = {' or '.join(principal)}; got {config.model.latents}."
         )
 
 

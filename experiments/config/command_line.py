@@ -180,8 +180,11 @@ def load_config(argument: str) -> ConfigDict:
             f"--config={path} must have a get_config that returns a ConfigDict; got "
             f"{type(config).__name__}."
         )
-    with config.unlocked(), config.ignore_type():
-        return fields.add_weights(config)
+    try:
+        with config.unlocked(), config.ignore_type():
+            return fields.add_weights(config)
+    except ValueError as error:
+        raise ValueError(f"--config={path}: {error}") from None
 
 
 def validate(

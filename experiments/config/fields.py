@@ -1,10 +1,10 @@
-"""Checks each field of a config by itself, against `configs.base.FIELDS`.
+"""Checks each field of a config by itself, against its description.
 
 `checks` has what goes together.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -46,7 +46,7 @@ AXES = {
 _SWEPT = ("data", "model", "prior", "objective", "critic", "train")
 _NOT_SWEPT = ("objective.sweep", "train.records")
 # Fields whose values share a program.
-_TRACED = ("train.learning_rate",)
+_TRACED = ("train.learning_rate", "critic.learning_rate")
 # The choices that the words of `base.Field.choices` mean, registered entries included.
 _CHOICES: dict[str, Callable[[], tuple]] = {
     "data sets": loaders.names,
@@ -101,20 +101,23 @@ def check(config: ConfigDict) -> None:
 
 
 def described() -> dict[str, base.Field]:
-    """All fields, including those of registered weights."""
-    return _of_weights() | base.FIELDS
+    """All fields by section, including those of registered weights."""
+    found = base.FIELDS | _of_weights()
+    sections = list(dict.fromkeys(name.partition(".")[0] for name in base.FIELDS))
+    order = sorted(found, key=lambda name: sections.index(name.partition(".")[0]))
+    return {name: found[name] for name in order}
 
 
 def _of_weights() -> dict[str, base.Field]:
     """The fields of registered weights and of their schedules."""
     weights = {
-        f"objective.{name}": base.Field((weight.default,), weight.help, parts=float)
+        f"objective.{name}": base.Field(
+            (weight.default,), objectives.help_of(name), parts=float
+        )
         for name, weight in objectives.weights().items()
     }
     steps = {
-        f"objective.schedule.{name}": base.Field(
-            "constant", f"how objective.{name} changes", choices="schedules"
-        )
+        f"objective.schedule.{name}": base.schedule(name)
         for name in objectives.weights()
     }
     return weights | steps
@@ -189,15 +192,15 @@ def add_weights(config: ConfigDict) -> ConfigDict:
     """Adds the fields of registered weights that an unlocked config lacks.
 
     Returns:
-        The same config. `check` refuses one whose sections are missing.
+        The same config.
+
+    Raises:
+        ValueError: One line, if it lacks their sections.
     """
-    for name, field in _of_weights().items():
-        *sections, last = name.split(".")
-        section: Any = config
-        for part in sections:
-            section = section.get(part) if isinstance(section, ConfigDict) else None
-        if isinstance(section, ConfigDict) and last not in section:
-            section[last] = field.default
+    for field, described_field in _of_weights().items():
+        section, name = _place(config, field)
+        if name not in section:
+            section[name] = described_field.default
     return config
 
 
@@ -223,10 +226,25 @@ def replaced(config: ConfigDict, changes: Mapping[str, Any]) -> ConfigDict:
 
 
 def _place(config: ConfigDict, field: str) -> tuple[ConfigDict, str]:
+    """The section of a field, and the field's name in it.
+
+    Raises:
+        ValueError: One line, if the config lacks the section.
+    """
     *sections, name = field.split(".")
-    for section in sections:
-        config = config[section]
-    return config, name
+    section: Any = config
+    for depth, part in enumerate(sections, start=1):
+        section = section.get(part)
+        if not isinstance(section, ConfigDict):
+            start = ".".join(sections[:depth])
+            inside = [n for n in described() if n.startswith(f"{start}.")]
+            names = [n.removeprefix(f"{start}.").partition(".")[0] for n in inside]
+            raise ValueError(_no_section(start, dict.fromkeys(names), section))
+    return section, name
+
+
+def _no_section(name: str, fields: Iterable[str], value: Any) -> str:
+    return f"{name} must be a section with {', '.join(fields)}; got {short(value)}."
 
 
 def _sizes(config: ConfigDict, fields: dict[str, base.Field]) -> None:
@@ -310,10 +328,7 @@ def same_fields(given: ConfigDict, known: ConfigDict, prefix: str = "") -> None:
         field = prefix + name
         if isinstance(default, ConfigDict):
             if not isinstance(given.get(name), ConfigDict):
-                raise ValueError(
-                    f"{field} must be a section with {', '.join(default)}; "
-                    f"got {short(given.get(name))}."
-                )
+                raise ValueError(_no_section(field, default, given.get(name)))
             same_fields(given[name], default, f"{field}.")
         elif name not in given or not _fits(field, given[name], default):
             value = given.get(name)

@@ -51,7 +51,8 @@ def _programs(config: ConfigDict, axes: Mapping[str, tuple]) -> list[ProgramSett
     for values in _combinations(config, axes):
         row = _canonical(dict(zip(axes, values, strict=True)), config)
         fixed = tuple(row[column] for column in alone.values())
-        own = row["objective"] * objectives.OBJECTIVES[row["objective"]].own_program
+        of_samples = objectives.OBJECTIVES[row["objective"]].importance_weighted
+        own = row["objective"] if of_samples else ""
         key = (fixed, priors.program(row["prior"]), own)
         groups.setdefault(key, []).append(row)
     found, first = [], 0
@@ -80,7 +81,8 @@ def own_programs(config: ConfigDict) -> dict[str, tuple]:
     found = {field: fields.values(config, field) for field in fields.compiled(config)}
     if len({priors.program(name) for name in config.prior.name}) > 1:
         found["prior.name"] = config.prior.name
-    alone = [n for n in config.objective.name if objectives.OBJECTIVES[n].own_program]
+    known = objectives.OBJECTIVES
+    alone = [n for n in config.objective.name if known[n].importance_weighted]
     if alone and len(set(config.objective.name)) > 1:
         found["objective.name"] = config.objective.name
     return found

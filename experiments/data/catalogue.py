@@ -49,7 +49,8 @@ def register(data_set: DataSource) -> None:
     Raises:
         ValueError: One line, if the name is taken.
     """
-    labels.add_entry(SETS, data_set, "data set")
+    several = len(data_set.sources) > 1
+    labels.add_entry(SETS, data_set, "data set", shown=("source",) * several)
 
 
 def source(data: ConfigDict) -> str:

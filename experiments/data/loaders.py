@@ -1,5 +1,6 @@
 """Loads, draws or samples the data set that a config names; registers each of them."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -28,14 +29,6 @@ from experiments.data.arrays import Dataset
 from experiments.data.catalogue import DataSource
 from experiments.system import registry
 from experiments.system.terminal import say
-
-_FILES = {
-    "shapes3d": shapes3d,
-    "small_norb": small_norb,
-    "celeb_a": celeb_a,
-    "mpi3d": mpi3d,
-    "cars3d": cars3d,
-}
 
 
 def names() -> tuple[str, ...]:
@@ -73,8 +66,8 @@ def outline(config: ConfigDict) -> Dataset:
         # If images are drawn by weights, their number is that of the whole grid.
         left_out = 0 if data.correlated else factor_grid.held_out(data)
         return _repeated(load(few), data.points or known.rendered - left_out)
-    if known.name in _FILES:
-        shape = catalogue.shape(data)
+    shape = catalogue.shape(data)
+    if shape and "rendered" not in known.sources:
         pixels = np.zeros((1, math.prod(shape)), np.uint8)
         factors = np.zeros((1, 0), np.int32)
         image = raster.Images(pixels, factors, shape, ())
@@ -170,10 +163,13 @@ def clothes(key: jax.Array, config: ConfigDict) -> Dataset:
     return arrays.subset(whole, key, config.data.points, field="data.points")
 
 
-def photographs(key: jax.Array, config: ConfigDict) -> Dataset:
-    """Images of 64×64 pixels from files; averaged pixels weigh (64/side)²."""
-    module, side = _FILES[config.data.name], config.data.side or 64
-    found = module.load(
+def photographs(reader: Any, key: jax.Array, config: ConfigDict) -> Dataset:
+    """Images of 64×64 pixels from files; averaged pixels weigh (64/side)².
+
+    `reader` is the module of `decomp.datasets` that reads the files.
+    """
+    side = config.data.side or 64
+    found = reader.load(
         config.data.path,
         source=catalogue.source(config.data),
         side=side,
@@ -338,7 +334,7 @@ _ENTRIES = (
     DataSource(
         "shapes3d",
         "3D Shapes",
-        photographs,
+        functools.partial(photographs, shapes3d),
         shape=(64, 64, 3),
         most=shapes3d.NUM_IMAGES,
         **_FROM_FILES,
@@ -346,7 +342,7 @@ _ENTRIES = (
     DataSource(
         "small_norb",
         "Small NORB",
-        photographs,
+        functools.partial(photographs, small_norb),
         shape=(64, 64, 1),
         most=small_norb.NUM_IMAGES,
         **_FROM_FILES,
@@ -354,7 +350,7 @@ _ENTRIES = (
     DataSource(
         "celeb_a",
         "CelebA",
-        photographs,
+        functools.partial(photographs, celeb_a),
         shape=(64, 64, 3),
         most=celeb_a.NUM_IMAGES,
         labels="none",
@@ -363,7 +359,7 @@ _ENTRIES = (
     DataSource(
         "mpi3d",
         "MPI3D",
-        photographs,
+        functools.partial(photographs, mpi3d),
         ("file",),
         (64, 64, 3),
         scaled=True,
@@ -374,7 +370,7 @@ _ENTRIES = (
     DataSource(
         "cars3d",
         "Cars3D",
-        photographs,
+        functools.partial(photographs, cars3d),
         ("file",),
         (64, 64, 3),
         scaled=True,

@@ -1,6 +1,5 @@
 """Scores of one trained run; `results.columns` has their definitions and units."""
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from ml_collections import ConfigDict
 
 from decomp import decomposition, minibatch, model, overlap, training
 from decomp.datasets import shuffle
-from decomp.distributions import gaussian, student_t
+from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import kl_prior_aggregate
 from decomp.metrics import kim_mnih
@@ -145,7 +144,7 @@ def _overlap(
         "bhattacharyya": overlap.mean_bhattacharyya(q),
         "neighbours": neighbours.value,
     }
-    if vae.prior.family == "subspaces":
+    if priors.PRIORS[vae.prior.name].grouped:
         result |= _dependence(group_key, q, tuple(vae.prior.fields.groups))
     return result
 
@@ -189,7 +188,6 @@ def _disentanglement(
     options: ScoreOptions,
 ) -> Scores:
     """Kim & Mnih's score of the posterior means, in the usual variants."""
-    del params
     num_factors = factors.shape[1]
     active = kim_mnih.active_dimensions(
         posteriors.loc, posteriors.scale, threshold=options.active_threshold
@@ -220,9 +218,9 @@ def _disentanglement(
         }
 
     result |= both(posteriors.loc, "")
-    if vae.prior.family == "student_t":
-        p = autoencoder.prior(vae, {}, setting)
-        codes = jax.vmap(lambda z: student_t.transport_to_normal(p, z))(posteriors.loc)
+    if transport := priors.PRIORS[vae.prior.name].transport:
+        p = autoencoder.prior(vae, params, setting)
+        codes = jax.vmap(lambda z: transport(p, z))(posteriors.loc)
         result |= both(codes, "_transport")
     return result
 
@@ -239,10 +237,7 @@ def _match(
     """The match of q(z) with the clustered prior, and the information of z about x."""
     del factors
     p = autoencoder.prior(vae, params, setting)
-    # The box has all but 1e-8 of the mass of clusters; `prior_mass` shows it for
-    # others.
-    clusters = vae.prior.family == "clusters"
-    reach = 1 + 6 * math.sqrt(vae.prior.fields.variance) if clusters else 6.0
+    reach = priors.PRIORS[vae.prior.name].reach(vae.prior)
     match = kl_prior_aggregate.kl_prior_aggregate_quadrature(
         priors.log_prob(vae.prior, p),
         posteriors,

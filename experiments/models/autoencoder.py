@@ -11,12 +11,12 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict, FrozenConfigDict
 
-from decomp import model as models
 from decomp import schedules
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences.estimates import Minibatch
+from decomp.model import Model, switch
 from experiments.data import arrays
 from experiments.data.arrays import Dataset, Decode
 from experiments.models import networks, objectives, priors
@@ -32,6 +32,7 @@ class Hyperparameters(NamedTuple):
     weights: Weights
     prior: priors.Traced
     learning_rate: jax.Array  # [] of all parameters except the critic's
+    critic_learning_rate: jax.Array  # []
     objective: jax.Array  # [] index in VAE.objectives
     divergence: jax.Array  # [] index in VAE.divergences
     # [] initial factor of the codes, see `corollary_2_start`
@@ -107,11 +108,6 @@ def make(
     )
 
 
-def _weights(rows: list[dict[str, Any]]) -> tuple[str, ...]:
-    """The weights of a sweep: those of its objectives, and the capacity."""
-    return (*objectives.read_by(tuple(row["objective"] for row in rows)), "capacity")
-
-
 def factor_sizes(data: Dataset) -> tuple[int, ...]:
     """The number of classes of each factor."""
     return tuple(int(column.max()) + 1 for column in data.factors.T)
@@ -177,7 +173,7 @@ def prior(vae: VAE, params: Params, setting: Hyperparameters) -> Any:
     return priors.make(params.get("prior"), vae.prior, setting.prior, pseudo_posteriors)
 
 
-def model(vae: VAE) -> models.Model:
+def model(vae: VAE) -> Model:
     """The `Model` that `decomp.model` trains; a setting is `Hyperparameters`."""
     values = [objectives.OBJECTIVES[name].value for name in vae.objectives]
     estimates = [DIVERGENCES[name].estimate for name in vae.divergences]
@@ -187,16 +183,16 @@ def model(vae: VAE) -> models.Model:
         key: jax.Array, batch: Minibatch, setting: Hyperparameters
     ) -> jax.Array:
         branches = [lambda key, of=of: of(key, batch) for of in estimates]
-        return models.switch(setting.divergence, branches, key)
+        return switch(setting.divergence, branches, key)
 
-    return models.Model(
+    return Model(
         encode=lambda params, x: encode(vae, params, x),
         log_px_z=lambda params, x, z: log_px_z(vae, params, x, z),
         prior=lambda params, setting: prior(vae, params, setting),
         family=lambda p: priors.PRIORS[vae.prior.name].family,
         kl=lambda p: priors.closed_kl(vae.prior, p),
         weights=lambda setting, progress: weights(vae, setting, progress),
-        objective=lambda terms, weights, setting: models.switch(
+        objective=lambda terms, weights, setting: switch(
             setting.objective, values, terms, weights
         ),
         divergence=divergence if vae.divergences != (NONE,) else None,
@@ -204,7 +200,7 @@ def model(vae: VAE) -> models.Model:
         size=vae.size,
         groups=vae.groups,
         has_parts=any(objectives.OBJECTIVES[n].has_parts for n in vae.objectives),
-        samples=vae.samples if vae.objectives == ("iwae",) else 0,
+        samples=vae.samples if _importance_weighted(vae) else 0,
         critic=(lambda params, z: critic.apply({"params": params["critic"]}, z))
         if critic is not None
         else None,
@@ -212,6 +208,11 @@ def model(vae: VAE) -> models.Model:
         chosen=lambda setting: setting.divergence,
         prior_count=vae.prior_count,
     )
+
+
+def _importance_weighted(vae: VAE) -> bool:
+    """Whether the objective is a bound of several samples; it is the only one then."""
+    return any(objectives.OBJECTIVES[n].importance_weighted for n in vae.objectives)
 
 
 def weights(vae: VAE, setting: Hyperparameters, progress: jax.Array) -> Weights:
@@ -237,40 +238,43 @@ def setting_arrays(
     them and they are not given, they are computed from the data.
     """
     latents = config.model.latents
-    logits = {"isotropic": np.zeros(latents)}
-    if {row["prior"] for row in rows} & {"pca", "learned"}:
+    of_rows = [priors.PRIORS[row["prior"]] for row in rows]
+    losses = [objectives.OBJECTIVES[row["objective"]] for row in rows]
+    flat = spectrum = np.zeros(latents)
+    if any(p.principal for p in of_rows):
         if variances is None:
             variances = arrays.principal_variances(data, config)
         spectrum = np.log(variances)
-        logits["pca"] = logits["learned"] = spectrum - spectrum.mean()
+        spectrum = spectrum - spectrum.mean()
 
     def column(name: str) -> list[Any]:
         return [row[name] for row in rows]
 
-    matched = [
-        vae.matched and row["objective"] == "entropy_regularised" for row in rows
-    ]
-    unread = {name: weight.default for name, weight in objectives.weights().items()}
-    unread["capacity"] = config.objective.capacity
+    def swept(name: str, value: float) -> list[Any]:
+        return [row.get(name, value) for row in rows]
+
+    known, names = objectives.weights(), tuple(loss.name for loss in losses)
     setting = Hyperparameters(
         weights={
-            name: [row.get(name, unread[name]) for row in rows]
-            for name in _weights(rows)
+            name: swept(name, known[name].default) for name in objectives.read_by(names)
+        }
+        | {
+            name: [config.objective[name] for _ in rows]
+            for name in objectives.fixed_by(names)
         },
         prior=priors.Traced(
             df=column("df"),
             spike=column("spike"),
-            log_variances=[logits.get(row["prior"], np.zeros(latents)) for row in rows],
-            learned=[row["prior"] == "learned" for row in rows],
+            log_variances=[spectrum if p.principal else flat for p in of_rows],
+            learned=[p.learned for p in of_rows],
         ),
-        learning_rate=[
-            row.get("learning_rate", config.train.learning_rate) for row in rows
-        ],
+        learning_rate=swept("learning_rate", config.train.learning_rate),
+        critic_learning_rate=swept("critic_learning_rate", config.critic.learning_rate),
         objective=[vae.objectives.index(name) for name in column("objective")],
         divergence=[vae.divergences.index(objectives.divergence(row)) for row in rows],
         code_scale=[
-            row["beta"] ** 0.5 if scaled else 1.0
-            for row, scaled in zip(rows, matched, strict=True)
+            loss.code_scale(row) if vae.matched else 1.0
+            for row, loss in zip(rows, losses, strict=True)
         ],
     )
     return jax.tree.map(

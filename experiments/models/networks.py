@@ -56,10 +56,18 @@ class Network(NamedTuple):
     # Maps (config.model, common) to two Flax modules: an encoder from x [B, X] to a
     # Gaussian over z [B, D], and a decoder from z [B, D] to logits or means [B, X].
     make: Callable[[ConfigDict, Common], tuple[nn.Module, nn.Module]]
-    refusal: Callable[[tuple[int, ...]], str] = lambda shape: ""  # why x does not fit
+    # Why an x of a shape does not fit, such as "needs images of 64×64 pixels", or "".
+    refusal: Callable[[tuple[int, ...]], str] = lambda shape: ""
+    # Maps the same to a decoder from z [B, D] to a Gaussian over points of the plane
+    # [B, X], if there is one.
+    plane_decoder: Callable[[ConfigDict, Common], nn.Module] | None = None
+    # Whether both are layers Dense_0, Dense_1, ..., of which the encoder's last gives
+    # means and scales, as `objective.matched` needs.
+    dense_layers: bool = False
+    shown: tuple[str, ...] = ()  # fields of `config.model` that reports show beside it
 
 
-AUTO = "auto"  # conv if it fits the images, otherwise dense
+AUTO = "auto"  # the first network that takes the data: conv, otherwise dense
 NETWORKS: dict[str, Network] = {}
 
 
@@ -71,7 +79,7 @@ def register(network: Network) -> None:
     """
     if network.name == AUTO:
         raise ValueError(f"the name {AUTO} of a network is taken; choose another.")
-    labels.add_entry(NETWORKS, network, "network")
+    labels.add_entry(NETWORKS, network, "network", shown=network.shown)
 
 
 def names() -> tuple[str, ...]:
@@ -103,27 +111,45 @@ def make(
     common = Common(
         shape, model.latents, PRECISIONS[model.precision], model.init, backend
     )
-    name = model.network
-    if name == AUTO:
-        name = "dense" if NETWORKS["conv"].refusal(shape) else "conv"
-    if reason := NETWORKS[name].refusal(shape):
-        raise ValueError(f"model.network = {name} {reason}")
+    name = taking(shape)[0] if model.network == AUTO else model.network
+    if reason := refusal(name, shape):
+        raise ValueError(f"model.network = {name} {reason}.")
     encoder, decoder = NETWORKS[name].make(model, common)
     if model.likelihood == "bernoulli":
         return _checked(name, encoder, decoder, common)
-    if len(shape) > 1:  # images
-        return encoder, SharedScale(decoder, model.likelihood_floor)
-    if name != "dense":
-        raise ValueError(
-            f"model.network = {name} needs images; points of the plane need dense."
-        )
-    return encoder, dense.GaussianDecoder(
-        common.outputs,
-        model.hidden,
-        scale_floor=model.likelihood_floor,
-        initialiser=common.initialiser,
-        precision=common.precision,
-    )
+    of_points = NETWORKS[name].plane_decoder if _is_point(shape) else None
+    if of_points is not None:
+        return encoder, of_points(model, common)
+    return encoder, SharedScale(decoder, model.likelihood_floor)
+
+
+def refusal(name: str, shape: tuple[int, ...], data: str = "") -> str:
+    """Why a network cannot take the data, what they are and which can; or "".
+
+    Args:
+        name: The name of the network, other than `AUTO`.
+        shape: Shape of an x: (H, W, C) of an image, or (X,).
+        data: Words for the data, such as "data.name = heads of ".
+    """
+    reason = _reason(NETWORKS[name], shape)
+    size = "×".join(map(str, shape[:2])) if not _is_point(shape) else ""
+    found = f"{data or 'images of '}{size}" if size else f"{data}points of the plane"
+    choices = ", ".join(taking(shape))
+    return f"{reason}; got {found}, choices: {choices}" if reason else ""
+
+
+def taking(shape: tuple[int, ...]) -> list[str]:
+    """The names of the networks that take an x of a shape, from `Network.refusal`."""
+    return [name for name, entry in NETWORKS.items() if not _reason(entry, shape)]
+
+
+def _reason(network: Network, shape: tuple[int, ...]) -> str:
+    of_images = _is_point(shape) and network.plane_decoder is None
+    return network.refusal(shape) or ("needs images" if of_images else "")
+
+
+def _is_point(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 1
 
 
 def _checked(
@@ -153,10 +179,8 @@ def _checked(
 
 
 def _only_squares(shape: tuple[int, ...]) -> str:
-    if shape[:-1] == (conv_vae.SIDE, conv_vae.SIDE):
-        return ""
-    size = "×".join(map(str, shape[:-1]))
-    return f"needs images of 64×64 pixels; {size} images need model.network = dense."
+    square = (conv_vae.SIDE, conv_vae.SIDE)
+    return "" if shape[:-1] == square else "needs images of 64×64 pixels"
 
 
 def _conv(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:
@@ -190,6 +214,16 @@ def _dense(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:
     return encoder, dense.BernoulliDecoder(common.outputs, model.hidden, **options)
 
 
+def _dense_to_the_plane(model: ConfigDict, common: Common) -> nn.Module:
+    return dense.GaussianDecoder(
+        common.outputs,
+        model.hidden,
+        scale_floor=model.likelihood_floor,
+        initialiser=common.initialiser,
+        precision=common.precision,
+    )
+
+
 register(
     Network(
         "conv",
@@ -205,6 +239,9 @@ register(
         "dense layers",
         "Mathieu et al. 2018, arXiv:1812.02833, Table 1b",
         _dense,
+        plane_decoder=_dense_to_the_plane,
+        dense_layers=True,
+        shown=("hidden",),
     )
 )
 registry.close(NETWORKS)

@@ -10,22 +10,18 @@ from typing import Any, NamedTuple
 
 import jax
 
-from decomp import objectives as published
+import decomp.objectives
+from configs import base
 from decomp.losses import Terms
 from decomp.objectives import FREE, NONE
 from experiments.models import divergences, priors
 from experiments.results import labels
 from experiments.system import registry
 
-FACTORISED = "factorised"  # the prior must factorise over latents
-OWN_GROUPS = "own groups"  # or be subspaces of the objective's groups, with γ = 1
-
 # Fields of `config.objective` and columns of a sweep that are not weights.
-_TAKEN = (
-    *("name", "divergence", "estimator", "groups", "samples", "capacity", "schedule"),
-    *("warm_up", "cycles", "matched", "sweep", "prior_count"),
-    *("prior", "df", "spike", "objective", "run", "seed", "status"),
-)
+_FIELDS = [n.split(".")[1] for n in base.FIELDS if n.startswith("objective.")]
+_TAKEN = [n for n in dict.fromkeys(_FIELDS) if n not in base.WEIGHTS]
+_TAKEN += ["prior", "df", "spike", "objective", "run", "seed", "status"]
 
 Weights = Mapping[str, jax.Array]  # weights [] by name
 Row = Mapping[str, Any]  # a setting: values by column of the sweep
@@ -39,6 +35,18 @@ class Weight(NamedTuple):
     help: str
 
 
+def always(row: Row) -> bool:
+    """Returns True, for an objective that weighs D in every setting."""
+    del row
+    return True
+
+
+def unscaled(row: Row) -> float:
+    """Returns 1, for an objective whose codes have the scale of the β-VAE's."""
+    del row
+    return 1.0
+
+
 class Objective(NamedTuple):
     """An objective that configs can name."""
 
@@ -48,13 +56,17 @@ class Objective(NamedTuple):
     value: Callable[[Terms, Weights], jax.Array]  # per example [B], which is maximised
     weights: Mapping[str, Weight] = {}  # its weights by name
     divergence: str = NONE  # its D, NONE, or FREE if the config chooses
-    needs: str = ""  # what it needs of the prior, FACTORISED or OWN_GROUPS
-    reason: str = ""  # why it needs that
+    factorised: str = ""  # why it needs a prior that factorises; "" if it does not
+    # Of an objective that reads `objective.groups`: whether subspaces of these groups
+    # are a prior for it too, in a setting.
+    own_groups: Callable[[Row], bool] | None = None
+    fixed: tuple[str, ...] = ()  # fields of `config.objective` it reads like weights
     has_parts: bool = False  # whether it weights the parts of the KL
-    weighs_always: bool = True  # whether it always uses D, or only if alpha > 0
-    own_program: bool = (
-        False  # whether it cannot share a program, being no sum of terms
-    )
+    weighs: Callable[[Row], bool] = always  # whether D has a weight in a setting
+    # Whether it is the bound of several samples, which needs a program of its own.
+    importance_weighted: bool = False
+    # The factor of the codes with which it is the β-VAE, if `objective.matched`.
+    code_scale: Callable[[Row], float] = unscaled
 
 
 OBJECTIVES: dict[str, Objective] = {}
@@ -87,9 +99,10 @@ def register(objective: Objective) -> None:
                 f"and default of other objectives, {known[name][:2]}; got "
                 f"{weight[:2]}."
             )
-    if labels.add_entry(OBJECTIVES, objective, "objective"):
-        for name, weight in objective.weights.items():
-            labels.add_symbol(name, weight.symbol)
+    labels.add_entry(OBJECTIVES, objective, "objective")
+    own = labels.is_own(OBJECTIVES)
+    for name, weight in objective.weights.items():
+        labels.add_symbol(name, weight.symbol, own=own)
 
 
 def weights() -> dict[str, Weight]:
@@ -97,9 +110,24 @@ def weights() -> dict[str, Weight]:
     return {n: w for o in OBJECTIVES.values() for n, w in o.weights.items()}
 
 
+def help_of(name: str) -> str:
+    """What a weight is, and of which objectives."""
+    meanings: dict[str, list[str]] = {}
+    for objective in OBJECTIVES.values():
+        if name in objective.weights:
+            text = objective.weights[name].help
+            meanings.setdefault(text, []).append(objective.name)
+    return "; ".join(f"{text} ({', '.join(of)})" for text, of in meanings.items())
+
+
 def read_by(names: tuple[str, ...]) -> tuple[str, ...]:
     """The weights that some objectives have between them."""
     return tuple(n for n in weights() if any(n in OBJECTIVES[o].weights for o in names))
+
+
+def fixed_by(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields that some objectives read like weights and that cannot be swept."""
+    return tuple(dict.fromkeys(n for o in names for n in OBJECTIVES[o].fixed))
 
 
 def divergence(row: Row) -> str:
@@ -107,8 +135,7 @@ def divergence(row: Row) -> str:
     objective = OBJECTIVES[row["objective"]]
     if objective.divergence != FREE:
         return objective.divergence
-    weighed = objective.weighs_always or row["alpha"] > 0
-    return row["divergence"] if weighed else NONE
+    return row["divergence"] if objective.weighs(row) else NONE
 
 
 def of_pairs(row: Row) -> str:
@@ -139,9 +166,9 @@ def refusal(row: Row, *, groups: tuple[int, ...], prior_groups: tuple[int, ...])
             return reason
     if prior.factorised:
         return ""
-    own = prior.name == "subspaces" and groups == prior_groups and row["gamma"] == 1
-    if objective.needs and not (objective.needs == OWN_GROUPS and own):
-        reason = objective.reason
+    within = prior.grouped and groups == prior_groups and objective.own_groups
+    if objective.factorised and not (within and within(row)):
+        reason = objective.factorised
     elif measure.factorised and objective.divergence == FREE:
         reason = (
             f"with objective.divergence = {measure.name} {measure.factorised}, which "
@@ -188,71 +215,83 @@ _OF_COVARIANCES = {
     "lambda_od": "weight of the covariances, off the diagonal",
     "lambda_d": "weight of the variances, on the diagonal",
 }
-_DEFAULTS = {"alpha": 0.0}  # defaults of fields; other weights have 1
+_SYMBOLS = {
+    **{"alpha": "α", "beta": "β", "gamma": "γ"},
+    **{"lambda": "λ", "lambda_od": "λ_od", "lambda_d": "λ_d"},
+}
 
 
 def _published(
     name: str,
+    label: str,
     weights: Mapping[str, str] | None = None,
-    *,
-    label: str = "",
     **options: Any,
 ) -> Objective:
     """An entry for an objective of `decomp.objectives`, with help for its weights."""
-    entry = published.OBJECTIVES[name]
+    entry = decomp.objectives.OBJECTIVES[name]
     return Objective(
         name,
-        label or labels.OBJECTIVES[name],
+        label,
         entry.source,
         entry.value,
         {
-            weight: Weight(labels.SYMBOLS[weight], _DEFAULTS.get(weight, 1.0), text)
+            weight: Weight(_SYMBOLS[weight], base.WEIGHTS[weight], text)
             for weight, text in (weights or {}).items()
         },
         entry.divergence,
         has_parts=entry.has_parts,
-        own_program=entry.importance_weighted,
+        importance_weighted=entry.importance_weighted,
         **options,
     )
 
 
 _ENTRIES = (
-    _published("vae"),
-    _published("beta_vae", _BETA),
+    _published("vae", "VAE"),
+    _published("beta_vae", "β-VAE", _BETA),
     _published(
-        "alpha_beta", {"alpha": _OF_D} | _BETA, label="α and β", weighs_always=False
+        "alpha_beta",
+        "α and β",
+        {"alpha": _OF_D} | _BETA,
+        weighs=lambda row: row["alpha"] > 0,
     ),
     _published(
         "entropy_regularised",
+        "entropy-regularised VAE",
         {"beta": "½ (β − 1) weighs log |S(x)|"},
-        label="entropy-regularised VAE",
+        code_scale=lambda row: row["beta"] ** 0.5,  # Corollary 2
     ),
-    # The capacity C is a field of its own, which cannot be swept.
-    _published("capacity", {"gamma": "weight of |KL − capacity|"}, label="capacity"),
+    _published(
+        "capacity",
+        "capacity",
+        {"gamma": "weight of |KL − capacity|"},
+        fixed=("capacity",),
+    ),
     _published(
         "beta_tcvae",
+        "β-TCVAE",
         _OF_PARTS,
-        needs=FACTORISED,
-        reason="weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
-        "over latents",
+        factorised="weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that "
+        "factorises over latents",
     ),
     _published(
         "hfvae",
+        "HFVAE",
         _OF_PARTS,
-        needs=OWN_GROUPS,
-        reason="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises over "
-        "latents, or subspaces of the same groups with objective.gamma = 1",
+        factorised="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
+        "over latents, or subspaces of the same groups with objective.gamma = 1",
+        own_groups=lambda row: row["gamma"] == 1,
     ),
-    _published("factor_vae", {"gamma": "weight of the total correlation"}),
+    _published("factor_vae", "FactorVAE", {"gamma": "weight of the total correlation"}),
     _published(
         "info_vae",
+        "InfoVAE",
         {"alpha": "1 − α weighs the KL", "lambda": "α + λ − 1 weighs D(q(z), p(z))"},
     ),
-    _published("wae_mmd", {"lambda": _OF_D}),
-    _published("wae_gan", {"lambda": _OF_D}),
-    _published("dip_vae_i", _OF_COVARIANCES),
-    _published("dip_vae_ii", _OF_COVARIANCES),
-    _published("iwae"),
+    _published("wae_mmd", "WAE, MMD", {"lambda": _OF_D}),
+    _published("wae_gan", "WAE, GAN", {"lambda": _OF_D}),
+    _published("dip_vae_i", "DIP-VAE-I", _OF_COVARIANCES),
+    _published("dip_vae_ii", "DIP-VAE-II", _OF_COVARIANCES),
+    _published("iwae", "IWAE"),
 )
 for _entry in _ENTRIES:
     register(_entry)

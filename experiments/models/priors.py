@@ -5,6 +5,7 @@ A prior of your own is registered in a config file, see `configs/your_own.py`:
     priors.register(priors.Prior("mine", "my prior", "", family, build))
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -27,9 +28,6 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import estimates
 from experiments.results import labels
 from experiments.system import registry
-
-FACTORISED = "a density that is a product over latents"
-COVARIANCE = "a mean and a covariance"
 
 Row = Mapping[str, Any]  # a setting: values by column of the sweep
 
@@ -68,6 +66,12 @@ def fits(config: ConfigDict) -> str:
     return ""
 
 
+def six(options: PriorOptions) -> float:
+    """Returns 6, for a prior of about unit variance."""
+    del options
+    return 6.0
+
+
 class Prior(NamedTuple):
     """A prior that configs can name."""
 
@@ -85,9 +89,16 @@ class Prior(NamedTuple):
     kl: Callable[[Gaussian, Any], jax.Array] | None = None  # KL(q ‖ p) in closed form
     reads: tuple[str, ...] = ()  # columns of the sweep that it depends on: df, spike
     factorised: bool = False  # whether p(z) = Π_d p(z_d)
+    grouped: bool = False  # whether it factorises over the subspaces of `prior.groups`
+    principal: bool = False  # whether its variances start as the data's, by PCA
+    learned: bool = False  # whether these are trained
     together: str = ""  # priors with the same word share a program
     has_covariance: Callable[[Row], bool] = everywhere
     refusal: Callable[[ConfigDict], str] = fits  # why a config does not fit, or ""
+    # Maps (p, z) to draws of N(0, I) if z is drawn from p; scores are given of these
+    # codes too.
+    transport: Callable[[Any, jax.Array], jax.Array] | None = None
+    reach: Callable[[PriorOptions], float] = six  # [−r, r]² has its mass, in the plane
 
 
 PRIORS: dict[str, Prior] = {}
@@ -221,29 +232,38 @@ def _of_the_plane(config: ConfigDict) -> str:
     )
 
 
+def _around_clusters(options: PriorOptions) -> float:
+    return 1 + 6 * math.sqrt(options.fields.variance)  # all but 1e-8 of the mass
+
+
 def _finite_variance(row: Row) -> bool:
     return row["df"] > 2
 
 
 _MATHIEU = "Mathieu et al. 2018, arXiv:1812.02833"
-for _name in ("isotropic", "pca", "learned"):
-    register(
-        Prior(
-            _name,
-            labels.PRIORS[_name],
-            _MATHIEU,
-            gaussian,
-            _gaussian,
-            init=_gaussian_start,
-            kl=gaussian.kl,
-            factorised=True,
-            together="gaussian",
-        )
-    )
+_ISOTROPIC = Prior(
+    "isotropic",
+    "isotropic Gaussian",
+    _MATHIEU,
+    gaussian,
+    _gaussian,
+    init=_gaussian_start,
+    kl=gaussian.kl,
+    factorised=True,
+    together="gaussian",
+)
+_PCA = _ISOTROPIC._replace(
+    name="pca", label="anisotropic Gaussian, PCA values", principal=True
+)
+register(_ISOTROPIC)
+register(_PCA)
+register(
+    _PCA._replace(name="learned", label="anisotropic Gaussian, learned", learned=True)
+)
 register(
     Prior(
         "student_t",
-        labels.PRIORS["student_t"],
+        "Student-t",
         _MATHIEU,
         student_t,
         lambda params, options, traced, encode: priors.student_t(
@@ -252,6 +272,7 @@ register(
         reads=("df",),
         factorised=True,
         has_covariance=_finite_variance,
+        transport=student_t.transport_to_normal,
     )
 )
 register(
@@ -305,6 +326,7 @@ register(
             layout=options.fields.layout, variance=options.fields.variance
         ),
         refusal=_of_the_plane,
+        reach=_around_clusters,
     )
 )
 register(
@@ -329,6 +351,7 @@ register(
             tuple(options.fields.groups), df=traced.df
         ),
         reads=("df",),
+        grouped=True,
         has_covariance=_finite_variance,
         refusal=_of_groups,
     )

@@ -54,6 +54,9 @@ _SERIES = [
 ]
 
 
+_PRIORS = ("isotropic", "pca", "learned", "student_t")  # the first of these, always
+
+
 def lost(axes: Axes) -> None:
     """Writes, instead of a picture, that every run of the setting diverged."""
     axes.set(xticks=[], yticks=[])
@@ -102,7 +105,7 @@ def drawn(figure: Figure, kind: str, **options: Any) -> bytes:
 
 def series(names: list[Value]) -> dict[Value, dict[str, Any]]:
     """A colour and a marker for each line; those of a known prior are fixed."""
-    known = [*labels.PRIORS] if any(name in labels.PRIORS for name in names) else []
+    known = [*_PRIORS] if any(name in _PRIORS for name in names) else []
     order = [*known, *(name for name in names if name not in known)]
     looks = [_SERIES[order.index(name) % len(_SERIES)] for name in names]
     return {

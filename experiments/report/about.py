@@ -12,7 +12,6 @@ from experiments.plots import style
 from experiments.results import labels, reading
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
-_PLANE = ("pinwheel", "moons")  # data sets that are no images
 _BARE = str.maketrans("", "", "[]'")  # removes brackets and quotes of lists
 
 
@@ -171,32 +170,27 @@ def _of_config(
 ) -> list[tuple[str, str]]:
     sections = (_part(config, name) for name in ("data", "model", "train"))
     data, model, train = ({k: _swept(v) for k, v in s.items()} for s in sections)
-    name = str(data.get("name"))
-    as_they_are = name in (*_PLANE, "fashion_mnist") or labels.is_own(name)
-    scaled = not as_they_are and data.get("side")
-    side = f"{data.get('side')}×{data.get('side')} pixels" if scaled else ""
-    if shapes is not None:  # results of earlier versions do not have them
-        images = dict.fromkeys(s[:2] for s in shapes if len(s) == 3)
-        side = " | ".join(f"{height}×{width} pixels" for height, width in images)
-    named = name not in _PLANE and not labels.is_own(name)
-    source = str(data.get("source", "")) if named else ""
+    # Results of earlier versions do not have the shapes.
+    images = dict.fromkeys(s[:2] for s in shapes or () if len(s) == 3)
+    side = " | ".join(f"{height}×{width} pixels" for height, width in images)
+    of_data, data_fields = _entries(_part(config, "data").get("name"))
+    network, network_fields = _entries(_part(config, "model").get("network"))
+    source = str(data.get("source", "")) if "source" in data_fields else ""
     file = pathlib.PurePath(str(data.get("path") or "")).name
     if source == "auto":  # as in the catalogue
         source = "file" if file else "tfds"
-    hidden = _part(config, "model").get("hidden")
-    dense = model.get("network") == "dense" and isinstance(hidden, list)
-    layers = "-".join(map(str, hidden)) if dense else ""
+    layers = " ".join(_joined(_part(config, "model").get(f)) for f in network_fields)
     length = (
         f"{_thousands(train.get('steps'))} steps"
         if train.get("steps")
         else f"{train.get('epochs')} epochs"
     )
     return [
-        ("Data", _list(labels.own_label(name), side, source, file, *_drawn(config))),
+        ("Data", _list(of_data, side, source, file, *_drawn(config))),
         (
             "Network",
             _list(
-                f"{labels.own_label(str(model.get('network')))} {layers}".strip(),
+                f"{network} {layers}".strip(),
                 f"{model.get('latents')} latents",
                 "Gaussian p(x|z)" if model.get("likelihood") == "gaussian" else "",
             ),
@@ -210,6 +204,21 @@ def _of_config(
             ),
         ),
     ]
+
+
+def _entries(names: Any) -> tuple[str, list[str]]:
+    """The label of an entry, or of several, and the fields that are shown beside it."""
+    several = list(map(str, names)) if isinstance(names, list) else [str(names)]
+    shown = dict.fromkeys(f for name in several for f in labels.SHOWN.get(name, ()))
+    return " | ".join(map(labels.label, several)), list(shown)
+
+
+def _joined(value: Any) -> str:
+    """A field that may be a tuple, such as the widths of layers, 128-64; or several."""
+    if not isinstance(value, list):
+        return str(value)
+    nested = any(isinstance(part, list) for part in value)
+    return (" | " if nested else "-").join(map(_joined, value))
 
 
 def _swept(value: Any) -> Any:

@@ -1,88 +1,66 @@
-"""The labels of settings in figures and reports, and those that a config adds.
+"""The labels of entries in figures and reports.
 
-These tables are those of the package; the entries of `experiments.models` take their
-labels from here, as results are read without JAX. Labels that a config file registers
-are added, stored in the workdir as labels.json, and loaded when the workdir is read.
+An entry carries its label. But results are read without JAX, and so without the
+registries: labels.json beside this file has the labels of the package's entries, as
+`make reference` writes them. Those that a config file registers are stored in the
+workdir as a labels.json of the same form, and are added when the workdir is read.
 """
 
+import json
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from experiments.results import columns
 from experiments.system import registry
 
-PRIORS = {
-    "isotropic": "isotropic Gaussian",
-    "pca": "anisotropic Gaussian, PCA values",
-    "learned": "anisotropic Gaussian, learned",
-    "student_t": "Student-t",
-}
-OBJECTIVES = {
-    "vae": "VAE",
-    "beta_vae": "β-VAE",
-    "beta_tcvae": "β-TCVAE",
-    "factor_vae": "FactorVAE",
-    "dip_vae_i": "DIP-VAE-I",
-    "dip_vae_ii": "DIP-VAE-II",
-    "info_vae": "InfoVAE",
-    "wae_mmd": "WAE, MMD",
-    "wae_gan": "WAE, GAN",
-    "iwae": "IWAE",
-    "hfvae": "HFVAE",
-}
-DIVERGENCES = {
-    "kl_prior_aggregate": "KL(p‖q)",
-    "kl_aggregate_prior": "KL(q‖p)",
-    "mmd_rbf": "MMD, RBF",
-    "mmd_imq": "MMD, IMQ",
-    "mmd_rbf_dims": "MMD of marginals, RBF",
-    "mmd_imq_dims": "MMD of marginals, IMQ",
-    "sliced_wasserstein": "sliced Wasserstein",
-    "jensen_shannon": "Jensen–Shannon",
-}
-WORDS = PRIORS | OBJECTIVES | DIVERGENCES
-SYMBOLS = {
-    "beta": "β",
-    "alpha": "α",
-    "gamma": "γ",
-    "lambda": "λ",
-    "lambda_od": "λ_od",
-    "lambda_d": "λ_d",
-    "df": "ν",
-    "spike": "spike",
-}
+PACKAGE = pathlib.Path(__file__).with_name("labels.json")
+# The labels of objectives, divergences, priors, networks and data sets; the symbols of
+# columns of the settings; the fields of a section that reports show beside its entry.
+WORDS: dict[str, str] = {}
+SYMBOLS: dict[str, str] = {"df": "ν"}
+SHOWN: dict[str, list[str]] = {}
 _OWN: dict[str, dict[str, Any]] = {"words": {}, "symbols": {}, "scores": {}}
+_OWN["shown"] = {}
 
 
-def add_entry(table: dict[str, Any], entry: Any, kind: str) -> bool:
-    """Adds an entry to a registry; also adds the label of an entry of a config file.
+def add_entry(
+    table: dict[str, Any], entry: Any, kind: str, *, shown: Iterable[str] = ()
+) -> None:
+    """Adds an entry to a registry, and its label.
 
     Args:
         table: The registry, entries by name.
         entry: The entry, which has a name and a label.
         kind: The kind of entry, such as "prior".
-
-    Returns:
-        Whether the entry is of a config file, not of the package.
+        shown: Fields of the entry's section of a config that reports show beside it.
 
     Raises:
         ValueError: One line, for a name that is not valid or is taken.
     """
     registry.add(table, entry, kind)
-    is_own = bool(registry.published(table))
-    if is_own:
-        add_word(entry.name, entry.label)
-    return is_own
+    own = is_own(table)
+    _add("words", WORDS, entry.name, entry.label, own=own)
+    if shown:
+        _add("shown", SHOWN, entry.name, [*shown], own=own)
 
 
-def add_word(name: str, label: str) -> None:
-    """Adds the label of an objective, divergence, prior, network or data set."""
-    _OWN["words"][name] = WORDS[name] = label
+def is_own(table: dict[str, Any]) -> bool:
+    """Whether entries that are added to a registry now are those of a config file."""
+    return bool(registry.published(table))
 
 
-def add_symbol(weight: str, symbol: str) -> None:
-    """Adds the symbol of a weight."""
-    _OWN["symbols"][weight] = SYMBOLS[weight] = symbol
+def add_symbol(weight: str, symbol: str, *, own: bool) -> None:
+    """Adds the symbol of a weight; `own` says whether a config file registers it."""
+    _add("symbols", SYMBOLS, weight, symbol, own=own)
+
+
+def _add(
+    kind: str, table: dict[str, Any], name: str, value: Any, *, own: bool = True
+) -> None:
+    table[name] = value
+    if own:
+        _OWN[kind][name] = value
 
 
 def add_score(name: str, label: str, text: str, *, of_factors: bool) -> None:
@@ -91,14 +69,9 @@ def add_score(name: str, label: str, text: str, *, of_factors: bool) -> None:
     _OWN["scores"][name] = [label, text, of_factors]
 
 
-def is_own(name: str) -> bool:
-    """Whether a config file registered the name."""
-    return name in _OWN["words"]
-
-
-def own_label(name: str) -> str:
-    """The label of an entry that a config file registered; other names unchanged."""
-    return _OWN["words"].get(name, name)
+def label(name: str) -> str:
+    """The label of an entry; other names unchanged."""
+    return WORDS.get(name, name)
 
 
 def own() -> dict[str, dict[str, Any]]:
@@ -113,16 +86,25 @@ def learn(found: Any) -> None:
         ValueError: One line, if the contents are not valid.
     """
     try:
-        for name, label in found.get("words", {}).items():
-            add_word(str(name), str(label))
-        for name, symbol in found.get("symbols", {}).items():
-            add_symbol(str(name), str(symbol))
+        _learn_words(found, own=True)
         for name, (label, text, of_factors) in found.get("scores", {}).items():
             add_score(str(name), str(label), str(text), of_factors=bool(of_factors))
     except (AttributeError, TypeError, ValueError):
         raise ValueError("expected the words, symbols and scores of a sweep") from None
 
 
+def _learn_words(found: Any, *, own: bool) -> None:
+    for name, word in found.get("words", {}).items():
+        _add("words", WORDS, str(name), str(word), own=own)
+    for name, symbol in found.get("symbols", {}).items():
+        add_symbol(str(name), str(symbol), own=own)
+    for name, fields in found.get("shown", {}).items():
+        _add("shown", SHOWN, str(name), [str(field) for field in fields], own=own)
+
+
 def path(workdir: pathlib.Path) -> pathlib.Path:
     """The path of a workdir's labels."""
     return workdir / "labels.json"
+
+
+_learn_words(json.loads(PACKAGE.read_text(encoding="utf-8")), own=False)

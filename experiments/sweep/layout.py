@@ -148,7 +148,6 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
         options_of_critic = sweep.config.critic
         critic = optimisers.make(
             "adam",
-            learning_rate=options_of_critic.learning_rate,
             b1=options_of_critic.b1,
             b2=options_of_critic.b2,
             eps=options.eps,

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 
 from decomp.datasets.readers import npz
 from experiments.config import fields, settings
+from experiments.models import objectives
 from experiments.results import labels
 from experiments.system import atomic_files
 
@@ -152,9 +153,9 @@ def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
         return False
     # A scheduled weight depends on the total number of steps, so a longer training
     # would have changed past steps.
-    weighs = new["objective"]["schedule"]
-    constant = {w for name, w in weighs.items() if name != "capacity"} == {"constant"}
-    scheduled = not constant or "capacity" in new["objective"]["name"]
+    losses, schedule = new["objective"]["name"], new["objective"]["schedule"]
+    weights = (*objectives.read_by(losses), *objectives.fixed_by(losses))
+    scheduled = any(schedule[name] != "constant" for name in weights)
     name = field.partition(".")[2]
     pairs = zip(*(np.ravel(c["train"][name]) for c in (new, old)), strict=False)
     same = np.shape(new["train"][name]) == np.shape(old["train"][name])

@@ -27,8 +27,8 @@ def make(
     """Returns `init(key, setting)` and `advance(state, key, setting, points, steps)`.
 
     They are those of `training.make`; scheduled weights depend on the share of
-    `total_steps` that has been taken. The updates of the optimiser, except those of the
-    critic, are multiplied by the learning rate of the setting.
+    `total_steps` that has been taken. The updates of the optimiser are multiplied by
+    the setting's learning rates, of which the critic has its own.
     """
     trained = autoencoder.model(vae)
 
@@ -46,10 +46,11 @@ def make(
         return model.loss(params, key, trained, setting, *rest)
 
     def rescale(updates: Params, setting: Hyperparameters) -> Params:
+        rates = dict.fromkeys(updates, setting.learning_rate)
+        if "critic" in updates:
+            rates["critic"] = setting.critic_learning_rate
         updates = {
-            name: part
-            if name == "critic"
-            else jax.tree.map(lambda update: setting.learning_rate * update, part)
+            name: jax.tree.map(lambda update, rate=rates[name]: rate * update, part)
             for name, part in updates.items()
         }
         if not vae.matched:

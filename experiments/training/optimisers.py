@@ -10,11 +10,11 @@ NAMES = ("adam", "amsgrad_torch")
 
 
 def make(
-    name: str, *, b1: float, b2: float, eps: float, learning_rate: float = 1.0
+    name: str, *, b1: float, b2: float, eps: float
 ) -> optax.GradientTransformation:
-    """Returns an optimiser; the learning rate is applied last, as in PyTorch and optax.
+    """Returns an optimiser with a learning rate of 1.
 
-    With a learning rate of 1 the caller may multiply the updates by a traced one.
+    The caller multiplies its updates by the learning rate, which may be traced.
 
     Raises:
         ValueError: For an unknown name.
@@ -25,7 +25,7 @@ def make(
     }
     if name not in scalings:
         raise ValueError(f"unknown optimiser '{name}'; choices: {', '.join(NAMES)}.")
-    return optax.chain(scalings[name](), optax.scale_by_learning_rate(learning_rate))
+    return optax.chain(scalings[name](), optax.scale_by_learning_rate(1.0))
 
 
 class AmsgradState(NamedTuple):

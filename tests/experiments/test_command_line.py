@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from configs import base, pinwheel
-from experiments.config import command_line, settings
+from configs import pinwheel
+from experiments.config import command_line, fields, settings
 from tests.faults.attempts import command_line_of
 
 SMOKE = "--config=configs/pinwheel.py:smoke"
@@ -134,7 +134,7 @@ def test_help_lists_the_fields_in_a_form_that_can_be_typed():
 def test_help_describes_each_field_and_its_choices():
     text = command_line.usage(["main", "--help", "--config=configs/pinwheel.py"])
     lines = text.splitlines()
-    for name, field in base.FIELDS.items():
+    for name, field in fields.described().items():
         if name in ("title", "variant", "deviations"):
             continue
         (place,) = [

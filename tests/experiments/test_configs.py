@@ -137,10 +137,11 @@ def fake(config):
 def setting(config):
     zero = jnp.zeros(())
     prior = Traced(zero, zero, jnp.zeros(config.model.latents), zero)
+    names = config.objective.name
     weights = dict.fromkeys(
-        (*objectives.read_by(config.objective.name), "capacity"), zero
+        (*objectives.read_by(names), *objectives.fixed_by(names)), zero
     )
-    return Hyperparameters(weights, prior, zero, zero, zero, zero)
+    return Hyperparameters(weights, prior, *[zero] * 5)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -339,7 +339,7 @@ def test_convolutions_refuse_images_of_other_sizes_known_only_from_a_file(tmp_pa
         images_config.model.network = "conv"
     images_config, programs = settings.validate(images_config)
     with pytest.raises(
-        ValueError, match="needs images of 64×64 pixels; 12×18 images need"
+        ValueError, match="needs images of 64×64 pixels; got images of 12×18"
     ):
         layout.sweeps(programs, tmp_path)[0]
 

@@ -6,7 +6,8 @@ import pytest
 
 from experiments.training import optimisers
 
-OPTIONS = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
+MOMENTS = {"b1": 0.9, "b2": 0.999, "eps": 1e-8}
+OPTIONS = MOMENTS | {"learning_rate": 1e-2}
 STEPS, SIZE = 400, 6
 
 
@@ -14,6 +15,11 @@ def gradients():
     """Noisy gradients that decay to a hundredth, so that the maxima stay."""
     draws = np.random.default_rng(0).normal(size=(STEPS, SIZE))
     return draws * np.exp(-np.linspace(0, 4.6, STEPS))[:, None]
+
+
+def with_learning_rate(name):
+    rate = optax.scale(OPTIONS["learning_rate"])
+    return optax.chain(optimisers.make(name, **MOMENTS), rate)
 
 
 def final_parameters(optimiser):
@@ -44,20 +50,20 @@ def pytorch_amsgrad(*, learning_rate, b1, b2, eps):
 
 def test_amsgrad_is_that_of_pytorch_and_not_that_of_optax():
     expected = pytorch_amsgrad(**OPTIONS)
-    ours = final_parameters(optimisers.make("amsgrad_torch", **OPTIONS))
+    ours = final_parameters(with_learning_rate("amsgrad_torch"))
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
     other = final_parameters(optax.amsgrad(**OPTIONS))
     assert np.max(np.abs(other - expected)) > 0.1 * np.max(np.abs(expected))
 
 
 def test_adam_is_that_of_optax():
-    ours = final_parameters(optimisers.make("adam", **OPTIONS))
+    ours = final_parameters(with_learning_rate("adam"))
     np.testing.assert_array_equal(ours, final_parameters(optax.adam(**OPTIONS)))
 
 
 def test_the_first_step_has_the_size_of_the_learning_rate():
     for name in optimisers.NAMES:
-        optimiser = optimisers.make(name, **OPTIONS)
+        optimiser = with_learning_rate(name)
         gradient = jnp.asarray([3.0, -0.02])
         update, _ = optimiser.update(gradient, optimiser.init(gradient), gradient)
         np.testing.assert_allclose(update, [-1e-2, 1e-2], rtol=1e-4)
@@ -65,4 +71,4 @@ def test_the_first_step_has_the_size_of_the_learning_rate():
 
 def test_an_unknown_optimiser_names_the_choices():
     with pytest.raises(ValueError, match="choices: adam, amsgrad_torch"):
-        optimisers.make("sgd", **OPTIONS)
+        optimisers.make("sgd", **MOMENTS)

@@ -6,17 +6,19 @@ import pathlib
 import shutil
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import decomp
-from configs import base, shapes_anisotropic
+from configs import shapes_anisotropic
 from experiments import main, results, watch
 from experiments.config import command_line, fields, settings
 from experiments.models import autoencoder
 from experiments.report import __main__ as report
 from experiments.results import columns, run_tables
 from experiments.sweep import layout, trained
+from tests.experiments import small_plane
 
 
 def config_of(**changes):
@@ -78,6 +80,37 @@ def test_learning_rates_share_a_program():
     np.testing.assert_array_equal(rates, np.float32([1e-3, 1e-3, 1.0, 1.0]))
 
 
+def test_learning_rates_of_the_critic_share_a_program_and_scale_its_steps():
+    rates = (1e-4, 1.0)
+    config = small_plane.config_of("isotropic", "factor_vae", "moments")
+    with config.unlocked():
+        config.critic.learning_rate = rates
+    _, programs = settings.validate(config)
+    ((_, rows, _),) = programs
+    assert [row["critic_learning_rate"] for row in rows] == [*rates]
+    (sweep,) = layout.sweeps(programs, pathlib.Path())
+    init, advance, _ = layout.functions(sweep)
+    key, points = jax.random.key(0), jnp.asarray(sweep.data.points)
+
+    @jax.vmap
+    def step(setting):
+        start = init(key, setting)
+        end = advance(start, key, setting, points, jnp.int32(1))
+        return jax.tree.map(jnp.subtract, end.params, start.params)
+
+    changes = jax.jit(step)(sweep.settings)
+    # The first step of Adam is the learning rate for every parameter with a gradient.
+    largest = {
+        name: max(float(jnp.max(jnp.abs(leaf[1]))) for leaf in jax.tree.leaves(part))
+        for name, part in changes.items()
+    }
+    assert largest["critic"] == pytest.approx(1.0, rel=1e-3)
+    for name, part in changes.items():
+        for small, large in jax.tree.leaves(part):
+            ratio = 1e-4 if name == "critic" else 1.0
+            np.testing.assert_allclose(small, ratio * large, rtol=1e-2, atol=1e-6)
+
+
 def test_priors_of_one_family_share_a_program_and_others_have_their_own():
     programs = programs_of(prior__name=("pca", "laplace", "isotropic"))
     assert programs == [([("pca", "isotropic")], 0, 4), ([("laplace",)], 4, 2)]
@@ -111,7 +144,7 @@ def test_a_field_that_is_a_tuple_is_swept_by_a_tuple_of_tuples():
 
 
 def test_the_columns_of_fields_and_scores_have_distinct_names():
-    swept = [name for name in base.FIELDS if fields.may_be_swept(name)]
+    swept = [name for name in fields.described() if fields.may_be_swept(name)]
     names = [*map(fields.column, swept), *fields.axes()]
     assert len(set(names)) == len(names) > 50
     others = {"run", "seed", "status", "step", "name", "value", "score", "n", "failed"}

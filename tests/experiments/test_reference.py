@@ -1,12 +1,19 @@
 """The tables in the documents agree with the registries."""
 
+import ast
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 
 from experiments import reference
 from experiments.config import settings
-from experiments.models import divergences, objectives, priors
+from experiments.data import catalogue
+from experiments.models import divergences, networks, objectives, priors
+from experiments.plots import style
+from experiments.results import labels
 from experiments.system import documents, registry
 from tests.experiments.small_plane import config_of
 
@@ -20,6 +27,40 @@ def test_a_document_has_the_tables_of_the_registries(name, tmp_path):
     copy.write_bytes(original.read_bytes())
     documents.write(copy, TABLES[name])
     assert copy.read_text() == original.read_text(), "run `make reference`"
+
+
+def test_results_are_read_with_the_labels_of_the_registries():
+    stored = json.loads(labels.PACKAGE.read_text(encoding="utf-8"))
+    assert stored == reference.names_shown(), "run `make reference`"
+
+
+def test_a_name_has_one_label_in_all_registries():
+    tables = (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS)
+    for table in (*tables, networks.NETWORKS, catalogue.SETS):
+        for name in registry.published(table):
+            assert style.number(name) == labels.label(name) == table[name].label
+
+
+def test_a_report_shows_labels_of_the_data_and_the_network_without_jax():
+    code = (
+        "import sys; from experiments.report import about\n"
+        "data = {'name': 'dsprites', 'source': 'rendered'}\n"
+        "model = {'network': 'dense', 'hidden': [128, 64], 'latents': 5}\n"
+        "config = {'data': data, 'model': model}\n"
+        "print(dict(about._of_config(config, [(16, 16, 1)])))\n"
+        "model |= {'network': ['conv', 'dense'], 'hidden': [[8], [8, 4]]}\n"
+        "data |= {'name': ['heads', 'moons']}\n"
+        "print(dict(about._of_config(config, None)))\n"
+        "assert 'jax' not in sys.modules"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    first, second = map(ast.literal_eval, found.stdout.splitlines())
+    assert first["Data"] == "dSprites, 16×16 pixels, rendered"
+    assert first["Network"] == "dense layers 128-64, 5 latents"
+    assert second["Data"] == "heads | moons"
+    assert second["Network"].startswith(
+        "convolutions of Table 1a | dense layers 8 | 8-4, "
+    )
 
 
 def cells():

@@ -13,8 +13,9 @@ CONFIG = {
     "train": {"steps": 4, "records": 2, "learning_rate": 1e-3},
     "objective": {
         "beta": (1.0, 4.0),
-        "name": ("vae",),
-        "schedule": dict.fromkeys(("alpha", "beta", "gamma"), "constant"),
+        "name": ("beta_vae",),
+        "schedule": dict.fromkeys(("alpha", "beta", "gamma"), "constant")
+        | {"capacity": "linear"},
     },
     "prior": {"df": (math.inf,)},
     "runs": {"block": 0, "keep_states": True},
@@ -168,22 +169,32 @@ def test_a_longer_training_keeps_the_spacing_of_its_curves(workdir):
     ("part", "change"),
     [
         ("runs", {"keep_states": False}),
-        (
-            "objective",
-            {"schedule": dict.fromkeys(("alpha", "beta", "gamma"), "linear")},
-        ),
+        ("objective", {"schedule": {"beta": "linear"}}),
+        ("objective", {"schedule": {"beta": ("constant", "linear")}}),
         ("objective", {"name": ("vae", "capacity")}),
     ],
 )
 def test_without_states_or_with_schedules_training_cannot_be_extended(
     tmp_path, part, change
 ):
+    if "schedule" in change:
+        change = {"schedule": CONFIG["objective"]["schedule"] | change["schedule"]}
     config = CONFIG | {part: CONFIG[part] | change}
     start(tmp_path, config)
     (tmp_path / "blocks" / "000000.npz").touch()
     longer = config | {"train": config["train"] | {"steps": 8, "records": 4}}
     with pytest.raises(ValueError, match="differ: train.records: 2 -> 4; train.steps"):
         start(tmp_path, longer)
+
+
+def test_schedules_of_weights_that_nothing_reads_leave_training_extensible(tmp_path):
+    schedule = dict.fromkeys(("alpha", "gamma", "capacity"), "linear")
+    objective = CONFIG["objective"] | {"schedule": schedule | {"beta": "constant"}}
+    config = CONFIG | {"objective": objective}
+    start(tmp_path, config)
+    (tmp_path / "blocks" / "000000.npz").touch()
+    longer = config | {"train": config["train"] | {"steps": 8, "records": 4}}
+    assert "trained for longer: 4 -> 8 steps" in start(tmp_path, longer)
 
 
 def test_training_cannot_be_shortened(workdir):

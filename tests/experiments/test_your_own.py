@@ -25,16 +25,15 @@ from experiments.config import command_line, fields, settings
 from experiments.data import catalogue
 from experiments.evaluation import metrics
 from experiments.models import divergences, networks, objectives, priors
-from experiments.plots import style
 from experiments.report import about
 from experiments.results import columns, labels, reading
 from experiments.sweep import layout
-from experiments.system import paths, registry
+from experiments.system import paths
 
 TABLES = (
     *(objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS, catalogue.SETS),
     *(networks.NETWORKS, definitions.ENTRIES, metrics._OWN, columns.COLUMNS),
-    *(columns._NAMES, labels.WORDS, labels.SYMBOLS, labels._OWN),
+    *(columns._NAMES, labels.WORDS, labels.SYMBOLS, labels.SHOWN, labels._OWN),
 )
 
 
@@ -124,7 +123,7 @@ def test_the_report_names_the_prior_and_the_objective_that_are_not_swept(results
     assert facts["Prior"] == "logistic"
     assert facts["Data"] == "Squares, 8×8 pixels"
     assert "Objective" not in facts  # the settings name it
-    assert "objective: free bits | alpha beta" in facts["Settings"]
+    assert "objective: free bits | α and β" in facts["Settings"]
 
 
 def test_the_logistic_prior_of_the_example_has_mass_one_and_the_variance_of_its_scale(
@@ -307,7 +306,10 @@ def test_a_weight_that_no_config_sets_is_a_field_of_the_command_line():
     assert [row["kappa"] for row in settings.rows(programs)] == [0.5, 2.0]
     assert len(programs) == 1
     printed = command_line.usage(["main", words[0]])
-    assert "--config.objective.kappa=1.0\n        Weight of log p(x|z)." in printed
+    assert (
+        "--config.objective.kappa=1.0\n        Weight of log p(x|z) (tempered)."
+        in printed
+    )
 
 
 @pytest.mark.parametrize("section", ["objective", "objective.schedule", "train"])
@@ -333,11 +335,3 @@ def test_a_weight_keeps_its_default_and_may_not_be_named_after_a_field():
         entry = objectives.Objective("o", "", "", lambda t, w: t.kl, {name: weight})
         with pytest.raises(ValueError, match=words):
             objectives.register(entry)
-
-
-def test_figures_show_entries_by_their_labels():
-    for table in (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS):
-        for name in registry.published(table):
-            entry = table[name]
-            label = style.number(name)
-            assert label in (entry.label, name.replace("_", " ")), name
