@@ -135,7 +135,7 @@ FIELDS: dict[str, Field] = {
     # ---- model
     "model.network": Field(
         "conv",
-        "networks: conv is Table 1a; auto is conv for 64×64 pixels, otherwise dense",
+        "networks: conv is Table 1a; auto is conv for images that it takes, else dense",
         choices="networks",
     ),
     "model.channels": Field(

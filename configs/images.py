@@ -11,11 +11,12 @@ Files are read from `--config.data.path`. Without a path, tensorflow-datasets do
 them into its own folder; with `--config.data.source=tfds`, into the path. It does not
 have MPI3D and Cars3D. `--config.data.points=50000` reads a random subset: all of 3D
 Shapes takes 5.9 GB, and MPI3D 12.7 GB, in main memory and on each device. Images of
-64×64 pixels get the convolutions of Table 1a with one or three colours, other images
-dense networks. `--config.data.side=16` averages them down; 0 leaves your own images as
-they are. p(x|z) is Bernoulli over intensities in [0, 1], as in Locatello et al. 2019,
-so that −log p(x|z) of a perfect image is not 0. `--config.model.likelihood=gaussian`
-makes it N(x; μ(z), σ² I) with one learned σ, a density, whose −log may be negative.
+8×8, 16×16, 32×32 or 64×64 pixels get the convolutions of Table 1a with one or three
+colours, smaller ones without its first layers, and other images dense networks.
+`--config.data.side=16` averages them down; 0 leaves your own images as they are. p(x|z)
+is Bernoulli over intensities in [0, 1], as in Locatello et al. 2019, so that
+−log p(x|z) of a perfect image is not 0. `--config.model.likelihood=gaussian` makes it
+N(x; μ(z), σ² I) with one learned σ, a density, whose −log may be negative.
 
 Your own images may have factors: `factors` in the .npz or `factors.csv` in the folder.
 Sub-folders become a factor `class` (see decomp/datasets/images.py). A factor with a

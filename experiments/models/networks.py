@@ -56,7 +56,7 @@ class Network(NamedTuple):
     # Maps (config.model, common) to two Flax modules: an encoder from x [B, X] to a
     # Gaussian over z [B, D], and a decoder from z [B, D] to logits or means [B, X].
     make: Callable[[ConfigDict, Common], tuple[nn.Module, nn.Module]]
-    # Why an x of a shape does not fit, such as "needs images of 64×64 pixels", or "".
+    # Why an x of a shape does not fit, such as "needs images", or "".
     refusal: Callable[[tuple[int, ...]], str] = lambda shape: ""
     # Maps the same to a decoder from z [B, D] to a Gaussian over points of the plane
     # [B, X], if there is one.
@@ -179,8 +179,10 @@ def _checked(
 
 
 def _only_squares(shape: tuple[int, ...]) -> str:
-    square = (conv_vae.SIDE, conv_vae.SIDE)
-    return "" if shape[:-1] == square else "needs images of 64×64 pixels"
+    if len(shape) == 3 and shape[0] == shape[1] and shape[0] in conv_vae.SIDES:
+        return ""
+    *sizes, last = (f"{side}×{side}" for side in conv_vae.SIDES)
+    return f"needs images of {', '.join(sizes)} or {last} pixels"
 
 
 def _conv(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:
@@ -189,6 +191,7 @@ def _conv(model: ConfigDict, common: Common) -> tuple[nn.Module, nn.Module]:
         "precision": common.precision,
         "colours": common.shape[-1],
         "form": convolution.form_for(model.form, common.backend),
+        "side": common.shape[0],
     }
     encoder = conv_vae.ConvEncoder(
         latents=common.latents,

@@ -200,7 +200,7 @@ def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
     key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
     state = jax.eval_shape(init, key, one)
     layers = set(state.params["encoder"])
-    assert ("Conv_0" in layers) == (shape[:2] == (64, 64))
+    assert ("Conv_0" in layers) == (shape[:2] in ((8, 8), (64, 64)))
     end = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
     z = jax.ShapeDtypeStruct((2, 3), jnp.float32)
     decoded = jax.eval_shape(
@@ -268,6 +268,7 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     images_config = config(name=name, path=files(tmp_path)[name], side=side)
     with images_config.unlocked():
         images_config.model.likelihood, images_config.train.batch_size = "gaussian", 2
+        images_config.model.network = "dense"
     images_config, programs = settings.validate(images_config)
     work = layout.sweeps(programs, tmp_path)[0]
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
@@ -338,9 +339,7 @@ def test_convolutions_refuse_images_of_other_sizes_known_only_from_a_file(tmp_pa
     with images_config.unlocked():
         images_config.model.network = "conv"
     images_config, programs = settings.validate(images_config)
-    with pytest.raises(
-        ValueError, match="needs images of 64×64 pixels; got images of 12×18"
-    ):
+    with pytest.raises(ValueError, match="or 64×64 pixels; got images of 12×18"):
         layout.sweeps(programs, tmp_path)[0]
 
 

@@ -177,7 +177,6 @@ REST = [
         {"model__network": "conv"},
         "conv needs images .* got data.name = pinwheel",
     ),
-    (SHAPES, {"data__side": 16}, "conv needs images of 64×64 .* dsprites of 16×16"),
     (SHAPES, {"data__source": "file"}, "data.source = file needs data.path"),
 ]
 

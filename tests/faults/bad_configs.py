@@ -149,7 +149,7 @@ _FIELDS = {
         ("model.hidden=9999999999", "model.hidden must be at most 100,000"),
         (
             "model.network=conv",
-            "model.network = conv needs images of 64×64 pixels; got data.name = pin",
+            "conv needs images of 8×8, 16×16, 32×32 or 64×64 pixels; got data.name =",
         ),
         ("model.likelihood=bernoulli", "needs model.likelihood = gaussian"),
         ("critic.hidden=0", "critic.hidden must be layer widths above 0"),
@@ -222,9 +222,12 @@ _FIELDS = {
         ),
         (
             "data.name=fashion_mnist model.network=conv",
-            "conv needs images of 64×64 pixels; got data.name = fashion_mnist of 28",
+            "or 64×64 pixels; got data.name = fashion_mnist of 28",
         ),
-        ("data.side=16 model.network=conv", "got data.name = shapes3d of 16×16"),
+        (
+            "data.side=20 model.network=conv",
+            "data.side must be one of (0, 8, 16, 32, 64)",
+        ),
         ("data.points=480001", "data.points must be at most 480,000 points; got"),
         ("data.name=small_norb data.path=/no", "/no: expected a folder with smallnorb"),
         (
