@@ -25,7 +25,12 @@ _WEIGH_D: tuple[Callable[..., jax.Array], ...] = (
 
 def rows_of(data: Any) -> tuple[np.ndarray, tuple[int, ...]]:
     """Rows `[N, X]` of float32, and the shape of one x."""
-    array = np.asarray(data, np.float32)
+    try:
+        array = np.asarray(data, np.float32)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"data must be an array of numbers [N, ...]: {error}."
+        ) from None
     if array.ndim < 2 or len(array) < 2 or not array.size:
         raise ValueError(
             f"data must have the shape [N, ...] with at least 2 examples; got "
