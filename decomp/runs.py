@@ -40,10 +40,9 @@ def lay_out(
     shapes: Callable[[int], tuple[Any, ...]],
     num_runs: int,
     *,
-    devices: Sequence[Any],
     block: int = 0,
     layout: str = "auto",
-    most: int = 0,
+    **options: Any,
 ) -> Plan:
     """Lays out the runs of a training, by the memory that they take and that there is.
 
@@ -52,20 +51,18 @@ def lay_out(
         shapes: Shapes of the arguments of `advance` for a number of runs, see
             `training.shapes`.
         num_runs: Number of runs R.
-        devices: Of `plan`, as are the other options.
-        block: See there.
-        layout: See there.
-        most: See there.
+        block: The largest number of runs in a block; 0 takes as many as fit.
+        layout: One of `LAYOUTS`.
+        **options: `devices` and `most` of `plan`.
     """
     need = (0, 0) if block else measured(advance, shapes, num_runs, layout=layout)
     return plan(
         num_runs,
-        devices=devices,
         bytes_per_run=need[0],
         memory=need[1],
         block=block,
         layout=layout,
-        most=most,
+        **options,
     )
 
 
@@ -144,10 +141,10 @@ def measured(
     """The memory that a run takes, and the memory there is, in bytes.
 
     Args:
-        advance: Of `lay_out`, as are the others.
-        shapes: See there.
-        num_runs: See there.
-        layout: See there.
+        advance: Training of one run, as for `lay_out`.
+        shapes: Shapes of its arguments, as for `lay_out`.
+        num_runs: Number of runs R.
+        layout: One of `LAYOUTS`.
 
     Returns:
         `bytes_per_run` and `memory` of `plan`, for the devices of this process.

@@ -37,7 +37,7 @@ function marginals(run, level) {
       make(
         "figcaption",
         {},
-        `${sub(latent)}: means ± ${shown(run.spread[latent], 2)}, σ = ${shown(run.sigma[latent], 2)}`,
+        `${sub(latent)}: means ±\u00a0${shown(run.spread[latent], 2)}, σ\u00a0=\u00a0${shown(run.sigma[latent], 2)}`,
       ),
     );
   });
