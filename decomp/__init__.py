@@ -61,6 +61,7 @@ __all__ = [
     "estimate",
     "extras",
     "fit",
+    "fit_options",
     "fitting",
     "importance",
     "load",

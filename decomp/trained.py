@@ -13,6 +13,7 @@ import enum
 import functools
 import importlib
 import json
+import math
 import pathlib
 import zipfile
 import zlib
@@ -163,6 +164,8 @@ class TrainedVAE:
 
     def sample(self, key: jax.Array, n: int) -> jax.Array:
         """The means of p(x|z) at n draws of p(z): `[n, *shape]`."""
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"n must be a whole number of at least 1; got {n!r}.")
         family = distributions.family(self.prior)
         keys = jax.random.split(key, n)
 
@@ -183,12 +186,21 @@ class TrainedVAE:
         Returns:
             Means of p(x|z), `[V, *shape]`.
         """
-        if not 0 <= latent < self.latents:
+        if latent not in range(self.latents):
             raise ValueError(
                 f"latent must be from 0 to {self.latents - 1}; got {latent}."
             )
-        (values,) = numerics.floats(values)
-        code = self.codes(jnp.asarray(x)[None])
+        x, values = numerics.floats(x, values)
+        if x.shape not in (self.shape, (math.prod(self.shape),)):
+            raise ValueError(
+                f"x must be one example of shape {list(self.shape)}; got "
+                f"{list(x.shape)}."
+            )
+        if values.ndim != 1 or not len(values):
+            raise ValueError(
+                f"values must have the shape [V], V ≥ 1; got {list(values.shape)}."
+            )
+        code = self.codes(x[None])
         z = jnp.repeat(code, len(values), axis=-2)
         return self.decode(z.at[..., latent].set(values))
 
@@ -223,7 +235,7 @@ class TrainedVAE:
 
     def _rows(self, x: Any) -> jax.Array:
         (x,) = numerics.floats(x)
-        width = int(np.prod(self.shape))
+        width = math.prod(self.shape)
         if x.shape[1:] not in (self.shape, (width,)) or not len(x):
             expected = ", ".join(map(str, self.shape))
             raise ValueError(
@@ -259,7 +271,7 @@ def load(path: Any, *, encoder: Any = None, decoder: Any = None) -> TrainedVAE:
     encoder = encoder or _rebuilt(path, "encoder", header)
     decoder = decoder or _rebuilt(path, "decoder", header)
     latents, shape = header["latents"], tuple(header["shape"])
-    x, z = jnp.zeros((1, int(np.prod(shape)))), jnp.zeros((1, latents))
+    x, z = jnp.zeros((1, math.prod(shape))), jnp.zeros((1, latents))
     leaves = iter([arrays[f"prior/{i}"] for i in range(_count(arrays, "prior/"))])
     return TrainedVAE(
         seed=arrays["seed"],

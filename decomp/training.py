@@ -134,6 +134,26 @@ def make(
     return init, advance
 
 
+def shapes(
+    init: Callable[..., State], one: tuple[Any, Setting], points: Any, count: int
+) -> tuple[Any, ...]:
+    """Shapes of the arguments of `advance` for several runs.
+
+    Args:
+        init: Start of one run, from `make`.
+        one: Key and setting of one run, or their shapes.
+        points: The data, or their shape.
+        count: Number of runs R.
+    """
+
+    def shape(leaf: Any, *extents: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((*extents, *leaf.shape), leaf.dtype)
+
+    key, setting = jax.tree.map(lambda leaf: shape(leaf, count), one)
+    state = jax.eval_shape(jax.vmap(init), key, setting)
+    return state, key, setting, shape(points), jax.ShapeDtypeStruct((), jnp.int32)
+
+
 def with_critic(
     rest: optax.GradientTransformation, critic: optax.GradientTransformation
 ) -> optax.GradientTransformation:

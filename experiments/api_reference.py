@@ -10,7 +10,9 @@ import ast
 import dataclasses
 import inspect
 import pathlib
+import re
 import sys
+import tempfile
 import types
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,23 +22,75 @@ import decomp
 from experiments.system.terminal import say
 
 _FOLDER = pathlib.Path("dist/docs")
+# Beside pdoc's own style: colours on a dark screen, and long lines on a narrow one.
+_STYLE = """
+@media (max-width: 769px) {
+  .pdoc .param, .pdoc .return-annotation {
+    white-space: pre-wrap; overflow-wrap: anywhere;
+  }
+  .pdoc pre { font-size: .75rem; }
+}
+.pdoc pre {
+  background: linear-gradient(to right, var(--code) 30%, transparent) left / 2rem 100%,
+    linear-gradient(to left, var(--code) 30%, transparent) right / 2rem 100%,
+    linear-gradient(to right, var(--muted), transparent) left / .6rem 100%,
+    linear-gradient(to left, var(--muted), transparent) right / .6rem 100%, var(--code);
+  background-repeat: no-repeat;
+  background-attachment: local, local, scroll, scroll, local;
+}
+@media (prefers-color-scheme: dark) {
+  :root { --pdoc-background: #15171c; color-scheme: dark; }
+  .pdoc {
+    --text: #e6e6e6; --muted: #9aa0a6; --link: #8ab4f8; --link-hover: #b3cdfa;
+    --code: #1e2128; --active: #4a4426; --accent: #23262e; --accent2: #3c4048;
+    --nav-hover: rgba(255, 255, 255, .08); --name: #8ab4f8; --def: #7ee787;
+    --annotation: #7ee787;
+  }
+  .pdoc .pdoc-button { border-color: var(--muted); }
+  .pdoc-code :is(.k, .kc, .kn, .kd, .nb, .nc, .ow) { color: #7ee787; }
+  .pdoc-code :is(.s1, .s2, .sd, .sa, .si, .se) { color: #ffb199; }
+  .pdoc-code :is(.mi, .mf, .o, .gp, .go, .nv) { color: #b0b8c1; }
+  .pdoc-code :is(.c1, .cm) { color: #8fb8b8; }
+  .pdoc-code :is(.nf, .fm, .nn, .ne, .nd, .bp) { color: #8ab4f8; }
+}
+"""
 
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Writes a page per module; returns 0."""
     del arguments
     import pdoc
-    from pdoc import doc_ast
+    from pdoc import doc, doc_ast
 
     # A name of Optax that pdoc cannot see, in the type of the state of an optimiser.
     warnings.filterwarnings("ignore", "Error parsing type annotation .*ArrayTree")
     for name in ("fit", "load"):  # pdoc lists what a module has, and these are lazy
         setattr(decomp, name, getattr(decomp, name))
     doc_ast.walk_tree = with_comments(doc_ast.walk_tree)
-    pdoc.render.configure(docformat="google")
-    pdoc.pdoc("decomp", output_directory=_FOLDER)
+    inspect.formatannotation = with_public_names(inspect.formatannotation)
+    doc.formatannotation = inspect.formatannotation
+    with tempfile.TemporaryDirectory() as templates:
+        style = pathlib.Path(templates) / "custom.css"
+        style.write_text(_STYLE, encoding="utf-8")
+        pdoc.render.configure(docformat="google", template_directory=style.parent)
+        pdoc.pdoc("decomp", output_directory=_FOLDER)
     say(str(_FOLDER / "index.html"))
     return 0
+
+
+def with_public_names(written: Callable[..., str]) -> Callable[..., str]:
+    """`inspect.formatannotation`, without the private modules that define a type.
+
+    >>> with_public_names(str)("jax._src.mesh.Mesh | typing.Any")
+    'jax.Mesh | Any'
+    """
+    private = re.compile(r"\b(\w+)\.(?:\w+\.)*?_\w+\.(?:\w+\.)*(?=[A-Z])")
+
+    def written_publicly(*annotation: Any, **options: Any) -> str:
+        text = private.sub(r"\1.", written(*annotation, **options))
+        return text.replace("typing.", "")
+
+    return written_publicly
 
 
 def with_comments(walk: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -44,6 +98,8 @@ def with_comments(walk: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def walk_with_comments(obj: types.ModuleType | type) -> Any:
         found = walk(obj)
+        if hasattr(obj, "_fields"):  # without "Create new instance of ..."
+            obj.__new__.__doc__ = None
         try:
             texts = comments(inspect.getsource(obj))
         except (OSError, TypeError):  # it has no source

@@ -51,6 +51,7 @@ EXCUSED = {
     "own_functions": "looks at shapes",
     "schedules": "takes the share of the training done",
     "trained": "takes and returns trained networks",
+    "fit_options": "is a part of fit",
     "fitting": "trains networks",
     "divergences.estimates": "tests/decomp/test_fit.py and the sweeps call them",
     "training": "returns functions of a run",

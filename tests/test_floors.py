@@ -22,6 +22,7 @@ FLOORS = [
     {"decomp.losses", "decomp.importance", "decomp.theory"},
     {"decomp.trained", "decomp.objectives", "decomp.model"},
     {"decomp.vae"},
+    {"decomp.fit_options"},
     {"decomp.fitting"},
     {"configs.base"},
     {"experiments.system"},

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from decomp import runs as axis
 from experiments.sweep import layout, loop
 from experiments.sweep.layout import Sweep
-from experiments.system import parallel
 
 
 class Compiled(NamedTuple):
@@ -31,10 +30,10 @@ def compiled(sweep: Sweep, devices: Sequence[Any], runs: int) -> Compiled:
     platform = devices[0].platform
     vmapped = axis.is_vmapped(sweep.config.runs.layout, platform)
     block = runs * len(devices)
-    plan = parallel.Plan(axis.over(devices), block, vmapped)
+    plan = axis.Plan(axis.over(devices), block, vmapped)
     shapes = layout.training_shapes(sweep, block)
     advance = loop.programs(sweep, plan).advance
-    lowered = advance.lower(*parallel.placed(plan, shapes, mapped=3))
+    lowered = advance.lower(*axis.placed(plan.mesh, shapes, mapped=3))
     program = lowered.compile()
     memory = program.memory_analysis()
     return Compiled(

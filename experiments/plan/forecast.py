@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from decomp import runs as axis
 from experiments.plan import ahead_of_time, hlo, roofline
 from experiments.plan.accelerators import Accelerator
 from experiments.plan.roofline import Step
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
-from experiments.system import parallel
 
 
 class Forecast(NamedTuple):
@@ -84,14 +84,17 @@ def _block(
 ) -> int:
     """The block that `layout.plan` would choose on these devices."""
     block = sweep.config.runs.block
-    tried = min(runs, layout.CALIBRATED)
-    per_run = 0.0 if block else layout.vmapped_bytes(sweep, tried, device)
-    return parallel.block_size(
+    per_run = 0.0
+    if not block:
+        _, advance, _ = layout.functions(sweep)
+        shapes = layout.training_shapes(sweep, min(runs, axis.CALIBRATED))
+        per_run = axis.vmapped_bytes(advance, shapes, device)
+    return axis.block_size(
         runs,
         devices=count,
         platform=device.platform,
         bytes_per_run=math.ceil(per_run),
-        memory=layout.room(sweep, accelerator.memory),
+        memory=axis.room(accelerator.memory, sweep.data.points.nbytes),
         block=block,
         most=layout.most_at_once(sweep, device.platform),
     )

@@ -172,15 +172,14 @@ def _commands(folder: Folder) -> Html:
     made = about.command(folder.env)
     if not made:
         return Html("")
-    change = "\n".join(about.changed(folder.env, folder.results))
     return join(
         tag("p", "This command made the folder:"),
-        tag("pre", made, tabindex="0"),
+        _code(made),
         tag(
             "p",
             "These train a variant with one hyper-parameter changed, and report on it:",
         ),
-        tag("pre", change, tabindex="0"),
+        _code(*about.changed(folder.env, folder.results)),
         tag(
             "p",
             "Every field of the config can be set in this way; add --help to the first "
@@ -188,3 +187,13 @@ def _commands(folder: Folder) -> Html:
             class_="note",
         ),
     )
+
+
+def _code(*commands: str) -> Html:
+    """Commands, a line each; a line that is too long breaks between arguments."""
+    parts: list[Html | str] = []
+    for command in commands:
+        parts += ["\n"] if parts else []
+        for place, word in enumerate(command.split(" ")):
+            parts += [" " * (place > 0), tag("span", word)]
+    return tag("pre", *parts, tabindex="0")

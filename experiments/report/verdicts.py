@@ -51,7 +51,7 @@ def _row(finding: Finding) -> Html:
         )
         for c in finding.comparisons
     ]
-    effects = tag(
+    details = tag(
         "details",
         tag("summary", finding.measure),
         tag("table", tag("tbody", *lines), class_="effects"),
@@ -59,6 +59,6 @@ def _row(finding: Finding) -> Html:
     return tag(
         "tr",
         tag("th", finding.name, scope="row"),
-        tag("td", markdown.sentence(finding.statement), effects, class_="word"),
+        tag("td", markdown.sentence(finding.statement), details, class_="word"),
         tag("td", tag("strong", finding.verdict), class_="word"),
     )

@@ -65,7 +65,8 @@ def read_params(workdir: pathlib.Path, first_run: int, index: int) -> Any:
 
 def read_block(workdir: pathlib.Path, first_run: int) -> Any:
     """Final parameters of all runs of a block, leaves `[block, ...]`."""
-    with np.load(block_path(workdir, first_run), allow_pickle=False) as block:
+    path = block_path(workdir, first_run)
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as block:
         flat = {
             name.removeprefix("params/"): block[name]
             for name in block.files
@@ -86,7 +87,7 @@ def finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
     """
     found: list[dict[str, np.ndarray]] = []
     for path in sorted((workdir / "blocks").glob("*.npz")):
-        with np.load(path, allow_pickle=False) as block:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as block:
             names = [name for name in block.files if not name.startswith("params/")]
             tables = {name: block[name] for name in names}
         count = len(tables["number"])

@@ -1,8 +1,7 @@
 """A sweep: its data, networks and settings, and the layout of its runs."""
 
+import functools
 import json
-import math
-import os
 import pathlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from decomp import training
+from decomp import runs, training
 from experiments.config import fields, settings
 from experiments.config.settings import ProgramSettings
 from experiments.data import arrays, loaders
@@ -23,9 +22,6 @@ from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
 from experiments.training import one_run, optimisers, own_entries
 
-# Runs of the program whose memory predicts that of a block: enough to outweigh what all
-# runs share, but few enough to fit any device.
-CALIBRATED = 8
 # The largest number of runs with convolutions that a TPU trains together: by XLA's
 # estimates for a v5e, 8 to 16 runs at a time are a quarter faster than more runs.
 _CONVOLUTIONS_OF_A_TPU = 16
@@ -165,62 +161,30 @@ def functions(sweep: Sweep) -> tuple[Any, Any, Any]:
 
 def state_bytes(sweep: Sweep) -> int:
     """Bytes of the state of one run in training."""
-    init, _, _ = functions(sweep)
-    one = jax.tree.map(lambda leaf: leaf[0], sweep.settings)
-    shapes = jax.eval_shape(init, jax.random.key(0), one)
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+    return runs.nbytes(training_shapes(sweep, 1)[0])
 
 
 def training_shapes(sweep: Sweep, count: int) -> tuple[Any, ...]:
     """Shapes of the arguments of `advance` for a block of `count` runs."""
     init, _, _ = functions(sweep)
-    keys, setting = jax.eval_shape(
-        lambda index: (
-            jax.vmap(jax.random.key)(index),
-            jax.tree.map(lambda leaf: leaf[index], sweep.settings),
-        ),
-        np.zeros(count, np.int32),
-    )
-    state = jax.eval_shape(jax.vmap(init), keys, setting)
-    points = jax.ShapeDtypeStruct(sweep.data.points.shape, sweep.data.points.dtype)
-    return state, keys, setting, points, jax.ShapeDtypeStruct((), np.int32)
-
-
-def vmapped_bytes(sweep: Sweep, count: int, device: Any = None) -> float:
-    """Bytes of memory that each of `count` vmapped runs takes while it trains.
-
-    This is the memory of the program compiled for `device`, by default the first of
-    this process, which includes states, activations and temporaries.
-    """
-    _, advance, _ = functions(sweep)
-    trial = parallel.trial(count, device)
-    program = parallel.over_runs(advance, trial, mapped=3, shared=2, vmapped=True)
-    shapes = training_shapes(sweep, count)
-    if device is not None:
-        shapes = parallel.placed(trial, shapes, mapped=3)
-    memory = program.lower(*shapes).compile().memory_analysis()
-    own = memory.argument_size_in_bytes - sweep.data.points.nbytes
-    return (own + memory.output_size_in_bytes + memory.temp_size_in_bytes) / count
+    setting = jax.tree.map(lambda leaf: leaf[0], sweep.settings)
+    one = jax.random.key(0), setting
+    return training.shapes(init, one, sweep.data.points, count)
 
 
 def plan(sweep: Sweep, num_runs: int) -> Plan:
     """Lays out the runs of a program over the devices, by the memory that they take."""
-    device, options = jax.local_devices()[0], sweep.config.runs
-    if device.platform == "cpu" or options.block:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-        per_run = 3 * state_bytes(sweep)
-    else:
-        limit = (device.memory_stats() or {}).get("bytes_limit", 8 << 30)
-        memory = room(sweep, limit)
-        per_run = math.ceil(vmapped_bytes(sweep, min(num_runs, CALIBRATED)))
-    return parallel.plan(
+    options = sweep.config.runs
+    devices = parallel.devices(num_runs, options.devices)
+    _, advance, _ = functions(sweep)
+    return runs.lay_out(
+        advance,
+        functools.partial(training_shapes, sweep),
         num_runs,
-        bytes_per_run=per_run,
-        memory=memory,
+        devices=devices,
         block=options.block,
-        devices=options.devices,
         layout=options.layout,
-        most=most_at_once(sweep, device.platform),
+        most=most_at_once(sweep, devices[0].platform),
     )
 
 
@@ -229,11 +193,6 @@ def most_at_once(sweep: Sweep, platform: str) -> int:
     form = getattr(sweep.vae.encoder, "form", "")
     on_tpu = platform == "tpu" and form == "convolutions"
     return _CONVOLUTIONS_OF_A_TPU if on_tpu else 0
-
-
-def room(sweep: Sweep, limit: int) -> int:
-    """Bytes of an accelerator that runs may fill, if JAX may take `limit`."""
-    return int(0.8 * limit) - 2 * sweep.data.points.nbytes
 
 
 def members(sweep: Sweep, everything: Runs) -> np.ndarray:

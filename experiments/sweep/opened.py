@@ -1,6 +1,7 @@
 """A sweep opened from its folder, with settings, scores and trained networks."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
@@ -10,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from decomp import trained
+from decomp.datasets.readers import npz
 from decomp.distributions.gaussian import Gaussian
 from decomp.trained import TrainedVAE
 from experiments.config import settings
@@ -73,11 +76,36 @@ class OpenedSweep:
         """Some runs in turn; in the order of their numbers, each file is read once."""
         # Programs alternate in the numbers, and each works through its own blocks.
         keep = lru_cache(len(self._programs))
-        read = keep(partial(run_tables.read_block, self.workdir))
-        return (self._run(run, read) for run in runs)
+        read, make = keep(self._block), keep(self._networks)
+        return (self._run(run, read, make) for run in runs)
 
-    def _run(self, run: int, read: Callable[[int], Any]) -> TrainedVAE:
-        """A run, from a function that gives the parameters of all runs of a block."""
+    def _block(self, first: int) -> Any:
+        """The parameters of all runs of a block."""
+        try:
+            return run_tables.read_block(self.workdir, first)
+        except npz.BAD_FILE as error:
+            path = run_tables.block_path(self.workdir, first)
+            raise ValueError(f"{path}: {npz.problem(error)}.") from error
+
+    def _networks(self, program: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Encoder and decoder of a program, and the shapes of their parameters."""
+        model, shape = self._programs[program].config.model, self._shapes[program]
+        made = dict(
+            zip(("encoder", "decoder"), networks.make(model, shape), strict=True)
+        )
+        widths = {"encoder": math.prod(shape), "decoder": model.latents}
+        rows = {name: jnp.zeros((1, width)) for name, width in widths.items()}
+        key = jax.random.key(0)
+        shapes = {
+            name: jax.eval_shape(partial(trained.start, network), key, rows[name])
+            for name, network in made.items()
+        }
+        return made, jax.tree.map(jnp.shape, shapes)
+
+    def _run(
+        self, run: int, read: Callable[[int], Any], make: Callable[[int], Any]
+    ) -> TrainedVAE:
+        """A run, from `_block` and `_networks` or functions that remember results."""
         numbers = self.scores["run"].tolist()
         if run not in numbers:
             raise IndexError(
@@ -90,18 +118,22 @@ class OpenedSweep:
         program = int(np.searchsorted(firsts, setting, "right")) - 1
         row, shape = self.settings[setting], self._shapes[program]
         config = self._programs[program].config
-        encoder, decoder = networks.make(config.model, shape)
+        made, shapes = make(program)
         first, index = (int(self._tables[name][place]) for name in ("block", "index"))
         params = jax.tree.map(lambda leaf: leaf[index], read(first))
+        if {n: jax.tree.map(jnp.shape, params.get(n)) for n in made} != shapes:
+            raise ValueError(
+                f"{run_tables.block_path(self.workdir, first)}: its parameters do not "
+                "fit the networks of config.json."
+            )
         step, *measures = self._tables["curves"][place].T
         kept = np.isfinite(step)
         names = objectives.OBJECTIVES[row["objective"]].weights
         return TrainedVAE(
             seed=int(self._tables["seed"][place]),
-            params={name: params[name] for name in ("encoder", "decoder")},
-            prior=_prior(self._programs[program], row, params, encoder, shape),
-            encoder=encoder,
-            decoder=decoder,
+            params={name: params[name] for name in made},
+            prior=_prior(self._programs[program], row, params, made["encoder"], shape),
+            **made,
             shape=shape,
             latents=config.model.latents,
             weights={name: row[name] for name in names if name in row},
@@ -147,6 +179,11 @@ class OpenedSweep:
                     f"{self.workdir}: there is no column {name}; choices: "
                     f"{', '.join(self.scores)}."
                 )
+        if self.scores[score].dtype.kind not in "biuf":
+            raise ValueError(
+                f"{self.workdir}: a best run needs a column of numbers; {score} has "
+                f"{', '.join(sorted(set(self.scores[score])))}."
+            )
         values = np.asarray(self.scores[score], float)
         ok = np.isfinite(values) & (self.scores["diverged"] < 0)
         for name, wanted in setting.items():
@@ -168,9 +205,7 @@ def open_workdir(workdir: Any) -> OpenedSweep:
     folder = paths.path(str(workdir))
     _, programs = workdirs.validated(folder)
     rows = settings.rows(programs)
-    tables = run_tables.finished(folder)
-    if not tables:
-        raise ValueError(f"{folder}: no run has finished.")
+    tables = workdirs.finished(folder, rows)
     columns = {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
     scores = {"run": tables["number"], "seed": tables["seed"]}
     scores |= {"setting": tables["setting"]}

@@ -25,7 +25,6 @@ from experiments.sweep.layout import Sweep
 
 _SCALES = {"little": 0.02, "some": 0.3, "much": 0.9}  # of q(z|x); q(z_d) has about 1
 _LATENTS = 5
-_TABLES = ("number", "seed", "setting", "diverged", "block", "index")
 _CORRELATION = 0.7  # between the means of neighbouring dimensions
 
 
@@ -83,10 +82,9 @@ def finished(workdir: pathlib.Path) -> Finished:
         ValueError: One line, for a folder that cannot be used.
     """
     _, programs = workdirs.validated(workdir)
-    tables = _finished(workdir)
-    if not tables:
-        raise ValueError(f"{workdir}: no run has finished.")
-    return Finished(layout.sweeps(programs, workdir), settings.rows(programs), tables)
+    rows = settings.rows(programs)
+    tables = workdirs.finished(workdir, rows)
+    return Finished(layout.sweeps(programs, workdir), rows, tables)
 
 
 def program(done: Finished, place: int) -> int:
@@ -214,18 +212,6 @@ def _encoder(vae: VAE) -> Callable[[Params, jax.Array], Gaussian]:
         return autoencoder.encode(vae, params, autoencoder.data_values(vae, points))
 
     return jax.jit(encoder)
-
-
-def _finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
-    """The tables of all finished blocks, which must be complete and of one length."""
-    try:
-        tables = run_tables.finished(workdir)
-        lengths = {len(tables[name]) for name in _TABLES} if tables else {0}
-    except npz.BAD_FILE as error:
-        raise ValueError(f"{workdir / 'blocks'}: {npz.problem(error)}.") from error
-    if len(lengths) > 1:
-        raise ValueError(f"{workdir / 'blocks'}: expected tables of equal length.")
-    return tables
 
 
 def _params(work: Sweep, first: int) -> Params:

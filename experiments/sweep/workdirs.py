@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 from decomp.datasets.readers import npz
 from experiments.config import fields, settings
 from experiments.models import objectives
-from experiments.results import labels
+from experiments.results import labels, run_tables
 from experiments.system import atomic_files
 
 # These may change when a sweep is continued, as results change only by rounding.
@@ -32,6 +32,7 @@ _FREE = (
     "figure_score",
     "title",
 )
+_TABLES = ("number", "seed", "setting", "diverged", "block", "index")
 
 
 class Training(NamedTuple):
@@ -211,6 +212,38 @@ def validated(
             f"{path}: expected a config of this version, {_version('decomp-vae')}"
             f"{_maker(workdir)}; got: {error}{hint}"
         ) from None
+
+
+def finished(
+    workdir: pathlib.Path, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, np.ndarray]:
+    """The tables of the finished runs of a workdir, see `run_tables.finished`.
+
+    Args:
+        workdir: Folder of the results.
+        rows: Its settings.
+
+    Raises:
+        ValueError: One line, if no run has finished, or for files that are damaged or
+            do not fit the settings.
+    """
+    blocks = workdir / "blocks"
+    try:
+        tables = run_tables.finished(workdir)
+        lengths = {len(tables[name]) for name in _TABLES} if tables else {0}
+    except npz.BAD_FILE as error:
+        raise ValueError(f"{blocks}: {npz.problem(error)}.") from error
+    if not tables:
+        raise ValueError(f"{workdir}: no run has finished.")
+    if len(lengths) > 1:
+        raise ValueError(f"{blocks}: expected tables of equal length.")
+    last = int(tables["setting"].max())
+    if last >= len(rows):
+        raise ValueError(
+            f"{workdir}: its runs must have the settings of config.json, 0 to "
+            f"{len(rows) - 1}; got a run of setting {last}."
+        )
+    return tables
 
 
 def _maker(workdir: pathlib.Path) -> str:

@@ -1,23 +1,23 @@
 """The runs axis of a sweep: every seed of every setting, trained as one program.
 
-A run is one (seed, setting) pair. Runs are trained in blocks that fit the memory, and a
-block is divided evenly over all devices of all processes: of R runs on G devices,
-device g trains the runs g·R/G … (g + 1)·R/G − 1, without communication. `decomp.runs`
-decides how a device computes its runs.
+A run is one (seed, setting) pair. `decomp.runs` lays the runs out in blocks that fit
+the memory. A block is divided evenly over all devices of all processes: of R runs on G
+devices, device g trains the runs g·R/G … (g + 1)·R/G − 1, without communication.
 
 Several processes call the same functions in the same order; `scatter` and `share` place
 arrays, `collect` gathers them, and only process 0 writes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
+from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
 from decomp import runs as axis
+from decomp.runs import Plan
 
 LAYOUTS = axis.LAYOUTS
 
@@ -28,14 +28,6 @@ class Runs(NamedTuple):
     number: np.ndarray  # [R]
     seed: np.ndarray  # [R]
     setting: np.ndarray  # [R] rows of the table of settings
-
-
-class Plan(NamedTuple):
-    """How a block of runs is laid out."""
-
-    mesh: Mesh
-    block: int  # runs trained together, a multiple of the devices
-    vmapped: bool  # whether a device computes its runs at once, or one after another
 
 
 def enumerate_runs(num_settings: int, seeds: int, first_seed: int) -> Runs:
@@ -50,28 +42,12 @@ def take(runs: Runs, index: np.ndarray) -> Runs:
     return Runs(*(column[index] for column in runs))
 
 
-def plan(
-    num_runs: int,
-    *,
-    bytes_per_run: int,
-    memory: int,
-    block: int = 0,
-    devices: int = 0,
-    layout: str = "auto",
-    most: int = 0,
-) -> Plan:
-    """Chooses block and layout.
+def devices(num_runs: int, wanted: int = 0) -> list[Any]:
+    """The devices of all processes that train the runs, at most one per run.
 
     Args:
         num_runs: Runs R of the sweep.
-        bytes_per_run: Memory that one run takes while it trains.
-        memory: Memory of one device that runs may fill.
-        block: Runs per block; 0 takes as many as fit, and at most 100 on CPUs, where
-            larger blocks gain nothing and finished blocks are saved.
-        devices: Number of devices; 0 takes all.
-        layout: One of `LAYOUTS`, see `decomp.runs.is_vmapped`.
-        most: The largest number of runs that a device trains together if `block` is 0;
-            0 for no limit.
+        wanted: Number of devices; 0 takes all.
 
     Raises:
         ValueError: If there are fewer devices than asked for, or if several processes
@@ -79,62 +55,15 @@ def plan(
     """
     available = jax.devices()
     several = jax.process_count() > 1
-    if devices > len(available) or several and devices not in (0, len(available)):
+    if wanted > len(available) or several and wanted not in (0, len(available)):
         most = "exactly" if several else "at most"
         raise ValueError(
-            f"runs.devices must be {most} {len(available)} here; got {devices}. There "
+            f"runs.devices must be {most} {len(available)} here; got {wanted}. There "
             f"are {len(available)} × {available[0].device_kind}; 0 takes all of them."
         )
-    # Other processes would wait for one without a run, so blocks are padded.
-    count = len(available) if several else min(devices or len(available), num_runs)
-    platform = available[0].platform
-    block = block_size(
-        num_runs,
-        devices=count,
-        platform=platform,
-        bytes_per_run=bytes_per_run,
-        memory=memory,
-        block=block,
-        most=most,
-    )
-    vmapped = axis.is_vmapped(layout, platform)
-    return Plan(axis.over(available[:count]), block, vmapped)
-
-
-def block_size(
-    num_runs: int,
-    *,
-    devices: int,
-    platform: str,
-    bytes_per_run: int,
-    memory: int,
-    block: int = 0,
-    most: int = 0,
-) -> int:
-    """The number of runs of a block, a multiple of the number of devices.
-
-    Args:
-        num_runs: Runs R of the sweep.
-        devices: Number of devices, at most R.
-        platform: Platform of the devices, such as "cpu".
-        bytes_per_run: Memory that one run takes while it trains.
-        memory: Memory of one device that runs may fill; on CPUs, of all devices.
-        block: Runs per block; 0 takes as many as fit, see `plan`.
-        most: The largest number of runs that a device trains together, see `plan`.
-    """
-    on_cpu = platform == "cpu"
-    if not block:
-        fits = max(1, memory // max(bytes_per_run, 1))
-        if most:
-            fits = min(fits, most)
-        block = min(fits, 100) if on_cpu else fits * devices
-    return max(devices, min(block, num_runs) // devices * devices)
-
-
-def trial(count: int, device: Any = None) -> Plan:
-    """The plan of runs vmapped on a device, by default the first of this process."""
-    devices = jax.local_devices()[:1] if device is None else [device]
-    return Plan(axis.over(devices), count, vmapped=True)
+    if several:  # others would wait for a process without a run, so blocks are padded
+        return available
+    return available[: min(wanted or len(available), num_runs)]
 
 
 def blocks(runs: Runs, size: int) -> Iterator[Runs]:
@@ -157,26 +86,6 @@ def share(plan: Plan, tree: Any) -> Any:
 def scatter(plan: Plan, tree: Any) -> Any:
     """Puts arrays with a leading axis `[block]` on the devices of their runs."""
     return _place(plan, tree, axis.RUNS)
-
-
-def placed(plan: Plan, arguments: Sequence[Any], *, mapped: int) -> tuple[Any, ...]:
-    """Shapes of the arguments of a program for devices that may be absent.
-
-    Args:
-        plan: The plan for these devices.
-        arguments: Trees of shapes; the first `mapped` have a leading axis `[block]`.
-        mapped: Number of arguments with the runs axis.
-    """
-
-    def one(spec: PartitionSpec) -> Callable[[Any], Any]:
-        sharding = NamedSharding(plan.mesh, spec)
-        return lambda leaf: jax.ShapeDtypeStruct(
-            leaf.shape, leaf.dtype, sharding=sharding
-        )
-
-    specs = [axis.RUNS] * mapped + [axis.SHARED] * (len(arguments) - mapped)
-    pairs = zip(specs, arguments, strict=True)
-    return tuple(jax.tree.map(one(spec), argument) for spec, argument in pairs)
 
 
 def place(whole: np.ndarray, sharding: Sharding) -> jax.Array:

@@ -129,6 +129,26 @@ def test_a_run_trained_alone_equals_the_run_in_a_batch():
     )
 
 
+def test_runs_do_not_depend_on_the_blocks_that_fit_the_memory(monkeypatch):
+    one_block, blocks = four_runs(), []
+    monkeypatch.setattr("decomp.runs._memory_of_host", lambda: 1)
+
+    def lay_out(*arguments, original=runs.lay_out, **options):
+        blocks.append(original(*arguments, **options).block)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr("decomp.runs.lay_out", lay_out)
+    small = decomp.fit(X, beta=[1, 4], seeds=[3, 5], **SMALL)
+    assert_same(small.params, one_block.params)
+    assert_same(small.curves, one_block.curves)
+    # The last block is padded, and its copies are dropped.
+    three = decomp.fit(X, beta=[1, 4, 1], seeds=[3], block=2, **SMALL)
+    assert len(three) == 3
+    assert_same(three[:2].params, one_block[:2].params)
+    assert_same(three[2].params, one_block[0].params)
+    assert blocks == [2, 2]
+
+
 def test_layouts_give_the_same_runs_up_to_rounding():
     vmapped = decomp.fit(X, beta=[1, 4], seeds=[3, 5], layout="vmapped", **SMALL)
     jax.tree.map(
@@ -372,8 +392,21 @@ NAN[3, 0, 0] = np.nan
         (X, {"likelihood": "normal"}, "unknown likelihood 'normal'; choices"),
         (X, {"seeds": []}, "seeds must be"),
         (X, {"seeds": 0}, "seeds must be"),
+        (X, {"seeds": 1.5}, "seeds must be"),
+        (X, {"seeds": [2**31]}, "seeds must be .* from 0 to 2³¹ − 1"),
         (X, {"learning_rate": -1e-3}, "learning_rate must be positive"),
+        (X, {"learning_rate": "1e-3"}, "learning_rate must be .* got '1e-3'"),
+        (X, {"optimiser": "adam"}, "optimiser must be an optimiser of optax"),
+        (X, {"batch_size": 1.5}, "batch_size must be from 1 to 40, .* got 1.5"),
+        (X, {"latents": 0}, "latents must be a whole number of at least 1; got 0"),
+        (X, {"objective": "iwae", "samples": 0}, "samples must be a whole number"),
+        (X, {"records": 2.5}, "records must be a whole number of at least 1; got 2.5"),
+        (X, {"block": -1}, "block must be a whole number of at least 0; got -1"),
+        (X, {"hidden": 64}, r"hidden must be the units of each layer, .* got 64"),
+        (X, {"hidden": (64, 0)}, r"hidden must be .* got \(64, 0\)"),
         (X, {"steps": 0}, "training must take at least one step"),
+        (X, {"steps": 1.5}, "steps must be a whole number; got 1.5"),
+        (X, {"steps": None, "epochs": "2"}, "epochs must be a finite number; got '2'"),
         (X, {"steps": 3, "epochs": 1}, "only one of steps and epochs"),
         (X, {"gamma": 2}, "beta_vae has the weights beta; got gamma"),
         (
@@ -382,6 +415,8 @@ NAN[3, 0, 0] = np.nan
             "capacity needs the weights capacity; got gamma",
         ),
         (X, {"beta": []}, "beta must be a number or a sequence"),
+        (X, {"beta": "high"}, "beta must be a number or a sequence .* got 'high'"),
+        (X, {"encoder": 3}, "encoder must be a Flax module or a pair .* got 3"),
         (X, {"objective": losses.wae, "lambda_": 1}, "wae needs a divergence"),
         (
             X,

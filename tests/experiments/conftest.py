@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from configs import shapes_anisotropic
+from decomp import runs
 from experiments.config import settings
 from experiments.data.arrays import Dataset, shares
 from experiments.models import autoencoder
@@ -32,9 +33,7 @@ class Small(NamedTuple):
 
     def compiled(self, *, devices, block):
         """`init` and `advance` of a block of runs."""
-        plan = parallel.plan(
-            6, bytes_per_run=1, memory=10**9, block=block, devices=devices
-        )
+        plan = runs.plan(6, devices=parallel.devices(6, devices), block=block)
         init, advance, _ = layout.functions(self.sweep)
         return (
             parallel.over_runs(init, plan, mapped=2, shared=0, vmapped=False),

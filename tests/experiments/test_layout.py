@@ -3,16 +3,22 @@ import numpy as np
 import pytest
 
 from configs import images
+from decomp import runs
 from experiments.config import settings
 from experiments.sweep import layout
 
 
 def test_memory_of_a_run_follows_the_compiled_program(small):
-    few, many = (layout.vmapped_bytes(small.sweep, count) for count in (8, 64))
+    init, advance, _ = layout.functions(small.sweep)
+    few, many = (
+        runs.vmapped_bytes(
+            advance, layout.training_shapes(small.sweep, count), jax.devices()[0]
+        )
+        for count in (8, 64)
+    )
     assert few == pytest.approx(many, rel=0.25)
     # The program holds the old and the new state; the rest is activations of a batch.
     assert 2 * layout.state_bytes(small.sweep) < many
-    init, _, _ = layout.functions(small.sweep)
     one = jax.tree.map(lambda leaf: leaf[0], small.settings)
     state = jax.eval_shape(init, jax.random.key(0), one)
     assert layout.state_bytes(small.sweep) == sum(

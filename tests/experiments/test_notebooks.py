@@ -1,13 +1,21 @@
+import ast
+import builtins
+import importlib
+import inspect
 import json
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-NOTEBOOKS = pathlib.Path(__file__).parents[2] / "experiments" / "notebooks"
+ROOT = pathlib.Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "experiments" / "notebooks"
 NAMES = [path.stem for path in sorted(NOTEBOOKS.glob("[!_]*.py"))]
 KINDS = {"stream", "display_data", "execute_result"}
 
@@ -32,6 +40,69 @@ def notebook(name):
 
 def outputs(name):
     return [out for cell in notebook(name)["cells"] for out in cell.get("outputs", [])]
+
+
+# Runs cells as a notebook does, and prints what it would show as HTML.
+PRINTS = """
+import ast, json, sys
+import matplotlib
+matplotlib.use("Agg")
+names = {"__name__": "__main__"}
+for cell in json.load(sys.stdin):
+    *body, last = ast.parse(cell).body
+    value = None
+    if isinstance(last, ast.Expr):
+        exec(compile(ast.Module(body, []), "cell", "exec"), names)
+        value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+    else:
+        exec(compile(cell, "cell", "exec"), names)
+    print(value._repr_html_() if hasattr(value, "_repr_html_") else "", end="")
+"""
+
+
+def printed(name):
+    """What the cells print now, in a process without the options of the tests."""
+    cells = [text for kind, text in cells_of_source(name) if kind == "code"]
+    own = ("JAX", "XLA", "PYTEST", "MPL")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(own)}
+    done = subprocess.run(
+        [sys.executable, "-c", PRINTS],
+        input=json.dumps(cells),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+    )
+    assert not done.returncode, done.stderr
+    return done.stdout
+
+
+def stored(name):
+    """What the notebook shows as text, as `printed` gives it."""
+    texts = [
+        out.get("text") or out.get("data", {}).get("text/html", [])
+        for out in outputs(name)
+    ]
+    return "".join("".join(text) for text in texts)
+
+
+def parts(text):
+    """The words of a text, and its numbers with the unit of their last digits."""
+    number = r"-?\d+(?:\.\d+)?"
+    numbers = re.findall(number, text)
+    units = [10.0 ** -len(n.partition(".")[2]) for n in numbers]
+    words = re.sub(rf"[+-]?{number}|\s+", " ", text).split()
+    return words, np.array(numbers, float), np.array(units)
+
+
+def resolved(node, names):
+    """The object that a name or a dotted name stands for; None if it has no value."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        owner = resolved(node.value, names)
+        return None if owner is None else getattr(owner, node.attr)
+    return None
 
 
 def run(name, **changes):
@@ -94,6 +165,60 @@ def test_every_number_of_the_text_is_in_the_code_or_in_an_output(name):
         sources += "".join(out.get("data", {}).get("text/html", []))
     for number in re.findall(r"\d+\.\d+", words):
         assert number in sources, number
+
+
+def imported(tree):
+    """The modules and functions that a source imports, by name."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                module = importlib.import_module(alias.name)
+                names[alias.asname or alias.name] = module
+        elif isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+                names[alias.asname or alias.name] = getattr(module, alias.name)
+    return names
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cell_compiles_and_calls_what_exists(name):
+    cells = [text for kind, text in cells_of_source(name) if kind == "code"]
+    for cell in cells:
+        compile(cell, name, "exec")
+    nodes = list(ast.walk(ast.parse("\n".join(cells))))
+    names = imported(ast.parse("\n".join(cells)))
+    own = {n.id for n in nodes if isinstance(n, ast.Name) and type(n.ctx) is ast.Store}
+    own |= {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
+    own |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    assert not own & set(names), "a variable hides what is imported"
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            assert node.id in own | set(names) | set(dir(builtins)), node.id
+        if isinstance(node, ast.Attribute):
+            resolved(node, names)  # an AttributeError names what is missing
+        if not isinstance(node, ast.Call):
+            continue
+        function = resolved(node.func, names)
+        starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+        starred |= any(keyword.arg is None for keyword in node.keywords)
+        ours = str(getattr(function, "__module__", "")).startswith(("decomp", "exper"))
+        if ours and not starred:
+            keywords = {keyword.arg: None for keyword in node.keywords}
+            inspect.signature(function).bind(*node.args, **keywords)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_notebook_prints_now_what_it_stores(name):
+    words, numbers, _ = parts(printed(name))
+    stored_words, stored_numbers, units = parts(stored(name))
+    assert words == stored_words, "make notebooks"
+    # The last digit may be rounded otherwise.
+    assert np.all(np.abs(numbers - stored_numbers) < 1.01 * units), "make notebooks"
 
 
 @pytest.mark.slow  # it trains, and the tests compile with few optimisations

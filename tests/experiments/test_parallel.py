@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from decomp import runs as axis
 from experiments.system import parallel
 
 OPTIONS = {"bytes_per_run": 10, "memory": 1000}
@@ -45,24 +46,30 @@ def test_a_block_is_padded_with_its_last_run():
         (1000, {"block": 8}, 8, 2),
         (1000, {"block": 7}, 6, 2),
         (1000, {"block": 7, "devices": 1}, 7, 1),
-        (3, {}, 2, 2),
+        (3, {}, 4, 2),  # padded, so that all runs are trained at once
         (1, {}, 1, 1),
-        (5, {"block": 80}, 4, 2),
+        (5, {"block": 80}, 6, 2),
+        (5, {"block": 5}, 4, 2),  # never more than asked for
+        (101, {}, 52, 2),  # two blocks of about the same size
     ],
 )
 def test_a_plan_fits_the_memory_and_the_devices(num_runs, options, block, devices):
-    plan = parallel.plan(num_runs, **(OPTIONS | options))
+    options = options.copy()
+    wanted = options.pop("devices", 0)
+    plan = axis.plan(
+        num_runs, devices=parallel.devices(num_runs, wanted), **(OPTIONS | options)
+    )
     assert (plan.block, plan.mesh.size) == (block, devices)
     assert not plan.vmapped
 
 
 def test_more_devices_than_exist_are_refused():
     with pytest.raises(ValueError, match="runs.devices must be at most 2 here; got 3"):
-        parallel.plan(10, **OPTIONS, devices=3)
+        parallel.devices(10, 3)
 
 
 def test_mapped_and_vmapped_runs_agree():
-    plan = parallel.plan(6, **OPTIONS, block=6)
+    plan = axis.plan(6, devices=jax.devices(), block=6)
 
     def function(key, weights, shared):
         noise = jax.random.normal(jax.random.fold_in(key, 1), shared.shape)
@@ -101,7 +108,7 @@ def test_a_step_does_not_communicate(small):
 
 
 def test_runs_are_placed_and_collected_in_order():
-    plan = parallel.plan(6, **OPTIONS, block=6)
+    plan = axis.plan(6, devices=jax.devices(), block=6)
     tree = {"x": np.arange(12.0).reshape(6, 2), "n": np.arange(6)}
     placed = parallel.scatter(plan, tree)
     assert placed["x"].sharding.shard_shape((6, 2)) == (3, 2)
@@ -115,5 +122,5 @@ def test_runs_are_placed_and_collected_in_order():
 
 
 def test_a_layout_may_be_chosen():
-    assert parallel.plan(4, **OPTIONS, layout="vmapped").vmapped
-    assert not parallel.plan(4, **OPTIONS, layout="mapped").vmapped
+    assert axis.plan(4, devices=jax.devices(), layout="vmapped").vmapped
+    assert not axis.plan(4, devices=jax.devices(), layout="mapped").vmapped

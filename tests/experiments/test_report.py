@@ -9,8 +9,9 @@ import pytest
 
 from configs import pinwheel, shapes_anisotropic, sparse, tc_ablation
 from experiments.config import command_line, settings
+from experiments.findings import claims, effects, load
 from experiments.report import __main__ as report
-from experiments.report import about, markup, score_tables
+from experiments.report import about, markup, score_tables, verdicts
 from experiments.results import reading, summary
 from tests.experiments import untrained
 
@@ -213,3 +214,19 @@ def test_a_bad_folder_is_refused_in_one_line(
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "report.html").exists()
+
+
+def test_a_sweep_that_tests_findings_shows_their_verdicts_and_effects():
+    results = reading.read(load.FOLDER / "shapes")
+    env = json.loads((load.FOLDER / "shapes" / "env.json").read_text())
+    table = verdicts.table(results, env, "shapes")
+    elements = Elements(f"<div>{table}</div>")
+    found = claims.of(load.of(results, "shapes", env))
+    assert [text for _, text in elements.named("strong")] == [
+        finding.verdict for finding in found
+    ]
+    assert [text for _, text in elements.named("summary")] == [
+        finding.measure for finding in found
+    ]
+    first = found[0].comparisons[0]
+    assert effects.written(first) in str(table)

@@ -75,7 +75,7 @@ def test_a_slider_moves_the_picture_by_the_keyboard(tab):
     picture = f"settle().then(() => one({LARGE}).toDataURL())"
     still = tab.run(picture)
     label = f"one({LARGE}).getAttribute('aria-label')"
-    assert tab.run(label) == "the decoded image, not moved"
+    assert tab.run(label) == "the decoded image, no latent moved"
     tab.run(f"one({SLIDER}).focus()")
     pictures = {still}
     for _ in range(3):

@@ -7,7 +7,7 @@ import numpy as np
 from configs import pinwheel, shapes_anisotropic
 from experiments.config import settings
 from experiments.results import run_tables
-from experiments.sweep import layout, workdirs
+from experiments.sweep import layout, opened, workdirs
 from experiments.system import atomic_files, parallel
 from experiments.training import one_run
 
@@ -47,6 +47,7 @@ def write(workdir, config, *, diverged=()):
     workdirs.start(workdir, config.to_dict(), [workdirs.Training(4, 2)], [])
     atomic_files.write_json(workdir / "settings.json", rows)
     work = layout.sweeps(programs, workdir)[0]
+    opened.write_shapes(workdir, [work])
     runs = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
     init, _, _ = layout.functions(work)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(0), runs.number)

@@ -92,7 +92,7 @@ function heading(run, runs) {
   const place = runs.run.indexOf(run.run);
   const scores = runs.names
     .slice(0, 4)
-    .map((score, i) => `${score} ${shown(runs.values[i][place])}`);
+    .map((score, i) => `${score} = ${shown(runs.values[i][place])}`);
   return make(
     "p",
     { class: "note" },

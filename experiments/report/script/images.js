@@ -36,10 +36,10 @@ function bench(run, { size, steps }, base) {
     sheet.then((image) => {
       const still = latent === null;
       const words = still
-        ? "not moved"
+        ? "no latent moved"
         : `${sub(latent)} = ${shown(run.values[latent][step], 3)}`;
       tile(large, image, still ? latents : latent, still ? 1 : step, size);
-      caption.textContent = `decoded, ${words}`;
+      caption.textContent = still ? "decoded image" : `decoded, ${words}`;
       large.setAttribute("aria-label", `the decoded image, ${words}`);
       for (const item of list.children)
         item.classList.toggle("moved", Number(item.dataset.latent) === latent);

@@ -19,7 +19,7 @@ function marginals(run, level) {
           viewBox: "0 -6 100 47",
           preserveAspectRatio: "none",
           role: "img",
-          "aria-label": `means of ${sub(latent)}: spread ${shown(run.spread[latent], 2)}; mean posterior scale ${shown(run.sigma[latent], 2)}`,
+          "aria-label": `posterior of ${sub(latent)}: means ± ${shown(run.spread[latent], 2)}, mean scale σ = ${shown(run.sigma[latent], 2)}`,
         },
         ...means.map((value, i) =>
           make("rect", {
@@ -37,7 +37,7 @@ function marginals(run, level) {
       make(
         "figcaption",
         {},
-        `${sub(latent)}  spread ${shown(run.spread[latent], 2)}, scale ${shown(run.sigma[latent], 2)}`,
+        `${sub(latent)}: means ±\u00a0${shown(run.spread[latent], 2)}, σ\u00a0=\u00a0${shown(run.sigma[latent], 2)}`,
       ),
     );
   });
@@ -53,7 +53,7 @@ function marginals(run, level) {
       make("i", { class: "key prior" }),
       "prior ",
       make("i", { class: "key scale" }),
-      `mean posterior scale, ±1, around 0. Axes from ${shown(-run.limit)} to ${shown(run.limit)}; every panel has its own scale of heights.`,
+      `from −σ to σ, where σ is the mean scale of q(z|x). Below each panel are the standard deviation of the posterior means, and σ. Axes go from ${shown(-run.limit)} to ${shown(run.limit)}; every panel has its own scale of heights.`,
     ),
     make("div", { class: "panels" }, ...panels),
   );
