@@ -92,7 +92,8 @@ def measure(
 
     The half samples and the draws of an entry depend only on the key, so that the
     scores of two representations of the same points are paired. Each device computes
-    one half sample after another, and needs the memory of one.
+    one half sample after another, and needs the memory of one, and of the row numbers
+    of all.
 
     Args:
         key: As in `over_runs.measure`.

@@ -128,14 +128,20 @@ def _total_correlation(unit: jax.Array) -> jax.Array:
 def _triangle(unit: jax.Array) -> jax.Array:
     """A matrix R `[D, D]` with RᵀR = UᵀU, which has the singular values of U `[M, D]`.
 
-    The factors R of blocks of rows, which fit into the cache, are factorised once more.
+    Blocks of rows, which fit into the cache, are added to R one after another. LAPACK
+    would distribute a batch of blocks over the threads that wait for it, which never
+    ends if all devices do so.
     """
     if len(unit) < 2 * _ROWS or unit.shape[1] > _NARROW:
         return jnp.linalg.qr(unit, mode="r")
-    whole = len(unit) // _ROWS * _ROWS
-    blocks = unit[:whole].reshape(-1, _ROWS, unit.shape[1])
-    factors = jnp.linalg.qr(blocks, mode="r").reshape(-1, unit.shape[1])
-    return jnp.linalg.qr(jnp.concatenate([factors, unit[whole:]]), mode="r")
+    first = len(unit) % _ROWS + _ROWS
+
+    def add(factor: jax.Array, block: jax.Array) -> tuple[jax.Array, None]:
+        return jnp.linalg.qr(jnp.concatenate([factor, block]), mode="r"), None
+
+    start = jnp.linalg.qr(unit[:first], mode="r")
+    blocks = unit[first:].reshape(-1, _ROWS, unit.shape[1])
+    return jax.lax.scan(add, start, blocks)[0]
 
 
 def _wasserstein(scale: jax.Array, correlation: jax.Array) -> jax.Array:

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from decomp import metrics
-from decomp.metrics import picture
+from decomp.metrics import dci, mig, picture
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.integers(0, 3, (90, 2))
@@ -25,6 +25,25 @@ def test_a_perfect_code_has_full_cells_in_the_maps():
     assert (maps.importance[[0, 1], [0, 1]] > 0.8).all()
     alone = picture.maps(jax.random.key(0), CODES, FACTORS, importance=False)
     assert list(alone.named()) == ["information"]
+
+
+def test_the_maps_of_a_sheet_are_those_of_its_scores():
+    names = ["mig, locatello", "dci completeness, forest"]
+    options = {"maps": ["information", "importance"]}
+    table = metrics.score(CODES, FACTORS, metrics=names, **options)
+    parts = dci.from_importance(table.maps.importance)
+    values = [line.value for line in table]
+    np.testing.assert_allclose(values[1], parts.completeness, atol=1e-6)
+    gaps = mig.from_information(table.maps.information, np.ones(2), np.ones(2))
+    np.testing.assert_allclose(values[0], gaps.score, atol=1e-6)
+    again = picture.maps(jax.random.key(0), CODES, FACTORS)  # the key of seed 0
+    np.testing.assert_array_equal(again.importance, table.maps.importance)
+    assert metrics.score(CODES, FACTORS, metrics=names[:1]).maps is None
+
+
+def test_constant_factors_have_no_information_and_no_importance():
+    (nothing,) = picture.maps(jax.random.key(0), CODES, 0 * FACTORS).named().values()
+    np.testing.assert_array_equal(nothing, np.zeros((3, 2)))
 
 
 @pytest.mark.parametrize("intervals", [0, 6])
