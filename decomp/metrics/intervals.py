@@ -41,8 +41,12 @@ equal in all samples (4 active units, a perfect code) has an interval of width 0
 For fitted scores, the coverage was measured with B = 20 on 200 draws, against the mean
 score of 600 other draws: it is 95 % for explicitness and 96 % for InfoE. For DCI with
 the lasso, the interval contained the score in all of the first 50 draws; it is too
-wide, as the chosen penalty varies more with half as many points. For trees, for the
-SVMs of SAP and for votes, the coverage was not measured.
+wide, as the chosen penalty varies more with half as many points. The same holds for
+forests, in all of 40 draws, as a fit to half as many points varies more. Against the
+mean score of as many other draws, the coverage is 96 % for the SVMs of SAP in 100
+draws. For votes of Kim & Mnih, whose exact score is known, it is 94 % in 150 draws. So
+few draws have a standard error of 2 %. The coverage of boosted trees, of the pairs of
+Higgins et al. and of Z-max variance was not measured.
 
 Source: Shao & Wu 1989, Annals of Statistics 17(3), the delete-d jackknife, which with
 d = N/2 gives random half samples; Politis & Romano 1994, Annals of Statistics 22(4),

@@ -10,44 +10,15 @@ of each latent for a random forest that predicts the factor.
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-from decomp.metrics import sheet
-from decomp.metrics.definitions import ENTRIES, MAPS
-from decomp.metrics.tables import Maps
+from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.entry import Maps
 
 LABELS = {
     "information": "I(z; v) / H(v)",
     "importance": "importance of z for v",
 }
-
-
-def maps(
-    key: jax.Array, codes: Any, factors: Any, *, importance: bool = True, **options: Any
-) -> Maps:
-    """The information and the importances of a representation.
-
-    Args:
-        key: A random key, which is used up. With the key of a sheet, the forest is the
-            one of its lines `dci …, forest`.
-        codes: `[N, D]`.
-        factors: `[N, F]`; missing values are left out.
-        importance: Whether to fit the forest, which is the preset `forest` of `dci`.
-        **options: Options of `inputs.factors`, such as `names` and `continuous`.
-
-    Returns:
-        Maps.
-
-    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    >>> maps(jax.random.key(0), factors, factors, importance=False).information
-    array([[1., 0.],
-           [0., 1.]], dtype=float32)
-    """
-    names = [name for name in MAPS if importance or name != "importance"]
-    own = sheet.sheet(key, codes, factors, metrics=(), maps=names, **options).maps
-    assert own is not None  # it was asked for
-    return own
 
 
 def draw(figure: Any, lines: Sequence[Any], maps: Maps | None = None) -> Any:

@@ -18,8 +18,9 @@ from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import inputs, over_runs, reasons, units
 from decomp.metrics import intervals as resampled
 from decomp.metrics.definitions import ENTRIES, MAPS, Entry, find
+from decomp.metrics.entry import Maps
 from decomp.metrics.inputs import Factors
-from decomp.metrics.tables import Maps, Sheet, SheetLine, Sheets
+from decomp.metrics.tables import Sheet, SheetLine, Sheets
 from decomp.metrics.units import Codes
 
 METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
@@ -176,6 +177,9 @@ def many(
             f"intervals must be {resampled.LEAST} half samples or more, or 0 for none; "
             f"got {intervals}."
         )
+    unknown = [name for name in maps if name not in MAPS]
+    if unknown:
+        raise ValueError(f"unknown map '{unknown[0]}'; choices: {', '.join(MAPS)}.")
     entries = _chosen(metrics, posteriors=scales is not None)
     treatment = {"continuous": continuous, "discrete": discrete, "names": names}
     factor_table = inputs.factors(factors, bins=bins, incomplete=True, **treatment)

@@ -12,19 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from decomp import extras
-
-
-class Maps(NamedTuple):
-    """Matrices of latents and factors."""
-
-    names: tuple[str, ...]  # names of the factors
-    information: np.ndarray  # [D, F], I(z_d; v_f)/H(v_f) from 20 bins, in [0, 1]
-    importance: np.ndarray | None = None  # [D, F], each column sums to 1
-
-    def named(self) -> dict[str, np.ndarray]:
-        """The matrices that are not None, by the keys of `definitions.MAPS`."""
-        matrices = {"information": self.information, "importance": self.importance}
-        return {name: m for name, m in matrices.items() if m is not None}
+from decomp.metrics.entry import Maps
 
 
 class SheetLine(NamedTuple):
