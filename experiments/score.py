@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = _lines(options, found)
     say(table(lines))
     if options.out:
-        for path in write(options.out, lines, found, options):
+        for path in write(options.out, lines):
             say(str(path))
     return 0
 
@@ -121,11 +121,9 @@ def notes(lines: Sequence[Any]) -> list[str]:
 
 def write(
     folder: pathlib.Path,
-    lines: Sequence[tables.SheetLine],
-    found: dict[str, np.ndarray],
-    options: argparse.Namespace,
+    lines: tables.Sheet,
 ) -> list[pathlib.Path]:
-    """Writes the sheet and its heatmaps; returns the paths."""
+    """Writes the sheet and its maps; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     atomic_files.write(folder / "sheet.md", (table(lines) + "\n").encode())
     told = notes(lines)
@@ -134,7 +132,8 @@ def write(
     atomic_files.write_csv(folder / "sheet.csv", header, rows)
     entries = [line._asdict() | {"notes": told} for line in lines]
     atomic_files.write_json(folder / "sheet.json", entries)
-    maps = _maps(found, options)
+    maps = lines.maps
+    assert maps is not None  # `_lines` asks for them if there is a folder
     written = [folder / f"sheet.{suffix}" for suffix in ("md", "csv", "json")]
     with matplotlib.style.context(["default", style.RC]):
         figure = style.new(*picture.size(lines, maps))
@@ -145,16 +144,11 @@ def write(
     return written
 
 
-def _maps(found: dict[str, np.ndarray], options: argparse.Namespace) -> picture.Maps:
-    """The information, and the importances of a forest unless they should be fast."""
-    key = jax.random.fold_in(jax.random.key(options.seed), 1)
-    return picture.maps(
-        key,
-        found["codes"],
-        found["factors"],
-        importance=not options.fast,
-        **_told(options, found),
-    )
+def _maps(options: argparse.Namespace) -> tuple[str, ...]:
+    """The maps to compute, if they are written: no forest if it should be fast."""
+    if not options.out or len(options.codes or ()) == 2:
+        return ()
+    return ("information",) if options.fast else ("information", "importance")
 
 
 def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> tables.Sheet:
@@ -172,6 +166,7 @@ def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> tables.
             scales=found.get("scales"),
             metrics=metrics,
             intervals=options.intervals,
+            maps=_maps(options),
             **_told(options, found),
         )
     except ValueError as error:
@@ -329,4 +324,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    devices.use_cores()
     sys.exit(main())

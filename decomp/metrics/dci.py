@@ -14,6 +14,7 @@ regressor is a preset.
 Source: Eastwood & Williams 2018, openreview By-7dz-AZ, Sec. 2.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import chex
@@ -201,44 +202,47 @@ def score(
     quality = error = np.full(len(used), np.nan)
     if np.isfinite(x).all() and used.any():
         importance, quality, error = fitted.fit_factors(key, x, table, **settings)
-    number = int(used.sum())
-    weights = jnp.full(number, 1 / max(number, 1), jnp.float32) if original else None
-    return _result(importance, quality, error, used, weights)._replace(
-        active=units.active(z), variant=variant
-    )
+    kept = tuple(map(bool, used))
+    out = _result(importance, quality, error, z, used=kept, equal=original)
+    return out._replace(variant=variant)
 
 
+@functools.partial(jax.jit, static_argnames=("used", "equal"))
 def _result(
-    importance: np.ndarray,
-    quality: np.ndarray,
-    error: np.ndarray,
-    used: np.ndarray,
-    weights: jax.Array | None,
+    importance: jax.Array,
+    quality: jax.Array,
+    error: jax.Array,
+    z: units.Codes,
+    *,
+    used: tuple[bool, ...],
+    equal: bool,
 ) -> DCI:
-    """The scores over the factors used; NaN if none is."""
-    matrix = jnp.asarray(np.where(used[None, :], importance, 0), jnp.float32)
-    if used.any():
-        parts = from_importance(matrix[:, np.flatnonzero(used)], weights)
+    """The scores over the factors used, with equal weights or not; NaN if none is."""
+    mask, columns = np.array(used), np.flatnonzero(used)
+    matrix = jnp.where(mask[None, :], importance.astype(jnp.float32), 0)
+    per_factor = jnp.zeros(len(used), jnp.float32)
+    if any(used):
+        share = jnp.full(len(columns), 1 / len(columns), jnp.float32)
+        parts = from_importance(matrix[:, columns], share if equal else None)
+        per_factor = per_factor.at[columns].set(parts.per_factor)
     else:
         nan, zeros = jnp.float32(jnp.nan), jnp.zeros(len(matrix), jnp.float32)
-        parts = Entropies(nan, nan, zeros, jnp.zeros(0, jnp.float32), zeros)
-    per_factor = jnp.zeros(len(used), jnp.float32)
-    per_factor = per_factor.at[np.flatnonzero(used)].set(parts.per_factor)
-    qualities = jnp.asarray(np.where(used, quality, 0), jnp.float32)
-    errors = jnp.asarray(np.where(used, error, 0), jnp.float32)
-    mask = jnp.asarray(used)
+        parts = Entropies(nan, nan, zeros, per_factor, zeros)
+    qualities, errors = (
+        jnp.where(mask, values.astype(jnp.float32), 0) for values in (quality, error)
+    )
     return DCI(
         score=parts.disentanglement,
         completeness=parts.completeness,
-        informativeness=inputs.mean_over(qualities, mask),
+        informativeness=inputs.mean_over(qualities, jnp.asarray(mask)),
         factor_informativeness=qualities,
         factor_error=errors,
         importance=matrix,
         per_code=parts.per_code,
         per_factor=per_factor,
         code_weights=parts.code_weights,
-        active=jnp.zeros(len(matrix), bool),
-        used=mask,
+        active=units.active(z),
+        used=jnp.asarray(mask),
         variant=Preset(),
     )
 

@@ -423,6 +423,27 @@ _ENTRIES = (
     ),
 )
 ENTRIES: dict[tuple[str, str], Entry] = {entry.name: entry for entry in _ENTRIES}
+# The maps of a sheet, matrices `[D, F]`. Each is computed together with some scores.
+MAPS: dict[str, Entry] = {
+    "information": _apart(
+        "mig",
+        "information",
+        measures.normalised_information,
+        "I(z_d; v_f)/H(v_f), 20 bins of the codes",
+        _LOCATELLO,
+    ),
+    "importance": _regressed(
+        "dci importance",
+        "forest",
+        functools.partial(measures.dci, preset="forest", part="importance"),
+        "importance of z_d for v_f, random forest of 20 trees of depth 10",
+        "Hsu et al. 2024, a fifth of its trees",
+        draws=True,
+        compiled=False,
+        shared=_FITS["forest"],
+        part="importance",
+    ),
+}
 
 
 def register(entry: Entry) -> None:
@@ -441,6 +462,15 @@ def register(entry: Entry) -> None:
             "another name or variant."
         )
     ENTRIES[entry.name] = entry
+
+
+def find(name: tuple[str, str]) -> Entry:
+    """The entry or the map of this name.
+
+    >>> find(("mig", "information")).definition
+    'I(z_d; v_f)/H(v_f), 20 bins of the codes'
+    """
+    return (ENTRIES | {entry.name: entry for entry in MAPS.values()})[name]
 
 
 def columns() -> dict[str, Entry]:

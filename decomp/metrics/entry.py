@@ -68,6 +68,19 @@ class Entry(NamedTuple):
         return self.metric, self.variant
 
 
+class Maps(NamedTuple):
+    """The maps of a representation, which are matrices of latents and factors."""
+
+    names: tuple[str, ...]  # names of the factors
+    information: Any  # [D, F], I(z_d; v_f)/H(v_f) from 20 bins, in [0, 1]
+    importance: Any | None = None  # [D, F], each column sums to 1
+
+    def named(self) -> dict[str, Any]:
+        """The matrices that are not None, by the keys of `definitions.MAPS`."""
+        matrices = {"information": self.information, "importance": self.importance}
+        return {name: m for name, m in matrices.items() if m is not None}
+
+
 def scores(
     entries: Sequence[Entry],
     stream: Callable[[Entry], Any],

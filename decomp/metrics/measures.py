@@ -36,6 +36,14 @@ def counted(
     return getattr(getattr(module, function)(z, v, sizes=s, **options), part)
 
 
+def normalised_information(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    """I(z_d; v_f)/H(v_f) `[D, F]`, of the MIG; 0 for a constant factor."""
+    from decomp.metrics import discrete, mig
+
+    gap = mig.score(z, v, sizes=s)
+    return discrete.safe_divide(gap.information, gap.entropy[None, :])
+
+
 def posteriors(
     key: Any,
     q: Any,

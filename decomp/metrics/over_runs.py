@@ -7,7 +7,7 @@ A device computes one run after another, in the memory of one run. Only the metr
 import functools
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,8 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from decomp import runs
-from decomp.metrics import inputs
-from decomp.metrics.definitions import ENTRIES
+from decomp.metrics import definitions, inputs
 from decomp.metrics.entry import Entry, scores
 
 Name = tuple[str, str]  # metric, variant
@@ -52,19 +51,28 @@ def measure(
         block: Runs on a device at once.
 
     Returns:
-        Values `[R]` by name, NaN for an entry that failed; and the error messages of
-        these entries by name.
+        Values `[R]`, or maps `[R, D, F]`, by name; and the error messages of entries
+        that failed by name. Their values are NaN.
     """
     table = inputs.table(factors)
     count = len(jax.tree.leaves(codes)[0])
     values = {name: np.full(count, np.nan) for name in names}
     problems: dict[Name, str] = {}
-    for group in groups([ENTRIES[name] for name in names]):
-        try:
-            options = {"block": block, "together": group[0].metric in TOGETHER}
-            values |= each(_run_scores, key, codes, table, sizes, group, **options)
-        except Exception as error:  # any error: its message goes into the note
-            problems |= {entry.name: reason(error) for entry in group}
+    entries = list(map(definitions.find, names))
+    data = dict(zip(names, keys(key, [e.stream for e in entries]), strict=True))
+    every, calls = groups(entries), []
+    for group in every:
+        shared = table, np.stack([data[entry.name] for entry in group])
+        arguments = _run_scores, key, codes, shared, sizes, group
+        together = group[0].metric in TOGETHER
+        calls.append(
+            functools.partial(each, *arguments, block=block, together=together)
+        )
+    for group, result in zip(every, in_turn(calls), strict=True):
+        if isinstance(result, Exception):
+            problems |= {entry.name: reason(result) for entry in group}
+        else:
+            values |= result
     return values, problems
 
 
@@ -72,11 +80,12 @@ def _run_scores(
     entries: tuple[Entry, ...],
     key: jax.Array,
     codes: Any,
-    table: Any,
+    shared: tuple[Any, Any],
     sizes: tuple[int, ...],
 ) -> tuple[Any, ...]:
-    """The values of several entries for one run."""
-    return scores(entries, lambda entry: stream(key, entry.stream), codes, table, sizes)
+    """The values of several entries for one run; `shared` has the factors and keys."""
+    table, data = shared
+    return scores(entries, keys_of(entries, data, key), codes, table, sizes)
 
 
 def reason(error: Exception) -> str:
@@ -96,6 +105,33 @@ def groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
         together = entry.beside or entry.metric
         members.setdefault(together if entry.compiled else alone, []).append(entry)
     return [tuple(group) for group in members.values()]
+
+
+def in_turn(
+    calls: Sequence[functools.partial[dict[Name, np.ndarray]]],
+) -> Iterator[dict[Name, np.ndarray] | Exception]:
+    """Makes calls of `each` one after another, in the memory of one.
+
+    Threads compile the programs of the next calls meanwhile, which takes longer than to
+    run them if there are few items.
+
+    Args:
+        calls: The function `each` with its arguments.
+
+    Yields:
+        The result of each call, or its error.
+    """
+    pool = ThreadPoolExecutor(min(len(calls), os.cpu_count() or 1) or 1)
+    try:
+        ready = [pool.submit(_prepare, *c.args, **c.keywords) for c in calls]
+        for call, future in zip(calls, ready, strict=True):
+            future.exception()  # the call itself raises it again
+            try:
+                yield call()
+            except Exception as error:  # any error: the caller writes it into a note
+                yield error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def each(
@@ -131,11 +167,9 @@ def each(
     count = len(jax.tree.leaves(items)[0])
     if not entries[0].compiled:
         return _on_host(function, key, items, shared, sizes, entries, count)
-    devices = min(len(jax.local_devices()), count)
     parts = []
-    for start in range(0, count, block * devices):
-        stop = min(start + block * devices, count)
-        filled = start + -(-(stop - start) // devices) * devices
+    devices, spans = _spans(count, block)
+    for start, stop, filled in spans:
         rows = np.minimum(np.arange(start, filled), count - 1)
         part = jax.tree.map(lambda leaf, rows=rows: leaf[rows], items)
         out = _compiled(
@@ -146,6 +180,39 @@ def each(
         entry.name: np.concatenate(values)
         for entry, values in zip(entries, zip(*parts, strict=True), strict=True)
     }
+
+
+def _spans(count: int, block: int) -> tuple[int, list[tuple[int, int, int]]]:
+    """The number of devices, and the first, last and filled items of each part."""
+    devices = min(len(jax.local_devices()), count)
+    spans = []
+    for start in range(0, count, block * devices):
+        stop = min(start + block * devices, count)
+        spans.append((start, stop, start + -(-(stop - start) // devices) * devices))
+    return devices, spans
+
+
+def _prepare(
+    function: Each,
+    key: jax.Array,
+    items: Any,
+    shared: Any,
+    sizes: tuple[int, ...],
+    entries: tuple[Entry, ...],
+    *,
+    block: int,
+    together: bool = False,
+) -> None:
+    """Compiles the program that `each` uses with these arguments for its first part."""
+    if entries[0].compiled:
+        devices, spans = _spans(len(jax.tree.leaves(items)[0]), block)
+        number = spans[0][2]
+        part = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((number, *leaf.shape[1:]), leaf.dtype),
+            items,
+        )
+        arguments = (function, key, part, shared, sizes, entries, devices)
+        _compiled.lower(*arguments, together=together).compile()
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4, 5, 6), static_argnames="together")
@@ -200,15 +267,71 @@ def _on_host(
 ) -> dict[Name, np.ndarray]:
     """The values `[R]` of entries that scikit-learn fits, with one item per core."""
 
-    def of_item(number: int) -> list[float]:
+    def of_item(number: int) -> list[np.ndarray]:
         item = jax.tree.map(lambda leaf: leaf[number], items)
-        return list(map(float, function(entries, key, item, shared, sizes)))
+        values = function(entries, key, item, shared, sizes)
+        return [np.asarray(value, np.float64) for value in values]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        table = np.array(list(pool.map(of_item, range(count))))
-    return {entry.name: table[:, e] for e, entry in enumerate(entries)}
+        rows = list(pool.map(of_item, range(count)))
+    columns = zip(*rows, strict=True)
+    return {
+        e.name: np.stack(values) for e, values in zip(entries, columns, strict=True)
+    }
 
 
 def stream(key: jax.Array, words: tuple[str, ...]) -> jax.Array:
     """A key for this name, which does not depend on what else is computed."""
-    return jax.random.fold_in(key, zlib.crc32(", ".join(words).encode()))
+    return jax.random.fold_in(key, _number(words))
+
+
+def keys(
+    key: jax.Array, streams: Sequence[tuple[str, ...]], *, count: int | None = None
+) -> np.ndarray:
+    """The data of the keys of some streams, which one small program computes for all.
+
+    Args:
+        key: A random key, which is used up.
+        streams: The names of the streams.
+        count: The number of keys of each stream, into which their index is folded; by
+            default the one key of `stream`.
+
+    Returns:
+        Key data `[E, K]`, or `[E, count, K]`.
+    """
+    numbers = np.array([_number(words) for words in streams], np.uint32)
+    return np.asarray(_folded(key, numbers, count))
+
+
+def keys_of(
+    entries: Sequence[Entry], data: Any, key: jax.Array
+) -> Callable[[Entry], jax.Array]:
+    """Maps each entry to its key.
+
+    Args:
+        entries: The entries.
+        data: The data of their keys `[E, K]`.
+        key: A key of the same kind.
+    """
+    kind = jax.random.key_impl(key)
+    return lambda entry: jax.random.wrap_key_data(
+        jnp.asarray(data)[entries.index(entry)], impl=kind
+    )
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _folded(key: jax.Array, numbers: jax.Array, count: int | None) -> jax.Array:
+    """The key data of `keys`, for streams of some numbers `[E]`."""
+
+    def of_stream(number: jax.Array) -> jax.Array:
+        own = jax.random.fold_in(key, number)
+        if count is None:
+            return own
+        return jax.vmap(jax.random.fold_in, (None, 0))(own, jnp.arange(count))
+
+    return jax.random.key_data(jax.vmap(of_stream)(numbers))
+
+
+def _number(words: tuple[str, ...]) -> int:
+    """The number of a stream, which is folded into the key."""
+    return zlib.crc32(", ".join(words).encode())

@@ -1,68 +1,24 @@
 """A figure of a sheet: its values with their intervals, and two maps.
 
-    sheet = metrics.score(codes, factors, intervals=100)
-    sheet.plot(picture.maps(key, codes, factors))
+    maps = ["information", "importance"]
+    metrics.score(codes, factors, intervals=100, maps=maps).plot()
 
 The maps show which latents encode which factors: I(z_d; v_f)/H(v_f), and the importance
 of each latent for a random forest that predicts the factor.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 
-from decomp.metrics import dci, inputs, mig
 from decomp.metrics.definitions import ENTRIES
+from decomp.metrics.entry import Maps
 
 LABELS = {
     "information": "I(z; v) / H(v)",
     "importance": "importance of z for v",
 }
-
-
-class Maps(NamedTuple):
-    """Matrices of latents and factors."""
-
-    names: tuple[str, ...]  # names of the factors
-    information: np.ndarray  # [D, F], I(z_d; v_f)/H(v_f) from 20 bins, in [0, 1]
-    importance: np.ndarray | None = None  # [D, F], each column sums to 1
-
-    def named(self) -> dict[str, np.ndarray]:
-        """The matrices that are not None, by the keys of `LABELS`."""
-        matrices = {"information": self.information, "importance": self.importance}
-        return {name: m for name, m in matrices.items() if m is not None}
-
-
-def maps(
-    key: jax.Array, codes: Any, factors: Any, *, importance: bool = True, **options: Any
-) -> Maps:
-    """The information and the importances of a representation.
-
-    Args:
-        key: A random key, which is used up.
-        codes: `[N, D]`.
-        factors: `[N, F]`; missing values are left out.
-        importance: Whether to fit the forest, which is the preset `forest` of `dci`.
-        **options: Options of `inputs.factors`, such as `names` and `continuous`.
-
-    Returns:
-        Maps.
-
-    >>> factors = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    >>> maps(jax.random.key(0), factors, factors, importance=False).information
-    array([[1., 0.],
-           [0., 1.]], dtype=float32)
-    """
-    table = inputs.factors(factors, incomplete=True, **options)
-    gap = mig.score(codes, table.classes, sizes=table.sizes)
-    entropy = np.maximum(np.asarray(gap.entropy), 1e-12)
-    information = np.asarray(gap.information) / entropy
-    if not importance:
-        return Maps(table.names, information)
-    fit = dci.score(key, codes, table, preset="forest")
-    return Maps(table.names, information, np.asarray(fit.importance))
 
 
 def draw(figure: Any, lines: Sequence[Any], maps: Maps | None = None) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from decomp.metrics import inputs, units
-from decomp.metrics.definitions import ENTRIES, Entry
+from decomp.metrics.definitions import Entry, find
 from decomp.metrics.inputs import Factors
 from decomp.metrics.intervals import Interval
 from decomp.metrics.units import Codes
@@ -45,7 +45,7 @@ def refusal(name: tuple[str, str], table: Factors) -> str:
     used = [f for f in range(len(table.names)) if f not in table.constant]
     labels = [f for f in used if f in table.labels]
     large = [f for f in used if table.sizes[f] > _MOST_CLASSES]
-    if not ENTRIES[name].of_factors:
+    if not find(name).of_factors:
         return ""
     if few:
         count = len(table.classes)

@@ -17,7 +17,8 @@ import numpy as np
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import inputs, over_runs, reasons, units
 from decomp.metrics import intervals as resampled
-from decomp.metrics.definitions import ENTRIES, Entry
+from decomp.metrics.definitions import ENTRIES, MAPS, Entry, find
+from decomp.metrics.entry import Maps
 from decomp.metrics.inputs import Factors
 from decomp.metrics.tables import Sheet, SheetLine, Sheets
 from decomp.metrics.units import Codes
@@ -53,13 +54,13 @@ class _Points(NamedTuple):
         """Groups of (codes or posteriors, factors, the entries that use them)."""
         kinds: dict[tuple[bool, int], list[tuple[str, str]]] = {}
         for name in names:
-            entry = ENTRIES[name]
+            entry = find(name)
             kind = entry.posteriors, len(self.of(entry)[1])
             kinds.setdefault(kind, []).append(name)
         groups = []
         for (posteriors, count), members in kinds.items():
             codes = self.posteriors if posteriors else self.codes
-            table, rows = self.of(ENTRIES[members[0]])
+            table, rows = self.of(find(members[0]))
             if count < len(self.factors.classes):
                 codes = _subset(codes, rows)
             groups.append((codes, table, members))
@@ -85,6 +86,7 @@ def sheet(
     discrete: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
     intervals: int = 0,
+    maps: Sequence[str] = (),
 ) -> Sheet:
     """The chosen metrics of a representation; by default all except the slow trees.
 
@@ -106,6 +108,7 @@ def sheet(
         names: Names of the factors; by default the table's own, if it has any.
         intervals: Number of half samples for the 95 % interval of each value, such as
             100, see `intervals`; 0 for no intervals.
+        maps: The maps to compute besides, see `picture`: "information", "importance".
 
     Returns:
         A line per metric and variant.
@@ -127,7 +130,7 @@ def sheet(
     scales = None if scales is None else inputs.of_rank(scales, "scales", 2)[None]
     options: dict[str, Any] = {"continuous": continuous, "discrete": discrete}
     options |= {"names": names, "metrics": metrics, "bins": bins}
-    options |= {"scales": scales, "intervals": intervals}
+    options |= {"scales": scales, "intervals": intervals, "maps": maps}
     return many(key, table[None], factors, **options)[0]
 
 
@@ -143,6 +146,7 @@ def many(
     discrete: Sequence[Any] | None = None,
     names: Sequence[str] | None = None,
     intervals: int = 0,
+    maps: Sequence[str] = (),
     block: int = 64,
 ) -> Sheets:
     """The sheets of many runs on the same data points, with the same random draws.
@@ -162,6 +166,7 @@ def many(
         discrete: As in `sheet`.
         names: As in `sheet`.
         intervals: As in `sheet`; all runs use the same half samples.
+        maps: As in `sheet`.
         block: Runs on a device at once; memory is about `4 · block · N · D` floats.
 
     Raises:
@@ -172,6 +177,9 @@ def many(
             f"intervals must be {resampled.LEAST} half samples or more, or 0 for none; "
             f"got {intervals}."
         )
+    unknown = [name for name in maps if name not in MAPS]
+    if unknown:
+        raise ValueError(f"unknown map '{unknown[0]}'; choices: {', '.join(MAPS)}.")
     entries = _chosen(metrics, posteriors=scales is not None)
     treatment = {"continuous": continuous, "discrete": discrete, "names": names}
     factor_table = inputs.factors(factors, bins=bins, incomplete=True, **treatment)
@@ -180,12 +188,15 @@ def many(
     of_posteriors = any(ENTRIES[name].posteriors for name in entries)
     q = _posteriors(table, scales) if of_posteriors else None
     points = _Points(z, q, factor_table, inputs.complete(factor_table))
-    values, problems = _values(key, points, entries, block)
+    wanted = {name: MAPS[name].name for name in maps}
+    values, problems = _values(key, points, [*entries, *wanted.values()], block)
+    matrices = {name: values[wanted[name]] for name in maps}
     sheets = Sheets()
     for r in range(len(table)):
         run_z, run_q = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
         run = _Points(run_z, run_q, factor_table, points.complete)
         plain = _lines(entries, r, run, values, problems)
+        plain.maps = _maps({name: m[r] for name, m in matrices.items()}, run)
         sheets.append(_with_intervals(plain, key, run, intervals))
     return sheets
 
@@ -299,7 +310,7 @@ def _values(
 ) -> tuple[dict[tuple[str, str], np.ndarray], dict[tuple[str, str], str]]:
     """The values `[R]` of each entry, and the reasons of entries without values."""
     refusals = {
-        name: reasons.refusal(name, points.of(ENTRIES[name])[0]) for name in entries
+        name: reasons.refusal(name, points.of(find(name))[0]) for name in entries
     }
     problems = {name: reason for name, reason in refusals.items() if reason}
     nan = np.full(len(points.codes.unit), np.nan)
@@ -342,6 +353,17 @@ def _lines(
     )
 
 
+def _maps(matrices: Mapping[str, np.ndarray], points: _Points) -> Maps | None:
+    """The maps of a run; None without maps, or for one that cannot be computed."""
+    if not matrices:
+        return None
+    shape = points.codes.unit.shape[-1], len(points.factors.names)
+    found = {name: m for name, m in matrices.items() if m.shape == shape}
+    nothing = np.zeros(shape, np.float32)  # if every factor is constant
+    information = found.get("information", nothing)
+    return Maps(points.factors.names, information, found.get("importance"))
+
+
 def _with_intervals(
     lines: Sheet, key: jax.Array, points: _Points, number: int
 ) -> Sheet:
@@ -350,7 +372,8 @@ def _with_intervals(
     if not number or not names:
         return lines
     least = resampled.LEAST_POINTS
-    counts = {"num_points": lines.num_points, "missing": lines.missing}
+    counts: dict[str, Any] = {"num_points": lines.num_points, "maps": lines.maps}
+    counts["missing"] = lines.missing
     if min(line.points for line in lines if line[:2] in names) < least:
         note = f"Intervals need {least} points or more."
         return Sheet(lines, [*lines.notes, note], **counts)

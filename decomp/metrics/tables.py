@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from decomp import extras
+from decomp.metrics.entry import Maps
 
 
 class SheetLine(NamedTuple):
@@ -34,7 +35,8 @@ class Sheet(list[SheetLine]):
     """The lines of a sheet, with `notes` on how its codes and factors were treated.
 
     A notebook shows it as a table, and `print` as lines. With intervals, `halves` has
-    the scores of half samples of the points, `[B]` by metric and variant.
+    the scores of half samples of the points, `[B]` by metric and variant. `maps` has
+    the maps, if the sheet was asked for them.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class Sheet(list[SheetLine]):
         num_points: int = 0,
         missing: Mapping[str, int] | None = None,
         halves: Mapping[tuple[str, str], np.ndarray] | None = None,
+        maps: Maps | None = None,
     ):
         super().__init__(lines)
         self.notes = tuple(notes)
         self.num_points = num_points  # N
         self.missing = dict(missing or {})  # number of missing values by factor
         self.halves = dict(halves or {})
+        self.maps = maps
 
     @property
     def values(self) -> dict[str, float]:
@@ -73,17 +77,18 @@ class Sheet(list[SheetLine]):
         """Writes the lines to a CSV file with a header."""
         write_csv(path, SheetLine._fields, self)
 
-    def plot(self, maps: Any = None) -> Any:
+    def plot(self, maps: Maps | None = None) -> Any:
         """Draws the values with their intervals, and returns the axes of Matplotlib.
 
         Args:
-            maps: Maps from `picture.maps`, to be drawn beside the values.
+            maps: Maps to be drawn beside the values; by default the sheet's own.
         """
         extras.require("matplotlib")
         from matplotlib import pyplot
 
         from decomp.metrics import picture
 
+        maps = self.maps if maps is None else maps
         figure = pyplot.figure(figsize=picture.size(self, maps), layout="constrained")
         return picture.draw(figure, self, maps)
 

@@ -16,6 +16,8 @@ from decomp.metrics import preset as published
 from decomp.metrics.preset import Preset
 
 PRESETS: dict[str, dict[str, Any]] = {"locatello": {"bins": 20}}
+# Tall matrices of up to `_NARROW` columns are factorised in blocks of `_ROWS` rows.
+_ROWS, _NARROW = 256, 32
 
 
 class Dependence(NamedTuple):
@@ -116,11 +118,30 @@ def _total_correlation(unit: jax.Array) -> jax.Array:
     It uses the singular values of U, which are as precise as U. The eigenvalues of UᵀU
     are their squares, for which float32 has half the digits.
     """
-    values = jnp.linalg.svd(jnp.linalg.qr(unit, mode="r"), compute_uv=False)
+    values = jnp.linalg.svd(_triangle(unit), compute_uv=False)
     least = 8 * values.size * jnp.finfo(values.dtype).eps
     independent = values[-1] > least
     logs = jnp.log(jnp.where(independent, values, 1))
     return jnp.where(independent, jnp.maximum(-jnp.sum(logs), 0), jnp.inf)
+
+
+def _triangle(unit: jax.Array) -> jax.Array:
+    """A matrix R `[D, D]` with RᵀR = UᵀU, which has the singular values of U `[M, D]`.
+
+    Blocks of rows, which fit into the cache, are added to R one after another. LAPACK
+    would distribute a batch of blocks over the threads that wait for it, which never
+    ends if all devices do so.
+    """
+    if len(unit) < 2 * _ROWS or unit.shape[1] > _NARROW:
+        return jnp.linalg.qr(unit, mode="r")
+    first = len(unit) % _ROWS + _ROWS
+
+    def add(factor: jax.Array, block: jax.Array) -> tuple[jax.Array, None]:
+        return jnp.linalg.qr(jnp.concatenate([factor, block]), mode="r"), None
+
+    start = jnp.linalg.qr(unit[:first], mode="r")
+    blocks = unit[first:].reshape(-1, _ROWS, unit.shape[1])
+    return jax.lax.scan(add, start, blocks)[0]
 
 
 def _wasserstein(scale: jax.Array, correlation: jax.Array) -> jax.Array:

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from decomp import metrics
-from decomp.metrics import definitions
+from decomp.metrics import definitions, kim_mnih
 
 NUM_POINTS = 500
 
@@ -50,10 +50,22 @@ def exact_scores(table, names):
     return exact
 
 
-def coverage(table, names, draws, *, halves):
+def mean_scores(table, names, draws):
+    """The mean scores of as many draws of points."""
+    codes, factors = table
+    rng, scores = np.random.default_rng(2), []
+    for draw in range(draws):
+        rows = rng.integers(0, len(codes), NUM_POINTS)
+        options = {"metrics": names, "seed": 10_000 + draw}
+        scores.append(metrics.score(codes[rows], factors[rows], **options).values)
+    columns = {name: [each[name] for each in scores] for name in scores[0]}
+    return {name: np.mean(column) for name, column in columns.items()}
+
+
+def coverage(table, names, draws, *, halves, exact=None):
     """The share of draws whose interval contains the exact score, by metric."""
     codes, factors = table
-    exact = exact_scores(table, names)
+    exact = exact or exact_scores(table, names)
     rng, contained = np.random.default_rng(0), []
     for draw in range(draws):
         rows = rng.integers(0, len(codes), NUM_POINTS)
@@ -78,6 +90,22 @@ def share_of_differences(table, names, draws, *, halves, noisier=0.0):
         comparison = metrics.compare(*pair, factors[rows], **options)
         differs.append([line.differs for line in comparison])
     return np.mean(differs, axis=0)
+
+
+def few_votes(key, z, v, s):
+    """Kim & Mnih's score by Locatello et al.'s rule, with a twentieth of the votes."""
+    numbers = {"votes": 500, "held_out": 250}
+    return kim_mnih.score(key, z, v, **numbers).score
+
+
+@pytest.fixture
+def votes():
+    """Registers `few_votes`."""
+    entry = definitions.ENTRIES["kim_mnih", "locatello"]
+    name = "kim_mnih", "few votes"
+    definitions.register(entry._replace(variant=name[1], measure=few_votes))
+    yield ", ".join(name)
+    del definitions.ENTRIES[name]
 
 
 def test_most_intervals_contain_the_exact_score():
@@ -124,3 +152,35 @@ def test_equal_codes_do_not_differ_in_95_of_100_draws():
     names = ["mig, locatello", "modularity", "sap, r_squared", "infom, tripod", "hoyer"]
     shares = share_of_differences(population(), names, 400, halves=100)
     assert (shares <= 0.07).all(), shares
+
+
+def limits(draws):
+    """The shares between which 99.8 of 100 lie if the coverage is 95 %."""
+    return stats.binom.ppf([1e-3, 1 - 1e-3], draws, 0.95) / draws
+
+
+@pytest.mark.slow
+def test_intervals_of_votes_contain_the_exact_score(votes):
+    # Of 64 points per vote, the variance of the winner is far below the others'.
+    exact = {votes: (2 / 3 + 1) / 2}
+    share = coverage(two_winners(), [votes], 150, halves=20, exact=exact)[votes]
+    low, high = limits(150)
+    assert low <= share <= high
+
+
+@pytest.mark.slow
+def test_intervals_of_support_vector_machines_contain_their_mean_score():
+    names = ["sap, locatello"]
+    exact = mean_scores(population(), names, 100)
+    (share,) = coverage(population(), names, 100, halves=20, exact=exact).values()
+    low, high = limits(100)
+    assert low <= share <= high
+
+
+@pytest.mark.slow
+def test_intervals_of_forests_are_too_wide_and_contain_their_mean_scores():
+    parts = ("disentanglement", "completeness", "informativeness")
+    names = [f"dci {part}, forest" for part in parts]
+    exact = mean_scores(population(), names, 40)
+    shares = coverage(population(), names, 40, halves=20, exact=exact)
+    assert min(shares.values()) >= limits(40)[0]

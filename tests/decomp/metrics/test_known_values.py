@@ -26,6 +26,7 @@ from decomp.metrics import (
     mig,
     mig_sup,
     modularity,
+    rmig,
     sap,
     udr,
     unsupervised,
@@ -107,7 +108,6 @@ def _sparsity(*y):
 SHARES = np.array([1, 2, 3, 2, 1]) / 9
 BOTH = -np.sum(SHARES * np.log(SHARES)) - np.log(3)  # I(a + b; a)
 PART = BOTH / np.log(3)
-LOG_10 = np.log(10)  # entropy of the bins of JEMMIG
 RHO = 13 / 9 / np.sqrt(2 / 3 * 57 / 9)  # Spearman's correlation of a + b and a
 # The area under the curve is this for a = ±1, given a + b, and 1/2 for a = 0.
 AREA = (2 * (7 / 9 + 17 / 18) / 2 + 1 / 2) / 3
@@ -116,21 +116,30 @@ LATTICE = (6 + 12 * _sparsity(1, 1, 0)) / 27
 ROTATED = (4 * _sparsity(1, 1, 0) + 4 + 2 * 1) / 27  # c = 0; a = b = 0
 ROTATED += 8 * (_sparsity(1, 1, ROOT) + _sparsity(ROOT, 0, 1)) / 27
 
+
+def joint(log_bins):
+    """JEMMIG of the cases: 1 − (H(z*, v) − I(z*; v) + I(z°; v))/(log 3 + log bins).
+
+    H(z*, v) − I(z*; v) is 0 for the latent v, H(a + b) + log 3 − 2 I for a + b, log 9
+    for noise, and log 3 for a constant; ties go to the first latent.
+    """
+    most = log_bins + np.log(3)
+    return [
+        1,
+        1 - np.log(9) / most / 3,
+        1 - 2 / 3 * (np.log(9) - BOTH) / most,
+        1 - 2 / 3 * np.log(9) / most,
+        1 - np.log(9) / most,
+        log_bins / most,
+    ]
+
+
 KNOWN = {  # in the order of CASES
     "mig": [1, 2 / 3, (2 * PART + 1) / 3, 1 / 3, 0, 0],
     # Two factors of one latent have no gap; in the rotation, two latents have none.
     "mig-sup": [1, 2 / 3, 1 / 3, 1 / 3, 0, 0],
     "dcimig": [1, 2 / 3, 1 / 3, 1 / 3, 0, 0],
-    # H(z*, v) − I(z*; v) is 0 for the latent v, H(a + b) + log 3 − 2 I for a + b,
-    # log 9 for noise, and log 3 for a constant; ties go to the first latent.
-    "jemmig": [
-        1,
-        1 - np.log(9) / (LOG_10 + np.log(3)) / 3,
-        1 - 2 / 3 * (np.log(9) - BOTH) / (LOG_10 + np.log(3)),
-        1 - 2 / 3 * np.log(9) / (LOG_10 + np.log(3)),
-        1 - np.log(9) / (LOG_10 + np.log(3)),
-        LOG_10 / (LOG_10 + np.log(3)),
-    ],
+    "jemmig": joint(np.log(10)),
     "modularity": [1, 2 / 3, 1 / 2, 2 / 3, 0, 0],  # a constant dimension counts as 0
     "infom": [1, 1, 5 / 8, 1 / 2, 0, 0],
     "infoc": [1, 2 / 3, 1, 1 / 2, 0, 0],
@@ -164,6 +173,20 @@ def test_the_gap_under_the_aggregate_posterior_is_that_of_narrow_posteriors():
         out = exact_mig(codes, CLASSES)
         error = 4 * out.stderr + 1e-6
         np.testing.assert_allclose(out.score, value, atol=error, err_msg=name)
+
+
+def test_narrow_posteriors_have_the_scores_of_their_codes():
+    # Their mass is in one of 100 bins, at an end of the box for the codes 8 and −8.
+    @jax.jit
+    def of_posteriors(z, y):
+        q = Gaussian(z, jnp.full_like(z, 1e-3))
+        gap = rmig.score(q, y, sizes=SIZES)
+        return gap.score, jemmig.of_posteriors(q, y, sizes=SIZES).score
+
+    known = zip(CASES.items(), KNOWN["mig"], joint(np.log(100)), strict=True)
+    for (name, codes), gap, joined in known:
+        values = of_posteriors(codes, CLASSES)
+        np.testing.assert_allclose(values, [gap, joined], atol=5e-6, err_msg=name)
 
 
 def test_latents_are_not_confused_with_samples():

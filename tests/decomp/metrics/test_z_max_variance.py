@@ -101,15 +101,23 @@ def test_the_score_agrees_with_slow_loops_over_the_same_votes(name):
     np.testing.assert_allclose(out.above_chance, (exact - 1 / 3) * 1.5, atol=1e-6)
 
 
-def test_a_missing_factor_loses_its_votes_and_a_rotation_those_of_one():
-    # If the third factor is free, nothing varies and the first dimension wins, which
-    # identifies one of two factors. Each has a third of 200 votes, within 4 errors.
+def test_representations_that_are_not_perfect_score_by_chance():
+    # With three factors, each has a third of 200 votes, within 4 errors. Three more
+    # binary factors, which the metric does not get, are noise.
     error = 4 * np.sqrt(2 / 9 / 200)
-    missing = np.float32(FACTORS[:, :2])
-    np.testing.assert_allclose(SCORE(key(), missing, FACTORS).score, 2 / 3, atol=error)
-    factors = cases.grid(3, 3, 2)
-    codes = np.c_[cases.rotated(factors), np.float32(factors[:, 2])]
-    np.testing.assert_allclose(SCORE(key(), codes, factors).score, 2 / 3, atol=error)
+    factors = cases.grid(3, 3, 2, 2, 2, 2)
+    a, b, c, *noise = np.float32(factors.T)
+    known = {
+        # If c is free, nothing varies and the first latent wins, which identifies a.
+        "c missing": ((a, b, 0 * a), 2 / 3),
+        "rotated by 45°": ((*cases.rotated(factors).T, c), 2 / 3),
+        "a and b in one latent": ((a + b, c, 0 * a), 2 / 3),
+        "noise": (noise, 1 / 3),
+    }
+    for name, (columns, exact) in known.items():
+        codes = np.stack(columns, axis=1)
+        score = SCORE(key(), codes, factors[:, :3]).score
+        np.testing.assert_allclose(score, exact, atol=error, err_msg=name)
 
 
 def test_runs_under_vmap_share_their_votes():
