@@ -100,6 +100,10 @@ def test_derivatives_agree_with_finite_differences():
         assert_derivatives_agree(values, _random(7, 3), _random(8, 3), z)
 
 
-def test_the_mean_is_the_parameter():
-    q = _random(9)
-    np.testing.assert_array_equal(full_gaussian.mean(q), q.loc)
+def test_the_mean_is_the_parameter_and_the_covariance_the_square_of_the_factor():
+    with jax.enable_x64(True):
+        q = _random(9)
+        tril = np.asarray(q.scale_tril)
+        np.testing.assert_array_equal(full_gaussian.mean(q), q.loc)
+        covariance = full_gaussian.covariance(q)
+        np.testing.assert_allclose(covariance, tril @ tril.T, rtol=1e-13)
