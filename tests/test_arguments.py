@@ -146,7 +146,9 @@ def test_under_x64_float32_stays_float32_and_grad_takes_mixed_precision(name):
             return
         gradient = jax.vmap(jax.grad(total, tuple(range(len(arguments)))))
         mixture = cast(arguments, float32, jnp.asarray)
-        batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), mixture)
+        batch = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype), mixture
+        )
         slopes = jax.eval_shape(gradient, *batch)
         for leaf, slope in zip(
             *map(jax.tree.leaves, (batch, list(slopes))), strict=True

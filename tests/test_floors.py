@@ -1,4 +1,5 @@
 import ast
+import functools
 import graphlib
 import pathlib
 import sys
@@ -49,10 +50,22 @@ MORE = {"decomp.networks": {"flax"}, "decomp.datasets": {"h5py"}}
 MORE |= {"decomp.training": {"optax"}, "decomp.fitting": {"optax"}}
 
 
-def modules(folder):
+def paths(folder):
     for path in sorted((ROOT / folder).rglob("*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        yield name.removesuffix(".__init__"), ast.parse(path.read_text())
+        yield name.removesuffix(".__init__"), path
+
+
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
+def modules(*folders):
+    """Names and syntax trees of all files of the folders."""
+    for folder in folders:
+        for name, path in paths(folder):
+            yield name, parsed(path)
 
 
 def imports(tree, *, inside_functions=True):
@@ -79,14 +92,14 @@ def floor(module):
     return floors[0] if floors else None
 
 
-ALL = [item for folder in OURS for item in modules(folder)]
+PATHS = {name: path for folder in OURS for name, path in paths(folder)}
 
 
-@pytest.mark.parametrize(("module", "tree"), ALL, ids=[module for module, _ in ALL])
-def test_a_file_imports_from_lower_floors_only(module, tree):
+@pytest.mark.parametrize("module", PATHS)
+def test_a_file_imports_from_lower_floors_only(module):
     if module in ("decomp", "experiments"):
         return
-    for name in imports(tree):
+    for name in imports(parsed(PATHS[module])):
         if name.split(".")[0] not in OURS or module.startswith("configs."):
             continue
         # `from decomp import fit` reaches the floor of `decomp.fitting`.
@@ -97,22 +110,20 @@ def test_a_file_imports_from_lower_floors_only(module, tree):
 
 
 def test_every_package_has_a_floor():
-    packages = {
-        package(module) for module, _ in ALL if not module.startswith("configs")
-    }
+    packages = {package(module) for module in PATHS if not module.startswith("configs")}
     assert packages - {"decomp", "experiments"} == set().union(*FLOORS) - {
         "configs.base"
     }
 
 
 def test_no_files_import_each_other_in_a_circle():
-    arrows = {module: set(imports(tree)) - {module} for module, tree in ALL}
+    arrows = {module: set(imports(tree)) - {module} for module, tree in modules(*OURS)}
     sorter = graphlib.TopologicalSorter(arrows)
     sorter.prepare()  # raises CycleError
 
 
 def test_names_of_modules_do_not_repeat_in_the_harness():
-    names = [module.rpartition(".")[2] for module, _ in modules("experiments")]
+    names = [module.rpartition(".")[2] for module, _ in paths("experiments")]
     names = [name for name in names if name != "__main__"]
     assert sorted(names) == sorted(set(names))
 
@@ -142,7 +153,7 @@ def test_plots_read_and_write_files_and_nothing_else():
     # Its functions import what they measure with; `test_imports` tests the rest.
     allowed_modules = {*more, "decomp.metrics.definitions"}
     plots = ("experiments.plots", "experiments.figures")
-    for module, tree in ALL:
+    for module, tree in modules(*OURS):
         if not (module.startswith(plots) or module in more):
             continue
         for name in imports(tree):
@@ -200,10 +211,9 @@ def test_the_library_sets_no_flag_of_jax_and_has_no_precision_of_its_own():
 
 def test_names_of_classes_do_not_repeat():
     modules_of = {}
-    for folder in FOLDERS:
-        for module, tree in modules(folder):
-            for node in ast.walk(tree):
-                if isinstance(node, ast.ClassDef):
-                    modules_of.setdefault(node.name, []).append(module)
+    for module, tree in modules(*FOLDERS):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                modules_of.setdefault(node.name, []).append(module)
     repeated = {name: paths for name, paths in modules_of.items() if len(paths) > 1}
     assert repeated == {}

@@ -9,7 +9,9 @@ from scipy import stats
 from decomp import aggregate
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
+from tests.decomp.distributions import quick
 
+aggregate, gaussian = quick.compiled(aggregate), quick.compiled(gaussian)
 entropy = jax.jit(partial(aggregate.entropy, num_samples=4000, block=1000))
 densities = jax.jit(partial(aggregate.log_densities, block=2, data_block=3))
 

@@ -115,7 +115,8 @@ def workdir(tmp_path_factory):
     work = layout.sweeps(programs, folder)[0]
     setting = jax.tree.map(lambda leaf: leaf[1:3], work.settings)
     keys = jax.random.split(jax.random.key(0), 2)
-    params = jax.vmap(lambda key, s: autoencoder.init(key, work.vae, s))(keys, setting)
+    init = jax.jit(jax.vmap(lambda key, s: autoencoder.init(key, work.vae, s)))
+    params = init(keys, setting)
     runs = Runs(np.arange(1, 3), np.zeros(2, int), np.arange(1, 3))
     outcome = {"diverged": np.array([-1, 3]), "term": np.array([-1, 0])}
     run_tables.write_block(folder, runs, params, outcome, {}, np.zeros((2, 1, 5)))
@@ -130,7 +131,8 @@ def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
     work = layout.sweeps(programs, workdir)[0]
     work.config.evaluate.unlock()
     work.config.evaluate.batch_size = 8  # does not divide 20
-    whole = autoencoder.encode(work.vae, params, jnp.asarray(work.data.points))
+    encode = jax.jit(partial(autoencoder.encode, work.vae))
+    whole = encode(params, jnp.asarray(work.data.points))
     for leaves in (run.q, trained.encode(work, params)):
         for one, other in zip(leaves, whole, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5)

@@ -13,7 +13,7 @@ from experiments.data.arrays import Dataset, coordinates
 from experiments.evaluation import evaluate
 from experiments.models import autoencoder
 
-SIZE, BATCH = 100, 32
+SIZE, BATCH, DRAWS = 100, 32, 2_000
 CENTRES = np.array([(0, -1), (0, 1), (1, 0), (-1, 0)], np.float32)
 STD = 0.03**0.5
 
@@ -36,27 +36,48 @@ def images():
     return jnp.asarray(points), jnp.asarray(rng.integers(0, 3, (SIZE, 5)), jnp.int32)
 
 
-def test_every_point_counts_once_when_batches_do_not_fit(small, images):
+@pytest.fixture(scope="module")
+def evaluate_run(small):
+    """The scores of a run, from batches that do not fit."""
     config = small.sweep.config.copy_and_resolve_references()
     config.evaluate.batch_size = BATCH
+    config.evaluate.aggregate_samples = DRAWS
+    return jax.jit(evaluate.make(small.sweep.vae, config))
+
+
+@pytest.fixture(scope="module")
+def expected(small):
+    """Posteriors, their KL, and log likelihoods at z = 0, without batches."""
     vae = small.sweep.vae
+
+    @jax.jit
+    def values(params, setting, points):
+        x = autoencoder.data_values(vae, points)
+        q = autoencoder.encode(vae, params, x)
+        logits = autoencoder.decode(vae, params, jnp.zeros((SIZE, 3))).logits
+        log_px = 64 * jax.vmap(bernoulli.log_prob)(Bernoulli(logits), x)
+        p = priors.anisotropic(setting.prior.log_variances)
+        return q, jax.vmap(lambda q: gaussian.kl(q, p))(q), log_px
+
+    def float64(params, setting, points):
+        leaves = values(params, setting, points)
+        return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), leaves)
+
+    return float64
+
+
+def test_every_point_counts_once_when_batches_do_not_fit(
+    small, images, evaluate_run, expected
+):
     setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
     params = blind(small, setting)
-    points, factors = images
-    evaluate_run = jax.jit(evaluate.make(vae, config))
-    scores = evaluate_run(params, jax.random.key(5), setting, points, factors)
-
-    x = autoencoder.data_values(vae, points)
-    q = autoencoder.encode(vae, params, x)
-    logits = autoencoder.decode(vae, params, jnp.zeros((SIZE, 3))).logits
-    log_px = 64 * jax.vmap(bernoulli.log_prob)(Bernoulli(logits), x)
-    p = priors.anisotropic(setting.prior.log_variances)
-    kl = jax.vmap(lambda q: gaussian.kl(q, p))(q)
-    np.testing.assert_allclose(scores["reconstruction"], -jnp.mean(log_px), rtol=1e-5)
-    np.testing.assert_allclose(scores["kl"], jnp.mean(kl), rtol=1e-5)
+    scores = evaluate_run(params, jax.random.key(5), setting, *images)
+    q, kl, log_px = expected(params, setting, images[0])
+    np.testing.assert_allclose(scores["reconstruction"], -np.mean(log_px), rtol=1e-5)
+    np.testing.assert_allclose(scores["kl"], np.mean(kl), rtol=1e-5)
     loss = scores["reconstruction"] + float(setting.weights["beta"]) * scores["kl"]
     np.testing.assert_allclose(scores["loss"], loss, rtol=1e-6)
-    log_det = 2 * jnp.mean(jnp.sum(jnp.log(q.scale), axis=1))
+    log_det = 2 * np.mean(np.sum(np.log(q.scale), axis=1))
     np.testing.assert_allclose(scores["log_det"], log_det, rtol=1e-4)
     # The images differ enough that a missing one would have shown.
     assert np.ptp(log_px) / SIZE > 100 * 1e-5 * scores["reconstruction"]
@@ -65,49 +86,42 @@ def test_every_point_counts_once_when_batches_do_not_fit(small, images):
     assert 0 <= scores["kim_mnih_pruned"] <= 1
 
 
-def test_equal_posteriors_have_the_kl_of_one_of_them(small, images):
-    config = small.sweep.config.copy_and_resolve_references()
-    count = config.evaluate.aggregate_samples = 2_000
+def test_equal_posteriors_have_the_kl_of_one_of_them(
+    small, images, evaluate_run, expected
+):
     setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
     params = blind(small, setting)
     head = params["encoder"]["Dense_1"]
     head["kernel"] = jnp.zeros_like(head["kernel"])
     head["bias"] = jnp.log(jnp.expm1(jnp.array([0.0, 0.0, 0.0, 0.3, 0.5, 0.9])))
     head["bias"] = head["bias"].at[:3].set(jnp.array([0.5, -1.0, 0.0]))
-    evaluate_run = jax.jit(evaluate.make(small.sweep.vae, config))
     scores = evaluate_run(params, jax.random.key(5), setting, *images)
 
-    q = autoencoder.encode(small.sweep.vae, params, jnp.zeros((1, 64)))
-    q = jax.tree.map(lambda leaf: np.asarray(leaf[0], np.float64), q)
+    q = jax.tree.map(lambda leaf: leaf[0], expected(params, setting, images[0])[0])
     variances = np.exp(np.asarray(setting.prior.log_variances, np.float64))
     ratio = q.scale**2 / variances
     kl = np.sum((ratio + q.loc**2 / variances - 1 - np.log(ratio)) / 2)
     # log q − log p is (ε² (ratio − 1) + 2 ε scale loc/variance)/2 plus a constant.
     slope = q.scale * q.loc / variances
-    error = np.sqrt(np.sum((ratio - 1) ** 2 / 2 + slope**2) / count)
+    error = np.sqrt(np.sum((ratio - 1) ** 2 / 2 + slope**2) / DRAWS)
     assert abs(scores["mutual_information"]) < 1e-5
     assert abs(scores["total_correlation"]) < 1e-5
     assert abs(scores["kl_aggregate_prior"] - kl) < 4 * error
 
 
-def test_posteriors_far_apart_encode_the_index_and_the_rest_is_the_kl(small, images):
-    config = small.sweep.config.copy_and_resolve_references()
-    config.evaluate.aggregate_samples = 400
+def test_posteriors_far_apart_encode_the_index_and_the_rest_is_the_kl(
+    small, images, evaluate_run, expected
+):
     setting = jax.tree.map(lambda leaf: leaf[3], small.settings)
     params = blind(small, setting)
     head = params["encoder"]["Dense_1"]
     head["kernel"] = head["kernel"].at[:, :3].multiply(1e3).at[:, 3:].set(0.0)
-    head["bias"] = jnp.full(6, -5.0)
-    evaluate_run = jax.jit(evaluate.make(small.sweep.vae, config))
+    head["bias"] = jnp.full(6, -5.0, jnp.float32)
     scores = evaluate_run(params, jax.random.key(5), setting, *images)
     np.testing.assert_allclose(scores["mutual_information"], np.log(SIZE), rtol=1e-4)
     # The spread of log q(z|x) − log p(z) over draws is that of its mean over points.
-    q = autoencoder.encode(
-        small.sweep.vae, params, autoencoder.data_values(small.sweep.vae, images[0])
-    )
-    p = priors.anisotropic(setting.prior.log_variances)
-    kl = np.asarray(jax.vmap(lambda q: gaussian.kl(q, p))(q), np.float64)
-    error = np.std(kl) / np.sqrt(400)
+    _, kl, _ = expected(params, setting, images[0])
+    error = np.std(kl) / np.sqrt(DRAWS)
     assert abs(scores["kl_aggregate_prior"] - (np.mean(kl) - np.log(SIZE))) < 4 * error
 
 

@@ -143,8 +143,10 @@ def test_colours_are_trained_by_convolutions(tmp_path):
     assert pictures["traversals"].shape == (1, 3, 9, 64, 64, 3)
 
 
-def files(folder):
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
     """Paths of small good files of each data set, by name."""
+    folder = tmp_path_factory.mktemp("files")
     (folder / "a.h5").write_bytes(damage.shapes_file(damage.shapes()))
     (folder / "norb").mkdir()
     for name, content in damage.norb_files(
@@ -182,8 +184,8 @@ QUICK = (("shapes3d", 0), ("celeb_a", 8))
         for side in (0, 8)
     ],
 )
-def test_every_data_set_trains_and_is_scored_at_its_shape(tmp_path, name, side):
-    images_config = config(name=name, path=files(tmp_path)[name], side=side)
+def test_every_data_set_trains_and_is_scored_at_its_shape(files, tmp_path, name, side):
+    images_config = config(name=name, path=files[name], side=side)
     with images_config.unlocked():
         images_config.train.batch_size = 2
     images_config, programs = settings.validate(images_config)
@@ -263,16 +265,17 @@ def test_too_little_memory_is_reported(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "side"), [("images", 0), ("shapes3d", 8)])
 def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
-    tmp_path, name, side
+    files, tmp_path, name, side
 ):
-    images_config = config(name=name, path=files(tmp_path)[name], side=side)
+    images_config = config(name=name, path=files[name], side=side)
     with images_config.unlocked():
         images_config.model.likelihood, images_config.train.batch_size = "gaussian", 2
         images_config.model.network = "dense"
     images_config, programs = settings.validate(images_config)
     work = layout.sweeps(programs, tmp_path)[0]
     one = jax.tree.map(lambda leaf: leaf[0], work.settings)
-    params = autoencoder.init(jax.random.key(0), work.vae, one)
+    init = jax.jit(lambda key: autoencoder.init(key, work.vae, one))
+    params = init(jax.random.key(0))
     params["decoder"]["log_scale"] = jnp.float32(-2.5)
     z = jax.random.normal(jax.random.key(1), (3, 3))
     x = work.data.points[:3] / 255
@@ -281,7 +284,8 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     hidden = np.maximum(np.asarray(z) @ first["kernel"] + first["bias"], 0)
     mean = hidden @ last["kernel"] + last["bias"]
     exact = stats.norm.logpdf(x, mean, np.exp(-2.5) + 1e-6).sum(1)
-    log_px_z = autoencoder.log_px_z(work.vae, params, jnp.asarray(x, jnp.float32), z)
+    density = jax.jit(lambda *inputs: autoencoder.log_px_z(work.vae, *inputs))
+    log_px_z = density(params, jnp.asarray(x, jnp.float32), z)
     pixels = {0: 1, 8: 64}[side]  # of the original image, per value
     np.testing.assert_allclose(log_px_z, pixels * exact, rtol=1e-4)
     decoded = figure_arrays.decoded(work.vae, params, z)
@@ -290,8 +294,8 @@ def test_a_gaussian_likelihood_is_the_normal_density_of_the_levels(
     np.testing.assert_allclose(np.asarray(decoded).astype(int), levels, atol=1)
 
 
-def test_a_gaussian_likelihood_goes_with_convolutions(tmp_path):
-    images_config = config(name="shapes3d", path=files(tmp_path)["shapes3d"], side=0)
+def test_a_gaussian_likelihood_goes_with_convolutions(files, tmp_path):
+    images_config = config(name="shapes3d", path=files["shapes3d"], side=0)
     with images_config.unlocked():
         images_config.model.likelihood, images_config.train.batch_size = "gaussian", 2
     images_config, programs = settings.validate(images_config)

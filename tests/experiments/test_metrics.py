@@ -32,22 +32,28 @@ def test_every_metric_of_a_sweep_is_compiled_and_needs_only_codes_and_factors():
         assert entry.definition in columns.COLUMNS[name]
 
 
-@pytest.mark.parametrize("name", [*columns.OF_FACTORS, *columns.OF_CODES])
-def test_a_score_of_many_runs_is_that_of_each_alone(name):
-    noise = np.random.default_rng(0).normal(size=(3, len(FACTORS), 4))
+@jax.jit
+def scores(codes):
+    """All scores of the codes of one run, compiled together."""
+    return {
+        name: metrics.score(name, jax.random.key(7), codes, FACTORS, SIZES)
+        for name in (*columns.OF_FACTORS, *columns.OF_CODES)
+    }
+
+
+def test_scores_of_many_runs_are_those_of_each_alone():
+    noise = np.random.default_rng(0).normal(size=(3, *FACTORS.shape))
     codes = jnp.asarray(noise, jnp.float32)
+    together, alone = jax.jit(jax.vmap(scores))(codes), [scores(run) for run in codes]
+    for name, under_vmap in together.items():
+        values = [of_run[name] for of_run in alone]
+        np.testing.assert_allclose(
+            under_vmap, values, rtol=1e-4, atol=1e-6, err_msg=name
+        )
+        assert len(set(np.asarray(under_vmap).tolist())) == 3, name
 
-    def score(codes):
-        return metrics.score(name, jax.random.key(7), codes, FACTORS, SIZES)
 
-    under_vmap = jax.jit(jax.vmap(score))(codes)
-    alone = [jax.jit(score)(run) for run in codes]
-    np.testing.assert_allclose(under_vmap, alone, rtol=1e-4, atol=1e-6)
-    assert len(set(np.asarray(under_vmap).tolist())) == 3
-
-
-@pytest.mark.parametrize("name", columns.OF_FACTORS)
-def test_the_factors_themselves_score_one(name):
-    codes = FACTORS.astype(jnp.float32)
-    value = metrics.score(name, jax.random.key(0), codes, FACTORS, SIZES)
-    np.testing.assert_allclose(value, 1.0, atol=1e-6)
+def test_the_factors_themselves_score_one():
+    for name, value in scores(FACTORS.astype(jnp.float32)).items():
+        if name in columns.OF_FACTORS:
+            np.testing.assert_allclose(value, 1.0, atol=1e-6, err_msg=name)

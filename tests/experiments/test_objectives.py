@@ -161,7 +161,7 @@ def test_the_loss_of_the_critic_moves_the_critic_and_the_objective_the_rest(cell
         return jnp.mean(values)
 
     for loss, is_moved in ((critic, lambda part: part == "critic"), (rest, None)):
-        gradient = jax.grad(loss)(params)
+        gradient = jax.jit(jax.grad(loss))(params)
         for part, leaves in gradient.items():
             total = sum(float(jnp.sum(jnp.abs(g))) for g in jax.tree.leaves(leaves))
             expected = is_moved(part) if is_moved else part in ("encoder", "decoder")

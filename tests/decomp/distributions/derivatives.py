@@ -1,6 +1,7 @@
 """Compares derivatives with finite differences, in one compilation."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from tests.decomp.distributions import quick
@@ -9,13 +10,18 @@ STEP = 1e-5
 
 
 def assert_derivatives_agree(function, *arguments):
-    """Compares gradient and Hessian along a direction with differences, in float64."""
+    """Compares gradient and Hessian along a direction with differences, in float64.
+
+    Of several values, it takes the sum with random weights.
+    """
     rng = np.random.default_rng(0)
     leaves, structure = jax.tree.flatten(jax.tree.map(np.asarray, arguments))
     direction = [rng.normal(size=leaf.shape) for leaf in leaves]
 
     def at(leaves):
-        return function(*jax.tree.unflatten(structure, leaves))
+        values = jax.tree.leaves(function(*jax.tree.unflatten(structure, leaves)))
+        weights = np.random.default_rng(1)
+        return sum(jnp.vdot(weights.normal(size=v.shape), v) for v in values)
 
     @quick.jit
     def derivatives(leaves):

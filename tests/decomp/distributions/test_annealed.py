@@ -20,6 +20,9 @@ from decomp.distributions.student_t import StudentT
 from decomp.distributions.subspaces import Subspaces
 from tests.decomp.distributions import quick
 
+annealed, full_gaussian, gaussian, laplace, student_t, subspaces = map(
+    quick.compiled, (annealed, full_gaussian, gaussian, laplace, student_t, subspaces)
+)
 UNIVARIATE = {
     "gaussian": (gaussian, annealed.gaussian, annealed.log_normaliser_gaussian),
     "student_t": (student_t, annealed.student_t, annealed.log_normaliser_student_t),

@@ -2,11 +2,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 from scipy import special, stats
 
 from decomp.distributions import bernoulli
 from decomp.distributions.bernoulli import Bernoulli
+from tests.decomp.distributions import quick
+from tests.decomp.distributions.derivatives import assert_derivatives_agree
+
+bernoulli = quick.compiled(bernoulli)
 
 
 def _random(seed, dim=6):
@@ -77,4 +80,4 @@ def test_derivatives_agree_with_finite_differences():
 
     with jax.enable_x64(True):
         x = jnp.array([0.0, 0.3, 1.0])
-        check_grads(values, (_random(3, 3), _random(4, 3), x), order=2, modes=("rev",))
+        assert_derivatives_agree(values, _random(3, 3), _random(4, 3), x)

@@ -1,12 +1,15 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.test_util import check_grads
 from scipy import stats
 
 from decomp.distributions import full_gaussian, gaussian
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
+from tests.decomp.distributions import quick
+from tests.decomp.distributions.derivatives import assert_derivatives_agree
+
+full_gaussian, gaussian = quick.compiled(full_gaussian), quick.compiled(gaussian)
 
 
 def _random(seed, dim=4):
@@ -94,9 +97,13 @@ def test_derivatives_agree_with_finite_differences():
 
     with jax.enable_x64(True):
         z = jnp.array([0.3, -1.0, 2.0])
-        check_grads(values, (_random(7, 3), _random(8, 3), z), order=2, modes=("rev",))
+        assert_derivatives_agree(values, _random(7, 3), _random(8, 3), z)
 
 
-def test_the_mean_is_the_parameter():
-    q = _random(9)
-    np.testing.assert_array_equal(full_gaussian.mean(q), q.loc)
+def test_the_mean_is_the_parameter_and_the_covariance_the_square_of_the_factor():
+    with jax.enable_x64(True):
+        q = _random(9)
+        tril = np.asarray(q.scale_tril)
+        np.testing.assert_array_equal(full_gaussian.mean(q), q.loc)
+        covariance = full_gaussian.covariance(q)
+        np.testing.assert_allclose(covariance, tril @ tril.T, rtol=1e-13)

@@ -2,12 +2,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 from scipy import special, stats
 
 from decomp.distributions import gaussian, mixture
 from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.mixture import Mixture
+from tests.decomp.distributions import quick
+from tests.decomp.distributions.derivatives import assert_derivatives_agree
+
+gaussian, mixture = quick.compiled(gaussian), quick.compiled(mixture)
 
 
 def _random(seed, parts=3, dim=2):
@@ -87,10 +90,13 @@ def test_entropy_is_within_its_standard_error_of_the_exact_value():
         grid, cell = _grid(2.5, 201)
         log_pz = np.asarray(jax.vmap(mixture.log_prob, (None, 0))(p, grid))
         exact = -(np.exp(log_pz) * log_pz).sum() * cell
+        variance = (np.exp(log_pz) * (log_pz + exact) ** 2).sum() * cell
     assert exact == pytest.approx(np.log(4) + np.log(2 * np.pi * np.e * 0.03), abs=2e-3)
     entropy = mixture.entropy(jax.random.key(0), p, num_samples=4000)
     assert abs(entropy.value - exact) < 4 * entropy.stderr
-    assert entropy.stderr < 0.02
+    # log p falls by an exponential variable, of kurtosis 9: s has a variance of 2/N.
+    stderr = np.sqrt(variance / 4000)
+    np.testing.assert_allclose(entropy.stderr, stderr, rtol=4 * np.sqrt(2 / 4000))
 
 
 def test_samples_have_the_weights_and_the_moments_of_the_mixture():
@@ -138,9 +144,7 @@ def test_derivatives_agree_with_finite_differences():
         return mixture.log_prob(p, z), mixture.responsibilities(p, z)
 
     with jax.enable_x64(True):
-        check_grads(
-            values, (_random(4), jnp.array([0.4, -0.2])), order=2, modes=("rev",)
-        )
+        assert_derivatives_agree(values, _random(4), jnp.array([0.4, -0.2]))
 
 
 def test_moments_combine_those_within_and_between_the_components():

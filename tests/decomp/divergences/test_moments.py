@@ -9,7 +9,11 @@ from decomp.distributions import full_gaussian, gaussian
 from decomp.distributions.full_gaussian import FullGaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import kl_aggregate_prior, moments
+from tests.decomp.distributions import quick
 
+full_gaussian, gaussian = quick.compiled(full_gaussian), quick.compiled(gaussian)
+covariance_of_means = jax.jit(moments.covariance_of_means)
+covariance_of_aggregate = jax.jit(moments.covariance_of_aggregate)
 kl_of_moments = jax.jit(moments.kl_of_moments)
 
 
@@ -22,9 +26,7 @@ def _posteriors(seed=0, count=8, dims=3):
 def test_the_covariance_of_means_is_exact():
     loc, scale = _posteriors()
     with jax.enable_x64(True):
-        covariance = moments.covariance_of_means(
-            Gaussian(jnp.array(loc), jnp.array(scale))
-        )
+        covariance = covariance_of_means(Gaussian(jnp.array(loc), jnp.array(scale)))
     np.testing.assert_allclose(covariance, np.cov(loc.T, bias=True), rtol=1e-12)
 
 
@@ -32,15 +34,13 @@ def test_the_covariance_of_the_aggregate_is_that_of_its_draws():
     loc, scale = _posteriors()
     rng = np.random.default_rng(1)
     z = loc + scale * rng.normal(size=(125_000, *loc.shape))  # a million draws
-    covariance = moments.covariance_of_aggregate(
-        Gaussian(jnp.float32(loc), jnp.float32(scale))
-    )
+    covariance = covariance_of_aggregate(Gaussian(jnp.float32(loc), jnp.float32(scale)))
     np.testing.assert_allclose(covariance, np.cov(z.reshape(-1, 3).T), atol=1e-2)
 
 
 def test_variances_of_posteriors_reach_the_diagonal_only():
     q = Gaussian(*map(jnp.float32, _posteriors()))
-    difference = moments.covariance_of_aggregate(q) - moments.covariance_of_means(q)
+    difference = covariance_of_aggregate(q) - covariance_of_means(q)
     exact = np.diag(np.mean(np.square(q.scale), axis=0))
     np.testing.assert_allclose(difference, exact, atol=1e-6)
 
@@ -51,8 +51,8 @@ def test_a_minibatch_underestimates_by_one_part_in_b_the_covariance_of_means():
         q = Gaussian(jnp.array(loc), jnp.array(scale))
         pairs = jnp.array(list(product(range(3), repeat=2)))  # all minibatches, B = 2
         batches = jax.tree.map(lambda leaf: leaf[pairs], q)
-        average = jnp.mean(jax.vmap(moments.covariance_of_means)(batches), axis=0)
-        exact = np.asarray(moments.covariance_of_means(q))
+        average = jnp.mean(jax.vmap(covariance_of_means)(batches), axis=0)
+        exact = np.asarray(covariance_of_means(q))
     np.testing.assert_allclose(average, exact / 2, rtol=1e-12)
 
 
@@ -77,7 +77,7 @@ def test_under_a_gaussian_prior_it_is_the_kl_minus_the_part_that_is_not_gaussian
     with jax.enable_x64(True):
         q = Gaussian(*map(jnp.array, _posteriors(count=5, dims=2)))
         p = FullGaussian(jnp.array([0.2, -0.1]), jnp.array([[1.1, 0.0], [0.4, 0.8]]))
-        mean, covariance = jnp.mean(q.loc, axis=0), moments.covariance_of_aggregate(q)
+        mean, covariance = jnp.mean(q.loc, axis=0), covariance_of_aggregate(q)
         matched = FullGaussian(mean, jnp.linalg.cholesky(covariance))
 
         @jax.jit
@@ -97,6 +97,6 @@ def test_under_a_gaussian_prior_it_is_the_kl_minus_the_part_that_is_not_gaussian
 
 def test_a_covariance_without_full_rank_gives_nan():
     q = Gaussian(jnp.array([[0.0, 1.0], [1.0, 3.0]]), jnp.ones((2, 2)))
-    rank_one = moments.covariance_of_means(q)
+    rank_one = covariance_of_means(q)
     kl = kl_of_moments(jnp.zeros(2), rank_one, jnp.zeros(2), jnp.eye(2))
     assert not np.isfinite(kl)

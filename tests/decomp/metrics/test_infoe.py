@@ -1,6 +1,11 @@
+import jax
 import numpy as np
 
 from decomp.metrics import infoe
+
+score = jax.jit(
+    infoe.score, static_argnames=("sizes", "continuous", "class_weight", "iterations")
+)
 
 
 def _noisy(num_points=400):
@@ -42,8 +47,8 @@ def _slow_loss(codes, target, weights):
 
 def test_infoe_agrees_with_a_slow_implementation():
     codes, factors = _noisy()
-    out = infoe.score(codes, factors)
-    plain = infoe.score(codes, factors, class_weight=None)
+    out = score(codes, factors, sizes=(3, 2))
+    plain = score(codes, factors, sizes=(3, 2), class_weight=None)
     for weighting, result in (("balanced", out), (None, plain)):
         for f, size in enumerate((3, 2)):
             share = np.bincount(factors[:, f]) / len(factors)
@@ -63,7 +68,7 @@ def test_factors_on_their_own_dimensions_are_predicted_entirely():
         -1, 3
     )
     codes = np.concatenate([np.eye(3)[factors[:, 0]], -7.0 * factors[:, 1:2]], axis=1)
-    out = infoe.score(codes, factors)
+    out = score(codes, factors, sizes=(3, 2, 5))
     np.testing.assert_allclose(out.per_factor, [1, 1, 0], atol=2e-3)
     np.testing.assert_allclose(out.score, 2 / 3, atol=2e-3)
 
@@ -74,7 +79,7 @@ def test_a_continuous_factor_is_scored_by_its_share_of_variance():
     linear = codes @ [2.0, -1.0] + 3
     noisy = linear + rng.normal(size=500)
     factors = np.stack([linear, noisy], axis=1)
-    out = infoe.score(codes, factors, continuous=(0, 1))
+    out = score(codes, factors, sizes=(0, 0), continuous=(0, 1))
     np.testing.assert_allclose(out.per_factor[0], 1, rtol=1e-6)
     design = np.concatenate([codes, np.ones((500, 1))], axis=1)
     hat = design @ np.linalg.inv(design.T @ design) @ design.T
@@ -85,9 +90,10 @@ def test_a_continuous_factor_is_scored_by_its_share_of_variance():
 def test_collapsed_codes_score_zero_broken_ones_nan_and_constants_are_excluded():
     _, factors = _noisy()
     constant = np.full((400, 3), 0.3)
-    out = infoe.score(constant, np.pad(factors, ((0, 0), (0, 1))))
+    factors = np.pad(factors, ((0, 0), (0, 1)))
+    out = score(constant, factors, sizes=(3, 2, 1))
     np.testing.assert_allclose(out.score, 0, atol=1e-5)
     np.testing.assert_array_equal(out.used, [True, True, False])
     constant[2, 1] = np.inf
-    assert np.isnan(infoe.score(constant, factors).score)
+    assert np.isnan(score(constant, factors, sizes=(3, 2, 1)).score)
     assert np.isnan(infoe.score(np.eye(4), np.zeros((4, 2))).score)
