@@ -57,14 +57,10 @@ def test_a_prior_has_an_effect_where_its_gap_stays_above_zero(sweep):
     assert begins(sweep._replace(runs=lost), "learned", "mig", 4.0) is None
 
 
-def of(run, steps):
-    """Whether a run has this length and the larger β."""
-    return (run["steps"], run["beta"]) == (steps, 4.0)
-
-
-def sign(run):
-    """The sign of a run in the difference of the learned prior from the isotropic."""
-    return 1 if run["prior"] == "learned" else -1
+def mean_score(sweep, prior, steps):
+    """The mean score of the runs of a prior at β = 4."""
+    setting = {"prior": prior, "steps": steps, "beta": 4.0}
+    return np.mean([*load.values(sweep, "kim_mnih_pruned", **setting).values()])
 
 
 def test_the_table_has_a_column_for_each_length(sweep):
@@ -78,10 +74,10 @@ def test_the_table_has_a_column_for_each_length(sweep):
         float(cell.split(" ±")[0].replace("−", "-")) for cell in gaps[1].split("|")[3:6]
     ]
     exact = [
-        np.mean([sign(r) * r["kim_mnih_pruned"] for r in sweep.runs if of(r, steps)])
+        mean_score(sweep, "learned", steps) - mean_score(sweep, "isotropic", steps)
         for steps in STEPS
     ]
-    np.testing.assert_allclose(means, 2 * np.array(exact), atol=5.1e-4)  # as printed
+    np.testing.assert_allclose(means, exact, atol=5.1e-4)  # as printed
 
 
 def test_the_table_of_beginnings_names_the_first_length_of_each_gain(sweep):
