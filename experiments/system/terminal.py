@@ -47,7 +47,8 @@ class Progress:
     def resumed(self, runs: int, steps: int) -> None:
         """Counts the training of an earlier process, and says so."""
         if steps:
-            say(f"  {runs} runs go on after step {steps:,}")
+            go = "run goes" if runs == 1 else "runs go"
+            say(f"  {runs} {go} on after step {steps:,}")
         self._done += runs * steps
         self._bar.update(runs * steps)
 
