@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from configs import base, shapes_anisotropic
-from decomp import priors as distributions
 from decomp.distributions import gaussian
+from decomp.priors import anisotropic
 from experiments.models import priors
 
 SPREADS = (0.0, 0.5, 1.0, 1.5)
@@ -26,7 +26,7 @@ def of_spread(spread):
     def prior(params, options, traced, encode):
         place = jnp.arange(options.latents, dtype=jnp.float32)
         place = (place - place.mean()) / place.std()
-        return distributions.anisotropic(spread * place)
+        return anisotropic(spread * place)
 
     return prior
 

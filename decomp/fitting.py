@@ -22,8 +22,8 @@ import optax
 from jax.sharding import NamedSharding
 
 from decomp import fit_options, priors, runs, training, vae
-from decomp import model as models
 from decomp.divergences.estimates import MARGINALS
+from decomp.model import loss
 from decomp.progress import Bar
 from decomp.trained import TrainedVAE
 
@@ -165,7 +165,7 @@ def fit(
     every = max(1, total // records)
     init, advance = training.make(
         lambda key, setting: vae.start(networks, key),
-        lambda params, key, *rest: models.loss(params, key, model, *rest),
+        lambda params, key, *rest: loss(params, key, model, *rest),
         optimiser,
         batch_size=batch_size,
         record_every=every,

@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp.metrics import discrete, inputs, units
-from decomp.metrics import preset as published
-from decomp.metrics.preset import Preset
+from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {"locatello": {"bins": 20}}
 # Tall matrices of up to `_NARROW` columns are factorised in blocks of `_ROWS` rows.
@@ -66,9 +65,7 @@ def score(
     0.0 0.0 0.0
     """
     z = inputs.codes(codes)
-    settings, variant = published.resolve(
-        PRESETS, preset, bins=bins, correction=correction
-    )
+    settings, variant = resolve(PRESETS, preset, bins=bins, correction=correction)
     num_codes = z.unit.shape[1]
     count = settings["bins"]
     labels = discrete.equal_width(z, bins=count)

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from decomp import runs as axis
+import decomp.runs
 from experiments.system import parallel, signals
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
@@ -36,7 +36,9 @@ class Product:
 
     def __init__(self, devices: int):
         self.runs = devices
-        plan = axis.plan(devices, devices=parallel.devices(devices), block=devices)
+        plan = decomp.runs.plan(
+            devices, devices=parallel.devices(devices), block=devices
+        )
 
         def repeated(x: jax.Array, steps: jax.Array) -> jax.Array:
             return jax.lax.fori_loop(0, steps, lambda _, y: (y @ x) / _SIDE, x)

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp import runs as axis
+import decomp.runs
 from decomp.metrics import kim_mnih
 from decomp.metrics.kim_mnih import Votes
 from experiments import benchmarks
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     codes = make(rng, factors, part * REPETITIONS)
     share = options.numpy_votes or max(1, options.votes // 20)
     votes, drawing = _draw(factors, options.votes, options.samples)
-    plan = axis.plan(part, devices=parallel.devices(part), block=part)
+    plan = decomp.runs.plan(part, devices=parallel.devices(part), block=part)
     score = _scorer(plan)
     pieces = codes.reshape(REPETITIONS, part, *codes.shape[1:])
     _run(score, plan, pieces[0], votes)  # compiles

@@ -10,12 +10,11 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from configs import base
-from decomp import minibatch, schedules
+from decomp import minibatch, runs, schedules
 from decomp.networks import convolution, initialisers
 from experiments.data import catalogue, loaders
 from experiments.models import divergences, networks, objectives, priors
 from experiments.results import columns
-from experiments.system import parallel
 from experiments.system.terminal import short
 
 _KINDS = {
@@ -62,7 +61,7 @@ _CHOICES: dict[str, Callable[[], tuple]] = {
     "divergences": divergences.names,
     "schedules": lambda: tuple(schedules.SCHEDULES),
     "metrics": columns.metrics,
-    "layouts": lambda: parallel.LAYOUTS,
+    "layouts": lambda: runs.LAYOUTS,
     "figures": lambda: FIGURES,
     "columns": lambda: axes(),  # and the columns that the config sweeps
     "scores": lambda: tuple(columns.COLUMNS),

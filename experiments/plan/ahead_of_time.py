@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from decomp import runs as axis
+from decomp.runs import Plan, is_vmapped, over, placed
 from experiments.sweep import layout, loop
 from experiments.sweep.layout import Sweep
 
@@ -28,12 +28,12 @@ def compiled(sweep: Sweep, devices: Sequence[Any], runs: int) -> Compiled:
         runs: Runs that each device trains at once.
     """
     platform = devices[0].platform
-    vmapped = axis.is_vmapped(sweep.config.runs.layout, platform)
+    vmapped = is_vmapped(sweep.config.runs.layout, platform)
     block = runs * len(devices)
-    plan = axis.Plan(axis.over(devices), block, vmapped)
+    plan = Plan(over(devices), block, vmapped)
     shapes = layout.training_shapes(sweep, block)
     advance = loop.programs(sweep, plan).advance
-    lowered = advance.lower(*axis.placed(plan.mesh, shapes, mapped=3))
+    lowered = advance.lower(*placed(plan.mesh, shapes, mapped=3))
     program = lowered.compile()
     memory = program.memory_analysis()
     return Compiled(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from decomp import runs as axis
+from decomp.runs import CALIBRATED, block_size, room, vmapped_bytes
 from experiments.plan import ahead_of_time, hlo, roofline
 from experiments.plan.accelerators import Accelerator
 from experiments.plan.roofline import Step
@@ -87,14 +87,14 @@ def _block(
     per_run = 0.0
     if not block:
         _, advance, _ = layout.functions(sweep)
-        shapes = layout.training_shapes(sweep, min(runs, axis.CALIBRATED))
-        per_run = axis.vmapped_bytes(advance, shapes, device)
-    return axis.block_size(
+        shapes = layout.training_shapes(sweep, min(runs, CALIBRATED))
+        per_run = vmapped_bytes(advance, shapes, device)
+    return block_size(
         runs,
         devices=count,
         platform=device.platform,
         bytes_per_run=math.ceil(per_run),
-        memory=axis.room(accelerator.memory, sweep.data.points.nbytes),
+        memory=room(accelerator.memory, sweep.data.points.nbytes),
         block=block,
         most=layout.most_at_once(sweep, device.platform),
     )

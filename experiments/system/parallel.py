@@ -16,10 +16,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec, Sharding
 
-from decomp import runs as axis
+import decomp.runs
 from decomp.runs import Plan
-
-LAYOUTS = axis.LAYOUTS
 
 
 class Runs(NamedTuple):
@@ -80,12 +78,12 @@ def padded(runs: Runs, size: int) -> Runs:
 
 def share(plan: Plan, tree: Any) -> Any:
     """Puts arrays that all runs read on every device."""
-    return _place(plan, tree, axis.SHARED)
+    return _place(plan, tree, decomp.runs.SHARED)
 
 
 def scatter(plan: Plan, tree: Any) -> Any:
     """Puts arrays with a leading axis `[block]` on the devices of their runs."""
-    return _place(plan, tree, axis.RUNS)
+    return _place(plan, tree, decomp.runs.RUNS)
 
 
 def place(whole: np.ndarray, sharding: Sharding) -> jax.Array:
@@ -136,4 +134,4 @@ def _place(plan: Plan, tree: Any, spec: PartitionSpec) -> Any:
 
 def over_runs(function: Callable, plan: Plan, **options: Any) -> Any:
     """Compiles a function of one run for a block, see `decomp.runs.over_runs`."""
-    return axis.over_runs(function, plan.mesh, **options)
+    return decomp.runs.over_runs(function, plan.mesh, **options)
