@@ -159,7 +159,16 @@ def quadratic(factors: np.ndarray) -> np.ndarray:
 
 
 def held_out_residuals(design: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Residual `[n]` of each value from the least squares fit to all others."""
+    """Residual `[n]` of each value from the least squares fit to all others.
+
+    Raises:
+        load.Lacking: If there are not more values than columns of the design.
+    """
+    count, columns_fitted = design.shape
+    if count <= columns_fitted:
+        raise load.Lacking(
+            f"a fit of {columns_fitted} numbers needs more settings; got {count}."
+        )
     inverse = np.linalg.pinv(design)
     leverage = np.sum(design * inverse.T, axis=1)
     return (values - design @ (inverse @ values)) / (1 - leverage)

@@ -81,14 +81,20 @@ def test_sweeps_of_other_data_are_excluded():
 
 
 def test_the_figure_and_the_table_have_every_score():
-    networks_of_shapes = both.networks(["shapes"])
-    lines = both.explained(networks_of_shapes)
+    found = both.networks(["shapes", "student"])
+    lines = both.explained(found)
     with matplotlib.style.context(["default", style.RC]):
-        image = style.drawn(both.figure(networks_of_shapes, lines), "png")
+        image = style.drawn(both.figure(found, lines), "png")
     assert image.startswith(b"\x89PNG")
-    text = both.table(networks_of_shapes, lines)
-    assert text.startswith("600 networks of 6 settings")
+    text = both.table(found, lines)
+    assert text.startswith("1,100 networks of 11 settings")
     assert text.count("between settings") == text.count("within settings") == 2
+
+
+def test_as_many_settings_as_numbers_to_fit_are_refused():
+    message = "a fit of 6 numbers needs more settings; got 6"
+    with pytest.raises(load.Lacking, match=message):
+        both.explained(both.networks(["shapes"]))
 
 
 def test_mismatch_is_kl_minus_information_of_the_same_points():

@@ -204,7 +204,7 @@ class TypedFrame:
 
 def test_a_frame_is_read_column_by_column():
     days = np.arange(200).astype("datetime64[D]")
-    days[7] = np.datetime64("NaT")
+    days[7] = np.datetime64("NaT", "D")
     shapes = np.resize(np.array(["ring", None, "heart"], object), 200)
     frame = TypedFrame(day=days, shape=shapes, eyes=np.arange(200) % 3)
     table = inputs.factors(frame, incomplete=True)
