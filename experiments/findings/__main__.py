@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
     """The tables by the name of their mark in RESULTS.md."""
-    swept = load.names_kept()
+    swept, over_lengths = load.names_kept(), load.read(training_length.SWEEP)
     return {
         "tally": conclusions.tally(found),
         "overview": markdown.overview(found),
@@ -77,8 +77,8 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         ),
         "beside_the_gaussian": overlap_and_match.beside_the_gaussian(),
         "anisotropy": anisotropy.table(load.read(anisotropy.SWEEP)),
-        "training_length": training_length.table(load.read(training_length.SWEEP)),
-        "beginnings": training_length.beginnings(load.read(training_length.SWEEP)),
+        "training_length": training_length.table(over_lengths),
+        "beginnings": training_length.beginnings(over_lengths),
         "paper_length": training_length.beside_short(),
         "latent_roles": latent_roles.table(latent_roles.read()),
         "runs": markdown.runs(swept),

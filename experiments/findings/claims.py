@@ -8,7 +8,6 @@ from experiments.findings import clustered_prior, estimators, known_factors, loa
 from experiments.findings.effects import Finding
 from experiments.findings.load import SweepTables
 
-_ANISOTROPIC = (("R2", "pca"), ("R3", "learned"))
 _GAUSSIAN = {"alpha_beta", "beta_vae", "vae"}
 # If two of them test the same finding, the later one counts.
 _KEPT = ("shapes", "betas", "student", "pinwheel", "entropy", "tc")
@@ -31,8 +30,8 @@ def _of_longer(kept: dict[str, SweepTables]) -> list[Finding]:
     return [
         known_factors.isotropic(kept["betas"], load.read("betas_long")),
         *(
-            known_factors.anisotropic(name, prior, kept["shapes"], longer)
-            for name, prior in _ANISOTROPIC
+            known_factors.anisotropic(prior, kept["shapes"], longer)
+            for prior in known_factors.ANISOTROPIC
         ),
     ]
 
@@ -58,16 +57,10 @@ def of(sweep: SweepTables) -> list[Finding]:
 
 
 def _of_priors(sweep: SweepTables) -> list[Finding]:
-    priors, betas = load.names(sweep, "prior"), load.levels(sweep, "beta")
     gaussian = load.names(sweep, "objective") <= _GAUSSIAN
-    if not gaussian or "isotropic" not in priors:
+    if not gaussian or "isotropic" not in load.names(sweep, "prior"):
         return []
-    found = [known_factors.isotropic(sweep)] if len(betas) > 1 else []
-    for name, prior in _ANISOTROPIC:
-        found += (
-            [known_factors.anisotropic(name, prior, sweep)] if prior in priors else []
-        )
-    return found
+    return known_factors.of_priors(sweep)
 
 
 def _of_tails(sweep: SweepTables) -> list[Finding]:

@@ -104,6 +104,12 @@ def written(comparison: Comparison) -> str:
     return plus_minus(comparison.mean, comparison.high - comparison.mean)
 
 
+def mean_and_half(values: np.ndarray, comparisons: int) -> tuple[float, float]:
+    """The mean and the half-width of one of several intervals that hold together."""
+    mean, _, _, high = summary.interval(values, comparisons=comparisons)
+    return mean, high - mean
+
+
 def plus_minus(mean: float, half: float, sign: str = "+") -> str:
     """A mean and the half-width of its interval, with two digits of the latter."""
     digits = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3

@@ -23,6 +23,8 @@ from experiments.results import summary
 
 _SCORE, _AUTHORS = "kim_mnih_pruned", "kim_mnih_authors"
 _ISOTROPIC = {"prior": "isotropic"}
+# The finding that each anisotropic prior decides.
+ANISOTROPIC = {"pca": "R2", "learned": "R3"}
 _LARGE = 100  # the ν at which a Student-t is as good as a Gaussian
 _MARGIN = 0.03  # a difference of scores that the paper's figures call none
 
@@ -59,7 +61,16 @@ def isotropic(*swept: SweepTables) -> Finding:
     )
 
 
-def anisotropic(name: str, prior: str, *swept: SweepTables) -> Finding:
+def of_priors(sweep: SweepTables) -> list[Finding]:
+    """R1 if the sweep has several β, and R2 and R3 if it has their priors."""
+    several = len(load.levels(sweep, "beta")) > 1
+    others = [prior for prior in ANISOTROPIC if prior in load.names(sweep, "prior")]
+    return ([isotropic(sweep)] if several else []) + [
+        anisotropic(prior, sweep) for prior in others
+    ]
+
+
+def anisotropic(prior: str, *swept: SweepTables) -> Finding:
     """R2 or R3, from sweeps over priors and β that differ in their training steps."""
     how = {"pca": "fixed to principal variances", "learned": "learned"}[prior]
     parts = [
@@ -78,7 +89,7 @@ def anisotropic(name: str, prior: str, *swept: SweepTables) -> Finding:
         for score, label in ((_SCORE, "pruned"), (_AUTHORS, "as the authors"))
     ]
     return Finding(
-        name,
+        ANISOTROPIC[prior],
         f"an anisotropic prior, {how}, scores above the isotropic one",
         f"Kim & Mnih's score, {prior} − isotropic",
         tuple(sweep.name for sweep in swept),

@@ -32,7 +32,6 @@ from decomp.metrics import discrete, mig
 from experiments.findings import effects, load
 from experiments.models import autoencoder
 from experiments.plots import style
-from experiments.results import summary
 from experiments.sweep import layout, opened, workdirs
 from experiments.system import atomic_files, commands, documents
 from experiments.system.terminal import say
@@ -122,25 +121,26 @@ class Latents(NamedTuple):
 def read(name: str = SWEEP, folder: pathlib.Path = load.FOLDER) -> Latents:
     """Reads the latents of a kept sweep."""
     with open(folder / name / load.LATENTS, newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    prior = np.array([row[_FIRST.index("prior")] for row in rows])
-    drop = _FIRST.index("prior")
-    values = np.array([[*row[:drop], "0", *row[drop + 1 :]] for row in rows], float)
-    columns = dict(zip(_FIRST, values.T, strict=False))
-    latents = int(columns["place"].max()) + 1
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    factors = list(reader.fieldnames or ())[len(_FIRST) :]
     settings = {}
-    for pair in dict.fromkeys(
-        zip(prior.tolist(), columns["beta"].tolist(), strict=True)
-    ):
-        chosen = (prior == pair[0]) & (columns["beta"] == pair[1])
-        part = values[chosen].reshape(-1, latents, values.shape[1])
-        settings[pair] = (
-            part[:, 0, _FIRST.index("seed")],
-            part[:, :, _FIRST.index("prior_std")],
-            part[:, :, _FIRST.index("kl")],
-            part[:, :, len(_FIRST) :],
+    for prior, beta in dict.fromkeys((row["prior"], row["beta"]) for row in rows):
+        part = [row for row in rows if (row["prior"], row["beta"]) == (prior, beta)]
+        shares = [_column(part, factor) for factor in factors]
+        settings[prior, float(beta)] = (
+            _column(part, "seed")[:, 0],
+            _column(part, "prior_std"),
+            _column(part, "kl"),
+            np.stack(shares, axis=-1),
         )
-    return Latents(header[len(_FIRST) :], settings)
+    return Latents(factors, settings)
+
+
+def _column(rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
+    """A column of the runs of one setting `[R, D]`."""
+    runs = len({row["run"] for row in rows})
+    return np.array([row[name] for row in rows], float).reshape(runs, -1)
 
 
 def gaps(shares: np.ndarray) -> np.ndarray:
@@ -160,25 +160,26 @@ def table(found: Latents) -> str:
 
     Differences are paired by seed; the intervals of a line hold together with 95 %.
     """
-    rows = []
-    for (prior, beta), (seeds, _, _, shares) in found.settings.items():
-        values = gaps(shares)
-        if prior != _BASE:
-            base_seeds, _, _, base = found.settings[_BASE, beta]
-            order = [base_seeds.tolist().index(seed) for seed in seeds]
-            values = values - gaps(base)[order]
-        rows.append((beta, prior != _BASE, prior, values))
+    by_seed = {
+        setting: [dict(zip(seeds, column, strict=True)) for column in gaps(shares).T]
+        for setting, (seeds, _, _, shares) in found.settings.items()
+    }
     lines = []
-    for beta, compared, prior, values in sorted(rows, key=lambda row: row[:2]):
-        cells = []
-        for column in values.T:
-            mean, _, _, high = summary.interval(column, comparisons=values.shape[1])
-            sign = "+" if compared else ""
-            cells.append(effects.plus_minus(mean, high - mean, sign))
+    for prior, beta in sorted(by_seed, key=lambda of: (of[1], of[0] != _BASE)):
         words = style.describe({"prior": prior}, ["prior"])
-        lines.append(
-            [f"β = {beta:g}", f"{words} − isotropic" if compared else words, *cells]
-        )
+        values = [np.array([*scores.values()]) for scores in by_seed[prior, beta]]
+        compared = prior != _BASE
+        if compared:
+            words = f"{words} − isotropic"
+            pairs = zip(by_seed[prior, beta], by_seed[_BASE, beta], strict=True)
+            values = [load.paired(above, below) for above, below in pairs]
+        cells = [
+            effects.plus_minus(
+                *effects.mean_and_half(column, len(values)), "+" if compared else ""
+            )
+            for column in values
+        ]
+        lines.append([f"β = {beta:g}", words, *cells])
     return documents.table(["", "gap of a factor", *found.factors], lines)
 
 

@@ -39,6 +39,7 @@ LEVELS = ("between settings", "within settings")
 _FACTORS = ("bhattacharyya", "information_ratio", "kl")
 OVERLAP, MISMATCH = "log_overlap", "log_mismatch"
 _RESAMPLES = 2_000
+_COMPARED = 5  # intervals of a line of `beside_the_gaussian`
 # Sweep, the column of its prior, the Gaussian one, and the others.
 _PRIORS = (
     ("shapes", "prior", "isotropic", ("pca", "learned")),
@@ -213,15 +214,16 @@ def beside_the_gaussian() -> str:
                 ]
                 cells = [f"{m:.3f} ({low:.3f} … {high:.3f})" for m, low, high in ratios]
                 for score in scores:
-                    mean, _, _, high = _interval(effects.gap(sweep, score, *sides))
-                    cells.append(effects.plus_minus(mean, high - mean))
+                    gap = effects.gap(sweep, score, *sides)
+                    pair = effects.mean_and_half(gap, _COMPARED)
+                    cells.append(effects.plus_minus(*pair))
                 label = style.describe({axis: other}, [axis])
                 rows.append([f"`{name}`", label, f"{beta:g}", *cells])
     return documents.table([*head, *map(columns.name, scores)], rows)
 
 
 def _interval(values: np.ndarray) -> tuple[float, float, float, float]:
-    return summary.interval(values, comparisons=5)
+    return summary.interval(values, comparisons=_COMPARED)
 
 
 def figure(found: KeptNetworks, lines: Sequence[Explained]) -> Figure:

@@ -7,7 +7,7 @@ import numpy as np
 
 from experiments.findings import effects, load
 from experiments.findings.load import SweepTables
-from experiments.results import columns, summary
+from experiments.results import columns
 
 # Sweeps, with their differences from shapes_anisotropic.py:laptop.
 VARIANTS = {
@@ -50,11 +50,13 @@ def lines(names: list[str]) -> Iterator[Contrast]:
     for name in names:
         sweep = load.read(name)
         first = load.values(sweep, "reconstruction", **_ISOTROPIC, **_ONE)
-        level = _mean_and_half(np.array(list(first.values())), 1)
+        level = effects.mean_and_half(np.array(list(first.values())), 1)
         for score in SCORES:
             gaps = [_gap(sweep, score, *sides) for sides in COMPARED.values()]
             count = sum(gap is not None for gap in gaps)
-            found = [None if g is None else _mean_and_half(g, count) for g in gaps]
+            found = [
+                None if g is None else effects.mean_and_half(g, count) for g in gaps
+            ]
             yield Contrast(
                 VARIANTS[name], len(first), level, columns.name(score), found
             )
@@ -73,7 +75,7 @@ def objectives(
     for beta in betas:
         sides = [{"objective": name, "beta": beta} for name in (above, below)]
         gaps = [effects.gap(sweep, score, *sides) for score in SCORES]
-        found.append((beta, [_mean_and_half(gap, len(betas)) for gap in gaps]))
+        found.append((beta, [effects.mean_and_half(gap, len(betas)) for gap in gaps]))
     return found
 
 
@@ -95,7 +97,7 @@ def precision(
     for score in names:
         ours, theirs = _by_seed(sweep, score), _by_seed(reference, score)
         gaps = load.paired(ours, theirs)
-        rows.append((score, *_mean_and_half(gaps, len(names)), len(gaps)))
+        rows.append((score, *effects.mean_and_half(gaps, len(names)), len(gaps)))
     return rows
 
 
@@ -118,8 +120,3 @@ def _by_seed(sweep: SweepTables, score: str) -> dict[float, float]:
         assert isinstance(value, float)
         found.setdefault(seed, []).append(value)
     return {seed: float(np.mean(values)) for seed, values in found.items()}
-
-
-def _mean_and_half(values: np.ndarray, comparisons: int) -> tuple[float, float]:
-    mean, _, _, high = summary.interval(values, comparisons=comparisons)
-    return mean, high - mean

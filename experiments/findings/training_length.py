@@ -33,8 +33,6 @@ SWEEP = "paper_length"
 SCORES = ("kim_mnih_pruned", "mig", "reconstruction", "kl_aggregate_prior")
 GAINS = ("kim_mnih_pruned", "kim_mnih_authors", "mig")
 _BASE = "isotropic"
-# Priors that are compared with it, and the finding that each decides.
-PRIORS = {"pca": "R2", "learned": "R3"}
 # Columns of the table beside short training: what differs, the sweep over priors and β,
 # and the sweep over ν, if there is one.
 TRAINED = (
@@ -68,16 +66,9 @@ def epochs(sweep: SweepTables, steps: float) -> float:
 def findings(sweep: SweepTables) -> dict[float, list[Finding]]:
     """R1 to R3 by epochs, each decided from the runs of that length alone."""
     return {
-        epochs(sweep, steps): _of_priors(part) for steps, part in lengths(sweep).items()
+        epochs(sweep, steps): known_factors.of_priors(part)
+        for steps, part in lengths(sweep).items()
     }
-
-
-def _of_priors(sweep: SweepTables) -> list[Finding]:
-    others = [prior for prior in PRIORS if prior in load.names(sweep, "prior")]
-    return [
-        known_factors.isotropic(sweep),
-        *(known_factors.anisotropic(PRIORS[p], p, sweep) for p in others),
-    ]
 
 
 def longest(sweep: SweepTables) -> SweepTables:
@@ -94,7 +85,7 @@ def beside_short() -> str:
     heads, decisions = [], []
     for words, priors, tails in TRAINED:
         of_priors = longest(load.read(priors))
-        decided = _of_priors(of_priors)
+        decided = known_factors.of_priors(of_priors)
         seeds = [len(load.levels(of_priors, "seed"))]
         if tails:
             of_tails = load.read(tails)
@@ -139,7 +130,9 @@ def table(sweep: SweepTables) -> str:
 def beginnings(sweep: SweepTables) -> str:
     """For each score, the epochs from which each prior gains, in Markdown."""
     betas = load.levels(sweep, "beta")
-    columns_of = [(prior, beta) for prior in PRIORS for beta in betas]
+    columns_of = [
+        (prior, beta) for prior in known_factors.ANISOTROPIC for beta in betas
+    ]
     rows = []
     for score in GAINS:
         cells = [begins(sweep, prior, score, beta) for prior, beta in columns_of]
@@ -192,7 +185,10 @@ def figure(sweep: SweepTables) -> Figure:
 def _panel(axes: Axes, parts: dict[float, SweepTables], score: str) -> None:
     longest = list(parts.values())[-1]
     x = [epochs(longest, steps) for steps in parts]
-    priors = [_BASE, *(p for p in PRIORS if p in load.names(longest, "prior"))]
+    priors = [
+        _BASE,
+        *(p for p in known_factors.ANISOTROPIC if p in load.names(longest, "prior")),
+    ]
     looks = style.series(priors)
     for prior in priors:
         for beta, dash in zip(load.levels(longest, "beta"), ("-", "--"), strict=False):
