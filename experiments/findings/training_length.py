@@ -12,6 +12,9 @@ written down here before a score of the sweeps was seen:
 - at the learning rate of the released code, 5e-4, R1 to R3 are decided after 20 epochs
   by the same rules, and R4 and R5 after 40 epochs of batch 256 by those of
   `known_factors`, in sweeps of twenty seeds;
+- R12 and R13 are decided after 20 epochs at 1e-4 by the rules of `known_factors`, in
+  sweeps of twenty seeds: R12 at β = 4 and 16, R13 at β = 1 and at the least and the
+  largest α and γ (added before these sweeps were trained);
 - a prior begins to matter at the first length from which the interval of its gap stays
   above 0, of all lengths together.
 
