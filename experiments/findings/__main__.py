@@ -25,6 +25,7 @@ from experiments.findings import (
     load,
     markdown,
     overlap_and_match,
+    resolution,
     sensitivity,
     training_length,
 )
@@ -80,6 +81,8 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "training_length": training_length.table(over_lengths),
         "beginnings": training_length.beginnings(over_lengths),
         "paper_length": training_length.beside_short(),
+        "resolution": resolution.table(),
+        "resolution_roles": latent_roles.table(latent_roles.read("conv_64")),
         "latent_roles": latent_roles.table(latent_roles.read()),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
@@ -97,6 +100,7 @@ def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib
         made["anisotropy"] = anisotropy.figure(load.read(anisotropy.SWEEP))
         sweep = load.read(training_length.SWEEP)
         made["training_length"] = training_length.figure(sweep)
+        made["resolution"] = resolution.figure()
         made["latent_roles"] = latent_roles.figure(latent_roles.read())
         for name, (sweep, figure) in FIGURES.items():
             results = reading.read(load.FOLDER / sweep)

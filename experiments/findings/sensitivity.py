@@ -1,10 +1,4 @@
-"""Sensitivity: the same comparisons under other settings.
-
-Four sweeps lead from the dense network at 16×16 pixels to Table 1a at 64×64, a change
-at a time, with all else alike: `dense_16`, `conv_16`, `conv_32`, `conv_64`. Their rule
-was written before they were trained: R3 at β = 1 holds at a step if the interval of its
-line is above 0 for both of Kim & Mnih's scores, and is open where one holds 0.
-"""
+"""Sensitivity: the same comparisons under other settings."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -21,8 +15,6 @@ VARIANTS = {
     "lr5e-4": "learning rate 5e-4 (the authors' code)",
     "lr1e-4": "learning rate 1e-4 (the text)",
     "long": "10,000 steps",
-    "full_resolution": "64×64, convolutions of Table 1a, learning rate 5e-4, 29,900 "
-    "steps (2.6 epochs), TF32 on an H200",
     "ranks": "PCA ranks of the authors' code",
     "bfloat16": "products in bfloat16",
     "bfloat16_activations": "activations in bfloat16 too",

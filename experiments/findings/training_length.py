@@ -1,4 +1,4 @@
-"""R1 to R5 at the length of the paper, and R1 to R3 after 0.2, 1, 5 and 20 epochs.
+"""R1 to R5, R12 and R13 at the length of the paper, and R1 to R3 on the way there.
 
 The rules are those of `known_factors`, applied to each length by itself; they were
 written down here before a score of the sweeps was seen:
@@ -14,7 +14,8 @@ written down here before a score of the sweeps was seen:
   `known_factors`, in sweeps of twenty seeds;
 - R12 and R13 are decided after 20 epochs at 1e-4 by the rules of `known_factors`, in
   sweeps of twenty seeds: R12 at β = 4 and 16, R13 at β = 1 and at the least and the
-  largest α and γ (added before these sweeps were trained);
+  largest α and γ (added before these sweeps were trained; time allowed ten seeds of the
+  second);
 - a prior begins to matter at the first length from which the interval of its gap stays
   above 0, of all lengths together.
 
@@ -22,10 +23,12 @@ Training for fewer steps is the beginning of training for more, as both take the
 start and the same batches, so that a line over the lengths follows the same networks.
 """
 
+from collections.abc import Iterable
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.findings import bands, effects, known_factors, load
+from experiments.findings import bands, claims, effects, known_factors, load
 from experiments.findings.effects import Finding
 from experiments.findings.load import SweepTables
 from experiments.plots import style
@@ -37,15 +40,19 @@ SCORES = ("kim_mnih_pruned", "mig", "reconstruction", "kl_aggregate_prior")
 GAINS = ("kim_mnih_pruned", "kim_mnih_authors", "mig")
 _BASE = "isotropic"
 # Columns of the table beside short training: what differs, the sweep over priors and β,
-# and the sweep over ν, if there is one.
-TRAINED = (
-    ("0.2 epochs, learning rate 2e-3 (`:laptop`)", "shapes", "student"),
+# and the sweeps that decide the other findings.
+TRAINED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        "0.2 epochs, learning rate 2e-3 (`:laptop`)",
+        "shapes",
+        ("student", "entropy", "tc"),
+    ),
     (
         "20 epochs, 1e-4 (the text); R4, R5: 40 epochs of batch 256",
         SWEEP,
-        "student_paper_length",
+        ("student_paper_length", "tc_paper_length"),
     ),
-    ("20 epochs, 5e-4 (the released code)", "paper_length_5e-4", ""),
+    ("20 epochs, 5e-4 (the released code)", "paper_length_5e-4", ()),
 )
 _COLUMN = "steps"
 _POINTS = 737_280  # images of dSprites
@@ -80,25 +87,22 @@ def longest(sweep: SweepTables) -> SweepTables:
 
 
 def beside_short() -> str:
-    """R1 to R5 after short training and at the paper's length, in Markdown.
+    """The findings after short training and at the paper's length, in Markdown.
 
     Each column decides from its own sweeps, and its intervals hold together with 95 %
     for each finding.
     """
     heads, decisions = [], []
-    for words, priors, tails in TRAINED:
+    for words, priors, others in TRAINED:
         of_priors = longest(load.read(priors))
         decided = known_factors.of_priors(of_priors)
         seeds = [len(load.levels(of_priors, "seed"))]
-        if tails:
-            of_tails = load.read(tails)
-            decided += [
-                known_factors.student_t(of_tails),
-                known_factors.cost_of_tails(of_tails, of_priors),
-            ]
-            seeds.append(len(load.levels(of_tails, "seed")))
-        numbers = " and ".join(str(count) for count in dict.fromkeys(seeds))
-        heads.append(f"{words}; {numbers} seeds")
+        for sweep in map(load.read, others):
+            decided += claims.of(sweep)
+            if "df" in load.varying(sweep):
+                decided.append(known_factors.cost_of_tails(sweep, of_priors))
+            seeds.append(len(load.levels(sweep, "seed")))
+        heads.append(f"{words}; {_listed(dict.fromkeys(seeds))} seeds")
         decisions.append({finding.name: finding for finding in decided})
     rows = []
     for name in decisions[0]:
@@ -114,6 +118,12 @@ def beside_short() -> str:
             for label in effects_by_label[1]
         ]
     return documents.table(["", "95 % together in each column", *heads], rows)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    """Numbers as a sentence has them, such as "40, 20 and 10"."""
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def table(sweep: SweepTables) -> str:

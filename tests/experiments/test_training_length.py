@@ -88,8 +88,10 @@ def test_the_table_of_beginnings_names_the_first_length_of_each_gain(sweep):
 
 def test_the_longest_training_is_compared_with_short_training():
     head, _, *rows = training_length.beside_short().splitlines()
-    assert [row[2:4] for row in rows if row[2] == "R"] == ["R1", "R2", "R3", "R4", "R5"]
-    assert "; 40 and 20 seeds" in head
+    assert [row.split(" | ")[0][2:] for row in rows if row[2] == "R"] == [
+        *("R1", "R2", "R3", "R4", "R5", "R12", "R13")
+    ]
+    assert "; 40, 20 and 10 seeds" in head
     sweep = load.read("paper_length")
     last = list(training_length.findings(sweep).values())[-1]
     verdicts = {row.split(" | ")[0][2:]: row.split(" | ")[3] for row in rows}
