@@ -28,6 +28,7 @@ from experiments.findings import (
     resolution,
     sensitivity,
     training_length,
+    weights,
 )
 from experiments.plots import all_figures, style
 from experiments.results import reading
@@ -84,6 +85,7 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
         "resolution": resolution.table(),
         "resolution_roles": latent_roles.table(latent_roles.read("conv_64")),
         "latent_roles": latent_roles.table(latent_roles.read()),
+        "weights": weights.table(load.read(weights.SWEEP)),
         "runs": markdown.runs(swept),
         "machine": markdown.machine("shapes"),
     }
