@@ -7,6 +7,7 @@ and no product is batched). `decomp.fit` and the sweeps of `experiments` use the
 functions.
 """
 
+import functools
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -289,14 +290,24 @@ def over_runs(
     # If each core is a device, multi-threaded products slow each other down (by a
     # seventh, measured), and their sums depend on the number of threads.
     cpu = mesh.devices.flat[0].platform == "cpu"
-    options: dict[str, Any] = {}
+    wanted: dict[str, Any] = {}
     if cpu and mesh.size > 1:
-        options["xla_cpu_multi_thread_eigen"] = False
+        wanted["xla_cpu_multi_thread_eigen"] = False
     if cpu and brief:
-        options["xla_backend_optimization_level"] = (
-            1  # of 3; results have the same bits
-        )
+        # Of 3; results have the same bits.
+        wanted["xla_backend_optimization_level"] = 1
+    options = {name: value for name, value in wanted.items() if _exists(name, value)}
     return jax.jit(sharded, donate_argnums=donate, compiler_options=options or None)
+
+
+@functools.cache
+def _exists(option: str, value: Any) -> bool:
+    """Whether XLA has a compiler option; later versions drop some and refuse them."""
+    try:
+        jax.jit(lambda: 0, compiler_options={option: value}).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 def _memory_of_host() -> int:

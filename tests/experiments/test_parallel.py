@@ -124,3 +124,14 @@ def test_runs_are_placed_and_collected_in_order():
 def test_a_layout_may_be_chosen():
     assert axis.plan(4, devices=jax.devices(), layout="vmapped").vmapped
     assert not axis.plan(4, devices=jax.devices(), layout="mapped").vmapped
+
+
+def test_options_that_a_version_of_xla_lacks_are_left_out(monkeypatch):
+    assert axis._exists("xla_cpu_multi_thread_eigen", value=False)
+    assert not axis._exists("xla_cpu_no_such_option", value=False)
+    monkeypatch.setattr(axis, "_exists", lambda *_: False)
+    mesh = axis.over(jax.devices())
+    doubled = axis.over_runs(
+        lambda x: 2 * x, mesh, mapped=1, shared=0, vmapped=True, brief=True
+    )
+    np.testing.assert_array_equal(doubled(jnp.arange(2.0)), [0.0, 2.0])
