@@ -44,9 +44,9 @@ def free_bits(terms, weights):
 beta = objectives.Weight("β", 1.0, "weight of the KL")
 bits = objectives.Weight("bits", 0.0, "nats of the KL that are free")
 weights = {"beta": beta, "bits": bits}
-objectives.register(
-    objectives.Objective("free_bits", "free bits", "", free_bits, weights)
-)
+objective = objectives.Objective("free_bits", "free bits", "", free_bits, weights)
+formula = "E_q[log p(x|z)] − β max(KL(q(z|x) ‖ p(z)), bits)"  # in reports; optional
+objectives.register(objective._replace(notation=formula))
 
 
 # A prior: a family with log-density and sample of one z [D], such as a module of

@@ -45,13 +45,15 @@ def names_shown() -> dict[str, dict[str, Any]]:
     tables = (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS)
     tables = (*tables, networks.NETWORKS, catalogue.SETS)
     entries = [entry for table in tables for entry in _published(table)]
-    weights = [o.weights for o in _published(objectives.OBJECTIVES)]
+    several = _published(objectives.OBJECTIVES)
+    weights = [entry.weights for entry in several]
     return {
         "words": {entry.name: entry.label for entry in entries},
-        "symbols": {n: w.symbol for several in weights for n, w in several.items()},
+        "symbols": {n: w.symbol for of_one in weights for n, w in of_one.items()},
         "shown": {
             e.name: labels.SHOWN[e.name] for e in entries if e.name in labels.SHOWN
         },
+        "formulas": {entry.name: entry.notation for entry in several},
     }
 
 
@@ -139,12 +141,14 @@ def _objectives() -> str:
             [
                 f"`{entry.name}`",
                 entry.label,
+                entry.notation,
                 "; ".join(weights) or "–",
                 measure or divergences.DIVERGENCES[entry.divergence].label,
                 entry.source,
             ]
         )
-    return documents.table(["name", "objective", "weights", "D(q, p)", "source"], rows)
+    head = ["name", "objective", "maximises", "weights", "D(q, p)", "source"]
+    return documents.table(head, rows)
 
 
 def _divergences() -> str:

@@ -16,12 +16,14 @@ from experiments.system import registry
 
 PACKAGE = pathlib.Path(__file__).with_name("labels.json")
 # The labels of objectives, divergences, priors, networks and data sets; the symbols of
-# columns of the settings; the fields of a section that reports show beside its entry.
+# columns of the settings; the fields of a section that reports show beside its entry;
+# what each objective maximises.
 WORDS: dict[str, str] = {}
 SYMBOLS: dict[str, str] = {"df": "ν"}
 SHOWN: dict[str, list[str]] = {}
-_OWN: dict[str, dict[str, Any]] = {"words": {}, "symbols": {}, "scores": {}}
-_OWN["shown"] = {}
+FORMULAS: dict[str, str] = {}
+_KINDS = ("words", "symbols", "scores", "shown", "formulas")
+_OWN: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
 
 
 def add_entry(
@@ -53,6 +55,11 @@ def is_own(table: dict[str, Any]) -> bool:
 def add_symbol(weight: str, symbol: str, *, own: bool) -> None:
     """Adds the symbol of a weight; `own` says whether a config file registers it."""
     _add("symbols", SYMBOLS, weight, symbol, own=own)
+
+
+def add_formula(objective: str, formula: str, *, own: bool) -> None:
+    """Adds what an objective maximises; `own` as in `add_symbol`."""
+    _add("formulas", FORMULAS, objective, formula, own=own)
 
 
 def _add(
@@ -100,6 +107,8 @@ def _learn_words(found: Any, *, own: bool) -> None:
         add_symbol(str(name), str(symbol), own=own)
     for name, fields in found.get("shown", {}).items():
         _add("shown", SHOWN, str(name), [str(field) for field in fields], own=own)
+    for name, formula in found.get("formulas", {}).items():
+        add_formula(str(name), str(formula), own=own)
 
 
 def path(workdir: pathlib.Path) -> pathlib.Path:
