@@ -97,7 +97,10 @@ def table(lines: Sequence[tables.SheetLine]) -> str:
     for note in notes(lines):
         rows += ["", note]
     if spreads:
-        rows += ["", f"Largest − smallest of the variants: {', '.join(spreads)}."]
+        between = (
+            "The largest and the smallest value of the variants differ by this much"
+        )
+        rows += ["", f"{between}: {', '.join(spreads)}."]
     return "\n".join(rows)
 
 
