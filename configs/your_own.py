@@ -5,7 +5,7 @@
 
 Copy this file and replace the parts. Each is an entry that is registered under a name,
 which the config below, the command line, tables, figures and the report use. You need
-not change any other file. Variants: none (a minute on 2 cores), `smoke` (seconds).
+not change any other file. Variants: none (a minute on 2 cores), `smoke` (a minute).
 Expected: with 8 nats of the KL free, the KL rises to about 8 and images are sharper.
 """
 

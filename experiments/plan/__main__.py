@@ -26,7 +26,7 @@ from experiments.plan.accelerators import ACCELERATORS, Accelerator
 from experiments.plan.forecast import Forecast
 from experiments.sweep import layout
 from experiments.system import atomic_files, commands, devices
-from experiments.system.terminal import duration, say
+from experiments.system.terminal import counted, duration, say
 
 _SHARE = 0.6  # of the estimated rate that is assumed; an H200 reached 62 to 85 %
 _COLUMNS = {  # columns of the table, with their widths
@@ -109,9 +109,9 @@ def _introduction(
     rows = len(settings.rows(programs))
     return (
         f"{config.title}\n"
-        f"  {rows * config.seeds:,} runs = {rows} settings × {config.seeds} seeds, "
-        f"compiled by jax {jax.__version__} for {', '.join(options.device)}; nothing "
-        "is run"
+        f"  {rows * config.seeds:,} runs = {counted(rows, 'setting')} × "
+        f"{counted(config.seeds, 'seed')}, compiled by jax {jax.__version__} for "
+        f"{', '.join(options.device)}; nothing is run"
     )
 
 
