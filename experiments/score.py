@@ -287,7 +287,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = commands.parser(
         "experiments.score",
         __doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=commands.WithDefaults,
     )
     parser.add_argument(
         "--codes",
