@@ -45,15 +45,14 @@ def names_shown() -> dict[str, dict[str, Any]]:
     tables = (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS)
     tables = (*tables, networks.NETWORKS, catalogue.SETS)
     entries = [entry for table in tables for entry in _published(table)]
-    several = _published(objectives.OBJECTIVES)
-    weights = [entry.weights for entry in several]
+    weights = [o.weights for o in _published(objectives.OBJECTIVES)]
     return {
         "words": {entry.name: entry.label for entry in entries},
-        "symbols": {n: w.symbol for of_one in weights for n, w in of_one.items()},
+        "symbols": {n: w.symbol for several in weights for n, w in several.items()},
         "shown": {
             e.name: labels.SHOWN[e.name] for e in entries if e.name in labels.SHOWN
         },
-        "formulas": {entry.name: entry.notation for entry in several},
+        "formulas": {o.name: o.notation for o in _published(objectives.OBJECTIVES)},
     }
 
 

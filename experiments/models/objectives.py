@@ -102,8 +102,6 @@ def register(objective: Objective) -> None:
             )
     labels.add_entry(OBJECTIVES, objective, "objective")
     own = labels.is_own(OBJECTIVES)
-    if objective.notation:
-        labels.add_formula(objective.name, objective.notation, own=own)
     for name, weight in objective.weights.items():
         labels.add_symbol(name, weight.symbol, own=own)
 

@@ -33,7 +33,8 @@ def add_entry(
 
     Args:
         table: The registry, entries by name.
-        entry: The entry, which has a name and a label.
+        entry: The entry, which has a name, a label and, if it is an objective, a
+            notation of what it maximises.
         kind: The kind of entry, such as "prior".
         shown: Fields of the entry's section of a config that reports show beside it.
 
@@ -43,6 +44,8 @@ def add_entry(
     registry.add(table, entry, kind)
     own = is_own(table)
     _add("words", WORDS, entry.name, entry.label, own=own)
+    if formula := getattr(entry, "notation", ""):
+        _add("formulas", FORMULAS, entry.name, formula, own=own)
     if shown:
         _add("shown", SHOWN, entry.name, [*shown], own=own)
 
@@ -55,11 +58,6 @@ def is_own(table: dict[str, Any]) -> bool:
 def add_symbol(weight: str, symbol: str, *, own: bool) -> None:
     """Adds the symbol of a weight; `own` says whether a config file registers it."""
     _add("symbols", SYMBOLS, weight, symbol, own=own)
-
-
-def add_formula(objective: str, formula: str, *, own: bool) -> None:
-    """Adds what an objective maximises; `own` as in `add_symbol`."""
-    _add("formulas", FORMULAS, objective, formula, own=own)
 
 
 def _add(
@@ -108,7 +106,7 @@ def _learn_words(found: Any, *, own: bool) -> None:
     for name, fields in found.get("shown", {}).items():
         _add("shown", SHOWN, str(name), [str(field) for field in fields], own=own)
     for name, formula in found.get("formulas", {}).items():
-        add_formula(str(name), str(formula), own=own)
+        _add("formulas", FORMULAS, str(name), str(formula), own=own)
 
 
 def path(workdir: pathlib.Path) -> pathlib.Path:
