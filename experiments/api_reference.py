@@ -2,8 +2,8 @@
 
     make docs      # python -m experiments.api_reference, with pdoc from PyPI
 
-Writes dist/docs. A comment at a field of a class or at a constant, such as `# [B, D]`,
-documents it: behind the line, or on the lines before it.
+It writes dist/docs. A comment at a field of a class or at a constant, such as
+`# [B, D]`, documents it: behind the line, or on the lines before it.
 """
 
 import ast

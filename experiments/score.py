@@ -4,9 +4,9 @@
     python -m experiments.score --arrays=both.npz --fast
     python -m experiments.score --codes=a.npy --codes=b.npy --factors=factors.npy
 
-Prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as sheet.md,
-sheet.csv and sheet.json, with a figure of the values and their intervals, of the
-mutual information and of the importances. --scales gives the standard deviations of
+The command prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as
+sheet.md, sheet.csv and sheet.json, with a figure of the values and their intervals, of
+the mutual information and of the importances. --scales gives the standard deviations of
 Gaussian posteriors around the codes, and adds the MIG under the aggregate posterior.
 Each value has a 95 % interval, see `decomp.metrics.intervals`; --intervals=0 leaves
 them out. Two files of codes are compared: the result is how much the second scores

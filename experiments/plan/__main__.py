@@ -3,9 +3,9 @@
     python -m experiments.plan --config=configs/shapes_anisotropic.py --device=h100
     ... --device=h100,v5e --devices=8 --config.model.precision=float32,bfloat16
 
-Prints a row for each program of the sweep once it is compiled: how many runs are
-trained at once, the bytes and FLOPs of a step, and how long the sweep takes on the
-given number of devices. Times are estimates, whose assumptions are listed below the
+The command prints a row for each program of the sweep once it is compiled: how many
+runs are trained at once, the bytes and FLOPs of a step, and how long the sweep takes on
+the given number of devices. Times are estimates, whose assumptions are listed below the
 table. Swept fields, such as --config.model.precision=float32,bfloat16, give rows to
 compare.
 """
