@@ -32,7 +32,7 @@ def of_spread(spread):
 
 
 def name(spread: float) -> str:
-    """In hundredths, as a name has no point."""
+    """The name of the prior, with the spread in hundredths, as it has no point."""
     return f"spread_{100 * spread:03.0f}"
 
 

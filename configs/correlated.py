@@ -1,13 +1,14 @@
 """Do priors disentangle factors that were never independent?
 
     python -m experiments.main --config=configs/correlated.py:laptop
-    ... --config=configs/correlated.py:laptop,uncorrelated       the same without
+    ... --config=configs/correlated.py:laptop,uncorrelated       without a correlation
 
-An isotropic against a learned prior on dSprites whose scale and x are correlated,
-p ∝ exp(−(f − g)²/2σ²) with σ = 0.2, the strongest correlation of Träuble et al. 2021
-(arXiv:2006.07886). Training draws images by p; scoring takes all images equally often,
-as the metrics need independent factors. `--config.data.correlated=shape,scale`,
-`--config.data.correlation=0.4` or `--config.data.look=colour` change the data;
+This compares an isotropic prior with a learned one on dSprites whose scale and x are
+correlated, p ∝ exp(−(f − g)²/2σ²) with σ = 0.2, the strongest correlation of Träuble et
+al. 2021 (arXiv:2006.07886). Training draws images by p; scoring takes all images
+equally often, as the metrics need independent factors. The data are changed by
+`--config.data.correlated=shape,scale`, `--config.data.correlation=0.4` or
+`--config.data.look=colour`;
 
     ... --config=configs/correlated.py:laptop,uncorrelated
         --config.data.held_out=scale=4..5,x=16..31 --config.evaluate.images=held_out
@@ -34,17 +35,17 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same comparison on 16×16 images with a dense network."""
+    """Makes the same comparison on 16×16 images with a dense network."""
     shapes_anisotropic.laptop(config)
     config.seeds = 50
 
 
 def uncorrelated(config: ConfigDict) -> None:
-    """All combinations of factors equally often, for comparison."""
+    """Trains on all combinations of factors equally often, for comparison."""
     config.data.correlated = ()
     config.title = "dSprites, uncorrelated"
 
 
 def smoke(config: ConfigDict) -> None:
-    """Every stage on a few images, in seconds; the numbers mean nothing."""
+    """Runs every stage on a few images in a minute; the numbers mean nothing."""
     shapes_anisotropic.smoke(config)

@@ -32,7 +32,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """Twenty seeds and short training, as the statement concerns every single run."""
+    """Takes twenty seeds and short training, as the statement concerns every run."""
     beta = config.objective.beta
     shapes_anisotropic.laptop(config)
     config.objective.beta = beta
@@ -40,6 +40,6 @@ def laptop(config: ConfigDict) -> None:
 
 
 def free(config: ConfigDict) -> None:
-    """Both objectives from the same initialisation, with the same optimiser."""
+    """Trains both objectives from one initialisation, with the same optimiser."""
     config.objective.matched = False
     base.deviate(config, "free: initialisation and steps of L_H,β not matched to L_β")

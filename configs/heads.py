@@ -31,7 +31,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same comparison on 32×32 images with a dense network."""
+    """Makes the same comparison on 32×32 images with a dense network."""
     shapes_anisotropic.laptop(config)
     config.seeds = 10
     config.data.side = 32  # an averaged pixel has the weight 4 in the likelihood
@@ -45,5 +45,5 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Every stage on a few images, in seconds; the numbers mean nothing."""
+    """Runs every stage on a few images in a minute; the numbers mean nothing."""
     shapes_anisotropic.smoke(config)

@@ -26,9 +26,9 @@ latents. `evaluate.metrics = auto` chooses the metrics; naming a metric of facto
 error if there are none. A single factor counts as a class.
 
 Variants: none (300,000 steps, as in Locatello et al. 2019), `laptop` (16×16 pixels,
-dense network, 10,000 images, minutes on 2 cores), `smoke` (seconds, 512 images). If you
-have fewer images, add `--config.data.points=0 --config.evaluate.points=0`, which takes
-all; if they are smaller than 16×16, add `--config.data.side=0`.
+dense network, 10,000 images, minutes on 2 cores), `smoke` (a minute, 512 images). If
+you have fewer images, add `--config.data.points=0 --config.evaluate.points=0`, which
+takes all; if they are smaller than 16×16, add `--config.data.side=0`.
 """
 
 from ml_collections import ConfigDict
@@ -52,7 +52,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same model on 16×16 images with a dense network."""
+    """Trains the same model on 16×16 images with a dense network."""
     config.data.side = 16  # a pixel has the weight of those it averages, as in dSprites
     config.data.points = 10_000
     config.model.network = "dense"
@@ -72,5 +72,5 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Every stage on a few images, in seconds; the numbers mean nothing."""
+    """Runs every stage on a few images in a minute; the numbers mean nothing."""
     shapes_anisotropic.smoke(config)

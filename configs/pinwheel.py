@@ -2,9 +2,9 @@
 
     python -m experiments.main --config=configs/pinwheel.py
 
-The paper's own scale: 10 settings × 100 seeds × 500 full-batch steps.
+It has the paper's own scale: 10 settings × 100 seeds × 500 full-batch steps.
 Variants, combined with commas: none (the paper's text), `authors` (the released code),
-`laptop` (the same as none), `smoke` (seconds).
+`laptop` (the same as none), `smoke` (a minute).
 Expected: overlap grows with β (R6), too large a β destroys the clusters (R7), α
 improves the match (R8) and keeps the encodings meaningful (R9).
 """
@@ -27,7 +27,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def plane() -> ConfigDict:
-    """Data, networks, prior and training of App. B.2."""
+    """Has the data, networks, prior and training of App. B.2."""
     config = base.get_config()
     config.data.name = "pinwheel"
     config.data.points = 400
@@ -44,7 +44,7 @@ def plane() -> ConfigDict:
 
 
 def authors(config: ConfigDict) -> None:
-    """The authors' released code where it differs from the text."""
+    """Follows the authors' released code where it differs from the text."""
     config.train.optimiser = "amsgrad_torch"
     config.objective.prior_count = 2.0
     config.model.likelihood_floor = 0.0
@@ -62,7 +62,7 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Every stage with few steps, in seconds; the numbers mean nothing."""
+    """Runs every stage with few steps in a minute; the numbers mean nothing."""
     config.seeds = 2
     config.train.steps = 4
     config.train.records = 2

@@ -3,7 +3,7 @@
     python -m experiments.main --config=configs/shapes_anisotropic.py:laptop
 
 Variants, combined with commas: none (the paper's text), `authors` (the released code),
-`laptop` (16×16, dense network, 100 seeds, minutes on 2 cores), `smoke` (seconds).
+`laptop` (16×16, dense network, 100 seeds, minutes on 2 cores), `smoke` (a minute).
 Expected: both anisotropic priors score above the isotropic one (R2, R3); with the
 isotropic prior β > 1 gains nothing (R1).
 """
@@ -30,7 +30,7 @@ def shapes() -> ConfigDict:
 
 
 def authors(config: ConfigDict) -> None:
-    """The authors' released code where it differs from the text."""
+    """Follows the authors' released code where it differs from the text."""
     config.train.learning_rate = 5e-4
     config.train.optimiser = "amsgrad_torch"
     config.model.channels = "kim_mnih"
@@ -45,7 +45,7 @@ def authors(config: ConfigDict) -> None:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same comparison on 16×16 images with a dense network."""
+    """Makes the same comparison on 16×16 images with a dense network."""
     config.data.side = 16  # an averaged pixel has the weight 16 in the likelihood
     config.model.network = "dense"
     # Learning rate and initialisation were chosen by the training loss: after so few
@@ -68,7 +68,7 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Every stage on a few images, in seconds; the numbers mean nothing."""
+    """Runs every stage on a few images in a minute; the numbers mean nothing."""
     config.seeds = 2
     config.data.points = 512
     config.model.hidden = (32,)

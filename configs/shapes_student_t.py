@@ -35,7 +35,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def authors(config: ConfigDict) -> None:
-    """The authors' released code where it differs from the text."""
+    """Follows the authors' released code where it differs from the text."""
     shapes_anisotropic.authors(config)
     config.train.batch_size = 64
     config.train.epochs = 20.0
@@ -43,7 +43,7 @@ def authors(config: ConfigDict) -> None:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same comparison on 16×16 images with a dense network."""
+    """Makes the same comparison on 16×16 images with a dense network."""
     shapes_anisotropic.laptop(config)
     config.objective.beta = (1.0,)
     config.train.batch_size = 64

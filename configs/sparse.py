@@ -43,7 +43,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same comparison with fewer images, latents and steps."""
+    """Makes the same comparison with fewer images, latents and steps."""
     config.seeds = 5
     config.data.points = 10_000
     config.model.hidden = (128,)
@@ -61,6 +61,6 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Every stage on a few images, in seconds; the numbers mean nothing."""
+    """Runs every stage on a few images in a minute; the numbers mean nothing."""
     config.objective.alpha = config.objective.alpha[:2]
     shapes_anisotropic.smoke(config)

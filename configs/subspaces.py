@@ -32,7 +32,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same comparison on 16×16 images with a dense network."""
+    """Makes the same comparison on 16×16 images with a dense network."""
     shapes_anisotropic.laptop(config)
     config.objective.beta = (1.0,)
 

@@ -35,7 +35,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def authors(config: ConfigDict) -> None:
-    """Minibatch weighted sampling, as Chen et al. trained."""
+    """Estimates q(z) by minibatch weighted sampling, as Chen et al. did."""
     config.objective.estimator = "weighted"
     base.deviate(
         config,
@@ -45,7 +45,7 @@ def authors(config: ConfigDict) -> None:
 
 
 def laptop(config: ConfigDict) -> None:
-    """The same comparison on 16×16 images with a dense network."""
+    """Makes the same comparison on 16×16 images with a dense network."""
     objective = config.objective
     weights = objective.beta, objective.alpha, objective.gamma
     shapes_anisotropic.laptop(config)
@@ -55,7 +55,7 @@ def laptop(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Every stage on a few images, in seconds; the numbers mean nothing."""
+    """Runs every stage on a few images in a minute; the numbers mean nothing."""
     objective = config.objective
     objective.alpha, objective.gamma = objective.alpha[:2], objective.gamma[:2]
     shapes_anisotropic.smoke(config)

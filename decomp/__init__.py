@@ -88,7 +88,7 @@ _PLACES = {"fit": "decomp.fitting", "load": "decomp.trained"}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports `fit` and `load` when they are first used: they need optax."""
+    """Imports `fit` and `load`, and with them JAX, when they are first used."""
     if name in _PLACES:
         import importlib
 

@@ -69,9 +69,11 @@ def fit(
             `Gaussian` over x if the likelihood is Gaussian.
         latents: Number of latents D.
         hidden: Units of each layer of the default networks.
-        prior: p(z), a distribution of `decomp.priors`. A trained prior is a pair of
-            initial parameters and a function from parameters to a distribution, such
-            as `(jnp.zeros(10), priors.anisotropic)`. By default N(0, I).
+        prior: p(z), a distribution of `decomp.priors`, or a NamedTuple of your own,
+            whose module has log_prob(p, z) and sample(key, p) of one z `[D]`. A trained
+            prior is a pair of initial parameters and a function from parameters to a
+            distribution, such as `(jnp.zeros(10), priors.anisotropic)`. By default
+            N(0, I).
         likelihood: "bernoulli" or "gaussian". The default decoder of the latter has one
             learned scale.
         objective: A key of `objectives.OBJECTIVES`, as in configs; or a function from

@@ -29,18 +29,26 @@ class Formula(NamedTuple):
     # Whether it is the bound of several samples, `importance.iwae`, not a sum of terms.
     importance_weighted: bool = False
     optional: tuple[str, ...] = ()  # weights that need not be given
+    notation: str = ""  # what is maximised, as documents and reports write it
 
 
+_LOG = "E_q[log p(x|z)]"
+_KL = "KL(q(z|x) ‖ p(z))"
+_PENALTY = "− λ_od Σ_{d≠e} (C − T)_de² − λ_d Σ_d (C − T)_dd²"
 _MATHIEU = "Mathieu et al. 2018, arXiv:1812.02833"
 _FORMULAS = (
     Formula(
-        "vae", "Kingma & Welling 2014, arXiv:1312.6114", lambda t, w: losses.elbo(t)
+        "vae",
+        "Kingma & Welling 2014, arXiv:1312.6114",
+        lambda t, w: losses.elbo(t),
+        notation=f"{_LOG} − {_KL}",
     ),
     Formula(
         "beta_vae",
         f"Higgins et al. 2017; {_MATHIEU}, Eq. 1",
         lambda t, w: losses.beta_vae(t, w["beta"]),
         ("beta",),
+        notation=f"{_LOG} − β {_KL}",
     ),
     Formula(
         "alpha_beta",
@@ -48,18 +56,21 @@ _FORMULAS = (
         lambda t, w: losses.alpha_beta(t, w["alpha"], w["beta"]),
         ("alpha", "beta"),
         FREE,
+        notation=f"{_LOG} − β {_KL} − α D(q(z), p(z))",
     ),
     Formula(
         "entropy_regularised",
         f"{_MATHIEU}, Eq. 6",
         lambda t, w: losses.entropy_regularised(t, w["beta"]),
         ("beta",),
+        notation=f"{_LOG} − {_KL} + ½ (β − 1) log |S(x)|",
     ),
     Formula(
         "capacity",
         "Burgess et al. 2018, arXiv:1804.03599",
         lambda t, w: losses.capacity(t, w["gamma"], w["capacity"]),
         ("gamma", "capacity"),
+        notation=f"{_LOG} − γ |mean {_KL} − capacity|",
     ),
     Formula(
         "beta_tcvae",
@@ -67,6 +78,7 @@ _FORMULAS = (
         lambda t, w: losses.beta_tcvae(t, w["alpha"], w["beta"], w["gamma"]),
         ("alpha", "beta", "gamma"),
         has_parts=True,
+        notation=f"{_LOG} − α I(z; n) − β TC(z) − γ Σ_d KL(q(z_d) ‖ p(z_d))",
     ),
     Formula(
         "hfvae",
@@ -74,6 +86,8 @@ _FORMULAS = (
         lambda t, w: losses.hfvae(t, w["alpha"], w["beta"], w["gamma"]),
         ("alpha", "beta", "gamma"),
         has_parts=True,
+        notation=f"{_LOG} − α I(z; n) − β TC(groups) − γ Σ_g TC(z_g) "
+        "− Σ_d KL(q(z_d) ‖ p(z_d))",
     ),
     Formula(
         "factor_vae",
@@ -81,6 +95,7 @@ _FORMULAS = (
         lambda t, w: losses.factor_vae(t, w["gamma"]),
         ("gamma",),
         "total_correlation",
+        notation=f"{_LOG} − {_KL} − γ TC(z)",
     ),
     Formula(
         "info_vae",
@@ -88,6 +103,7 @@ _FORMULAS = (
         lambda t, w: losses.info_vae(t, w["alpha"], w["lambda"]),
         ("alpha", "lambda"),
         FREE,
+        notation=f"{_LOG} − (1 − α) {_KL} − (α + λ − 1) D(q(z), p(z))",
     ),
     Formula(
         "wae_mmd",
@@ -95,6 +111,7 @@ _FORMULAS = (
         lambda t, w: losses.wae(t, w["lambda"]),
         ("lambda",),
         "mmd_imq",
+        notation=f"{_LOG} − λ MMD(q(z), p(z))",
     ),
     Formula(
         "wae_gan",
@@ -102,6 +119,7 @@ _FORMULAS = (
         lambda t, w: losses.wae(t, w["lambda"]),
         ("lambda",),
         "non_saturating",
+        notation=f"{_LOG} − λ D(q(z), p(z))",
     ),
     Formula(
         "dip_vae_i",
@@ -109,6 +127,8 @@ _FORMULAS = (
         lambda t, w: losses.dip_vae(t),
         ("lambda_od", "lambda_d"),
         "covariance_of_means",
+        notation=f"{_LOG} − {_KL} {_PENALTY}, for the covariances "
+        "C of the means and T of p(z)",
     ),
     Formula(
         "dip_vae_ii",
@@ -116,12 +136,15 @@ _FORMULAS = (
         lambda t, w: losses.dip_vae(t),
         ("lambda_od", "lambda_d"),
         "covariance_of_aggregate",
+        notation=f"{_LOG} − {_KL} {_PENALTY}, for the covariances "
+        "C of q(z) and T of p(z)",
     ),
     Formula(
         "iwae",
         "Burda et al. 2016, arXiv:1509.00519",
         lambda t, w: losses.elbo(t),  # of one sample; `model.value` has the bound
         importance_weighted=True,
+        notation="E_q[log mean_s p(x|z_s) p(z_s)/q(z_s|x)]",
     ),
 )
 OBJECTIVES = {formula.name: formula for formula in _FORMULAS}

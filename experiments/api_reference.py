@@ -2,8 +2,8 @@
 
     make docs      # python -m experiments.api_reference, with pdoc from PyPI
 
-Writes dist/docs. A comment at a field of a class or at a constant, such as `# [B, D]`,
-documents it: behind the line, or on the lines before it.
+It writes dist/docs. A comment at a field of a class or at a constant, such as
+`# [B, D]`, documents it: behind the line, or on the lines before it.
 """
 
 import ast
@@ -17,6 +17,8 @@ import types
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import optax
 
 import decomp
 from experiments.system.terminal import say
@@ -69,6 +71,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     doc_ast.walk_tree = with_comments(doc_ast.walk_tree)
     inspect.formatannotation = with_public_names(inspect.formatannotation)
     doc.formatannotation = inspect.formatannotation
+    written_value = doc.Variable.default_value_str.func  # such as that of a type alias
+    doc.Variable.default_value_str = property(with_public_names(written_value))
     with tempfile.TemporaryDirectory() as templates:
         style = pathlib.Path(templates) / "custom.css"
         style.write_text(_STYLE, encoding="utf-8")
@@ -79,16 +83,23 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 def with_public_names(written: Callable[..., str]) -> Callable[..., str]:
-    """`inspect.formatannotation`, without the private modules that define a type.
+    """A function that writes types, without the private modules that define them.
+
+    The argument is such a function, as `inspect.formatannotation`.
 
     >>> with_public_names(str)("jax._src.mesh.Mesh | typing.Any")
     'jax.Mesh | Any'
+    >>> with_public_names(str)("collections.abc.Callable[[jax.jaxlib._jax.Array], int]")
+    'Callable[[jax.Array], int]'
     """
     private = re.compile(r"\b(\w+)\.(?:\w+\.)*?_\w+\.(?:\w+\.)*(?=[A-Z])")
+    standard = re.compile(r"\b(?:typing|collections\.abc)\.")
 
     def written_publicly(*annotation: Any, **options: Any) -> str:
+        if annotation[0] == optax.OptState:  # a union of many types
+            return "optax.OptState"
         text = private.sub(r"\1.", written(*annotation, **options))
-        return text.replace("typing.", "")
+        return standard.sub("", text)
 
     return written_publicly
 

@@ -1,7 +1,7 @@
-"""Draws an experiment's figures: `python -m experiments.figures WORKDIR`.
+"""Draws the figures of a sweep: `python -m experiments.figures WORKDIR`.
 
-Reads only the files in WORKDIR, and imports neither training nor networks. Every figure
-becomes a PNG and a PDF in WORKDIR/figures; equal files give equal bytes.
+The command reads only the files in WORKDIR, and imports neither training nor networks.
+Every figure becomes a PNG and a PDF in WORKDIR/figures; equal files give equal bytes.
 """
 
 import sys
@@ -14,9 +14,9 @@ from experiments.system import commands
 @commands.command("experiments.figures")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the path of every figure; returns 2 if none can be drawn, else 0."""
-    parser = commands.parser("experiments.figures", "Draws an experiment's figures.")
+    parser = commands.parser("experiments.figures", "Draws the figures of a sweep.")
     parser.add_argument(
-        "workdir", type=commands.path, help="folder of a finished experiment"
+        "workdir", type=commands.path, help="folder of a finished sweep"
     )
     written = all_figures.draw(parser.parse_args(arguments).workdir)
     for path in written:

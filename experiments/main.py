@@ -52,9 +52,9 @@ def run(
         extras.require("tensorboardX")
     rows = settings.rows(programs)
     signals.promise(f"{signals.CONTINUES} from the last checkpoint")
-    with lock.held(workdir) if parallel.leads() else contextlib.nullcontext():
+    with lock.held(workdir) if parallel.is_first() else contextlib.nullcontext():
         changes: list[str] = []
-        if parallel.leads():
+        if parallel.is_first():
             changes = workdirs.compare(workdir, config.to_dict(), rows)
         say("\n".join([config.title, *(f"  variant   {t}" for t in config.deviations)]))
         works = layout.sweeps(programs, workdir)
@@ -62,7 +62,7 @@ def run(
         plans = list(map(layout.plan, works, counts))
         everything, left = _begin(config, works, rows, changes)
         _train(config, works, plans, rows, everything, left)
-    parallel.agreed(0)  # processes wait until the first one has drawn
+    parallel.maximum(0)  # processes wait until the first one has drawn
 
 
 def _train(
@@ -78,7 +78,7 @@ def _train(
     if len(works) > 1:
         say(layout.overview(config, works))
     begin = time.monotonic()
-    on = config.tensorboard and parallel.leads()
+    on = config.tensorboard and parallel.is_first()
     steps = max(work.steps for work in works)
     board = tensorboard.Board(workdir, rows, steps, on=on)
     with contextlib.closing(board):
@@ -89,12 +89,12 @@ def _train(
                 say(f"program {place} of {len(works)}: {layout.differs(config, work)}")
             say(layout.introduction(work, plan, int(own.sum()), len(pending.number)))
             for _ in loop.run(work, plan, pending, board.record):
-                if parallel.leads():
+                if parallel.is_first():
                     board.finished(_write_tables(workdir, rows))
                     now = time.monotonic()
                     workdirs.spend(workdir, now - begin)
                     begin = now
-        if parallel.leads():
+        if parallel.is_first():
             _finish(config, works, rows, board)
 
 
@@ -106,7 +106,7 @@ def _begin(
 ) -> tuple[parallel.Runs, np.ndarray]:
     """Creates the workdir; returns all runs, and those that have not finished."""
     workdir = works[0].workdir
-    if parallel.leads():
+    if parallel.is_first():
         trainings = [
             workdirs.Training(work.steps, layout.record_every(work)) for work in works
         ]
@@ -117,10 +117,10 @@ def _begin(
     everything = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
     done = (
         run_tables.finished(workdir).get("number", np.zeros(0))
-        if parallel.leads()
+        if parallel.is_first()
         else []
     )
-    return everything, parallel.told(~np.isin(everything.number, done))
+    return everything, parallel.from_first(~np.isin(everything.number, done))
 
 
 def main(command: command_line.Command) -> None:
@@ -129,7 +129,7 @@ def main(command: command_line.Command) -> None:
     absl_logging.set_verbosity(absl_logging.FATAL)
     try:
         _start(command.config)
-        if parallel.leads():
+        if parallel.is_first():
             return run(*command)
         with (
             open(os.devnull, "w", encoding="utf-8") as nowhere,

@@ -52,6 +52,7 @@ def names_shown() -> dict[str, dict[str, Any]]:
         "shown": {
             e.name: labels.SHOWN[e.name] for e in entries if e.name in labels.SHOWN
         },
+        "formulas": {o.name: o.notation for o in _published(objectives.OBJECTIVES)},
     }
 
 
@@ -139,12 +140,14 @@ def _objectives() -> str:
             [
                 f"`{entry.name}`",
                 entry.label,
+                entry.notation,
                 "; ".join(weights) or "–",
                 measure or divergences.DIVERGENCES[entry.divergence].label,
                 entry.source,
             ]
         )
-    return documents.table(["name", "objective", "weights", "D(q, p)", "source"], rows)
+    head = ["name", "objective", "maximises", "weights", "D(q, p)", "source"]
+    return documents.table(head, rows)
 
 
 def _divergences() -> str:

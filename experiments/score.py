@@ -4,9 +4,9 @@
     python -m experiments.score --arrays=both.npz --fast
     python -m experiments.score --codes=a.npy --codes=b.npy --factors=factors.npy
 
-Prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as sheet.md,
-sheet.csv and sheet.json, with a figure of the values and their intervals, of the
-mutual information and of the importances. --scales gives the standard deviations of
+The command prints the sheet of `decomp.metrics.sheet` and writes it to FOLDER as
+sheet.md, sheet.csv and sheet.json, with a figure of the values and their intervals, of
+the mutual information and of the importances. --scales gives the standard deviations of
 Gaussian posteriors around the codes, and adds the MIG under the aggregate posterior.
 Each value has a 95 % interval, see `decomp.metrics.intervals`; --intervals=0 leaves
 them out. Two files of codes are compared: the result is how much the second scores
@@ -97,7 +97,10 @@ def table(lines: Sequence[tables.SheetLine]) -> str:
     for note in notes(lines):
         rows += ["", note]
     if spreads:
-        rows += ["", f"Largest − smallest of the variants: {', '.join(spreads)}."]
+        between = (
+            "The largest and the smallest value of the variants differ by this much"
+        )
+        rows += ["", f"{between}: {', '.join(spreads)}."]
     return "\n".join(rows)
 
 
@@ -284,7 +287,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = commands.parser(
         "experiments.score",
         __doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=commands.WithDefaults,
     )
     parser.add_argument(
         "--codes",

@@ -2,11 +2,11 @@
 
     python -m experiments.variants WORKDIR --metrics=kim_mnih,mig,sap
 
-Encodes the same points with some runs of every setting, scores their posterior means by
-the whole sheet, and computes UDR between the runs of a setting. Writes variants.csv (a
-row per run and variant), variants.md (mean ± 95 % interval per setting) and a figure
-that compares the spread of a metric's variants with that of the settings; `--redraw`
-makes the latter two from variants.csv.
+The command encodes the same points with some runs of every setting, scores their
+posterior means by the whole sheet, and computes UDR between the runs of a setting. It
+writes variants.csv (a row per run and variant), variants.md (mean ± 95 % interval per
+setting) and a figure that compares the spread of a metric's variants with that of the
+settings; `--redraw` makes the latter two from variants.csv.
 """
 
 import argparse
@@ -199,7 +199,9 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, default: Any, words: str, kind: Any) -> None:
         parser.add_argument(name, default=default, type=kind, help=words)
 
-    parser.add_argument("workdir", type=commands.path, help="a finished experiment")
+    parser.add_argument(
+        "workdir", type=commands.path, help="folder of a finished sweep"
+    )
     add("--runs", 20, "runs per setting, the first seeds (20)", commands.whole(1))
     add("--points", 10_000, "random points that are scored (10,000)", commands.whole(2))
     add("--metrics", "", "metrics; by default all but DCI's trees", str)

@@ -1,7 +1,7 @@
 """Prints the current means of a sweep: `python -m experiments.watch WORKDIR`.
 
-Reads the blocks that have finished while others train. --every=30 repeats it every 30
-seconds until all runs have finished.
+The command reads the blocks that have finished while others train. --every=30 repeats
+it every 30 seconds until all runs have finished.
 """
 
 import argparse

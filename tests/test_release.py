@@ -18,6 +18,15 @@ def test_the_version_is_the_same_in_the_project_the_citation_and_the_changes():
     assert f"license: {PROJECT['license']}" in citation
 
 
+def test_the_citation_has_the_date_of_the_changelog_if_there_is_a_release():
+    citation = (ROOT / "CITATION.cff").read_text()
+    (newest,) = re.findall(
+        r"^## \S+, (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )[:1]
+    dates = [] if newest == "not released" else [newest]
+    assert re.findall(r"^date-released: (.+)$", citation, re.M) == dates
+
+
 def test_an_extra_that_an_error_names_is_there():
     assert extras.EXTRAS["tensorboardX"] == "tensorboard"
     assert set(extras.EXTRAS.values()) <= set(PROJECT["optional-dependencies"])

@@ -45,7 +45,7 @@ def load(*, tell: raster.Tell = raster.nothing) -> np.ndarray:
     """
 
     def draw() -> np.ndarray:
-        tell(f"  drawing {NUM_IMAGES:,} heads, a minute on a CPU")
+        tell(f"  drawing {NUM_IMAGES:,} heads takes a minute on a CPU")
         return render(factor_classes())
 
     return cache.bytes_of(

@@ -135,6 +135,19 @@ def ordered(column: Column) -> bool:
     return column.numeric or distinct(column.values)[0] < 3
 
 
+def check_rows(codes: Any, classes: Any) -> None:
+    """Refuses codes `[N, D]` and factors `[M, F]` if N is not M.
+
+    Raises:
+        ValueError: One line, with N and M.
+    """
+    if codes.shape[0] != classes.shape[0]:
+        raise ValueError(
+            "codes and factors must have the same number of rows, one for each data "
+            f"point; got {codes.shape[0]} codes and {classes.shape[0]} rows of factors."
+        )
+
+
 def factor_names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
     """The names of the factors; by default they are the indices of the columns."""
     if names is None:

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import inputs, units
+from decomp.metrics import containers, inputs, units
 from decomp.metrics.preset import Preset, resolve
 from decomp.metrics.solvers import fitted
 
@@ -192,7 +192,7 @@ def score(
     else:
         table = inputs.with_continuous(factors, continuous)
     x = np.asarray(z.unit, np.float64)
-    chex.assert_equal_shape_prefix([x, table.classes], 1)
+    containers.check_rows(x, table.classes)
     original = settings["regressor"] == "lasso"
     if original:
         inputs.check_numbers(table)

@@ -10,7 +10,6 @@ the point.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 
@@ -203,7 +202,7 @@ def mutual_information(
     """
     codes = _cells(codes, bins)
     labels, sizes = inputs.classes(labels, sizes, incomplete=True)
-    chex.assert_equal_shape_prefix([codes, labels], 1)
+    containers.check_rows(codes, labels)
     joint = counts(codes, labels, bins=bins, sizes=sizes)  # [D, F, bins, V]
     of_bin, of_class = (
         jnp.sum(joint, axis=axis, keepdims=True).astype(jnp.float32) for axis in (3, 2)

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-from decomp.metrics import inputs, units
+from decomp.metrics import containers, inputs, units
 from decomp.metrics.preset import Preset, resolve
 from decomp.metrics.solvers import multinomial
 
@@ -167,7 +167,7 @@ def score(
     1.0
     """
     z, factors = inputs.codes(codes), inputs.labels(factors)
-    chex.assert_equal_shape_prefix([z.unit, factors], 1)
+    containers.check_rows(z.unit, factors)
     num_factors = factors.shape[1]
     used = inputs.varying(factors)
     count = num_factors if isinstance(used, Tracer) else int(jnp.sum(used))

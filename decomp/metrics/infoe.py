@@ -11,7 +11,6 @@ Source: Hsu et al. 2023, arXiv:2305.18378, Sec. 4.
 import functools
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -83,7 +82,7 @@ def score(
         )
     labels, numbers, sizes, continuous = _factors(factors, sizes, continuous)
     present = labels >= 0
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    containers.check_rows(z.unit, labels)
     broken = units.broken(z)
     x = numerics.standardise(jnp.where(broken, 0, z.unit))
     columns = [f for f in range(labels.shape[1]) if f not in continuous]

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import discrete, inputs, units
+from decomp.metrics import containers, discrete, inputs, units
 from decomp.metrics.preset import Preset, resolve
 from decomp.metrics.solvers import neighbours as nearest
 
@@ -87,7 +87,7 @@ def score(
     )
     z = inputs.codes(codes)
     labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    containers.check_rows(z.unit, labels)
     information = discrete.mutual_information(
         discrete.equal_width(z, bins=bins),
         labels,
@@ -140,7 +140,7 @@ def score_neighbours(
     )
     labels, sizes = discrete.resolve(factors, sizes)
     z = inputs.codes(codes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    containers.check_rows(z.unit, labels)
     active = active_dimensions(z, rule=settings["rule"], share=settings["share"])
     information = np.full((z.unit.shape[1], len(sizes)), np.nan)
     if not units.broken(z):

@@ -15,11 +15,10 @@ Locatello et al. 2019, arXiv:1811.12359.
 
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs, units
+from decomp.metrics import containers, inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -80,7 +79,7 @@ def score(
         classes = labels(factors, bins=settings["bins"])
     else:
         classes = inputs.classes(factors, sizes)[0]
-    chex.assert_equal_shape_prefix([z.unit, classes], 1)
+    containers.check_rows(z.unit, classes)
     active, used = units.active(z), inputs.varying(classes)
     shifted = z.unit - z.unit[:1]  # a constant is exactly 0
     largest = jnp.max(jnp.abs(shifted - jnp.mean(shifted, 0, keepdims=True)), axis=0)

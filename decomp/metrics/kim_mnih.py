@@ -25,7 +25,7 @@ import jax.numpy as jnp
 
 from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import discrete, inputs, units
+from decomp.metrics import containers, discrete, inputs, units
 from decomp.metrics.preset import Preset, resolve
 from decomp.metrics.solvers import subsets
 
@@ -372,7 +372,7 @@ def score(
     1.0
     """
     z, factors = inputs.codes(codes), inputs.labels(factors)
-    chex.assert_equal_shape_prefix([z.unit, factors], 1)
+    containers.check_rows(z.unit, factors)
     numbers = {"votes": votes, "held_out": held_out, "samples": samples}
     rule = {"threshold": threshold, "active": active}
     settings, variant = resolve(PRESETS, preset, **numbers, **rule)
@@ -448,7 +448,7 @@ def enumerated(
     rule = {"threshold": threshold, "active": active}
     settings, variant = resolve(PRESETS, preset, **rule)
     labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    containers.check_rows(z.unit, labels)
     mask = may_win(z, settings["threshold"], active)
     x = numerics.standardise(z.unit)
 

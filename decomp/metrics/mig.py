@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from decomp.distributions.gaussian import Gaussian
-from decomp.metrics import discrete, inputs, units
+from decomp.metrics import containers, discrete, inputs, units
 from decomp.metrics.preset import Preset, resolve
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -106,7 +106,7 @@ def score(
         correction=correction,
     )
     labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    containers.check_rows(z.unit, labels)
     if settings["factor_bins"] is not None:
         sizes = (settings["factor_bins"],) * len(sizes)
         most = jnp.max(labels, axis=0, keepdims=True)
@@ -194,7 +194,7 @@ def exact(
     """
     q = inputs.posteriors(q)
     labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([q.loc, labels], 1)
+    containers.check_rows(q.loc, labels)
     terms = _log_ratios(key, q, labels, sizes, num_samples=num_samples, block=block)
     information = jnp.mean(terms, axis=0)  # [D, F]
     entropy = discrete.entropy(labels, sizes=sizes)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from decomp.metrics import discrete, inputs, units
+from decomp.metrics import containers, discrete, inputs, units
 from decomp.metrics.preset import Preset, resolve
 from decomp.metrics.solvers import classifiers, neighbours
 
@@ -88,7 +88,7 @@ def score(
     z = inputs.codes(codes)
     settings, variant = resolve(PRESETS, preset, bins=bins, correction=correction)
     labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    containers.check_rows(z.unit, labels)
     information = discrete.mutual_information(
         discrete.equal_width(z, bins=settings["bins"]),
         labels,
@@ -134,7 +134,7 @@ def score_neighbours(
         table = factors
     else:
         table = inputs.factors(factors).table
-    chex.assert_equal_shape_prefix([z.unit, table.classes], 1)
+    containers.check_rows(z.unit, table.classes)
     varying = jnp.sum(discrete.several(table.classes))
     information = jnp.zeros((z.unit.shape[1], table.classes.shape[1]), jnp.float32)
     defined = bool((varying > 0) & ~units.broken(z))

@@ -97,7 +97,7 @@ def information(
     """
     loc, scale = (_real(leaf, name) for leaf, name in zip(q, q._fields, strict=True))
     chex.assert_equal_shape([loc, scale])
-    chex.assert_equal_shape_prefix([loc, labels], 1)
+    containers.check_rows(loc, labels)
     width = (high - low) / bins
     middles = low + width * (jnp.arange(bins, dtype=jnp.float32) + 0.5)
     entropy = discrete.entropy(labels, sizes=sizes)

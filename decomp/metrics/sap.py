@@ -21,13 +21,12 @@ classes, 10,000 and 5,000 points) is that of Locatello et al. 2019, arXiv:1811.1
 import functools
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from decomp import numerics
-from decomp.metrics import discrete, inputs, units
+from decomp.metrics import containers, discrete, inputs, units
 from decomp.metrics.preset import Preset, resolve
 from decomp.metrics.solvers import classifiers, fitted
 
@@ -91,7 +90,7 @@ def score(
         return r_squared(codes, factors)._replace(variant=variant)
     z = inputs.codes(codes)
     labels, sizes = discrete.resolve(factors, sizes)
-    chex.assert_equal_shape_prefix([z.unit, labels], 1)
+    containers.check_rows(z.unit, labels)
     broken = units.broken(z)
     x = jnp.where(broken, 0, z.unit)
     train, test = fitted.split(
@@ -136,7 +135,7 @@ def r_squared(codes: Any, factors: Any) -> SAP:
         used = discrete.several(factors.classes)
         return _result(shares.T, z, used, Preset("r_squared"))
     numbers = inputs.regressed(factors)
-    chex.assert_equal_shape_prefix([z.unit, numbers], 1)
+    containers.check_rows(z.unit, numbers)
     x, y = numerics.standardise(z.unit), numerics.standardise(numbers)
     product = jnp.matmul(x.T, y, precision="highest") / len(x)
     share = jnp.minimum(product**2, 1)  # rounding may make it larger

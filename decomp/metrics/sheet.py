@@ -279,9 +279,10 @@ def _rows(codes: Any, factor_table: Factors) -> np.ndarray:
     table = inputs.of_rank(codes, "codes", 3)
     total = len(factor_table.classes)
     if table.shape[1] != total or total < 2:
+        runs = f" in each of {len(table)} runs" if len(table) > 1 else ""
         raise ValueError(
             "codes and factors must have the same number of rows, at least 2; got "
-            f"{table.shape[1]} codes and {total} rows of factors."
+            f"{table.shape[1]} codes{runs} and {total} rows of factors."
         )
     return table
 

@@ -19,11 +19,10 @@ Source: Kim et al. 2019, arXiv:1902.01568; the sizes are those of Carbonneau et 
 
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 
-from decomp.metrics import inputs, kim_mnih, units
+from decomp.metrics import containers, inputs, kim_mnih, units
 from decomp.metrics.kim_mnih import Votes
 from decomp.metrics.preset import Preset, resolve
 
@@ -136,7 +135,7 @@ def score(
     1.0
     """
     z, factors = inputs.codes(codes), inputs.labels(factors)
-    chex.assert_equal_shape_prefix([z.unit, factors], 1)
+    containers.check_rows(z.unit, factors)
     numbers = {"votes": votes, "held_out": held_out, "samples": samples}
     settings, variant = resolve(
         PRESETS, preset, **numbers, threshold=threshold, active=active

@@ -214,8 +214,8 @@ def _points(config: ConfigDict) -> int:
     points = config.data.points
     if catalogue.is_plane(config.data) and (points % _CLUSTERS or not points):
         raise ValueError(
-            f"data.points must be a multiple of {_CLUSTERS}, the arms of the pinwheel "
-            f"or the moons; got {points}."
+            f"data.points must be a positive multiple of {_CLUSTERS}, the number of "
+            f"arms of the pinwheel and of moons; got {points}."
         )
     known, most = _limits(config)
     for field, limit in most.items():

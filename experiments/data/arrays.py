@@ -113,7 +113,7 @@ def principal_variances(data: Dataset, config: ConfigDict) -> np.ndarray:
             f"values; got {values:,}. data.side makes them smaller."
         )
     if size * values**2 > 1e12:
-        say(f"  computing the principal axes of {size:,} images, minutes on a CPU")
+        say(f"  computing the principal axes of {size:,} images takes minutes on a CPU")
     batches = (
         np.asarray(data.decode(jnp.asarray(data.points[start : start + batch])))
         for start in range(0, size, batch)

@@ -109,7 +109,7 @@ def scored(key: jax.Array, config: ConfigDict, data: Dataset) -> Dataset:
     names = np.asarray(found.factor_names)
     if not varied.all():
         left_out = ", ".join(names[~varied])
-        say(f"  factors not scored, as all images have the same class: {left_out}")
+        say(f"  factors with one class in all images are not scored: {left_out}")
     return arrays.with_factors(found, names[varied].tolist())
 
 

@@ -105,8 +105,8 @@ def make(
     backend = backend or jax.default_backend()
     if model.precision == "tf32" and backend != "gpu":
         raise ValueError(
-            f"model.precision = tf32 needs an NVIDIA GPU; this is a {backend}, choices "
-            "are float32 and bfloat16."
+            f"model.precision = tf32 needs an NVIDIA GPU; this is a {backend}, "
+            "which takes float32 and bfloat16."
         )
     common = Common(
         shape, model.latents, PRECISIONS[model.precision], model.init, backend

@@ -67,6 +67,7 @@ class Objective(NamedTuple):
     importance_weighted: bool = False
     # The factor of the codes with which it is the β-VAE, if `objective.matched`.
     code_scale: Callable[[Row], float] = unscaled
+    notation: str = ""  # what is maximised, as documents and reports write it
 
 
 OBJECTIVES: dict[str, Objective] = {}
@@ -211,6 +212,11 @@ _OF_PARTS = {
     "beta": "weight of the total correlation",
     "gamma": "weight of the dimension-wise KL",
 }
+_OF_LEVELS = {
+    "alpha": "weight of the index-code mutual information",
+    "beta": "weight of the total correlation between groups",
+    "gamma": "weight of the total correlation within groups",
+}
 _OF_COVARIANCES = {
     "lambda_od": "weight of the covariances, off the diagonal",
     "lambda_d": "weight of the variances, on the diagonal",
@@ -241,6 +247,7 @@ def _published(
         entry.divergence,
         has_parts=entry.has_parts,
         importance_weighted=entry.importance_weighted,
+        notation=entry.notation,
         **options,
     )
 
@@ -276,7 +283,7 @@ _ENTRIES = (
     _published(
         "hfvae",
         "HFVAE",
-        _OF_PARTS,
+        _OF_LEVELS,
         factorised="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
         "over latents, or subspaces of the same groups with objective.gamma = 1",
         own_groups=lambda row: row["gamma"] == 1,

@@ -3,9 +3,9 @@
     python -m experiments.plan --config=configs/shapes_anisotropic.py --device=h100
     ... --device=h100,v5e --devices=8 --config.model.precision=float32,bfloat16
 
-Prints a row for each program of the sweep once it is compiled: how many runs are
-trained at once, the bytes and FLOPs of a step, and how long the sweep takes on the
-given number of devices. Times are estimates, whose assumptions are listed below the
+The command prints a row for each program of the sweep once it is compiled: how many
+runs are trained at once, the bytes and FLOPs of a step, and how long the sweep takes on
+the given number of devices. Times are estimates, whose assumptions are listed below the
 table. Swept fields, such as --config.model.precision=float32,bfloat16, give rows to
 compare.
 """
@@ -26,7 +26,7 @@ from experiments.plan.accelerators import ACCELERATORS, Accelerator
 from experiments.plan.forecast import Forecast
 from experiments.sweep import layout
 from experiments.system import atomic_files, commands, devices
-from experiments.system.terminal import duration, say
+from experiments.system.terminal import counted, duration, say
 
 _SHARE = 0.6  # of the estimated rate that is assumed; an H200 reached 62 to 85 %
 _COLUMNS = {  # columns of the table, with their widths
@@ -109,9 +109,9 @@ def _introduction(
     rows = len(settings.rows(programs))
     return (
         f"{config.title}\n"
-        f"  {rows * config.seeds:,} runs = {rows} settings × {config.seeds} seeds, "
-        f"compiled by jax {jax.__version__} for {', '.join(options.device)}; nothing "
-        "is run"
+        f"  {rows * config.seeds:,} runs = {counted(rows, 'setting')} × "
+        f"{counted(config.seeds, 'seed')}, compiled by jax {jax.__version__} for "
+        f"{', '.join(options.device)}; nothing is run"
     )
 
 

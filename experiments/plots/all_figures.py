@@ -36,7 +36,7 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
     """Draws the figures that config.json lists.
 
     Args:
-        workdir: An experiment's folder.
+        workdir: The folder of a sweep.
 
     Returns:
         The files written. A figure whose input is missing is skipped with a warning.

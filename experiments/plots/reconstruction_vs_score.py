@@ -90,7 +90,7 @@ def _scores(wanted: list[str], rows: list[reading.RunRow]) -> list[str]:
     present = [s for s in wanted if any(s in row.cells for row in rows)]
     for score in wanted:
         if score not in present:
-            _LOG.warning("left out a panel: summary.csv has no score '%s'.", score)
+            _LOG.warning("a panel is left out: summary.csv has no score '%s'.", score)
     if not present:
         raise reading.Missing(
             f"summary.csv has '{_X}' with none of the scores {wanted} of figure_score"

@@ -50,7 +50,8 @@ def facts(results: reading.Results, env: dict[str, Any]) -> list[tuple[str, str]
     pairs = [
         ("Runs", _runs(results)),
         ("Settings", _settings(results)),
-        *_of_all_settings(results),
+        ("Prior", _prior(results)),
+        ("Objective", "; ".join(_objectives(results))),
         *_of_config(results.config, results.shapes),
         ("Device", _device(env)),
         ("Wall time", _duration(env.get("seconds"))),
@@ -151,12 +152,45 @@ def _settings(results: reading.Results) -> str:
     return "; ".join(words)
 
 
-def _of_all_settings(results: reading.Results) -> list[tuple[str, str]]:
-    """The prior and the objective, if all settings have the same."""
-    names = {column: _names(results, column) for column in ("prior", "objective")}
-    return [
-        (column.title(), *found) for column, found in names.items() if len(found) == 1
-    ]
+def _prior(results: reading.Results) -> str:
+    """The prior, if all settings have the same."""
+    names = _names(results, "prior")
+    return names[0] if len(names) == 1 else ""
+
+
+def _objectives(results: reading.Results) -> list[str]:
+    """Each objective with what it maximises.
+
+    An objective that is one of several, and whose formula is unknown, is left out: the
+    settings name it.
+    """
+    settings = [s for s in results.settings or [] if s.get("objective") is not None]
+    names = list(dict.fromkeys(str(s["objective"]) for s in settings))
+    texts = []
+    for name in names:
+        formula = labels.FORMULAS.get(name, "")
+        if formula:
+            of_one = [s for s in settings if s["objective"] == name]
+            values = _constants(formula, of_one)
+            where = f", where {', '.join(values)}" if values else ""
+            texts.append(f"{labels.label(name)}: {formula} is maximised{where}")
+        elif len(names) == 1:
+            texts.append(labels.label(name))
+    return texts
+
+
+def _constants(formula: str, settings: Sequence[reading.Setting]) -> list[str]:
+    """The symbols of a formula whose values all settings share, such as `α = 0`."""
+    weights = [name for name in settings[0] if name != "divergence"]
+    symbols = {name: style.symbol(name) for name in weights} | {"divergence": "D"}
+    texts = []
+    for name, symbol in symbols.items():
+        values = {s.get(name) for s in settings}
+        if len(values) == 1 and re.search(
+            rf"(?<!\w){re.escape(symbol)}(?!\w)", formula
+        ):
+            texts.append(f"{symbol} = {style.number(*values)}")
+    return texts
 
 
 def _names(results: reading.Results, column: str) -> list[str]:

@@ -122,16 +122,17 @@ def _explorer(
     shown: dict[str, Any] | str, results: reading.Results, level: int
 ) -> Html:
     if isinstance(shown, str):
-        return tag("p", f"Not in this report. {shown}", class_="note")
+        return tag("p", f"The explorer is not in this report. {shown}", class_="note")
     runs, total = len(shown["runs"]), len(results.scores or {})
     score = shown["score"]
-    roles = ", ".join(dict.fromkeys(run["role"] for run in shown["runs"]))
+    *most, last = dict.fromkeys(run["role"] for run in shown["runs"])
+    roles = f"{', '.join(most)} and {last}" if most else last
     words = (
-        f"The explorer has {runs} of {total} runs: those of each setting that are "
-        f"{roles} by the score {score}. "
+        f"The explorer has {runs} of {total} runs: the {roles} one of each setting by "
+        f"{score}. "
     )
     words += (
-        "Move a latent to see the image; others stay at the code of the base image."
+        "Move a latent to see the image; the others stay at the code of the base image."
         if shown["size"]
         else "Move z in its plane, with the sliders or a pointer."
     )

@@ -16,12 +16,14 @@ from experiments.system import registry
 
 PACKAGE = pathlib.Path(__file__).with_name("labels.json")
 # The labels of objectives, divergences, priors, networks and data sets; the symbols of
-# columns of the settings; the fields of a section that reports show beside its entry.
+# columns of the settings; the fields of a section that reports show beside its entry;
+# what each objective maximises.
 WORDS: dict[str, str] = {}
 SYMBOLS: dict[str, str] = {"df": "ν"}
 SHOWN: dict[str, list[str]] = {}
-_OWN: dict[str, dict[str, Any]] = {"words": {}, "symbols": {}, "scores": {}}
-_OWN["shown"] = {}
+FORMULAS: dict[str, str] = {}
+_KINDS = ("words", "symbols", "scores", "shown", "formulas")
+_OWN: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
 
 
 def add_entry(
@@ -31,7 +33,8 @@ def add_entry(
 
     Args:
         table: The registry, entries by name.
-        entry: The entry, which has a name and a label.
+        entry: The entry, which has a name, a label and, if it is an objective, a
+            notation of what it maximises.
         kind: The kind of entry, such as "prior".
         shown: Fields of the entry's section of a config that reports show beside it.
 
@@ -41,6 +44,8 @@ def add_entry(
     registry.add(table, entry, kind)
     own = is_own(table)
     _add("words", WORDS, entry.name, entry.label, own=own)
+    if formula := getattr(entry, "notation", ""):
+        _add("formulas", FORMULAS, entry.name, formula, own=own)
     if shown:
         _add("shown", SHOWN, entry.name, [*shown], own=own)
 
@@ -100,6 +105,8 @@ def _learn_words(found: Any, *, own: bool) -> None:
         add_symbol(str(name), str(symbol), own=own)
     for name, fields in found.get("shown", {}).items():
         _add("shown", SHOWN, str(name), [str(field) for field in fields], own=own)
+    for name, formula in found.get("formulas", {}).items():
+        _add("formulas", FORMULAS, str(name), str(formula), own=own)
 
 
 def path(workdir: pathlib.Path) -> pathlib.Path:

@@ -68,7 +68,9 @@ def read(workdir: pathlib.Path) -> Results:
         raise ValueError(f"{workdir} is not a folder.")
     config = _optional(workdir / "config.json", _config)
     if config is None:
-        raise ValueError(f"{workdir} has no config.json; is it an experiment's folder?")
+        raise ValueError(
+            f"{workdir} is not the folder of a sweep: it has no config.json."
+        )
     _optional(labels.path(workdir), _labels)
     return Results(
         config=config,

@@ -58,8 +58,8 @@ class Checkpoint:
     def restore(self, state: Any) -> tuple[Any, list[np.ndarray], int]:
         """State, curves and number of steps; the given state and 0 if none is saved."""
         leaves, structure = jax.tree.flatten(state)
-        found = self._found(leaves) if parallel.leads() else None
-        done, records, measures = parallel.told(
+        found = self._found(leaves) if parallel.is_first() else None
+        done, records, measures = parallel.from_first(
             np.array([found.done, len(found.curves), found.curves.shape[2]])
             if found
             else np.zeros(3, int)
@@ -74,10 +74,10 @@ class Checkpoint:
             )
         padding = np.minimum(np.arange(len(leaves[0])), count - 1)
         restored = [
-            parallel.place(parallel.told(row)[padding], leaf.sharding)
+            parallel.place(parallel.from_first(row)[padding], leaf.sharding)
             for row, leaf in zip(found.leaves, leaves, strict=True)
         ]
-        curves = list(parallel.told(found.curves)[:, padding])
+        curves = list(parallel.from_first(found.curves)[:, padding])
         return structure.unflatten(restored), curves, int(done)
 
     def save(
@@ -88,11 +88,11 @@ class Checkpoint:
         Raises:
             OSError: One line, if this or the previous checkpoint cannot be written.
         """
-        if not now and parallel.agreed(time.monotonic() - self._last) < self._every:
+        if not now and parallel.maximum(time.monotonic() - self._last) < self._every:
             return
         leaves = parallel.collect(jax.tree.leaves(state))
         self._last = time.monotonic()
-        if not parallel.leads():
+        if not parallel.is_first():
             return
         count = len(self._numbers)
         arrays = {f"leaf_{i:03d}": leaf[:count] for i, leaf in enumerate(leaves)}
@@ -139,13 +139,13 @@ def blocks(workdir: pathlib.Path, pending: Runs, size: int) -> Iterator[Runs]:
     Blocks that were begun come first.
     """
     place = np.full(len(pending.number), np.iinfo(np.int32).max)
-    if parallel.leads():
+    if parallel.is_first():
         root = workdir.resolve() / _FOLDER
         for i, (_, path) in enumerate(candidates(root)):
             known = about(path)
             held = np.isin(pending.number, known["numbers"] if known else [])
             place = np.where(held, np.minimum(place, i), place)
-    place = parallel.told(place)
+    place = parallel.from_first(place)
     for first in np.unique(place):
         yield from parallel.blocks(parallel.take(pending, place == first), size)
 

@@ -20,6 +20,7 @@ from experiments.models import autoencoder
 from experiments.models.autoencoder import VAE, Hyperparameters
 from experiments.system import parallel
 from experiments.system.parallel import Plan, Runs
+from experiments.system.terminal import counted
 from experiments.training import one_run, optimisers, own_entries
 
 # The largest number of runs with convolutions that a TPU trains together: by XLA's
@@ -222,7 +223,7 @@ def introduction(sweep: Sweep, plan: Plan, total: int, left: int) -> str:
     ]
     facts = [
         ("data", _described(sweep)),
-        ("runs", f"{total:,} = {rows} settings × {config.seeds} seeds{start}"),
+        ("runs", f"{total:,} = {_grid(rows, config.seeds)}{start}"),
         (
             "training",
             f"{sweep.steps:,} steps of batch {batch} a run, "
@@ -254,8 +255,12 @@ def overview(config: ConfigDict, sweeps: list[Sweep]) -> str:
     rows = sum(len(sweep.settings.objective) for sweep in sweeps)
     return (
         f"  {len(sweeps)} programs, one after another, for {swept}; in all "
-        f"{rows * config.seeds:,} runs = {rows} settings × {config.seeds} seeds"
+        f"{rows * config.seeds:,} runs = {_grid(rows, config.seeds)}"
     )
+
+
+def _grid(rows: int, seeds: int) -> str:
+    return f"{counted(rows, 'setting')} × {counted(seeds, 'seed')}"
 
 
 def differs(config: ConfigDict, sweep: Sweep) -> str:
@@ -282,6 +287,6 @@ def _described(sweep: Sweep) -> str:
     chosen = sweep.config.evaluate.images.replace("_", " ")
     scored = f"; scored {len(sweep.scored.points):,}, {chosen}"
     return (
-        f"{name}{size}; {factors or 'no factors: scores of the codes alone'}"
+        f"{name}{size}; {factors or 'no factors, so only codes are scored'}"
         f"{'' if chosen == 'trained' else scored}"
     )

@@ -64,7 +64,7 @@ def run(
     """Trains, scores and saves the pending runs; yields after each finished block."""
     init, advance, scores = programs(sweep, plan)
     points, scored, factors = _shared(sweep, plan)
-    progress = Progress(len(pending.number) * sweep.steps, shown=parallel.leads())
+    progress = Progress(len(pending.number) * sweep.steps, shown=parallel.is_first())
     finished: list[np.ndarray] = []
     compiled = None
     with signals.listening() as asked, progress, _aside() as aside:
@@ -86,7 +86,7 @@ def run(
             values = compiled.result()(state.params, *scoring)
             finished.append(members.number)
             _write(sweep, members, state, values, curves, saved)
-            if parallel.leads() and not sweep.config.runs.keep_states:
+            if parallel.is_first() and not sweep.config.runs.keep_states:
                 checkpoint.forget(sweep.workdir, np.concatenate(finished))
             progress.evaluated(time.monotonic() - start)
             yield
@@ -146,13 +146,13 @@ def _write(
     """Saves a finished block."""
     outcome = {"diverged": state.diverged, "term": state.term}
     found = parallel.collect((state.params, outcome, scores))
-    if parallel.leads():
+    if parallel.is_first():
         saved.wait()
         run_tables.write_block(sweep.workdir, members, *found, curves)
 
 
 def _stop_if(asked: Callable[[], int]) -> None:
-    if number := int(parallel.agreed(asked())):
+    if number := int(parallel.maximum(asked())):
         raise signals.Stopped(number)
 
 
@@ -186,7 +186,7 @@ def _train(
         start = time.monotonic()
         state = advance(state, block.keys, block.setting, points, np.int32(steps))
         sums, diverged = parallel.collect((state.sums, state.diverged))
-        seconds = parallel.agreed(time.monotonic() - start)
+        seconds = parallel.maximum(time.monotonic() - start)
         done += steps
         asked.waits = _waiting("the runs in training are saved")
         means = sums / (done % every or min(every, done))
@@ -199,7 +199,7 @@ def _train(
         # The first call compiles, and short calls are mostly overhead: grow stepwise.
         wanted = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))
         _announce(progress)
-        stopping = bool(parallel.agreed(asked()))
+        stopping = bool(parallel.maximum(asked()))
         last = done == sweep.steps and sweep.config.runs.keep_states
         saved.save(state, curves, done, now=stopping or last)
         if stopping:
@@ -219,7 +219,7 @@ def _announce(progress: Progress) -> None:
     left = progress.first_estimate()
     if left is None or left < 1:
         return
-    say(f"  about {duration(left)} of training left, before scores and figures")
+    say(f"  about {duration(left)} of training are left, before scores and figures")
     if jax.default_backend() == "cpu" and left > _LONG:
         say(
             f"  On this CPU the sweep will take about {duration(left)}. The variant "

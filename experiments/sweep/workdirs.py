@@ -79,8 +79,9 @@ def compare(
         ) from None
     if binding:
         raise ValueError(
-            f"{workdir} has results of another config; choose another "
-            f"--workdir. Fields that differ: {'; '.join(binding)}."
+            f"{workdir} has results of another config. These fields differ: "
+            f"{'; '.join(binding)}. Choose another --workdir; in this one, seeds can "
+            "only increase, and train.steps only after a start with runs.keep_states."
         )
     _check_order(workdir, rows)
     return changes
@@ -98,7 +99,7 @@ def _check_order(workdir: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> No
         return
     if differ:
         raise ValueError(
-            f"{workdir} holds results of another version, which has the settings in "
+            f"{workdir} has results of another version, which has the settings in "
             "another order; choose another --workdir."
         )
 
@@ -203,14 +204,14 @@ def validated(
         whole = _filled(_with_tuples(saved), fields.known().to_dict())
         return settings.validate(ConfigDict(whole))
     except (*npz.BAD_FILE, AttributeError) as error:
-        own = labels.path(workdir).exists()
-        hint = (
-            " Give the file that registers its entries by --config, or import it first."
-            * own
-        )
+        if labels.path(workdir).exists():
+            raise ValueError(
+                f"{path}: {error} A config file registered entries for this sweep: "
+                "give that file by --config, or import it first."
+            ) from None
         raise ValueError(
             f"{path}: expected a config of this version, {_version('decomp-vae')}"
-            f"{_maker(workdir)}; got: {error}{hint}"
+            f"{_maker(workdir)}; got: {error}"
         ) from None
 
 

@@ -96,6 +96,14 @@ def fail(name: str, message: str) -> int:
     return 2
 
 
+class WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that says the default of each argument that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        has_default = action.default is not None and action.default is not False
+        return super()._get_help_string(action) if has_default else action.help
+
+
 def parser(name: str, description: str, **options: Any) -> argparse.ArgumentParser:
     """A parser that raises ValueError for arguments that cannot be used.
 

@@ -35,7 +35,8 @@ def use_float32() -> None:
     """
     if jax.config.jax_enable_x64:
         jax.config.update("jax_enable_x64", False)
-        print("JAX_ENABLE_X64 is ignored: computing in float32.", file=sys.stderr)
+        line = "JAX_ENABLE_X64 is ignored: commands compute in float32."
+        print(line, file=sys.stderr)
 
 
 def check_platform() -> None:

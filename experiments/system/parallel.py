@@ -98,24 +98,24 @@ def collect(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def agreed(number: float) -> float:
+def maximum(number: float) -> float:
     """The maximum of the processes' numbers, so that all processes act alike."""
     if jax.process_count() == 1:
         return number
     return float(np.max(multihost_utils.process_allgather(np.float32(number))))
 
 
-def told(array: np.ndarray) -> np.ndarray:
-    """The array of process 0; others pass an array of the same shape and type."""
+def from_first(array: np.ndarray) -> np.ndarray:
+    """The array of process 0; others pass one of the same shape and type."""
     if jax.process_count() == 1 or not array.size:
         return array
     data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    told = multihost_utils.broadcast_one_to_all(data)
-    return np.asarray(told).view(array.dtype).reshape(array.shape)
+    first = multihost_utils.broadcast_one_to_all(data)
+    return np.asarray(first).view(array.dtype).reshape(array.shape)
 
 
-def leads() -> bool:
-    """Whether this process writes the results."""
+def is_first() -> bool:
+    """Whether this is process 0, which writes the results."""
     return jax.process_index() == 0
 
 

@@ -178,11 +178,12 @@ def _wait(heard: int) -> None:
         if asked is None or asked.number or not asked.waits:
             _end(number)
         asked.number = number
-        _tell(number, f"waits until {asked.waits}; a second one ends it at once")
+        waits = f"the command waits until {asked.waits}"
+        _tell(number, f"{waits}; a second signal ends it at once")
 
 
 def _end(number: int) -> NoReturn:
-    _tell(number, f"stopped; {_Watch.promise}")
+    _tell(number, f"the command stopped; {_Watch.promise}")
     _Watch.writing.acquire(timeout=_SECONDS)
     for clean in reversed(_Watch.cleaners):
         with contextlib.suppress(Exception):

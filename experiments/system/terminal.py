@@ -110,6 +110,15 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:,.0f} days"
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as 1 seed or 1,200 seeds.
+
+    >>> counted(1, "seed"), counted(1_200, "seed")
+    ('1 seed', '1,200 seeds')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def short(value: Any) -> str:
     """A value for a message, shortened if it is long."""
     text = str(value)

@@ -38,7 +38,7 @@ def test_commands_ignore_x64_and_report_it(capsys):
         devices.use_float32()
         assert not jax.config.jax_enable_x64
         assert capsys.readouterr().err == (
-            "JAX_ENABLE_X64 is ignored: computing in float32.\n"
+            "JAX_ENABLE_X64 is ignored: commands compute in float32.\n"
         )
         devices.use_float32()
         assert capsys.readouterr().err == ""

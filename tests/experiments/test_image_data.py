@@ -225,7 +225,7 @@ def test_a_factor_of_one_class_is_not_scored_and_is_reported(tmp_path, capsys):
     _, programs = settings.validate(config(name="shapes3d", path=path, side=8))
     work = layout.sweeps(programs, tmp_path)[0]
     varying = ("floor_hue", "wall_hue", "object_hue", "orientation")
-    words = "factors not scored, as all images have the same class: scale, shape"
+    words = "factors with one class in all images are not scored: scale, shape"
     assert words in capsys.readouterr().out
     assert work.scored.factor_names == work.data.factor_names == varying
     assert work.vae.factor_sizes == (10, 10, 10, 15)

@@ -116,9 +116,9 @@ def test_runs_are_placed_and_collected_in_order():
     keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(1), i))(jnp.arange(6))
     back = parallel.scatter(plan, keys)
     assert jnp.array_equal(jax.random.key_data(back), jax.random.key_data(keys))
-    assert parallel.leads()
-    assert parallel.agreed(2.5) == 2.5
-    assert parallel.told(np.array([True, False])).tolist() == [True, False]
+    assert parallel.is_first()
+    assert parallel.maximum(2.5) == 2.5
+    assert parallel.from_first(np.array([True, False])).tolist() == [True, False]
 
 
 def test_a_layout_may_be_chosen():

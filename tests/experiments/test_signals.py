@@ -87,9 +87,8 @@ def test_a_command_ends_at_once_during_a_call_outside_python(start, number):
     process.send_signal(number)
     _, line = process.communicate(timeout=3)
     assert process.returncode == 128 + number
-    assert (
-        line == f"experiments: {number.name}: stopped; what it had written is whole\n"
-    )
+    words = "the command stopped; what it had written is whole"
+    assert line == f"experiments: {number.name}: {words}\n"
 
 
 def test_a_command_says_what_it_waits_for_and_saves_it(start):
@@ -104,7 +103,7 @@ def test_a_command_says_what_it_waits_for_and_saves_it(start):
     )
     assert process.stdout.readline() == "go\n"
     process.send_signal(signal.SIGINT)
-    words = "waits until all is saved; a second one ends it at once"
+    words = "the command waits until all is saved; a second signal ends it at once"
     assert process.stderr.readline() == f"experiments: SIGINT: {words}\n"
     assert process.communicate(timeout=3)[0] == "saved 2\n"
     assert process.returncode == 7
@@ -119,7 +118,7 @@ def test_the_second_signal_ends_the_waiting(start):
     )
     assert process.stdout.readline() == "go\n"
     process.send_signal(signal.SIGINT)
-    assert "a second one" in process.stderr.readline()
+    assert "a second signal" in process.stderr.readline()
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     assert "stopped" in process.communicate(timeout=3)[1]

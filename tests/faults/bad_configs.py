@@ -112,7 +112,10 @@ _FIELDS = {
             f"objective.alpha={_SEVERAL}",
             "at most 1,000,000 runs in all",
         ),
-        *((f"data.points={v}", "data.points must be a multiple of 4") for v in (0, 6)),
+        *(
+            (f"data.points={v}", "data.points must be a positive multiple of 4")
+            for v in (0, 6)
+        ),
         ("data.points=-4", "data.points must be a finite number ≥ 0"),
         ("data.points=4", "train.batch_size must be at most 4 points; got 400"),
         ("data.points=2000004", "data.points must be at most 2,000,000"),

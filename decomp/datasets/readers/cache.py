@@ -50,7 +50,9 @@ def bytes_of(
     try:
         _write(path, made)
     except OSError as error:
-        _log.warning("%s cannot be written, kept in memory only (%s).", path, error)
+        _log.warning(
+            "%s cannot be written; the array is kept in memory only (%s).", path, error
+        )
     return made
 
 
@@ -60,12 +62,12 @@ def _read(path: Path, *, sha256: str) -> np.ndarray | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:  # ValueError: the file is empty
-        _log.warning("%s cannot be read, made again (%s).", path, error)
+        _log.warning("%s cannot be read and is made again (%s).", path, error)
         return None
     digest = _sha256(kept)
     if digest == sha256:
         return kept
-    _log.warning("%s is damaged, made again (its sha256 is %s).", path, digest)
+    _log.warning("%s is damaged and is made again (its sha256 is %s).", path, digest)
     return None
 
 

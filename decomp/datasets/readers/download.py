@@ -130,5 +130,6 @@ def _failure(files: list[_File], problem: str) -> ConnectionError:
     urls = " and ".join(file.url for file in files)
     places = " and ".join(f"{file.by_hand} (sha256 {file.sha256})" for file in files)
     return ConnectionError(
-        f"cannot download {urls}: {problem}; may be put there by hand: {places}."
+        f"cannot download {urls}: {problem}; these files may be put there by hand: "
+        f"{places}."
     )

@@ -66,7 +66,10 @@ def _checked(path: Path, read_arrays: Callable[[Path], _Arrays]) -> _Arrays:
             twice = factors[order[repeated[0]]].tolist()
             raise ValueError(f"expected every class once; got {twice} more than once")
     if (np.diff(order) != 1).any():
-        _log.warning("%s: not in canonical order; sorted by its classes.", path)
+        _log.warning(
+            "%s is not in canonical order; its images are sorted by their classes.",
+            path,
+        )
         packed, factors = packed[order], factors[order]
     return packed, factors.astype(np.uint8)
 
