@@ -41,6 +41,7 @@ _DECLARED: dict[str, Callable[[], declarations.Declarations]] = {
     "model.network": networks.declared,
     "prior.name": priors.declared,
     "objective.name": objectives.declared,
+    "objective.divergence": divergences.declared,
 }
 # Sections whose fields may have several values, most of them programs of their own,
 # and those of their fields that may not, as they say how to sweep or to record.
@@ -114,8 +115,12 @@ def check(config: ConfigDict) -> None:
 
 
 def registered() -> dict[str, Registered]:
-    """The fields that entries declare, which are described by them."""
-    found = {}
+    """The fields that entries declare, which are described by them.
+
+    Raises:
+        ValueError: One line, for a field that entries of two kinds declare.
+    """
+    found: dict[str, Registered] = {}
     for owner, declared in _DECLARED.items():
         entries, section = declared(), owner.partition(".")[0]
         for name, own in declarations.every(entries).items():
@@ -126,8 +131,13 @@ def registered() -> dict[str, Registered]:
                 field = base.Field((own.default,), text, own.rule, parts=float)
             else:
                 field = own._replace(help=text)
-            one = Registered(field, owner, others, unread, traced)
-            found[f"{section}.{name}"] = one
+            full = f"{section}.{name}"
+            if full in found:
+                raise ValueError(
+                    f"{full} must be declared by entries of one kind; got those of "
+                    f"{found[full].owner} and of {owner}."
+                )
+            found[full] = Registered(field, owner, others, unread, traced)
     return found
 
 
@@ -146,12 +156,13 @@ def described() -> dict[str, base.Field]:
 
 
 def _of_entries() -> dict[str, base.Field]:
-    """The fields that entries declare, and the schedules of weights."""
+    """The fields that entries declare, and the schedules of those of objectives."""
+    own = {name: one.field for name, one in registered().items()}
+    of_objectives = [n.split(".") for n in own if n.startswith("objective.")]
     steps = {
-        f"objective.schedule.{name}": base.schedule(name)
-        for name in declarations.every(objectives.declared())
+        f"{section}.schedule.{n}": base.schedule(n) for section, n in of_objectives
     }
-    return {name: own.field for name, own in registered().items()} | steps
+    return own | steps
 
 
 def may_be_swept(name: str) -> bool:

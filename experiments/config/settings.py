@@ -135,8 +135,10 @@ def _canonical(
     registered: Iterable[tuple[str, str, fields.Registered]],
 ) -> dict[str, Any]:
     """The setting with neutral values in columns that have no effect on it."""
+    named = row | {"divergence": objectives.divergence(row)}
     for name, owner, own in registered:
-        if name in row and row.get(owner, fields.get(config, own.owner)) in own.others:
+        entry = named.get(owner, fields.get(config, own.owner))
+        if name in row and entry in own.others:
             row[name] = own.unread
     objective = objectives.OBJECTIVES[row["objective"]]
     if objective.divergence != objectives.FREE:

@@ -22,7 +22,7 @@ from decomp.model import Model, switch
 from experiments.data import arrays
 from experiments.data.arrays import Dataset, Decode
 from experiments.models import networks, objectives, priors
-from experiments.models.divergences import DIVERGENCES, NONE
+from experiments.models.divergences import DIVERGENCES, NONE, read_by
 from experiments.models.objectives import Weights
 
 Params = dict[str, Any]
@@ -261,6 +261,7 @@ def setting_arrays(
     names = tuple(dict.fromkeys(loss.name for loss in losses))
     setting = Hyperparameters(
         weights=traced(objectives.read_by(names))
+        | traced(read_by(vae.divergences))
         | {
             name: [config.objective[name] for _ in rows]
             for name in objectives.fixed_by(names)

@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 
 from configs import base, pinwheel, shapes_anisotropic
+from decomp.divergences.estimates import Minibatch
 from decomp.networks.dense import GaussianDecoder
 from decomp.priors import student_t
 from experiments.config import fields, settings
 from experiments.data import catalogue
-from experiments.models import autoencoder, networks, objectives, priors
+from experiments.models import (
+    autoencoder,
+    divergences,
+    networks,
+    objectives,
+    priors,
+)
 from experiments.sweep import layout
 from tests.experiments.small_plane import config_of
 
@@ -192,6 +199,31 @@ def test_a_parameter_of_a_prior_is_swept_in_one_program(with_a_tail):
         assert found[0] == found[1]
 
 
+def test_a_parameter_of_a_divergence_is_swept_in_one_program(renamed):
+    renamed(
+        divergences.DIVERGENCES,
+        "moments",
+        parameters={"width": base.Parameter("w", 1.0, "width", base.POSITIVE)},
+        estimate=lambda key, batch: batch.weights["width"],
+    )
+    config = config_of("isotropic", "alpha_beta", "renamed")
+    with config.unlocked():
+        config.objective.alpha, config.objective.width = (0.0, 0.5), (2.0, 3.0)
+    _, (program,) = settings.validate(config)
+    assert [(row["alpha"], row["width"]) for row in program.rows] == [
+        *((0.0, 1.0), (0.5, 2.0), (0.5, 3.0))
+    ]
+    (sweep,) = sweeps(config)
+    batch = Minibatch(*[None] * 4, estimator="", size=0)
+    for index, value in enumerate((0.0, 2.0, 3.0)):
+        setting = jax.tree.map(lambda v, i=index: v[i], sweep.settings)
+        weights = autoencoder.weights(sweep.vae, setting, jnp.ones(()))
+        found = autoencoder.model(sweep.vae).divergence(
+            jax.random.key(0), batch._replace(weights=weights), setting
+        )
+        assert found == value
+
+
 def test_a_setting_shows_the_parameters_that_its_prior_does_not_read(with_a_tail):
     names = ("student_t", "renamed", "laplace")
     config = of_images(prior__name=names, prior__df=(3.0,), prior__tail=(4.0, 5.0))
@@ -250,6 +282,13 @@ def test_a_network_or_a_data_set_has_fields_of_its_own(renamed, table, name, fie
     config = fields.replaced(config, {chosen: name})
     with pytest.raises(ValueError, match=f"{field} is not read by {chosen} = {name}"):
         settings.validate(config)
+
+
+def test_a_field_of_entries_of_two_kinds_is_refused(renamed):
+    renamed(divergences.DIVERGENCES, "moments", parameters={"lambda": TAIL})
+    words = "objective.lambda must be declared by entries of one kind; got those of "
+    with pytest.raises(ValueError, match=f"{words}objective.name and of objective.div"):
+        settings.validate(of_images())
 
 
 def test_two_columns_of_one_name_are_refused(renamed):
