@@ -3,9 +3,9 @@
 Other configs override these defaults. Several values of a field of `data`, `model`,
 `prior`, `objective`, `critic` or `train` are an axis of the sweep, such as
 `config.model.latents = (5, 10)`; a field that is itself a tuple takes a tuple of
-tuples, such as `config.model.hidden = ((128,), (64, 64))`. Weights, objectives and
-priors of one family share a compiled program; each value of any other field is a
-program of its own, and programs are trained one after another.
+tuples, such as `config.model.hidden = ((128,), (64, 64))`. Weights, every other
+`Parameter`, objectives and priors of one family share a compiled program; each value of
+any other field is a program of its own, and programs are trained one after another.
 `--config.objective.beta=4` replaces an axis by a single value. Defaults are those of
 the paper's text unless the help of a field says otherwise.
 """
@@ -51,16 +51,18 @@ class Field(NamedTuple):
 
 
 class Parameter(NamedTuple):
-    """A traced number that objectives or priors read; one program trains all values.
+    """A traced number that objectives, divergences or priors read.
 
     It is a field `objective.NAME` or `prior.NAME`, and a column NAME of the settings.
+    One program trains all its values.
     """
 
     symbol: str  # in figures and reports
     default: float
     help: str
     rule: Rule = NOT_NEGATIVE
-    unread: float | None = None  # what tables show if nothing reads it, if no default
+    # The value that tables show where it is not read, or None if that is the default.
+    unread: float | None = None
 
 
 def schedule(weight: str, default: str = "constant") -> Field:

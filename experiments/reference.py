@@ -47,6 +47,7 @@ def names_shown() -> dict[str, dict[str, Any]]:
     entries = [entry for table in tables for entry in _published(table)]
     read = objectives.read_by(_names(objectives.OBJECTIVES))
     read |= priors.read_by(_names(priors.PRIORS))
+    read |= divergences.read_by(_names(divergences.DIVERGENCES))
     return {
         "words": {entry.name: entry.label for entry in entries},
         "symbols": {name: parameter.symbol for name, parameter in read.items()},
