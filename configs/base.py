@@ -3,9 +3,9 @@
 Other configs override these defaults. Several values of a field of `data`, `model`,
 `prior`, `objective`, `critic` or `train` are an axis of the sweep, such as
 `config.model.latents = (5, 10)`; a field that is itself a tuple takes a tuple of
-tuples, such as `config.model.hidden = ((128,), (64, 64))`. Weights, objectives and
-priors of one family share a compiled program; each value of any other field is a
-program of its own, and programs are trained one after another.
+tuples, such as `config.model.hidden = ((128,), (64, 64))`. Weights, every other
+`Parameter`, objectives and priors of one family share a compiled program; each value of
+any other field is a program of its own, and programs are trained one after another.
 `--config.objective.beta=4` replaces an axis by a single value. Defaults are those of
 the paper's text unless the help of a field says otherwise.
 """
@@ -31,7 +31,8 @@ NONE_OR_A_VARIANCE = Rule(
 )
 FOR_A_VARIANCE = Rule(lambda v: v >= 2, "at least 2, for a variance")
 AT_LEAST_TWO = Rule(lambda v: v >= 2, "at least 2")
-DECAY = Rule(lambda v: 0 <= v < 1, "a number in [0, 1)")
+BELOW_ONE = Rule(lambda v: 0 <= v < 1, "a number in [0, 1)")
+ABOVE_ZERO = Rule(lambda v: v > 0, "a number above 0")
 WIDTHS = Rule(lambda v: min(v) > 0, "layer widths above 0")
 
 
@@ -49,18 +50,34 @@ class Field(NamedTuple):
     may_be_empty: bool = False  # whether a tuple may be empty
 
 
+class Parameter(NamedTuple):
+    """A traced number that objectives, divergences or priors read.
+
+    It is a field `objective.NAME` or `prior.NAME`, and a column NAME of the settings.
+    One program trains all its values.
+    """
+
+    symbol: str  # in figures and reports
+    default: float
+    help: str
+    rule: Rule = NOT_NEGATIVE
+    # The value that tables show where it is not read, or None if that is the default.
+    unread: float | None = None
+
+
 def schedule(weight: str, default: str = "constant") -> Field:
     """The field `objective.schedule.WEIGHT`."""
     text = f"schedule of objective.{weight} during training"
     return Field(default, text, choices="schedules")
 
 
-# The weights of the papers' objectives, and their defaults. What a weight means depends
-# on the objective: `experiments.models.objectives` has the help of these fields.
+# The weights of the papers' objectives and the parameters of their priors, with their
+# defaults. The entries in `experiments.models` have the help of these fields.
 WEIGHTS = {
     **{"beta": 1.0, "alpha": 0.0, "gamma": 1.0},
     **{"lambda": 1.0, "lambda_od": 1.0, "lambda_d": 1.0},
 }
+PARAMETERS = {"df": math.inf, "spike": 0.8}
 FIELDS: dict[str, Field] = {
     "title": Field("", "title of the figures and of the report"),
     "variant": Field("", "names of the variants that are applied; set by the config"),
@@ -122,15 +139,13 @@ FIELDS: dict[str, Field] = {
     ),
     "data.radial_std": Field(
         0.3,
-        "spread of the pinwheel along its arms; the paper swaps this with the next",
+        "spread along the arms; the paper swaps this with the next",
         NOT_NEGATIVE,
     ),
-    "data.tangential_std": Field(
-        0.1, "spread of the pinwheel across its arms", NOT_NEGATIVE
-    ),
-    "data.rate": Field(0.25, "bend of the arms of the pinwheel", NOT_NEGATIVE),
+    "data.tangential_std": Field(0.1, "spread across the arms", NOT_NEGATIVE),
+    "data.rate": Field(0.25, "bend of the arms", NOT_NEGATIVE),
     "data.noise_std": Field(
-        0.1, "standard deviation of the noise of moons, in each direction", NOT_NEGATIVE
+        0.1, "standard deviation of the noise, in each direction", NOT_NEGATIVE
     ),
     # ---- model
     "model.network": Field(
@@ -140,12 +155,12 @@ FIELDS: dict[str, Field] = {
     ),
     "model.channels": Field(
         "text",
-        "channels of conv: text is 32,32,32,64, kim_mnih is 32,32,64,64",
+        "channels: text is 32,32,32,64, kim_mnih is 32,32,64,64",
         choices=("text", "kim_mnih"),
     ),
     "model.hidden": Field(
         (128, 128),
-        "widths of the hidden layers of dense",
+        "widths of the hidden layers",
         WIDTHS,
         most=100_000,
         parts=int,
@@ -190,39 +205,32 @@ FIELDS: dict[str, Field] = {
         choices="priors",
         parts=str,
     ),
-    "prior.df": Field(
-        (math.inf,),
-        "degrees of freedom ν of student_t and subspaces; inf is the Gaussian",
-        parts=float,
-    ),
+    **{f"prior.{n}": Field((v,), "", parts=float) for n, v in PARAMETERS.items()},
     "prior.pca_ranks": Field(
         "top",
-        "PCA variances of pca and learned: the largest, or those of the released code",
+        "PCA variances: the largest, or those of the released code",
         choices=("top", "released_code"),
     ),
     "prior.layout": Field(
         "axes",
-        "positions of clusters: on the axes, as in the authors' code, or on the "
+        "positions of the clusters: on the axes, as in the authors' code, or on the "
         "corners of a square, as in the text",
         choices=("axes", "square"),
     ),
     "prior.variance": Field(0.03, "variance of a cluster", POSITIVE),
-    "prior.spike": Field(
-        (0.8,), "probability of spike_slab that a latent is off", parts=float
-    ),
     "prior.spike_scale": Field(
-        0.05, "scale of the spike of spike_slab, as in the authors' code", POSITIVE
+        0.05, "scale of the spike, as in the authors' code", POSITIVE
     ),
-    "prior.slab_scale": Field(1.0, "scale of the slab of spike_slab", POSITIVE),
+    "prior.slab_scale": Field(1.0, "scale of the slab", POSITIVE),
     "prior.groups": Field(
         (),
         "sizes of the subspaces, whose sum is model.latents",
         parts=int,
         may_be_empty=True,
     ),
-    "prior.top": Field(2, "latents of the upper level of hierarchical", NOT_NEGATIVE),
+    "prior.top": Field(2, "latents of the upper level", NOT_NEGATIVE),
     "prior.components": Field(
-        16, "components of mixture, or pseudo-inputs of vamp", POSITIVE, most=100_000
+        16, "number of components, or of pseudo-inputs", POSITIVE, most=100_000
     ),
     # ---- objective
     "objective.name": Field(
@@ -280,8 +288,12 @@ FIELDS: dict[str, Field] = {
         parts=int,
     ),
     "critic.learning_rate": Field(1e-4, "learning rate of the critic", POSITIVE),
-    "critic.b1": Field(0.5, "decay of the first moment in the critic's Adam", DECAY),
-    "critic.b2": Field(0.9, "decay of the second moment in the critic's Adam", DECAY),
+    "critic.b1": Field(
+        0.5, "decay of the first moment in the critic's Adam", BELOW_ONE
+    ),
+    "critic.b2": Field(
+        0.9, "decay of the second moment in the critic's Adam", BELOW_ONE
+    ),
     # ---- train
     "train.batch_size": Field(64, "examples per minibatch", POSITIVE),
     "train.epochs": Field(20.0, "passes over the data", NOT_NEGATIVE),
@@ -296,8 +308,8 @@ FIELDS: dict[str, Field] = {
         choices=("adam", "amsgrad_torch"),
     ),
     "train.learning_rate": Field(1e-4, "learning rate of the networks", POSITIVE),
-    "train.b1": Field(0.9, "decay of the first moment in Adam", DECAY),
-    "train.b2": Field(0.999, "decay of the second moment in Adam", DECAY),
+    "train.b1": Field(0.9, "decay of the first moment in Adam", BELOW_ONE),
+    "train.b2": Field(0.999, "decay of the second moment in Adam", BELOW_ONE),
     "train.eps": Field(
         1e-8,
         "ε of Adam; the text names none, and this is the default of PyTorch and optax",

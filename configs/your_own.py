@@ -41,8 +41,8 @@ def free_bits(terms, weights):
     return terms.log_px_z - weights["beta"] * jnp.maximum(terms.kl, weights["bits"])
 
 
-beta = objectives.Weight("β", 1.0, "weight of the KL")
-bits = objectives.Weight("bits", 0.0, "nats of the KL that are free")
+beta = base.Parameter("β", 1.0, "weight of the KL")
+bits = base.Parameter("bits", 0.0, "nats of the KL that are free")
 weights = {"beta": beta, "bits": bits}
 objective = objectives.Objective("free_bits", "free bits", "", free_bits, weights)
 formula = "E_q[log p(x|z)] − β max(KL(q(z|x) ‖ p(z)), bits)"  # in reports; optional
@@ -50,18 +50,19 @@ objectives.register(objective._replace(notation=formula))
 
 
 # A prior: a family with log-density and sample of one z [D], such as a module of
-# `decomp.distributions` or two functions, and a function that builds p, here the scale.
+# `decomp.distributions`, a function that builds p, and parameters, which can be swept.
 family = SimpleNamespace(
     log_prob=lambda p, z: jnp.sum(-z / p - 2 * jax.nn.softplus(-z / p) - jnp.log(p)),
     sample=lambda key, p: p * jax.random.logistic(key, p.shape),
 )
 
 
-def of_variance_one(params, options, traced, encode):
-    return jnp.full(options.latents, 3**0.5 / np.pi)
+def scales(params, options, traced, encode):
+    return jnp.full(options.latents, traced.parameters["std"] * (3**0.5 / np.pi))
 
 
-prior = priors.Prior("logistic", "logistic", "", family, of_variance_one)
+std = base.Parameter("σ", 1.0, "standard deviation of each latent", base.POSITIVE)
+prior = priors.Prior("logistic", "logistic", "", family, scales, fields={"std": std})
 priors.register(prior._replace(factorised=True))
 
 
@@ -106,8 +107,7 @@ def get_config(arg: str = "") -> ConfigDict:
     config = base.get_config()
     config.title = "Your own"
     config.data.name, config.model.network = "squares", "linear"
-    config.model.latents = 3
-    config.prior.name = ("logistic",)
+    config.prior.name, config.model.latents = ("logistic",), 3
     config.objective.name = ("free_bits", "alpha_beta")
     config.objective.divergence, config.objective.alpha = ("means",), (1.0,)
     config.objective.bits = (0.0, 8.0)

@@ -45,10 +45,12 @@ def names_shown() -> dict[str, dict[str, Any]]:
     tables = (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS)
     tables = (*tables, networks.NETWORKS, catalogue.SETS)
     entries = [entry for table in tables for entry in _published(table)]
-    weights = [o.weights for o in _published(objectives.OBJECTIVES)]
+    read = objectives.read_by(_names(objectives.OBJECTIVES))
+    read |= priors.read_by(_names(priors.PRIORS))
+    read |= divergences.read_by(_names(divergences.DIVERGENCES))
     return {
         "words": {entry.name: entry.label for entry in entries},
-        "symbols": {n: w.symbol for several in weights for n, w in several.items()},
+        "symbols": {name: parameter.symbol for name, parameter in read.items()},
         "shown": {
             e.name: labels.SHOWN[e.name] for e in entries if e.name in labels.SHOWN
         },
@@ -174,12 +176,12 @@ def _priors() -> str:
             entry.label,
             "yes" if entry.factorised else "no",
             "yes" if entry.kl else "no",
-            ", ".join(f"`prior.{name}`" for name in entry.reads) or "–",
+            ", ".join(f"`prior.{name}`" for name in entry.fields) or "–",
             entry.source or "–",
         ]
         for entry in _published(priors.PRIORS)
     ]
-    head = ["name", "prior", "factorises", "KL in closed form", "swept by", "source"]
+    head = ["name", "prior", "factorises", "KL in closed form", "reads", "source"]
     return documents.table(head, rows)
 
 

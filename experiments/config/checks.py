@@ -41,24 +41,14 @@ def axes(config: ConfigDict) -> None:
     Args:
         config: With every field valid by itself.
     """
-    read = objectives.read_by(config.objective.name)
-    for name in objectives.weights():
-        values = config.objective[name]
-        if not all(0 <= value < math.inf for value in values):
+    for field, own in fields.registered().items():
+        get = fields.get if own.traced else fields.values
+        values, names = get(config, field), fields.get(config, own.owner)
+        if len(values) > 1 and not fields.reads(config, own):
             raise ValueError(
-                f"objective.{name} must be finite values ≥ 0; got {values}."
+                f"{field} is not read by {own.owner} = {names} and cannot be swept; "
+                f"got {values}."
             )
-        if len(values) > 1 and name not in read:
-            raise ValueError(
-                f"objective.{name} is not a weight of objective.name = "
-                f"{config.objective.name} and cannot be swept; got {values}."
-            )
-    if not all(value > 0 for value in config.prior.df):
-        raise ValueError(f"prior.df must be above 0; got {config.prior.df}.")
-    if not all(0 <= value < 1 for value in config.prior.spike):
-        raise ValueError(
-            f"prior.spike must be probabilities in [0, 1); got {config.prior.spike}."
-        )
     free = any(
         objectives.OBJECTIVES[name].divergence == objectives.FREE
         for name in config.objective.name

@@ -150,7 +150,7 @@ def config_argument(argv: Sequence[str]) -> str:
 
 
 def load_config(argument: str) -> ConfigDict:
-    """Loads the config of `path.py:variants`; registered weights are among its fields.
+    """Loads the config of `path.py:variants`, with the fields of registered entries.
 
     Raises:
         ValueError: If there is no such file, or no such variant, or the file fails.
@@ -182,7 +182,7 @@ def load_config(argument: str) -> ConfigDict:
         )
     try:
         with config.unlocked(), config.ignore_type():
-            return fields.add_weights(config)
+            return fields.add_registered(config)
     except ValueError as error:
         raise ValueError(f"--config={path}: {error}") from None
 

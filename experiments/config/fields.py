@@ -5,7 +5,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
@@ -15,6 +15,7 @@ from decomp.networks import convolution, initialisers
 from experiments.data import catalogue, loaders
 from experiments.models import divergences, networks, objectives, priors
 from experiments.results import columns
+from experiments.system import declarations
 from experiments.system.terminal import short
 
 _KINDS = {
@@ -29,16 +30,18 @@ FIGURES = (
     *("reconstruction_vs_score", "aggregate_posterior", "prior_density", "traversals"),
     *("reconstructions", "scores_by_setting", "ablation", "equivalence", "sparsity"),
 )
-# Columns of the settings, and the fields that they sweep.
-AXES = {
-    "prior": "prior.name",
-    "df": "prior.df",
-    "spike": "prior.spike",
-    "objective": "objective.name",
-    "divergence": "objective.divergence",
-    "beta": "objective.beta",
-    "alpha": "objective.alpha",
-    "gamma": "objective.gamma",
+# Fields whose columns the settings of every sweep have, in this order.
+AXES = (
+    *("prior.name", "prior.df", "prior.spike", "objective.name"),
+    *("objective.divergence", "objective.beta", "objective.alpha", "objective.gamma"),
+)
+# What entries declare, by the field that names them.
+_DECLARED: dict[str, Callable[[], declarations.Declarations]] = {
+    "data.name": catalogue.declared,
+    "model.network": networks.declared,
+    "prior.name": priors.declared,
+    "objective.name": objectives.declared,
+    "objective.divergence": divergences.declared,
 }
 # Sections whose fields may have several values, most of them programs of their own,
 # and those of their fields that may not, as they say how to sweep or to record.
@@ -63,11 +66,22 @@ _CHOICES: dict[str, Callable[[], tuple]] = {
     "metrics": columns.metrics,
     "layouts": lambda: runs.LAYOUTS,
     "figures": lambda: FIGURES,
-    "columns": lambda: axes(),  # and the columns that the config sweeps
+    # Those of a config are these and what else it sweeps.
+    "columns": lambda: tuple(map(column, axes())),
     "scores": lambda: tuple(columns.COLUMNS),
 }
 _WHOLE = 2**31 - 1  # the largest int32
 _SMALL, _LARGE = 1e-30, 1e30  # well within float32
+
+
+class Registered(NamedTuple):
+    """A field that entries declare."""
+
+    field: base.Field
+    owner: str  # the field that names the entries, such as prior.name
+    others: frozenset[str]  # the entries of this kind that do not read it
+    unread: Any  # its value in settings of these
+    traced: bool  # whether all its values share a program
 
 
 def check(config: ConfigDict) -> None:
@@ -79,9 +93,9 @@ def check(config: ConfigDict) -> None:
     Raises:
         ValueError: One line naming the field, what was expected and what came.
     """
-    add_weights(config)
+    add_registered(config)
     same_fields(config, known())
-    fields = described()
+    fields, of_axes = described(), axes()
     for name, field in fields.items():
         put(config, name, _uniform(name, field, get(config, name)))
     _sizes(config, fields)
@@ -95,31 +109,60 @@ def check(config: ConfigDict) -> None:
                 name, value, accepts, f"{'one' if one else 'one or more'} of {allowed}"
             )
     for name, field in fields.items():
-        for value in values(config, name) if field.rule is not None else ():
+        several = get(config, name) if name in of_axes else values(config, name)
+        for value in several if field.rule is not None else ():
             _require(name, value, field.rule.accepts, field.rule.words)
 
 
+def registered() -> dict[str, Registered]:
+    """The fields that entries declare, which are described by them.
+
+    Raises:
+        ValueError: One line, for a field that entries of two kinds declare.
+    """
+    found: dict[str, Registered] = {}
+    for owner, declared in _DECLARED.items():
+        entries, section = declared(), owner.partition(".")[0]
+        for name, own in declarations.every(entries).items():
+            others = frozenset(n for n, fields in entries.items() if name not in fields)
+            text, unread = declarations.help_of(entries, name), own.default
+            if traced := isinstance(own, base.Parameter):
+                unread = unread if own.unread is None else own.unread
+                field = base.Field((own.default,), text, own.rule, parts=float)
+            else:
+                field = own._replace(help=text)
+            full = f"{section}.{name}"
+            if full in found:
+                raise ValueError(
+                    f"{full} must be declared by entries of one kind; got those of "
+                    f"{found[full].owner} and of {owner}."
+                )
+            found[full] = Registered(field, owner, others, unread, traced)
+    return found
+
+
+def reads(config: ConfigDict, field: Registered) -> bool:
+    """Whether a config names an entry that reads a registered field."""
+    names = get(config, field.owner)
+    return not field.others.issuperset(names if isinstance(names, tuple) else [names])
+
+
 def described() -> dict[str, base.Field]:
-    """All fields by section, including those of registered weights."""
-    found = base.FIELDS | _of_weights()
+    """All fields by section, including those of registered entries."""
+    found = base.FIELDS | _of_entries()
     sections = list(dict.fromkeys(name.partition(".")[0] for name in base.FIELDS))
     order = sorted(found, key=lambda name: sections.index(name.partition(".")[0]))
     return {name: found[name] for name in order}
 
 
-def _of_weights() -> dict[str, base.Field]:
-    """The fields of registered weights and of their schedules."""
-    weights = {
-        f"objective.{name}": base.Field(
-            (weight.default,), objectives.help_of(name), parts=float
-        )
-        for name, weight in objectives.weights().items()
-    }
+def _of_entries() -> dict[str, base.Field]:
+    """The fields that entries declare, and the schedules of those of objectives."""
+    own = {name: one.field for name, one in registered().items()}
+    of_objectives = [n.split(".") for n in own if n.startswith("objective.")]
     steps = {
-        f"objective.schedule.{name}": base.schedule(name)
-        for name in objectives.weights()
+        f"{section}.schedule.{n}": base.schedule(n) for section, n in of_objectives
     }
-    return weights | steps
+    return own | steps
 
 
 def may_be_swept(name: str) -> bool:
@@ -127,8 +170,8 @@ def may_be_swept(name: str) -> bool:
 
     Each value is a program of its own, except for the fields of `_TRACED`.
     """
-    own = name in map(axis, axes())
-    return name.partition(".")[0] in _SWEPT and name not in _NOT_SWEPT and not own
+    section = name.partition(".")[0]
+    return section in _SWEPT and name not in (*_NOT_SWEPT, *axes())
 
 
 def values(config: ConfigDict, name: str) -> tuple:
@@ -151,11 +194,13 @@ def compiled(config: ConfigDict) -> tuple[str, ...]:
 
 
 def column(field: str) -> str:
-    """The column of the settings for a swept field, such as `train_steps`."""
+    """The column of the settings for a swept field, such as `learning_rate`."""
     section, *rest = field.split(".")
     if rest == ["name"]:
         return section
-    return "_".join([section, *rest] if section in ("prior", "critic") else rest)
+    own = registered().get(field)
+    alone = section not in ("prior", "critic") or (own is not None and own.traced)
+    return "_".join(rest if alone else [section, *rest])
 
 
 def shown(value: Any) -> Any:
@@ -173,22 +218,18 @@ def choices(field: base.Field) -> tuple:
 
 
 def known() -> ConfigDict:
-    """All fields with their defaults, including those of registered weights."""
-    return add_weights(base.get_config())
-
-
-def axis(column: str) -> str:
-    """The field that is swept for a column of the settings."""
-    return AXES.get(column, f"objective.{column}")
+    """All fields with their defaults, including those of registered entries."""
+    return add_registered(base.get_config())
 
 
 def axes() -> tuple[str, ...]:
-    """The columns that a sweep may have."""
-    return (*AXES, *(name for name in objectives.weights() if name not in AXES))
+    """The fields of which a sweep has a column even if they have a single value."""
+    traced = (field for field, own in registered().items() if own.traced)
+    return tuple(dict.fromkeys((*AXES, *traced)))
 
 
-def add_weights(config: ConfigDict) -> ConfigDict:
-    """Adds the fields of registered weights that an unlocked config lacks.
+def add_registered(config: ConfigDict) -> ConfigDict:
+    """Adds the fields of registered entries that an unlocked config lacks.
 
     Returns:
         The same config.
@@ -196,7 +237,7 @@ def add_weights(config: ConfigDict) -> ConfigDict:
     Raises:
         ValueError: One line, if it lacks their sections.
     """
-    for field, described_field in _of_weights().items():
+    for field, described_field in _of_entries().items():
         section, name = _place(config, field)
         if name not in section:
             section[name] = described_field.default

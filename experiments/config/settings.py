@@ -1,7 +1,6 @@
 """Checks a config, and expands its axes to the settings of the sweep."""
 
 import itertools
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -9,8 +8,10 @@ from ml_collections import ConfigDict
 
 from experiments.config import checks, fields
 from experiments.models import objectives, priors
+from experiments.results import columns
 
-COLUMNS = tuple(fields.AXES)  # the columns of every sweep
+COLUMNS = tuple(map(fields.column, fields.AXES))  # the columns of every sweep
+_TAKEN = {"run", "seed", "status", *columns.COLUMNS}  # other columns of scores.csv
 
 
 class ProgramSettings(NamedTuple):
@@ -47,9 +48,14 @@ def validate(config: ConfigDict) -> tuple[ConfigDict, list[ProgramSettings]]:
 def _programs(config: ConfigDict, axes: Mapping[str, tuple]) -> list[ProgramSettings]:
     """The settings of a config whose fields are valid, by program."""
     alone = {field: fields.column(field) for field in fields.compiled(config)}
+    registered = [
+        (fields.column(field), fields.column(own.owner), own)
+        for field, own in fields.registered().items()
+    ]
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for values in _combinations(config, axes):
-        row = _canonical(dict(zip(axes, values, strict=True)), config)
+        row = dict(zip(axes, values, strict=True))
+        row = _canonical(row, config, registered)
         fixed = tuple(row[column] for column in alone.values())
         of_samples = objectives.OBJECTIVES[row["objective"]].importance_weighted
         own = row["objective"] if of_samples else ""
@@ -64,8 +70,8 @@ def _programs(config: ConfigDict, axes: Mapping[str, tuple]) -> list[ProgramSett
         chosen = dict(zip(alone, fixed, strict=True))
         for field in ("prior", "objective"):
             present = {row[field] for row in rows}
-            names = fields.get(config, fields.axis(field))
-            chosen[fields.axis(field)] = tuple(n for n in names if n in present)
+            names = config[field].name
+            chosen[f"{field}.name"] = tuple(n for n in names if n in present)
         found.append(ProgramSettings(fields.replaced(config, chosen), rows, first))
         first += len(rows)
     return found
@@ -90,10 +96,20 @@ def own_programs(config: ConfigDict) -> dict[str, tuple]:
 
 def _axes(config: ConfigDict) -> dict[str, tuple]:
     """The values of every column; columns that few sweeps have come first."""
-    read = objectives.read_by(config.objective.name)
-    names = (*COLUMNS, *(name for name in read if name not in COLUMNS))
-    own = {fields.column(f): fields.values(config, f) for f in fields.swept(config)}
-    return own | {name: fields.get(config, fields.axis(name)) for name in names}
+    known, swept = fields.registered(), fields.swept(config)
+    traced = (f for f in fields.axes() if f not in fields.AXES)
+    read = (f for f in traced if fields.reads(config, known[f]))
+    found = {}
+    for field in (*swept, *fields.AXES, *read):
+        name = fields.column(field)
+        if name in found or name in _TAKEN:
+            raise ValueError(
+                f"{field} would be the column {name} of scores.csv, which has another "
+                "column of this name; choose another name for the field."
+            )
+        get = fields.values if field in swept else fields.get
+        found[name] = get(config, field)
+    return found
 
 
 def _combinations(
@@ -113,21 +129,23 @@ def _combinations(
     return zip(*stretched, strict=True)
 
 
-def _canonical(row: dict[str, Any], config: ConfigDict) -> dict[str, Any]:
+def _canonical(
+    row: dict[str, Any],
+    config: ConfigDict,
+    registered: Iterable[tuple[str, str, fields.Registered]],
+) -> dict[str, Any]:
     """The setting with neutral values in columns that have no effect on it."""
+    named = row | {"divergence": objectives.divergence(row)}
+    for name, owner, own in registered:
+        entry = named.get(owner, fields.get(config, own.owner))
+        if name in row and entry in own.others:
+            row[name] = own.unread
     objective = objectives.OBJECTIVES[row["objective"]]
-    for name, weight in objectives.weights().items():
-        if name in row and name not in objective.weights:
-            row[name] = weight.default
     if objective.divergence != objectives.FREE:
         row["divergence"] = objective.divergence
     elif objectives.divergence(row) == objectives.NONE:
         one, *others = config.objective.divergence
         row["divergence"] = objectives.NONE if others else one  # it has no weight
-    reads = priors.PRIORS[row["prior"]].reads
-    for name, neutral in (("df", math.inf), ("spike", 0.0)):
-        if name not in reads:
-            row[name] = neutral
     return row
 
 

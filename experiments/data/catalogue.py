@@ -6,15 +6,17 @@
     catalogue.register(loaders.of_arrays("mine", "my images", images, factors))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from configs.base import Field
 from experiments.data.arrays import Dataset
 from experiments.results import labels
+from experiments.system import declarations
 
 SIDES = (8, 16, 32, 64)  # to which images are averaged down
 LOOKS = ("plain", "colour", "noise")  # of dSprites; all but the first have colours
@@ -38,6 +40,8 @@ class DataSource(NamedTuple):
     published: str = ""  # the file and its source, if it is not downloaded
     # Maps indices of the grid to images, if they are drawn.
     at_places: Callable[[np.ndarray, ConfigDict], Dataset] | None = None
+    # Fields `data.NAME` that it reads, of those that not all images have.
+    fields: Mapping[str, Field] = {}
 
 
 SETS: dict[str, DataSource] = {}
@@ -47,10 +51,17 @@ def register(data_set: DataSource) -> None:
     """Registers a data set under its name, for configs.
 
     Raises:
-        ValueError: One line, if the name is taken.
+        ValueError: One line, for a name that is taken, or fields that
+            `declarations.check` refuses.
     """
+    declarations.check(f"data set {data_set.name}", "data", data_set.fields, declared())
     several = len(data_set.sources) > 1
     labels.add_entry(SETS, data_set, "data set", shown=("source",) * several)
+
+
+def declared() -> declarations.Declarations:
+    """The fields of `config.data` that each data set declares."""
+    return {name: data_set.fields for name, data_set in SETS.items()}
 
 
 def source(data: ConfigDict) -> str:

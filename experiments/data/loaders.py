@@ -27,7 +27,7 @@ from decomp.datasets.renderers import dsprites_render
 from experiments.data import arrays, catalogue, factor_grid, rendered
 from experiments.data.arrays import Dataset
 from experiments.data.catalogue import DataSource
-from experiments.system import registry
+from experiments.system import declarations, registry
 from experiments.system.terminal import say
 
 
@@ -308,8 +308,16 @@ _ENTRIES = (
         looks=catalogue.LOOKS,
         at_places=rendered.sprites_at,
     ),
-    DataSource("pinwheel", "pinwheel", plane, labels=catalogue.PLANE),
-    DataSource("moons", "moons", half_circles, labels=catalogue.PLANE),
+    DataSource(
+        *("pinwheel", "pinwheel", plane),
+        labels=catalogue.PLANE,
+        fields=declarations.of_package("data", "radial_std", "tangential_std", "rate"),
+    ),
+    DataSource(
+        *("moons", "moons", half_circles),
+        labels=catalogue.PLANE,
+        fields=declarations.of_package("data", "noise_std"),
+    ),
     DataSource(
         "fashion_mnist",
         "Fashion-MNIST",

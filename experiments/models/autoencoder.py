@@ -3,6 +3,7 @@
 `model` converts it to the `Model` that `decomp.model` trains.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from configs.base import Parameter
 from decomp import schedules
 from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
@@ -20,7 +22,7 @@ from decomp.model import Model, switch
 from experiments.data import arrays
 from experiments.data.arrays import Dataset, Decode
 from experiments.models import networks, objectives, priors
-from experiments.models.divergences import DIVERGENCES, NONE
+from experiments.models.divergences import DIVERGENCES, NONE, read_by
 from experiments.models.objectives import Weights
 
 Params = dict[str, Any]
@@ -253,18 +255,19 @@ def setting_arrays(
     def swept(name: str, value: float) -> list[Any]:
         return [row.get(name, value) for row in rows]
 
-    known, names = objectives.weights(), tuple(loss.name for loss in losses)
+    def traced(read: Mapping[str, Parameter]) -> dict[str, list[float]]:
+        return {name: swept(name, own.default) for name, own in read.items()}
+
+    names = tuple(dict.fromkeys(loss.name for loss in losses))
     setting = Hyperparameters(
-        weights={
-            name: swept(name, known[name].default) for name in objectives.read_by(names)
-        }
+        weights=traced(objectives.read_by(names))
+        | traced(read_by(vae.divergences))
         | {
             name: [config.objective[name] for _ in rows]
             for name in objectives.fixed_by(names)
         },
         prior=priors.Traced(
-            df=column("df"),
-            spike=column("spike"),
+            parameters=traced(priors.read_by({p.name for p in of_rows})),
             log_variances=[spectrum if p.principal else flat for p in of_rows],
             learned=[p.learned for p in of_rows],
         ),

@@ -5,15 +5,17 @@ A divergence of your own is registered in a config file, see `configs/your_own.p
     divergences.register(divergences.Divergence("mine", "my D", "", estimate))
 """
 
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from configs.base import Parameter
 from decomp.divergences.estimates import CRITICS, ESTIMATES, Estimator, Minibatch
 from decomp.objectives import NONE
 from experiments.results import labels
-from experiments.system import registry
+from experiments.system import declarations, registry
 
 
 class Divergence(NamedTuple):
@@ -28,6 +30,8 @@ class Divergence(NamedTuple):
     covariance: bool = False  # whether it needs the prior's covariance
     critic: str = ""  # what its critic distinguishes q(z) from; "" if it needs none
     pairs: bool = True  # whether it compares points of a minibatch, and needs two
+    # Its numbers by name, which it reads from `batch.weights`.
+    parameters: Mapping[str, Parameter] = {}
 
 
 DIVERGENCES: dict[str, Divergence] = {}
@@ -37,9 +41,29 @@ def register(divergence: Divergence) -> None:
     """Registers a divergence under its name, for configs.
 
     Raises:
-        ValueError: One line, if the name is taken.
+        ValueError: One line, for a name that is taken, or parameters that
+            `declarations.check` refuses.
     """
-    labels.add_entry(DIVERGENCES, divergence, "divergence")
+    declarations.check(
+        f"divergence {divergence.name}",
+        "objective",
+        divergence.parameters,
+        declared(),
+        kinds=(Parameter,),
+    )
+    labels.add_entry(
+        DIVERGENCES, divergence, "divergence", parameters=divergence.parameters
+    )
+
+
+def declared() -> declarations.Declarations:
+    """The parameters of each divergence, which are fields of `config.objective`."""
+    return {name: entry.parameters for name, entry in DIVERGENCES.items()}
+
+
+def read_by(names: Collection[str]) -> dict[str, Parameter]:
+    """The parameters that some divergences have between them."""
+    return declarations.every({n: of for n, of in declared().items() if n in names})
 
 
 def names() -> tuple[str, ...]:

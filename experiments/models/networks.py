@@ -6,7 +6,7 @@ A network of your own is registered in a config file, see `configs/your_own.py`:
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -15,12 +15,13 @@ from flax import linen as nn
 from jax.lax import DotAlgorithmPreset, Precision
 from ml_collections import ConfigDict
 
+from configs.base import Field
 from decomp.networks import conv_vae, convolution, dense, products
 from decomp.networks.discriminator import Discriminator
 from decomp.networks.shared_scale import SharedScale
 from decomp.own_functions import shapes
 from experiments.results import labels
-from experiments.system import registry
+from experiments.system import declarations, registry
 
 # Precisions of the networks' products. Parameters, sums and everything else are
 # float32, except the activations, which the last one rounds.
@@ -65,6 +66,8 @@ class Network(NamedTuple):
     # means and scales, as `objective.matched` needs.
     dense_layers: bool = False
     shown: tuple[str, ...] = ()  # fields of `config.model` that reports show beside it
+    # Fields `model.NAME` that it reads, of those that not all networks read.
+    fields: Mapping[str, Field] = {}
 
 
 AUTO = "auto"  # the first network that takes the data: conv, otherwise dense
@@ -75,11 +78,18 @@ def register(network: Network) -> None:
     """Registers a network under its name, for configs.
 
     Raises:
-        ValueError: One line, if the name is taken.
+        ValueError: One line, for a name that is taken, or fields that
+            `declarations.check` refuses.
     """
     if network.name == AUTO:
         raise ValueError(f"the name {AUTO} of a network is taken; choose another.")
+    declarations.check(f"network {network.name}", "model", network.fields, declared())
     labels.add_entry(NETWORKS, network, "network", shown=network.shown)
+
+
+def declared() -> declarations.Declarations:
+    """The fields of `config.model` that each network declares."""
+    return {name: network.fields for name, network in NETWORKS.items()}
 
 
 def names() -> tuple[str, ...]:
@@ -234,6 +244,7 @@ register(
         "Mathieu et al. 2018, arXiv:1812.02833, Table 1a",
         _conv,
         _only_squares,
+        fields=declarations.of_package("model", "channels", "form"),
     )
 )
 register(
@@ -245,6 +256,7 @@ register(
         plane_decoder=_dense_to_the_plane,
         dense_layers=True,
         shown=("hidden",),
+        fields=declarations.of_package("model", "hidden", "scale"),
     )
 )
 registry.close(NETWORKS)

@@ -5,34 +5,22 @@ An objective of your own is registered in a config file, see `configs/your_own.p
     objectives.register(objectives.Objective("mine", "my loss", "", value, weights))
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
 
 import decomp.objectives
 from configs import base
+from configs.base import Parameter
 from decomp.losses import Terms
 from decomp.objectives import FREE, NONE
 from experiments.models import divergences, priors
 from experiments.results import labels
-from experiments.system import registry
-
-# Fields of `config.objective` and columns of a sweep that are not weights.
-_FIELDS = [n.split(".")[1] for n in base.FIELDS if n.startswith("objective.")]
-_TAKEN = [n for n in dict.fromkeys(_FIELDS) if n not in base.WEIGHTS]
-_TAKEN += ["prior", "df", "spike", "objective", "run", "seed", "status"]
+from experiments.system import declarations, registry
 
 Weights = Mapping[str, jax.Array]  # weights [] by name
 Row = Mapping[str, Any]  # a setting: values by column of the sweep
-
-
-class Weight(NamedTuple):
-    """A weight of objectives, with the field `objective.NAME`."""
-
-    symbol: str  # in figures and reports
-    default: float  # of the field, which tables show if the objective lacks the weight
-    help: str
 
 
 def always(row: Row) -> bool:
@@ -54,7 +42,7 @@ class Objective(NamedTuple):
     label: str  # in figures and reports
     source: str
     value: Callable[[Terms, Weights], jax.Array]  # per example [B], which is maximised
-    weights: Mapping[str, Weight] = {}  # its weights by name
+    weights: Mapping[str, Parameter] = {}  # its weights by name
     divergence: str = NONE  # its D, NONE, or FREE if the config chooses
     factorised: str = ""  # why it needs a prior that factorises; "" if it does not
     # Of an objective that reads `objective.groups`: whether subspaces of these groups
@@ -77,53 +65,32 @@ def register(objective: Objective) -> None:
     """Registers an objective under its name, and its weights as fields of configs.
 
     Raises:
-        ValueError: One line, for a name that is taken, an unknown divergence, or a
-            weight that other objectives declare with another default.
+        ValueError: One line, for a name that is taken, an unknown divergence, or
+            weights that `declarations.check` refuses.
     """
     if objective.divergence not in (FREE, *divergences.DIVERGENCES):
         raise ValueError(
             f"objective {objective.name}: its divergence must be one of {FREE}, "
             f"{', '.join(divergences.DIVERGENCES)}; got {objective.divergence}."
         )
-    others = {n: o for n, o in OBJECTIVES.items() if n != objective.name}
-    known = {n: w for o in others.values() for n, w in o.weights.items()}
-    for name, weight in objective.weights.items():
-        if not name.isidentifier() or name in _TAKEN:
-            raise ValueError(
-                f"objective {objective.name}: names of weights must have letters, "
-                "digits and underscores only, and must not be "
-                f"{', '.join(_TAKEN)}; got {name!r}."
-            )
-        if known.get(name, weight)[:2] != weight[:2]:
-            raise ValueError(
-                f"objective {objective.name}: its weight {name} must have the symbol "
-                f"and default of other objectives, {known[name][:2]}; got "
-                f"{weight[:2]}."
-            )
-    labels.add_entry(OBJECTIVES, objective, "objective")
-    own = labels.is_own(OBJECTIVES)
-    for name, weight in objective.weights.items():
-        labels.add_symbol(name, weight.symbol, own=own)
+    declarations.check(
+        f"objective {objective.name}",
+        "objective",
+        objective.weights,
+        declared(),
+        kinds=(Parameter,),
+    )
+    labels.add_entry(OBJECTIVES, objective, "objective", parameters=objective.weights)
 
 
-def weights() -> dict[str, Weight]:
-    """All weights by name, in the order of their registration."""
-    return {n: w for o in OBJECTIVES.values() for n, w in o.weights.items()}
+def declared() -> declarations.Declarations:
+    """The weights of each objective, which are fields of `config.objective`."""
+    return {name: objective.weights for name, objective in OBJECTIVES.items()}
 
 
-def help_of(name: str) -> str:
-    """What a weight is, and of which objectives."""
-    meanings: dict[str, list[str]] = {}
-    for objective in OBJECTIVES.values():
-        if name in objective.weights:
-            text = objective.weights[name].help
-            meanings.setdefault(text, []).append(objective.name)
-    return "; ".join(f"{text} ({', '.join(of)})" for text, of in meanings.items())
-
-
-def read_by(names: tuple[str, ...]) -> tuple[str, ...]:
+def read_by(names: Collection[str]) -> dict[str, Parameter]:
     """The weights that some objectives have between them."""
-    return tuple(n for n in weights() if any(n in OBJECTIVES[o].weights for o in names))
+    return declarations.every({n: of for n, of in declared().items() if n in names})
 
 
 def fixed_by(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -194,10 +161,10 @@ def _without_covariance(row: Row, measure: str) -> str:
             f"{measure} matches the prior's covariance, which prior.name = "
             f"{prior.name} does not give."
         )
-    if not prior.has_covariance(row):
+    if reason := prior.without_covariance(row):
         return (
             f"{measure} matches the prior's covariance, which a {prior.name} prior has "
-            f"for prior.df above 2 only; got {row['df']:g}."
+            f"{reason}."
         )
     return ""
 
@@ -241,7 +208,7 @@ def _published(
         entry.source,
         entry.value,
         {
-            weight: Weight(_SYMBOLS[weight], base.WEIGHTS[weight], text)
+            weight: Parameter(_SYMBOLS[weight], base.WEIGHTS[weight], text)
             for weight, text in (weights or {}).items()
         },
         entry.divergence,

@@ -6,13 +6,16 @@ A prior of your own is registered in a config file, see `configs/your_own.py`:
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict, FrozenConfigDict
 
+from configs import base
+from configs.base import Field, Parameter
 from decomp import priors
 from decomp.distributions import (
     full_gaussian,
@@ -27,7 +30,7 @@ from decomp.distributions import (
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences import estimates
 from experiments.results import labels
-from experiments.system import registry
+from experiments.system import declarations, registry
 
 Row = Mapping[str, Any]  # a setting: values by column of the sweep
 
@@ -35,8 +38,8 @@ Row = Mapping[str, Any]  # a setting: values by column of the sweep
 class Traced(NamedTuple):
     """The traced numbers of one run."""
 
-    df: jax.Array  # [] degrees of freedom of Student-t factors or subspaces
-    spike: jax.Array  # [] probability of the spike
+    # The parameters [] by name that some prior of the config reads, see `Prior.fields`.
+    parameters: Mapping[str, jax.Array]
     log_variances: jax.Array  # [D] those of a Gaussian, or their initial values
     learned: jax.Array  # [] 1 if the Gaussian is trained, else 0
 
@@ -54,10 +57,10 @@ class PriorOptions(NamedTuple):
         return program(self.name)
 
 
-def everywhere(row: Row) -> bool:
-    """Returns True, for a prior that has a covariance in every setting."""
+def nowhere(row: Row) -> str:
+    """Returns "", for a prior that lacks a covariance in no setting."""
     del row
-    return True
+    return ""
 
 
 def fits(config: ConfigDict) -> str:
@@ -87,13 +90,17 @@ class Prior(NamedTuple):
     # Maps (key, options, traced, X) to the initial parameters of the prior.
     init: Callable[..., dict[str, jax.Array]] | None = None
     kl: Callable[[Gaussian, Any], jax.Array] | None = None  # KL(q ‖ p) in closed form
-    reads: tuple[str, ...] = ()  # columns of the sweep that it depends on: df, spike
+    # The fields `prior.NAME` that it reads: a `base.Parameter` from
+    # `traced.parameters`; a `base.Field` from `options.fields`, and each of its values
+    # has a program of its own.
+    fields: Mapping[str, Parameter | Field] = {}
     factorised: bool = False  # whether p(z) = Π_d p(z_d)
     grouped: bool = False  # whether it factorises over the subspaces of `prior.groups`
     principal: bool = False  # whether its variances start as the data's, by PCA
     learned: bool = False  # whether these are trained
     together: str = ""  # priors with the same word share a program
-    has_covariance: Callable[[Row], bool] = everywhere
+    # When it has a covariance and what came, if it has none in a setting, or "".
+    without_covariance: Callable[[Row], str] = nowhere
     refusal: Callable[[ConfigDict], str] = fits  # why a config does not fit, or ""
     # Maps (p, z) to draws of N(0, I) if z is drawn from p; scores are given of these
     # codes too.
@@ -108,7 +115,8 @@ def register(prior: Prior) -> None:
     """Registers a prior under its name, for configs.
 
     Raises:
-        ValueError: One line, for a name that is taken or a family without a density.
+        ValueError: One line, for a name that is taken, a family without a density, or
+            fields that `declarations.check` refuses.
     """
     for needed in ("log_prob", "sample"):
         if not callable(getattr(prior.family, needed, None)):
@@ -116,7 +124,29 @@ def register(prior: Prior) -> None:
                 f"prior {prior.name}: its family must have the functions log_prob(p, "
                 f"z) and sample(key, p); got one without {needed}."
             )
-    labels.add_entry(PRIORS, prior, "prior")
+    declarations.check(
+        f"prior {prior.name}",
+        "prior",
+        prior.fields,
+        declared(),
+        kinds=(Parameter, Field),
+    )
+    labels.add_entry(PRIORS, prior, "prior", parameters=_traced(prior.fields))
+
+
+def declared() -> declarations.Declarations:
+    """The fields of `config.prior` that each prior declares."""
+    return {name: prior.fields for name, prior in PRIORS.items()}
+
+
+def read_by(names: Collection[str]) -> dict[str, Parameter]:
+    """The parameters that some priors have between them."""
+    of = {name: fields for name, fields in declared().items() if name in names}
+    return _traced(declarations.every(of))
+
+
+def _traced(fields: Mapping[str, Parameter | Field]) -> dict[str, Parameter]:
+    return {n: field for n, field in fields.items() if isinstance(field, Parameter)}
 
 
 def names() -> tuple[str, ...]:
@@ -236,11 +266,25 @@ def _around_clusters(options: PriorOptions) -> float:
     return 1 + 6 * math.sqrt(options.fields.variance)  # all but 1e-8 of the mass
 
 
-def _finite_variance(row: Row) -> bool:
-    return row["df"] > 2
+def _infinite_variance(row: Row) -> str:
+    return "" if row["df"] > 2 else f"for prior.df above 2 only; got {row['df']:g}"
 
 
+_DF = Parameter(
+    "ν",
+    base.PARAMETERS["df"],
+    "degrees of freedom ν; inf is the Gaussian",
+    base.ABOVE_ZERO,
+)
+_SPIKE = Parameter(
+    "spike",
+    base.PARAMETERS["spike"],
+    "probability that a latent is off",
+    base.BELOW_ONE,
+    unread=0.0,
+)
 _MATHIEU = "Mathieu et al. 2018, arXiv:1812.02833"
+_of = partial(declarations.of_package, "prior")
 _ISOTROPIC = Prior(
     "isotropic",
     "isotropic Gaussian",
@@ -253,7 +297,10 @@ _ISOTROPIC = Prior(
     together="gaussian",
 )
 _PCA = _ISOTROPIC._replace(
-    name="pca", label="anisotropic Gaussian, PCA values", principal=True
+    name="pca",
+    label="anisotropic Gaussian, PCA values",
+    principal=True,
+    fields=_of("pca_ranks"),
 )
 register(_ISOTROPIC)
 register(_PCA)
@@ -267,11 +314,11 @@ register(
         _MATHIEU,
         student_t,
         lambda params, options, traced, encode: priors.student_t(
-            traced.df, options.latents
+            traced.parameters["df"], options.latents
         ),
-        reads=("df",),
+        fields={"df": _DF},
         factorised=True,
-        has_covariance=_finite_variance,
+        without_covariance=_infinite_variance,
         transport=student_t.transport_to_normal,
     )
 )
@@ -293,11 +340,11 @@ register(
         spike_slab,
         lambda params, options, traced, encode: priors.spike_and_slab(
             options.latents,
-            spike_probability=traced.spike,
+            spike_probability=traced.parameters["spike"],
             spike_scale=options.fields.spike_scale,
             slab_scale=options.fields.slab_scale,
         ),
-        reads=("spike",),
+        fields={"spike": _SPIKE, **_of("spike_scale", "slab_scale")},
         factorised=True,
     )
 )
@@ -325,6 +372,7 @@ register(
         lambda params, options, traced, encode: priors.clusters(
             layout=options.fields.layout, variance=options.fields.variance
         ),
+        fields=_of("layout", "variance"),
         refusal=_of_the_plane,
         reach=_around_clusters,
     )
@@ -339,6 +387,7 @@ register(
         init=lambda key, options, traced, outputs: priors.mixture_start(
             key, options.fields.components, options.latents, spread=1.0
         )._asdict(),
+        fields=_of("components"),
     )
 )
 register(
@@ -348,11 +397,11 @@ register(
         _MATHIEU,
         subspaces,
         lambda params, options, traced, encode: priors.subspaces(
-            tuple(options.fields.groups), df=traced.df
+            tuple(options.fields.groups), df=traced.parameters["df"]
         ),
-        reads=("df",),
+        fields={"df": _DF, **_of("groups")},
         grouped=True,
-        has_covariance=_finite_variance,
+        without_covariance=_infinite_variance,
         refusal=_of_groups,
     )
 )
@@ -366,6 +415,7 @@ register(
         init=lambda key, options, traced, outputs: priors.hierarchical_start(
             key, options.fields.top, options.latents
         )._asdict(),
+        fields=_of("top"),
         refusal=_of_levels,
     )
 )
@@ -383,6 +433,7 @@ register(
                 key, (options.fields.components, outputs)
             )
         },
+        fields=_of("components"),
     )
 )
 registry.close(PRIORS)

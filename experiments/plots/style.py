@@ -160,9 +160,7 @@ def varying(settings: list[Setting]) -> list[str]:
 
 def score(name: str, *, per: str) -> str:
     """The axis label of a score; `per` is the word for one example."""
-    if name == "reconstruction":
-        return f"reconstruction loss  (nats per {per})"
-    return columns.axis(name)
+    return columns.axis(name).replace("{example}", per)
 
 
 def runs(rows: list[RunRow], scores: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import pathlib
 import re
 import shlex
@@ -109,15 +110,17 @@ def _flag(env: dict[str, Any], name: str) -> str:
 
 
 def _other(results: reading.Results) -> tuple[str, str]:
-    """A swept column with a new value, or more seeds if nothing is swept."""
+    """A swept column with a new value, or more seeds if nothing is swept.
+
+    The value is between the two largest that were swept, and so in the range of both.
+    """
     settings = results.settings or []
     for name in style.varying(settings) if settings else []:
-        values = [s[name] for s in settings]
-        finite = [v for v in values if isinstance(v, float) and 0 < v < 1e9]
-        if name == "spike" and finite:
-            return name, f"{(1 + max(finite)) / 2:g}"
-        if finite and _field(results.config, name) != "seeds":
-            return name, f"{2 * max(finite):g}"
+        values = sorted({s[name] for s in settings if isinstance(s[name], float)})
+        if len(values) > 1 and _field(results.config, name) != "seeds":
+            low, high = values[-2:]
+            between = (low + high) / 2 if math.isfinite(high) else 2 * low or 1.0
+            return name, f"{between:g}"
     seeds = results.config.get("seeds")
     return "seeds", str(2 * seeds if isinstance(seeds, int) else 10)
 

@@ -61,7 +61,9 @@ _NAMES: dict[str, str] = {
     "mutual_information": "I(z; n)",
     **{column.name: column.label for column in _SHOWN},
 }
+# Labels of axes, with the units of scores; a plot says what an {example} is.
 _AXES: dict[str, str] = {
+    "reconstruction": "reconstruction loss  (nats per {example})",
     "kim_mnih_pruned": "Kim–Mnih score, inactive latents pruned",
     "kim_mnih_authors": "Kim–Mnih score, as the authors compute it",
     "total_correlation": "total correlation of q(z)  (nats)",

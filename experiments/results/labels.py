@@ -8,7 +8,7 @@ workdir as a labels.json of the same form, and are added when the workdir is rea
 
 import json
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from experiments.results import columns
@@ -19,7 +19,7 @@ PACKAGE = pathlib.Path(__file__).with_name("labels.json")
 # columns of the settings; the fields of a section that reports show beside its entry;
 # what each objective maximises.
 WORDS: dict[str, str] = {}
-SYMBOLS: dict[str, str] = {"df": "ν"}
+SYMBOLS: dict[str, str] = {}
 SHOWN: dict[str, list[str]] = {}
 FORMULAS: dict[str, str] = {}
 _KINDS = ("words", "symbols", "scores", "shown", "formulas")
@@ -27,7 +27,12 @@ _OWN: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
 
 
 def add_entry(
-    table: dict[str, Any], entry: Any, kind: str, *, shown: Iterable[str] = ()
+    table: dict[str, Any],
+    entry: Any,
+    kind: str,
+    *,
+    shown: Iterable[str] = (),
+    parameters: Mapping[str, Any] | None = None,
 ) -> None:
     """Adds an entry to a registry, and its label.
 
@@ -37,27 +42,20 @@ def add_entry(
             notation of what it maximises.
         kind: The kind of entry, such as "prior".
         shown: Fields of the entry's section of a config that reports show beside it.
+        parameters: Traced numbers that it reads, which have a symbol, by name.
 
     Raises:
         ValueError: One line, for a name that is not valid or is taken.
     """
     registry.add(table, entry, kind)
-    own = is_own(table)
+    own = bool(registry.published(table))  # then a config file adds it
     _add("words", WORDS, entry.name, entry.label, own=own)
     if formula := getattr(entry, "notation", ""):
         _add("formulas", FORMULAS, entry.name, formula, own=own)
     if shown:
         _add("shown", SHOWN, entry.name, [*shown], own=own)
-
-
-def is_own(table: dict[str, Any]) -> bool:
-    """Whether entries that are added to a registry now are those of a config file."""
-    return bool(registry.published(table))
-
-
-def add_symbol(weight: str, symbol: str, *, own: bool) -> None:
-    """Adds the symbol of a weight; `own` says whether a config file registers it."""
-    _add("symbols", SYMBOLS, weight, symbol, own=own)
+    for name, parameter in (parameters or {}).items():
+        _add("symbols", SYMBOLS, name, parameter.symbol, own=own)
 
 
 def _add(
@@ -102,7 +100,7 @@ def _learn_words(found: Any, *, own: bool) -> None:
     for name, word in found.get("words", {}).items():
         _add("words", WORDS, str(name), str(word), own=own)
     for name, symbol in found.get("symbols", {}).items():
-        add_symbol(str(name), str(symbol), own=own)
+        _add("symbols", SYMBOLS, str(name), str(symbol), own=own)
     for name, fields in found.get("shown", {}).items():
         _add("shown", SHOWN, str(name), [str(field) for field in fields], own=own)
     for name, formula in found.get("formulas", {}).items():

@@ -279,9 +279,9 @@ def _prior(
 ) -> Any:
     """p(z) of a run, from its parameters and its row of the settings."""
     options = priors.options(program.config)
+    read = priors.read_by(program.config.prior.name)
     traced = priors.Traced(
-        df=jnp.float32(row["df"]),
-        spike=jnp.float32(row["spike"]),
+        parameters={name: jnp.float32(row[name]) for name in read},
         log_variances=jnp.zeros(options.latents),  # trained ones are parameters
         learned=jnp.zeros(()),
     )

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from decomp.datasets.readers import npz
 from experiments.config import fields, settings
-from experiments.models import objectives
+from experiments.models import divergences, objectives
 from experiments.results import labels, run_tables
 from experiments.system import atomic_files
 
@@ -157,6 +157,7 @@ def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
     # would have changed past steps.
     losses, schedule = new["objective"]["name"], new["objective"]["schedule"]
     weights = (*objectives.read_by(losses), *objectives.fixed_by(losses))
+    weights += (*divergences.read_by(new["objective"]["divergence"]),)
     scheduled = any(schedule[name] != "constant" for name in weights)
     name = field.partition(".")[2]
     pairs = zip(*(np.ravel(c["train"][name]) for c in (new, old)), strict=False)

@@ -11,9 +11,8 @@ from configs import pinwheel, shapes_anisotropic, shapes_student_t
 from decomp.datasets import dsprites
 from experiments.config import settings
 from experiments.data.arrays import Dataset, coordinates, shares
-from experiments.models import autoencoder, objectives
+from experiments.models import autoencoder, objectives, priors
 from experiments.models.autoencoder import Hyperparameters
-from experiments.models.priors import Traced
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
 
@@ -136,7 +135,8 @@ def fake(config):
 
 def setting(config):
     zero = jnp.zeros(())
-    prior = Traced(zero, zero, jnp.zeros(config.model.latents), zero)
+    read = dict.fromkeys(priors.read_by(config.prior.name), zero)
+    prior = priors.Traced(read, jnp.zeros(config.model.latents), zero)
     names = config.objective.name
     weights = dict.fromkeys(
         (*objectives.read_by(names), *objectives.fixed_by(names)), zero

@@ -145,7 +145,7 @@ def test_a_field_that_is_a_tuple_is_swept_by_a_tuple_of_tuples():
 
 def test_the_columns_of_fields_and_scores_have_distinct_names():
     swept = [name for name in fields.described() if fields.may_be_swept(name)]
-    names = [*map(fields.column, swept), *fields.axes()]
+    names = [*map(fields.column, (*swept, *fields.axes()))]
     assert len(set(names)) == len(names) > 50
     others = {"run", "seed", "status", "step", "name", "value", "score", "n", "failed"}
     assert not set(names) & (others | set(columns.COLUMNS))

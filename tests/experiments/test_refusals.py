@@ -24,7 +24,7 @@ def test_a_weight_that_nothing_reads_is_not_swept():
     config = config_of("isotropic", "vae", "kl_prior_aggregate")
     with config.unlocked():
         config.objective.beta = (1.0, 4.0)
-    with pytest.raises(ValueError, match="objective.beta is not a weight of .*'vae'"):
+    with pytest.raises(ValueError, match="objective.beta is not read by .*'vae'"):
         settings.validate(config)
 
 
@@ -42,7 +42,7 @@ def test_a_weight_that_nothing_reads_is_not_swept():
             {"objective.name": ("elbo",)},
             "objective.name must be one or more of",
         ),
-        (("vae",), {"prior.spike": (1.5,)}, "prior.spike must be probabilities"),
+        (("vae",), {"prior.spike": (1.5,)}, "prior.spike must be a number"),
         (("vae",), {"objective.schedule.beta": "cosine"}, "schedule.beta must be one"),
     ],
 )

@@ -8,10 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import pinwheel, shapes_anisotropic
+from configs import base, pinwheel, shapes_anisotropic
+from decomp.divergences.estimates import Minibatch
 from decomp.networks.dense import GaussianDecoder
-from experiments.config import settings
-from experiments.models import autoencoder, networks, objectives, priors
+from decomp.priors import student_t
+from experiments.config import fields, settings
+from experiments.data import catalogue
+from experiments.models import (
+    autoencoder,
+    divergences,
+    networks,
+    objectives,
+    priors,
+)
 from experiments.sweep import layout
 from tests.experiments.small_plane import config_of
 
@@ -34,8 +43,7 @@ def of_images(**changes):
     small |= {"model__latents": 2, "evaluate__points": 0, "objective__beta": (4.0,)}
     with config.unlocked():
         for name, value in (small | changes).items():
-            section, field = name.split("__")
-            config[section][field] = value
+            fields.put(config, name.replace("__", "."), value)
     return config
 
 
@@ -156,3 +164,155 @@ def test_a_network_for_points_of_the_plane(renamed):
     )
     with pytest.raises(ValueError, match=words):
         settings.validate(config)
+
+
+TAIL = base.Parameter("τ", 9.0, "tail", base.ABOVE_ZERO, unread=math.inf)
+
+
+@pytest.fixture
+def with_a_tail(renamed):
+    """A copy of the Student-t prior whose degrees of freedom are `prior.tail`."""
+    renamed(
+        priors.PRIORS,
+        "student_t",
+        fields={"tail": TAIL},
+        build=lambda params, options, traced, encode: student_t(
+            traced.parameters["tail"], options.latents
+        ),
+    )
+
+
+def test_a_parameter_of_a_prior_is_swept_in_one_program(with_a_tail):
+    values = (3.0, 5.0, math.inf)
+    (own,) = sweeps(of_images(prior__name=("renamed",), prior__tail=values))
+    (published,) = sweeps(of_images(prior__name=("student_t",), prior__df=values))
+    for sweep, name in ((own, "tail"), (published, "df")):
+        assert sweep.settings.prior.parameters.keys() == {name}
+        assert sweep.settings.prior.parameters[name].tolist() == [*values]
+    z = jnp.array([0.5, 2.0])
+    for index in range(3):
+        found = []
+        for sweep in (own, published):
+            setting = jax.tree.map(lambda v, i=index: v[i], sweep.settings)
+            p = autoencoder.prior(sweep.vae, {}, setting)
+            found.append(float(priors.log_prob(sweep.vae.prior, p)(z)))
+        assert found[0] == found[1]
+
+
+def test_a_parameter_of_a_divergence_is_swept_in_one_program(renamed):
+    renamed(
+        divergences.DIVERGENCES,
+        "moments",
+        parameters={"width": base.Parameter("w", 1.0, "width", base.POSITIVE)},
+        estimate=lambda key, batch: batch.weights["width"],
+    )
+    config = config_of("isotropic", "alpha_beta", "renamed")
+    with config.unlocked():
+        config.objective.alpha, config.objective.width = (0.0, 0.5), (2.0, 3.0)
+    _, (program,) = settings.validate(config)
+    assert [(row["alpha"], row["width"]) for row in program.rows] == [
+        *((0.0, 1.0), (0.5, 2.0), (0.5, 3.0))
+    ]
+    (sweep,) = sweeps(config)
+    batch = Minibatch(*[None] * 4, estimator="", size=0)
+    for index, value in enumerate((0.0, 2.0, 3.0)):
+        setting = jax.tree.map(lambda v, i=index: v[i], sweep.settings)
+        weights = autoencoder.weights(sweep.vae, setting, jnp.ones(()))
+        found = autoencoder.model(sweep.vae).divergence(
+            jax.random.key(0), batch._replace(weights=weights), setting
+        )
+        assert found == value
+
+
+def test_a_setting_shows_the_parameters_that_its_prior_does_not_read(with_a_tail):
+    names = ("student_t", "renamed", "laplace")
+    config = of_images(prior__name=names, prior__df=(3.0,), prior__tail=(4.0, 5.0))
+    _, programs = settings.validate(config)
+    rows = [row for program in programs for row in program.rows]
+    assert [(row["prior"], row["df"], row["tail"]) for row in rows] == [
+        ("student_t", 3.0, math.inf),
+        ("renamed", math.inf, 4.0),
+        ("renamed", math.inf, 5.0),
+        ("laplace", math.inf, math.inf),
+    ]
+    assert [len(program.rows) for program in programs] == [1, 2, 1]
+
+
+def test_a_parameter_of_a_prior_has_its_range_help_and_readers(with_a_tail):
+    for name, value, words in [
+        ("renamed", (1.0, 0.0), "prior.tail must be a number above 0; got 0.0."),
+        ("laplace", (1.0, 2.0), r"prior.tail is not read by prior.name = \('laplace'"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            settings.validate(of_images(prior__name=(name,), prior__tail=value))
+    field = fields.described()["prior.tail"]
+    assert (field.default, field.help) == ((9.0,), "tail (renamed)")
+    config = of_images(prior__name=("renamed",), figure_line="tail")
+    assert settings.validate(config)[0].prior.tail == (9.0,)
+
+
+def test_a_field_of_a_prior_has_programs_of_its_own(renamed):
+    count = base.Field(2, "components", base.POSITIVE)
+    renamed(priors.PRIORS, "mixture", fields={"count": count})
+    config = of_images(prior__name=("renamed", "laplace"), prior__count=(3, 4))
+    _, programs = settings.validate(config)
+    found = [(p.config.prior.count, p.rows[0]["prior"]) for p in programs]
+    assert found == [(3, "renamed"), (2, "laplace"), (4, "renamed")]
+    assert [row["prior_count"] for p in programs for row in p.rows] == [3, 2, 4]
+    with pytest.raises(ValueError, match="prior.count must be a finite number above 0"):
+        settings.validate(of_images(prior__name=("renamed",), prior__count=0))
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "field"),
+    [
+        (networks.NETWORKS, "dense", "model.depth"),
+        (catalogue.SETS, "moons", "data.turns"),
+    ],
+)
+def test_a_network_or_a_data_set_has_fields_of_its_own(renamed, table, name, field):
+    section, last = field.split(".")
+    renamed(table, name, fields={last: base.Field(1, "number", base.POSITIVE)})
+    config = config_of("isotropic", "vae", "kl_prior_aggregate")
+    chosen = "model.network" if section == "model" else "data.name"
+    config = fields.replaced(config, {chosen: "renamed", field: (2, 3)})
+    _, programs = settings.validate(config)
+    assert [program.config[section][last] for program in programs] == [2, 3]
+    assert all(program.rows[0][last] in (2, 3) for program in programs)
+    config = fields.replaced(config, {chosen: name})
+    with pytest.raises(ValueError, match=f"{field} is not read by {chosen} = {name}"):
+        settings.validate(config)
+
+
+def test_a_field_of_entries_of_two_kinds_is_refused(renamed):
+    renamed(divergences.DIVERGENCES, "moments", parameters={"lambda": TAIL})
+    words = "objective.lambda must be declared by entries of one kind; got those of "
+    with pytest.raises(ValueError, match=f"{words}objective.name and of objective.div"):
+        settings.validate(of_images())
+
+
+def test_two_columns_of_one_name_are_refused(renamed):
+    renamed(priors.PRIORS, "student_t", fields={"kappa": TAIL})
+    renamed(objectives.OBJECTIVES, "beta_vae", weights={"kappa": TAIL})
+    config = of_images(prior__name=("renamed",), objective__name=("renamed",))
+    with pytest.raises(ValueError, match="objective.kappa would be the column kappa"):
+        settings.validate(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "words"),
+    [
+        ("sides", 3.0, "its field sides must be a base.Parameter or base.Field; got 3"),
+        ("a b", TAIL, "letters, digits and underscores only, .* got 'a b'"),
+        ("epochs", TAIL, "must not be those of other fields; got 'epochs'"),
+        ("df", TAIL, "its field df must have the symbol that it has elsewhere, 'ν'"),
+        ("top", TAIL, "its field top must have the symbol that it has elsewhere, None"),
+    ],
+)
+def test_a_prior_with_a_wrong_field_is_refused_when_it_is_registered(
+    name, field, words
+):
+    entry = priors.PRIORS["laplace"]._replace(name="own", fields={name: field})
+    with pytest.raises(ValueError, match=f"prior own: .*{words}"):
+        priors.register(entry)
+    assert "own" not in priors.PRIORS

@@ -1,5 +1,6 @@
 import html.parser
 import json
+import math
 import re
 import shlex
 import shutil
@@ -169,6 +170,16 @@ def test_the_command_with_one_change_is_valid(file, module, variant):
     assert changed_config[section][name] == (float(value),)
     folder = run[-1].removeprefix("--workdir=")
     assert report_words[2:] == ["experiments.report", folder, f"--out={folder}.html"]
+
+
+@pytest.mark.parametrize(
+    ("values", "proposed"),
+    [((1.0, 4.0, 2.0), "3"), ((0.0, 0.8), "0.4"), ((3.0, math.inf), "6")],
+)
+def test_the_proposed_value_is_between_those_that_were_swept(values, proposed):
+    settings = [{"df": value} for value in values]
+    found = reading.Results({"prior": {"df": [*values]}}, None, None, settings, None)
+    assert f"--config.prior.df={proposed}" in about.changed({}, found)[0]
 
 
 def test_the_question_is_that_of_the_config_file():

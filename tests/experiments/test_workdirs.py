@@ -14,6 +14,7 @@ CONFIG = {
     "objective": {
         "beta": (1.0, 4.0),
         "name": ("beta_vae",),
+        "divergence": ("moments",),
         "schedule": dict.fromkeys(("alpha", "beta", "gamma"), "constant")
         | {"capacity": "linear"},
     },

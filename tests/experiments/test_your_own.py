@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import pinwheel
+from configs import base, pinwheel
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import definitions, sheet
@@ -27,7 +27,7 @@ from experiments.evaluation import metrics
 from experiments.models import divergences, networks, objectives, priors
 from experiments.report import about
 from experiments.results import columns, labels, reading
-from experiments.sweep import layout
+from experiments.sweep import layout, opened
 from experiments.system import paths
 
 TABLES = (
@@ -66,6 +66,7 @@ def results(your_own, tmp_path_factory):
         config.evaluate.update(
             few_votes | {"samples_per_vote": 20, "overlap_points": 64}
         )
+        config.prior.std = (0.5, 1.0)
     main.run(*settings.validate(config), workdir)
     return workdir
 
@@ -84,6 +85,7 @@ def test_a_sweep_of_custom_entries_writes_scores_under_their_names(results):
     assert {row["objective"] for row in rows} == {"free_bits", "alpha_beta"}
     assert {row["divergence"] for row in rows} == {"none", "means"}
     assert {row["bits"] for row in rows} == {"0.0", "8.0"}
+    assert {row["std"] for row in rows} == {"0.5", "1.0"}
     assert all(0 <= float(row["correlation"]) <= 1 for row in rows)
 
 
@@ -97,6 +99,13 @@ def test_the_custom_loss_is_trained(results):
     low, high = ([r for r in rows if r["bits"] == bits] for bits in ("0.0", "8.0"))
     for row, other_row in zip(low, high, strict=True):
         assert float(other_row["loss"]) > float(row["loss"]) + 5
+
+
+def test_the_custom_prior_reads_its_parameter(results):
+    sweep = opened.open_workdir(results)
+    for std, vae in zip(sweep.scores["std"], sweep, strict=True):
+        scale = std * 3**0.5 / np.pi
+        np.testing.assert_allclose(vae.prior, np.full(3, scale), rtol=1e-6)
 
 
 def test_figures_and_the_report_use_the_labels_of_custom_entries(results):
@@ -292,7 +301,7 @@ def test_a_name_of_the_package_cannot_be_registered_again(register, entry):
 
 
 def test_a_weight_that_no_config_sets_is_a_field_of_the_command_line():
-    kappa = objectives.Weight("κ", 1.0, "weight of log p(x|z)")
+    kappa = base.Parameter("κ", 1.0, "weight of log p(x|z)")
     objectives.register(
         objectives.Objective(
             "tempered",
@@ -333,8 +342,17 @@ def test_a_config_without_a_section_is_refused_in_one_line(section, instead):
 
 def test_a_weight_keeps_its_default_and_may_not_be_named_after_a_field():
     for name, weight, words in [
-        ("beta", objectives.Weight("b", 2.0, ""), "its weight beta must have"),
-        ("samples", objectives.Weight("s", 1.0, ""), "got 'samples'"),
+        (
+            "beta",
+            base.Parameter("β", 2.0, ""),
+            "its field beta must have the default that it has elsewhere, 1.0",
+        ),
+        (
+            "samples",
+            base.Parameter("s", 5.0, ""),
+            r"samples must have the default that it has elsewhere, 5; got \(5.0,\)",
+        ),
+        ("steps", base.Parameter("s", 1.0, ""), "got 'steps'"),
     ]:
         entry = objectives.Objective("o", "", "", lambda t, w: t.kl, {name: weight})
         with pytest.raises(ValueError, match=words):

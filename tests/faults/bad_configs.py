@@ -72,7 +72,7 @@ _LATE = [
 ]
 _WHOLE_NUMBER = "--config.seeds must be a whole number; got"
 _FLOATS = "objective.beta must be float values separated by commas; got"
-_FINITE = "must be finite values ≥ 0; got"
+_FINITE = "must be a finite number ≥ 0; got"
 _ABOVE = "must be a finite number above 0; got"
 _FIELDS = {
     _PLANE: [
@@ -204,14 +204,14 @@ _FIELDS = {
         ("objective.name=hfvae", "hfvae needs objective.groups"),
         ("model.latents=3,0", "model.latents must be a finite number above 0; got 0"),
         ("train.records=2,3", "train.records must be a whole number; got 2,3"),
-        ("objective.name=vae", "objective.beta is not a weight of objective.name"),
+        ("objective.name=vae", "objective.beta is not read by objective.name"),
         ("objective.groups=1,2", "objective.groups must be sizes whose sum"),
         ("evaluate.samples_per_vote=1", "at least 2, for a variance"),
         ("model.likelihood=laplace", "must be one of ('bernoulli', 'gaussian'); got l"),
     ],
     _SPARSE: [
         ("evaluate.metrics=mig", "has classes but no factors and needs"),
-        ("prior.spike=1", "prior.spike must be probabilities in [0, 1)"),
+        ("prior.spike=1", "prior.spike must be a number in [0, 1)"),
         ("train.batch_size=513", "train.batch_size must be at most 512 points"),
     ],
     _IMAGES: [
@@ -245,7 +245,7 @@ _FIELDS = {
         ("data.name=celeb_a data.path=/no", "/no: expected a folder of JPEG files or"),
     ],
     _T: [
-        *((f"prior.df={v}", "prior.df must be above 0") for v in ("0", "nan")),
+        *((f"prior.df={v}", "prior.df must be a number above 0") for v in ("0", "nan")),
         ("prior.df=three", "prior.df must be float values"),
     ],
 }

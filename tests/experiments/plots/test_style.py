@@ -28,6 +28,11 @@ def test_settings_are_described_by_the_columns_asked_for():
     assert style.describe(setting, ["prior", "df", "alpha"]) == "Student-t, ν = ∞"
 
 
+def test_the_axis_of_a_score_names_the_example_that_its_unit_counts():
+    assert style.score("reconstruction", per="point").endswith("(nats per point)")
+    assert style.score("kl", per="point") == style.score("kl", per="image")
+
+
 def test_a_name_with_a_point_keeps_the_part_after_it(tmp_path):
     paths = style.save(style.new(2, 2), tmp_path / "traversals_0.8")
     assert [path.name for path in paths] == ["traversals_0.8.png", "traversals_0.8.pdf"]

@@ -1,0 +1,89 @@
+"""The fields that entries of registries declare, besides those of the package.
+
+An entry says what it reads: an objective its weights, a prior, a network or a data set
+the fields of their sections of a config. All that is derived from fields holds for
+these too: the command line, its help, checks, columns of tables and labels.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from configs import base
+
+# The fields of each entry by name; a `base.Parameter` is traced, a `base.Field` is not.
+Declarations = Mapping[str, Mapping[str, Any]]
+
+_WORDS = {word for field in base.FIELDS for word in field.split(".")}
+
+
+def check(
+    entry: str,
+    section: str,
+    fields: Mapping[str, Any],
+    declared: Declarations,
+    *,
+    kinds: tuple[type, ...] = (base.Field,),
+) -> None:
+    """Checks the fields that an entry declares.
+
+    Args:
+        entry: The kind of entry and its name, such as "prior mine".
+        section: The section of a config that has the fields, such as "prior".
+        fields: The fields by name.
+        declared: Those of entries of the same kind.
+        kinds: What a field may be: `base.Field`, `base.Parameter`.
+
+    Raises:
+        ValueError: One line, for a field of another kind, a name that is not valid or
+            is taken, or a field that the package or another entry has with another
+            default.
+    """
+    own = entry.rpartition(" ")[2]
+    others = every({name: found for name, found in declared.items() if name != own})
+    for name, field in fields.items():
+        if not isinstance(field, kinds):
+            allowed = " or ".join(f"base.{kind.__name__}" for kind in kinds)
+            raise ValueError(
+                f"{entry}: its field {name} must be a {allowed}; got {field!r}."
+            )
+        known = base.FIELDS.get(f"{section}.{name}")
+        if not name.isidentifier() or (known is None and name in _WORDS):
+            raise ValueError(
+                f"{entry}: names of fields must have letters, digits and underscores "
+                f"only, and must not be those of other fields; got {name!r}."
+            )
+        for part, found, wanted in _parts(field, others.get(name, field), known):
+            if found != wanted:
+                raise ValueError(
+                    f"{entry}: its field {name} must have the {part} that it has "
+                    f"elsewhere, {wanted!r}; got {found!r}."
+                )
+
+
+def _parts(field: Any, other: Any, known: base.Field | None) -> Iterator[tuple]:
+    """What must be equal, of a field and where else it is declared."""
+    for part in field._fields:
+        if part not in ("help", "rule"):
+            yield part, getattr(field, part), getattr(other, part, None)
+    if known is not None:
+        traced = isinstance(field, base.Parameter)
+        yield "default", (field.default,) if traced else field.default, known.default
+
+
+def of_package(section: str, *names: str) -> dict[str, base.Field]:
+    """The fields of the package with these names, for an entry that reads them."""
+    return {name: base.FIELDS[f"{section}.{name}"] for name in names}
+
+
+def every(declared: Declarations) -> dict[str, Any]:
+    """All declared fields by name, in the order of their registration."""
+    return {n: field for fields in declared.values() for n, field in fields.items()}
+
+
+def help_of(declared: Declarations, name: str) -> str:
+    """What a declared field is, and of which entries."""
+    meanings: dict[str, list[str]] = {}
+    for entry, fields in declared.items():
+        if name in fields:
+            meanings.setdefault(fields[name].help, []).append(entry)
+    return "; ".join(f"{text} ({', '.join(of)})" for text, of in meanings.items())
