@@ -17,6 +17,7 @@ from decomp.metrics import (
     active_units,
     dcimig,
     discrete,
+    edi,
     hoyer,
     infoe,
     infomec,
@@ -54,12 +55,16 @@ SIZES = (5, 5, 5)  # the test of continuous factors has five classes
 def jitted(z, y):
     """The metrics of codes and classes that can be jitted, compiled together."""
     info, alone = infomec.score(z, y, sizes=SIZES), unsupervised.score(z)
+    shares = edi.score(z, y, sizes=SIZES)
     runs = jnp.stack([z, y.astype(z.dtype)])
     return {
         "mig": mig.score(z, y, sizes=SIZES).score,
         "mig-sup": mig_sup.score(z, y, sizes=SIZES).score,
         "dcimig": dcimig.score(z, y, sizes=SIZES).score,
         "jemmig": jemmig.score(z, y, sizes=SIZES).score,
+        "edi modularity": shares.score,
+        "edi compactness": shares.compactness,
+        "edi explicitness": shares.explicitness,
         "modularity": modularity.score(z, y, sizes=SIZES).score,
         "infom": info.score,
         "infoc": info.compactness,
@@ -140,6 +145,10 @@ KNOWN = {  # in the order of CASES
     "mig-sup": [1, 2 / 3, 1 / 3, 1 / 3, 0, 0],
     "dcimig": [1, 2 / 3, 1 / 3, 1 / 3, 0, 0],
     "jemmig": joint(np.log(10)),
+    # The exclusivity of two equal shares among three is 1 − √(1/2).
+    "edi modularity": [1, 2 / 3, (2 - 1 / ROOT) / 3, (3 - ROOT) / 3, 0, 0],
+    "edi compactness": [1, 2 / 3, 1, (3 - ROOT) / 3, 0, 0],
+    "edi explicitness": [1, 2 / 3, (2 * PART + 1) / 3, (2 * PART + 1) / 3, 0, 0],
     "modularity": [1, 2 / 3, 1 / 2, 2 / 3, 0, 0],  # a constant dimension counts as 0
     "infom": [1, 1, 5 / 8, 1 / 2, 0, 0],
     "infoc": [1, 2 / 3, 1, 1 / 2, 0, 0],
