@@ -198,6 +198,32 @@ def test_narrow_posteriors_have_the_scores_of_their_codes():
         np.testing.assert_allclose(values, [gap, joined], atol=5e-6, err_msg=name)
 
 
+def test_neighbours_estimate_the_known_information():
+    # I(z_d; v_f) of the latents of each case; nine copies of the points.
+    known = {
+        "permuted, scaled and flipped": np.log(3) * np.eye(3)[[2, 0, 1]],
+        "c missing": np.log(3) * np.diag([1, 1, 0]),
+        "a and b in one dimension": [[BOTH, BOTH, 0], [0, 0, np.log(3)], [0, 0, 0]],
+        "a and b rotated by 45°": [[BOTH, BOTH, 0]] * 2 + [[0, 0, np.log(3)]],
+        "noise": np.zeros((3, 3)),
+        "collapsed": np.zeros((3, 3)),
+    }
+    # A term of the estimate, ψ of a number of points around k = 3, has a variance of at
+    # most about 1/3.
+    error = 4 / np.sqrt(3 * 9 * len(FACTORS))
+    classes = np.tile(CLASSES, (9, 1))
+    for (name, codes), exact in zip(CASES.items(), KNOWN["modularity"], strict=True):
+        out = modularity.score_neighbours(np.tile(codes, (9, 1)), classes)
+        np.testing.assert_allclose(
+            out.information, known[name], atol=error, err_msg=name
+        )
+        if name == "noise":  # the ratios of noise are arbitrary
+            continue
+        # Of two equal informations, the second may be estimated as 1 − 2 errors of the
+        # first, which raises the modularity of the dimension by twice that much.
+        assert exact - 1e-2 < out.score < exact + 2 / 3 * 2 * error / BOTH, name
+
+
 def test_latents_are_not_confused_with_samples():
     # A released version used `.view(D, S)` instead of a transpose: the gap was 0.001.
     out = exact_mig(CASES["permuted, scaled and flipped"], CLASSES)
