@@ -22,7 +22,7 @@ _DCI = {
     "completeness": "1 − H of importances over latents, {}",
     "informativeness": "mean_f accuracy, or R² of numbers, on held-out points, {}",
 }
-_LOCATELLO = "Locatello et al. 2019"
+_LOCATELLO, _KIM = "Locatello et al. 2019", "Kim & Mnih 2018"
 
 
 _INFOMEC = (("infom", "score", "InfoM"), ("infoc", "compactness", "InfoC"))
@@ -89,7 +89,9 @@ _FITS = {
 _unit = functools.partial(Entry, bounds=(0.0, 1.0))
 _apart = functools.partial(_unit, apart=True)
 _drawn = functools.partial(_unit, draws=True, halves=_FEW)
-_alone = functools.partial(_unit, of_factors=False, bounds=(0.0, math.inf))
+_alone = functools.partial(
+    _unit, of_factors=False, bounds=(0.0, math.inf), beside="active units"
+)
 _regressed = functools.partial(_apart, numbers=True)
 _ENTRIES = (
     *(
@@ -109,12 +111,7 @@ _ENTRIES = (
                 "Mathieu et al. 2018, released code",
                 _FEWER,
             ),
-            (
-                "kim_mnih",
-                "std ≥ 0.05, training votes of 200 points",
-                "Kim & Mnih 2018",
-                _FEW,
-            ),
+            ("kim_mnih", "std ≥ 0.05, training votes of 200 points", _KIM, _FEW),
         )
     ),
     _unit(
@@ -219,6 +216,7 @@ _ENTRIES = (
         f"{_MODULARITY}, 20 bins",
         "Ridgeway & Mozer 2018",
         column=ScoreColumn("modularity", "modularity"),
+        beside="mig",
     ),
     _apart(
         "modularity",
@@ -227,6 +225,7 @@ _ENTRIES = (
         f"{_MODULARITY}, 20 bins, {_CORRECTED}",
         f"Ridgeway & Mozer 2018; {_MILLER}",
         unasked=False,
+        beside="mig",
     ),
     _regressed(
         "modularity",
@@ -287,7 +286,7 @@ _ENTRIES = (
             f"{symbol} of the normalised I(z_d; v_f), 20 bins, pruning rule {rule}",
             "Hsu et al. 2023",
             column=ScoreColumn(metric, symbol) if rule == _RULES[0] else None,
-            beside="infom",
+            beside="mig",
         )
         for metric, part, symbol in _INFOMEC
         for rule in _RULES
@@ -301,7 +300,7 @@ _ENTRIES = (
             f"rule {_RULES[0]}",
             f"Hsu et al. 2023; {_MILLER}",
             unasked=False,
-            beside="infom",
+            beside="mig",
         )
         for metric, part, symbol in _INFOMEC
     ),

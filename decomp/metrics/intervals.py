@@ -121,18 +121,22 @@ def measure(
     keys = dict(
         zip(names, over_runs.keys(key, streams, count=most), strict=True)
     )  # [B, K] each
-    groups, calls = [], []
-    for group in over_runs.groups(entries):
-        for number in sorted({entry.num_halves(halves) for entry in group}):
-            members = tuple(e for e in group if e.num_halves(halves) == number)
-            own = np.stack([keys[e.name][:number] for e in members], axis=1)
-            items = rows[:number], own
-            arguments = (_half_scores, key, items, points, sizes, members)
-            calls.append(functools.partial(over_runs.each, *arguments, block=number))
-            groups.append(members)
+    groups = [
+        tuple(entry for entry in group if entry.num_halves(halves) == number)
+        for group in over_runs.groups(entries)
+        for number in sorted({entry.num_halves(halves) for entry in group})
+    ]
+
+    def call(members: tuple[Entry, ...]) -> over_runs.Call:
+        number = members[0].num_halves(halves)
+        own = np.stack([keys[e.name][:number] for e in members], axis=1)
+        items = rows[:number], own
+        arguments = (_half_scores, key, items, points, sizes, members)
+        return functools.partial(over_runs.each, *arguments, block=number)
+
     scores: dict[Name, np.ndarray] = {}
     problems: dict[Name, str] = {}
-    for members, result in zip(groups, over_runs.in_turn(calls), strict=True):
+    for members, result in over_runs.computed(groups, call):
         if isinstance(result, Exception):
             problems |= {entry.name: over_runs.reason(result) for entry in members}
         else:
