@@ -48,8 +48,8 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 SLOW_EXAMPLES = {
     f"decomp.metrics.{name}"
     for name in (
-        *("dcimig", "higgins", "hoyer", "infomec", "irs", "jemmig", "kim_mnih"),
-        *("modularity", "sap", "udr", "unsupervised", "z_max_variance"),
+        *("dcimig", "edi", "higgins", "hoyer", "infomec", "irs", "jemmig"),
+        *("kim_mnih", "modularity", "sap", "udr", "unsupervised", "z_max_variance"),
     )
 }
 

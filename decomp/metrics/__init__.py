@@ -19,6 +19,7 @@ __all__ = [
     "dcimig",
     "definitions",
     "discrete",
+    "edi",
     "entry",
     "higgins",
     "hoyer",

@@ -22,7 +22,7 @@ _DCI = {
     "completeness": "1 − H of importances over latents, {}",
     "informativeness": "mean_f accuracy, or R² of numbers, on held-out points, {}",
 }
-_LOCATELLO = "Locatello et al. 2019"
+_LOCATELLO, _KIM = "Locatello et al. 2019", "Kim & Mnih 2018"
 
 
 _INFOMEC = (("infom", "score", "InfoM"), ("infoc", "compactness", "InfoC"))
@@ -47,6 +47,12 @@ _GAPS = (
         "Sepliarskaia et al. 2019",
     ),
     ("jemmig", "jemmig", _JEMMIG, "Do & Tran 2020"),
+)
+_SHARES = "R_df = I(z_d; v_f)/{}, ε = largest − root mean square of the others, {}"
+_EDI = (
+    ("modularity", "score", f"mean_f min(1, Σ ε(R_d1 …) over d of best f), {_SHARES}"),
+    ("compactness", "compactness", f"mean_f ε(R_1f …), {_SHARES}"),
+    ("explicitness", "explicitness", "mean_f min(1, {}/H(v_f)), {}"),
 )
 # The most half samples of slow entries, see `Entry.halves`.
 _FEW = 20  # for classifiers that are fitted, and for draws of many points
@@ -82,34 +88,31 @@ _FITS = {
 }
 _unit = functools.partial(Entry, bounds=(0.0, 1.0))
 _apart = functools.partial(_unit, apart=True)
+_drawn = functools.partial(_unit, draws=True, halves=_FEW)
+_alone = functools.partial(
+    _unit, of_factors=False, bounds=(0.0, math.inf), beside="active units"
+)
 _regressed = functools.partial(_apart, numbers=True)
 _ENTRIES = (
-    _unit(
-        "kim_mnih",
-        "locatello",
-        functools.partial(measures.kim_mnih, preset="locatello"),
-        f"{_KIM_MNIH}; std ≥ 0.05, held-out votes of 64 points",
-        _LOCATELLO,
-        draws=True,
-        halves=_FEW,
-    ),
-    _unit(
-        "kim_mnih",
-        "authors",
-        functools.partial(measures.kim_mnih, preset="authors"),
-        f"{_KIM_MNIH}; no pruning, training votes of 1,000 points",
-        "Mathieu et al. 2018, released code",
-        draws=True,
-        halves=_FEWER,
-    ),
-    _unit(
-        "kim_mnih",
-        "kim_mnih",
-        functools.partial(measures.kim_mnih, preset="kim_mnih"),
-        f"{_KIM_MNIH}; std ≥ 0.05, training votes of 200 points",
-        "Kim & Mnih 2018",
-        draws=True,
-        halves=_FEW,
+    *(
+        _drawn(
+            "kim_mnih",
+            preset,
+            functools.partial(measures.kim_mnih, preset=preset),
+            f"{_KIM_MNIH}; {votes}",
+            source,
+            halves=halves,
+        )
+        for preset, votes, source, halves in (
+            ("locatello", "std ≥ 0.05, held-out votes of 64 points", _LOCATELLO, _FEW),
+            (
+                "authors",
+                "no pruning, training votes of 1,000 points",
+                "Mathieu et al. 2018, released code",
+                _FEWER,
+            ),
+            ("kim_mnih", "std ≥ 0.05, training votes of 200 points", _KIM, _FEW),
+        )
     ),
     _unit(
         "kim_mnih",
@@ -118,25 +121,21 @@ _ENTRIES = (
         f"{_KIM_MNIH}; std ≥ 0.05, all votes of all points: the limit",
         "Kim & Mnih 2018; no sampling",
     ),
-    _unit(
+    _drawn(
         "z-max variance",
         "carbonneau",
         measures.z_max_variance,
         "accuracy of the vote argmax_d Var[z_d ∣ all factors but v_f]/Var[z_d] → f; "
         "std ≥ 0.05, held-out votes of 200 points",
         "Kim et al. 2019; Carbonneau et al. 2022",
-        draws=True,
-        halves=_FEW,
     ),
-    _unit(
+    _drawn(
         "higgins",
         "locatello",
         measures.higgins,
         "accuracy of a linear classifier of f from mean abs(z − z') over pairs that "
         "share v_f",
         "Higgins et al. 2017; Locatello et al. 2019",
-        draws=True,
-        halves=_FEW,
     ),
     _apart(
         "mig",
@@ -168,15 +167,13 @@ _ENTRIES = (
         f"Chen et al. 2018; {_MILLER}",
         unasked=False,
     ),
-    _unit(
+    _drawn(
         "mig",
         "exact",
         measures.mig_exact,
         _MIG.format("10,000 samples of q(z), exact densities"),
         "Chen et al. 2018",
-        draws=True,
         posteriors=True,
-        halves=_FEW,
     ),
     _unit(
         "mig",
@@ -219,6 +216,7 @@ _ENTRIES = (
         f"{_MODULARITY}, 20 bins",
         "Ridgeway & Mozer 2018",
         column=ScoreColumn("modularity", "modularity"),
+        beside="mig",
     ),
     _apart(
         "modularity",
@@ -227,6 +225,7 @@ _ENTRIES = (
         f"{_MODULARITY}, 20 bins, {_CORRECTED}",
         f"Ridgeway & Mozer 2018; {_MILLER}",
         unasked=False,
+        beside="mig",
     ),
     _regressed(
         "modularity",
@@ -240,16 +239,43 @@ _ENTRIES = (
         unasked=False,
         halves=_FEW,
     ),
-    _apart(
+    *(
+        entry
+        for metric, part, definition in _EDI
+        for entry in (
+            _apart(
+                f"edi {metric}",
+                "julka",
+                functools.partial(measures.counted, of="edi", part=part),
+                definition.format("max_e I(z_e; v_f)", "30 bins"),
+                "Julka et al. 2024, released code",
+                beside="mig-sup",
+            ),
+            _regressed(
+                f"edi {metric}",
+                "neighbours",
+                functools.partial(
+                    measures.counted, of="edi", function="score_neighbours", part=part
+                ),
+                definition.format("I(z; v_f)", "I from 3 nearest neighbours"),
+                "Julka et al. 2024; Kraskov et al. 2004; Ross 2014",
+                compiled=False,
+                unasked=False,
+                shared=measures.edi_fit,
+                part=part,
+                halves=_FEW,
+            ),
+        )
+    ),
+    _drawn(
         "explicitness",
         "locatello",
         measures.explicitness,
         "mean_f mean_v area under the ROC curve of [v_f = v], by logistic regression "
         "on z",
         "Ridgeway & Mozer 2018; Locatello et al. 2019",
-        draws=True,
         column=ScoreColumn("explicitness", "explicitness", auto=False),
-        halves=_FEW,
+        apart=True,
         counted=(5_000, 15_000),
     ),
     *(
@@ -260,7 +286,7 @@ _ENTRIES = (
             f"{symbol} of the normalised I(z_d; v_f), 20 bins, pruning rule {rule}",
             "Hsu et al. 2023",
             column=ScoreColumn(metric, symbol) if rule == _RULES[0] else None,
-            beside="infom",
+            beside="mig",
         )
         for metric, part, symbol in _INFOMEC
         for rule in _RULES
@@ -274,7 +300,7 @@ _ENTRIES = (
             f"rule {_RULES[0]}",
             f"Hsu et al. 2023; {_MILLER}",
             unasked=False,
-            beside="infom",
+            beside="mig",
         )
         for metric, part, symbol in _INFOMEC
     ),
@@ -309,15 +335,14 @@ _ENTRIES = (
         for part, field in _DCI_PARTS
         for preset, regressor, source, halves, counted in _REGRESSORS
     ),
-    _apart(
+    _drawn(
         "sap",
         "locatello",
         measures.sap,
         "mean_f gap between the two best accuracies of a linear SVM for v_f from one "
         "z_d",
         "Kumar et al. 2018; Locatello et al. 2019",
-        draws=True,
-        halves=_FEW,
+        apart=True,
         counted=(5_000, 15_000),
     ),
     _regressed(
@@ -354,62 +379,52 @@ _ENTRIES = (
         of_factors=False,
         column=ScoreColumn("hoyer", "hoyer", "Hoyer sparsity"),
     ),
-    _unit(
+    _alone(
         "active units",
         "0.01",
         measures.active_units,
         "number of d with Var z_d > 0.01",
         "Burda et al. 2016",
-        of_factors=False,
-        bounds=(0.0, math.inf),
     ),
-    _unit(
+    _alone(
         "gaussian total correlation",
         "locatello",
         functools.partial(measures.unsupervised, part="score"),
         "½ (Σ_d log Cov_dd − log det Cov), nats",
         _LOCATELLO,
-        of_factors=False,
         column=ScoreColumn(
             "gaussian_tc", "Gaussian TC", "Gaussian total correlation  (nats)"
         ),
-        bounds=(0.0, math.inf),
     ),
-    _unit(
+    _alone(
         "wasserstein correlation",
         "locatello",
         functools.partial(measures.unsupervised, part="wasserstein"),
         "W₂² of N(0, Cov) and N(0, diag Cov)",
         _LOCATELLO,
-        of_factors=False,
-        bounds=(0.0, math.inf),
     ),
-    _unit(
+    _alone(
         "wasserstein correlation",
         "normalised",
         functools.partial(measures.unsupervised, part="wasserstein_normalised"),
         "W₂² of N(0, Cov) and N(0, diag Cov), / tr Cov",
         _LOCATELLO,
-        of_factors=False,
         unasked=False,
         column=ScoreColumn(
             "gaussian_wasserstein", "Gaussian W₂²", "Gaussian Wasserstein correlation"
         ),
-        bounds=(0.0, math.inf),
     ),
-    _unit(
+    _alone(
         "pairwise information",
         "locatello",
         functools.partial(measures.unsupervised, part="mutual_information"),
         "mean_{d≠e} I(z_d; z_e), 20 bins, nats",
         _LOCATELLO,
-        of_factors=False,
         column=ScoreColumn(
             "pairwise_information", "I(z_d; z_e)", "mean I(z_d; z_e)  (nats)"
         ),
-        bounds=(0.0, math.inf),
     ),
-    _unit(
+    _alone(
         "pairwise information",
         "miller_madow",
         functools.partial(
@@ -417,9 +432,7 @@ _ENTRIES = (
         ),
         f"mean_{{d≠e}} I(z_d; z_e), 20 bins, {_CORRECTED}, nats",
         f"{_LOCATELLO}; {_MILLER}",
-        of_factors=False,
         unasked=False,
-        bounds=(0.0, math.inf),
     ),
 )
 ENTRIES: dict[tuple[str, str], Entry] = {entry.name: entry for entry in _ENTRIES}

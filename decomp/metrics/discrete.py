@@ -202,7 +202,6 @@ def mutual_information(
     """
     codes = _cells(codes, bins)
     labels, sizes = inputs.classes(labels, sizes, incomplete=True)
-    containers.check_rows(codes, labels)
     joint = counts(codes, labels, bins=bins, sizes=sizes)  # [D, F, bins, V]
     of_bin, of_class = (
         jnp.sum(joint, axis=axis, keepdims=True).astype(jnp.float32) for axis in (3, 2)
@@ -298,6 +297,7 @@ def counts(
     """
     codes = _cells(codes, bins)
     labels, sizes = inputs.classes(labels, sizes, incomplete=True)
+    containers.check_rows(codes, labels)
     size = max(sizes)
 
     def histogram(column: jax.Array) -> jax.Array:

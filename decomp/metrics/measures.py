@@ -116,6 +116,13 @@ def dci(
     return getattr(dci_fit(key, z, v, s, preset=preset), part)
 
 
+def edi_fit(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
+    """The three EDI scores from nearest neighbours; SciPy searches them."""
+    from decomp.metrics import edi
+
+    return edi.score_neighbours(z, v)
+
+
 def sap(key: Any, z: Any, v: Any, s: tuple[int, ...]) -> Any:
     """SAP with linear support vector machines."""
     from decomp.metrics import sap

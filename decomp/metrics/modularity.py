@@ -3,7 +3,9 @@
 A representation is modular if each dimension informs about one factor only, and it is
 explicit if a linear classifier can predict the factors.
 
-Source: Ridgeway & Mozer 2018, arXiv:1802.05312.
+Source: Ridgeway & Mozer 2018, arXiv:1802.05312; the mean over all dimensions and the
+classifier are those of Locatello et al. 2019, arXiv:1811.12359, released code,
+evaluation/metrics/modularity_explicitness.py.
 """
 
 from typing import Any, NamedTuple
@@ -242,6 +244,53 @@ def explicitness(
     converged = jnp.all(model.converged | ~counted)
     return Explicitness(
         value, 2 * value - 1, train_value, nan + per_factor, used, converged, variant
+    )
+
+
+def explicitness_of_scores(
+    scores: Any, factors: Any, *, sizes: tuple[int, ...] | None = None
+) -> Explicitness:
+    """Explicitness by any other classifier, from its scores of held-out points.
+
+    It is (1/F) Σ_f (1/V_f) Σ_v AUC(score of [v_f = v]), as in `explicitness`, where
+    logistic regression gives the scores. The function works under jit and vmap if
+    `sizes` is given.
+
+    Args:
+        scores: For each point, one score per class `[N', V_1 + … + V_F]`: those of the
+            classes of the first factor in ascending order, then those of the second,
+            and so on. They may be probabilities, or any increasing function of them.
+        factors: Factors `[N', F]` of the same points, as in `explicitness`.
+        sizes: Number of classes of each factor.
+
+    Returns:
+        Explicitness, without a training score; the score is NaN if a score is not
+        finite or no value counts.
+
+    Raises:
+        ValueError: If the number of scores is not that of the classes.
+
+    >>> scores = [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]]
+    >>> print(explicitness_of_scores(scores, [[0], [0], [1], [1]]).score)
+    1.0
+    """
+    table = inputs.real(scores, "scores")
+    labels, sizes = discrete.resolve(factors, sizes)
+    if table.shape != (len(labels), sum(sizes)):
+        raise ValueError(
+            "scores must have a row per point and a column per class, "
+            f"{(len(labels), sum(sizes))}; got {table.shape}."
+        )
+    broken = ~jnp.isfinite(table).all()
+    target = classifiers.indicators(labels, sizes)
+    present = classifiers.present(labels, sizes)
+    areas = classifiers.areas(jnp.where(broken, 0, table).T, target, counted=present)
+    per_factor, used = _means(areas, _mixed(target, present), sizes)
+    nan = jnp.where(broken, jnp.nan, 0)
+    value = nan + inputs.mean_over(per_factor, used)
+    none, variant = jnp.array(jnp.nan), Preset("scores")
+    return Explicitness(
+        value, 2 * value - 1, none, nan + per_factor, used, jnp.array(True), variant
     )
 
 

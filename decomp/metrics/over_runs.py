@@ -27,6 +27,7 @@ TOGETHER = ("kim_mnih", "higgins")
 # A function of (entries, key, item, shared, sizes) that returns the value of each entry
 # for one item, which is a run or a half sample.
 Each = Callable[[tuple[Entry, ...], jax.Array, Any, Any, tuple[int, ...]], tuple]
+Call = functools.partial[dict[Name, np.ndarray]]  # of `each`, with its arguments
 
 
 def measure(
@@ -60,15 +61,14 @@ def measure(
     problems: dict[Name, str] = {}
     entries = list(map(definitions.find, names))
     data = dict(zip(names, keys(key, [e.stream for e in entries]), strict=True))
-    every, calls = groups(entries), []
-    for group in every:
+
+    def call(group: tuple[Entry, ...]) -> Call:
         shared = table, np.stack([data[entry.name] for entry in group])
         arguments = _run_scores, key, codes, shared, sizes, group
         together = group[0].metric in TOGETHER
-        calls.append(
-            functools.partial(each, *arguments, block=block, together=together)
-        )
-    for group, result in zip(every, in_turn(calls), strict=True):
+        return functools.partial(each, *arguments, block=block, together=together)
+
+    for group, result in computed(groups(entries), call):
         if isinstance(result, Exception):
             problems |= {entry.name: reason(result) for entry in group}
         else:
@@ -107,9 +107,27 @@ def groups(entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
     return [tuple(group) for group in members.values()]
 
 
-def in_turn(
-    calls: Sequence[functools.partial[dict[Name, np.ndarray]]],
-) -> Iterator[dict[Name, np.ndarray] | Exception]:
+def computed(
+    every: Sequence[tuple[Entry, ...]], call: Callable[[tuple[Entry, ...]], Call]
+) -> Iterator[tuple[tuple[Entry, ...], dict[Name, np.ndarray] | Exception]]:
+    """Computes groups of entries; if a compiled group fails, each of its entries alone.
+
+    Args:
+        every: The groups.
+        call: Maps a group to its call of `each`.
+
+    Yields:
+        A group with its values, or with its error.
+    """
+    for group, result in zip(every, in_turn(list(map(call, every))), strict=True):
+        if isinstance(result, Exception) and len(group) > 1 and group[0].compiled:
+            parts = [(entry,) for entry in group]
+            yield from zip(parts, in_turn(list(map(call, parts))), strict=True)
+        else:
+            yield group, result
+
+
+def in_turn(calls: Sequence[Call]) -> Iterator[dict[Name, np.ndarray] | Exception]:
     """Makes calls of `each` one after another, in the memory of one.
 
     Threads compile the programs of the next calls meanwhile, which takes longer than to
@@ -172,7 +190,7 @@ def each(
     for start, stop, filled in spans:
         rows = np.minimum(np.arange(start, filled), count - 1)
         part = jax.tree.map(lambda leaf, rows=rows: leaf[rows], items)
-        out = _compiled(
+        out = _compiled(brief=len(rows) <= devices)(
             function, key, part, shared, sizes, entries, devices, together=together
         )
         parts.append([values[: stop - start] for values in out])
@@ -212,11 +230,33 @@ def _prepare(
             items,
         )
         arguments = (function, key, part, shared, sizes, entries, devices)
-        _compiled.lower(*arguments, together=together).compile()
+        _compiled(brief=number <= devices).lower(
+            *arguments, together=together
+        ).compile()
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4, 5, 6), static_argnames="together")
-def _compiled(
+@functools.cache
+def _compiled(*, brief: bool) -> Any:
+    """The jitted `_of_group`; a brief program has one item per device.
+
+    The programs are compiled in parallel with each other, so each is compiled in one
+    part, which takes a tenth less time. A full optimisation of a brief program takes
+    longer than to run it.
+    """
+    options: dict[str, Any] = {}
+    if jax.local_devices()[0].platform == "cpu":
+        options["xla_cpu_parallel_codegen_split_count"] = 1
+        if brief:
+            options["xla_backend_optimization_level"] = 1  # of 3
+    return jax.jit(
+        _of_group,
+        static_argnums=(0, 4, 5, 6),
+        static_argnames="together",
+        compiler_options=options or None,
+    )
+
+
+def _of_group(
     function: Each,
     key: jax.Array,
     items: Any,

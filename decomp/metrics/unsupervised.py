@@ -3,7 +3,8 @@
 All scores are 0 for independent dimensions. As collapsed dimensions are independent,
 too, the scores should be read together with `active`.
 
-Source: Locatello et al. 2019, arXiv:1811.12359, and its released code.
+Source: Locatello et al. 2019, arXiv:1811.12359, and its released code,
+evaluation/metrics/unsupervised_metrics.py.
 """
 
 from typing import Any, NamedTuple

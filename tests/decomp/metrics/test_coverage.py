@@ -31,6 +31,12 @@ def population():
     return np.stack(codes, axis=1), np.stack([a, b, c], axis=1)
 
 
+def last_two():
+    """Two latents that mix all factors, so that no vote is certain."""
+    codes, factors = population()
+    return codes[:, 2:], factors
+
+
 def two_winners():
     """The first latent wins the vote if a = 0, the second if a = 1: (2/3 + 1)/2."""
     rows = itertools.product((0, 0, 1), (0, 1), (-1, 1), (-1, 1))
@@ -130,6 +136,8 @@ LESS = {"irs, locatello": 0.90, "irs, suter": 0.90}
 # Scores that jump where another dimension takes the lead, or correct many empty cells.
 LESS |= {"jemmig, carbonneau": 0.77, "pairwise information, miller_madow": 0.81}
 MORE = {"active units, 0.01": 1.0, "jemmig, locatello": 1.0}
+# In 30 bins, one dimension determines each factor; the exclusivity has a corner.
+MORE |= {"edi explicitness, julka": 1.0, "edi modularity, julka": 0.98}
 
 
 @pytest.mark.slow
@@ -183,4 +191,22 @@ def test_intervals_of_forests_are_too_wide_and_contain_their_mean_scores():
     names = [f"dci {part}, forest" for part in parts]
     exact = mean_scores(population(), names, 40)
     shares = coverage(population(), names, 40, halves=20, exact=exact)
+    assert min(shares.values()) >= limits(40)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["higgins", "z-max variance"])
+def test_intervals_of_pairs_contain_their_mean_score(name):
+    # Of Z-max variance they are too wide: 99 in 100 were measured.
+    exact = mean_scores(last_two(), [name], 100)
+    shares = coverage(last_two(), [name], 100, halves=20, exact=exact)
+    assert min(shares.values()) >= limits(100)[0]
+
+
+@pytest.mark.slow
+def test_intervals_of_boosted_trees_contain_their_mean_scores():
+    parts = ("disentanglement", "completeness", "informativeness")
+    names = [f"dci {part}, locatello" for part in parts]
+    exact = mean_scores(population(), names, 40)
+    shares = coverage(population(), names, 40, halves=6, exact=exact)
     assert min(shares.values()) >= limits(40)[0]

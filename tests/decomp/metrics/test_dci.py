@@ -175,6 +175,25 @@ def test_one_dimension_of_two_factors_is_complete_but_not_disentangled():
     np.testing.assert_allclose(out.importance[1], 0)
 
 
+@pytest.mark.parametrize("preset", ["locatello", "tripod"])
+def test_trees_give_all_importance_to_the_only_dimension_that_varies(preset):
+    factors = np.repeat(cases.grid(3, 3), 20, axis=0)
+    codes = np.c_[factors.sum(axis=1), np.full(180, 0.3)]
+    out = _run(codes, factors, preset, **FEW)
+    np.testing.assert_allclose(out.importance, [[1, 1], [0, 0]], atol=1e-6)
+    np.testing.assert_allclose([out.score, out.completeness], [0, 1], atol=1e-6)
+
+
+def test_a_missing_factor_has_no_importance_for_the_lasso():
+    factors = np.float32(np.repeat(cases.grid(5, 5), 80, axis=0))
+    codes = np.c_[-2 * factors[:, 1], np.full(2000, 0.3)]
+    out = _run(codes, factors, "eastwood", penalties=(0.1,))
+    np.testing.assert_allclose(out.importance, [[0, 0.9], [0, 0]], atol=1e-6)
+    # A factor without importance counts as 0 in the completeness.
+    np.testing.assert_allclose([out.score, out.completeness], [1, 1 / 2], atol=1e-6)
+    np.testing.assert_allclose(out.factor_informativeness, [0, 0.99], atol=0.02)
+
+
 def test_noise_has_no_importance_for_the_lasso():
     factors = np.float32(np.repeat(cases.grid(5, 5), 80, axis=0))
     codes = np.random.default_rng(0).normal(size=(2000, 3))

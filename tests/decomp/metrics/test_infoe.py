@@ -2,6 +2,7 @@ import jax
 import numpy as np
 
 from decomp.metrics import infoe
+from tests.decomp.metrics import cases
 
 score = jax.jit(
     infoe.score, static_argnames=("sizes", "continuous", "class_weight", "iterations")
@@ -71,6 +72,26 @@ def test_factors_on_their_own_dimensions_are_predicted_entirely():
     out = score(codes, factors, sizes=(3, 2, 5))
     np.testing.assert_allclose(out.per_factor, [1, 1, 0], atol=2e-3)
     np.testing.assert_allclose(out.score, 2 / 3, atol=2e-3)
+
+
+def test_exact_cases_of_classes():
+    # A regression of two classes that are separated has a loss of 0 in the limit.
+    factors = cases.grid(2, 2, 2, 2, 2, 2)
+    a, b, c, *noise = np.float32(factors.T)
+    one = np.full_like(a, 0.3)
+    known = {
+        "permuted, scaled and flipped": ((-3 * c, a / 2, 8 * b), [1, 1, 1]),
+        "c missing": ((a, b, one), [1, 1, 0]),
+        # a + b tells a for half of the points, and nothing for the others.
+        "a and b in one dimension": ((a + b, c, one), [1 / 2, 1 / 2, 1]),
+        "a and b rotated by 45°": ((a + b, a - b, c), [1, 1, 1]),
+        "noise": (noise, [0, 0, 0]),
+        "collapsed": ((one, one, one), [0, 0, 0]),
+    }
+    for name, (columns, exact) in known.items():
+        out = score(np.stack(columns, axis=1), factors[:, :3], sizes=(2, 2, 2))
+        np.testing.assert_allclose(out.per_factor, exact, atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(out.score, np.mean(exact), atol=2e-3, err_msg=name)
 
 
 def test_a_continuous_factor_is_scored_by_its_share_of_variance():

@@ -17,6 +17,7 @@ from decomp.metrics import (
     active_units,
     dcimig,
     discrete,
+    edi,
     hoyer,
     infoe,
     infomec,
@@ -54,12 +55,16 @@ SIZES = (5, 5, 5)  # the test of continuous factors has five classes
 def jitted(z, y):
     """The metrics of codes and classes that can be jitted, compiled together."""
     info, alone = infomec.score(z, y, sizes=SIZES), unsupervised.score(z)
+    shares = edi.score(z, y, sizes=SIZES)
     runs = jnp.stack([z, y.astype(z.dtype)])
     return {
         "mig": mig.score(z, y, sizes=SIZES).score,
         "mig-sup": mig_sup.score(z, y, sizes=SIZES).score,
         "dcimig": dcimig.score(z, y, sizes=SIZES).score,
         "jemmig": jemmig.score(z, y, sizes=SIZES).score,
+        "edi modularity": shares.score,
+        "edi compactness": shares.compactness,
+        "edi explicitness": shares.explicitness,
         "modularity": modularity.score(z, y, sizes=SIZES).score,
         "infom": info.score,
         "infoc": info.compactness,
@@ -140,6 +145,10 @@ KNOWN = {  # in the order of CASES
     "mig-sup": [1, 2 / 3, 1 / 3, 1 / 3, 0, 0],
     "dcimig": [1, 2 / 3, 1 / 3, 1 / 3, 0, 0],
     "jemmig": joint(np.log(10)),
+    # The exclusivity of two equal shares among three is 1 − √(1/2).
+    "edi modularity": [1, 2 / 3, (2 - 1 / ROOT) / 3, (3 - ROOT) / 3, 0, 0],
+    "edi compactness": [1, 2 / 3, 1, (3 - ROOT) / 3, 0, 0],
+    "edi explicitness": [1, 2 / 3, (2 * PART + 1) / 3, (2 * PART + 1) / 3, 0, 0],
     "modularity": [1, 2 / 3, 1 / 2, 2 / 3, 0, 0],  # a constant dimension counts as 0
     "infom": [1, 1, 5 / 8, 1 / 2, 0, 0],
     "infoc": [1, 2 / 3, 1, 1 / 2, 0, 0],
@@ -187,6 +196,32 @@ def test_narrow_posteriors_have_the_scores_of_their_codes():
     for (name, codes), gap, joined in known:
         values = of_posteriors(codes, CLASSES)
         np.testing.assert_allclose(values, [gap, joined], atol=5e-6, err_msg=name)
+
+
+def test_neighbours_estimate_the_known_information():
+    # I(z_d; v_f) of the latents of each case; nine copies of the points.
+    known = {
+        "permuted, scaled and flipped": np.log(3) * np.eye(3)[[2, 0, 1]],
+        "c missing": np.log(3) * np.diag([1, 1, 0]),
+        "a and b in one dimension": [[BOTH, BOTH, 0], [0, 0, np.log(3)], [0, 0, 0]],
+        "a and b rotated by 45°": [[BOTH, BOTH, 0]] * 2 + [[0, 0, np.log(3)]],
+        "noise": np.zeros((3, 3)),
+        "collapsed": np.zeros((3, 3)),
+    }
+    # A term of the estimate, ψ of a number of points around k = 3, has a variance of at
+    # most about 1/3.
+    error = 4 / np.sqrt(3 * 9 * len(FACTORS))
+    classes = np.tile(CLASSES, (9, 1))
+    for (name, codes), exact in zip(CASES.items(), KNOWN["modularity"], strict=True):
+        out = modularity.score_neighbours(np.tile(codes, (9, 1)), classes)
+        np.testing.assert_allclose(
+            out.information, known[name], atol=error, err_msg=name
+        )
+        if name == "noise":  # the ratios of noise are arbitrary
+            continue
+        # Of two equal informations, the second may be estimated as 1 − 2 errors of the
+        # first, which raises the modularity of the dimension by twice that much.
+        assert exact - 1e-2 < out.score < exact + 2 / 3 * 2 * error / BOTH, name
 
 
 def test_latents_are_not_confused_with_samples():

@@ -139,6 +139,25 @@ def test_explicitness_agrees_with_a_slow_implementation():
     np.testing.assert_allclose(out.above_chance, 2 * out.score - 1)
 
 
+def test_explicitness_of_scores_agrees_with_loops_over_pairs():
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.integers(0, 2, 80), rng.integers(0, 3, 80)], axis=1)
+    of_class = np.concatenate(
+        [np.eye(size)[factors[:, f]] for f, size in enumerate((2, 3))], axis=1
+    )
+    scores = (of_class + rng.normal(size=(80, 5))).round(1)  # some are equal
+    areas = [_slow_area(scores[:, p], of_class[:, p] == 1) for p in range(5)]
+    per_factor = [np.mean(areas[:2]), np.mean(areas[2:])]
+    out = modularity.explicitness_of_scores(scores, factors)
+    np.testing.assert_allclose(out.per_factor, per_factor, rtol=1e-5)
+    np.testing.assert_allclose(out.score, np.mean(per_factor), rtol=1e-5)
+    scores[3, 1] = np.nan
+    broken = modularity.explicitness_of_scores(scores, factors, sizes=(2, 3))
+    assert np.isnan(broken.score)
+    with pytest.raises(ValueError, match=r"column per class, \(80, 5\); got \(80, 4\)"):
+        modularity.explicitness_of_scores(scores[:, 1:], factors)
+
+
 def test_explicitness_is_one_for_classes_on_their_own_dimensions():
     factors = cases.grid(3, 2)
     codes = np.concatenate([np.eye(3)[factors[:, 0]], -5.0 * factors[:, 1:]], axis=1)

@@ -6,13 +6,17 @@ import pytest
 
 from decomp.metrics import (
     dci,
+    dcimig,
     discrete,
+    edi,
     higgins,
     infoe,
     infomec,
     irs,
+    jemmig,
     kim_mnih,
     mig,
+    mig_sup,
     modularity,
     sap,
     z_max_variance,
@@ -24,12 +28,17 @@ FACTORS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 2)
 
 METRICS = {
     "dci": lambda: dci.score(KEY, CODES, FACTORS),
+    "dcimig": lambda: dcimig.score(CODES, FACTORS),
+    "edi": lambda: edi.score(CODES, FACTORS),
+    "edi, neighbours": lambda: edi.score_neighbours(CODES, FACTORS),
     "higgins": lambda: higgins.score(KEY, CODES, FACTORS),
     "infoe": lambda: infoe.score(CODES, FACTORS),
     "infomec": lambda: infomec.score(CODES, FACTORS),
     "irs": lambda: irs.score(CODES, FACTORS),
+    "jemmig": lambda: jemmig.score(CODES, FACTORS),
     "kim_mnih": lambda: kim_mnih.score(KEY, CODES, FACTORS),
     "mig": lambda: mig.score(CODES, FACTORS),
+    "mig_sup": lambda: mig_sup.score(CODES, FACTORS),
     "modularity": lambda: modularity.score(CODES, FACTORS),
     "mutual information": lambda: discrete.mutual_information(
         np.zeros((5, 2), np.int32), FACTORS, sizes=(2, 2), bins=2

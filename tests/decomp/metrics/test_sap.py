@@ -106,6 +106,29 @@ def test_the_machine_is_scored_on_other_points():
     assert out.variant == "locatello"
 
 
+def test_exact_cases_of_the_machine():
+    # A dimension without information about a binary factor is right for half of the
+    # held-out points. Three more factors, which the metric does not get, are noise.
+    factors = np.repeat(cases.grid(2, 2, 2, 2, 2, 2), 75, axis=0)
+    a, b, c, *noise = np.float32(factors.T)
+    one = np.full_like(a, 0.3)
+    known = {
+        "permuted, scaled and flipped": ((-3 * c, a / 2, 8 * b), 1 / 2),
+        "c missing": ((a, b, one), 1 / 3),
+        # a + b tells a for the half of the points with a = b, so for 3/4 in all.
+        "a and b in one dimension": ((a + b, c, one), (1 / 4 + 1 / 4 + 1 / 2) / 3),
+        "a and b rotated by 45°": ((a + b, a - b, c), 1 / 6),
+        "noise": (noise, 0),
+        "collapsed": ((one, one, one), 0),
+    }
+    machine = jax.jit(sap.score, static_argnames="sizes")
+    error = 4 * np.sqrt(2 * 0.25 / 1600)  # of the difference of two shares
+    for name, (columns, exact) in known.items():
+        codes = np.stack(columns, axis=1)
+        out = machine(jax.random.key(0), codes, factors[:, :3], sizes=(2, 2, 2))
+        np.testing.assert_allclose(out.score, exact, atol=error, err_msg=name)
+
+
 def test_a_collapsed_representation_has_no_gap():
     factors = cases.grid(2, 3, 20)
     out = sap.score(jax.random.key(0), np.full((120, 3), 0.3, np.float32), factors)
