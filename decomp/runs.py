@@ -294,7 +294,7 @@ def over_runs(
     if cpu and mesh.size > 1:
         wanted["xla_cpu_multi_thread_eigen"] = False
     if cpu and brief:
-        # Of 3; results have the same bits.
+        # The default level is 3; the results have the same bits.
         wanted["xla_backend_optimization_level"] = 1
     options = {name: value for name, value in wanted.items() if _exists(name, value)}
     return jax.jit(sharded, donate_argnums=donate, compiler_options=options or None)

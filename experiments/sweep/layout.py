@@ -50,13 +50,13 @@ def sweeps(programs: Iterable[ProgramSettings], workdir: pathlib.Path) -> list[S
         ValueError: For data that do not fit the config.
     """
     loaded: dict[str, Dataset] = {}
-    found = []
+    works = []
     for program in programs:
         key = json.dumps([program.config.rng, program.config.data.to_dict()])
         if key not in loaded:
             loaded[key] = loaders.load(program.config)
-        found.append(_sweep(program, loaded[key], workdir))
-    return found
+        works.append(_sweep(program, loaded[key], workdir))
+    return works
 
 
 def _sweep(program: ProgramSettings, data: Dataset, workdir: pathlib.Path) -> Sweep:

@@ -26,7 +26,7 @@ from tests.faults.attempts import command_line_of
 from tests.faults.image_readers import Loader
 
 _SLOW = 10.0  # seconds of one core; a longer try is reported
-_TRACED = 8  # one in so many accepted configs is traced
+_TRACED = 8  # one of this many accepted configs is traced
 _CONFIGS = (
     *("pinwheel", "pinwheel_divergences", "shapes_anisotropic", "shapes_student_t"),
     *("sparse", "subspaces", "tc_ablation", "entropy_equivalence", "images"),
