@@ -377,9 +377,9 @@ def _network(described: dict[str, Any]) -> Any:
     if "decoder" in fields:
         fields["decoder"] = _network(fields["decoder"])
     if isinstance(fields.get("precision"), dict):
-        ((kind, one),) = fields["precision"].items()
+        ((kind, preset),) = fields["precision"].items()
         kinds = {k.__name__: k for k in (jax.lax.Precision, jax.lax.DotAlgorithmPreset)}
-        fields["precision"] = kinds[kind][one]
+        fields["precision"] = kinds[kind][preset]
     return getattr(importlib.import_module(_NETWORKS[name]), name)(**fields)
 
 

@@ -333,7 +333,7 @@ def _sweep(
     """Runs a sweep in a process of its own, and asks it to stop in time.
 
     It may take a share of the time that is left. A sweep that was stopped has the
-    tables of its finished blocks, and goes on with the command that began it, as
+    tables of its finished blocks, and continues with the command that began it, as
     `fields` may depend on the time that is left.
     """
     row = f"sweep {name}"

@@ -169,8 +169,8 @@ def training_shapes(sweep: Sweep, count: int) -> tuple[Any, ...]:
     """Shapes of the arguments of `advance` for a block of `count` runs."""
     init, _, _ = functions(sweep)
     setting = jax.tree.map(lambda leaf: leaf[0], sweep.settings)
-    one = jax.random.key(0), setting
-    return training.shapes(init, one, sweep.data.points, count)
+    run = jax.random.key(0), setting
+    return training.shapes(init, run, sweep.data.points, count)
 
 
 def plan(sweep: Sweep, num_runs: int) -> Plan:

@@ -300,7 +300,7 @@ def _of_setting(results: reading.Results, index: int) -> dict[str, bytes]:
     }
     if any(kept[name][0] < 0 for name in _RUNS if name in kept):
         return {}
-    one = results._replace(
+    single = results._replace(
         settings=[reading.settings(results)[index]],
         pictures=kept,
         config=results.config | {"title": ""},
@@ -309,7 +309,7 @@ def _of_setting(results: reading.Results, index: int) -> dict[str, bytes]:
     for name in set(_FIGURES) & set(results.config["figures"]):
         with matplotlib.style.context(["default", style.RC]):
             try:
-                (figure,) = all_figures.FIGURES[name](one).values()
+                (figure,) = all_figures.FIGURES[name](single).values()
             except reading.Missing:
                 continue
             figure.set_size_inches(np.maximum(figure.get_size_inches(), _LEAST))

@@ -123,7 +123,7 @@ def start(
 
     Raises:
         ValueError: If it cannot be written, or for a longer training whose records do
-            not go on with those that are there.
+            not continue those that exist.
     """
     notes = [f"changed: {line}" for line in changes]
     path = workdir / "env.json"
