@@ -109,9 +109,9 @@ def log_densities(
         logs = [peak + jnp.log(numerics.with_peak(total)) for peak, total in sums]
         return jnp.stack(logs, axis=1)
 
-    found = jax.lax.map(over_posteriors, rows).reshape(-1, dims + 1)[:count]
-    found -= jnp.log(size).astype(z.dtype)
-    return found[:, dims], found[:, :dims]
+    densities = jax.lax.map(over_posteriors, rows).reshape(-1, dims + 1)[:count]
+    densities -= jnp.log(size).astype(z.dtype)
+    return densities[:, dims], densities[:, :dims]
 
 
 def sample(key: jax.Array, q: Gaussian) -> jax.Array:
@@ -151,9 +151,9 @@ def entropy(
 
     >>> import math
     >>> q = Gaussian(jnp.array([[-9.0], [9.0]]), jnp.ones((2, 1)))
-    >>> found = entropy(jax.random.key(0), q, num_samples=1_000)
+    >>> result = entropy(jax.random.key(0), q, num_samples=1_000)
     >>> exact = 0.5 * math.log(2 * math.pi * math.e) + math.log(2)  # no overlap
-    >>> bool(abs(found.value - exact) < 4 * found.stderr)
+    >>> bool(abs(result.value - exact) < 4 * result.stderr)
     True
     """
     (q,) = numerics.floats(q)

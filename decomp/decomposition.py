@@ -78,8 +78,8 @@ def sampled(
     >>> q = Gaussian(jnp.array([[-9.0, 0.0], [9.0, 0.0]]), jnp.ones((2, 2)))
     >>> p = Gaussian(jnp.zeros(2), jnp.ones(2))
     >>> log_pz = lambda z: gaussian.log_prob(p, z)
-    >>> found = sampled(jax.random.key(0), q, log_pz, num_samples=100)
-    >>> print(found.mutual_information.value.round(3))  # log 2: no overlap
+    >>> parts = sampled(jax.random.key(0), q, log_pz, num_samples=100)
+    >>> print(parts.mutual_information.value.round(3))  # log 2: no overlap
     0.693
     """
     (q,) = numerics.floats(q)
@@ -120,8 +120,8 @@ def mutual_information(
         estimate too, is at most log N.
 
     >>> q = Gaussian(jnp.array([[-9.0], [9.0]]), jnp.ones((2, 1)))
-    >>> found = mutual_information(jax.random.key(0), q, samples_per_point=4)
-    >>> round(float(found.value), 4)  # log 2: no overlap
+    >>> information = mutual_information(jax.random.key(0), q, samples_per_point=4)
+    >>> round(float(information.value), 4)  # log 2: no overlap
     0.6931
     """
     (q,) = numerics.floats(q)
@@ -147,8 +147,8 @@ def total_correlation(
         Estimate in nats; unbiased, as q(z) and its marginals are exact in N.
 
     >>> q = Gaussian(jnp.array([[-9.0, -9.0], [9.0, 9.0]]), jnp.ones((2, 2)))
-    >>> found = total_correlation(jax.random.key(0), q, samples_per_point=4)
-    >>> round(float(found.value), 4)  # log 2: one coordinate tells the other
+    >>> correlation = total_correlation(jax.random.key(0), q, samples_per_point=4)
+    >>> round(float(correlation.value), 4)  # log 2: one coordinate determines the other
     0.6931
     """
     (q,) = numerics.floats(q)
@@ -184,8 +184,8 @@ def dimension_wise_kl(
     >>> q = Gaussian(jnp.zeros((3, 2)), jnp.ones((3, 2)))
     >>> p = Gaussian(jnp.zeros(2), jnp.ones(2))
     >>> log_pz = lambda z: gaussian.log_prob_dims(p, z)
-    >>> found = dimension_wise_kl(jax.random.key(0), q, log_pz, samples_per_point=2)
-    >>> found.value.round(4).tolist()  # q(z) is the prior
+    >>> kl = dimension_wise_kl(jax.random.key(0), q, log_pz, samples_per_point=2)
+    >>> kl.value.round(4).tolist()  # q(z) is the prior
     [0.0, 0.0]
     """
     (q,) = numerics.floats(q)

@@ -26,8 +26,8 @@ def from_samples(terms: jax.Array) -> Estimate:
     Returns:
         Estimate in the unit of `terms`; `value` is unbiased for E[term].
 
-    >>> found = from_samples(jnp.array([1.0, 2.0, 3.0]))
-    >>> print(found.value, found.stderr.round(4))  # 2 ± 1/√3
+    >>> mean = from_samples(jnp.array([1.0, 2.0, 3.0]))
+    >>> print(mean.value, mean.stderr.round(4))  # 2 ± 1/√3
     2.0 0.57739997
     """
     (terms,) = numerics.floats(terms)

@@ -48,7 +48,7 @@ def rows_of(data: Any) -> tuple[np.ndarray, tuple[int, ...]]:
 def check_choices(
     points: np.ndarray, *, likelihood: str, layout: str, estimator: str
 ) -> None:
-    """Checks the options that are names, and the data for the likelihood."""
+    """Checks the options that are names, and that the data fit the likelihood."""
     _choose("likelihood", likelihood, LIKELIHOODS)
     _choose("layout", layout, runs.LAYOUTS)
     _choose("estimator", estimator, minibatch.ESTIMATORS)
@@ -95,7 +95,7 @@ def check_numbers(
 
 
 def check_optimisers(**optimisers: Any) -> None:
-    """Checks that optimisers are of optax, or None for the default."""
+    """Checks that optimisers come from optax, or are None for the default."""
     for name, optimiser in optimisers.items():
         if optimiser is not None and not hasattr(optimiser, "update"):
             raise ValueError(
@@ -114,7 +114,7 @@ def _choose(what: str, name: Any, choices: Any) -> None:
 
 
 def formula_of(objective: str | Callable[..., jax.Array]) -> objectives.Formula:
-    """The objective by its name, or made of a function of terms and weights."""
+    """The objective of a name, or of a function of terms and weights."""
     if isinstance(objective, str):
         _choose("objective", objective, OBJECTIVES)
         return OBJECTIVES[objective]
@@ -145,7 +145,7 @@ def _plain(name: str) -> str:
 def divergence_of(
     divergence: str | Callable[..., jax.Array] | None, formula: objectives.Formula
 ) -> tuple[Callable[..., jax.Array] | None, tuple[str, ...]]:
-    """The estimate of D(q(z), p(z)), and what its critic, if any, tells q(z) from."""
+    """The estimate of D(q(z), p(z)), and what its critic, if any, compares q(z) to."""
     name = getattr(divergence, "__name__", divergence)
     if divergence is not None and formula.divergence not in (FREE, NONE):
         raise ValueError(
@@ -184,18 +184,18 @@ def schedules_of(
     chosen: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, vae.Schedule]:
     """The schedules by the name of their weight."""
-    found = {}
+    functions = {}
     for name, schedule in chosen.items():
         if _plain(name) not in settings:
             raise ValueError(
-                f"schedules must be of weights of the objective, "
+                f"schedules must be for weights of the objective, "
                 f"{', '.join(settings) or 'which has none'}; got {name}."
             )
         if not callable(schedule):
             _choose("schedule", schedule, schedules.SCHEDULES)
             schedule = schedules.SCHEDULES[schedule]
-        found[_plain(name)] = schedule
-    return found
+        functions[_plain(name)] = schedule
+    return functions
 
 
 def table_of_runs(

@@ -140,8 +140,8 @@ def fit(
     total = fit_options.number_of_steps(steps, epochs, len(points), batch_size)
     optimiser = optimiser or optax.adam(learning_rate)
     if against:
-        usual = optax.adam(1e-4, b1=0.5, b2=0.9)  # Kim & Mnih 2018
-        optimiser = training.with_critic(optimiser, critic_optimiser or usual)
+        default = optax.adam(1e-4, b1=0.5, b2=0.9)  # Kim & Mnih 2018
+        optimiser = training.with_critic(optimiser, critic_optimiser or default)
     networks = vae.Networks(
         *fit_options.networks_of(
             encoder, decoder, likelihood, points.shape[1], latents, hidden
@@ -174,8 +174,8 @@ def fit(
         total_steps=total,
         second=MARGINALS in against,
     )
-    one = jax.random.key(0), first
-    shapes = functools.partial(training.shapes, init, one, points)
+    run = jax.random.key(0), first
+    shapes = functools.partial(training.shapes, init, run, points)
     plan = runs.lay_out(
         advance,
         shapes,
@@ -240,8 +240,12 @@ def _train(
     """
     mesh, vmapped, count = plan.mesh, plan.vmapped, len(numbers)
     init, advance = functions
-    begin = runs.over_runs(init, mesh, mapped=2, shared=0, vmapped=vmapped, brief=True)
-    go = runs.over_runs(advance, mesh, mapped=3, shared=2, vmapped=vmapped, donate=(0,))
+    init_runs = runs.over_runs(
+        init, mesh, mapped=2, shared=0, vmapped=vmapped, brief=True
+    )
+    advance_runs = runs.over_runs(
+        advance, mesh, mapped=3, shared=2, vmapped=vmapped, donate=(0,)
+    )
     shared = jax.device_put(points, NamedSharding(mesh, runs.SHARED))
     starts, blocks = range(0, count, plan.block), []
     bar = Bar(total * len(starts), shown=progress)
@@ -250,10 +254,10 @@ def _train(
         members = np.minimum(np.arange(start, start + plan.block), count - 1)
         keys = jax.vmap(jax.random.key)(numbers[members])
         setting = {name: jnp.asarray(w[members]) for name, w in settings.items()}
-        state, rows, done = begin(keys, setting), [], 0
+        state, rows, done = init_runs(keys, setting), [], 0
         while done < total:
             taken = min(every, total - done)
-            state = go(state, keys, setting, shared, np.int32(taken))
+            state = advance_runs(state, keys, setting, shared, np.int32(taken))
             done += taken
             means = np.asarray(state.sums) / taken
             rows.append(np.insert(means.astype(float), 0, done, axis=1))

@@ -45,8 +45,8 @@ def iwae(
     ...     "log_px_z": lambda x, z: -0.5 * jnp.sum((x - z) ** 2, axis=1),
     ...     "log_pz": lambda z: gaussian.log_prob(p, z),
     ... }
-    >>> found = iwae(jax.random.key(0), x, num_samples=3, **options)
-    >>> print(found.round(3))  # −¼ x² − ½ log 2 for every draw: q is p(z|x)
+    >>> bounds = iwae(jax.random.key(0), x, num_samples=3, **options)
+    >>> print(bounds.round(3))  # −¼ x² − ½ log 2 for every draw: q is p(z|x)
     [-0.347 -0.597]
     """
     x = jax.tree.map(jnp.asarray, x)
@@ -90,8 +90,8 @@ def log_likelihood(
     ...     "log_px_z": lambda x, z: -0.5 * jnp.sum((x - z) ** 2, axis=1),
     ...     "log_pz": lambda z: gaussian.log_prob(p, z),
     ... }
-    >>> found = log_likelihood(jax.random.key(0), x, num_samples=3, **options)
-    >>> print(found.value.round(3))  # exact, as q(z|x) is p(z|x)
+    >>> evidence = log_likelihood(jax.random.key(0), x, num_samples=3, **options)
+    >>> print(evidence.value.round(3))  # exact, as q(z|x) is p(z|x)
     [-0.347 -0.597]
     """
     if num_samples < 2:

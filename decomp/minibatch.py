@@ -182,8 +182,8 @@ def log_densities(
         ValueError: If the sum of the groups is not D.
 
     >>> q = Gaussian(jnp.zeros((4, 2)), jnp.ones((4, 2)))  # all the same
-    >>> found = log_densities(q, jnp.zeros((4, 2)), symmetrised(4, 100))
-    >>> print(found.log_qz.round(3))  # log N(0; 0, I), as q(z) is
+    >>> densities = log_densities(q, jnp.zeros((4, 2)), symmetrised(4, 100))
+    >>> print(densities.log_qz.round(3))  # log N(0; 0, I), as q(z) is
     [-1.838 -1.838 -1.838 -1.838]
     """
     q, z = numerics.floats(q, z)

@@ -75,10 +75,10 @@ def loss(
     weights, critic_key = model.weights(setting, progress), None
     if model.critic is not None:
         key, critic_key = jax.random.split(key)
-    values, found = value(key, model, params, setting, x, weights)
+    values, batch_terms = value(key, model, params, setting, x, weights)
     mean = -jnp.mean(values)
-    reconstruction, kl = -jnp.mean(found.log_px_z), jnp.mean(found.kl)
-    measures = jnp.stack([mean, reconstruction, kl, found.divergence])
+    reconstruction, kl = -jnp.mean(batch_terms.log_px_z), jnp.mean(batch_terms.kl)
+    measures = jnp.stack([mean, reconstruction, kl, batch_terms.divergence])
     if critic_key is None:
         return mean, measures
     # Each of the two losses stops the other's gradient, so that one pass serves both.
@@ -96,8 +96,8 @@ def value(
 ) -> tuple[jax.Array, Terms]:
     """The objective `[B]` of x `[B, X]`, which is maximised, and its terms."""
     if not model.samples:
-        found = terms(key, model, params, setting, x, weights)
-        return model.objective(found, weights, setting), found
+        batch_terms = terms(key, model, params, setting, x, weights)
+        return model.objective(batch_terms, weights, setting), batch_terms
     terms_key, key = jax.random.split(key)
     p = model.prior(params, setting)
     bound = importance.iwae(

@@ -29,13 +29,13 @@ def floats(*arguments: *Arguments) -> tuple[*Arguments]:
         The arguments in their order, with their arrays converted.
 
     Raises:
-        TypeError: For anything but real numbers, such as complex numbers, texts, keys,
-            or masked arrays.
+        TypeError: For anything but real numbers, such as complex numbers, strings,
+            keys, or masked arrays.
     """
-    found = [jax.tree.map(_array, tree, is_leaf=_is_leaf) for tree in arguments]
-    wide = any(map(_is_wide, jax.tree.leaves(found)))
+    arrays = [jax.tree.map(_array, tree, is_leaf=_is_leaf) for tree in arguments]
+    wide = any(map(_is_wide, jax.tree.leaves(arrays)))
     dtype = jnp.result_type(float if wide else jnp.float32)
-    return tuple(jax.tree.map(lambda x: jnp.asarray(x, dtype), tree) for tree in found)
+    return tuple(jax.tree.map(lambda x: jnp.asarray(x, dtype), tree) for tree in arrays)
 
 
 def log_mean_exp(x: jax.Array, axis: int = 0) -> jax.Array:

@@ -43,8 +43,8 @@ def relative_information(information: Estimate, *, num_points: int) -> Estimate:
     Returns:
         Estimate without a unit; unbiased if `information` is.
 
-    >>> found = Estimate(jnp.log(10.0), jnp.array(0.1))
-    >>> round(float(relative_information(found, num_points=100).value), 4)
+    >>> information = Estimate(jnp.log(10.0), jnp.array(0.1))
+    >>> round(float(relative_information(information, num_points=100).value), 4)
     0.5
     """
     (information,) = numerics.floats(information)
@@ -107,8 +107,8 @@ def effective_neighbours(
         Unbiased estimate of a number of data points, in [1, N].
 
     >>> q = Gaussian(jnp.zeros((5, 1)), jnp.ones((5, 1)))
-    >>> found = effective_neighbours(jax.random.key(0), q, num_samples=10)
-    >>> round(float(found.value), 4)  # all five share every z
+    >>> neighbours = effective_neighbours(jax.random.key(0), q, num_samples=10)
+    >>> round(float(neighbours.value), 4)  # all five share every z
     5.0
     """
     (q,) = numerics.floats(q)

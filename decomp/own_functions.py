@@ -31,20 +31,20 @@ def shapes(
         raise ValueError(f"{what} cannot be {verb}: {reason}") from None
 
 
-def check_shape(what: str, part: str, found: Any, shape: tuple[int, ...]) -> None:
+def check_shape(what: str, part: str, value: Any, shape: tuple[int, ...]) -> None:
     """Checks one array that a function returned.
 
     Args:
         what: What the function is, such as "prior.name = mine".
         part: What the array is.
-        found: The array or its shape, from `shapes`.
+        value: The array or its shape, from `shapes`.
         shape: The shape that is needed.
 
     Raises:
         ValueError: One line that says which shape was expected and which came.
     """
-    if getattr(found, "shape", None) != shape:
+    if getattr(value, "shape", None) != shape:
         raise ValueError(
             f"{what} must give {part} of shape {list(shape)}; got "
-            f"{list(getattr(found, 'shape', ()))}."
+            f"{list(getattr(value, 'shape', ()))}."
         )

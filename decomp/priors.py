@@ -28,7 +28,7 @@ CLUSTER_LAYOUTS = {
 }
 
 
-LOG_LEAST = math.log(1e-6)  # of a learned scale; smaller ones overflow the density
+LOG_LEAST = math.log(1e-6)  # log of the least learned scale; less overflows log p
 
 
 class MixtureParameters(NamedTuple):
@@ -298,6 +298,9 @@ def hierarchical_start(
         ValueError: If a level is empty.
     """
     if not 0 < top < latents:
-        raise ValueError(f"expected 0 < top < {latents} latents; got {top}.")
+        raise ValueError(
+            f"top must leave a latent for each level, 0 < top < {latents} latents; "
+            f"got {top}."
+        )
     both = 0.1 * jax.random.normal(key, (2, latents - top, top), jnp.float32)
     return HierarchicalParameters(both[0], both[1])

@@ -1,4 +1,4 @@
-"""A line that shows how far a training is, in a terminal or in a notebook."""
+"""A line that shows how far training has got, in a terminal or in a notebook."""
 
 import importlib
 import sys
@@ -11,7 +11,7 @@ _WIDTH = 30  # characters of the bar
 
 
 class Bar:
-    """One line that is rewritten as a training goes on.
+    """One line that is rewritten as training goes on.
 
     In a terminal it is rewritten on stderr; in a notebook it is one output that is
     updated, also where the notebook is run without a browser. Elsewhere, as in a file

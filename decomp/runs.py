@@ -235,7 +235,7 @@ def placed(mesh: Mesh, arguments: Sequence[Any], *, mapped: int) -> tuple[Any, .
         mapped: Number of arguments with the runs axis.
     """
 
-    def one(spec: PartitionSpec) -> Callable[[Any], Any]:
+    def placed_by(spec: PartitionSpec) -> Callable[[Any], Any]:
         sharding = NamedSharding(mesh, spec)
         return lambda leaf: jax.ShapeDtypeStruct(
             leaf.shape, leaf.dtype, sharding=sharding
@@ -243,7 +243,7 @@ def placed(mesh: Mesh, arguments: Sequence[Any], *, mapped: int) -> tuple[Any, .
 
     specs = [RUNS] * mapped + [SHARED] * (len(arguments) - mapped)
     pairs = zip(specs, arguments, strict=True)
-    return tuple(jax.tree.map(one(spec), argument) for spec, argument in pairs)
+    return tuple(jax.tree.map(placed_by(spec), argument) for spec, argument in pairs)
 
 
 def over_runs(
@@ -278,7 +278,7 @@ def over_runs(
         if vmapped:
             axes = (0,) * mapped + (None,) * shared
             return jax.vmap(function, axes)(*arguments)
-        return jax.lax.map(lambda one: function(*one, *common), arguments[:mapped])
+        return jax.lax.map(lambda run: function(*run, *common), arguments[:mapped])
 
     sharded = jax.shard_map(
         on_device,
@@ -294,7 +294,7 @@ def over_runs(
     if cpu and mesh.size > 1:
         wanted["xla_cpu_multi_thread_eigen"] = False
     if cpu and brief:
-        # Of 3; results have the same bits.
+        # The default level is 3; the results have the same bits.
         wanted["xla_backend_optimization_level"] = 1
     options = {name: value for name, value in wanted.items() if _exists(name, value)}
     return jax.jit(sharded, donate_argnums=donate, compiler_options=options or None)

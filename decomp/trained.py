@@ -108,10 +108,10 @@ class TrainedVAE:
         try:
             np.arange(len(self))[index]
         except IndexError:
-            found = f"shape {list(np.shape(index))}" if np.ndim(index) else repr(index)
+            text = f"shape {list(np.shape(index))}" if np.ndim(index) else repr(index)
             raise IndexError(
                 "the index of runs must be a number, a slice, an array of numbers or a "
-                f"mask [{len(self)}]; got {found[:100]}."
+                f"mask [{len(self)}]; got {text[:100]}."
             ) from None
         return jax.tree.map(lambda leaf: leaf[index], self)
 
@@ -322,11 +322,11 @@ def _blocks(verb: Callable[..., Any], vae: TrainedVAE, rows: jax.Array) -> Any:
     size = min(BLOCK, 1 << (count - 1).bit_length())
     spare = [(0, 0)] * (rows.ndim - 2) + [(0, -count % size), (0, 0)]
     padded = jnp.pad(rows, spare)
-    found = [
+    blocks = [
         _call(verb, vae, padded[..., i : i + size, :]) for i in range(0, count, size)
     ]
     return jax.tree.map(
-        lambda *leaves: jnp.concatenate(leaves, axis=-2)[..., :count, :], *found
+        lambda *leaves: jnp.concatenate(leaves, axis=-2)[..., :count, :], *blocks
     )
 
 
@@ -377,9 +377,9 @@ def _network(described: dict[str, Any]) -> Any:
     if "decoder" in fields:
         fields["decoder"] = _network(fields["decoder"])
     if isinstance(fields.get("precision"), dict):
-        ((kind, one),) = fields["precision"].items()
+        ((kind, preset),) = fields["precision"].items()
         kinds = {k.__name__: k for k in (jax.lax.Precision, jax.lax.DotAlgorithmPreset)}
-        fields["precision"] = kinds[kind][one]
+        fields["precision"] = kinds[kind][preset]
     return getattr(importlib.import_module(_NETWORKS[name]), name)(**fields)
 
 
@@ -396,9 +396,9 @@ def _params(
     shapes = {
         name: lead + leaf.shape for name, (_, leaf) in zip(names, places, strict=True)
     }
-    found = {n: a.shape for n, a in arrays.items() if n == prefix or _in(n, prefix)}
-    if found != shapes:
-        other = min(set(found.items()) ^ set(shapes.items()))
+    stored = {n: a.shape for n, a in arrays.items() if n == prefix or _in(n, prefix)}
+    if stored != shapes:
+        other = min(set(stored.items()) ^ set(shapes.items()))
         raise ValueError(
             f"{path} has the parameters of another {part}, which differ in {other[0]}."
         )

@@ -135,13 +135,13 @@ def make(
 
 
 def shapes(
-    init: Callable[..., State], one: tuple[Any, Setting], points: Any, count: int
+    init: Callable[..., State], run: tuple[Any, Setting], points: Any, count: int
 ) -> tuple[Any, ...]:
     """Shapes of the arguments of `advance` for several runs.
 
     Args:
         init: Start of one run, from `make`.
-        one: Key and setting of one run, or their shapes.
+        run: Key and setting of one run, or their shapes.
         points: The data, or their shape.
         count: Number of runs R.
     """
@@ -149,7 +149,7 @@ def shapes(
     def shape(leaf: Any, *extents: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((*extents, *leaf.shape), leaf.dtype)
 
-    key, setting = jax.tree.map(lambda leaf: shape(leaf, count), one)
+    key, setting = jax.tree.map(lambda leaf: shape(leaf, count), run)
     state = jax.eval_shape(jax.vmap(init), key, setting)
     return state, key, setting, shape(points), jax.ShapeDtypeStruct((), jnp.int32)
 

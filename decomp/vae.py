@@ -173,6 +173,6 @@ def _draw(networks: Networks, params: Any) -> jax.Array:
     return distributions.family(p).sample(jax.random.key(0), p)
 
 
-def _all_of(name: str, kind: str, found: Any, shape: tuple[int, ...]) -> None:
-    for leaf in jax.tree.leaves(found):
+def _all_of(name: str, kind: str, tree: Any, shape: tuple[int, ...]) -> None:
+    for leaf in jax.tree.leaves(tree):
         check_shape(name, kind, leaf, shape)

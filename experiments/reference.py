@@ -158,7 +158,7 @@ def _divergences() -> str:
         if entry.chosen:
             needs = ["a prior that factorises over latents"] * bool(entry.factorised)
             needs += ["the prior's covariance"] * entry.covariance
-            needs += ["a critic, which is trained beside"] * bool(entry.critic)
+            needs += ["a critic, which is trained beside the VAE"] * bool(entry.critic)
             row = [
                 f"`{entry.name}`",
                 entry.label,
@@ -291,7 +291,7 @@ _LABELS = {
     "class": "one class",
     "none": "none",
     "file": "those of your files, if there are any",
-    catalogue.PLANE: "one class, the arm or the moon",
+    catalogue.PLANE: "one class: the arm or moon of a point",
 }
 
 if __name__ == "__main__":

@@ -28,15 +28,12 @@ SIDE = 64
 NUM_IMAGES = math.prod(FACTOR_SIZES)
 _SHAPE = (128, 128, 3, 24, 4)  # the images of one car
 _EACH = 24 * 4  # images per car; the elevation varies fastest
-_MOST_BYTES = 2**24  # that a car's file may have
+_MOST_BYTES = 2**24  # the largest size of a car's file
 _BLOCK = 512  # bytes per block of an archive
 _SKIPPED = 2**20  # bytes read at once while skipping
 _EMPTY = (*(tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE), tarfile.FIFOTYPE)
-_PLACES = (
-    "data/cars",
-    "cars",
-    "",
-)  # where a folder has the files; the first that exists counts
+# Sub-folders that may have the files; the first that exists counts.
+_PLACES = ("data/cars", "cars", "")
 
 
 def load(
@@ -67,7 +64,7 @@ def load(
     place = Path(path).expanduser()
     cars = _cars(place)
     places = raster.wanted(choose, len(cars) * _EACH)
-    told, done = raster.progress(tell, len(places)), 0
+    report, done = raster.progress(tell, len(places)), 0
     with npz.naming(place):
         pixels = np.empty((len(places), side * side * 3), np.uint8)
     for name, content in _contents(place, lambda name: name in cars):
@@ -76,10 +73,10 @@ def load(
             with npz.naming(f"{place}, {name!r}"):
                 images = matlab.array(content, "im", shape=_SHAPE)
                 images = images.transpose(3, 4, 0, 1, 2).reshape(_EACH, *_SHAPE[:3])
-                found = raster.smaller(images[places[inside] % _EACH], side=side)
-            pixels[inside] = found.reshape(len(inside), -1)
+                views = raster.smaller(images[places[inside] % _EACH], side=side)
+            pixels[inside] = views.reshape(len(inside), -1)
             done += len(inside)
-            told(done)
+            report(done)
     car, view = np.divmod(places, _EACH)
     azimuth, elevation = np.divmod(view, FACTOR_SIZES[0])
     classes = np.stack([elevation, azimuth, car], axis=1).astype(np.uint8)
@@ -87,7 +84,7 @@ def load(
 
 
 def _cars(path: Path) -> dict[str, int]:
-    """The place of each car's file in the sorted names."""
+    """The index of each car's file in the sorted names."""
     names: list[str] = []
     for _ in _contents(path, lambda name: bool(names.append(name))):
         pass
@@ -153,7 +150,7 @@ def _car(file: io.BufferedIOBase, size: int) -> bytes:
 
 def _skip(file: io.BufferedIOBase, size: int) -> None:
     while size > 0:
-        found = len(file.read(min(size, _SKIPPED)))
-        if not found:
+        count = len(file.read(min(size, _SKIPPED)))
+        if not count:
             raise ValueError(f"expected {size:,} bytes more; the data end early")
-        size -= found
+        size -= count

@@ -1,8 +1,8 @@
 """CelebA: 202,599 photographs of faces, without factors.
 
 The aligned images have 218 × 178 pixels; the square in their middle is averaged down to
-64 × 64. The forty attributes annotate people, are no factors of the pictures, and are
-not read. The images come from
+64 × 64. The forty attributes annotate people and are no factors of the pictures, so
+they are not read. The images come from
 
 - a folder of JPEG files, or of sub-folders with them,
 - the archive `img_align_celeba.zip`, which need not be unpacked, or
@@ -26,7 +26,7 @@ SIDE = 64
 NUM_IMAGES = 202_599
 _OFFICIAL = "img_align_celeba.zip"
 _SUFFIXES = (".jpg", ".jpeg")
-_MOST_BYTES = 2**24  # that a photograph may have; the largest has about 40,000
+_MOST_BYTES = 2**24  # the largest size of a photograph; they have up to 40,000
 
 
 def load(
@@ -59,8 +59,8 @@ def load(
         return _of_archive(place, side, choose, tell)
     if not place.is_dir():
         raise ValueError(f"{place}: expected a folder of JPEG files or a .zip.")
-    found = folders.names(place, _SUFFIXES, most=NUM_IMAGES, tell=tell)
-    names = [found[i] for i in raster.wanted(choose, len(found))]
+    every = folders.names(place, _SUFFIXES, most=NUM_IMAGES, tell=tell)
+    names = [every[i] for i in raster.wanted(choose, len(every))]
     files = ((str(place / name), photos.read(place / name)) for name in names)
     with npz.naming(place):
         return _decoded(files, len(names), side, tell)
@@ -74,8 +74,8 @@ def _of_archive(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
             for entry in npz.members(archive).values()
             if not entry.is_dir()
         }
-        found = _photographs(path, list(entries))
-    names = [found[i] for i in raster.wanted(choose, len(found))]
+        photographs = _photographs(path, list(entries))
+    names = [photographs[i] for i in raster.wanted(choose, len(photographs))]
     with npz.naming(path), zipfile.ZipFile(path) as archive:
         files = _contents(archive, [entries[name] for name in names], path)
         return _decoded(files, len(names), side, tell)
@@ -84,7 +84,7 @@ def _of_archive(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
 def _contents(
     archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], path: Path
 ) -> Iterator[tuple[str, bytes]]:
-    """Names, behind that of the archive, and contents of at most the allowed size."""
+    """Names that begin with the archive's, and contents of at most the allowed size."""
     for entry in entries:
         if entry.file_size > _MOST_BYTES:
             raise ValueError(
@@ -95,11 +95,11 @@ def _contents(
             yield f"{path}, {entry.filename!r}", file.read(entry.file_size + 1)
 
 
-def _photographs(path: Path, found: list[str]) -> list[str]:
+def _photographs(path: Path, entries: list[str]) -> list[str]:
     """The names of the photographs, in order."""
     names = sorted(
         name
-        for name in found
+        for name in entries
         if photos.is_one(name) and name.lower().endswith(_SUFFIXES)
     )
     if not 0 < len(names) <= NUM_IMAGES:
@@ -112,7 +112,7 @@ def _photographs(path: Path, found: list[str]) -> list[str]:
 def _decoded(
     files: Iterator[tuple[str, bytes]], count: int, side: int, tell: Tell
 ) -> Images:
-    def one(file: tuple[str, bytes]) -> np.ndarray:
+    def pixels_of(file: tuple[str, bytes]) -> np.ndarray:
         name, content = file
         image = photos.decode(content, name, channels=3)
         try:
@@ -122,7 +122,7 @@ def _decoded(
 
     pixels = np.empty((count, side * side * 3), np.uint8)
     read = raster.progress(tell, count)
-    for place, row in enumerate(photos.side_by_side(one, files)):
+    for place, row in enumerate(photos.side_by_side(pixels_of, files)):
         pixels[place] = row
         read(place)
     factors = np.zeros((count, 0), np.uint8)

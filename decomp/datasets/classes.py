@@ -1,4 +1,4 @@
-"""Classes of factors, from tables of numbers or texts."""
+"""Classes of factors, from tables of numbers or strings."""
 
 import contextlib
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 _MOST_FACTORS = 256
-_LONGEST = 60  # letters that a name may have
-# Texts that pandas reads as a missing value, but for None, which may name a class.
+_LONGEST = 60  # the most characters of a name
+# Strings that pandas reads as a missing value, except None, which may name a class.
 _MISSING = {"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"}
 _MOST_CLASSES = 1_000  # more values mean a continuous factor, or a name of each image
 
@@ -21,10 +21,10 @@ def ranked(
     """The rank of every value among the distinct values of its column.
 
     Args:
-        columns: F arrays `[N]` of numbers or texts; texts that are all numbers count as
-            numbers.
+        columns: F arrays `[N]` of numbers or strings; strings that are all numbers
+            count as numbers.
         names: Names of the F factors, for errors.
-        most: Classes that a factor may have.
+        most: The most classes of each factor `[F]`; by default 1,000.
 
     Returns:
         Classes from 0, uint16 `[N, F]`; a constant column has class 0 only.
@@ -40,7 +40,7 @@ def ranked(
     for name in names:
         if not name.isprintable() or not 0 < len(name) <= _LONGEST:
             raise ValueError(
-                f"expected names of factors, {_LONGEST} letters at most; got "
+                f"expected names of factors, {_LONGEST} characters at most; got "
                 f"{name[: 2 * _LONGEST]!r}"
             )
     repeated = [name for i, name in enumerate(names) if name in names[:i]]
@@ -50,7 +50,7 @@ def ranked(
         )
     limits = most or (_MOST_CLASSES,) * len(columns)
     return np.stack(
-        [_ranks(*given) for given in zip(columns, names, limits, strict=True)], axis=1
+        [_ranks(*column) for column in zip(columns, names, limits, strict=True)], axis=1
     )
 
 
@@ -69,7 +69,7 @@ def _ranks(column: np.ndarray, name: str, most: int) -> np.ndarray:
 
 
 def _numbers(column: np.ndarray) -> np.ndarray:
-    """Converts texts to numbers if all of them are numbers, so that 10 comes after 9.
+    """Converts strings to numbers if all of them are numbers, so that 10 comes after 9.
 
     Whole numbers become integers, as float64 confuses some beyond 2⁵³.
     """

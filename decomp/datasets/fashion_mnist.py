@@ -58,16 +58,16 @@ def load(path: str = "", *, source: str) -> LabelledImages:
 
 def _read(path: Path) -> LabelledImages:
     if path.suffix.lower() == ".npz":
-        found = npz.read(path, ("images", "labels"), most=_MOST_BYTES)
+        arrays = npz.read(path, ("images", "labels"), most=_MOST_BYTES)
         with npz.naming(path):
-            return _checked(found["images"], found["labels"])
+            return _checked(arrays["images"], arrays["labels"])
     images = path / _IMAGES if path.is_dir() else path
     labels = images.name.replace("images-idx3", "labels-idx1")
     if labels == images.name:
         raise ValueError(
             f"{path}: expected a folder, an .npz or a file named like {_IMAGES}."
         )
-    return _read_pair(*(_found(file) for file in (images, images.with_name(labels))))
+    return _read_pair(*(_existing(file) for file in (images, images.with_name(labels))))
 
 
 def _read_pair(images: Path, labels: Path) -> LabelledImages:
@@ -78,7 +78,7 @@ def _read_pair(images: Path, labels: Path) -> LabelledImages:
         return _checked(pixels, classes)
 
 
-def _found(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     """The file of this name, or of the name with .gz added or removed."""
     zipped = path.suffix == ".gz"
     other = path.with_suffix("") if zipped else path.with_name(f"{path.name}.gz")
@@ -125,6 +125,6 @@ def _idx(path: Path, *sides: int) -> np.ndarray:
         size = math.prod(shape)
         data = file.read(size + 1)  # beyond the end, where gzip compares the checksum
         if len(data) != size:
-            found = "fewer" if len(data) < size else "more"
-            raise ValueError(f"expected {size} bytes behind the header; got {found}")
+            amount = "fewer" if len(data) < size else "more"
+            raise ValueError(f"expected {size} bytes behind the header; got {amount}")
     return np.frombuffer(data, np.uint8).reshape(shape)

@@ -7,7 +7,7 @@
 | folder | those of its sub-folders, at any depth,   | `class`, the sub-folder, and   |
 |        | if the folder itself has none             | `factors.csv`, as above        |
 | .npz   | `images` uint8 [N, H, W] or [N, H, W, C], | `factors` [N, F] of numbers or |
-|        | C 1 or 3                                  | texts, `factor_names` [F]      |
+|        | C 1 or 3                                  | strings, `factor_names` [F]    |
 | .npy   | the same array                            | none                           |
 
 The class of a value is its rank in its column. The class of a sub-folder is its place
@@ -30,8 +30,8 @@ from decomp.datasets.readers.npz import Stored
 _TABLE = "factors.csv"
 _CLASS = "class"
 _MOST_IMAGES = 1_000_000
-_MOST_BYTES = 2**34  # that pixels may take
-_MOST_TABLE = 2**28  # bytes that factors may take
+_MOST_BYTES = 2**34  # the most bytes of pixels
+_MOST_TABLE = 2**28  # the most bytes of factors
 
 
 def load(
@@ -68,17 +68,17 @@ def load(
 
 def _of_array(path: Path, side: int, choose: Choose, tell: Tell) -> Images:
     name = "images" if path.suffix.lower() == ".npz" else ""
-    found = npz.look(
+    stored = npz.look(
         path, (name,) if name else (), optional=("factors", "factor_names")
     )
     with npz.naming(path):
-        height, width, channels = _check(found[name])
-        factors, names = _table(found, found[name].shape[0])
+        height, width, channels = _check(stored[name])
+        factors, names = _table(stored, stored[name].shape[0])
     places = raster.wanted(choose, len(factors))
     shape = (side, side, channels) if side else (height, width, channels)
 
     def read(increasing: np.ndarray) -> Iterator[np.ndarray]:
-        for part in npz.rows(found[name], increasing):
+        for part in npz.rows(stored[name], increasing):
             yield part.reshape(len(part), height, width, channels)
 
     with npz.naming(path):
@@ -114,25 +114,25 @@ def _check_size(count: int, shape: tuple[int, ...]) -> None:
         )
 
 
-def _table(found: dict[str, Stored], count: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def _table(stored: dict[str, Stored], count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Classes `[N, F]` and names of the factors in an .npz; F is 0 if it has none."""
-    if "factors" not in found:
+    if "factors" not in stored:
         return np.zeros((count, 0), np.uint8), ()
-    factors = npz.whole(found["factors"], most=_MOST_TABLE)
+    factors = npz.whole(stored["factors"], most=_MOST_TABLE)
     shape = list(factors.shape)
     if factors.ndim == 1:  # one factor
         factors = factors[:, None]
     if factors.ndim != 2 or len(factors) != count or not factors.shape[1]:
         raise ValueError(f"expected factors [{count}, F]; got {shape}")
     if factors.dtype.kind not in "biufUS":
-        raise ValueError(f"expected factors of numbers or texts; got {factors.dtype}")
+        raise ValueError(f"expected factors of numbers or strings; got {factors.dtype}")
     width = factors.shape[1]
     names = np.array([f"factor_{i}" for i in range(width)])
-    if "factor_names" in found:
-        names = npz.whole(found["factor_names"], most=_MOST_TABLE)
+    if "factor_names" in stored:
+        names = npz.whole(stored["factor_names"], most=_MOST_TABLE)
     if names.shape != (width,) or names.dtype.kind not in "US":
         raise ValueError(
-            f"expected factor_names, {width} texts; got {names.dtype} "
+            f"expected factor_names, {width} strings; got {names.dtype} "
             f"{list(names.shape)}"
         )
     named = tuple(_text(names).tolist())
@@ -140,7 +140,7 @@ def _table(found: dict[str, Stored], count: int) -> tuple[np.ndarray, tuple[str,
 
 
 def _text(values: np.ndarray) -> np.ndarray:
-    """Decodes texts that are stored as bytes; returns other arrays as they are."""
+    """Decodes strings that are stored as bytes; returns other arrays as they are."""
     return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
 
 
@@ -170,7 +170,7 @@ def _pixels(
     side: int,
     tell: Tell,
 ) -> np.ndarray:
-    def one(file: tuple[str, bytes]) -> np.ndarray:
+    def pixels_of(file: tuple[str, bytes]) -> np.ndarray:
         name, content = file
         image = photos.decode(content, name, channels=shape[2])[None]
         return (raster.smaller(image, side=side) if side else image).reshape(-1)
@@ -179,7 +179,7 @@ def _pixels(
         pixels = np.empty((len(files), math.prod(shape)), np.uint8)
     read = raster.progress(tell, len(files))
     contents = ((str(file), photos.read(file)) for file in files)
-    for place, row in enumerate(photos.side_by_side(one, contents)):
+    for place, row in enumerate(photos.side_by_side(pixels_of, contents)):
         pixels[place] = row
         read(place)
     return pixels
@@ -188,7 +188,9 @@ def _pixels(
 def _shape(folder: Path, files: list[Path], side: int) -> tuple[int, int, int]:
     """(H, W, C) that the images will have once they are read, from their headers."""
     for file in files:
-        if not file.is_file():  # it is gone since it was listed, or it is a broken link
+        if (
+            not file.is_file()
+        ):  # it was removed after it was listed, or is a broken link
             name = photos.shown(file)
             raise ValueError(f"{name}: expected a file; got a link to nothing.")
     headers = [photos.header(file) for file in files]

@@ -36,7 +36,7 @@ SIDE = 64
 NUM_IMAGES = math.prod(FACTOR_SIZES)
 _COMPLEX = (4, 4, 2, 3, 3, 40, 40)  # sizes of the factors of the complex shapes
 _GRIDS = {math.prod(sizes): sizes for sizes in (FACTOR_SIZES, _COMPLEX)}
-_MOST_BYTES = 8 * len(FACTOR_NAMES) * NUM_IMAGES  # that int64 factors may take
+_MOST_BYTES = 8 * len(FACTOR_NAMES) * NUM_IMAGES  # of int64 factors
 
 
 def load(
@@ -64,11 +64,11 @@ def load(
     """
     download.check_source(source, "file")
     file = Path(path).expanduser()
-    found = npz.look(file, ("images",), optional=("factors",))
-    images, shape = found["images"], (side, side, 3)
+    stored = npz.look(file, ("images",), optional=("factors",))
+    images, shape = stored["images"], (side, side, 3)
     with npz.naming(file):
-        _check(images, whole="factors" not in found)
-        factors = _factors(found)
+        _check(images, whole="factors" not in stored)
+        factors = _factors(stored)
     places = raster.wanted(choose, images.shape[0])
 
     def read(increasing: np.ndarray) -> Iterator[np.ndarray]:
@@ -95,12 +95,12 @@ def _check(images: Stored, *, whole: bool) -> None:
         )
 
 
-def _factors(found: dict[str, Stored]) -> np.ndarray | None:
+def _factors(stored: dict[str, Stored]) -> np.ndarray | None:
     """The classes `[N, 7]` in the file of a part of the set; None for a whole set."""
-    if "factors" not in found:
+    if "factors" not in stored:
         return None
-    count = found["images"].shape[0]
-    factors = npz.whole(found["factors"], most=_MOST_BYTES)
+    count = stored["images"].shape[0]
+    factors = npz.whole(stored["factors"], most=_MOST_BYTES)
     if factors.shape != (count, len(FACTOR_NAMES)) or factors.dtype.kind not in "iu":
         raise ValueError(
             f"expected factors [{count}, {len(FACTOR_NAMES)}] of whole numbers; got "

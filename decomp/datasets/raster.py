@@ -70,12 +70,12 @@ def gathered(
         size = len(places) * width / 1e9
         tell(f"  reading {len(places):,} images, {size:.1f} GB in memory")
     pixels, done = np.empty((len(places), width), np.uint8), 0
-    told = progress(tell, len(places))
+    report = progress(tell, len(places))
     for part in read(places[order]):
-        found = smaller(part, side=shape[0]) if average else part
-        pixels[order[done : done + len(part)]] = found.reshape(len(part), -1)
+        averaged = smaller(part, side=shape[0]) if average else part
+        pixels[order[done : done + len(part)]] = averaged.reshape(len(part), -1)
         done += len(part)
-        told(done)
+        report(done)
     return pixels
 
 
@@ -103,13 +103,13 @@ def smaller(images: np.ndarray, *, side: int) -> np.ndarray:
     images = images[:, top : top + size, left : left + size]
     if side == size:
         return np.ascontiguousarray(images)
-    found = np.empty((count, side, side, channels), np.uint8)
+    averaged = np.empty((count, side, side, channels), np.uint8)
     for start in range(0, count, _BLOCK):
         block = images[start : start + _BLOCK]
         columns = _sums(block, side).swapaxes(1, 2)
         sums = _sums(columns, side).swapaxes(1, 2)
-        found[start : start + _BLOCK] = (2 * sums + size**2) // (2 * size**2)
-    return found
+        averaged[start : start + _BLOCK] = (2 * sums + size**2) // (2 * size**2)
+    return averaged
 
 
 def progress(tell: Tell, total: int) -> Callable[[int], None]:

@@ -107,8 +107,8 @@ def _check(images: Any, labels: Any) -> None:
             f"expected images [N ≤ {NUM_IMAGES}, 64, 64, 3]; got {list(shape)}"
         )
     if labels.shape != (count, 6):
-        found = list(labels.shape or ())
-        raise ValueError(f"expected labels [{count}, 6]; got {found}")
+        extents = list(labels.shape or ())
+        raise ValueError(f"expected labels [{count}, 6]; got {extents}")
     if images.dtype != np.uint8 or labels.dtype.kind not in "fiu":
         raise ValueError(
             "expected images of type uint8 and labels of numbers; got "

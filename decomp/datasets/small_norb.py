@@ -72,16 +72,16 @@ def load(
         Images, the training set first.
     """
     sets = [_labelled(files) for files in _files(path, source)]
-    factors = np.concatenate([one.factors for one in sets])
+    factors = np.concatenate([subset.factors for subset in sets])
     places = raster.wanted(choose, len(factors))
     shape = (side, side, 1)
 
     def read(increasing: np.ndarray) -> Iterator[np.ndarray]:
         first = 0
-        for one in sets:
-            end = first + len(one.factors)
+        for subset in sets:
+            end = first + len(subset.factors)
             inside = increasing[(increasing >= first) & (increasing < end)]
-            for part in _left(one.images, len(one.factors), inside - first):
+            for part in _left(subset.images, len(subset.factors), inside - first):
                 yield part[..., None]
             first = end
 
@@ -95,10 +95,10 @@ def _files(path: str, source: str) -> list[list[Path]]:
     names = [[f"{stem}-{kind}.mat" for kind in _KINDS] for stem in _STEMS]
     if source == "tfds":
         wanted = [f"{name}.gz" for files in names for name in files]
-        found = download.fetch("smallnorb", wanted, path)
-        return [found[:3], found[3:]]
+        paths = download.fetch("smallnorb", wanted, path)
+        return [paths[:3], paths[3:]]
     folder = Path(path).expanduser()
-    there = [[_found(folder / name) for name in files] for files in names]
+    there = [[_existing(folder / name) for name in files] for files in names]
     begun = [files for files in there if any(file.is_file() for file in files)]
     if not begun:
         raise ValueError(
@@ -110,7 +110,7 @@ def _files(path: str, source: str) -> list[list[Path]]:
     return begun
 
 
-def _found(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     """The file, or the one with .gz added if only that exists."""
     packed = path.with_name(f"{path.name}.gz")
     return packed if packed.is_file() and not path.is_file() else path
@@ -121,9 +121,9 @@ def _labelled(files: list[Path]) -> _Set:
     images, categories, infos = files
     with _matrix(categories, _INTEGERS) as (file, count):
         category = _integers(file, count)
-    with _matrix(infos, _INTEGERS, 4) as (file, found):
-        if found != count:
-            raise ValueError(f"expected extents [{count}, 4]; got [{found}, 4]")
+    with _matrix(infos, _INTEGERS, 4) as (file, info_count):
+        if info_count != count:
+            raise ValueError(f"expected extents [{count}, 4]; got [{info_count}, 4]")
         info = _integers(file, count, 4)
         instance, elevation, azimuth, lighting = info.T
         if (azimuth % 2).any():
@@ -139,10 +139,10 @@ def _labelled(files: list[Path]) -> _Set:
 
 def _left(path: Path, count: int, places: np.ndarray) -> Iterator[np.ndarray]:
     """Images `[B, 96, 96]` of the left camera at increasing indices."""
-    with _matrix(path, _BYTES, *_CAMERAS) as (file, found):
-        if found != count:
+    with _matrix(path, _BYTES, *_CAMERAS) as (file, image_count):
+        if image_count != count:
             raise ValueError(
-                f"expected {count} images, as there are labels; got {found}"
+                f"expected {count} images, as there are labels; got {image_count}"
             )
         for start in range(0, count, _BLOCK):
             size = min(_BLOCK, count - start)
@@ -166,11 +166,11 @@ def _matrix(
     """
     with npz.naming(path), path.open("rb") as raw:
         file = npz.unzipped(raw)
-        found, axes = np.frombuffer(npz.exactly(file, 8), "<u4").tolist()
-        if (found, axes) != (magic, 1 + len(extents)):
+        number, axes = np.frombuffer(npz.exactly(file, 8), "<u4").tolist()
+        if (number, axes) != (magic, 1 + len(extents)):
             raise ValueError(
                 f"expected the magic number {magic:#x} and {1 + len(extents)} axes;"
-                f" got {found:#x} and {axes}"
+                f" got {number:#x} and {axes}"
             )
         written = npz.exactly(file, 4 * max(3, axes))
         shape = np.frombuffer(written, "<i4").tolist()[:axes]

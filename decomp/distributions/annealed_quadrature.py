@@ -23,8 +23,8 @@ class Normaliser(NamedTuple):
 
     The error is |log F(h) − log F(2h)|, which is that of the coarser sum, plus the mass
     of a second box in which f_β is as high as at the edges of this one. That covers
-    tails which fall off at least as |z|^−3/2. The estimate tends to be too large once h
-    is below the narrowest scale of f_β; it leaves out rounding.
+    tails which fall off at least as fast as |z|^−3/2. The estimate tends to be too
+    large once h is below the narrowest scale of f_β; it leaves out rounding.
     """
 
     value: jax.Array  # [], nats
@@ -58,8 +58,8 @@ def log_normaliser(
 
     >>> log_prob = lambda z: -0.5 * jnp.sum(z**2 + math.log(2 * math.pi))
     >>> box = {"low": -6.0, "high": 6.0, "points_per_axis": 101, "dims": 1}
-    >>> found = log_normaliser(log_prob, 4.0, **box)
-    >>> round(float(found.value), 4)  # −1½ log 2π − ½ log 4
+    >>> normaliser = log_normaliser(log_prob, 4.0, **box)
+    >>> round(float(normaliser.value), 4)  # −1½ log 2π − ½ log 4
     -3.45
     """
     if dims not in (1, 2):
@@ -98,8 +98,8 @@ def log_normaliser_dims(
 
     >>> log_prob_dims = lambda z: -0.5 * (z**2 + math.log(2 * math.pi))
     >>> box = {"low": -9.0, "high": 9.0, "points_per_axis": 101, "latents": 2}
-    >>> found = log_normaliser_dims(log_prob_dims, 2.0, **box)
-    >>> print(found.value.round(4))  # −½ log 4π each
+    >>> normaliser = log_normaliser_dims(log_prob_dims, 2.0, **box)
+    >>> print(normaliser.value.round(4))  # −½ log 4π each
     [-1.2655 -1.2655]
     """
     ticks = _ticks(log_prob_dims, beta, latents, low, high, points_per_axis)
@@ -152,13 +152,13 @@ def _ticks(
         raise ValueError(f"expected an odd points_per_axis of at least 3; got {count}.")
     (exponent,) = numerics.floats(beta)
     point = jax.ShapeDtypeStruct((dims,), exponent.dtype)
-    found = jax.eval_shape(log_prob, point)
-    dtype = max(point.dtype, found.dtype, key=lambda dtype: dtype.itemsize)
+    density = jax.eval_shape(log_prob, point)
+    dtype = max(point.dtype, density.dtype, key=lambda dtype: dtype.itemsize)
     return jnp.linspace(low, high, count, dtype=dtype)
 
 
 def _integrate(log_pz: jax.Array, beta: jax.Array, length: float) -> Normaliser:
-    """log ∫ p^β of log p `[P]` or `[P, P]` on a grid that includes the edges."""
+    """log ∫ p^β, from log p `[P]` or `[P, P]` on a grid that includes the edges."""
     log_pz, beta = numerics.floats(log_pz, beta)
     count, dims = log_pz.shape[0], log_pz.ndim
     # Subtract the peak before multiplying by β, so that the exponent is exactly 0

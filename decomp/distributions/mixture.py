@@ -93,8 +93,8 @@ def entropy(key: jax.Array, p: Mixture, *, num_samples: int) -> Estimate:
         Estimate in nats; unbiased.
 
     >>> p = Mixture(jnp.zeros(1), Gaussian(jnp.zeros((1, 1)), jnp.ones((1, 1))))
-    >>> found = entropy(jax.random.key(0), p, num_samples=1000)
-    >>> bool(abs(found.value - 1.4189) < 4 * found.stderr)  # ½ log 2πe
+    >>> result = entropy(jax.random.key(0), p, num_samples=1000)
+    >>> bool(abs(result.value - 1.4189) < 4 * result.stderr)  # ½ log 2πe
     True
     """
     (p,) = numerics.floats(p)

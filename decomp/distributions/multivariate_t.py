@@ -108,7 +108,7 @@ def covariance(p: MultivariateT) -> jax.Array:
 
 
 def inverse_df(df: jax.Array) -> jax.Array:
-    """w = 1/ν; at ν = ∞ the gradient is stopped, as far out it would be 0 · ∞."""
+    """w = 1/ν; at ν = ∞ the gradient is stopped, as it would be 0 · ∞ for large y."""
     (df,) = numerics.floats(df)
     finite = jnp.isfinite(df)
     return jnp.where(finite, 1.0 / jnp.where(finite, df, 1.0), 0.0)
@@ -117,7 +117,7 @@ def inverse_df(df: jax.Array) -> jax.Array:
 def log_constant(w: jax.Array, dims: int) -> jax.Array:
     """C(w) = log Γ(½(ν + D)) − log Γ(½ν) − ½D log ½ν, without cancellation; C(0) = 0.
 
-    Whole steps are factors, Γ(a + 1) = a Γ(a); an odd D takes one half step besides.
+    Whole steps are factors, Γ(a + 1) = a Γ(a); an odd D needs one half step more.
 
     Args:
         w: 1/ν of any shape.
@@ -134,7 +134,7 @@ def log_constant(w: jax.Array, dims: int) -> jax.Array:
 
 
 def log_mixing(key: jax.Array, df: jax.Array, dtype: jnp.dtype) -> jax.Array:
-    """Draws ½ log(½ν/γ), γ ~ Gamma(½ν): e to it times a Gaussian is a Student-t.
+    """Draws ½ log(½ν/γ), γ ~ Gamma(½ν): times a Gaussian, its exponential is Student-t.
 
     Args:
         key: A random key, which is used up.

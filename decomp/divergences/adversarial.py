@@ -4,7 +4,7 @@ The logit of the best discriminator between draws of q(z) (label 1) and draws of
 (label 0) is exactly this log-ratio. There are two losses with two sets of parameters:
 
 - the discriminator's, at `stop_gradient(z)`, as its gradient would teach the encoder to
-  be told apart;
+  make q(z) and p(z) easy to distinguish;
 - the encoder's, a divergence as a function of `t(z)`, with the discriminator fixed.
 
 With draws of Π_d q(z_d) by `permute_dims` in place of p(z), the ratio is that of the
@@ -47,8 +47,8 @@ def discriminator_loss(logits_q: jax.Array, logits_p: jax.Array) -> jax.Array:
 def jensen_shannon(logits_q: jax.Array, logits_p: jax.Array) -> jax.Array:
     """log 2 + ½ E_q[log σ(t)] + ½ E_p[log(1 − σ(t))] ≤ JS(q, p).
 
-    JS(q, p) = ½ KL(q‖m) + ½ KL(p‖m) with m = ½(q + p) is at most log 2, and is reached
-    at t = log q − log p.
+    JS(q, p) = ½ KL(q‖m) + ½ KL(p‖m) with m = ½(q + p) is at most log 2. The bound is
+    equal to it at t = log q − log p.
 
     Args:
         logits_q: Logits at draws of q(z) `[B]`.

@@ -73,8 +73,8 @@ def kl_aggregate_prior_exact(
     >>> q = Gaussian(jnp.full((3, 1), 2.0), jnp.ones((3, 1)))
     >>> p = Gaussian(jnp.zeros(1), jnp.ones(1))
     >>> log_pz = lambda z: gaussian.log_prob(p, z)
-    >>> found = kl_aggregate_prior_exact(jax.random.key(0), q, log_pz, num_samples=500)
-    >>> bool(abs(found.value - 2) < 4 * found.stderr)  # KL(N(2, 1) ‖ N(0, 1)) = 2
+    >>> kl = kl_aggregate_prior_exact(jax.random.key(0), q, log_pz, num_samples=500)
+    >>> bool(abs(kl.value - 2) < 4 * kl.stderr)  # KL(N(2, 1) ‖ N(0, 1)) = 2
     True
     """
     (q,) = numerics.floats(q)
@@ -114,8 +114,8 @@ def kl_aggregate_prior_quadrature(
     >>> p = Gaussian(jnp.zeros(2), jnp.ones(2))
     >>> log_pz = lambda z: gaussian.log_prob(p, z)
     >>> box = {"low": -6.0, "high": 8.0, "points_per_axis": 50}
-    >>> found = kl_aggregate_prior_quadrature(log_pz, q, **box)
-    >>> round(float(found.value), 3)  # ½ (1² + 1²)
+    >>> kl = kl_aggregate_prior_quadrature(log_pz, q, **box)
+    >>> round(float(kl.value), 3)  # ½ (1² + 1²)
     1.0
     """
     (q,) = numerics.floats(q)

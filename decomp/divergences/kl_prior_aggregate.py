@@ -87,8 +87,8 @@ def kl_prior_aggregate_quadrature(
     >>> p = Gaussian(jnp.zeros(2), jnp.ones(2))
     >>> log_pz = lambda z: gaussian.log_prob(p, z)
     >>> box = {"low": -6.0, "high": 6.0, "points_per_axis": 50}
-    >>> found = kl_prior_aggregate_quadrature(log_pz, q, **box)
-    >>> round(float(found.value), 3)  # ½ (1² + 1²)
+    >>> kl = kl_prior_aggregate_quadrature(log_pz, q, **box)
+    >>> round(float(kl.value), 3)  # ½ (1² + 1²)
     1.0
     """
     (q,) = numerics.floats(q)

@@ -213,4 +213,4 @@ def _check_draws(z: jax.Array, y: jax.Array) -> None:
 
 def _check_widths(name: str, widths: tuple[float, ...]) -> None:
     if not widths:
-        raise ValueError(f"expected at least one of {name}; got none.")
+        raise ValueError(f"{name} must have at least one value; got none.")

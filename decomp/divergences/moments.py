@@ -114,8 +114,8 @@ def kl_of_moments(
         target_covariance: Cov_p(z)[z] `[D, D]`.
 
     Returns:
-        `[]`, nats. NaN if a covariance is not positive definite. That of fewer than D +
-        1 means is not, nor is one with a correlation within 1e-7 of ±1, by rounding.
+        `[]`, nats. NaN if a covariance is not positive definite, such as one of fewer
+        than D + 1 means or, by rounding, one with a correlation within 1e-7 of ±1.
 
     >>> one, two = jnp.ones(1), jnp.full((1, 1), 2.0)
     >>> round(float(kl_of_moments(one, two / 2, 0 * one, two / 2)), 4)  # ½ · 1²

@@ -38,7 +38,7 @@ def squared(
     chex.assert_equal_shape_suffix([z, y], 1)
     _check_counts(z, y)
     if projections < 1:
-        raise ValueError(f"expected at least 1 of projections; got {projections}.")
+        raise ValueError(f"projections must be at least 1; got {projections}.")
     normals = jax.random.normal(key, (projections, z.shape[1]), z.dtype)
     directions = normals / jnp.linalg.norm(normals, axis=1, keepdims=True)
     z_along, y_along = (

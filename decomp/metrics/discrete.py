@@ -156,8 +156,8 @@ def entropy(
     [0.693]
     """
     labels, sizes = inputs.classes(labels, sizes, incomplete=True)
-    one = jnp.zeros((labels.shape[0], 1), labels.dtype)
-    joint = counts(one, labels, bins=1, sizes=sizes)[0, :, 0]  # [F, V]
+    single = jnp.zeros((labels.shape[0], 1), labels.dtype)
+    joint = counts(single, labels, bins=1, sizes=sizes)[0, :, 0]  # [F, V]
     return _entropy(joint, correction)
 
 

@@ -359,10 +359,10 @@ def _maps(matrices: Mapping[str, np.ndarray], points: _Points) -> Maps | None:
     if not matrices:
         return None
     shape = points.codes.unit.shape[-1], len(points.factors.names)
-    found = {name: m for name, m in matrices.items() if m.shape == shape}
+    computed = {name: m for name, m in matrices.items() if m.shape == shape}
     nothing = np.zeros(shape, np.float32)  # if every factor is constant
-    information = found.get("information", nothing)
-    return Maps(points.factors.names, information, found.get("importance"))
+    information = computed.get("information", nothing)
+    return Maps(points.factors.names, information, computed.get("importance"))
 
 
 def _with_intervals(

@@ -1,7 +1,8 @@
 """The 4×4 convolution of stride 2 and padding 1, and its transpose, for CPUs.
 
 The layout is `[B, H, W, C]`. XLA computes a convolution on a CPU without storing its
-patches if nothing in it is dilated, and many times more slowly if its input is. So
+patches if nothing in it is dilated; if its input is dilated, it takes many times as
+long. So
 
 - the convolution is XLA's, as in `strided`;
 - the transpose is a 2×2 convolution of stride 1 to blocks of 2×2 pixels, as each block
@@ -45,7 +46,7 @@ def _conv_transpose(small: jax.Array, kernel: jax.Array, precision: Any) -> jax.
     batch, height, width, channels = small.shape
     narrow = kernel.shape[2]
     taps = form.taps(kernel).reshape(2, 2, 4 * narrow, channels)
-    if 4 * narrow < channels:  # to add products is cheaper than to multiply patches
+    if 4 * narrow < channels:  # adding products is cheaper than multiplying patches
         rows, columns = small.reshape(-1, channels), taps.reshape(-1, channels)
         product = products.einsum("nk,mk->nm", rows, columns, precision)
         product = product.reshape(batch, height, width, 2, 2, 4 * narrow)
@@ -79,7 +80,7 @@ def _kernel_gradient(large: jax.Array, small: jax.Array, precision: Any) -> jax.
     large, small = jnp.pad(large, added), jnp.pad(small, added)
 
     def tile(index: Any, total: jax.Array) -> jax.Array:
-        """The sum and the part of some images, `[o, 16·c]`."""
+        """Adds the part of some images to the sum `[o, 16·c]`."""
         few_large, few_small = (
             lax.dynamic_slice_in_dim(x, index * images, images) for x in (large, small)
         )

@@ -41,8 +41,8 @@ def gradients(
 
     >>> regularised = lambda t: -((t - 1) ** 2)  # stands for L_{H,β}
     >>> scaled = lambda t: 2 * t  # stands for T
-    >>> found = gradients(lambda t: regularised(scaled(t)), regularised, scaled, 1.0)
-    >>> list(map(float, found))
+    >>> both = gradients(lambda t: regularised(scaled(t)), regularised, scaled, 1.0)
+    >>> list(map(float, both))
     [-4.0, -4.0]
     """
     parameters = jax.tree.map(lambda leaf: numerics.floats(leaf)[0], parameters)

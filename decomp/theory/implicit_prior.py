@@ -58,8 +58,8 @@ def log_normaliser(
 
     >>> q = Gaussian(jnp.zeros((1, 2)), jnp.ones((1, 2)))
     >>> log_prob = lambda z: gaussian.log_prob(Gaussian(jnp.zeros(2), jnp.ones(2)), z)
-    >>> found = log_normaliser(q, log_prob, 2.0, low=-6, high=6, points_per_axis=60)
-    >>> abs(round(float(found), 3))  # q = p, so that r = p
+    >>> log_z = log_normaliser(q, log_prob, 2.0, low=-6, high=6, points_per_axis=60)
+    >>> abs(round(float(log_z), 3))  # q = p, so that r = p
     0.0
     """
     q, beta = numerics.floats(q, beta)
@@ -96,8 +96,8 @@ def sides(
 
     >>> q = Gaussian(jnp.array([[-1.0, 0.0], [1.0, 0.0]]), jnp.ones((2, 2)))
     >>> log_prob = lambda z: gaussian.log_prob(Gaussian(jnp.zeros(2), jnp.ones(2)), z)
-    >>> found = sides(q, log_prob, 2.0, low=-9, high=9, points_per_axis=90)
-    >>> [round(float(side), 3) for side in found]  # β ½ ‖μ‖²
+    >>> both = sides(q, log_prob, 2.0, low=-9, high=9, points_per_axis=90)
+    >>> [round(float(side), 3) for side in both]  # β ½ ‖μ‖²
     [1.0, 1.0]
     """
     q, beta = numerics.floats(q, beta)

@@ -87,8 +87,8 @@ def scaled(vae: LinearVAE, beta: jax.Array) -> LinearVAE:
         A linear VAE of the same shapes; it maps an optimum of L_β to one of L_{H,β}.
 
     >>> vae = LinearVAE(jnp.eye(1), jnp.eye(1), jnp.eye(1), jnp.zeros(1))
-    >>> found = scaled(vae, 4.0)
-    >>> float(found.encoder[0, 0]), float(found.decoder[0, 0])
+    >>> matched = scaled(vae, 4.0)
+    >>> float(matched.encoder[0, 0]), float(matched.decoder[0, 0])
     (2.0, 0.5)
     """
     vae, beta = numerics.floats(vae, beta)

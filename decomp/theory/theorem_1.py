@@ -115,8 +115,8 @@ def sides_at_samples(
     >>> import jax.numpy as jnp
     >>> options = {"log_px_z": jnp.array([-3.0]), "log_qz_x": jnp.array([-1.0])}
     >>> options |= {"log_pz": jnp.array([-2.0]), "log_fz": jnp.array([-3.0])}
-    >>> found = sides_at_samples(2.0, **options, log_normaliser=jnp.array(-1.0))
-    >>> [side.tolist() for side in found]  # log f_β = β log p − log F_β
+    >>> both = sides_at_samples(2.0, **options, log_normaliser=jnp.array(-1.0))
+    >>> [side.tolist() for side in both]  # log f_β = β log p − log F_β
     [[-5.0], [-5.0]]
     """
     beta, log_px_z, log_qz_x, log_pz, log_fz, log_normaliser = numerics.floats(

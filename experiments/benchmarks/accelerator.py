@@ -164,13 +164,13 @@ def rates(session: Session) -> None:
 
 def fastest(session: Session, precision: str) -> str:
     """The form with the most images per second in a precision, by the rows so far."""
-    found = {
+    speeds = {
         form: row["images_per_second"]
         for form in FORMS
         if "images_per_second"
         in (row := _read(session).get(_rate_name("conv", _RUNS, precision, form), {}))
     }
-    return max(found, key=lambda form: found[form]) if found else "products"
+    return max(speeds, key=lambda form: speeds[form]) if speeds else "products"
 
 
 def peer(session: Session) -> None:
@@ -270,9 +270,9 @@ def _value_and_gradient(encoder: nn.Module, decoder: nn.Module) -> Callable[...,
     return jax.vmap(jax.value_and_grad(loss))
 
 
-def _relative(found: Any, exact: Any) -> float:
-    """‖found − exact‖ / ‖exact‖ over all leaves."""
-    pairs = list(zip(jax.tree.leaves(found), jax.tree.leaves(exact), strict=True))
+def _relative(computed: Any, exact: Any) -> float:
+    """‖computed − exact‖ / ‖exact‖ over all leaves."""
+    pairs = list(zip(jax.tree.leaves(computed), jax.tree.leaves(exact), strict=True))
     wrong = sum(np.sum((np.float64(a) - np.float64(b)) ** 2) for a, b in pairs)
     return float(np.sqrt(wrong / sum(np.sum(np.float64(b) ** 2) for _, b in pairs)))
 
@@ -298,8 +298,8 @@ def _rate(
         change |= {"runs.layout": "vmapped"}
         ours = Ours(work, used, change=change, state=states.get((label, used)))
         states.setdefault((label, used), ours.state())
-        found = programs.rates({"ours": ours}, repetitions=3, seconds=session.seconds)
-        images = found["ours"] * work.batch
+        speeds = programs.rates({"ours": ours}, repetitions=3, seconds=session.seconds)
+        images = speeds["ours"] * work.batch
         return {
             "images_per_second": float(np.median(images)),
             "least": float(images.min()),
@@ -333,7 +333,7 @@ def _sweep(
     """Runs a sweep in a process of its own, and asks it to stop in time.
 
     It may take a share of the time that is left. A sweep that was stopped has the
-    tables of its finished blocks, and goes on with the command that began it, as
+    tables of its finished blocks, and continues with the command that began it, as
     `fields` may depend on the time that is left.
     """
     row = f"sweep {name}"
@@ -383,8 +383,8 @@ def _row(
     """Measures, prints and stores a row, unless it is stored already.
 
     A row that fails is stored with its error, and a row during which the process died
-    is stored as begun. Neither is tried again, but for a row with a command, which goes
-    on where it stopped.
+    is stored as begun. Neither is tried again, except a row with a command, which
+    continues where it stopped.
     """
     stored = _read(session).get(name, {})
     unfinished = "begun" in stored or "error" in stored
@@ -396,19 +396,19 @@ def _row(
     _keep(session, {"row": name, "begun": True, **kept})
     start = time.monotonic()
     try:
-        found = measure()
+        result = measure()
     except Exception as error:  # whatever a compiler or a peer raises
-        found = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
-        found["error"] = found["error"][:500]
-    found["took"] = round(time.monotonic() - start, 1)
-    _keep(session, {"row": name, **found, **kept})
-    say(f"  {name:<50} {_shown(found)}")
+        result = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+        result["error"] = result["error"][:500]
+    result["took"] = round(time.monotonic() - start, 1)
+    _keep(session, {"row": name, **result, **kept})
+    say(f"  {name:<50} {_shown(result)}")
 
 
-def _shown(found: dict[str, Any]) -> str:
+def _shown(result: dict[str, Any]) -> str:
     return "  ".join(
         f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in found.items()
+        for key, value in result.items()
     )
 
 

@@ -72,22 +72,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def seconds(made: layout.Sweep) -> float:
+def seconds(sweep: layout.Sweep) -> float:
     """Seconds from tracing to machine code of the three functions of a sweep."""
     everything = parallel.enumerate_runs(
-        len(made.settings.objective), made.config.seeds, 0
+        len(sweep.settings.objective), sweep.config.seeds, 0
     )
-    plan = layout.plan(made, len(everything.number))
+    plan = layout.plan(sweep, len(everything.number))
     _, keys, setting = loop.block(
-        made, plan, parallel.take(everything, np.arange(plan.block))
+        sweep, plan, parallel.take(everything, np.arange(plan.block))
     )
-    init, advance, scores = loop.programs(made, plan)
+    init, advance, scores = loop.programs(sweep, plan)
     points, scored, factors = (
         jax.ShapeDtypeStruct(array.shape, dtype or array.dtype)
         for array, dtype in (
-            (made.data.points, None),
-            (made.scored.points, None),
-            (made.scored.factors, np.int32),
+            (sweep.data.points, None),
+            (sweep.scored.points, None),
+            (sweep.scored.factors, np.int32),
         )
     )
     state = jax.eval_shape(init, keys, setting)

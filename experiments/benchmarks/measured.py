@@ -55,14 +55,14 @@ def _device(rows: dict[str, dict[str, Any]]) -> str:
 
 
 def _peaks(rows: dict[str, dict[str, Any]]) -> str:
-    found = {
+    peaks = {
         name: rows[f"product {name}"]["flops_per_second"] / 1e12
         for name in _PRECISIONS
         if f"product {name}" in rows
     }
     return ", ".join(
         f"{rate:.0f} in {name.removesuffix('_activations')}"
-        for name, rate in found.items()
+        for name, rate in peaks.items()
     )
 
 

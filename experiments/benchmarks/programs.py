@@ -90,16 +90,16 @@ class Ours:
     ):
         self.runs = count
         start = time.perf_counter()
-        made = make(work, {**(change or {}), "runs.block": count})
-        made = made._replace(vae=rebuild(made.vae))
-        self.plan = layout.plan(made, count)
-        programs = loop.programs(made, self.plan)
+        sweep = make(work, {**(change or {}), "runs.block": count})
+        sweep = sweep._replace(vae=rebuild(sweep.vae))
+        self.plan = layout.plan(sweep, count)
+        programs = loop.programs(sweep, self.plan)
         members = parallel.enumerate_runs(1, count, 0)
-        self._block = loop.block(made, self.plan, members)
-        self._points = parallel.share(self.plan, made.data.points)
+        self._block = loop.block(sweep, self.plan, members)
+        self._points = parallel.share(self.plan, sweep.data.points)
         self._scored = [
-            parallel.share(self.plan, made.scored.points),
-            parallel.share(self.plan, made.scored.factors.astype(np.int32)),
+            parallel.share(self.plan, sweep.scored.points),
+            parallel.share(self.plan, sweep.scored.factors.astype(np.int32)),
         ]
         self._advance, self._scores = programs.advance, programs.scores
         self._state = (
@@ -190,8 +190,8 @@ def rates(
     """
     steps = {}
     for name, program in programs.items():
-        one = program.seconds(2) / 2
-        steps[name] = max(1, round(seconds / one))
+        per_step = program.seconds(2) / 2
+        steps[name] = max(1, round(seconds / per_step))
     measured: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(repetitions):
         for name, program in programs.items():

@@ -89,9 +89,9 @@ def _stacked(options: argparse.Namespace) -> Callable[[], None]:
 
     def step() -> None:
         rows = torch.randint(_POINTS, (options.runs, options.batch))
-        found = gradients(parameters, images[rows].float())
+        values = gradients(parameters, images[rows].float())
         for name, parameter in parameters.items():
-            parameter.grad = found[name]
+            parameter.grad = values[name]
         optimiser.step()
 
     return step

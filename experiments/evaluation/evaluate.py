@@ -47,9 +47,8 @@ def make(vae: VAE, config: ConfigDict) -> Callable[..., Scores]:
     is a number `[]`.
     """
     options = ScoreOptions(**config.evaluate)
-    vae = vae._replace(
-        prior_count=1.0
-    )  # the true KL, even if training counted log p(z) more than once
+    # Scores have the true KL, even if training counted log p(z) more than once.
+    vae = vae._replace(prior_count=1.0)
 
     def scores(
         params: Params,
@@ -171,10 +170,10 @@ def _dependence(key: jax.Array, q: Gaussian, groups: tuple[int, ...]) -> Scores:
     count = q.loc.shape[0]
     z = jax.vmap(gaussian.sample)(jax.random.split(key, count), q)
     weights = minibatch.batch_mean(count, count)
-    found = minibatch.log_densities(q, z, weights, groups=groups)
+    densities = minibatch.log_densities(q, z, weights, groups=groups)
     return {
-        "tc_between": jnp.mean(found.log_qz - found.log_prod_qz_groups),
-        "tc_within": jnp.mean(found.log_prod_qz_groups - found.log_prod_qz),
+        "tc_between": jnp.mean(densities.log_qz - densities.log_prod_qz_groups),
+        "tc_within": jnp.mean(densities.log_prod_qz_groups - densities.log_prod_qz),
     }
 
 

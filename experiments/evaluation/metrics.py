@@ -94,10 +94,10 @@ def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
     default = [name for name in every if name in auto]
     wanted = [m for name in names for m in (default if name == "auto" else [name])]
     if not factors and set(wanted) & set(columns.OF_FACTORS):
-        found = "a class alone" if num_factors else "none"
+        kind = "a class alone" if num_factors else "none"
         raise ValueError(
             f"evaluate.metrics = {tuple(names)} expects data with two factors or more; "
-            f"got {found}, choices: {', '.join(columns.OF_CODES)}, auto."
+            f"got {kind}, choices: {', '.join(columns.OF_CODES)}, auto."
         )
     return tuple(dict.fromkeys(wanted))
 
@@ -117,10 +117,10 @@ def check(names: Sequence[str], scored: Dataset, latents: int) -> None:
     for name in chosen(names, factors):
         if name not in _OWN:
             continue
-        found = shapes(
+        result = shapes(
             f"evaluate.metrics = {name}",
             lambda c, f, value=_OWN[name].value: value(c, f, sizes),
             codes,
             classes,
         )
-        check_shape(f"evaluate.metrics = {name}", "one number", found, ())
+        check_shape(f"evaluate.metrics = {name}", "one number", result, ())

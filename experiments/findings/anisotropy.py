@@ -1,4 +1,4 @@
-"""Does a score grow with the anisotropy of a fixed prior? Of configs/anisotropy.py.
+"""Does a score grow with the anisotropy of a fixed prior, in configs/anisotropy.py?
 
 The priors of the sweep differ only in the standard deviation of their log-variances.
 The rule was written before the sweep was run: the account that anisotropic priors help
@@ -16,10 +16,10 @@ from experiments.plots import style
 from experiments.system import documents
 
 SWEEP = "anisotropy"
-_PREFIX = "spread_"  # and the spread in hundredths
+_PREFIX = "spread_"  # the spread in hundredths follows it
 # The standard deviation of the log-variances of the PCA prior, by the ranks it takes.
 _PCA = (0.44, 0.59)  # of the released code, of the text
-# What is compared: its label, its column, and what is expected of its slope.
+# For each score: its label, its column, and the expected sign of its slope.
 _MEASURES = (
     ("Kim & Mnih, pruned", "kim_mnih_pruned", ABOVE),
     ("Kim & Mnih, as the authors", "kim_mnih_authors", ABOVE),

@@ -25,7 +25,9 @@ def draw(
         dash: Matplotlib's style of the line.
         **look: Colour, marker and label of the line.
     """
-    intervals = [summary.interval(np.array(list(one.values()))) for one in scores]
+    intervals = [
+        summary.interval(np.array(list(by_seed.values()))) for by_seed in scores
+    ]
     mean, _, low, high = np.array(intervals).T
     axes.plot(x, mean, dash, **look)
     axes.fill_between(x, low, high, color=look["color"], alpha=0.15, lw=0)

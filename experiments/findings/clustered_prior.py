@@ -28,7 +28,7 @@ def over_alpha(sweep: SweepTables) -> Settings:
 
 
 def overlap(sweep: SweepTables) -> Finding:
-    """R6."""
+    """R6: posteriors widen, and codes lose information, as β grows."""
     settings = over_beta(sweep)
     spread = _steps(sweep, "log_det", ABOVE, settings)
     known = _steps(sweep, "mutual_information", BELOW, settings)
@@ -44,7 +44,7 @@ def overlap(sweep: SweepTables) -> Finding:
 
 
 def too_large(sweep: SweepTables) -> Finding:
-    """R7, compared with the best β in between, by both directions of the KL."""
+    """R7: the mismatch at both ends of β, compared with the best β in between."""
     settings = over_beta(sweep)
     inclusive = [load.values(sweep, "kl_prior_aggregate", **s) for s in settings]
     exclusive = []
@@ -70,7 +70,7 @@ def too_large(sweep: SweepTables) -> Finding:
 
 
 def match(sweep: SweepTables) -> Finding:
-    """R8."""
+    """R8: the mismatch falls with α, step by step."""
     return Finding(
         "R8",
         "clusters, β = 0: the match with p(z) improves steadily with α",
@@ -81,7 +81,7 @@ def match(sweep: SweepTables) -> Finding:
 
 
 def meaning(sweep: SweepTables) -> Finding:
-    """R9."""
+    """R9: at the largest α, codes still carry information about the data."""
     settings = over_alpha(sweep)
     last = load.values(sweep, "mutual_information", **settings[-1])
     above = np.array(list(last.values())) - _LEAST

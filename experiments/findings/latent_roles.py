@@ -1,10 +1,11 @@
-"""Which latent holds which factor? Of a sweep over Gaussian priors on known factors.
+"""Which latent encodes which factor, in a sweep over Gaussian priors?
 
     python -m experiments.findings.latent_roles results/paper_length_5e-4
     python -m experiments.findings --keep results/paper_length_5e-4
 
-The first command encodes the scored images with every finished run and writes
-latents.csv into the workdir, a row for each run and latent:
+The data of the sweep must have known factors. The first command encodes the scored
+images with every finished run and writes latents.csv into the workdir, a row for each
+run and latent:
 
 - place: 0 for the latent with the largest KL, 9 for the smallest of ten;
 - prior_std: the standard deviation σ_d of p(z_d);

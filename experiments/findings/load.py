@@ -17,7 +17,7 @@ from experiments.results import reading
 
 FOLDER = pathlib.Path(__file__).parent / "sweeps"
 KEPT = ("config.json", "env.json", "settings.json", "scores.csv", "summary.csv")
-# Kept where a sweep has it, see `latent_roles`.
+# This file is kept if a sweep has it, see `latent_roles`.
 LATENTS = "latents.csv"
 _BIAS = "bias.csv"
 
@@ -120,7 +120,7 @@ def levels(sweep: SweepTables, column: str, **setting: reading.Value) -> list[fl
 
 
 def names(sweep: SweepTables, column: str) -> set[str]:
-    """The texts of a column."""
+    """The distinct values of a column, as strings."""
     return {str(run[column]) for run in sweep.runs}
 
 

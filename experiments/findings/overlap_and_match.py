@@ -12,9 +12,9 @@ network of the kept sweeps on dSprites at 16×16:
 
 A score is regressed on a quadratic of overlap, of mismatch and of both, *between
 settings*, on the means of the settings, and *within settings*, on what is left of each
-network after its setting's mean is taken away. What counts is the variance that is
-explained of an observation that the fit has not seen, 1 − Σ e²/Σ (y − ȳ)², with e the
-leave-one-out residual. Its 95 % intervals are percentiles over resamples of the
+network after its setting's mean is taken away. The result is the share of the variance
+that the fit explains in observations that it has not seen, 1 − Σ e²/Σ (y − ȳ)², with e
+the leave-one-out residual. Its 95 % intervals are percentiles over resamples of the
 settings, or of the seeds, which the settings share; the fits are not repeated.
 """
 
@@ -89,7 +89,7 @@ def measured(sweep: SweepTables) -> SweepTables:
 
 
 def networks(names: Sequence[str]) -> KeptNetworks:
-    """The networks of kept sweeps on dSprites at 16×16 that have what is needed."""
+    """The networks of kept sweeps on dSprites at 16×16 that have all these numbers."""
     rows, settings, known = [], {}, set()
     for name in names:
         sweep = load.read(name)

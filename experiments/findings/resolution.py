@@ -5,8 +5,9 @@ resolution. Everything else is alike: isotropic against learned prior, β = 1, a
 rate of 5e-4, 29,900 steps (2.6 epochs), activations in bfloat16.
 
 The rule was written before the sweeps were trained: R3 holds at a step if the 95 %
-interval of the gain is above 0 for both of Kim & Mnih's scores, and is open where one
-holds 0. `full_resolution` has ten seeds of the last step, trained in TF32 before.
+interval of the gain is above 0 for both of Kim & Mnih's scores, and is open if one of
+them contains 0. `full_resolution` has ten seeds of the last step, trained in TF32
+before.
 """
 
 import numpy as np

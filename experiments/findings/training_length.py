@@ -6,7 +6,8 @@ written down here before a score of the sweeps was seen:
 - R1 holds at a length if the slope of Kim & Mnih's score from β = 1 to 4, pruned and as
   the authors compute it, is not shown to be above 0;
 - R3 holds at a length if the learned prior scores above the isotropic one, at β = 1 and
-  at β = 4, pruned and as the authors compute it, and is open where an interval holds 0;
+  at β = 4, pruned and as the authors compute it, and is open if an interval contains
+  0;
 - R2 is decided as R3, with the prior of principal variances (added with the sweep of
   forty seeds, before it was trained);
 - at the learning rate of the released code, 5e-4, R1 to R3 are decided after 20 epochs
@@ -17,7 +18,7 @@ written down here before a score of the sweeps was seen:
   largest α and γ (added before these sweeps were trained; time allowed ten seeds of the
   second);
 - a prior begins to matter at the first length from which the interval of its gap stays
-  above 0, of all lengths together.
+  above 0, where the intervals of all lengths hold together with 95 %.
 
 Training for fewer steps is the beginning of training for more, as both take the same
 start and the same batches, so that a line over the lengths follows the same networks.

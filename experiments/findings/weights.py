@@ -1,4 +1,4 @@
-"""What does each weight of the β-TCVAE change? Of the sweep that decides R13.
+"""What does each weight of the β-TCVAE change, in the sweep that decides R13?
 
 The objective is reconstruction − α I(z; n) − β TC(z) − γ Σ_d KL(q(z_d) ‖ p(z_d)). The
 table has the three parts, as they are after training, beside MIG.

@@ -1,7 +1,7 @@
 """Runs the notebooks and keeps them with their outputs: `make notebooks`.
 
-NAME.py is the source, Python in cells; NAME.ipynb is the same with its outputs. Needs
-jupytext, nbclient and ipykernel, which nothing else here does.
+NAME.py is the source, Python in cells; NAME.ipynb is the same with its outputs. The
+command needs jupytext, nbclient and ipykernel, which nothing else here needs.
 """
 
 import pathlib

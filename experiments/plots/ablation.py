@@ -96,10 +96,10 @@ def _members(
 def _panel(axes: Axes, members: list[reading.RunRow], name: str, score: str) -> None:
     cells = [row.cells.get(score) for row in members]
     places = [i for i, cell in enumerate(cells) if cell is not None]
-    found = [cells[i] for i in places]
-    mean = np.array([cell.mean for cell in found])
-    low = np.array([cell.low for cell in found])
-    high = np.array([cell.high for cell in found])
+    present = [cells[i] for i in places]
+    mean = np.array([cell.mean for cell in present])
+    low = np.array([cell.low for cell in present])
+    high = np.array([cell.high for cell in present])
     ordered = all(isinstance(row.setting[name], float) for row in members)
     look = next(iter(style.series([name]).values()))
     if ordered:
@@ -118,11 +118,11 @@ def _tick_words(values: list[reading.Value]) -> list[str]:
     """The labels of values below the axis; repeated values get distinct positions."""
     words = [style.number(value) for value in values]
     seen: Counter[str] = Counter()
-    told = []
+    ticks = []
     for word in words:
         seen[word] += 1
-        told.append(word if seen[word] == 1 else f"{word} ({seen[word]})")
-    return told
+        ticks.append(word if seen[word] == 1 else f"{word} ({seen[word]})")
+    return ticks
 
 
 def _baseline(usual: dict[str, reading.Value], names: list[str]) -> str:

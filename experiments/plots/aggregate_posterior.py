@@ -191,9 +191,9 @@ def _small(
     if "density_run" in (results.pictures or {}):
         runs = reading.array(results, "density_run", len(reading.settings(results)))
     run = -1 if runs is None else int(runs[i])
-    found = (results.scores or {}).get(run, {})
+    scores = (results.scores or {}).get(run, {})
     for name, symbol in _SHOWN.items():
-        if isinstance(value := found.get(name), float) and math.isfinite(value):
+        if isinstance(value := scores.get(name), float) and math.isfinite(value):
             words.append(f"{symbol} {value:.2f}")
     inside = density.sum() * (grid[1] - grid[0]) ** 2
     outside = f", {100 * inside:.0f} % of q(z) in view" if inside < 0.99 else ""

@@ -75,15 +75,15 @@ def _pairs(results: reading.Results) -> list[tuple[float, np.ndarray]]:
     """β, and log_det and reconstruction of both objectives `[2, 2]`, per seed."""
     if not results.scores:
         raise reading.Missing("there is no scores.csv, or it is empty")
-    found: dict[tuple, dict[str, list]] = {}
+    by_seed: dict[tuple, dict[str, list]] = {}
     for row in results.scores.values():
         if row.get("status") == "ok" and "log_det" in row:
             key = (row["beta"], row["seed"])
             values = [row["log_det"], row["reconstruction"]]
-            found.setdefault(key, {})[str(row.get("objective"))] = values
+            by_seed.setdefault(key, {})[str(row.get("objective"))] = values
     pairs = [
         (float(beta), np.array([runs[name] for name in _OBJECTIVES]))
-        for (beta, _), runs in found.items()
+        for (beta, _), runs in by_seed.items()
         if set(_OBJECTIVES) <= set(runs)
     ]
     if not pairs:

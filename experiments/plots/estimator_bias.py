@@ -65,8 +65,8 @@ def figure(regimes: list[Regime], *, title: str) -> Figure:
     panel shows where it is.
     """
     rows, columns = len(QUANTITIES), len(regimes)
-    made = style.new(2.7 * columns + 0.9, 1.8 * rows + 1.2, title, _NOTE)
-    grid = made.subplots(rows, columns, sharex="col", squeeze=False)
+    page = style.new(2.7 * columns + 0.9, 1.8 * rows + 1.2, title, _NOTE)
+    grid = page.subplots(rows, columns, sharex="col", squeeze=False)
     drawn = []
     for panels, quantity in zip(grid, QUANTITIES, strict=True):
         for axes, regime in zip(panels, regimes, strict=True):
@@ -81,13 +81,13 @@ def figure(regimes: list[Regime], *, title: str) -> Figure:
         batches = sorted({cell.batch for cell in regime.cells})
         axes.set_xticks(batches, [str(batch) for batch in batches])
         axes.minorticks_off()
-    made.align_ylabels(grid[:, 0])
-    made.draw_without_rendering()  # labels are placed in the final layout,
-    made.set_layout_engine("none")  # which must not change afterwards
+    page.align_ylabels(grid[:, 0])
+    page.draw_without_rendering()  # labels are placed in the final layout,
+    page.set_layout_engine("none")  # which must not change afterwards
     for axes, lines in drawn:
         if axes in grid[:, 0]:
             _name(axes, lines)
-    return made
+    return page
 
 
 def _panel(axes: Axes, regime: Regime, quantity: str) -> list[_Line]:
@@ -130,9 +130,7 @@ def _lines(regime: Regime, quantity: str) -> list[_Line]:
         ]
         columns = np.array([(c.batch, c.mean, 1.96 * c.stderr) for c in cells]).T
         look = looks[name]
-        if (
-            name == "stratified"
-        ):  # it nearly equals the symmetrised line, and is over it
+        if name == "stratified":  # it nearly equals the symmetrised line below it
             look |= {"linewidth": 3.5, "markersize": 7.5, "alpha": 0.5}
         lines.append(_Line(style.number(name), *columns, look))
     return lines
@@ -162,7 +160,7 @@ def _draw(axes: Axes, line: _Line) -> None:
 def _frame(axes: Axes, low: float, high: float, outside: list[tuple]) -> None:
     """Sets the limits, with space for a text about each line outside the panel."""
     groups = [
-        [one for one in outside if (np.median(one[1]) > high) == above]
+        [line for line in outside if (np.median(line[1]) > high) == above]
         for above in (False, True)
     ]
     room = [0.09 + 0.11 * len(group) for group in groups]

@@ -76,8 +76,8 @@ def _columns(rows: list[reading.RunRow]) -> list[SweptColumn]:
 
 
 def _values(rows: list[reading.RunRow], name: str) -> list[float]:
-    found = (row.setting[name] for row in rows)
-    return sorted({value for value in found if isinstance(value, float)})
+    values = (row.setting[name] for row in rows)
+    return sorted({value for value in values if isinstance(value, float)})
 
 
 def _constant(rows: list[reading.RunRow], name: str) -> str:

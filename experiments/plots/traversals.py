@@ -101,8 +101,8 @@ def reconstructions(results: reading.Results) -> dict[str, Figure]:
 
 def _tiles(results: reading.Results, name: str, *lead: int | None) -> np.ndarray:
     """Images `[*lead, H, W]`, or `[*lead, H, W, 3]` in colour."""
-    found = (results.pictures or {}).get(name)
-    colour = found is not None and found.ndim == len(lead) + 3
+    images = (results.pictures or {}).get(name)
+    colour = images is not None and images.ndim == len(lead) + 3
     return reading.array(results, name, *lead, None, None, *([3] if colour else []))
 
 

@@ -58,26 +58,26 @@ class Checkpoint:
     def restore(self, state: Any) -> tuple[Any, list[np.ndarray], int]:
         """State, curves and number of steps; the given state and 0 if none is saved."""
         leaves, structure = jax.tree.flatten(state)
-        found = self._found(leaves) if parallel.is_first() else None
+        saved = self._latest(leaves) if parallel.is_first() else None
         done, records, measures = parallel.from_first(
-            np.array([found.done, len(found.curves), found.curves.shape[2]])
-            if found
+            np.array([saved.done, len(saved.curves), saved.curves.shape[2]])
+            if saved
             else np.zeros(3, int)
         )
         if not done:
             return state, [], 0
         count = len(self._numbers)
-        if found is None:
+        if saved is None:
             rows = [np.zeros((count, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
-            found = Saved(
+            saved = Saved(
                 self._numbers, rows, np.zeros((records, count, measures)), int(done)
             )
         padding = np.minimum(np.arange(len(leaves[0])), count - 1)
         restored = [
             parallel.place(parallel.from_first(row)[padding], leaf.sharding)
-            for row, leaf in zip(found.leaves, leaves, strict=True)
+            for row, leaf in zip(saved.leaves, leaves, strict=True)
         ]
-        curves = list(parallel.from_first(found.curves)[:, padding])
+        curves = list(parallel.from_first(saved.curves)[:, padding])
         return structure.unflatten(restored), curves, int(done)
 
     def save(
@@ -107,13 +107,13 @@ class Checkpoint:
         except Exception as error:  # Orbax and TensorStore raise many kinds of errors
             raise self._failure(error) from None
 
-    def _found(self, leaves: list[jax.Array]) -> Saved | None:
-        found = furthest(self._root, self._numbers)
+    def _latest(self, leaves: list[jax.Array]) -> Saved | None:
+        saved = furthest(self._root, self._numbers)
         shapes = [(leaf.shape[1:], leaf.dtype) for leaf in leaves]
-        if found and [(row.shape[1:], row.dtype) for row in found.leaves] != shapes:
+        if saved and [(row.shape[1:], row.dtype) for row in saved.leaves] != shapes:
             say(f"  {self._root} is of another version and is ignored")
             return None
-        return found
+        return saved
 
     def wait(self) -> None:
         """Waits until everything is on disk; errors as in `save`."""
@@ -170,12 +170,12 @@ def _name(numbers: np.ndarray) -> str:
 
 def candidates(root: pathlib.Path, block: str = "*") -> list[tuple[int, pathlib.Path]]:
     """Steps and folders of complete checkpoints, the latest first."""
-    found = [
+    complete = [
         (int(path.name), path)
         for path in root.glob(f"{block}/*")
         if path.name.isdecimal()
     ]
-    return sorted(found, reverse=True)
+    return sorted(complete, reverse=True)
 
 
 def about(path: pathlib.Path) -> dict[str, Any] | None:
@@ -183,8 +183,8 @@ def about(path: pathlib.Path) -> dict[str, Any] | None:
     try:
         handler = ocp.JsonCheckpointHandler(multiprocessing_options=_ALONE)
         with ocp.Checkpointer(handler, multiprocessing_options=_ALONE) as reader:
-            said = reader.restore(path / "about")
-        return said if said.pop("itself") == _mark(said) else None
+            metadata = reader.restore(path / "about")
+        return metadata if metadata.pop("itself") == _mark(metadata) else None
     except Exception:
         return None
 
@@ -192,10 +192,10 @@ def about(path: pathlib.Path) -> dict[str, Any] | None:
 def furthest(root: pathlib.Path, numbers: np.ndarray) -> Saved | None:
     """The last checkpoint of all these runs; damaged ones are skipped."""
     for _, path in candidates(root):
-        said = about(path)
-        if said and not np.isin(numbers, said["numbers"]).all():
+        metadata = about(path)
+        if metadata and not np.isin(numbers, metadata["numbers"]).all():
             continue
-        saved = _read(path, said) if said else None
+        saved = _read(path, metadata) if metadata else None
         if saved:
             rows = [saved.numbers.tolist().index(number) for number in numbers]
             return Saved(

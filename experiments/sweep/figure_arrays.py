@@ -56,7 +56,7 @@ def draw(sweeps: Sequence[Sweep]) -> dict[str, np.ndarray]:
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
     count = sum(len(sweep.settings.objective) for sweep in sweeps)
     chosen = median_runs(tables["setting"], tables["scores/loss"], ok, count)
-    drawn = [one for sweep in sweeps for one in _settings(sweep, tables, chosen)]
+    drawn = [arrays for sweep in sweeps for arrays in _settings(sweep, tables, chosen)]
     whole = _stacked(drawn)
     widths = [s.vae.latents for s in sweeps for _ in range(len(s.settings.objective))]
     if len(set(widths)) > 1:

@@ -50,13 +50,13 @@ def sweeps(programs: Iterable[ProgramSettings], workdir: pathlib.Path) -> list[S
         ValueError: For data that do not fit the config.
     """
     loaded: dict[str, Dataset] = {}
-    found = []
+    works = []
     for program in programs:
         key = json.dumps([program.config.rng, program.config.data.to_dict()])
         if key not in loaded:
             loaded[key] = loaders.load(program.config)
-        found.append(_sweep(program, loaded[key], workdir))
-    return found
+        works.append(_sweep(program, loaded[key], workdir))
+    return works
 
 
 def _sweep(program: ProgramSettings, data: Dataset, workdir: pathlib.Path) -> Sweep:
@@ -169,8 +169,8 @@ def training_shapes(sweep: Sweep, count: int) -> tuple[Any, ...]:
     """Shapes of the arguments of `advance` for a block of `count` runs."""
     init, _, _ = functions(sweep)
     setting = jax.tree.map(lambda leaf: leaf[0], sweep.settings)
-    one = jax.random.key(0), setting
-    return training.shapes(init, one, sweep.data.points, count)
+    run = jax.random.key(0), setting
+    return training.shapes(init, run, sweep.data.points, count)
 
 
 def plan(sweep: Sweep, num_runs: int) -> Plan:

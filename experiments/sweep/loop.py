@@ -70,16 +70,16 @@ def run(
     with signals.listening() as asked, progress, _aside() as aside:
         for members in checkpoint.blocks(sweep.workdir, pending, plan.block):
             asked.waits = _waiting("")
-            one = block(sweep, plan, members)
+            current = block(sweep, plan, members)
             saved = Checkpoint(
                 sweep.workdir, members.number, sweep.config.runs.checkpoint_minutes
             )
-            state = init(one.keys, one.setting)
-            scoring = one.keys, one.setting, scored, factors
+            state = init(current.keys, current.setting)
+            scoring = current.keys, current.setting, scored, factors
             if compiled is None:  # compile while the first block trains
                 compiled = _beside(aside, scores, (state.params, *scoring), progress)
             state, curves = _train(
-                sweep, advance, state, one, points, saved, progress, asked, record
+                sweep, advance, state, current, points, saved, progress, asked, record
             )
             asked.waits = _waiting(f"{len(members.number)} trained runs are scored")
             start = time.monotonic()
@@ -145,10 +145,10 @@ def _write(
 ) -> None:
     """Saves a finished block."""
     outcome = {"diverged": state.diverged, "term": state.term}
-    found = parallel.collect((state.params, outcome, scores))
+    results = parallel.collect((state.params, outcome, scores))
     if parallel.is_first():
         saved.wait()
-        run_tables.write_block(sweep.workdir, members, *found, curves)
+        run_tables.write_block(sweep.workdir, members, *results, curves)
 
 
 def _stop_if(asked: Callable[[], int]) -> None:

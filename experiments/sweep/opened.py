@@ -90,7 +90,7 @@ class OpenedSweep:
     def _networks(self, program: int) -> tuple[dict[str, Any], dict[str, Any]]:
         """Encoder and decoder of a program, and the shapes of their parameters."""
         model, shape = self._programs[program].config.model, self._shapes[program]
-        made = dict(
+        modules = dict(
             zip(("encoder", "decoder"), networks.make(model, shape), strict=True)
         )
         widths = {"encoder": math.prod(shape), "decoder": model.latents}
@@ -98,9 +98,9 @@ class OpenedSweep:
         key = jax.random.key(0)
         shapes = {
             name: jax.eval_shape(partial(trained.start, network), key, rows[name])
-            for name, network in made.items()
+            for name, network in modules.items()
         }
-        return made, jax.tree.map(jnp.shape, shapes)
+        return modules, jax.tree.map(jnp.shape, shapes)
 
     def _run(
         self, run: int, read: Callable[[int], Any], make: Callable[[int], Any]
@@ -118,10 +118,10 @@ class OpenedSweep:
         program = int(np.searchsorted(firsts, setting, "right")) - 1
         row, shape = self.settings[setting], self._shapes[program]
         config = self._programs[program].config
-        made, shapes = make(program)
+        modules, shapes = make(program)
         first, index = (int(self._tables[name][place]) for name in ("block", "index"))
         params = jax.tree.map(lambda leaf: leaf[index], read(first))
-        if {n: jax.tree.map(jnp.shape, params.get(n)) for n in made} != shapes:
+        if {n: jax.tree.map(jnp.shape, params.get(n)) for n in modules} != shapes:
             raise ValueError(
                 f"{run_tables.block_path(self.workdir, first)}: its parameters do not "
                 "fit the networks of config.json."
@@ -131,9 +131,11 @@ class OpenedSweep:
         names = objectives.OBJECTIVES[row["objective"]].weights
         return TrainedVAE(
             seed=int(self._tables["seed"][place]),
-            params={name: params[name] for name in made},
-            prior=_prior(self._programs[program], row, params, made["encoder"], shape),
-            **made,
+            params={name: params[name] for name in modules},
+            prior=_prior(
+                self._programs[program], row, params, modules["encoder"], shape
+            ),
+            **modules,
             shape=shape,
             latents=config.model.latents,
             weights={name: row[name] for name in names if name in row},

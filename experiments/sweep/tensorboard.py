@@ -121,7 +121,7 @@ class Board:
     def _sweep(
         self, statistics: Sequence[Row], given: dict[str, Any]
     ) -> Iterator[bytes]:
-        """Writes what concerns all settings."""
+        """The events that concern all settings."""
         from tensorboardX import summary
 
         tags = dict.fromkeys(f"score/{row.score}" for row in statistics)
@@ -162,7 +162,7 @@ def _write(folder: pathlib.Path, whole: Iterable[bytes]) -> None:
 
 
 def _file_name() -> str:
-    """The event files of a folder, which TensorBoard reads in the order of names."""
+    """A name for an event file; TensorBoard reads those of a folder in their order."""
     return f"events.out.tfevents.{time.time():017.6f}"
 
 
@@ -189,8 +189,8 @@ def _points(points: Iterable[Point]) -> Iterator[bytes]:
     from tensorboardX.proto.summary_pb2 import Summary
 
     for tag, step, value in points:
-        one = Summary.Value(tag=tag, simple_value=value)
-        yield _event(step, summary=Summary(value=[one]))
+        scalar = Summary.Value(tag=tag, simple_value=value)
+        yield _event(step, summary=Summary(value=[scalar]))
 
 
 def _images(pictures: dict[str, bytes], step: int) -> Iterator[bytes]:
@@ -201,8 +201,8 @@ def _images(pictures: dict[str, bytes], step: int) -> Iterator[bytes]:
         image = Summary.Image(
             width=width, height=height, colorspace=4, encoded_image_string=png
         )
-        one = Summary.Value(tag=name, image=image)
-        yield _event(step, summary=Summary(value=[one]))
+        picture = Summary.Value(tag=name, image=image)
+        yield _event(step, summary=Summary(value=[picture]))
 
 
 def _session(given: dict[str, Any]) -> Iterator[bytes]:
@@ -287,7 +287,7 @@ _DPI, _LEAST = 100, 5.0  # resolution, and the least side in inches
 def draw(workdir: pathlib.Path) -> list[dict[str, bytes]]:
     """The pictures of each setting by name, for the figures that config.json lists.
 
-    It is None for a setting whose runs have all diverged.
+    There are none for a setting whose runs have all diverged.
     """
     results = reading.read(workdir)
     return [_of_setting(results, i) for i in range(len(reading.settings(results)))]
@@ -300,18 +300,18 @@ def _of_setting(results: reading.Results, index: int) -> dict[str, bytes]:
     }
     if any(kept[name][0] < 0 for name in _RUNS if name in kept):
         return {}
-    one = results._replace(
+    single = results._replace(
         settings=[reading.settings(results)[index]],
         pictures=kept,
         config=results.config | {"title": ""},
     )
-    found = {}
+    drawn = {}
     for name in set(_FIGURES) & set(results.config["figures"]):
         with matplotlib.style.context(["default", style.RC]):
             try:
-                (figure,) = all_figures.FIGURES[name](one).values()
+                (figure,) = all_figures.FIGURES[name](single).values()
             except reading.Missing:
                 continue
             figure.set_size_inches(np.maximum(figure.get_size_inches(), _LEAST))
-            found[name] = style.drawn(figure, "png", dpi=_DPI, bbox_inches="tight")
-    return found
+            drawn[name] = style.drawn(figure, "png", dpi=_DPI, bbox_inches="tight")
+    return drawn

@@ -153,8 +153,8 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
         )
     factors = len(done.works[0].vae.factor_sizes)
     if factors < 2:
-        found = "a class alone" if factors else "none"
-        raise ValueError(f"{workdir}: expected data with factors; got {found}.")
+        kind = "a class alone" if factors else "none"
+        raise ValueError(f"{workdir}: expected data with factors; got {kind}.")
     works = [on_some(work, points) for work in done.works]
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
     if not ok.any():
@@ -196,12 +196,12 @@ def encode(work: Sweep, params: Params) -> Gaussian:
     size = len(points)
     block = min(work.config.evaluate.batch_size, size)
     starts = np.minimum(np.arange(0, size, block), size - block)
-    found = [np.empty((size, work.vae.latents), np.float32) for _ in range(2)]
+    leaves = [np.empty((size, work.vae.latents), np.float32) for _ in range(2)]
     for start in tqdm(starts, desc="encoding", disable=None, leave=False):
         part = slice(start, start + block)
-        for whole, values in zip(found, block_of(params, points[part]), strict=True):
+        for whole, values in zip(leaves, block_of(params, points[part]), strict=True):
             whole[part] = values
-    return Gaussian(*map(jnp.asarray, found))
+    return Gaussian(*map(jnp.asarray, leaves))
 
 
 @functools.cache
@@ -221,11 +221,11 @@ def _params(work: Sweep, first: int) -> Params:
         params = run_tables.read_block(work.workdir, first)
     except npz.BAD_FILE as error:
         raise ValueError(f"{path}: {npz.problem(error)}.") from error
-    one = jax.tree.map(lambda leaf: leaf[0], work.settings)
-    init = functools.partial(autoencoder.init, vae=work.vae, setting=one)
+    setting = jax.tree.map(lambda leaf: leaf[0], work.settings)
+    init = functools.partial(autoencoder.init, vae=work.vae, setting=setting)
     expected = jax.tree.map(jnp.shape, jax.eval_shape(init, jax.random.key(0)))
-    found = jax.tree.map(lambda leaf: leaf.shape[1:], params)
-    if found != expected:
+    shapes = jax.tree.map(lambda leaf: leaf.shape[1:], params)
+    if shapes != expected:
         raise ValueError(
             f"{path}: its parameters do not fit the networks of config.json."
         )

@@ -116,14 +116,14 @@ def start(
         workdir: Folder of the results.
         config: The validated config.
         trainings: How long the runs of each program train.
-        changes: What `compare` said of the folder.
+        changes: The lines of `compare` for the folder.
 
     Returns:
         Lines to print: the differences from the last start, and what was damaged.
 
     Raises:
         ValueError: If it cannot be written, or for a longer training whose records do
-            not go on with those that are there.
+            not continue those that exist.
     """
     notes = [f"changed: {line}" for line in changes]
     path = workdir / "env.json"
@@ -170,10 +170,9 @@ def _lengthen(workdir: pathlib.Path, trainings: Sequence[Training]) -> list[str]
     """Removes blocks with fewer training steps; checkpoints have their states."""
     try:
         saved = json.loads((workdir / "training.json").read_text(encoding="utf-8"))
-        one = (
-            [saved] if isinstance(saved, dict) else saved
-        )  # older versions wrote a dict
-        pairs = list(zip([Training(**old) for old in one], trainings, strict=True))
+        # Older versions wrote a single training.
+        lengths = [saved] if isinstance(saved, dict) else saved
+        pairs = list(zip([Training(**old) for old in lengths], trainings, strict=True))
     except (OSError, ValueError, TypeError):
         return []
     for old, new in pairs:
@@ -257,18 +256,20 @@ def _maker(workdir: pathlib.Path) -> str:
 
 def spend(workdir: pathlib.Path, seconds: float) -> None:
     """Adds to the seconds that the sweep has taken over all its starts."""
-    found = _environment(workdir)
-    whole = found.get("seconds", 0) + seconds
-    atomic_files.write_json(workdir / "env.json", found | {"seconds": round(whole, 1)})
+    environment = _environment(workdir)
+    whole = environment.get("seconds", 0) + seconds
+    atomic_files.write_json(
+        workdir / "env.json", environment | {"seconds": round(whole, 1)}
+    )
 
 
 def _environment(workdir: pathlib.Path) -> dict[str, Any]:
     """The contents of env.json; empty if it cannot be read."""
     try:
-        found = json.loads((workdir / "env.json").read_text(encoding="utf-8"))
+        content = json.loads((workdir / "env.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _drift(workdir: pathlib.Path, now: Mapping[str, Any]) -> list[str]:

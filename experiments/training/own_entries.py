@@ -58,15 +58,15 @@ def _try(vae: VAE, setting: Hyperparameters) -> None:
         if name not in registry.published(divergences.DIVERGENCES):
             alone = vae._replace(divergences=(name,))
             text = f"objective.divergence = {name}"
-            found = shapes(text, _mismatch(alone, setting, x, weighed), params)
-            check_shape(text, "its estimate", found, ())
+            estimate = shapes(text, _mismatch(alone, setting, x, weighed), params)
+            check_shape(text, "its estimate", estimate, ())
     for name in vae.objectives:
         if name not in registry.published(objectives.OBJECTIVES):
             alone = vae._replace(objectives=(name,))
             text = f"objective.name = {name}"
-            found = shapes(text, _values(alone, setting, x, weighed), params)
+            values = shapes(text, _values(alone, setting, x, weighed), params)
             check_shape(
-                text, "its value, one for each example of a batch of 2", found, batch
+                text, "its value, one for each example of a batch of 2", values, batch
             )
 
 

@@ -34,7 +34,7 @@ _HEAD = ("fault", "injected", "survived", "bytes lost", "tracebacks")
 class Job(NamedTuple):
     """The work of one core."""
 
-    cost: float  # about so many seconds
+    cost: float  # its approximate duration in seconds
     run: Callable[[], TrialRow]
 
 

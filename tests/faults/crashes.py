@@ -104,7 +104,7 @@ def _damaged(
     reported = damage(workdir)
     result = yield from end(start(workdir))
     if reported and "is damaged" not in result.output:
-        yield Problem(f"{damage.__name__} is not said: {result.output[-300:]}")
+        yield Problem(f"{damage.__name__} is not reported: {result.output[-300:]}")
     yield from sweeps.compared(result, workdir, reference)
 
 

@@ -26,7 +26,7 @@ from tests.faults.attempts import command_line_of
 from tests.faults.image_readers import Loader
 
 _SLOW = 10.0  # seconds of one core; a longer try is reported
-_TRACED = 8  # one in so many accepted configs is traced
+_TRACED = 8  # one of this many accepted configs is traced
 _CONFIGS = (
     *("pinwheel", "pinwheel_divergences", "shapes_anisotropic", "shapes_student_t"),
     *("sparse", "subspaces", "tc_ablation", "entropy_equivalence", "images"),
@@ -153,11 +153,13 @@ def _trace(programs: list[ProgramSettings]) -> bool:
         return True
     try:
         init, advance, scores = layout.functions(work)
-        key, one = jax.random.key(0), jax.tree.map(lambda leaf: leaf[0], work.settings)
-        state = jax.eval_shape(init, key, one)
+        key = jax.random.key(0)
+        setting = jax.tree.map(lambda leaf: leaf[0], work.settings)
+        state = jax.eval_shape(init, key, setting)
         points, factors = work.scored.points, work.scored.factors.astype(np.int32)
-        state = jax.eval_shape(advance, state, key, one, work.data.points, np.int32(1))
-        jax.eval_shape(scores, state.params, key, one, points, factors)
+        rest = work.data.points, np.int32(1)
+        state = jax.eval_shape(advance, state, key, setting, *rest)
+        jax.eval_shape(scores, state.params, key, setting, points, factors)
     except Exception as error:
         raise RuntimeError(f"{work.config} does not trace") from error
     return False

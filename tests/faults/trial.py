@@ -21,7 +21,7 @@ class Trial(NamedTuple):
 
     kind: str
     times: int
-    starts: int  # of a sweep, about; the cost of the trial
+    starts: int  # about how often it starts a sweep, which is its cost
     inject: Callable[[pathlib.Path], Problems]  # in a folder that does not exist yet
 
 

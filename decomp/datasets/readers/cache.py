@@ -43,17 +43,17 @@ def bytes_of(
     kept = _read(path, sha256=sha256)
     if kept is not None:
         return kept.reshape(-1, row_bytes)
-    made = make()
-    digest = _sha256(made)
+    array = make()
+    digest = _sha256(array)
     if digest != sha256:
         raise RuntimeError(f"{path.name}: expected sha256 {sha256}; computed {digest}.")
     try:
-        _write(path, made)
+        _write(path, array)
     except OSError as error:
         _log.warning(
             "%s cannot be written; the array is kept in memory only (%s).", path, error
         )
-    return made
+    return array
 
 
 def _read(path: Path, *, sha256: str) -> np.ndarray | None:

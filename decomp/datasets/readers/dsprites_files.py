@@ -24,7 +24,7 @@ from decomp.datasets.renderers import dsprites_render
 _log = logging.getLogger(__name__)
 _BLOCK = 4096  # images
 _Arrays = tuple[np.ndarray, np.ndarray]  # packed [N, 512], classes [N, 6]
-_CLASS_BYTES = 6 * 8 * dsprites_render.NUM_IMAGES  # of int64 classes
+_CLASS_BYTES = 6 * 8 * dsprites_render.NUM_IMAGES  # the most, of int64 classes
 _HEADER = 1024  # bytes
 
 
@@ -112,14 +112,14 @@ def _pack(
 
 def _read_npz(path: Path) -> _Arrays:
     with zipfile.ZipFile(path) as archive:
-        found = npz.members(archive)
-        if not {"imgs", "latents_classes"} <= set(found):
+        members = npz.members(archive)
+        if not {"imgs", "latents_classes"} <= set(members):
             raise ValueError(
-                f"expected arrays imgs and latents_classes; got {sorted(found)}"
+                f"expected arrays imgs and latents_classes; got {sorted(members)}"
             )
-        npz.check_size(found["latents_classes"].file_size, _CLASS_BYTES + _HEADER)
-        classes = npz.member(archive, found["latents_classes"])
-        with archive.open(found["imgs"]) as file:
+        npz.check_size(members["latents_classes"].file_size, _CLASS_BYTES + _HEADER)
+        classes = npz.member(archive, members["latents_classes"])
+        with archive.open(members["imgs"]) as file:
             shape, column_major, dtype = npz.header(file)
             if column_major:
                 raise ValueError("expected imgs in row-major order; got column-major")
@@ -156,10 +156,9 @@ def _read_hdf5(path: Path) -> _Arrays:
         hdf5.check_chunks(images)
         hdf5.check_chunks(table)
         chunk = images.chunks[0] if images.chunks else 1
-        block = chunk * max(
-            1, _BLOCK // chunk
-        )  # so that each chunk is decompressed once
-        block = hdf5.rows_at_once(images, block)  # unless a chunk has too many rows
+        # Whole chunks are read, so that each is decompressed once, unless a chunk has
+        # too many rows.
+        block = hdf5.rows_at_once(images, chunk * max(1, _BLOCK // chunk))
         packed = _pack(
             lambda start, stop: images[start:stop], count=images.shape[0], block=block
         )

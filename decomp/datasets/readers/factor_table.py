@@ -19,9 +19,8 @@ import numpy as np
 from decomp.datasets.readers import npz
 
 _FILE = "file"
-_NAMELESS = re.compile(
-    r"$|Unnamed: \d+$"
-)  # pandas: an index column, and one read again
+# The names that pandas gives to an index column, and to one that it has read again.
+_NAMELESS = re.compile(r"$|Unnamed: \d+$")
 _MOST_BYTES = 2**28
 _BETWEEN = re.compile(r"[^,;\t\r\n]*([,;\t])")  # finds the first separator
 _MARK = "\ufeff"  # the byte-order mark; Excel writes it before UTF-8 too
@@ -36,7 +35,7 @@ def read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
         names: The names of the images, with / between folders.
 
     Returns:
-        Texts `[N]` by name of the factor.
+        Strings `[N]` by name of the factor.
 
     Raises:
         ValueError: One line that begins with the path, if the table does not have
@@ -45,7 +44,7 @@ def read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     with npz.naming(path):
         npz.check_size(path.stat().st_size, _MOST_BYTES)
         text = _text(path.read_bytes())
-        between = found[1] if (found := _BETWEEN.match(text)) else ","
+        between = match[1] if (match := _BETWEEN.match(text)) else ","
         header, *rows = _named(_rows(text, between))
         table = _by_file(rows)
         plain = [_plain(name) for name in names]
@@ -114,7 +113,9 @@ def _check_names(table: dict[str, list[str]], names: list[str]) -> None:
     missing = [name for name in names if name not in table]
     strange = set(table).difference(names)
     if missing or strange:
-        words = f"none of {missing[0]}" if missing else f"{min(strange)}, not there"
+        words = (
+            f"none of {missing[0]}" if missing else f"{min(strange)}, which is no image"
+        )
         raise ValueError(f"expected a row for each image; got {words}")
     if len(names) > len(table):
         raise ValueError(

@@ -23,7 +23,7 @@ def names(
 
     Args:
         folder: A folder that exists.
-        suffixes: Endings of the wanted files, in small letters.
+        suffixes: Endings of the wanted files, in lower case.
         most: The largest number of images that is allowed.
         tell: Called with a line about pictures that are left out.
 
@@ -36,21 +36,21 @@ def names(
 
     with npz.naming(folder):
         files = list(_files(folder, deep=False))
-        found = sorted(filter(wanted, files))
+        images = sorted(filter(wanted, files))
         below = (name for name in _files(folder, deep=True) if "/" in name)
-        if found:
+        if images:
             _tell_below(next(filter(wanted, below), ""), tell)
         else:
             files = list(below)
-            found = sorted(filter(wanted, files), key=lambda name: name.split("/"))
-        if not 0 < len(found) <= most:
-            got = f"{len(found):,}" if found else _others(folder)
+            images = sorted(filter(wanted, files), key=lambda name: name.split("/"))
+        if not 0 < len(images) <= most:
+            count = f"{len(images):,}" if images else _others(folder)
             raise ValueError(
                 f"expected 1 to {most:,} files {' or '.join(suffixes[:2])}, in it or "
-                f"in sub-folders; got {got}"
+                f"in sub-folders; got {count}"
             )
         _tell_others(files, tell)
-        return found
+        return images
 
 
 def _tell_below(name: str, tell: Tell) -> None:
@@ -67,9 +67,9 @@ def _tell_others(files: list[str], tell: Tell) -> None:
 
 def _others(folder: Path) -> str:
     """Describes what a folder without images has in it."""
-    found = list(_files(folder, deep=True))
-    if found:
-        return f"{len(found):,} others, such as {photos.shown(min(found))}"
+    others = list(_files(folder, deep=True))
+    if others:
+        return f"{len(others):,} others, such as {photos.shown(min(others))}"
     return "no file that is not hidden" if any(folder.iterdir()) else "an empty folder"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-_LARGEST = 2**28  # bytes that a chunk may have
+_LARGEST = 2**28  # the most bytes of a chunk
 _GZIP = 1  # its number among the filters of HDF5
 _FILTERS = (_GZIP, 2, 3)  # 2 is shuffle, 3 is fletcher32; others are not allowed
 _CHECKSUM = 4  # bytes that fletcher32 adds
@@ -106,7 +106,7 @@ def check_chunks(data: Any, rows: np.ndarray | None = None) -> None:
 
 
 def _check_gzip(data: Any, place: int, most: int, wanted: set[int] | None) -> None:
-    """Expands every chunk as far as allowed; `place` is that of gzip in the filters."""
+    """Expands every chunk as far as allowed; gzip is the filter number `place`."""
     chunks, height = [], data.chunks[0]
     data.id.chunk_iter(chunks.append)
     for chunk in chunks:

@@ -46,9 +46,9 @@ def array(content: bytes, name: str, *, shape: tuple[int, ...]) -> np.ndarray:
             expanded = zlib.decompressobj().decompress(data, most)
             kind, data = next(_elements(expanded, order), (0, b""))
         if kind == _MATRIX:
-            found = _matrix(data, order, name, shape)
-            if found is not None:
-                return found
+            values = _matrix(data, order, name, shape)
+            if values is not None:
+                return values
     raise ValueError(f"expected an array {name}; got none")
 
 
@@ -63,14 +63,14 @@ def _matrix(
         return None
     if text != name.encode():
         return None
-    found = ()
+    declared = ()
     if kind == _INTEGERS and len(extents) % 4 == 0:
-        found = tuple(np.frombuffer(extents, f"{order}i4").tolist())
+        declared = tuple(np.frombuffer(extents, f"{order}i4").tolist())
     number = int(np.frombuffer(flags[:4], f"{order}u4")[0]) & 0xFF if flags else 0
     kind, values = next(parts, (0, b""))
-    if found != shape or (number, kind) != (_CLASS, _BYTES):
+    if declared != shape or (number, kind) != (_CLASS, _BYTES):
         raise ValueError(
-            f"expected {name} uint8 {list(shape)}; got class {number} {list(found)}"
+            f"expected {name} uint8 {list(shape)}; got class {number} {list(declared)}"
         )
     if len(values) != math.prod(shape):
         raise ValueError(f"expected {math.prod(shape):,} bytes of {name}; got fewer")

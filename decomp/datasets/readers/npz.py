@@ -41,7 +41,7 @@ BAD_FILE = (
     zlib.error,
     lzma.LZMAError,
 )
-_LONGEST = 10_000  # bytes that a header may have, as in numpy.load
+_LONGEST = 10_000  # the most bytes of a header, as in numpy.load
 _LENGTHS = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # bytes of a header's length, by version
 _READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -76,11 +76,11 @@ def problem(error: Exception) -> str:
 
 def is_memory(error: BaseException) -> bool:
     """Whether an error means too little memory, whatever library raised it."""
-    told = ("memory allocation failed", "annot allocate memory")  # of HDF5 and mmap
+    phrases = ("memory allocation failed", "annot allocate memory")  # of HDF5 and mmap
     return (
         isinstance(error, MemoryError)
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or any(words in str(error) for words in told)
+        or any(words in str(error) for words in phrases)
     )
 
 
@@ -146,21 +146,21 @@ def look(
         if path.suffix.lower() != ".npz":
             with path.open("rb") as file:
                 return {"": _looked(path, None, file, os.path.getsize(path))}
-        found = {}
+        headers = {}
         with zipfile.ZipFile(path) as archive:
             for name, entry in _wanted(archive, names, optional).items():
                 with archive.open(entry) as file:
-                    found[name] = _looked(path, entry, file, entry.file_size)
-        return found
+                    headers[name] = _looked(path, entry, file, entry.file_size)
+        return headers
 
 
-def rows(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
+def rows(stored: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
     """Reads some rows of an array in order, in memory of one block at a time.
 
     If only some rows of an uncompressed array are read, no checksum is compared.
 
     Args:
-        found: An array `[N, ...]`.
+        stored: An array `[N, ...]`.
         places: Indices of the rows along the first axis, increasing.
 
     Yields:
@@ -169,28 +169,28 @@ def rows(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
     Raises:
         ValueError: One line that begins with the path.
     """
-    with naming(found.path):
-        if found.column_major and len(found.shape) > 1:
-            yield _of_columns(found, places)
-        elif _is_stored(found) and not _are_all(found, places):
-            yield from _in_place(found, places)
+    with naming(stored.path):
+        if stored.column_major and len(stored.shape) > 1:
+            yield _of_columns(stored, places)
+        elif _is_stored(stored) and not _are_all(stored, places):
+            yield from _in_place(stored, places)
         else:
-            yield from _passing(found, places)
+            yield from _passing(stored, places)
 
 
-def whole(found: Stored, *, most: int) -> np.ndarray:
+def whole(stored: Stored, *, most: int) -> np.ndarray:
     """Reads the whole array, which may have at most `most` bytes.
 
     Raises:
         ValueError: One line that begins with the path.
     """
-    with naming(found.path):
-        check_size(math.prod(found.shape) * found.dtype.itemsize, most)
-        with _opened(found) as file:
-            data = exactly(file, math.prod(found.shape) * found.dtype.itemsize)
+    with naming(stored.path):
+        check_size(math.prod(stored.shape) * stored.dtype.itemsize, most)
+        with _opened(stored) as file:
+            data = exactly(file, math.prod(stored.shape) * stored.dtype.itemsize)
             file.read(1)  # at the end of its data zipfile compares the checksum
-    order = "F" if found.column_major else "C"
-    return np.frombuffer(data, found.dtype).reshape(found.shape, order=order)
+    order = "F" if stored.column_major else "C"
+    return np.frombuffer(data, stored.dtype).reshape(stored.shape, order=order)
 
 
 def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -212,9 +212,9 @@ def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 def member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
     """Reads an array of an archive, which must have the size that it declares."""
     with archive.open(entry) as file:
-        found = array(file, entry.file_size)
+        values = array(file, entry.file_size)
         file.read(1)  # at the end of its data zipfile compares the checksum
-    return found
+    return values
 
 
 def check_size(size: int, most: int) -> None:
@@ -274,11 +274,13 @@ def _wanted(
     archive: zipfile.ZipFile, names: Sequence[str], optional: Sequence[str]
 ) -> dict[str, zipfile.ZipInfo]:
     """The wanted members by the names of the arrays; all if `names` is empty."""
-    found = members(archive)
-    if any(name not in found for name in names):
-        raise ValueError(f"expected arrays {' and '.join(names)}; got {sorted(found)}")
-    wanted = [*names, *(n for n in optional if n in found)] or list(found)
-    return {name: found[name] for name in wanted}
+    entries = members(archive)
+    if any(name not in entries for name in names):
+        raise ValueError(
+            f"expected arrays {' and '.join(names)}; got {sorted(entries)}"
+        )
+    wanted = [*names, *(n for n in optional if n in entries)] or list(entries)
+    return {name: entries[name] for name in wanted}
 
 
 def _sized_header(
@@ -303,15 +305,15 @@ def _looked(
 
 
 @contextlib.contextmanager
-def _opened(found: Stored) -> Iterator[IO[bytes]]:
+def _opened(stored: Stored) -> Iterator[IO[bytes]]:
     """Opens the file of an array behind the header."""
     with contextlib.ExitStack() as stack:
-        if found.entry is None:
-            file = stack.enter_context(found.path.open("rb"))
+        if stored.entry is None:
+            file = stack.enter_context(stored.path.open("rb"))
         else:
-            archive = stack.enter_context(zipfile.ZipFile(found.path))
-            file = stack.enter_context(archive.open(found.entry))
-        exactly(file, found.start)
+            archive = stack.enter_context(zipfile.ZipFile(stored.path))
+            file = stack.enter_context(archive.open(stored.entry))
+        exactly(file, stored.start)
         yield file
 
 
@@ -340,39 +342,39 @@ def exactly(file: IO[bytes] | io.BufferedIOBase, size: int) -> bytes:
     return data
 
 
-def _is_stored(found: Stored) -> bool:
+def _is_stored(stored: Stored) -> bool:
     """Whether the bytes of an array are in the file uncompressed."""
-    return found.entry is None or found.entry.compress_type == zipfile.ZIP_STORED
+    return stored.entry is None or stored.entry.compress_type == zipfile.ZIP_STORED
 
 
-def _are_all(found: Stored, places: np.ndarray) -> bool:
+def _are_all(stored: Stored, places: np.ndarray) -> bool:
     """Whether `places` are all rows of an array, each once."""
-    return np.array_equal(places, np.arange(math.prod(found.shape[:1])))
+    return np.array_equal(places, np.arange(math.prod(stored.shape[:1])))
 
 
-def _in_place(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
+def _in_place(stored: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
     """Rows of an uncompressed array; neighbours are read together."""
-    size = math.prod(found.shape[1:]) * found.dtype.itemsize
+    size = math.prod(stored.shape[1:]) * stored.dtype.itemsize
     block = max(1, _BLOCK // max(1, size))
-    with found.path.open("rb") as file:
-        start = found.start + _member_start(found, file)
+    with stored.path.open("rb") as file:
+        start = stored.start + _member_start(stored, file)
         for begin in range(0, len(places), block):
             part = places[begin : begin + block]
-            data = np.empty((len(part), *found.shape[1:]), found.dtype)
+            data = np.empty((len(part), *stored.shape[1:]), stored.dtype)
             into = data.view(np.uint8).reshape(len(part), size)
             jumps = np.flatnonzero(np.diff(part) != 1) + 1
             for first, end in itertools.pairwise([0, *jumps.tolist(), len(part)]):
                 file.seek(start + int(part[first]) * size)
                 if file.readinto(into[first:end].data) != (end - first) * size:
                     raise ValueError(
-                        f"expected {found.shape[0]:,} rows; the data end early"
+                        f"expected {stored.shape[0]:,} rows; the data end early"
                     )
             yield data
 
 
-def _member_start(found: Stored, file: IO[bytes]) -> int:
+def _member_start(stored: Stored, file: IO[bytes]) -> int:
     """The offset in the file at which the member of an array begins."""
-    entry = found.entry
+    entry = stored.entry
     if entry is None:
         return 0
     file.seek(entry.header_offset)
@@ -383,33 +385,33 @@ def _member_start(found: Stored, file: IO[bytes]) -> int:
     return entry.header_offset + _LOCAL + name + extra
 
 
-def _passing(found: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
+def _passing(stored: Stored, places: np.ndarray) -> Iterator[np.ndarray]:
     """Rows of an array that is read to its end, at most one block in memory."""
-    count, *rest = found.shape
-    size = math.prod(rest) * found.dtype.itemsize
+    count, *rest = stored.shape
+    size = math.prod(rest) * stored.dtype.itemsize
     block = max(1, _BLOCK // max(1, size))
-    with _opened(found) as file:
+    with _opened(stored) as file:
         for first in range(0, count, block):
             stop = min(first + block, count)
             data = exactly(file, (stop - first) * size)
             inside = places[slice(*np.searchsorted(places, (first, stop)).tolist())]
             if len(inside):
-                whole_block = np.frombuffer(data, found.dtype)
+                whole_block = np.frombuffer(data, stored.dtype)
                 yield whole_block.reshape(stop - first, *rest)[inside - first]
         file.read(1)  # at the end of its data zipfile compares the checksum
 
 
-def _of_columns(found: Stored, places: np.ndarray) -> np.ndarray:
+def _of_columns(stored: Stored, places: np.ndarray) -> np.ndarray:
     """Rows `[B, ...]` of a column-major array."""
-    count, *rest = found.shape
+    count, *rest = stored.shape
     values = math.prod(rest)
-    block = max(1, _BLOCK // max(1, count * found.dtype.itemsize))
-    picked = np.empty((len(places), values), found.dtype)
-    with _opened(found) as file:
+    block = max(1, _BLOCK // max(1, count * stored.dtype.itemsize))
+    picked = np.empty((len(places), values), stored.dtype)
+    with _opened(stored) as file:
         for first in range(0, values, block):
             stop = min(first + block, values)
-            data = exactly(file, (stop - first) * count * found.dtype.itemsize)
-            columns = np.frombuffer(data, found.dtype).reshape(stop - first, count)
+            data = exactly(file, (stop - first) * count * stored.dtype.itemsize)
+            columns = np.frombuffer(data, stored.dtype).reshape(stop - first, count)
             picked[:, first:stop] = columns[:, places].T
         file.read(1)  # at the end of its data zipfile compares the checksum
     backwards = picked.reshape(len(places), *rest[::-1])

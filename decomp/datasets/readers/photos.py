@@ -26,8 +26,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 _FORMATS = ("PNG", "JPEG")
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "RGB", "RGBA", "CMYK", "YCbCr")
-_MOST_BYTES = 2**27  # that a file may have
-_MOST_PIXELS = 2**26  # that an image may have
+_MOST_BYTES = 2**27  # of a file
+_MOST_PIXELS = 2**26  # of an image
 _AHEAD = 256  # files in memory at once
 _ORIENTATION = 0x0112  # the tag of the orientation in EXIF
 # For each orientation, 1 to 8: whether rows and columns are swapped, and then whether
@@ -175,8 +175,10 @@ def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
 def _turns(image: Any) -> tuple[bool, bool, bool]:
     """The turns that make an image upright, see `_TURNS`; none if EXIF is damaged."""
     try:
-        found = image.getexif().get(_ORIENTATION, 1) if _has_notes(image) else 1
-        return _TURNS[int(found) - 1 if 1 <= int(found) <= len(_TURNS) else 0]
+        orientation = image.getexif().get(_ORIENTATION, 1) if _has_notes(image) else 1
+        return _TURNS[
+            int(orientation) - 1 if 1 <= int(orientation) <= len(_TURNS) else 0
+        ]
     except Exception:  # a decoder may raise anything
         return _TURNS[0]
 

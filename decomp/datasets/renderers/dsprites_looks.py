@@ -1,12 +1,12 @@
 """Color-dSprites and Noisy-dSprites, in little more memory than dSprites.
 
-In the one, a sprite has a colour of its own, each channel uniform in [½, 1], on black.
-In the other, a white sprite lies on noise, each channel of each pixel uniform in [0,
-1]. The pixels of the set would take 9 GB. So a row stays as it is, packed bits or
-counts of white pixels, and gets the three bytes of a colour, or four bytes of a number
-that determines the noise; `coloured` and `noisy` make the pixels in the jitted step.
-Colours and noise are computed in 32-bit integers from a seed and the index of an image
-in the set, so that every backend makes the same levels.
+In the first, a sprite has a colour of its own, each channel uniform in [½, 1], on
+black. In the second, a white sprite lies on noise, each channel of each pixel uniform
+in [0, 1]. The pixels of the set would take 9 GB. So a row stays as it is, packed bits
+or counts of white pixels, and gets the three bytes of a colour, or four bytes of a
+number that determines the noise; `coloured` and `noisy` make the pixels in the jitted
+step. Colours and noise are computed in 32-bit integers from a seed and the index of an
+image in the set, so that every backend makes the same levels.
 
 Source: Locatello et al. 2019, arXiv:1811.12359. They draw colours and noise anew each
 time; here an image keeps its own.

@@ -122,10 +122,10 @@ def _covered(
         area, least = _beside(cx[a], cy[a], cx[b], cy[b], count, column, row)
         inner.append(area)
         inside &= area >= least
-    (found,) = np.nonzero(inside)
-    owner = np.repeat(kept, count)[found]
-    place = (row * _WIDTH + column)[found]
-    return owner, place, np.stack([area[found] for area in inner])
+    (covered,) = np.nonzero(inside)
+    owner = np.repeat(kept, count)[covered]
+    place = (row * _WIDTH + column)[covered]
+    return owner, place, np.stack([area[covered] for area in inner])
 
 
 def _beside(

@@ -22,8 +22,14 @@ TABLES = {
         "all different; got 'file,hue,hue'",
     ),
     "row left out": ("\n".join(ROWS[:-1]), "a row for each image; got none of 5.png"),
-    "row too many": (TABLE + "\n9.png,1,a", "for each image; got 9.png, not there"),
-    "path": (TABLE + "\n../0.png,1,a", r"for each image; got \.\./0.png, not there"),
+    "row too many": (
+        TABLE + "\n9.png,1,a",
+        "for each image; got 9.png, which is no image",
+    ),
+    "path": (
+        TABLE + "\n../0.png,1,a",
+        r"for each image; got \.\./0.png, which is no image",
+    ),
     "row twice": (TABLE + "\n0.png,1,a", "for each image; got 0.png twice"),
     "ragged": (TABLE + "\n6.png,1", "expected 3 fields in a row; got 2 in row 8"),
     "no value": (TABLE.replace(",0,a", ",,a", 1), "a value of hue everywhere; got ''"),

@@ -143,11 +143,11 @@ ARRAYS = {
     "NaN": ({"images": DISCS, "factors": TWO * np.nan}, "finite values of factor_0"),
     "complex": (
         {"images": DISCS, "factors": TWO * 1j},
-        "numbers or texts; got complex",
+        "numbers or strings; got complex",
     ),
     "factor names": (
         {"images": DISCS, "factors": TWO, "factor_names": np.array(["a"])},
-        "expected factor_names, 2 texts; got <U1",
+        "expected factor_names, 2 strings; got <U1",
     ),
 }
 

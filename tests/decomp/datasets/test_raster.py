@@ -106,7 +106,9 @@ def test_a_column_that_is_no_factor_is_named(column, message):
 
 @pytest.mark.parametrize("name", ["", "a\nb", "\x1b[2J", "a" * 61])
 def test_names_that_cannot_be_printed_are_refused(name):
-    with pytest.raises(ValueError, match="names of factors, 60 letters at most; got '"):
+    with pytest.raises(
+        ValueError, match="names of factors, 60 characters at most; got '"
+    ):
         classes.ranked([np.arange(2)], [name])
 
 

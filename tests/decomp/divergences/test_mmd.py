@@ -141,8 +141,8 @@ REFUSED = [
     (lambda: mmd.u_statistic(TWO[:1], TWO, mmd.imq), "2 draws z; got 1"),
     (lambda: mmd.v_statistic(TWO, TWO[:1], mmd.imq), "2 draws y; got 1"),
     (lambda: mmd.u_statistic_dims(TWO[:1], TWO, mmd.imq), "2 draws z; got 1"),
-    (lambda: mmd.imq(TWO, scales=()), "at least one of scales"),
-    (lambda: mmd.rbf(TWO, bandwidths=()), "at least one of bandwidths"),
+    (lambda: mmd.imq(TWO, scales=()), "scales must have at least one value"),
+    (lambda: mmd.rbf(TWO, bandwidths=()), "bandwidths must have at least one value"),
 ]
 
 
