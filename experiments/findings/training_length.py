@@ -15,8 +15,8 @@ written down here before a score of the sweeps was seen:
   `known_factors`, in sweeps of twenty seeds;
 - R12 and R13 are decided after 20 epochs at 1e-4 by the rules of `known_factors`, in
   sweeps of twenty seeds: R12 at β = 4 and 16, R13 at β = 1 and at the least and the
-  largest α and γ (added before these sweeps were trained; time allowed ten seeds of the
-  second);
+  largest α and γ (added before these sweeps were trained; time allowed four seeds of
+  the first, at β = 4, and ten of the second);
 - a prior begins to matter at the first length from which the interval of its gap stays
   above 0, where the intervals of all lengths hold together with 95 %.
 
@@ -51,7 +51,7 @@ TRAINED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "20 epochs, 1e-4 (the text); R4, R5: 40 epochs of batch 256",
         SWEEP,
-        ("student_paper_length", "tc_paper_length"),
+        ("student_paper_length", "entropy_paper_length", "tc_paper_length"),
     ),
     ("20 epochs, 5e-4 (the released code)", "paper_length_5e-4", ()),
 )
