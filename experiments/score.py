@@ -29,7 +29,7 @@ import numpy as np
 
 from decomp.datasets.readers import npz
 from decomp.metrics import comparison, intervals, picture, sheet, tables
-from experiments.plots import heatmap, style
+from experiments.plots import style
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import say
 
@@ -142,8 +142,10 @@ def write(
         figure = style.new(*picture.size(lines, maps))
         picture.draw(figure, lines, maps)
         written += style.save(figure, folder / "sheet")
-    for name, matrix in maps.named().items():
-        written += heatmap.draw(folder / name, matrix, name)
+        for name in maps.named():
+            figure = style.new(*picture.map_size(maps))
+            picture.draw_map(figure, maps, name)
+            written += style.save(figure, folder / name)
     return written
 
 

@@ -47,6 +47,28 @@ def draw(figure: Any, lines: Sequence[Any], maps: Maps | None = None) -> Any:
     return axes
 
 
+def draw_map(figure: Any, maps: Maps, kind: str) -> Any:
+    """Draws one of the maps, rows for latents and columns for factors, by itself.
+
+    Args:
+        figure: An empty figure, such as of `map_size(maps)`.
+        maps: The maps.
+        kind: A key of `LABELS` that `maps` has.
+
+    Returns:
+        The axes.
+    """
+    axes = figure.add_subplot()
+    _matrix(figure, axes, maps.named()[kind], maps.names, kind)
+    return axes
+
+
+def map_size(maps: Maps) -> tuple[float, float]:
+    """The width and the height in inches of a figure of one map."""
+    latents, factors = maps.information.shape
+    return 2.0 + 0.55 * factors, 1.4 + 0.3 * min(latents, 64)
+
+
 def size(lines: Sequence[Any], maps: Maps | None = None) -> tuple[float, float]:
     """The width and the height of the figure in inches."""
     count = 0 if maps is None else len(maps.named())

@@ -46,7 +46,7 @@ def finding(sweep: SweepTables) -> Finding:
     return Finding(
         "anisotropy",
         "Kim & Mnih's score rises with the anisotropy of a fixed prior",
-        "slope over the standard deviation of log-variances, a nat",
+        "slope over the standard deviation of log-variances, per nat",
         (sweep.name,),
         compared(parts),
     )

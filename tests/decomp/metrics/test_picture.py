@@ -72,3 +72,12 @@ def test_values_and_intervals_are_drawn_at_their_positions(intervals):
     np.testing.assert_allclose(np.array(bars), np.array(ends))
     (label,) = [text.get_text() for text in axes.texts]
     assert label.startswith("2")
+
+
+def test_one_map_is_drawn_by_itself_with_its_names():
+    maps = maps_of(CODES, FACTORS, names=["shape", "size"], maps=["information"])
+    figure = Figure(figsize=picture.map_size(maps))
+    axes = picture.draw_map(figure, maps, "information")
+    np.testing.assert_array_equal(axes.images[0].get_array(), maps.information)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["shape", "size"]
+    assert axes.get_title() == "I(z; v) / H(v)"
