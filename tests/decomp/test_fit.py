@@ -210,7 +210,7 @@ def test_a_prior_may_be_trained():
 @pytest.mark.parametrize(
     "options",
     [
-        {"objective": "wae_mmd", "lambda_": 10},
+        pytest.param({"objective": "wae_mmd", "lambda_": 10}, marks=pytest.mark.slow),
         {"objective": "beta_tcvae", "alpha": 1, "beta": [1, 6], "gamma": 1},
         {"objective": lambda terms, bits: terms.log_px_z - jnp.maximum(terms.kl, bits)}
         | {"bits": 1.0},
