@@ -46,13 +46,14 @@ jax.config.update("jax_compilation_cache_dir", str(compiled))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
-# The examples of these metrics take seconds each, as they draw votes, fit models or
-# compile each operation. Quick tests compare the metrics with known scores.
-SLOW_EXAMPLES = {
+# The examples of these modules take seconds each, as they draw votes, fit models or
+# compile each operation. Quick tests compare the functions with known values.
+SLOW_EXAMPLES = {"decomp.aggregate", "decomp.decomposition"} | {
     f"decomp.metrics.{name}"
     for name in (
-        *("dcimig", "higgins", "hoyer", "infomec", "irs", "jemmig", "kim_mnih"),
-        *("modularity", "sap", "udr", "unsupervised", "z_max_variance"),
+        *("dcimig", "discrete", "higgins", "hoyer", "infomec", "irs", "jemmig"),
+        *("kim_mnih", "mig", "mig_sup", "modularity", "sap", "udr", "unsupervised"),
+        "z_max_variance",
     )
 }
 
@@ -70,5 +71,5 @@ def pytest_collection_finish():
 def pytest_collection_modifyitems(items):
     for item in items:
         if isinstance(item, pytest.DoctestItem):
-            if ".".join(item.name.split(".")[:3]) in SLOW_EXAMPLES:
+            if item.name.rpartition(".")[0] in SLOW_EXAMPLES:
                 item.add_marker("slow")
