@@ -63,7 +63,7 @@ def pytest_collection_finish():
     # them, and tracing makes so many objects that a rare visit of the others is enough.
     # It took a tenth of the time of the tests.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
 
 
