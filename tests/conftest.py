@@ -51,7 +51,7 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 SLOW_EXAMPLES = {"decomp.aggregate", "decomp.decomposition"} | {
     f"decomp.metrics.{name}"
     for name in (
-        *("dcimig", "discrete", "higgins", "hoyer", "infomec", "irs", "jemmig"),
+        *("dcimig", "discrete", "edi", "higgins", "hoyer", "infomec", "irs", "jemmig"),
         *("kim_mnih", "mig", "mig_sup", "modularity", "sap", "udr", "unsupervised"),
         "z_max_variance",
     )
