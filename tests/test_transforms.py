@@ -182,21 +182,23 @@ CASES = {
 
 def stacked(arguments):
     """The arguments of all calls, leaves `[E, ...]` float32."""
-    return jax.tree.map(
-        lambda *leaf: jnp.asarray(np.stack(leaf), jnp.float32), *arguments
-    )
+    return jax.tree.map(lambda *leaf: np.stack(leaf).astype(np.float32), *arguments)
 
 
 def check(function, calls):
     """Asserts that all values and gradients are finite, and compares the last alone."""
-    arguments = stacked(calls)
     each = jax.value_and_grad(function, tuple(range(len(calls[0]))))
-    values, gradients = jax.jit(jax.vmap(each))(*arguments)
+
+    @jax.jit
+    def all_and_last(*arguments):
+        last = jax.tree.map(lambda leaf: leaf[-1], arguments)
+        return jax.vmap(each)(*arguments), function(*last)
+
+    (values, gradients), alone = all_and_last(*stacked(calls))
     assert values.shape == (len(calls),)
     assert np.isfinite(values).all()
     for leaf in jax.tree.leaves(gradients):
         assert np.isfinite(leaf).all()
-    alone = jax.jit(function)(*jax.tree.map(lambda leaf: leaf[-1], arguments))
     np.testing.assert_allclose(alone, values[-1], rtol=2e-5, atol=2e-5)
 
 

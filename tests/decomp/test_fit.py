@@ -210,7 +210,7 @@ def test_a_prior_may_be_trained():
 @pytest.mark.parametrize(
     "options",
     [
-        {"objective": "wae_mmd", "lambda_": 10},
+        pytest.param({"objective": "wae_mmd", "lambda_": 10}, marks=pytest.mark.slow),
         {"objective": "beta_tcvae", "alpha": 1, "beta": [1, 6], "gamma": 1},
         {"objective": lambda terms, bits: terms.log_px_z - jnp.maximum(terms.kl, bits)}
         | {"bits": 1.0},
@@ -237,10 +237,8 @@ def test_the_divergence_has_the_weight_of_the_objective():
 @pytest.mark.parametrize(
     "name",
     [
-        # one has a critic, the other is not a sum of terms
-        name
-        if name in ("factor_vae", "iwae")
-        else pytest.param(name, marks=pytest.mark.slow)
+        # It is not a sum of terms; another test trains a critic.
+        name if name == "iwae" else pytest.param(name, marks=pytest.mark.slow)
         for name in objectives.OBJECTIVES
     ],
 )

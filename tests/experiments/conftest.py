@@ -20,6 +20,9 @@ from tests.experiments import untrained
 POINTS, STEPS = 50, 4
 
 
+keys_of = jax.jit(jax.vmap(jax.random.fold_in, (None, 0)))
+
+
 class Small(NamedTuple):
     """A sweep of six settings on random 8×8 images, in milliseconds."""
 
@@ -28,8 +31,7 @@ class Small(NamedTuple):
 
     def keys(self, members, *, root=3):
         """Fresh keys, one per run."""
-        root = jax.random.key(root)
-        return jax.vmap(lambda i: jax.random.fold_in(root, i))(np.asarray(members))
+        return keys_of(jax.random.key(root), np.asarray(members))
 
     def compiled(self, *, devices, block):
         """`init` and `advance` of a block of runs."""
@@ -74,7 +76,7 @@ def small():
     vae = autoencoder.make(config, settings.rows(programs), data)
     table = autoencoder.setting_arrays(config, data, rows, vae)
     sweep = Sweep(config, vae, table, STEPS, data, data, pathlib.Path())
-    return Small(sweep, table)
+    return Small(sweep, jax.device_get(table))
 
 
 @pytest.fixture(scope="session")

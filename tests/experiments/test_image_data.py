@@ -36,6 +36,7 @@ def config(variants="smoke", **fields):
             images_config.data[name] = value
         images_config.seeds = 1
         images_config.data.points = images_config.evaluate.points = 0
+        images_config.evaluate.aggregate_samples = 0
         images_config.model.hidden = (8,)
         images_config.model.latents = 3
         images_config.objective.beta = (1.0,)

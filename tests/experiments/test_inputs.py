@@ -31,6 +31,7 @@ def test_many_random_inputs_end_in_a_result_or_in_one_line(tmp_path):
     assert counts.refused > 1000
 
 
+@pytest.mark.slow  # test_command_line ends a process, the test above reads such a file
 def test_bad_input_ends_a_process_in_one_line(tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(damage.gzip_bomb(b"", 16))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"")

@@ -1,7 +1,8 @@
 import csv
+import functools
 import math
 
-import jax.numpy as jnp
+import jax
 import matplotlib.style
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ def test_kl_and_information_of_each_latent_are_exact():
     classes = np.array([[a, b] for a in range(2) for b in range(4)])
     loc = np.stack([classes[:, 1] - 1.5, np.zeros(8), 6.0 * classes[:, 0]], axis=1)
     scale = np.array([0.5, 2.0, 1.0]) * np.ones((8, 1))
-    q = Gaussian(jnp.asarray(loc, jnp.float32), jnp.asarray(scale, jnp.float32))
-    p = Gaussian(jnp.zeros(3), jnp.array([1.0, 2.0, 3.0]))
-    rows = latent_roles.measured(q, p, jnp.asarray(classes), sizes=(2, 4))
+    q = Gaussian(np.float32(loc), np.float32(scale))
+    p = Gaussian(np.zeros(3, np.float32), np.float32([1, 2, 3]))
+    measured = jax.jit(functools.partial(latent_roles.measured, sizes=(2, 4)))
+    rows = measured(q, p, classes)
     factor_0 = (1 / 9 + 2.0 - 1) / 2 + math.log(3)  # E[(μ/σ)²] = 36/2/9
     factor_1 = (0.25 + 1.25 - 1) / 2 + math.log(2)  # E[μ²] = 1.25
     expected = [[3.0, factor_0, 1, 0], [1.0, factor_1, 0, 1], [2.0, 0, 0, 0]]
@@ -69,7 +71,6 @@ def test_the_figure_has_a_panel_for_each_prior_with_the_mean_shares(folder):
     found = latent_roles.read("some", folder)
     with matplotlib.style.context(["default", style.RC]):
         figure = latent_roles.figure(found)
-        assert style.drawn(figure, "png").startswith(b"\x89PNG")
     assert [axes.get_title() for axes in figure.axes] == [
         "isotropic Gaussian, β = 4",
         "anisotropic Gaussian, learned, β = 4",

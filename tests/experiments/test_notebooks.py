@@ -272,6 +272,7 @@ def test_a_sweep_leads_to_paired_differences_and_a_network():
     np.testing.assert_array_equal(names["again"].codes(x), names["vae"].codes(x))
 
 
+@pytest.mark.slow
 def test_the_aggregate_posterior_has_the_known_decomposition():
     names = run(
         "read_the_aggregate_posterior",

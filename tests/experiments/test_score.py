@@ -13,7 +13,7 @@ CODES = FACTORS + 0.1 * RNG.normal(size=(300, 2))
 
 
 def test_arrays_of_a_user_get_a_sheet_and_its_files(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sheet, "FAST", ("mig", "sap", "active units"))
+    monkeypatch.setattr(sheet, "FAST", ("mig", "hoyer", "active units"))
     np.save(tmp_path / "z.npy", CODES)
     np.save(tmp_path / "v.npy", FACTORS)
     out = tmp_path / "out"
@@ -25,7 +25,7 @@ def test_arrays_of_a_user_get_a_sheet_and_its_files(tmp_path, capsys, monkeypatc
     assert "| 6 half samples, bias removed " in output
     assert "A 95 % interval, estimated from half samples" in output
     lines = json.loads((out / "sheet.json").read_text())
-    assert {line["metric"] for line in lines} == {"mig", "sap", "active units"}
+    assert {line["metric"] for line in lines} == {"mig", "hoyer", "active units"}
     assert all(line["low"] <= line["high"] for line in lines)
     names = {"sheet.md", "sheet.csv", "sheet.json", "sheet.png", "information.png"}
     assert names < {path.name for path in out.iterdir()}

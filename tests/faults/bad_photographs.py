@@ -114,7 +114,7 @@ def _cars() -> _Table:
     (name, images), *_ = damage.cars(1).items()
     file = damage.car_file(images)
     whole = damage.cars_archive({name: file})
-    bomb = damage.car_file(np.zeros((128, 128, 3, 24, 400), np.uint8))
+    bomb = damage.car_file(np.zeros((128, 128, 3, 24, 40), np.uint8))
 
     def fleet(content: bytes) -> dict[str, bytes]:
         return {f"{i}.mat": content for i in range(6)}
@@ -129,7 +129,7 @@ def _cars() -> _Table:
             fleet(damage.car_file(images[:, :, 0])),
             "got class 9 [128, 128, 24, 4]",
         ),
-        ("bomb", fleet(bomb), "got class 9 [128, 128, 3, 24, 400]"),
+        ("bomb", fleet(bomb), "got class 9 [128, 128, 3, 24, 40]"),
         (
             "floats",
             fleet(damage.car_file(images / 255)),

@@ -1,13 +1,16 @@
 """Linear classifiers against scikit-learn with a tolerance far below its default."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.svm import LinearSVC
 
 from decomp.metrics.solvers import classifiers
+
+areas = jax.jit(classifiers.areas)
+machines = jax.jit(classifiers.machines)
+logistic = jax.jit(classifiers.logistic)
 
 RNG = np.random.default_rng(0)
 LABEL = RNG.choice(4, 300, p=[0.5, 0.3, 0.15, 0.05])
@@ -32,7 +35,7 @@ def _machine(code, label, weight):
 def test_machines_are_those_of_liblinear():
     for name, code in CODES.items():
         code = np.float32(code)
-        out = classifiers.machines(code, KNOWN, jnp.float32(COSTS))
+        out = machines(code, KNOWN, np.float32(COSTS))
         slope, offset = _machine(np.float64(code), LABEL, "balanced")
         scores = classifiers.scores(out, code[:, None])
         exact = slope[:, None] * np.float64(code) + offset[:, None]
@@ -43,7 +46,7 @@ def test_machines_are_those_of_liblinear():
 def test_logistic_regressions_are_those_of_scikit_learn():
     x = np.float32(np.stack([CODES["mixed"], CODES["ties"], RNG.normal(size=300)], 1))
     for inverse_penalty in (1.0, 1e-2):
-        out = classifiers.logistic(x, KNOWN, inverse_penalty=inverse_penalty)
+        out = jax.device_get(logistic(x, KNOWN, inverse_penalty=inverse_penalty))
         assert out.converged.all()
         for v in range(4):
             exact = LogisticRegression(C=inverse_penalty, tol=1e-10, max_iter=10**4)
@@ -54,7 +57,7 @@ def test_logistic_regressions_are_those_of_scikit_learn():
 
 def test_separable_classes_have_a_minimum_under_the_penalty():
     x = np.float32(LABEL[:, None] == np.arange(3))
-    out = classifiers.logistic(x, KNOWN, inverse_penalty=1.0)
+    out = jax.device_get(logistic(x, KNOWN, inverse_penalty=1.0))
     assert out.converged.all()
     exact = LogisticRegression(C=1.0, tol=1e-10, max_iter=10**4).fit(x, KNOWN[0])
     np.testing.assert_allclose(out.slope[0], exact.coef_[0], atol=1e-3)
@@ -65,20 +68,20 @@ def test_areas_are_those_of_scikit_learn_also_with_ties():
     target = KNOWN[:3]
     pairs = list(zip(target, scores, strict=True))
     exact = np.array([roc_auc_score(t, s) for t, s in pairs])
-    areas = classifiers.areas(jnp.float32(scores), target)
+    values = areas(np.float32(scores), target)
     # A nearly equal pair changes the area by at most half a pair.
     near_ties = [
         np.mean((difference > 0) & (difference < 2.0**-12 * np.abs(s).max()))
         for t, s in pairs
         for difference in [np.abs(s[t][:, None] - s[~t][None, :])]
     ]
-    assert (np.abs(areas - exact) <= np.array(near_ties) / 2 + 1e-6).all()
-    np.testing.assert_allclose(areas[2], 0.5, rtol=1e-6)
+    assert (np.abs(values - exact) <= np.array(near_ties) / 2 + 1e-6).all()
+    np.testing.assert_allclose(values[2], 0.5, rtol=1e-6)
 
 
 def test_rounding_does_not_decide_between_equal_scores():
     noise = np.float32(1 + 1e-7 * RNG.normal(size=(1, 300)))
-    np.testing.assert_allclose(classifiers.areas(noise, KNOWN[:1]), 0.5, rtol=1e-6)
+    np.testing.assert_allclose(areas(noise, KNOWN[:1]), 0.5, rtol=1e-6)
 
 
 def test_equal_scores_stay_equal_at_any_value():
@@ -87,7 +90,7 @@ def test_equal_scores_stay_equal_at_any_value():
     scores = np.float32(places + [0, 1e-6, 2e-6, 0.1]) / places.max()
     target = np.broadcast_to([True, False, True, False], scores.shape)
     # Each wins half against the equal one and none against the last: 1 of 4 pairs.
-    np.testing.assert_array_equal(classifiers.areas(scores, target), 0.25)
+    np.testing.assert_array_equal(areas(scores, target), 0.25)
 
 
 def _slow_area(scores, target):
@@ -103,10 +106,10 @@ def test_pairs_that_are_nearly_equal_count_in_proportion():
     scores = np.float32(rng.normal(size=(3, 400)) * [[1], [2e-4], [3e-5]] + 1)
     target = scores + rng.normal(size=scores.shape) * np.ptp(scores, 1)[:, None] > 1
     exact = [_slow_area(np.float64(s), t) for s, t in zip(scores, target, strict=True)]
-    np.testing.assert_allclose(classifiers.areas(scores, target), exact, atol=1e-6)
+    np.testing.assert_allclose(areas(scores, target), exact, atol=1e-6)
     # A fit that is off by 1e-6 changes the areas in proportion.
     perturbed = np.float32(scores * (1 + 1e-6 * rng.uniform(-1, 1, scores.shape)))
-    change = classifiers.areas(perturbed, target) - classifiers.areas(scores, target)
+    change = np.subtract(areas(perturbed, target), areas(scores, target))
     assert np.abs(change).max() < 2e-6 * 2**12
 
 
@@ -114,24 +117,26 @@ def test_many_points_close_to_each_other_are_not_treated_as_equal():
     scores = np.random.default_rng(1).normal(size=(1, 10**5))
     target = scores + np.random.default_rng(2).normal(size=scores.shape) > 0
     exact = roc_auc_score(target[0], scores[0])
-    np.testing.assert_allclose(classifiers.areas(scores, target), exact, atol=2e-6)
+    np.testing.assert_allclose(areas(scores, target), exact, atol=2e-6)
 
 
 def test_a_class_of_all_points_or_none_has_no_area():
     target = np.stack([np.ones(300, bool), np.zeros(300, bool)])
-    scores = jnp.float32(np.stack([CODES["mixed"]] * 2))
-    assert jnp.isnan(classifiers.areas(scores, target)).all()
+    scores = np.float32(np.stack([CODES["mixed"]] * 2))
+    assert np.isnan(areas(scores, target)).all()
 
 
 def test_indicators_list_the_classes_of_all_factors():
-    labels = jnp.array([[0, 1], [2, 0]])
+    labels = np.array([[0, 1], [2, 0]])
     exact = [[1, 0], [0, 0], [0, 1], [0, 1], [1, 0]]
-    np.testing.assert_array_equal(classifiers.indicators(labels, (3, 2)), exact)
+    indicators = jax.jit(lambda labels: classifiers.indicators(labels, (3, 2)))
+    np.testing.assert_array_equal(indicators(labels), exact)
 
 
 def test_runs_under_vmap_equal_each_run_alone():
-    codes = jnp.float32(np.stack([CODES["mixed"], CODES["ties"]]))
-    fit = lambda code: classifiers.machines(code, KNOWN, jnp.float32(COSTS))  # noqa: E731
-    batch = jax.vmap(fit)(codes)
+    codes = np.float32(np.stack([CODES["mixed"], CODES["ties"]]))
+    batch = jax.jit(jax.vmap(classifiers.machines, (0, None, None)))
+    slopes = np.asarray(batch(codes, KNOWN, np.float32(COSTS)).slope)
     for r in range(2):
-        np.testing.assert_allclose(batch.slope[r], fit(codes[r]).slope, atol=1e-5)
+        alone = machines(codes[r], KNOWN, np.float32(COSTS))
+        np.testing.assert_allclose(slopes[r], alone.slope, atol=1e-5)

@@ -117,4 +117,5 @@ def test_collapsed_codes_score_zero_broken_ones_nan_and_constants_are_excluded()
     np.testing.assert_array_equal(out.used, [True, True, False])
     constant[2, 1] = np.inf
     assert np.isnan(score(constant, factors, sizes=(3, 2, 1)).score)
-    assert np.isnan(infoe.score(np.eye(4), np.zeros((4, 2))).score)
+    none = score(np.eye(4), np.zeros((4, 2), int), sizes=(1, 1))
+    assert np.isnan(none.score)

@@ -162,7 +162,20 @@ def test_two_representations_have_the_same_half_samples_and_the_same_draws(regis
 RNG = np.random.default_rng(1)
 FACTORS = RNG.integers(0, 3, (60, 2))
 CODES = FACTORS + 0.4 * RNG.normal(size=(60, 2))
-SOME = ("mig, locatello", "kim_mnih, locatello", "hoyer")  # compiled once for all tests
+SOME = ("mig, locatello", "mine, own", "hoyer")  # compiled once for all tests
+
+
+def of_random_points(key, z, v, s):
+    """The mean norm of thirty random points, as a share of the largest."""
+    rows = jax.random.randint(key, (30,), 0, len(v))
+    norms = jnp.linalg.norm(units.values(z), axis=1)
+    return jnp.mean(norms[rows]) / jnp.max(norms)
+
+
+@pytest.fixture
+def random_metric(register):
+    """A metric with draws of its own, `mine, own`."""
+    register(entry(of_random_points, draws=True))
 
 
 def test_every_line_has_an_interval_or_a_reason(register):
@@ -194,7 +207,7 @@ def test_every_line_has_an_interval_or_a_reason(register):
     assert f"{mig.low:.4f} … {mig.high:.4f}" in str(table)
 
 
-def test_intervals_change_no_value_and_0_half_samples_give_none():
+def test_intervals_change_no_value_and_0_half_samples_give_none(random_metric):
     plain = metrics.score(CODES, FACTORS, metrics=SOME)
     with_intervals = metrics.score(CODES, FACTORS, metrics=SOME, intervals=6)
     assert with_intervals.values == plain.values
@@ -227,24 +240,27 @@ def test_metrics_of_posteriors_have_intervals_from_half_of_them():
     exact, robust, joint = metrics.score(CODES, FACTORS, intervals=5, **options)
     assert exact.resampling == "5 half samples, new draws"
     assert 0 <= exact.low < exact.value < exact.high <= 1
-    q = Gaussian(CODES, options["scales"])
-    for line, expected in (
-        (robust, rmig.score(q, FACTORS)),
-        (joint, jemmig.of_posteriors(q, FACTORS)),
-    ):
+    q, sizes = Gaussian(CODES, options["scales"]), (3, 3)
+    values = jax.jit(
+        lambda q, v: (
+            rmig.score(q, v, sizes=sizes),
+            jemmig.of_posteriors(q, v, sizes=sizes),
+        )
+    )(q, FACTORS)
+    for line, expected in zip((robust, joint), values, strict=True):
         assert line.resampling == "5 half samples, bias removed"
         np.testing.assert_allclose(line.value, expected.score, atol=1e-5)
         assert 0 <= line.low < line.high <= 1
 
 
-def test_codes_do_not_differ_from_themselves_for_random_scores_either():
+def test_codes_do_not_differ_from_themselves_for_random_scores_either(random_metric):
     table = metrics.compare(CODES, 5 * CODES, FACTORS, metrics=SOME, intervals=6)
     for line in table:
         np.testing.assert_allclose(line.difference, 0, atol=1e-6)
         np.testing.assert_allclose([line.low, line.high], 0, atol=1e-6)
 
 
-def test_a_difference_has_the_interval_of_the_paired_half_samples():
+def test_a_difference_has_the_interval_of_the_paired_half_samples(random_metric):
     noisy = CODES + [0, 2] * RNG.normal(size=(60, 2))
     options = {"metrics": SOME, "intervals": 6}
     first, second = (

@@ -31,7 +31,8 @@ def points_with(f):
 
 def test_information_is_that_of_the_points_that_have_the_factor():
     labels, sizes = discrete.classes(TABLE, incomplete=True)
-    out = mig.score(CODES, labels, sizes=sizes)
+    score = jax.jit(mig.score, static_argnames="sizes")
+    out = jax.device_get(score(CODES, labels, sizes=sizes))
     cells = np.asarray(discrete.equal_width(CODES, bins=20))
     for f in range(2):
         present = ~GONE[:, f]
@@ -117,10 +118,13 @@ def test_a_factor_that_no_point_has_is_excluded(entry):
     missing = inputs.factors(np.c_[FACTORS, np.full(400, np.nan)], incomplete=True)
     constant = inputs.factors(np.c_[FACTORS, np.zeros(400)])
     assert missing.constant == constant.constant == (2,)
-    values = [
-        scores([entry], lambda _: key(), CODES, v.table, v.sizes)[0]
-        for v in (missing, constant)
-    ]
+
+    @jax.jit
+    def both(codes, *tables):
+        pairs = zip(tables, (missing.sizes, constant.sizes), strict=True)
+        return [scores([entry], lambda _: key(), codes, *pair)[0] for pair in pairs]
+
+    values = both(CODES, missing.table, constant.table)
     assert np.isfinite(values).all()
     np.testing.assert_allclose(*values, atol=1e-6)
 

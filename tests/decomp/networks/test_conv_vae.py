@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from decomp.networks import conv_vae, convolution
 KEY = jax.random.key(0)
 
 
+@functools.cache
 def shapes(module, width):
     x = jax.ShapeDtypeStruct((1, width), jnp.float32)
     return jax.eval_shape(module.init, KEY, x)["params"]
@@ -26,7 +29,7 @@ def random_params(module, width, *lead):
     def draw(leaf):
         fan_in = max(leaf.size // leaf.shape[-1], 1)
         values = rng.normal(size=(*lead, *leaf.shape)) / np.sqrt(fan_in)
-        return jnp.asarray(values, jnp.float32)
+        return values.astype(np.float32)
 
     return {"params": jax.tree.map(draw, shapes(module, width))}
 
@@ -113,27 +116,39 @@ NETWORKS |= {
 }
 
 
+@functools.cache
+def outputs(name):
+    """Outputs of one run of three, of Flax's layers for it, and of all three runs."""
+    module, reference, width = NETWORKS[name]
+    params = random_params(module, width, 3)
+    x = np.random.default_rng(1).normal(size=(3, 2, width)).astype(np.float32)
+
+    @jax.jit
+    def compute(params, x):
+        one, its_x = jax.tree.map(lambda leaf: leaf[1], (params, x))
+        return (
+            module.apply(one, its_x),
+            reference(one["params"], its_x),
+            jax.vmap(module.apply)(params, x),
+        )
+
+    return [list(map(np.asarray, jax.tree.leaves(out))) for out in compute(params, x)]
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_networks_equal_table_1a_in_flax_s_own_layers(name):
-    module, reference, width = NETWORKS[name]
-    params = random_params(module, width)
-    x = np.random.default_rng(1).normal(size=(2, width)).astype(np.float32)
-    outputs = jax.tree.leaves(jax.jit(module.apply)(params, x))
-    expected = jax.tree.leaves(jax.jit(reference)(params["params"], x))
+    alone, expected, _ = outputs(name)
+    module, _, _ = NETWORKS[name]
     pixels = module.side**2 * module.colours
-    assert outputs[0].shape == ((2, 10) if "encoder" in name else (2, pixels))
-    for a, b in zip(outputs, expected, strict=True):
+    assert alone[0].shape == ((2, 10) if "encoder" in name else (2, pixels))
+    for a, b in zip(alone, expected, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5 * np.max(np.abs(b)))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_run_does_not_depend_on_the_others_under_vmap(name):
-    module, _, width = NETWORKS[name]
-    params = random_params(module, width, 3)
-    x = np.random.default_rng(2).normal(size=(3, 2, width)).astype(np.float32)
-    batch = jax.jit(jax.vmap(module.apply))(params, x)
-    alone = jax.jit(module.apply)(jax.tree.map(lambda leaf: leaf[1], params), x[1])
-    for a, b in zip(jax.tree.leaves(batch), jax.tree.leaves(alone), strict=True):
+    alone, _, batch = outputs(name)
+    for a, b in zip(batch, alone, strict=True):
         np.testing.assert_allclose(a[1], b, atol=1e-5 * np.max(np.abs(b)))
 
 
