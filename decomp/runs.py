@@ -10,7 +10,7 @@ functions.
 import functools
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -296,8 +296,17 @@ def over_runs(
     if cpu and brief:
         # The default level is 3; the results have the same bits.
         wanted["xla_backend_optimization_level"] = 1
-    options = {name: value for name, value in wanted.items() if _exists(name, value)}
-    return jax.jit(sharded, donate_argnums=donate, compiler_options=options or None)
+    options = compiler_options(wanted)
+    return jax.jit(sharded, donate_argnums=donate, compiler_options=options)
+
+
+def compiler_options(wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The options of XLA that this version has, for `jax.jit`; None if there are none.
+
+    >>> compiler_options({"xla_backend_optimization_level": 1, "xla_no_such_option": 1})
+    {'xla_backend_optimization_level': 1}
+    """
+    return {name: v for name, v in wanted.items() if _exists(name, v)} or None
 
 
 @functools.cache

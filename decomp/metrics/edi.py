@@ -129,10 +129,7 @@ def score_neighbours(
     True
     """
     z = inputs.codes(codes)
-    if isinstance(factors, inputs.FactorTable):
-        table = factors
-    else:
-        table = inputs.factors(factors).table
+    table = inputs.resolved(factors)
     containers.check_rows(z.unit, table.classes)
     information = np.zeros((z.unit.shape[1], table.classes.shape[1]))
     joint, entropy = np.zeros((2, table.classes.shape[1]))

@@ -111,6 +111,11 @@ def table(factors: Any) -> FactorTable:
     return FactorTable(labels, labels.astype(jnp.float32))
 
 
+def resolved(values: Any) -> FactorTable:
+    """Any factors `[N, F]`, see `factors`, or a `FactorTable`, as a `FactorTable`."""
+    return values if isinstance(values, FactorTable) else factors(values).table
+
+
 def of_table(factors: Any, sizes: tuple[int, ...]) -> Factors:
     """A `FactorTable`, or classes `[N, F]`, as `Factors`."""
     compiled = table(factors)

@@ -132,10 +132,7 @@ def score_neighbours(
     True
     """
     z = inputs.codes(codes)
-    if isinstance(factors, inputs.FactorTable):
-        table = factors
-    else:
-        table = inputs.factors(factors).table
+    table = inputs.resolved(factors)
     containers.check_rows(z.unit, table.classes)
     varying = jnp.sum(discrete.several(table.classes))
     information = jnp.zeros((z.unit.shape[1], table.classes.shape[1]), jnp.float32)

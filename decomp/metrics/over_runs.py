@@ -243,16 +243,16 @@ def _compiled(*, brief: bool) -> Any:
     part, which takes a tenth less time. A full optimisation of a brief program takes
     longer than to run it.
     """
-    options: dict[str, Any] = {}
+    wanted: dict[str, Any] = {}
     if jax.local_devices()[0].platform == "cpu":
-        options["xla_cpu_parallel_codegen_split_count"] = 1
+        wanted["xla_cpu_parallel_codegen_split_count"] = 1
         if brief:
-            options["xla_backend_optimization_level"] = 1  # of 3
+            wanted["xla_backend_optimization_level"] = 1  # of 3
     return jax.jit(
         _of_group,
         static_argnums=(0, 4, 5, 6),
         static_argnames="together",
-        compiler_options=options or None,
+        compiler_options=runs.compiler_options(wanted),
     )
 
 

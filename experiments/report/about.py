@@ -11,6 +11,7 @@ from typing import Any
 
 from experiments.plots import style
 from experiments.results import labels, reading
+from experiments.system.terminal import counted
 
 _CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 _BARE = str.maketrans("", "", "[]'")  # removes brackets and quotes of lists
@@ -135,7 +136,8 @@ def _field(config: dict[str, Any], column: str) -> str:
 
 def _runs(results: reading.Results) -> str:
     settings, seeds = results.settings or [], results.config.get("seeds")
-    planned = f"{len(settings)} settings × {seeds} seeds"
+    of_seeds = counted(seeds, "seed") if isinstance(seeds, int) else f"{seeds} seeds"
+    planned = f"{counted(len(settings), 'setting')} × {of_seeds}"
     done = list((results.scores or {}).values())
     failed = sum(run.get("status") != "ok" for run in done)
     missing = len(settings) * seeds - len(done) if isinstance(seeds, int) else 0
