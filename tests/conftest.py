@@ -3,8 +3,18 @@ import importlib.metadata
 import os
 import pathlib
 import signal
+import sys
 
 gc.disable()  # until the tests are collected; nothing is thrown away before
+cache = pathlib.Path(__file__).parents[1] / ".pytest_cache"
+
+if sys.dont_write_bytecode:  # as in many containers
+    # Otherwise each command that a test starts would compile its modules again, which
+    # takes twice as long as everything else that it does at its start.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(cache / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 
 # The tests compile much and run little, so they ask for few optimisations. The nightly
 # tests, and anyone who sets JAX_DISABLE_MOST_OPTIMIZATIONS=0, compile as users do. The
@@ -41,8 +51,7 @@ jax.config.update("jax_num_cpu_devices", 2)  # results may not depend on their n
 # Programs that one test has compiled serve the others, and the next run of the tests.
 # The commands that tests start have no such cache: one that is killed while it writes
 # would leave half an entry.
-compiled = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "jax"
-jax.config.update("jax_compilation_cache_dir", str(compiled))
+jax.config.update("jax_compilation_cache_dir", str(cache / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
