@@ -1,1 +1,1 @@
-"""Configurations: base.py has every field once, each other file is one figure."""
+"""Configs: base.py has every field once, and each other file is one experiment."""

@@ -1,13 +1,15 @@
 """Every field of a config: its default, its allowed values, and its meaning.
 
-Other configs override these defaults. Several values of a field of `data`, `model`,
+The other configs override these defaults, which are those of the paper's text unless
+the help of a field says otherwise. Several values of a field of `data`, `model`,
 `prior`, `objective`, `critic` or `train` are an axis of the sweep, such as
-`config.model.latents = (5, 10)`; a field that is itself a tuple takes a tuple of
-tuples, such as `config.model.hidden = ((128,), (64, 64))`. Weights, every other
-`Parameter`, objectives and priors of one family share a compiled program; each value of
-any other field is a program of its own, and programs are trained one after another.
-`--config.objective.beta=4` replaces an axis by a single value. Defaults are those of
-the paper's text unless the help of a field says otherwise.
+`config.model.latents = (5, 10)`. A field that is itself a tuple takes a tuple of
+tuples, such as `config.model.hidden = ((128,), (64, 64))`. On the command line,
+`--config.objective.beta=4` replaces an axis by a single value.
+
+The values of a `Parameter`, such as a weight, and of a learning rate share a compiled
+program. So do most objectives, and priors of one family. Each value of any other field
+needs a program of its own, and programs are trained one after another.
 """
 
 import math
@@ -18,7 +20,7 @@ from ml_collections import ConfigDict
 
 
 class Rule(NamedTuple):
-    """What a value must be, as a test and in words."""
+    """The condition that a value must satisfy, as a function and in words."""
 
     accepts: Callable[[Any], bool]
     words: str
@@ -27,11 +29,12 @@ class Rule(NamedTuple):
 POSITIVE = Rule(lambda v: 0 < v < math.inf, "a finite number above 0")
 NOT_NEGATIVE = Rule(lambda v: 0 <= v < math.inf, "a finite number ≥ 0")
 NONE_OR_A_VARIANCE = Rule(
-    lambda v: v == 0 or v >= 2, "0 for none, or at least 2, for a variance"
+    lambda v: v == 0 or v >= 2, "0 (none) or at least 2, for a variance"
 )
 FOR_A_VARIANCE = Rule(lambda v: v >= 2, "at least 2, for a variance")
 AT_LEAST_TWO = Rule(lambda v: v >= 2, "at least 2")
 BELOW_ONE = Rule(lambda v: 0 <= v < 1, "a number in [0, 1)")
+SHARE = Rule(lambda v: 0 < v <= 1, "a share in (0, 1]")
 ABOVE_ZERO = Rule(lambda v: v > 0, "a number above 0")
 WIDTHS = Rule(lambda v: min(v) > 0, "layer widths above 0")
 
@@ -42,10 +45,10 @@ class Field(NamedTuple):
     default: Any
     help: str
     rule: Rule | None = None
-    # The allowed values, for a tuple those of each part: a tuple of values, or the name
-    # of a registry, see `experiments.config.fields`.
+    # The allowed values, or those of each part of a tuple: a tuple of them, or the word
+    # for a registry in `experiments.config.fields`.
     choices: tuple | str = ()
-    most: int = 0  # the largest number that is no typing error; 0 for no limit
+    most: int = 0  # the largest sensible number; 0 for no limit
     parts: type | None = None  # for a tuple, the type of its parts
     may_be_empty: bool = False  # whether a tuple may be empty
 
@@ -61,7 +64,7 @@ class Parameter(NamedTuple):
     default: float
     help: str
     rule: Rule = NOT_NEGATIVE
-    # The value that tables show where it is not read, or None if that is the default.
+    # The value that tables show for settings that do not read it; None is the default.
     unread: float | None = None
 
 
@@ -82,7 +85,7 @@ FIELDS: dict[str, Field] = {
     "title": Field("", "title of the figures and of the report"),
     "variant": Field("", "names of the variants that are applied; set by the config"),
     "deviations": Field((), "what the variants change, each with its source"),
-    "rng": Field(0, "root of all random numbers; seeds are folded in", NOT_NEGATIVE),
+    "rng": Field(0, "seed of the sweep; that of a run is folded into it", NOT_NEGATIVE),
     "seeds": Field(100, "number of runs per setting", POSITIVE, most=1_000_000),
     "distributed": Field(
         False, "whether a job of several processes trains (SLURM, Kubernetes, TPU, MPI)"
@@ -95,7 +98,8 @@ FIELDS: dict[str, Field] = {
     "data.name": Field("dsprites", "the data set", choices="data sets"),
     "data.source": Field(
         "rendered",
-        "where images come from; auto is file if data.path is given, else tfds",
+        "where images come from: rendered draws them, tfds is tensorflow-datasets, and "
+        "auto is file if data.path is given, else tfds",
         choices=("rendered", "file", "tfds", "auto"),
     ),
     "data.path": Field(
@@ -139,23 +143,29 @@ FIELDS: dict[str, Field] = {
     ),
     "data.radial_std": Field(
         0.3,
-        "spread along the arms; the paper swaps this with the next",
+        "standard deviation along the arms; the paper swaps the names of this and the "
+        "next",
         NOT_NEGATIVE,
     ),
-    "data.tangential_std": Field(0.1, "spread across the arms", NOT_NEGATIVE),
-    "data.rate": Field(0.25, "bend of the arms", NOT_NEGATIVE),
+    "data.tangential_std": Field(
+        0.1, "standard deviation across the arms", NOT_NEGATIVE
+    ),
+    "data.rate": Field(
+        0.25, "how fast an arm winds: its angle is rate · exp(radius)", NOT_NEGATIVE
+    ),
     "data.noise_std": Field(
-        0.1, "standard deviation of the noise, in each direction", NOT_NEGATIVE
+        0.1, "standard deviation of the noise of each coordinate", NOT_NEGATIVE
     ),
     # ---- model
     "model.network": Field(
         "conv",
-        "networks: conv is Table 1a; auto is conv for images that it takes, else dense",
+        "encoder and decoder: conv is Table 1a, dense is Table 1b; auto is conv for "
+        "images that it takes, else dense",
         choices="networks",
     ),
     "model.channels": Field(
         "text",
-        "channels: text is 32,32,32,64, kim_mnih is 32,32,64,64",
+        "channels of the encoder: text is 32,32,32,64, kim_mnih is 32,32,64,64",
         choices=("text", "kim_mnih"),
     ),
     "model.hidden": Field(
@@ -177,9 +187,9 @@ FIELDS: dict[str, Field] = {
         "how the encoder's output gives the scale of q(z|x): exp(½·) or softplus(·)",
         choices=("exp", "softplus"),
     ),
-    "model.scale_floor": Field(1e-6, "added to the scale of q(z|x)", NOT_NEGATIVE),
+    "model.scale_floor": Field(1e-6, "term added to the scale of q(z|x)", NOT_NEGATIVE),
     "model.likelihood_floor": Field(
-        1e-6, "added to the scale of a Gaussian p(x|z)", NOT_NEGATIVE
+        1e-6, "term added to the scale of a Gaussian p(x|z)", NOT_NEGATIVE
     ),
     "model.precision": Field(
         "float32",
@@ -195,7 +205,7 @@ FIELDS: dict[str, Field] = {
     ),
     "model.init": Field(
         "torch",
-        "initial weights: PyTorch's, which the authors used, or Flax's",
+        "initial weights: those of PyTorch, as in the authors' code, or those of Flax",
         choices="initialisers",
     ),
     # ---- prior
@@ -208,7 +218,8 @@ FIELDS: dict[str, Field] = {
     **{f"prior.{n}": Field((v,), "", parts=float) for n, v in PARAMETERS.items()},
     "prior.pca_ranks": Field(
         "top",
-        "PCA variances: the largest, or those of the released code",
+        "PCA variances: the D largest, or those of the released code, ranks 2D … D + 1 "
+        "of data that are not centred",
         choices=("top", "released_code"),
     ),
     "prior.layout": Field(
@@ -228,7 +239,7 @@ FIELDS: dict[str, Field] = {
         parts=int,
         may_be_empty=True,
     ),
-    "prior.top": Field(2, "latents of the upper level", NOT_NEGATIVE),
+    "prior.top": Field(2, "number of latents of the upper level", POSITIVE),
     "prior.components": Field(
         16, "number of components, or of pseudo-inputs", POSITIVE, most=100_000
     ),
@@ -257,7 +268,7 @@ FIELDS: dict[str, Field] = {
         parts=int,
         may_be_empty=True,
     ),
-    "objective.samples": Field(5, "samples per example of iwae", POSITIVE, most=10_000),
+    "objective.samples": Field(5, "draws per example of iwae", POSITIVE, most=10_000),
     "objective.capacity": Field(
         25.0, "final capacity C of the objective capacity, nats", NOT_NEGATIVE
     ),
@@ -265,12 +276,14 @@ FIELDS: dict[str, Field] = {
     "objective.schedule.capacity": schedule("capacity", "linear"),
     "objective.warm_up": Field(
         0.5,
-        "share of the training, or of a cycle, during which a weight rises",
-        POSITIVE,
+        "share of the training, or of a cycle, during which a scheduled weight rises",
+        SHARE,
     ),
     "objective.cycles": Field(4, "number of cycles of a cyclic schedule", POSITIVE),
     "objective.matched": Field(
-        False, "whether entropy_regularised starts with codes × √β (Corollary 2)"
+        False,
+        "whether the codes of entropy_regularised start as √β times those of beta_vae "
+        "(Corollary 2)",
     ),
     "objective.sweep": Field(
         "product", "how the axes of the sweep combine", choices=("product", "zip")
@@ -338,7 +351,7 @@ FIELDS: dict[str, Field] = {
     ),
     "evaluate.train_votes": Field(
         10_000,
-        "votes that the pruned score is fitted to (Locatello et al. 2019)",
+        "votes that Kim & Mnih's pruned score is fitted to (Locatello et al. 2019)",
         POSITIVE,
         most=10_000_000,
     ),
@@ -347,18 +360,18 @@ FIELDS: dict[str, Field] = {
     ),
     "evaluate.active_threshold": Field(
         0.05,
-        "a latent is pruned if the std of its means over that of q(z_d) is below this",
+        "a latent is pruned if std(its means) / std(q(z_d)) is below this",
         NOT_NEGATIVE,
     ),
     "evaluate.overlap_points": Field(
         1024,
-        "points for the scores of overlap, whose cost is quadratic",
+        "points for the scores of overlap; the cost is quadratic in their number",
         FOR_A_VARIANCE,
         most=100_000,
     ),
     "evaluate.aggregate_samples": Field(
         1024,
-        "draws of q(z) for its distance from the prior, of images; 0 leaves it out",
+        "for images, draws of q(z) for I(z; n), TC and KL(q(z) ‖ p(z)); 0 omits these",
         NONE_OR_A_VARIANCE,
         most=1_000_000,
     ),
@@ -371,19 +384,19 @@ FIELDS: dict[str, Field] = {
     ),
     "evaluate.grid_points": Field(
         200,
-        "quadrature points per axis, for data in the plane",
+        "quadrature points per axis, for points of the plane",
         AT_LEAST_TWO,
         most=10_000,
     ),
     "evaluate.samples_per_point": Field(
         16,
-        "draws per point for the mutual information, for data in the plane",
+        "draws per point for the mutual information, for points of the plane",
         FOR_A_VARIANCE,
         most=10_000,
     ),
     # ---- runs
     "runs.block": Field(
-        0, "runs trained together; 0 takes as many as fit the memory", NOT_NEGATIVE
+        0, "number of runs trained together; 0 for as many as fit", NOT_NEGATIVE
     ),
     "runs.checkpoint_minutes": Field(
         10.0, "minutes between two checkpoints", NOT_NEGATIVE
@@ -413,14 +426,14 @@ FIELDS: dict[str, Field] = {
     ),
     "figure_sweeps": Field(
         ("beta",),
-        "columns that the ablation figure varies",
+        "columns whose values are the x-axes of the ablation figure",
         choices="columns",
         parts=str,
         may_be_empty=True,
     ),
     "figure_score": Field(
         ("kim_mnih_pruned", "kim_mnih_authors"),
-        "scores to draw",
+        "scores that the figures draw",
         choices="scores",
         parts=str,
         may_be_empty=True,
@@ -429,10 +442,10 @@ FIELDS: dict[str, Field] = {
 
 
 def get_config() -> ConfigDict:
-    """Returns the base configuration, not yet locked.
+    """The config with every default, which is not yet locked.
 
-    A field takes values of any type, because a tuple instead of one value is swept;
-    wrong values raise an error when the sweep starts.
+    A field takes values of any type, because a tuple in place of one value is swept.
+    The values are checked when the sweep starts.
     """
     config = ConfigDict(type_safe=False)
     for name, field in FIELDS.items():
@@ -453,8 +466,17 @@ def finish(
 ) -> ConfigDict:
     """Applies the named variants, in the order of `variants`, and locks the config.
 
+    Args:
+        config: The config without variants, which is changed.
+        arg: The names of variants with commas between them, as after the colon of
+            `--config=configs/pinwheel.py:authors,smoke`.
+        variants: The function of each variant, which changes the config.
+
+    Returns:
+        The same config.
+
     Raises:
-        ValueError: For an unknown variant, naming the choices.
+        ValueError: One line with the choices, for an unknown variant.
     """
     names = [name.strip() for name in (arg or "").split(",") if name.strip()]
     for name in names:
@@ -470,5 +492,5 @@ def finish(
 
 
 def deviate(config: ConfigDict, *texts: str) -> None:
-    """Records deviations from the paper's text, which are stored with the results."""
+    """Adds lines that say how a variant deviates from the paper's text."""
     config.deviations = config.deviations + texts

@@ -2,12 +2,13 @@
 
     python -m experiments.main --config=configs/entropy_equivalence.py:laptop
 
-Corollaries 1 and 2: under a Gaussian prior the optima of L_β and of L_{H,β} = L + ½
-(β − 1) log|S| are the same networks, up to a factor √β on the codes. Both are trained
-from matched initialisations (`objective.matched`), by Adam with matched steps. Variants
-as in shapes_anisotropic.py, and `free`, which trains both from the same initialisation,
-as one usually would. Expected: reconstructions agree run by run, and the posterior's
-standard deviations have the ratio √β.
+Corollaries 1 and 2 say that under a Gaussian prior the optima of L_β and of
+L_{H,β} = L + ½ (β − 1) log|S| are the same networks, up to a factor √β of the codes.
+Both are trained from matched initial weights (`objective.matched`), by Adam with
+matched steps. Variants: none (training as for Figure 1), `laptop` (minutes on 2
+cores), `free` (both start from the same weights, as is usual), `smoke` (a minute).
+Expected: reconstructions agree run by run, and the standard deviations of the
+posteriors have the ratio √β.
 """
 
 from ml_collections import ConfigDict
@@ -32,7 +33,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def laptop(config: ConfigDict) -> None:
-    """Takes twenty seeds and short training, as the statement concerns every run."""
+    """Trains briefly and with twenty seeds, as the corollaries are about every run."""
     beta = config.objective.beta
     shapes_anisotropic.laptop(config)
     config.objective.beta = beta
@@ -40,6 +41,6 @@ def laptop(config: ConfigDict) -> None:
 
 
 def free(config: ConfigDict) -> None:
-    """Trains both objectives from one initialisation, with the same optimiser."""
+    """Trains both objectives from the same initial weights, with the same optimiser."""
     config.objective.matched = False
-    base.deviate(config, "free: initialisation and steps of L_H,β not matched to L_β")
+    base.deviate(config, "free: initial weights and steps are not matched to L_β")

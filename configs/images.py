@@ -8,22 +8,23 @@
     ... --config.data.name=images --config.data.path=FILE.npz with `images`, `factors`
 
 Files are read from `--config.data.path`. Without a path, tensorflow-datasets downloads
-them into its own folder; with `--config.data.source=tfds`, into the path. It does not
-have MPI3D and Cars3D. `--config.data.points=50000` reads a random subset: all of 3D
-Shapes takes 5.9 GB, and MPI3D 12.7 GB, in main memory and on each device. Images of
-8×8, 16×16, 32×32 or 64×64 pixels get the convolutions of Table 1a with one or three
-colours, smaller ones without its first layers, and other images dense networks.
-`--config.data.side=16` averages them down; 0 leaves your own images as they are. p(x|z)
-is Bernoulli over intensities in [0, 1], as in Locatello et al. 2019, so that
-−log p(x|z) of a perfect image is not 0. `--config.model.likelihood=gaussian` makes it
-N(x; μ(z), σ² I) with one learned σ, a density, whose −log may be negative.
+the data into its own folder, and with `--config.data.source=tfds` into the path. It
+does not have MPI3D and Cars3D. `--config.data.points=50000` reads a random subset: all
+of 3D Shapes takes 5.9 GB, and MPI3D 12.7 GB, in main memory and on each device. Images
+of 64×64 pixels in one or three colours are encoded by the convolutions of Table 1a;
+those of 8×8, 16×16 or 32×32 pixels by the same without its first layers; and all others
+by dense networks. `--config.data.side=16` averages images down to 16×16 pixels; 0
+leaves them as they are. p(x|z) is Bernoulli over intensities in [0, 1], as in Locatello
+et al. 2019, so that −log p(x|z) of a perfect reconstruction is not 0. With
+`--config.model.likelihood=gaussian` it is N(x; μ(z), σ² I) with one learned σ, a
+density, whose −log may be negative.
 
 Your own images may have factors: `factors` in the .npz or `factors.csv` in the folder.
 Sub-folders become a factor `class` (see decomp/datasets/images.py). A factor with a
 single class is not scored. Images without factors get the scores that need none:
 reconstruction, KL, active latents, overlap, Hoyer sparsity and the dependence of the
-latents. `evaluate.metrics = auto` chooses the metrics; naming a metric of factors is an
-error if there are none. A single factor counts as a class.
+latents. `evaluate.metrics = auto` chooses the metrics that the data allow; if there are
+no factors, or a single one, it is an error to name a metric that compares factors.
 
 Variants: none (300,000 steps, as in Locatello et al. 2019), `laptop` (16×16 pixels,
 dense network, 10,000 images, minutes on 2 cores), `smoke` (a minute, 512 images). If
@@ -48,12 +49,14 @@ def get_config(arg: str = "") -> ConfigDict:
     config.train.steps = 300_000
     config.evaluate.metrics = ("auto",)
     config.figure_score = ("kim_mnih_pruned", "mig", "active", "gaussian_tc")
-    return base.finish(config, arg, {"laptop": laptop, "smoke": smoke})
+    variants = {"laptop": laptop, "smoke": shapes_anisotropic.smoke}
+    return base.finish(config, arg, variants)
 
 
 def laptop(config: ConfigDict) -> None:
     """Trains the same model on 16×16 images with a dense network."""
-    config.data.side = 16  # a pixel has the weight of those it averages, as in dSprites
+    # In the likelihood, an averaged pixel has the weight of the pixels it stands for.
+    config.data.side = 16
     config.data.points = 10_000
     config.model.network = "dense"
     config.model.init = "flax"
@@ -69,8 +72,3 @@ def laptop(config: ConfigDict) -> None:
         "laptop: 16×16 pixels, a random 10,000 images, dense 128-128 network, 2,500 "
         "steps at learning rate 1e-3, flax's initialisers, 5,000 votes of 200",
     )
-
-
-def smoke(config: ConfigDict) -> None:
-    """Runs every stage on a few images in a minute; the numbers mean nothing."""
-    shapes_anisotropic.smoke(config)

@@ -2,9 +2,10 @@
 
     python -m experiments.main --config=configs/moons.py
 
-Settings, networks and training are those of pinwheel.py, so that one sees whether R6 to
-R9 are about the pinwheel. Variants: none, `laptop` (the same as none), `smoke`
-(seconds). Expected: overlap grows with β, α improves the match, as on the pinwheel.
+Settings, networks and training are those of pinwheel.py, which shows whether R6 to R9
+hold for other data, too. Variants: none (the paper's scale), `laptop` (the same as
+none), `smoke` (seconds). Expected: as on the pinwheel, overlap grows with β, and α
+improves the match.
 """
 
 from ml_collections import ConfigDict

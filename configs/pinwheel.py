@@ -2,11 +2,11 @@
 
     python -m experiments.main --config=configs/pinwheel.py
 
-It has the paper's own scale: 10 settings × 100 seeds × 500 full-batch steps.
-Variants, combined with commas: none (the paper's text), `authors` (the released code),
-`laptop` (the same as none), `smoke` (a minute).
-Expected: overlap grows with β (R6), too large a β destroys the clusters (R7), α
-improves the match (R8) and keeps the encodings meaningful (R9).
+The scale is the paper's own: 10 settings × 100 seeds × 500 full-batch steps. Variants,
+combined with commas: none (the paper's text), `authors` (the released code), `laptop`
+(the same as none), `smoke` (a minute). Expected: overlap grows with β (R6), too large a
+β destroys the clusters (R7), α improves the match (R8) and keeps the encodings
+meaningful (R9).
 """
 
 from ml_collections import ConfigDict
@@ -27,7 +27,7 @@ def get_config(arg: str = "") -> ConfigDict:
 
 
 def plane() -> ConfigDict:
-    """Has the data, networks, prior and training of App. B.2."""
+    """The config of App. B.2: its data, networks, prior and training."""
     config = base.get_config()
     config.data.name = "pinwheel"
     config.data.points = 400

@@ -6,7 +6,7 @@
 Copy this file and replace the parts. Each is an entry that is registered under a name,
 which the config below, the command line, tables, figures and the report use. You need
 not change any other file. Variants: none (a minute on 2 cores), `smoke` (a minute).
-Expected: with 8 nats of the KL free, the KL rises to about 8 and images are sharper.
+Expected: if 8 nats of the KL are free, the KL rises to about 8 and images are sharper.
 """
 
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ from experiments.evaluation import metrics
 from experiments.models import divergences, networks, objectives, priors
 
 # Data: images [N, H, W] or [N, H, W, C] with factors [N, F], from any source, such as
-# np.load("mine.npz")["images"]. These are a bright square at 6 × 6 places.
+# np.load("mine.npz")["images"]. Here they show a bright square at 6 × 6 places.
 PLACES = np.array([(y, x) for y in range(6) for x in range(6)] * 20)
 IMAGES = np.zeros((len(PLACES), 8, 8), np.uint8)
 for image, (y, x) in zip(IMAGES, PLACES, strict=True):

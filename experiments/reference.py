@@ -25,6 +25,17 @@ from experiments.system import atomic_files, commands, documents, registry
 from experiments.system.terminal import say
 
 ROOT = pathlib.Path(__file__).parent.parent
+# Where the documents list the choices that entries add to, by their word in a field.
+_DOCUMENTED = {
+    "data sets": "[data sets](../decomp/datasets/README.md)",
+    "networks": "[networks](../decomp/OBJECTIVES.md#networks)",
+    "priors": "[priors](../decomp/OBJECTIVES.md#priors)",
+    "objectives": "[objectives](../decomp/OBJECTIVES.md#objectives)",
+    "divergences": "[divergences](../decomp/OBJECTIVES.md#divergences)",
+    "metrics": "[metrics](../decomp/metrics/README.md) and auto",
+    "columns": "columns of settings.json",
+    "scores": "[scores](../decomp/metrics/README.md#scores-of-a-sweep)",
+}
 _MARKS = ("✓", "✓ ν > 2", "✓ its own groups, γ = 1", "–")
 
 
@@ -113,13 +124,11 @@ def _fields() -> str:
     """Every field of a config."""
     rows = []
     for name, field in fields.described().items():
-        allowed = ""
-        if isinstance(field.choices, str):
-            allowed = field.choices
+        allowed = field.rule.words if field.rule else ""
+        if field.choices in _DOCUMENTED:
+            allowed = _DOCUMENTED[field.choices]
         elif field.choices:
-            allowed = ", ".join(map(str, field.choices))
-        elif field.rule:
-            allowed = field.rule.words
+            allowed = ", ".join(map(str, fields.choices(field)))
         rows.append([f"`{name}`", f"`{_shown(field.default)}`", field.help, allowed])
     return documents.table(["field", "default", "what it is", "allowed"], rows)
 

@@ -13,7 +13,8 @@ them out. Two files of codes are compared: the result is how much the second sco
 above the first. Factors may be numbers or labels; `names` in the .npz, the fields of a
 structured array or the header of a CSV file name them for --continuous and --discrete.
 Codes and scales may be CSV files, too. NaN, or an empty cell of a CSV file, is a
-missing factor: it is left out and counted.
+missing factor: it is left out and counted. How far the command is appears on stderr, so
+that stdout has the sheet alone.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from decomp.datasets.readers import npz
 from decomp.metrics import comparison, intervals, picture, sheet, tables
 from experiments.plots import style
 from experiments.system import atomic_files, commands, devices
-from experiments.system.terminal import say
+from experiments.system.terminal import StageProgress, say
 
 _MOST_BYTES = 2**34  # that arrays may have when expanded
 _MISSING = ("", "na", "nan", "none", "null")  # cells of a CSV file, in any case
@@ -42,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after a one-line error for arrays that cannot be scored."""
     options = _parser().parse_args(arguments)
     devices.check_platform()
-    found = _load(options)
+    arrays = _load(options)
     if options.codes and len(options.codes) == 2:
-        return _compare(options, found)
-    lines = _lines(options, found)
+        return _compare(options, arrays)
+    with StageProgress() as progress:
+        lines = _lines(options, arrays, progress)
     say(table(lines))
     if options.out:
         for path in write(options.out, lines):
@@ -53,12 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _compare(options: argparse.Namespace, found: dict[str, np.ndarray]) -> int:
+def _compare(options: argparse.Namespace, arrays: dict[str, np.ndarray]) -> int:
     """Prints and writes how much the second codes score above the first."""
-    both = [
-        _lines(options, found | {"codes": found[name]}) for name in ("codes", "others")
-    ]
-    lines = comparison.compare(*both)
+    with StageProgress() as progress:
+        sheets = [
+            _lines(options, arrays | {"codes": arrays[name]}, _of(progress, path))
+            for name, path in zip(("codes", "others"), options.codes, strict=True)
+        ]
+    lines = comparison.compare(*sheets)
     text = differences(lines)
     say(f"The first codes are {options.codes[0]}, the second {options.codes[1]}.\n")
     say(text)
@@ -70,6 +74,11 @@ def _compare(options: argparse.Namespace, found: dict[str, np.ndarray]) -> int:
         for suffix in ("md", "csv"):
             say(str(options.out / f"comparison.{suffix}"))
     return 0
+
+
+def _of(report: sheet.Report, path: pathlib.Path) -> sheet.Report:
+    """Adds the file of the codes to a stage, such as "values of a.npy"."""
+    return lambda stage, *counts: report(f"{stage} of {path}", *counts)
 
 
 def differences(lines: comparison.Differences) -> str:
@@ -118,35 +127,31 @@ def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
 
 def notes(lines: Sequence[Any]) -> list[str]:
     """Sentences about how factors and codes are treated."""
-    found = getattr(lines, "notes", ())
-    return [note[:1].upper() + note[1:] for note in found]
+    return [note[:1].upper() + note[1:] for note in getattr(lines, "notes", ())]
 
 
-def write(
-    folder: pathlib.Path,
-    lines: tables.Sheet,
-) -> list[pathlib.Path]:
+def write(folder: pathlib.Path, lines: tables.Sheet) -> list[pathlib.Path]:
     """Writes the sheet and its maps; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     atomic_files.write(folder / "sheet.md", (table(lines) + "\n").encode())
-    told = notes(lines)
+    sentences = notes(lines)
     header = (*tables.SheetLine._fields, "notes")
-    rows = [(*line, " ".join(told)) for line in lines]
+    rows = [(*line, " ".join(sentences)) for line in lines]
     atomic_files.write_csv(folder / "sheet.csv", header, rows)
-    entries = [line._asdict() | {"notes": told} for line in lines]
+    entries = [line._asdict() | {"notes": sentences} for line in lines]
     atomic_files.write_json(folder / "sheet.json", entries)
     maps = lines.maps
     assert maps is not None  # `_lines` asks for them if there is a folder
-    written = [folder / f"sheet.{suffix}" for suffix in ("md", "csv", "json")]
+    paths = [folder / f"sheet.{suffix}" for suffix in ("md", "csv", "json")]
     with matplotlib.style.context(["default", style.RC]):
         figure = style.new(*picture.size(lines, maps))
         picture.draw(figure, lines, maps)
-        written += style.save(figure, folder / "sheet")
+        paths += style.save(figure, folder / "sheet")
         for name in maps.named():
             figure = style.new(*picture.map_size(maps))
             picture.draw_map(figure, maps, name)
-            written += style.save(figure, folder / name)
-    return written
+            paths += style.save(figure, folder / name)
+    return paths
 
 
 def _maps(options: argparse.Namespace) -> tuple[str, ...]:
@@ -156,42 +161,47 @@ def _maps(options: argparse.Namespace) -> tuple[str, ...]:
     return ("information",) if options.fast else ("information", "importance")
 
 
-def _lines(options: argparse.Namespace, found: dict[str, np.ndarray]) -> tables.Sheet:
+def _lines(
+    options: argparse.Namespace, arrays: dict[str, np.ndarray], report: sheet.Report
+) -> tables.Sheet:
     """Computes the sheet; an error names the files."""
     metrics = sheet.FAST if options.fast else sheet.METRICS
     if options.metrics:
         metrics = [name for text in options.metrics for name in sheet.parse(text)]
     files = [*(options.codes or ()), options.factors]
-    named = options.arrays or " and ".join(map(str, files))
+    names = options.arrays or " and ".join(map(str, files))
     try:
         return sheet.sheet(
             jax.random.key(options.seed),
-            found["codes"],
-            found["factors"],
-            scales=found.get("scales"),
+            arrays["codes"],
+            arrays["factors"],
+            scales=arrays.get("scales"),
             metrics=metrics,
             intervals=options.intervals,
             maps=_maps(options),
-            **_told(options, found),
+            report=report,
+            **_kinds(options, arrays),
         )
     except ValueError as error:
-        raise ValueError(f"{named}: {error}") from error
+        raise ValueError(f"{names}: {error}") from error
 
 
-def _told(options: argparse.Namespace, found: dict[str, np.ndarray]) -> dict[str, Any]:
+def _kinds(
+    options: argparse.Namespace, arrays: dict[str, np.ndarray]
+) -> dict[str, Any]:
     """Which factors are continuous and which discrete, as typed, and their names."""
-    told = {
+    kinds = {
         kind: [name for name in (getattr(options, kind) or "").split(",") if name]
         for kind in ("continuous", "discrete")
     }
-    if "names" not in found:
-        return told
-    names = found["names"]
+    if "names" not in arrays:
+        return kinds
+    names = arrays["names"]
     if names.ndim != 1 or names.dtype.kind not in "US":
         raise ValueError(
             f"expected names as strings [F]; got {names.dtype} of shape {names.shape}."
         )
-    return told | {"names": names.astype(str).tolist()}
+    return kinds | {"names": names.astype(str).tolist()}
 
 
 def _load(options: argparse.Namespace) -> dict[str, np.ndarray]:
@@ -213,13 +223,11 @@ def _load(options: argparse.Namespace) -> dict[str, np.ndarray]:
     paths = dict(zip(names, options.codes, strict=True))
     paths |= {"factors": options.factors}
     paths |= {"scales": options.scales} if options.scales else {}
-    found = {name: _array(path) for name, path in paths.items() if name != "factors"}
+    arrays = {name: _array(path) for name, path in paths.items() if name != "factors"}
     if options.factors.suffix == ".csv":
-        names, table = _csv(options.factors)
-        return (
-            found | {"factors": table} | ({"names": np.array(names)} if names else {})
-        )
-    return found | {"factors": _array(options.factors)}
+        names, arrays["factors"] = _csv(options.factors)
+        return arrays | ({"names": np.array(names)} if names else {})
+    return arrays | {"factors": _array(options.factors)}
 
 
 def _array(path: pathlib.Path) -> np.ndarray:

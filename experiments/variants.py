@@ -27,7 +27,7 @@ from experiments.plots import metric_variants, style
 from experiments.results import summary
 from experiments.sweep import trained
 from experiments.system import atomic_files, commands, devices
-from experiments.system.terminal import say
+from experiments.system.terminal import StageProgress, say
 
 _UDR_POINTS = 2_000  # points for the correlations between runs
 
@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     folder = options.out or options.workdir
     if options.redraw:
-        runs, found = read(folder / "variants.csv")
-        for path in draw(folder, found, statistics(runs, found)):
+        runs, values = read(folder / "variants.csv")
+        for path in draw(folder, values, statistics(runs, values)):
             say(str(path))
         return 0
     devices.check_platform()
@@ -48,16 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.workdir, per_setting=options.runs, points=options.points
     )
     say(f"scoring {len(runs.number)} runs at {len(runs.factors):,} points")
-    found = score(runs, metrics, options.seed)
-    rows = statistics(runs, found)
+    with StageProgress() as progress:
+        values = score(runs, metrics, options.seed, progress)
+    rows = statistics(runs, values)
     say(summary.table(rows))
-    for path in [write(folder, runs, found), *draw(folder, found, rows)]:
+    for path in [write(folder, runs, values), *draw(folder, values, rows)]:
         say(str(path))
     return 0
 
 
 def score(
-    runs: trained.TrainedRuns, metrics: Sequence[str], seed: int
+    runs: trained.TrainedRuns,
+    metrics: Sequence[str],
+    seed: int,
+    report: sheet.Report = sheet.nowhere,
 ) -> dict[tuple[str, str], np.ndarray]:
     """Values `[R]` by metric and variant; UDR is that of each run in its setting."""
     key = jax.random.key(seed)
@@ -66,7 +70,7 @@ def score(
     for width in np.unique(widths):
         members = np.flatnonzero(widths == width)
         codes = np.stack([runs.codes[i] for i in members])
-        lines = sheet.many(key, codes, runs.factors, metrics=metrics)
+        lines = sheet.many(key, codes, runs.factors, metrics=metrics, report=report)
         for note in lines[0].notes:
             say(note)
         for i, line in enumerate(lines[0]):

@@ -93,6 +93,7 @@ def measure(
     names: Sequence[Name],
     *,
     halves: int,
+    report: over_runs.Report = lambda count: None,
 ) -> tuple[dict[Name, np.ndarray], dict[Name, str]]:
     """The scores of half samples of the points; an entry that fails affects no other.
 
@@ -109,6 +110,7 @@ def measure(
         sizes: Number of classes of each factor.
         names: Names of the entries.
         halves: Number of half samples B.
+        report: As in `over_runs.measure`.
 
     Returns:
         Scores `[B]` by name, and the error messages of entries that failed by name.
@@ -141,6 +143,7 @@ def measure(
             problems |= {entry.name: over_runs.reason(result) for entry in members}
         else:
             scores |= result
+        report(len(members))
     return scores, problems
 
 

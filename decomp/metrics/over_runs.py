@@ -28,6 +28,7 @@ TOGETHER = ("kim_mnih", "higgins")
 # for one item, which is a run or a half sample.
 Each = Callable[[tuple[Entry, ...], jax.Array, Any, Any, tuple[int, ...]], tuple]
 Call = functools.partial[dict[Name, np.ndarray]]  # of `each`, with its arguments
+Report = Callable[[int], None]  # is called with the number of entries just computed
 
 
 def measure(
@@ -38,6 +39,7 @@ def measure(
     names: Sequence[Name],
     *,
     block: int,
+    report: Report = lambda count: None,
 ) -> tuple[dict[Name, np.ndarray], dict[Name, str]]:
     """The values of several entries; an entry that fails affects no other.
 
@@ -50,6 +52,7 @@ def measure(
         sizes: Number of classes of each factor.
         names: Names of the entries.
         block: Runs on a device at once.
+        report: Called after each group of entries with their number.
 
     Returns:
         Values `[R]`, or maps `[R, D, F]`, by name; and the error messages of entries
@@ -73,6 +76,7 @@ def measure(
             problems |= {entry.name: reason(result) for entry in group}
         else:
             values |= result
+        report(len(group))
     return values, problems
 
 

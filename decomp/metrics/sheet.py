@@ -7,7 +7,7 @@ compiled, and `many` computes them for many runs at once.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,6 +22,10 @@ from decomp.metrics.entry import Maps
 from decomp.metrics.inputs import Factors
 from decomp.metrics.tables import Sheet, SheetLine, Sheets
 from decomp.metrics.units import Codes
+
+# Is called with what is computed ("values" or "intervals"), how many there are, and how
+# many there will be.
+Report = Callable[[str, int, int], None]
 
 METRICS = tuple(dict.fromkeys(metric for metric, _ in ENTRIES))
 FAST = tuple(
@@ -74,6 +78,11 @@ def _subset(codes: Any, rows: np.ndarray) -> Any:
     return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=-2), codes)
 
 
+def nowhere(stage: str, done: int, total: int) -> None:
+    """Ignores how far a sheet is; the default of `report`."""
+    del stage, done, total
+
+
 def sheet(
     key: jax.Array,
     codes: Any,
@@ -87,6 +96,7 @@ def sheet(
     names: Sequence[str] | None = None,
     intervals: int = 0,
     maps: Sequence[str] = (),
+    report: Report = nowhere,
 ) -> Sheet:
     """The chosen metrics of a representation; by default all except the slow trees.
 
@@ -109,6 +119,8 @@ def sheet(
         intervals: Number of half samples for the 95 % interval of each value, such as
             100, see `intervals`; 0 for no intervals.
         maps: The maps to compute besides, see `picture`: "information", "importance".
+        report: Called as `report("values", done, total)` whenever some values have been
+            computed, and then in the same way with "intervals".
 
     Returns:
         A line per metric and variant.
@@ -131,6 +143,7 @@ def sheet(
     options: dict[str, Any] = {"continuous": continuous, "discrete": discrete}
     options |= {"names": names, "metrics": metrics, "bins": bins}
     options |= {"scales": scales, "intervals": intervals, "maps": maps}
+    options["report"] = lambda stage, *counts: report(stage.split()[0], *counts)
     return many(key, table[None], factors, **options)[0]
 
 
@@ -148,6 +161,7 @@ def many(
     intervals: int = 0,
     maps: Sequence[str] = (),
     block: int = 64,
+    report: Report = nowhere,
 ) -> Sheets:
     """The sheets of many runs on the same data points, with the same random draws.
 
@@ -168,6 +182,7 @@ def many(
         intervals: As in `sheet`; all runs use the same half samples.
         maps: As in `sheet`.
         block: Runs on a device at once; memory is about `4 · block · N · D` floats.
+        report: As in `sheet`, but with "intervals of run 1 of 20" and so on.
 
     Raises:
         ValueError: For an unknown metric, or for arrays that cannot be scored.
@@ -189,7 +204,7 @@ def many(
     q = _posteriors(table, scales) if of_posteriors else None
     points = _Points(z, q, factor_table, inputs.complete(factor_table))
     wanted = {name: MAPS[name].name for name in maps}
-    values, problems = _values(key, points, [*entries, *wanted.values()], block)
+    values, problems = _values(key, points, [*entries, *wanted.values()], block, report)
     matrices = {name: values[wanted[name]] for name in maps}
     sheets = Sheets()
     for r in range(len(table)):
@@ -197,7 +212,8 @@ def many(
         run = _Points(run_z, run_q, factor_table, points.complete)
         plain = _lines(entries, r, run, values, problems)
         plain.maps = _maps({name: m[r] for name, m in matrices.items()}, run)
-        sheets.append(_with_intervals(plain, key, run, intervals))
+        stage = f"intervals of run {r + 1} of {len(table)}"
+        sheets.append(_with_intervals(plain, key, run, intervals, report, stage))
     return sheets
 
 
@@ -308,6 +324,7 @@ def _values(
     points: _Points,
     entries: Sequence[tuple[str, str]],
     block: int,
+    report: Report,
 ) -> tuple[dict[tuple[str, str], np.ndarray], dict[tuple[str, str], str]]:
     """The values `[R]` of each entry, and the reasons of entries without values."""
     refusals = {
@@ -316,12 +333,26 @@ def _values(
     problems = {name: reason for name, reason in refusals.items() if reason}
     nan = np.full(len(points.codes.unit), np.nan)
     values = {name: nan for name in problems}
-    for codes, table, names in points.groups([n for n in entries if not refusals[n]]):
+    chosen = [name for name in entries if name not in problems]
+    count = _counter(report, "values", len(chosen))
+    for codes, table, names in points.groups(chosen):
         group_values, errors = over_runs.measure(
-            key, codes, table.table, table.sizes, names, block=block
+            key, codes, table.table, table.sizes, names, block=block, report=count
         )
         values, problems = values | group_values, problems | errors
     return values, problems
+
+
+def _counter(report: Report, stage: str, total: int) -> over_runs.Report:
+    """A function that adds to a number, and reports it for a stage."""
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        report(stage, done, total)
+
+    return count
 
 
 def _lines(
@@ -366,7 +397,12 @@ def _maps(matrices: Mapping[str, np.ndarray], points: _Points) -> Maps | None:
 
 
 def _with_intervals(
-    lines: Sheet, key: jax.Array, points: _Points, number: int
+    lines: Sheet,
+    key: jax.Array,
+    points: _Points,
+    number: int,
+    report: Report,
+    stage: str,
 ) -> Sheet:
     """The sheet with an interval for each finite value, from `number` half samples."""
     names = [line[:2] for line in lines if np.isfinite(line.value)]
@@ -380,9 +416,10 @@ def _with_intervals(
         return Sheet(lines, [*lines.notes, note], **counts)
     halves: dict[tuple[str, str], np.ndarray] = {}
     problems: dict[tuple[str, str], str] = {}
+    count = _counter(report, stage, len(names))
     for codes, table, members in points.groups(names):
         scores, errors = resampled.measure(
-            key, codes, table.table, table.sizes, members, halves=number
+            key, codes, table.table, table.sizes, members, halves=number, report=count
         )
         halves, problems = halves | scores, problems | errors
     notes = [*lines.notes, reasons.INTERVALS]

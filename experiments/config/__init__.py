@@ -1,1 +1,1 @@
-"""Configs: fields, valid combinations, settings, and the command line."""
+"""Checks configs, expands them to the settings of a sweep, and parses commands."""

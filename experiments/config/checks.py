@@ -1,4 +1,7 @@
-"""Checks of combinations in a config; an error is one line with field and choices."""
+"""Checks which fields of a config go together.
+
+Each error is one line that names the field and says what is allowed.
+"""
 
 import math
 from typing import Any
@@ -12,15 +15,15 @@ from experiments.results import columns
 from experiments.system import paths
 
 _MOST_RUNS = 1_000_000
-_CLUSTERS = 4  # arms of the pinwheel, and moons
+_CLUSTERS = 4  # the number of arms of the pinwheel, and of moons
 
 
 def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
     """Raises ValueError for a config whose fields cannot be combined.
 
     Args:
-        config: With every field valid by itself.
-        rows: Its settings.
+        config: A config in which every field is valid by itself.
+        rows: Its settings, each a dict by column.
     """
     _prior(config)
     _objective(config)
@@ -36,10 +39,10 @@ def combinations(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
 
 
 def axes(config: ConfigDict) -> None:
-    """Raises ValueError for axes of a sweep that have no meaning.
+    """Raises ValueError for fields that have no effect if they are swept.
 
     Args:
-        config: With every field valid by itself.
+        config: A config in which every field is valid by itself.
     """
     for field, own in fields.registered().items():
         get = fields.get if own.traced else fields.values
@@ -49,11 +52,11 @@ def axes(config: ConfigDict) -> None:
                 f"{field} is not read by {own.owner} = {names} and cannot be swept; "
                 f"got {values}."
             )
-    free = any(
+    any_reads = any(
         objectives.OBJECTIVES[name].divergence == objectives.FREE
         for name in config.objective.name
     )
-    if len(config.objective.divergence) > 1 and not free:
+    if len(config.objective.divergence) > 1 and not any_reads:
         raise ValueError(
             "objective.divergence has no effect on objective.name = "
             f"{config.objective.name} and cannot be swept; got "
@@ -62,15 +65,16 @@ def axes(config: ConfigDict) -> None:
     sets = fields.values(config, "data.name")
     if len({catalogue.SETS[name].labels == catalogue.PLANE for name in sets}) > 1:
         raise ValueError(
-            "data.name sweeps over images, or over points of the plane, which have "
-            f"other scores and figures; got {sets}."
+            "data.name sweeps over images, or over points of the plane, but not over "
+            f"both, as these have other scores and figures; got {sets}."
         )
 
 
 def _prior(config: ConfigDict) -> None:
     """Checks the size of the latent space against the prior and the groups."""
-    if reason := priors.PRIORS[config.prior.name[0]].refusal(config):
-        raise ValueError(reason)
+    for name in config.prior.name:
+        if reason := priors.PRIORS[name].refusal(config):
+            raise ValueError(reason)
     groups, latents = config.objective.groups, config.model.latents
     if groups and (sum(groups) != latents or min(groups) < 1):
         raise ValueError(
@@ -80,6 +84,7 @@ def _prior(config: ConfigDict) -> None:
 
 
 def _objective(config: ConfigDict) -> None:
+    """Checks that objectives have what they need."""
     objective = config.objective
     for name in objective.name:
         if objectives.OBJECTIVES[name].own_groups and not objective.groups:
@@ -87,22 +92,19 @@ def _objective(config: ConfigDict) -> None:
                 f"objective.name = {name} needs objective.groups, sizes of groups of "
                 "latents such as 5,5; got none."
             )
-    if objective.warm_up > 1:
-        raise ValueError(
-            f"objective.warm_up must be a share in (0, 1]; got {objective.warm_up}."
-        )
     layered = [n for n, entry in networks.NETWORKS.items() if entry.dense_layers]
-    exp = config.model.network in layered and config.model.scale == "exp"
-    if objective.matched and not (exp and config.train.optimiser == "adam"):
+    model, optimiser = config.model, config.train.optimiser
+    matches = (model.network in layered, model.scale == "exp", optimiser == "adam")
+    if objective.matched and not all(matches):
         raise ValueError(
             f"objective.matched needs model.network = {' or '.join(layered)}, "
-            "model.scale = exp and "
-            f"train.optimiser = adam; got {config.model.network}, "
-            f"{config.model.scale} and {config.train.optimiser}."
+            f"model.scale = exp and train.optimiser = adam; got {model.network}, "
+            f"{model.scale} and {optimiser}."
         )
 
 
 def _data(config: ConfigDict) -> None:
+    """Checks that model, metrics and the choice of images suit the data."""
     plane = catalogue.is_plane(config.data)
     if plane and config.model.latents != 2:
         raise ValueError(
@@ -116,7 +118,7 @@ def _data(config: ConfigDict) -> None:
         )
     network, shape = config.model.network, catalogue.shape(config.data)
     shape = (2,) if plane else shape
-    if shape and network != networks.AUTO:  # otherwise only the file says
+    if shape and network != networks.AUTO:  # otherwise only the file says it
         data = f"data.name = {config.data.name} of "
         if reason := networks.refusal(network, shape, data):
             raise ValueError(f"model.network = {network} {reason}.")
@@ -135,8 +137,8 @@ def _labels(config: ConfigDict) -> None:
     """Checks that metrics of factors are chosen only for data with factors."""
     words = {"class": "has classes but no factors", "none": "has no factors"}
     labels = catalogue.SETS[config.data.name].labels
-    asked = [m for m in config.evaluate.metrics if m in columns.OF_FACTORS]
-    if labels in words and asked:
+    of_factors = {*config.evaluate.metrics} & {*columns.OF_FACTORS}
+    if labels in words and of_factors:
         raise ValueError(
             f"data.name = {config.data.name} {words[labels]} and needs "
             f"evaluate.metrics among {columns.OF_CODES} or auto; got "
@@ -145,6 +147,7 @@ def _labels(config: ConfigDict) -> None:
 
 
 def _source(config: ConfigDict) -> None:
+    """Checks where the data come from."""
     name, path = config.data.name, config.data.path
     source, choices = catalogue.source(config.data), catalogue.SETS[name].sources
     if source not in choices:
@@ -160,8 +163,8 @@ def _source(config: ConfigDict) -> None:
     paths.path(path)
     if path and source == "rendered":
         raise ValueError(
-            "data.path needs data.source = file or tfds; got "
-            f"{name}, {source} and {path}."
+            "data.path needs data.source = file or tfds; got data.source = rendered "
+            f"and data.path = {path}."
         )
 
 
@@ -169,8 +172,8 @@ def number_of_runs(config: ConfigDict, axes: list[int]) -> None:
     """Raises ValueError for a sweep of more runs than tables can have.
 
     Args:
-        config: With every field valid by itself.
-        axes: Lengths of the axes of the sweep.
+        config: A config in which every field is valid by itself.
+        axes: The lengths of the axes of the sweep.
     """
     settings = math.prod(axes) if config.objective.sweep == "product" else max(axes)
     if settings * config.seeds > _MOST_RUNS:
@@ -185,30 +188,29 @@ def number_of_runs(config: ConfigDict, axes: list[int]) -> None:
         )
 
 
-def check(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
+def sizes(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
     """Raises ValueError for sizes that do not fit the data or the objective.
 
     Args:
-        config: With every field valid by itself.
-        rows: Its settings.
+        config: A config in which every field is valid by itself.
+        rows: Its settings, each a dict by column.
     """
     _batches(config, rows)
-    known = _points(config)
-    if known:
-        _steps(config, known)
-        _principal_axes(config, known)
+    if num_points := _points(config):
+        _steps(config, num_points)
+        _principal_axes(config, num_points)
 
 
 def _points(config: ConfigDict) -> int:
-    """The number of points by the config, or 0 if only a file says it."""
+    """Checks numbers of points; returns that of the data, 0 if only a file says it."""
     points = config.data.points
     if catalogue.is_plane(config.data) and (points % _CLUSTERS or not points):
         raise ValueError(
             f"data.points must be a positive multiple of {_CLUSTERS}, the number of "
             f"arms of the pinwheel and of moons; got {points}."
         )
-    known, most = _limits(config)
-    for field, limit in most.items():
+    num_points, limits = _limits(config)
+    for field, limit in limits.items():
         section, _, field_name = field.partition(".")
         value = config[section][field_name]
         if value > limit:
@@ -220,55 +222,57 @@ def _points(config: ConfigDict) -> int:
             raise ValueError(
                 f"{section}.points must be 0 (all points) or at least 2; got 1."
             )
-    return known
+    return num_points
 
 
 def _limits(config: ConfigDict) -> tuple[int, dict[str, float]]:
-    """The number of points by the config, or 0, and the upper limit of each field."""
-    of_set, data = catalogue.SETS[config.data.name], config.data
+    """The number of points, 0 if only a file says it, and the limits of fields."""
+    entry, data = catalogue.SETS[config.data.name], config.data
     once = data.held_out and not data.correlated  # otherwise images may be repeated
-    trained = factor_grid.images(data) if once else of_set.rendered
+    images = factor_grid.images(data) if once else entry.rendered
     rendered = catalogue.source(data) == "rendered"
-    known = data.points or (trained if rendered else 0)
-    most = {"data.points": (trained if once else of_set.most) or math.inf}
-    if known:
-        scored = {"all": of_set.rendered, "held_out": factor_grid.held_out(data)}
-        most["train.batch_size"] = known
-        most["evaluate.points"] = scored.get(config.evaluate.images, known)
-    return known, most
+    num_points = data.points or (images if rendered else 0)
+    limits = {"data.points": (images if once else entry.most) or math.inf}
+    if num_points:
+        choices = {"all": entry.rendered, "held_out": factor_grid.held_out(data)}
+        limits["train.batch_size"] = num_points
+        limits["evaluate.points"] = choices.get(config.evaluate.images, num_points)
+    return num_points, limits
 
 
-def _steps(config: ConfigDict, points: int) -> None:
-    each = points // config.train.batch_size
-    if not config.train.steps and not 1 <= round(config.train.epochs * each) < 2**31:
+def _steps(config: ConfigDict, num_points: int) -> None:
+    """Checks that the epochs make a number of steps that fits int32."""
+    per_epoch = num_points // config.train.batch_size
+    steps = config.train.steps or round(config.train.epochs * per_epoch)
+    if not 1 <= steps < 2**31:
         raise ValueError(
-            f"train.epochs must give from 1 to 2³¹ steps ({each:,} steps per epoch); "
-            f"got {config.train.epochs} epochs."
+            "train.epochs must give at least 1 step and fewer than 2³¹ "
+            f"({per_epoch:,} steps per epoch); got {config.train.epochs} epochs."
         )
 
 
-def _principal_axes(config: ConfigDict, points: int) -> None:
-    """Checks that the data have as many principal axes as there are latents."""
-    principal = [name for name, prior in priors.PRIORS.items() if prior.principal]
-    if not {*principal} & {*config.prior.name}:
+def _principal_axes(config: ConfigDict, num_points: int) -> None:
+    """Checks that the data have as many principal axes as the prior needs."""
+    names = [name for name, prior in priors.PRIORS.items() if prior.principal]
+    if not {*names} & {*config.prior.name}:
         return
     plane, shape = catalogue.is_plane(config.data), catalogue.shape(config.data)
-    values = 2 if plane else math.prod(shape) if shape else points
-    width = min(values, points - 1)
-    most = width // 2 if config.prior.pca_ranks == "released_code" else width
+    values = 2 if plane else math.prod(shape) if shape else num_points
+    rank = min(values, num_points - 1)
+    most = rank // 2 if config.prior.pca_ranks == "released_code" else rank
     if config.model.latents > most:
         raise ValueError(
             f"model.latents must be at most {most}, the principal axes of the data, "
-            f"for prior.name = {' or '.join(principal)}; got {config.model.latents}."
+            f"for prior.name = {' or '.join(names)}; got {config.model.latents}."
         )
 
 
 def _batches(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
     """Checks that a minibatch has two points if its points are compared."""
-    needing = next(filter(None, map(objectives.of_pairs, rows)), "")
-    for field in ("train", "evaluate"):
-        if needing and config[field].batch_size < 2:
+    quantity = next(filter(None, map(objectives.of_pairs, rows)), "")
+    for section in ("train", "evaluate"):
+        if quantity and config[section].batch_size < 2:
             raise ValueError(
-                f"{field}.batch_size must be at least 2 for {needing}, which compares "
-                "the points of a minibatch; got 1."
+                f"{section}.batch_size must be at least 2 for {quantity}, which "
+                "compares the points of a minibatch; got 1."
             )

@@ -1,4 +1,4 @@
-"""The command line of a sweep: parsing, help, and one-line errors."""
+"""The command line of a sweep: its fields, its help, and its one-line errors."""
 
 import argparse
 import importlib.util
@@ -47,7 +47,7 @@ def parse(argv: Sequence[str]) -> Command:
             print(usage(argv))
             sys.exit(0)
         argument = config_argument(argv)
-        config, rest = _read(argv, load_config(argument))
+        config, rest = _with_fields(argv, load_config(argument))
         _reject_stray(flags.FLAGS(rest))
         workdir = flags.FLAGS.workdir or default_workdir(argument)
         return Command(*validate(argument, config), paths.path(str(workdir)))
@@ -59,44 +59,47 @@ def config_of(argv: Sequence[str]) -> tuple[ConfigDict, list[ProgramSettings]]:
     """The validated config of a command line and its programs.
 
     Args:
-        argv: A name, --config and any --config.FIELD.
+        argv: The name of the program, --config and any number of --config.FIELD.
 
     Raises:
         ValueError: One line, for an argument that cannot be used.
     """
     try:
         argument = config_argument(argv)
-        config, rest = _read(argv, load_config(argument))
+        config, rest = _with_fields(argv, load_config(argument))
         _reject_stray(flags.FlagValues()(rest))
         return validate(argument, config)
     except _ERRORS as error:
         raise ValueError(str(error)) from None
 
 
-def _read(argv: Sequence[str], config: ConfigDict) -> tuple[ConfigDict, list[str]]:
-    """The config with every --config.FIELD applied, and the other arguments.
+def _with_fields(
+    argv: Sequence[str], config: ConfigDict
+) -> tuple[ConfigDict, list[str]]:
+    """The config with the value of every --config.FIELD, and the other arguments.
 
     Raises:
-        ValueError: For a field that does not exist, naming the choices, or a value.
+        ValueError: One line, for a field that does not exist or is given twice, or for
+            a value of another type.
     """
     words = iter(argv)
-    typed, rest = {}, [next(words)]
+    texts, rest = {}, [next(words)]
     for word in words:
         name, equals, text = word.partition("=")
         name = name.lstrip("-")
         if not word.startswith("-") or name.partition(".")[0] != "config":
             rest.append(word)
             continue
-        if name in typed:
+        if name in texts:
             raise ValueError(
                 f"--{name} was given twice; separate several values with commas, "
                 "such as 1,4."
             )
-        alone = name != "config" and type(_default(config, name)) is bool
-        typed[name] = text if equals else "True" if alone else next(words, "")
-    del typed["config"]  # it is loaded already
+        switch = name != "config" and type(_default(config, name)) is bool
+        texts[name] = text if equals else "True" if switch else next(words, "")
+    del texts["config"]  # it is loaded already
     with config.unlocked(), config.ignore_type():
-        for name, text in typed.items():
+        for name, text in texts.items():
             value = _parsed(name, _default(config, name), text)
             fields.put(config, name.removeprefix("config."), value)
     return config, rest
@@ -120,10 +123,10 @@ def _parsed(name: str, default: Any, text: str) -> Any:
 
 def _with_flag_files(argv: Sequence[str]) -> list[str]:
     """The arguments, with every --flagfile replaced by its contents."""
-    found = flags.FLAGS.read_flags_from_files(list(argv))
-    if found != list(argv):
-        sys.argv = found
-    return found
+    arguments = flags.FLAGS.read_flags_from_files(list(argv))
+    if arguments != list(argv):
+        sys.argv = arguments
+    return arguments
 
 
 def fail(message: str) -> NoReturn:
@@ -137,23 +140,26 @@ def config_argument(argv: Sequence[str]) -> str:
     Raises:
         ValueError: If it is missing or given more than once.
     """
-    found = [
+    values = [
         _value(argv, position)
         for position, argument in enumerate(argv)
-        if argument.partition("=")[0] in ("--config", "-config")
+        if _is_config(argument)
     ]
-    if not found:
+    if not values:
         raise ValueError(f"--config is missing; choices: {', '.join(_config_files())}.")
-    if len(found) > 1:
-        raise ValueError(f"--config was given twice: {' and '.join(found)}.")
-    return found[0]
+    if len(values) > 1:
+        raise ValueError(
+            f"--config was given twice; choose one of {' and '.join(values)}."
+        )
+    return values[0]
 
 
 def load_config(argument: str) -> ConfigDict:
     """Loads the config of `path.py:variants`, with the fields of registered entries.
 
     Raises:
-        ValueError: If there is no such file, or no such variant, or the file fails.
+        ValueError: One line, if there is no such file or variant, or if the file raises
+            an error, whose type and line are named.
     """
     path, colon, variants = argument.partition(":")
     file = paths.in_clone(path)
@@ -166,18 +172,14 @@ def load_config(argument: str) -> ConfigDict:
         spec = importlib.util.spec_from_file_location("config", file)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        if not hasattr(module, "get_config"):
+            raise ValueError("it must have a function get_config; got none.")
         config = module.get_config(*([variants] if colon else []))
     except Exception as error:  # a user's file may raise anything
-        at = [f.lineno for f in traceback.extract_tb(error.__traceback__)][-1]
-        kind = (
-            ""
-            if type(error) is ValueError
-            else f"{type(error).__name__} in line {at}: "
-        )
-        raise ValueError(f"--config={path}: {kind}{error}") from error
+        raise ValueError(f"--config={path}: {_reason(error, file)}") from error
     if not isinstance(config, ConfigDict):
         raise ValueError(
-            f"--config={path} must have a get_config that returns a ConfigDict; got "
+            f"--config={path}: its get_config must return a ConfigDict; got "
             f"{type(config).__name__}."
         )
     try:
@@ -187,13 +189,27 @@ def load_config(argument: str) -> ConfigDict:
         raise ValueError(f"--config={path}: {error}") from None
 
 
+def _reason(error: Exception, file: pathlib.Path) -> str:
+    """The message of an error of a config file, with its type and its line there."""
+    if type(error) is ValueError:
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if pathlib.Path(f.filename).absolute() == file.absolute()]
+    place = f" in line {own[-1].lineno}" if own else ""
+    return f"{type(error).__name__}{place}: {error}"
+
+
 def validate(
     argument: str, config: ConfigDict
 ) -> tuple[ConfigDict, list[ProgramSettings]]:
-    """Checks the config of `path.py:variants` with the arguments applied.
+    """Checks a config and divides it into programs, as `settings.validate` does.
+
+    Args:
+        argument: The value of --config, which begins an error.
+        config: The config with the fields of the command line.
 
     Raises:
-        ValueError: One line with the file and the field.
+        ValueError: One line that names the file and the field.
     """
     try:
         return settings.validate(config)
@@ -225,29 +241,36 @@ def usage(argv: Sequence[str]) -> str:
         "[--workdir=FOLDER] [--config.FIELD=VALUE ...]",
         "",
         f"  FILE     {', '.join(_config_files())}",
-        "  VARIANT  laptop, authors, smoke; none is the paper's text",
-        "  FOLDER   default results/FILE-VARIANT in the current folder; the same "
+        "  VARIANT  such as laptop, authors or smoke; the first lines of FILE name its "
+        "variants; without one, a config follows the paper's text",
+        "  FOLDER   by default results/FILE-VARIANT in the current folder; the same "
         "command continues an interrupted sweep",
-        "  VALUE    values with commas are swept: --config.objective.beta=1,4 or "
-        "--config.model.latents=5,10; whole numbers are written 1000 or 1_000, not 1e3",
+        "  VALUE    several values with commas between them are swept: "
+        "--config.objective.beta=1,4 or --config.model.latents=5,10; whole numbers are "
+        "written 1000 or 1_000, not 1e3",
         "",
         "With --config, --help lists its fields.",
     ]
-    if any(argument.partition("=")[0] == "--config" for argument in argv):
+    if any(map(_is_config, argv)):
         lines[-1] = "Fields:"
         lines += _fields(load_config(config_argument(argv)))
     return "\n".join(lines)
 
 
 def _default(config: ConfigDict, name: str) -> Any:
-    """The value of a field named `config.section.field`."""
+    """The value of a field named `config.section.field` in the file of a config.
+
+    Raises:
+        ValueError: One line with the choices, for a field that does not exist, or for
+            a section.
+    """
     section: Any = config
     for part in name.split(".")[1:]:
         if not isinstance(section, ConfigDict) or part not in section:
-            known = section if isinstance(section, ConfigDict) else {}
+            choices = section if isinstance(section, ConfigDict) else {}
             raise ValueError(
                 f"--{name}: there is no field '{part}'; choices: "
-                f"{', '.join(known) or 'none, this is a value'}."
+                f"{', '.join(choices) or 'none, this is a value'}."
             )
         section = section[part]
     if isinstance(section, ConfigDict):
@@ -256,61 +279,72 @@ def _default(config: ConfigDict, name: str) -> Any:
 
 
 def _is_swept(name: str, default: Any, text: str) -> bool:
-    """Whether a text such as 5,10,20 has several values of a field for one value."""
+    """Whether a text such as 5,10,20 has several values of a field for one value.
+
+    A string that may be anything, such as a path, may also have commas of its own.
+    """
     field = fields.described().get(name.removeprefix("config."))
     if field is None or not fields.may_be_swept(name.removeprefix("config.")):
         return False
-    one = field.parts is None and not isinstance(default, tuple)
-    listed = bool(field.choices) or not isinstance(field.default, str)
-    return one and listed and "," in text
+    is_single = field.parts is None and not isinstance(default, tuple)
+    is_free_text = isinstance(field.default, str) and not field.choices
+    return is_single and not is_free_text and "," in text
+
+
+def _is_config(argument: str) -> bool:
+    """Whether an argument is --config, with its value or before it."""
+    return argument.partition("=")[0] in ("--config", "-config")
 
 
 def _value(argv: Sequence[str], position: int) -> str:
-    """The value of an argument, after = or in the next argument."""
+    """The value of an argument, which is after = or is the next argument."""
     _, equals, value = argv[position].partition("=")
     return value if equals else "".join(argv[position + 1 : position + 2])
 
 
 def _config_files() -> list[str]:
     """The paths of the configs, relative to the current folder."""
-    found = sorted(_CONFIGS.glob("*.py"))
-    return [paths.shown(p) for p in found if p.stem not in ("__init__", "base")]
+    files = sorted(_CONFIGS.glob("*.py"))
+    return [paths.shown(f) for f in files if f.stem not in ("__init__", "base")]
 
 
 def _fields(config: ConfigDict) -> Iterator[str]:
-    """Each field with its value, its help and its choices."""
-    known = fields.described()
+    """Lines with each field, its value, its help and its choices."""
+    described = fields.described()
     for name, value in fields.leaves(config):
         if name in ("deviations", "variant", "title"):
             continue
         text = ",".join(map(str, value)) if isinstance(value, tuple) else ""
         yield f"  --config.{name}={text or value}"
-        if name in known:
-            help = f"{known[name].help[:1].upper()}{known[name].help[1:]}."
-            if allowed := fields.choices(known[name]):
-                some = "Any of" if known[name].parts else "One of"
-                help += f" {some} {', '.join(map(str, allowed))}."
+        if field := described.get(name):
+            words = f"{field.help[:1].upper()}{field.help[1:]}."
+            if allowed := fields.choices(field):
+                number = "Any of" if field.parts else "One of"
+                words += f" {number} {', '.join(map(str, allowed))}."
+            indent = " " * 8
             yield from textwrap.wrap(
-                help, 88, initial_indent=" " * 8, subsequent_indent=" " * 8
+                words, 88, initial_indent=indent, subsequent_indent=indent
             )
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
-    """Adds the argument that names the file of a sweep with entries of its own."""
+    """Adds --config, for the sweep of a config that registers entries of its own."""
     parser.add_argument(
         "--config",
-        type=_registered,
+        type=_run,
         metavar="FILE",
-        help="config file that registers the entries of the sweep, if it has its own",
+        help="config file that registers entries of its own, if the sweep has any",
     )
 
 
-def _registered(text: str) -> pathlib.Path:
-    """Runs a config file to register its entries."""
+def _run(text: str) -> pathlib.Path:
+    """Runs a config file, which registers its entries, and returns its path."""
     file = paths.in_clone(text.partition(":")[0])
     try:
         runpy.run_path(str(file))
     except Exception as error:  # a user's file may raise anything
-        reason = " ".join(str(error).split())[:300]
-        raise argparse.ArgumentTypeError(f"{file} is not a config: {reason}") from None
+        reason = " ".join(_reason(error, file).split())[:300]
+        raise argparse.ArgumentTypeError(
+            f"must be a config file that runs without an error; got {file}: {reason}"
+        ) from None
     return file

@@ -1,6 +1,6 @@
 """Checks each field of a config by itself, against its description.
 
-`checks` has what goes together.
+`checks` then checks which fields go together.
 """
 
 import math
@@ -35,7 +35,7 @@ AXES = (
     *("prior.name", "prior.df", "prior.spike", "objective.name"),
     *("objective.divergence", "objective.beta", "objective.alpha", "objective.gamma"),
 )
-# What entries declare, by the field that names them.
+# The fields that entries of registries declare, by the field that names the entries.
 _DECLARED: dict[str, Callable[[], declarations.Declarations]] = {
     "data.name": catalogue.declared,
     "model.network": networks.declared,
@@ -43,11 +43,10 @@ _DECLARED: dict[str, Callable[[], declarations.Declarations]] = {
     "objective.name": objectives.declared,
     "objective.divergence": divergences.declared,
 }
-# Sections whose fields may have several values, most of them programs of their own,
-# and those of their fields that may not, as they say how to sweep or to record.
+# Sections whose fields may have several values, and the exceptions: fields that say how
+# to sweep or to record. Each value needs a program of its own, but for `_TRACED`.
 _SWEPT = ("data", "model", "prior", "objective", "critic", "train")
 _NOT_SWEPT = ("objective.sweep", "train.records")
-# Fields whose values share a program.
 _TRACED = ("train.learning_rate", "critic.learning_rate")
 # The choices that the words of `base.Field.choices` mean, registered entries included.
 _CHOICES: dict[str, Callable[[], tuple]] = {
@@ -66,7 +65,7 @@ _CHOICES: dict[str, Callable[[], tuple]] = {
     "metrics": columns.metrics,
     "layouts": lambda: runs.LAYOUTS,
     "figures": lambda: FIGURES,
-    # Those of a config are these and what else it sweeps.
+    # A config also has the columns of the fields that it sweeps.
     "columns": lambda: tuple(map(column, axes())),
     "scores": lambda: tuple(columns.COLUMNS),
 }
@@ -80,7 +79,7 @@ class Registered(NamedTuple):
     field: base.Field
     owner: str  # the field that names the entries, such as prior.name
     others: frozenset[str]  # the entries of this kind that do not read it
-    unread: Any  # its value in settings of these
+    unread: Any  # its value in settings of these other entries
     traced: bool  # whether all its values share a program
 
 
@@ -91,7 +90,7 @@ def check(config: ConfigDict) -> None:
         config: An unlocked config, whose tuples are replaced.
 
     Raises:
-        ValueError: One line naming the field, what was expected and what came.
+        ValueError: One line that names the field, says what is allowed, and what came.
     """
     add_registered(config)
     same_fields(config, known())
@@ -99,32 +98,31 @@ def check(config: ConfigDict) -> None:
     for name, field in fields.items():
         put(config, name, _uniform(name, field, get(config, name)))
     _sizes(config, fields)
-    own = tuple(map(column, swept(config)))
+    own_columns = tuple(map(column, swept(config)))
     for name, field in fields.items():
-        allowed = choices(field) + (own if field.choices == "columns" else ())
-        one = field.parts is None
-        accepts = allowed.__contains__ if one else set(allowed).issuperset
+        allowed = choices(field) + (own_columns if field.choices == "columns" else ())
+        single = field.parts is None
+        accepts = allowed.__contains__ if single else set(allowed).issuperset
+        words = f"{'one' if single else 'one or more'} of {allowed}"
         for value in values(config, name) if allowed else ():
-            _require(
-                name, value, accepts, f"{'one' if one else 'one or more'} of {allowed}"
-            )
+            _require(name, value, accepts, words)
     for name, field in fields.items():
-        several = get(config, name) if name in of_axes else values(config, name)
-        for value in several if field.rule is not None else ():
+        parts = get(config, name) if name in of_axes else values(config, name)
+        for value in parts if field.rule is not None else ():
             _require(name, value, field.rule.accepts, field.rule.words)
 
 
 def registered() -> dict[str, Registered]:
-    """The fields that entries declare, which are described by them.
+    """The fields that entries declare and describe, by name.
 
     Raises:
         ValueError: One line, for a field that entries of two kinds declare.
     """
-    found: dict[str, Registered] = {}
+    fields: dict[str, Registered] = {}
     for owner, declared in _DECLARED.items():
         entries, section = declared(), owner.partition(".")[0]
         for name, own in declarations.every(entries).items():
-            others = frozenset(n for n, fields in entries.items() if name not in fields)
+            others = frozenset(n for n, read in entries.items() if name not in read)
             text, unread = declarations.help_of(entries, name), own.default
             if traced := isinstance(own, base.Parameter):
                 unread = unread if own.unread is None else own.unread
@@ -132,13 +130,13 @@ def registered() -> dict[str, Registered]:
             else:
                 field = own._replace(help=text)
             full = f"{section}.{name}"
-            if full in found:
+            if full in fields:
                 raise ValueError(
                     f"{full} must be declared by entries of one kind; got those of "
-                    f"{found[full].owner} and of {owner}."
+                    f"{fields[full].owner} and of {owner}."
                 )
-            found[full] = Registered(field, owner, others, unread, traced)
-    return found
+            fields[full] = Registered(field, owner, others, unread, traced)
+    return fields
 
 
 def reads(config: ConfigDict, field: Registered) -> bool:
@@ -148,28 +146,23 @@ def reads(config: ConfigDict, field: Registered) -> bool:
 
 
 def described() -> dict[str, base.Field]:
-    """All fields by section, including those of registered entries."""
-    found = base.FIELDS | _of_entries()
+    """All fields in the order of their sections, with those that entries declare."""
+    fields = base.FIELDS | _of_entries()
     sections = list(dict.fromkeys(name.partition(".")[0] for name in base.FIELDS))
-    order = sorted(found, key=lambda name: sections.index(name.partition(".")[0]))
-    return {name: found[name] for name in order}
+    order = sorted(fields, key=lambda name: sections.index(name.partition(".")[0]))
+    return {name: fields[name] for name in order}
 
 
 def _of_entries() -> dict[str, base.Field]:
     """The fields that entries declare, and the schedules of those of objectives."""
-    own = {name: one.field for name, one in registered().items()}
-    of_objectives = [n.split(".") for n in own if n.startswith("objective.")]
-    steps = {
-        f"{section}.schedule.{n}": base.schedule(n) for section, n in of_objectives
-    }
-    return own | steps
+    fields = {name: entry.field for name, entry in registered().items()}
+    paths = [name.split(".") for name in fields if name.startswith("objective.")]
+    schedules = {f"{section}.schedule.{n}": base.schedule(n) for section, n in paths}
+    return fields | schedules
 
 
 def may_be_swept(name: str) -> bool:
-    """Whether a field may have several values, leaving aside the fields of `axes`.
-
-    Each value is a program of its own, except for the fields of `_TRACED`.
-    """
+    """Whether a field that is not one of `axes` may have several values."""
     section = name.partition(".")[0]
     return section in _SWEPT and name not in (*_NOT_SWEPT, *axes())
 
@@ -177,19 +170,19 @@ def may_be_swept(name: str) -> bool:
 def values(config: ConfigDict, name: str) -> tuple:
     """The values of a field that is swept, or its single value as `(value,)`."""
     value = get(config, name)
-    several = isinstance(value, tuple) and may_be_swept(name)
-    if several and described()[name].parts is not None:
-        several = any(isinstance(part, tuple) for part in value)
-    return value if several else (value,)
+    is_axis = isinstance(value, tuple) and may_be_swept(name)
+    if is_axis and described()[name].parts is not None:
+        is_axis = any(isinstance(part, tuple) for part in value)
+    return value if is_axis else (value,)
 
 
 def swept(config: ConfigDict) -> tuple[str, ...]:
-    """The fields with several values, without those of `axes`."""
+    """The fields with several values, except for those of `axes`."""
     return tuple(name for name in described() if len(values(config, name)) > 1)
 
 
 def compiled(config: ConfigDict) -> tuple[str, ...]:
-    """The fields with several values of which each needs a program of its own."""
+    """The fields with several values, each of which needs a program of its own."""
     return tuple(name for name in swept(config) if name not in _TRACED)
 
 
@@ -198,20 +191,21 @@ def column(field: str) -> str:
     section, *rest = field.split(".")
     if rest == ["name"]:
         return section
-    own = registered().get(field)
-    alone = section not in ("prior", "critic") or (own is not None and own.traced)
-    return "_".join(rest if alone else [section, *rest])
+    entry = registered().get(field)
+    is_traced = entry is not None and entry.traced
+    is_short = is_traced or section not in ("prior", "critic")
+    return "_".join(rest if is_short else [section, *rest])
 
 
 def shown(value: Any) -> Any:
-    """The value of a field in its column: a number or a text."""
+    """The value of a field in its column: a number or a string."""
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return str(value) if isinstance(value, bool) else value
 
 
 def choices(field: base.Field) -> tuple:
-    """The choices of a field, or of each part of a tuple."""
+    """The allowed values of a field, or of each part of its tuple; () for any."""
     if isinstance(field.choices, str):
         return _CHOICES[field.choices]()
     return field.choices
@@ -224,7 +218,7 @@ def known() -> ConfigDict:
 
 def axes() -> tuple[str, ...]:
     """The fields of which a sweep has a column even if they have a single value."""
-    traced = (field for field, own in registered().items() if own.traced)
+    traced = (field for field, entry in registered().items() if entry.traced)
     return tuple(dict.fromkeys((*AXES, *traced)))
 
 
@@ -235,7 +229,7 @@ def add_registered(config: ConfigDict) -> ConfigDict:
         The same config.
 
     Raises:
-        ValueError: One line, if it lacks their sections.
+        ValueError: One line, if the config lacks their sections.
     """
     for field, described_field in _of_entries().items():
         section, name = _place(config, field)
@@ -288,7 +282,7 @@ def _no_section(name: str, fields: Iterable[str], value: Any) -> str:
 
 
 def _sizes(config: ConfigDict, fields: dict[str, base.Field]) -> None:
-    """Checks that every number fits int32 or float32, and that sizes are sensible."""
+    """Checks that every number fits int32 or float32, and is at most `Field.most`."""
     for field, value in leaves(config):
         most = fields[field].most or _WHOLE
         for number in _flat(value):
@@ -303,7 +297,7 @@ def _sizes(config: ConfigDict, fields: dict[str, base.Field]) -> None:
 
 
 def _flat(value: Any) -> Iterator[Any]:
-    """The parts of a tuple, also of nested tuples, or the value."""
+    """The numbers or strings in a value, which may be a tuple of tuples."""
     for part in value if isinstance(value, tuple) else ():
         yield from _flat(part)
     if not isinstance(value, tuple):
@@ -314,30 +308,35 @@ def _uniform(name: str, field: base.Field, value: Any) -> Any:
     """The value with parts of one type; a swept tuple of one value becomes the value.
 
     Raises:
-        ValueError: For an element of another type, or an empty tuple.
+        ValueError: For a part of another type, or an empty tuple.
     """
     nested = isinstance(value, tuple) and any(isinstance(v, tuple) for v in value)
     if field.parts is None:
-        wanted = float if isinstance(field.default, float) else lambda one: one
+        convert = float if isinstance(field.default, float) else lambda part: part
         if not isinstance(value, tuple):
-            return wanted(value)
+            return convert(value)
         if not may_be_swept(name):
             return value
-        found = tuple(map(wanted, value))
+        several = tuple(map(convert, value))
     elif nested and may_be_swept(name):
-        found = tuple(_uniform(name, field, one) for one in value)
+        if not all(isinstance(part, tuple) for part in value):
+            raise ValueError(
+                f"{name} must be a tuple, or only tuples if it is swept; got "
+                f"{short(value)}."
+            )
+        several = tuple(_uniform(name, field, part) for part in value)
     else:
-        found = elements(name, value, field.parts)
-        if not found and not field.may_be_empty:
+        parts = elements(name, value, field.parts)
+        if not parts and not field.may_be_empty:
             raise ValueError(f"{name} must have at least one value; got none.")
-        return found
-    if not found:
+        return parts
+    if not several:
         raise ValueError(f"{name} must have at least one value; got none.")
-    return found if len(found) > 1 else found[0]
+    return several if len(several) > 1 else several[0]
 
 
 def _in_float32(number: float) -> bool:
-    """Whether float32 can represent a number; 0, infinity and NaN count as such."""
+    """Whether a number is well within float32; 0, infinity and NaN are."""
     return not math.isfinite(number) or not number or _SMALL <= abs(number) <= _LARGE
 
 
@@ -352,12 +351,13 @@ def same_fields(given: ConfigDict, known: ConfigDict, prefix: str = "") -> None:
     """Checks the names and types of all fields.
 
     Args:
-        given: A config.
-        known: A config that has every field.
-        prefix: Prefix of the names of the fields.
+        given: The config to check, or a section of it.
+        known: A config that has every field, or the same section of it.
+        prefix: The name of the section and a dot, such as "train.".
 
     Raises:
-        ValueError: For an unknown or a missing field, or a value of another type.
+        ValueError: One line, for an unknown or a missing field, or a value of another
+            type.
     """
     for name in given:
         if name not in known:
@@ -384,10 +384,18 @@ def expected(default: Any) -> str:
 
 
 def elements(field: str, value: tuple, cast: Callable[[Any], Any]) -> tuple:
-    """Casts the elements of a tuple; `3,inf` of a command line is one string.
+    """The elements of a tuple as numbers or strings of one type.
+
+    Args:
+        field: The name of the field, for the error.
+        value: The tuple. A string in it may have several elements, such as "3,inf".
+        cast: The type of the elements: int, float or str.
 
     Raises:
-        ValueError: One line with the field, for an element of another type.
+        ValueError: One line that names the field, for an element of another type.
+
+    >>> elements("prior.df", ("3,inf", 7), float)
+    (3.0, inf, 7.0)
     """
     parts = [
         part
@@ -422,13 +430,13 @@ def _fits(field: str, value: Any, default: Any) -> bool:
 
 def _like(value: Any, default: Any) -> bool:
     """Whether a value has the type of the default; an int is also a float."""
-    wanted = (int, float) if type(default) is float else type(default)
-    same = isinstance(value, bool) == isinstance(default, bool)
-    return same and isinstance(value, wanted)
+    types = (int, float) if type(default) is float else type(default)
+    both_or_none = isinstance(value, bool) == isinstance(default, bool)
+    return both_or_none and isinstance(value, types)
 
 
 def _cast(part: Any, cast: Callable[[Any], Any]) -> Any:
-    """Casts a number or a text; refuses 1.5 as an int, and True."""
+    """Casts a number or a string; raises TypeError for 1.5 as an int, and for True."""
     exact = cast is float and type(part) is int
     if not (exact or isinstance(part, str) or type(part) is cast):
         raise TypeError

@@ -1,4 +1,4 @@
-"""Checks a config, and expands its axes to the settings of the sweep."""
+"""Checks a config, and expands its axes to the settings of a sweep."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -11,26 +11,29 @@ from experiments.models import objectives, priors
 from experiments.results import columns
 
 COLUMNS = tuple(map(fields.column, fields.AXES))  # the columns of every sweep
-_TAKEN = {"run", "seed", "status", *columns.COLUMNS}  # other columns of scores.csv
+_OTHERS = {"run", "seed", "status", *columns.COLUMNS}  # other columns of scores.csv
 
 
 class ProgramSettings(NamedTuple):
     """The settings of a sweep that one compiled program trains."""
 
-    config: ConfigDict  # with one value of each field that needs a program of its own
-    rows: list[dict[str, Any]]  # its settings: values by column of the sweep
-    first: int  # index of its first setting among those of the sweep
+    config: ConfigDict  # has one value of each field that needs a program of its own
+    rows: list[dict[str, Any]]  # the settings of the program, each a dict by column
+    first: int  # index of the first of them among the settings of the sweep
 
 
 def validate(config: ConfigDict) -> tuple[ConfigDict, list[ProgramSettings]]:
-    """Checks a config; returns a copy with uniform tuples, and its programs.
+    """Checks a config, and divides its settings into programs.
 
     Settings share a program if they differ only in traced numbers, in priors of one
-    family, or in objectives that may be swept together. Programs are in the order in
-    which they are trained.
+    family, or in objectives that may be swept together.
+
+    Returns:
+        A copy of the config whose tuples have parts of one type each, and the programs
+        in the order in which they are trained.
 
     Raises:
-        ValueError: One line naming the field, what was expected and what came.
+        ValueError: One line that names the field, says what is allowed, and what came.
     """
     config = config.copy_and_resolve_references()
     with config.unlocked(), config.ignore_type():
@@ -41,13 +44,13 @@ def validate(config: ConfigDict) -> tuple[ConfigDict, list[ProgramSettings]]:
     programs = _programs(config, axes)
     for program in programs:
         checks.combinations(program.config, program.rows)
-        checks.check(program.config, program.rows)
+        checks.sizes(program.config, program.rows)
     return config, programs
 
 
 def _programs(config: ConfigDict, axes: Mapping[str, tuple]) -> list[ProgramSettings]:
     """The settings of a config whose fields are valid, by program."""
-    alone = {field: fields.column(field) for field in fields.compiled(config)}
+    compiled = {field: fields.column(field) for field in fields.compiled(config)}
     registered = [
         (fields.column(field), fields.column(own.owner), own)
         for field, own in fields.registered().items()
@@ -56,25 +59,25 @@ def _programs(config: ConfigDict, axes: Mapping[str, tuple]) -> list[ProgramSett
     for values in _combinations(config, axes):
         row = dict(zip(axes, values, strict=True))
         row = _canonical(row, config, registered)
-        fixed = tuple(row[column] for column in alone.values())
+        constants = tuple(row[column] for column in compiled.values())
         of_samples = objectives.OBJECTIVES[row["objective"]].importance_weighted
         own = row["objective"] if of_samples else ""
-        key = (fixed, priors.program(row["prior"]), own)
+        key = (constants, priors.program(row["prior"]), own)
         groups.setdefault(key, []).append(row)
-    found, first = [], 0
-    for (fixed, *_), several in groups.items():
-        named = zip(alone.values(), fixed, strict=True)
-        shown = {column: fields.shown(value) for column, value in named}
-        rows = [row | shown for row in several]
+    programs, first = [], 0
+    for (constants, *_), members in groups.items():
+        pairs = zip(compiled.values(), constants, strict=True)
+        cells = {column: fields.shown(value) for column, value in pairs}
+        rows = [row | cells for row in members]
         rows = list({tuple(row.values()): row for row in rows}.values())
-        chosen = dict(zip(alone, fixed, strict=True))
-        for field in ("prior", "objective"):
-            present = {row[field] for row in rows}
-            names = config[field].name
-            chosen[f"{field}.name"] = tuple(n for n in names if n in present)
-        found.append(ProgramSettings(fields.replaced(config, chosen), rows, first))
+        changes = dict(zip(compiled, constants, strict=True))
+        for section in ("prior", "objective"):
+            entries = {row[section] for row in rows}
+            names = config[section].name
+            changes[f"{section}.name"] = tuple(n for n in names if n in entries)
+        programs.append(ProgramSettings(fields.replaced(config, changes), rows, first))
         first += len(rows)
-    return found
+    return programs
 
 
 def rows(programs: Iterable[ProgramSettings]) -> list[dict[str, Any]]:
@@ -83,33 +86,33 @@ def rows(programs: Iterable[ProgramSettings]) -> list[dict[str, Any]]:
 
 
 def own_programs(config: ConfigDict) -> dict[str, tuple]:
-    """Fields whose values need programs of their own, and these values."""
-    found = {field: fields.values(config, field) for field in fields.compiled(config)}
+    """The fields whose values need programs of their own, with these values."""
+    values = {field: fields.values(config, field) for field in fields.compiled(config)}
     if len({priors.program(name) for name in config.prior.name}) > 1:
-        found["prior.name"] = config.prior.name
-    known = objectives.OBJECTIVES
-    alone = [n for n in config.objective.name if known[n].importance_weighted]
-    if alone and len(set(config.objective.name)) > 1:
-        found["objective.name"] = config.objective.name
-    return found
+        values["prior.name"] = config.prior.name
+    names = set(config.objective.name)
+    of_samples = any(objectives.OBJECTIVES[n].importance_weighted for n in names)
+    if of_samples and len(names) > 1:
+        values["objective.name"] = config.objective.name
+    return values
 
 
 def _axes(config: ConfigDict) -> dict[str, tuple]:
     """The values of every column; columns that few sweeps have come first."""
-    known, swept = fields.registered(), fields.swept(config)
-    traced = (f for f in fields.axes() if f not in fields.AXES)
-    read = (f for f in traced if fields.reads(config, known[f]))
-    found = {}
-    for field in (*swept, *fields.AXES, *read):
+    registered, swept = fields.registered(), fields.swept(config)
+    others = (f for f in fields.axes() if f not in fields.AXES)
+    others = (f for f in others if fields.reads(config, registered[f]))
+    values: dict[str, tuple] = {}
+    for field in (*swept, *fields.AXES, *others):
         name = fields.column(field)
-        if name in found or name in _TAKEN:
+        if name in values or name in _OTHERS:
             raise ValueError(
                 f"{field} would be the column {name} of scores.csv, which has another "
                 "column of this name; choose another name for the field."
             )
         get = fields.values if field in swept else fields.get
-        found[name] = get(config, field)
-    return found
+        values[name] = get(config, field)
+    return values
 
 
 def _combinations(
@@ -134,18 +137,24 @@ def _canonical(
     config: ConfigDict,
     registered: Iterable[tuple[str, str, fields.Registered]],
 ) -> dict[str, Any]:
-    """The setting with neutral values in columns that have no effect on it."""
-    named = row | {"divergence": objectives.divergence(row)}
+    """The setting with neutral values in columns that have no effect on it.
+
+    Args:
+        row: A setting, which is changed.
+        config: A config whose fields are valid.
+        registered: Of each registered field: its column, that of its entries, and it.
+    """
+    entries = row | {"divergence": objectives.divergence(row)}
     for name, owner, own in registered:
-        entry = named.get(owner, fields.get(config, own.owner))
+        entry = entries.get(owner, fields.get(config, own.owner))
         if name in row and entry in own.others:
             row[name] = own.unread
     objective = objectives.OBJECTIVES[row["objective"]]
     if objective.divergence != objectives.FREE:
         row["divergence"] = objective.divergence
     elif objectives.divergence(row) == objectives.NONE:
-        one, *others = config.objective.divergence
-        row["divergence"] = objectives.NONE if others else one  # it has no weight
+        first, *others = config.objective.divergence
+        row["divergence"] = objectives.NONE if others else first  # it has no weight
     return row
 
 

@@ -22,6 +22,7 @@ from experiments.results import labels, run_tables
 from experiments.system import atomic_files
 
 # These may change when a sweep is continued, as results change only by rounding.
+# `variant` and `deviations` describe other fields, which are compared themselves.
 _FREE = (
     "runs",
     "distributed",
@@ -29,8 +30,11 @@ _FREE = (
     "figures",
     "figure_line",
     "figure_label",
+    "figure_sweeps",
     "figure_score",
     "title",
+    "variant",
+    "deviations",
 )
 _TABLES = ("number", "seed", "setting", "diverged", "block", "index")
 

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, plain lines elsewhere."""
+"""Shows how far a command is: by a bar on a terminal, by plain lines elsewhere."""
 
 import sys
 import time
@@ -92,6 +92,40 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         """Ends the bar."""
+        self._bar.close()
+
+
+class StageProgress:
+    """Shows how far each stage of a command is, on stderr.
+
+    On a terminal it is a bar. Elsewhere it is a plain line, after 30 s without one.
+    """
+
+    def __init__(self):
+        self._last_line = time.monotonic()
+        self._bar = tqdm(
+            total=1,
+            disable=None,
+            leave=False,
+            dynamic_ncols=True,
+            bar_format="{percentage:3.0f}%|{bar}| {desc}",
+        )
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Shows that `done` of `total` parts of a stage, such as values, are done."""
+        text, now = f"{done:,} of {total:,} {stage}", time.monotonic()
+        if not self._bar.disable:
+            self._bar.n, self._bar.total = done, total
+            self._bar.set_description_str(text)
+        elif now - self._last_line >= _LINE_EVERY:
+            self._last_line = now
+            print(f"  {text}", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> "StageProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes the bar."""
         self._bar.close()
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from configs import pinwheel
 from experiments.config import command_line, fields, settings
+from experiments.system import commands
 from tests.faults.attempts import command_line_of
 
 SMOKE = "--config=configs/pinwheel.py:smoke"
@@ -92,6 +93,46 @@ def test_a_config_is_loaded_and_checked_once(tmp_path, monkeypatch):
     assert (tmp_path / "loads").read_text() == "x"
     assert len(configs) == 1
     assert (config.seeds, len(programs), workdir.as_posix()) == (7, 1, "out")
+
+
+CALLS_WRONGLY = """from configs import base
+def get_config(arg=""):
+    return base.finish(base.get_config(), 3, {})
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1\n", "it must have a function get_config; got none."),
+        (
+            "def get_config():\n    return 3\n",
+            "its get_config must return a ConfigDict; got int.",
+        ),
+        # The error is raised in configs/base.py, but the line is that of this file.
+        (CALLS_WRONGLY, "AttributeError in line 3: 'int' object has no attribute"),
+        ("x = 1\ndef (\n", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_file_without_a_config_is_refused_with_the_line_to_mend(
+    tmp_path, text, message
+):
+    path = tmp_path / "own.py"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="own.py") as error:
+        command_line.load_config(str(path))
+    assert str(error.value).startswith(f"--config={path}: {message}")
+
+
+def test_the_config_of_a_finished_sweep_must_run(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text("x = 1\nx.y\n")
+    parser = commands.parser("name", "description")
+    command_line.add_config(parser)
+    with pytest.raises(ValueError, match="own.py: AttributeError in line 2: 'int'"):
+        parser.parse_args([f"--config={path}"])
+    path.write_text("x = 1\n")
+    assert parser.parse_args([f"--config={path}"]).config == path
 
 
 @pytest.mark.parametrize("word", ["--config.tensorboard", "--config.tensorboard=True"])

@@ -1,6 +1,8 @@
+import importlib
 import itertools
 import math
 import pathlib
+import re
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +23,11 @@ CONFIGS = {
     "shapes_anisotropic": shapes_anisotropic,
     "shapes_student_t": shapes_student_t,
 }
+# `your_own` and `anisotropy` would add their entries to the registries.
+FILES = sorted(
+    {path.stem for path in pathlib.Path(pinwheel.__file__).parent.glob("*.py")}
+    - {"__init__", "base", "your_own", "anisotropy"}
+)
 VARIANTS = [
     ",".join(names)
     for count in range(4)
@@ -165,6 +172,16 @@ def test_a_variant_that_changes_the_paper_lists_its_deviations(name):
         config = CONFIGS[name].get_config(variants)
         unchanged = set(variants.split(",")) <= {"", "laptop"} and name == "pinwheel"
         assert bool(config.deviations) == bool(variants and not unchanged)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_docstring_of_a_config_names_the_variants_that_it_has(name):
+    module = importlib.import_module(f"configs.{name}")
+    with pytest.raises(ValueError, match="unknown variant 'smok'") as error:
+        module.get_config("smok")
+    choices = str(error.value).partition("choices: ")[2].rstrip(".").split(", ")
+    words = module.__doc__.partition("Variants")[2].partition("Expected:")[0]
+    assert set(re.findall(r"`(\w+)`", words)) == set(choices)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.config import settings
+from experiments.models import priors
 from tests.experiments.small_plane import config_of
 
 
@@ -74,6 +75,17 @@ def test_the_latents_must_fit_the_prior(prior, fields, message):
         for name, value in fields.items():
             config.prior[name] = value
     with pytest.raises(ValueError, match=message):
+        settings.validate(config)
+
+
+def test_every_prior_of_a_program_is_checked_against_the_config(monkeypatch):
+    config = config_of("isotropic", "vae", "kl_prior_aggregate")
+    entry = priors.PRIORS["learned"]._replace(refusal=lambda config: "too many latents")
+    monkeypatch.setitem(priors.PRIORS, "learned", entry)
+    assert settings.validate(config)
+    with config.unlocked():
+        config.prior.name = ("isotropic", "learned")
+    with pytest.raises(ValueError, match="too many latents"):
         settings.validate(config)
 
 

@@ -6,6 +6,7 @@ import pytest
 from decomp import metrics
 from decomp.metrics import sheet
 from experiments import score
+from experiments.system import terminal
 
 RNG = np.random.default_rng(0)
 FACTORS = RNG.integers(0, 4, (300, 2))
@@ -30,6 +31,39 @@ def test_arrays_of_a_user_get_a_sheet_and_its_files(tmp_path, capsys, monkeypatc
     names = {"sheet.md", "sheet.csv", "sheet.json", "sheet.png", "information.png"}
     assert names < {path.name for path in out.iterdir()}
     assert str(out / "information.png") in output
+
+
+def test_progress_is_on_stderr_and_the_sheet_alone_on_stdout(
+    tmp_path, capsys, monkeypatch
+):
+    np.savez(tmp_path / "both.npz", codes=CODES, factors=FACTORS)
+    arguments = [f"--arrays={tmp_path}/both.npz", "--metrics=mig, locatello; hoyer"]
+    arguments.append("--intervals=6")
+    assert score.main(arguments) == 0
+    output = capsys.readouterr()
+    assert output.err == ""  # it took less than 30 s
+    monkeypatch.setattr(terminal, "_LINE_EVERY", 0.0)
+    assert score.main(arguments) == 0
+    assert capsys.readouterr() == (
+        output.out,
+        "".join(
+            f"  {done} of 2 {stage}\n"
+            for stage in ("values", "intervals")
+            for done in (1, 2)
+        ),
+    )
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", CODES)
+    np.save(tmp_path / "v.npy", FACTORS)
+    files = [f"--codes={tmp_path}/{name}.npy" for name in ("a", "b")]
+    files += [f"--factors={tmp_path}/v.npy", *arguments[1:]]
+    assert score.main(files) == 0
+    stages = [line.split(" of 2 ")[1] for line in capsys.readouterr().err.splitlines()]
+    assert stages[::2] == [
+        f"{stage} of {tmp_path}/{name}.npy"
+        for name in ("a", "b")
+        for stage in ("values", "intervals")
+    ]
 
 
 def test_metrics_can_be_chosen_and_kinds_of_factors_are_reported(tmp_path, capsys):

@@ -156,6 +156,8 @@ REST = [
     (SHAPES, {"model__latents": (3, 0)}, "model.latents must be .* got 0"),
     (SHAPES, {"model__latents": (3, 2.5)}, "model.latents must be a whole number"),
     (SHAPES, {"model__hidden": ((3,), (0,))}, r"model.hidden must be .* got \(0,\)"),
+    (SHAPES, {"model__hidden": ((3,), 4)}, "a tuple, or only tuples if it is swept"),
+    (SHAPES, {"model__hidden": ((3,), "64")}, "a tuple, or only tuples if it is swept"),
     (SHAPES, {"data__look": ("plain", "red")}, "data.look must be one of .* got red"),
     (SHAPES, {"seeds": (1, 2)}, "seeds must be a whole number"),
     (SHAPES, {"figure_line": "latents"}, "figure_line must be one of"),

@@ -70,6 +70,14 @@ def test_fields_that_do_not_affect_results_may_change_and_are_reported(workdir):
     assert config_of(workdir)["title"] == "other"
 
 
+def test_every_field_of_a_figure_and_words_about_other_fields_may_change(workdir):
+    free = {"figure_line": "beta", "figure_label": "alpha", "figure_sweeps": ["alpha"]}
+    free |= {"figures": ["b"], "figure_score": ["mig"], "variant": "laptop"}
+    changes = start(workdir, CONFIG | free | {"deviations": ["in other words"]})
+    names = [line.split(": ")[1] for line in changes]
+    assert names == sorted([*free, "deviations"])
+
+
 def test_seeds_may_be_added_and_not_removed(workdir):
     assert start(workdir, CONFIG | {"seeds": 9}) == ["changed: seeds: 3 -> 9"]
     with pytest.raises(ValueError, match=r"fields differ: seeds: 9 -> 3\. Choose"):

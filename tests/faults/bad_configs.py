@@ -41,7 +41,9 @@ _WHOLE = [
         ("--config=configs/pinwheel.py:big",), "unknown variant 'big'; choices: lap"
     ),
     BadCommand(("--config=configs/base.py:big",), "takes 0 positional arguments"),
-    BadCommand(("--config=configs/__init__.py",), "has no attribute 'get_config'"),
+    BadCommand(
+        ("--config=configs/__init__.py",), "must have a function get_config; got none"
+    ),
     BadCommand(
         (f"--config={_PLANE}", f"--config={_SHAPES}"), "--config was given twice"
     ),
@@ -119,7 +121,10 @@ _FIELDS = {
         ("data.points=-4", "data.points must be a finite number ≥ 0"),
         ("data.points=4", "train.batch_size must be at most 4 points; got 400"),
         ("data.points=2000004", "data.points must be at most 2,000,000"),
-        ("data.path=a.npz", "data.path needs data.source = file or tfds"),
+        (
+            "data.path=a.npz",
+            "needs data.source = file or tfds; got data.source = rendered and",
+        ),
         ("data.source=file", "pinwheel needs data.source among ('rendered',)"),
         (
             "data.source=web",
@@ -149,6 +154,7 @@ _FIELDS = {
         ("model.latents=99999999", "model.latents must be at most 10,000"),
         ("model.hidden=0", "model.hidden must be layer widths above 0"),
         ("model.hidden=1.5", "model.hidden must be int values"),
+        ("model.hidden=((3,),4)", "model.hidden must be a tuple, or only tuples if it"),
         ("model.hidden=9999999999", "model.hidden must be at most 100,000"),
         (
             "model.network=conv",
@@ -175,7 +181,10 @@ _FIELDS = {
         ),
         ("runs.block=-1", "runs.block must be a finite number ≥ 0"),
         ("objective.schedule.beta=up", "objective.schedule.beta must be one of"),
-        ("objective.warm_up=2", "objective.warm_up must be a share in (0, 1]"),
+        *(
+            (f"objective.warm_up={v}", "objective.warm_up must be a share in (0, 1]")
+            for v in (0, 2)
+        ),
         ("objective.matched=True", "objective.matched needs model.network = dense"),
     ],
     _SHAPES: [

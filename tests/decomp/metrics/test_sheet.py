@@ -40,6 +40,26 @@ def test_a_perfect_code_has_the_values_known_by_hand():
     assert values["active units", "0.01"] == 3.0
 
 
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_sheet_reports_how_many_values_and_intervals_it_has_computed(runs):
+    calls, key = [], jax.random.key(0)
+    metrics = ("mig, locatello", "hoyer", "active units")
+    options = {"metrics": metrics, "intervals": 5, "maps": ["information"]}
+    options["report"] = lambda *call: calls.append(call)
+    if runs == 1:
+        sheets = [sheet.sheet(key, FACTORS, FACTORS, **options)]
+        stages = ["intervals"]
+    else:
+        sheets = sheet.many(key, np.stack([FACTORS] * 2), FACTORS, **options)
+        stages = ["intervals of run 1 of 2", "intervals of run 2 of 2"]
+    counts = [len(sheets[0]) + 1, *map(len, sheets)]  # the first has the map too
+    for stage, total in zip(["values", *stages], counts, strict=True):
+        dones = [done for name, done, of in calls if (name, of) == (stage, total)]
+        assert dones == sorted(set(dones))
+        assert dones[-1] == total
+    assert [name for name, done, of in calls if done == of] == ["values", *stages]
+
+
 def test_every_line_has_a_definition_and_a_source():
     for (metric, variant), entry in definitions.ENTRIES.items():
         assert entry.definition, (metric, variant)
