@@ -4,17 +4,24 @@ Each error is one line that names the field and says what is allowed.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from experiments.config import fields
 from experiments.data import catalogue, factor_grid
-from experiments.models import networks, objectives, priors
+from experiments.models import divergences, networks, objectives, priors
 from experiments.results import columns
 from experiments.system import paths
 
 _MOST_RUNS = 1_000_000
+# Which objectives read a field of `config.objective` that is not one of their weights.
+_READERS: dict[str, Callable[[objectives.Objective], bool]] = {
+    "objective.samples": lambda entry: entry.importance_weighted,
+    "objective.groups": lambda entry: entry.own_groups is not None,
+    "objective.capacity": lambda entry: "capacity" in entry.fixed,
+}
 _CLUSTERS = 4  # the number of arms of the pinwheel, and of moons
 
 
@@ -68,6 +75,35 @@ def axes(config: ConfigDict) -> None:
             "data.name sweeps over images, or over points of the plane, but not over "
             f"both, as these have other scores and figures; got {sets}."
         )
+
+
+def effects(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
+    """Raises ValueError for a swept field that no setting of the sweep reads.
+
+    `axes` has checked the fields that entries declare.
+
+    Args:
+        config: A config in which every field is valid by itself.
+        rows: All its settings, each a dict by column.
+    """
+    chosen = {row["objective"] for row in rows}
+    measures = [divergences.DIVERGENCES[objectives.divergence(row)] for row in rows]
+    correlated = any(fields.values(config, "data.correlated"))
+    for field in fields.swept(config):
+        needed = ""
+        if reads := _READERS.get(field):
+            names = [n for n, entry in objectives.OBJECTIVES.items() if reads(entry)]
+            if chosen.isdisjoint(names):
+                needed = f"objective.name = {' or '.join(names)}"
+        elif field.startswith("critic.") and not any(d.critic for d in measures):
+            needed = "an objective or a divergence with a critic"
+        elif field == "data.correlation" and not correlated:
+            needed = "data.correlated"
+        if needed:
+            raise ValueError(
+                f"{field} has no effect without {needed} and cannot be swept; got "
+                f"{fields.values(config, field)}."
+            )
 
 
 def _prior(config: ConfigDict) -> None:

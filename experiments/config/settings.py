@@ -42,6 +42,7 @@ def validate(config: ConfigDict) -> tuple[ConfigDict, list[ProgramSettings]]:
     checks.number_of_runs(config, list(map(len, axes.values())))
     checks.axes(config)
     programs = _programs(config, axes)
+    checks.effects(config, rows(programs))
     for program in programs:
         checks.combinations(program.config, program.rows)
         checks.sizes(program.config, program.rows)

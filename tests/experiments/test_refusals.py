@@ -30,6 +30,31 @@ def test_a_weight_that_nothing_reads_is_not_swept():
 
 
 @pytest.mark.parametrize(
+    ("objective", "changes", "message"),
+    [
+        ("vae", {"objective.samples": (2, 5)}, "samples .* objective.name = iwae and"),
+        ("vae", {"objective.groups": ((2,), (1, 1))}, "groups .*name = hfvae and"),
+        ("vae", {"objective.capacity": (2.0, 5.0)}, "capacity .*name = capacity and"),
+        ("vae", {"critic.b1": (0.0, 0.5)}, "critic.b1 .*or a divergence with a critic"),
+        ("vae", {"data.correlation": (0.2, 0.7)}, "without data.correlated and cannot"),
+        ("iwae", {"objective.samples": (2, 5)}, ""),
+        ("hfvae", {"objective.groups": ((2,), (1, 1))}, ""),
+        ("capacity", {"objective.capacity": (2.0, 5.0)}, ""),
+        ("factor_vae", {"critic.learning_rate": (1e-4, 1e-3)}, ""),
+    ],
+)
+def test_a_field_that_no_setting_reads_is_not_swept(objective, changes, message):
+    config = config_of("isotropic", objective, "kl_prior_aggregate")
+    with config.unlocked(), config.ignore_type():
+        config.update_from_flattened_dict(changes)
+    if not message:
+        assert len(settings.rows(settings.validate(config)[1])) == 2
+        return
+    with pytest.raises(ValueError, match=message):
+        settings.validate(config)
+
+
+@pytest.mark.parametrize(
     ("cell", "fields", "message"),
     [
         (("dip_vae_ii",), {"prior.df": (2.0,)}, "covariance, .* above 2 only; got 2"),
