@@ -5,7 +5,7 @@
 
 Copy this file and replace the parts. Each is an entry that is registered under a name,
 which the config below, the command line, tables, figures and the report use. You need
-not change any other file. Variants: none (a minute on 2 cores), `smoke` (a minute).
+not change any other file. Variants: none (a minute on 2 cores), `smoke` (less).
 Expected: if 8 nats of the KL are free, the KL rises to about 8 and images are sharper.
 """
 
@@ -49,8 +49,8 @@ formula = "E_q[log p(x|z)] − β max(KL(q(z|x) ‖ p(z)), bits)"  # in reports;
 objectives.register(objective._replace(notation=formula))
 
 
-# A prior: a family with log-density and sample of one z [D], such as a module of
-# `decomp.distributions`, a function that builds p, and parameters, which can be swept.
+# A prior: a family with log-density and sample of one z [D] (`decomp.distributions` has
+# some), parameters, and a function of which `help(priors.Prior)` says what it is given.
 family = SimpleNamespace(
     log_prob=lambda p, z: jnp.sum(-z / p - 2 * jax.nn.softplus(-z / p) - jnp.log(p)),
     sample=lambda key, p: p * jax.random.logistic(key, p.shape),

@@ -130,5 +130,5 @@ def _line(a: SheetLine, b: SheetLine, first: Sheet, second: Sheet) -> Difference
     return line._replace(
         low=interval.low,
         high=interval.high,
-        resampling=a.resampling,
+        resampling=a.resampling.replace(", bias removed", ""),
     )

@@ -11,8 +11,11 @@ even N,
 If the score is a mean over the points, s² is an unbiased estimate of its variance. If
 the bias of the score is a/N, as for plug-in information, the estimate of the bias is
 unbiased, and the interval is one for the score of infinitely many points, which need
-not contain T itself. A bootstrap draws some points twice. So it doubles the plug-in
-bias, moves the bins if it misses the extremes, and scores points that were fitted.
+not contain T itself. Bins of equal width are those of all N points in every half
+sample, so that the infinitely many points are cut at the same edges. (If codes are not
+bounded, their range grows with N, and a score in bins of the range has no limit.) A
+bootstrap draws some points twice. So it doubles the plug-in bias, and scores points
+that were fitted.
 
 Some entries of `definitions` have random draws of their own (votes, pairs, the choice
 of the points to fit). They draw anew for every half sample, and their bias is not
@@ -231,9 +234,9 @@ def _rows(key: jax.Array, halves: int, num_points: int) -> jax.Array:
 
 
 def _subset(codes: Any, rows: jax.Array) -> Any:
-    """Some data points of Codes, or of leaves `[N, D]`."""
+    """Some data points of Codes, in the bins of all, or of leaves `[N, D]`."""
     if isinstance(codes, units.Codes):
-        return units.rows(codes, rows)
+        return units.rows(codes, rows)._replace(ends=units.ends(codes))
     return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0), codes)
 
 

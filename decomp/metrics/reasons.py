@@ -97,8 +97,8 @@ def remark(name: tuple[str, str], value: float, z: Codes, table: Factors) -> str
 INTERVALS = (
     "A 95 % interval, estimated from half samples of the points, is for the score of "
     "other points from the same source. If the bias is removed, it is for infinitely "
-    "many points, so it need not contain the value of the given points. If votes or "
-    "points to fit are drawn, it is for as many points as are given."
+    "many points, cut into the bins of the given ones, and need not contain their "
+    "value. If votes or points to fit are drawn, it is for as many points as are given."
 )
 
 DIFFERENCES = (

@@ -15,6 +15,9 @@ class Codes(NamedTuple):
     unit: jax.Array  # [..., N, D] float32, in [−1, 1]; 0 for a constant latent
     origin: jax.Array  # [..., D] float32
     exponent: jax.Array  # [..., D] int32
+    # Least and largest unit [2, D] between which bins of equal width lie, or None for
+    # those of the points.
+    ends: jax.Array | None = None
 
 
 def of_host(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -134,10 +137,15 @@ def times_power(x: jax.Array, exponent: jax.Array) -> jax.Array:
     return x
 
 
+def ends(z: Codes) -> jax.Array:
+    """The least and the largest unit of each latent, `[2, D]`."""
+    return jnp.stack([jnp.min(z.unit, axis=0), jnp.max(z.unit, axis=0)])
+
+
 def equal_width(z: Codes, *, bins: int) -> jax.Array:
     """Bins `[N, D]` of equal width, as `discrete.equal_width` defines them."""
-    low, span = jnp.min(z.unit, axis=0), jnp.ptp(z.unit, axis=0)
-    span = jnp.where(span > 0, span, 1)
+    low, high = ends(z) if z.ends is None else z.ends
+    span = jnp.where(high > low, high - low, 1)
     # The last term is more than the rounding of float32.
     position = (z.unit - low[None, :]) / span[None, :] * bins + bins * 2.0**-21
     position = jnp.where(jnp.isfinite(position), position, 0)

@@ -195,7 +195,8 @@ def _reason(error: Exception, file: pathlib.Path) -> str:
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if pathlib.Path(f.filename).absolute() == file.absolute()]
-    place = f" in line {own[-1].lineno}" if own else ""
+    named = own and not isinstance(error, SyntaxError)  # which says its line itself
+    place = f" in line {own[-1].lineno}" if named else ""
     return f"{type(error).__name__}{place}: {error}"
 
 

@@ -76,7 +76,20 @@ def six(options: PriorOptions) -> float:
 
 
 class Prior(NamedTuple):
-    """A prior that configs can name."""
+    """A prior that configs can name.
+
+    `build(params, options, traced, encode)` returns p, a distribution of `family`:
+
+    - `params` has the trained parameters that `init` returns; most priors have none;
+    - `options` is `PriorOptions`: `options.latents` is D, and `options.fields` has the
+      values of `config.prior`;
+    - `traced.parameters` has the numbers `[]` that a sweep may vary, by the name of the
+      `base.Parameter` in `fields`;
+    - `encode` maps inputs `[K, X]` to posteriors with leaves `[K, D]`.
+
+    A prior with `factorised=True` can be used by objectives that need
+    p(z) = Π_d p(z_d), such as the β-TCVAE.
+    """
 
     name: str  # in `config.prior.name`
     label: str  # in figures and reports

@@ -11,7 +11,8 @@ _NOTE = (
     "These statements of the papers can be decided from this sweep. Effects are paired "
     "by seed, and the intervals of a finding hold together with 95 % (Bonferroni). A "
     "finding holds if every whole interval is where the paper expects it; a comparison "
-    "is open if its interval lies on both sides."
+    "is open if its interval lies on both sides. Where the paper expects no rise (not "
+    "> 0), it holds unless the data show one, which few seeds seldom do."
 )
 
 

@@ -23,6 +23,12 @@ from experiments.results import summary
 from experiments.system import atomic_files
 from experiments.system.parallel import Runs
 
+_MEANING = (
+    "A row is a setting. n is its number of runs, and `failed` counts those that "
+    "diverged, which are left out. ± is half the width of a 95 % t-interval of the "
+    "mean over seeds. decomp/metrics/README.md says what each score is."
+)
+
 
 def block_path(workdir: pathlib.Path, first_run: int) -> pathlib.Path:
     """The file of the block whose first run is given."""
@@ -194,7 +200,7 @@ def write_tables(
         ((*row.setting.values(), *row[1:]) for row in statistics),
     )
     atomic_files.write(
-        workdir / "summary.md", (summary.table(statistics) + "\n").encode()
+        workdir / "summary.md", f"{summary.table(statistics)}\n\n{_MEANING}\n".encode()
     )
     return statistics
 

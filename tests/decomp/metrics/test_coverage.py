@@ -114,6 +114,11 @@ def votes():
     del definitions.ENTRIES[name]
 
 
+def limits(draws):
+    """The shares between which 99.8 of 100 lie if the coverage is 95 %."""
+    return stats.binom.ppf([1e-3, 1 - 1e-3], draws, 0.95) / draws
+
+
 def test_most_intervals_contain_the_exact_score():
     draws = 40
     low, high = stats.binom.ppf([1e-4, 1 - 1e-4], draws, 0.95) / draws
@@ -155,16 +160,46 @@ def test_intervals_of_95_percent_contain_the_exact_score_in_93_to_97_of_100_draw
         assert share <= MORE.get(name, 0.97), (name, share)
 
 
+def gap_in_bins_of(codes, noise, mix):
+    """The MIG of v @ mix plus Gaussian noise, v of 4 × 4 classes, in 20 bins of codes.
+
+    The bins divide the range of the codes, and the outermost two are unbounded.
+    """
+    classes = np.array(list(itertools.product(range(4), repeat=2)), float)
+    information = np.zeros((2, 2))  # [D, F]
+    for latent, column in enumerate(codes.T):
+        edges = np.linspace(column.min(), column.max(), 21)
+        edges[[0, -1]] = -np.inf, np.inf
+        means = (classes @ mix)[:, latent, None]
+        shares = np.diff(stats.norm.cdf((edges - means) / noise), axis=1)  # [16, 20]
+        for factor, values in enumerate(classes.T):
+            of_values = [shares[values == value].mean(axis=0) for value in range(4)]
+            inside = np.mean([stats.entropy(share) for share in of_values])
+            information[latent, factor] = stats.entropy(shares.mean(axis=0)) - inside
+    second, largest = np.sort(information, axis=0)
+    return np.mean(largest - second) / np.log(4)
+
+
+@pytest.mark.slow
+def test_intervals_of_unbounded_codes_are_for_the_bins_of_the_given_points():
+    mix, noise, draws = np.array([[1.0, 0.5], [0.0, 1.0]]), 0.1, 60
+    contained = []
+    for draw in range(draws):
+        rng = np.random.default_rng(draw)
+        factors = rng.integers(0, 4, (10_000, 2))
+        codes = factors @ mix + noise * rng.normal(size=factors.shape)
+        options = {"metrics": ["mig, locatello"], "intervals": 100, "seed": draw}
+        (line,) = metrics.score(codes, factors, **options)
+        contained.append(line.low <= gap_in_bins_of(codes, noise, mix) <= line.high)
+    low, high = limits(draws)
+    assert low <= np.mean(contained) <= high
+
+
 @pytest.mark.slow
 def test_equal_codes_do_not_differ_in_95_of_100_draws():
     names = ["mig, locatello", "modularity", "sap, r_squared", "infom, tripod", "hoyer"]
     shares = share_of_differences(population(), names, 400, halves=100)
     assert (shares <= 0.07).all(), shares
-
-
-def limits(draws):
-    """The shares between which 99.8 of 100 lie if the coverage is 95 %."""
-    return stats.binom.ppf([1e-3, 1 - 1e-3], draws, 0.95) / draws
 
 
 @pytest.mark.slow
