@@ -32,6 +32,10 @@ if os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1") == "1":
     # Programs do not note the lines of Python that made them.
     os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 
+# Each worker of the tests has one core. Further threads of NumPy's and scikit-learn's
+# matrix products would wait for work by taking turns on it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
@@ -74,6 +78,27 @@ def pytest_collection_finish():
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
     gc.enable()
+
+
+# JAX keeps all programs that it has made, and MLIR visits them for each new one, which
+# takes a fifth longer beside a thousand. They would also fill gigabytes.
+KEPT_PROGRAMS = 400
+programs = 0  # the number made since JAX last forgot them
+
+
+def count(event, *details, **names):
+    global programs
+    programs += event == "/jax/core/compile/backend_compile_duration"
+
+
+jax.monitoring.register_event_duration_secs_listener(count)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    global programs
+    if programs > KEPT_PROGRAMS and not (nextitem and nextitem.path == item.path):
+        jax.clear_caches()
+        programs = 0
 
 
 @pytest.hookimpl(tryfirst=True)

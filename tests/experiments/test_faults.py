@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.faults import neighbours, sweeps
+from tests.faults import fuzz, neighbours, sweeps
 from tests.faults.trial import Problem, TrialRow
 
 
@@ -103,6 +103,16 @@ def test_problems_are_counted_for_the_table():
     problems = [Problem("a", lost=3), Problem("b", lost=4, tracebacks=1)]
     assert TrialRow("kind", 5, problems).counts == (5, 3, 7, 1)
     assert TrialRow("kind", 1, problems).counts == (1, 0, 7, 1)
+
+
+def test_random_faults_have_help_and_refuse_a_bad_duration_in_one_line(capsys):
+    with pytest.raises(SystemExit) as end:
+        fuzz.main(["--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: tests.faults.fuzz")
+    assert fuzz.main(["a minute"]) == 2
+    line = "argument seconds: must be a whole number from 0 to 2147483647; got a minute"
+    assert capsys.readouterr().err == f"tests.faults.fuzz: {line}.\n"
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ Every try must end in a result or in one line. Any other outcome is reported wit
 seed and the number of the try, which reproduce it.
 """
 
+import argparse
 import contextlib
 import io
 import pathlib
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -21,6 +23,7 @@ from experiments.config import command_line, fields
 from experiments.config.settings import ProgramSettings
 from experiments.data import catalogue
 from experiments.sweep import layout
+from experiments.system import commands
 from tests.faults import damage, image_readers
 from tests.faults.attempts import command_line_of
 from tests.faults.image_readers import Loader
@@ -182,11 +185,13 @@ def _file(rng: np.random.Generator, files: list[Loader], folder: pathlib.Path) -
     return False
 
 
-def main(arguments: list[str]) -> int:
-    """Runs for `arguments` seconds and seed; returns 1 if anything fails."""
-    seconds, seed = ([*map(int, arguments)] + [60, 0][len(arguments) :])[:2]
+@commands.command("tests.faults.fuzz")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints each failure and the counts; returns 1 if anything fails."""
+    options = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
-        counts = run(seconds, seed=seed, folder=pathlib.Path(name))
+        folder = pathlib.Path(name)
+        counts = run(options.seconds, seed=options.seed, folder=folder)
     for failure in counts.failures:
         print(failure.encode("ascii", "backslashreplace").decode())
     print(
@@ -196,5 +201,21 @@ def main(arguments: list[str]) -> int:
     return int(bool(counts.failures))
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = commands.parser(
+        "tests.faults.fuzz",
+        __doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    whole = commands.whole(0)
+    help_of_seconds = "duration; the last try is finished"
+    parser.add_argument(
+        "seconds", type=whole, nargs="?", default=60, help=help_of_seconds
+    )
+    help_of_seed = "seed of the inputs"
+    parser.add_argument("seed", type=whole, nargs="?", default=0, help=help_of_seed)
+    return parser
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
