@@ -75,7 +75,7 @@ KINDS = {
 
 def assert_equal(z, other):
     """Asserts that two tables of codes are equal to the bit."""
-    for leaf, expected in zip(z, other, strict=True):
+    for leaf, expected in zip(*map(jax.tree.leaves, (z, other)), strict=True):
         assert leaf.dtype == expected.dtype
         np.testing.assert_array_equal(leaf, expected)
 

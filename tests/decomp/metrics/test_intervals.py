@@ -147,6 +147,21 @@ def test_a_half_sample_is_half_of_the_points_without_repetition(register, compil
     np.testing.assert_array_equal(few, rows[:5])
 
 
+def test_half_samples_have_the_bins_of_all_points(register):
+    def measure(key, z, v, s):
+        return jnp.sum(units.equal_width(z, bins=10) != units.values(z))
+
+    whole_entry = entry(measure)
+    register(whole_entry)
+    codes, labels = np.arange(10.0)[:, None], jnp.zeros((10, 1), jnp.int32)
+    wrong, problems = intervals.measure(
+        KEY, inputs.codes(codes), labels, (1,), [whole_entry.name], halves=41
+    )
+    assert problems == {}
+    # In ten bins of 0 … 9, each number is in the bin of its own index.
+    np.testing.assert_array_equal(wrong[whole_entry.name], np.zeros(41))
+
+
 def test_two_representations_have_the_same_half_samples_and_the_same_draws(register):
     codes = np.arange(9)[:, None]
     wide = np.concatenate([codes, codes % 2], axis=1)
