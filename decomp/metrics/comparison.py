@@ -124,11 +124,10 @@ def _line(a: SheetLine, b: SheetLine, first: Sheet, second: Sheet) -> Difference
     reason = reasons.no_interval(halves)
     if reason:
         return line._replace(note=reason)
-    interval = intervals.interval(
-        ENTRIES[name], difference, halves, a.points, difference=True
-    )
+    entry = ENTRIES[name]
+    interval = intervals.interval(entry, difference, halves, a.points, difference=True)
     return line._replace(
         low=interval.low,
         high=interval.high,
-        resampling=a.resampling.replace(", bias removed", ""),
+        resampling=entry.resampling(len(halves), difference=True),
     )

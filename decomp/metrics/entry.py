@@ -57,10 +57,12 @@ class Entry(NamedTuple):
         """The number of half samples of its interval: at most `asked` and `halves`."""
         return asked if self.halves is None else min(asked, self.halves)
 
-    def resampling(self, asked: int) -> str:
-        """A description of how its interval is estimated."""
-        how = "new draws" if self.draws else "bias removed"
-        return f"{self.num_halves(asked)} half samples, {how}"
+    def resampling(self, asked: int, *, difference: bool = False) -> str:
+        """How its interval, or that of a difference of two scores, is estimated."""
+        words = f"{self.num_halves(asked)} half samples"
+        if self.draws:
+            return f"{words}, new draws"
+        return words if difference else f"{words}, bias removed"
 
     @property
     def name(self) -> tuple[str, str]:

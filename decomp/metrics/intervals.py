@@ -118,6 +118,8 @@ def measure(
     Returns:
         Scores `[B]` by name, and the error messages of entries that failed by name.
     """
+    if isinstance(codes, units.Codes):
+        codes = codes._replace(ends=units.ends(codes))  # half samples keep these bins
     points = codes, inputs.table(factors)
     entries = [ENTRIES[name] for name in names]
     most = max(entry.num_halves(halves) for entry in entries)
@@ -234,9 +236,9 @@ def _rows(key: jax.Array, halves: int, num_points: int) -> jax.Array:
 
 
 def _subset(codes: Any, rows: jax.Array) -> Any:
-    """Some data points of Codes, in the bins of all, or of leaves `[N, D]`."""
+    """Some data points of Codes, or of leaves `[N, D]`."""
     if isinstance(codes, units.Codes):
-        return units.rows(codes, rows)._replace(ends=units.ends(codes))
+        return units.rows(codes, rows)
     return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0), codes)
 
 

@@ -102,7 +102,7 @@ def _values(axes: Any, lines: Sequence[Any]) -> None:
     ends = [line.low for line in lines if line.low is not None]
     least = min([0.0, *(e for e in ends if e > -1)])
     axes.set_xlim(least - 0.02, 1.02)
-    removed = any(line.low is not None and line.bias for line in lines)
+    removed = any(line.bias for line in lines)
     words = ", with the bias removed" if removed else ""
     axes.set_xlabel(f"score (dot) and its 95 % interval{words} (bar)", fontsize=9)
     axes.grid(axis="x", linewidth=0.4, color="0.85")

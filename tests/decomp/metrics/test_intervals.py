@@ -290,6 +290,7 @@ def test_a_difference_has_the_interval_of_the_paired_half_samples(random_metric)
         ends = [middle - reach, middle + reach]
         np.testing.assert_allclose([line.low, line.high], ends, rtol=1e-3)
         assert line.differs == (ends[0] > 0 or ends[1] < 0)
+        assert line.resampling == a.resampling.removesuffix(", bias removed")
 
 
 def test_sheets_that_do_not_match_are_not_compared(tmp_path):
