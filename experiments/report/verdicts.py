@@ -12,7 +12,7 @@ _NOTE = (
     "by seed, and the intervals of a finding hold together with 95 % (Bonferroni). A "
     "finding holds if every whole interval is where the paper expects it; a comparison "
     "is open if its interval lies on both sides. Where the paper expects no rise (not "
-    "> 0), it holds unless the data show one, which few seeds seldom do."
+    "> 0), it holds unless the data show one; few seeds seldom do."
 )
 
 
