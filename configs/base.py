@@ -484,10 +484,10 @@ def finish(
             raise ValueError(
                 f"unknown variant '{name}'; choices: {', '.join(variants)}."
             )
-    chosen = [name for name in variants if name in names]
-    for name in chosen:
+    selection = [name for name in variants if name in names]
+    for name in selection:
         variants[name](config)
-    config.variant = ",".join(chosen)
+    config.variant = ",".join(selection)
     return config.lock()
 
 

@@ -118,12 +118,14 @@ def formula_of(objective: str | Callable[..., jax.Array]) -> objectives.Formula:
     if isinstance(objective, str):
         _choose("objective", objective, OBJECTIVES)
         return OBJECTIVES[objective]
-    _, *read = inspect.signature(objective).parameters.values()
-    names = {_plain(parameter.name): parameter for parameter in read}
+    _, *parameters = inspect.signature(objective).parameters.values()
+    names = {_plain(parameter.name): parameter for parameter in parameters}
 
     def value(terms: losses.Terms, weights: Mapping[str, jax.Array]) -> jax.Array:
-        given = {p.name: weights[name] for name, p in names.items() if name in weights}
-        return objective(terms, **given)
+        arguments = {
+            p.name: weights[name] for name, p in names.items() if name in weights
+        }
+        return objective(terms, **arguments)
 
     return objectives.Formula(
         objective.__name__,
@@ -157,13 +159,13 @@ def divergence_of(
             f"the objective {formula.name} needs a divergence: a function or one of "
             f"{', '.join(ESTIMATES)}; got none."
         )
-    chosen = formula.divergence if divergence is None else divergence
-    if not isinstance(chosen, str):
-        return chosen, ()
-    if chosen == NONE:
+    estimate = formula.divergence if divergence is None else divergence
+    if not isinstance(estimate, str):
+        return estimate, ()
+    if estimate == NONE:
         return None, ()
-    _choose("divergence", chosen, ESTIMATES)
-    return ESTIMATES[chosen], (CRITICS[chosen],) if chosen in CRITICS else ()
+    _choose("divergence", estimate, ESTIMATES)
+    return ESTIMATES[estimate], (CRITICS[estimate],) if estimate in CRITICS else ()
 
 
 def critic_of(critic: Any, against: tuple[str, ...], hidden: Sequence[int]) -> Any:
@@ -202,9 +204,9 @@ def table_of_runs(
     seeds: Any, formula: objectives.Formula, weights: dict[str, Any]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The seed and the weights of every run `[R]`."""
-    chosen = np.asarray(range(seeds) if _is_whole(seeds) else seeds)
-    whole = chosen.size and chosen.dtype.kind in "iu" and chosen.ndim == 1
-    if not whole or not 0 <= chosen.min() <= chosen.max() < 2**31:
+    numbers = np.asarray(range(seeds) if _is_whole(seeds) else seeds)
+    whole = numbers.size and numbers.dtype.kind in "iu" and numbers.ndim == 1
+    if not whole or not 0 <= numbers.min() <= numbers.max() < 2**31:
         raise ValueError(
             f"seeds must be a number of seeds, at least 1, or a sequence of whole "
             f"numbers from 0 to 2³¹ − 1; got {seeds!r}."
@@ -226,9 +228,9 @@ def table_of_runs(
     axes = [_numbers(name, weight) for name, weight in weights.items()]
     table = list(itertools.product(*axes))
     columns = np.asarray(table, np.float32).reshape(len(table), len(axes)).T
-    seed = np.repeat(chosen, len(table)).astype(np.int32)
+    seed = np.repeat(numbers, len(table)).astype(np.int32)
     return seed, {
-        name: np.tile(column, len(chosen))
+        name: np.tile(column, len(numbers))
         for name, column in zip(weights, columns, strict=True)
     }
 

@@ -254,14 +254,14 @@ def _train(
         members = np.minimum(np.arange(start, start + plan.block), count - 1)
         keys = jax.vmap(jax.random.key)(numbers[members])
         setting = {name: jnp.asarray(w[members]) for name, w in settings.items()}
-        state, rows, done = init_runs(keys, setting), [], 0
-        while done < total:
-            taken = min(every, total - done)
-            state = advance_runs(state, keys, setting, shared, np.int32(taken))
-            done += taken
-            means = np.asarray(state.sums) / taken
-            rows.append(np.insert(means.astype(float), 0, done, axis=1))
-            bar.update(taken, means[:, 0])
+        state, rows, step = init_runs(keys, setting), [], 0
+        while step < total:
+            steps = min(every, total - step)
+            state = advance_runs(state, keys, setting, shared, np.int32(steps))
+            step += steps
+            means = np.asarray(state.sums) / steps
+            rows.append(np.insert(means.astype(float), 0, step, axis=1))
+            bar.update(steps, means[:, 0])
         table = np.stack(rows, axis=1)
         blocks.append(jax.device_get((state.params, state.diverged, table)))
     bar.close()

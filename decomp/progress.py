@@ -40,11 +40,11 @@ class Bar:
             return
         finite = losses[np.isfinite(losses)]
         loss = f"{finite.mean():.4g}" if finite.size else "not finite"
-        left = (time.monotonic() - self._begun) * (self._total / self._done - 1)
+        seconds = (time.monotonic() - self._begun) * (self._total / self._done - 1)
         share = self._done / self._total
         full = round(_WIDTH * share)
         bar = "█" * full + "·" * (_WIDTH - full)
-        self._show(f"{share:4.0%} {bar} {left:.0f} s left, mean loss {loss} nats")
+        self._show(f"{share:4.0%} {bar} {seconds:.0f} s left, mean loss {loss} nats")
 
     def close(self) -> None:
         """Ends the line."""

@@ -290,13 +290,13 @@ def over_runs(
     # If each core is a device, multi-threaded products slow each other down (by a
     # seventh, measured), and their sums depend on the number of threads.
     cpu = mesh.devices.flat[0].platform == "cpu"
-    wanted: dict[str, Any] = {}
+    flags: dict[str, Any] = {}
     if cpu and mesh.size > 1:
-        wanted["xla_cpu_multi_thread_eigen"] = False
+        flags["xla_cpu_multi_thread_eigen"] = False
     if cpu and brief:
         # The default level is 3; the results have the same bits.
-        wanted["xla_backend_optimization_level"] = 1
-    options = compiler_options(wanted)
+        flags["xla_backend_optimization_level"] = 1
+    options = compiler_options(flags)
     return jax.jit(sharded, donate_argnums=donate, compiler_options=options)
 
 

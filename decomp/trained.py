@@ -387,8 +387,8 @@ def _params(
     path: Any, part: str, arrays: dict[str, Any], network: Any, rows: jax.Array
 ) -> Any:
     """The parameters of a network, in the tree that it expects."""
-    wanted = jax.eval_shape(lambda key: start(network, key, rows), jax.random.key(0))
-    places, tree = jax.tree_util.tree_flatten_with_path(wanted)
+    template = jax.eval_shape(lambda key: start(network, key, rows), jax.random.key(0))
+    places, tree = jax.tree_util.tree_flatten_with_path(template)
     prefix, lead = f"params/{part}", arrays["seed"].shape
     names = [
         "/".join([prefix, *filter(None, [_name(place)])]) for place, leaf in places

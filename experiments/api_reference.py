@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     return 0
 
 
-def with_public_names(written: Callable[..., str]) -> Callable[..., str]:
+def with_public_names(writer: Callable[..., str]) -> Callable[..., str]:
     """A function that writes types, without the private modules that define them.
 
     The argument is such a function, as `inspect.formatannotation`.
@@ -98,7 +98,7 @@ def with_public_names(written: Callable[..., str]) -> Callable[..., str]:
     def written_publicly(*annotation: Any, **options: Any) -> str:
         if annotation[0] == optax.OptState:  # a union of many types
             return "optax.OptState"
-        text = private.sub(r"\1.", written(*annotation, **options))
+        text = private.sub(r"\1.", writer(*annotation, **options))
         return standard.sub("", text)
 
     return written_publicly
@@ -108,17 +108,17 @@ def with_comments(walk: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """pdoc's `walk_tree`, with comments as the docstrings of fields and constants."""
 
     def walk_with_comments(obj: types.ModuleType | type) -> Any:
-        found = walk(obj)
+        info = walk(obj)
         if hasattr(obj, "_fields"):  # without "Create new instance of ..."
             obj.__new__.__doc__ = None
         try:
             texts = comments(inspect.getsource(obj))
         except (OSError, TypeError):  # it has no source
-            return found
+            return info
         # A blank takes the place of "Alias for field number 0" of a named tuple.
         blank = dict.fromkeys(getattr(obj, "_fields", ()), " ")
-        texts = blank | texts | found.var_docstrings
-        return dataclasses.replace(found, var_docstrings=texts)
+        texts = blank | texts | info.var_docstrings
+        return dataclasses.replace(info, var_docstrings=texts)
 
     return walk_with_comments
 

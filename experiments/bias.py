@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sets = iter([trained.trained(options.workdir, options.run)])
     else:
         sets = trained.synthetic(points=options.points, seed=options.seed)
-    regimes = [regime(given, options) for given in sets]
+    regimes = [regime(posteriors, options) for posteriors in sets]
     folder = options.out or (options.workdir or pathlib.Path("results")) / "bias"
     folder.mkdir(parents=True, exist_ok=True)
     say(table(regimes))
@@ -65,23 +65,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def regime(given: Posteriors, options: argparse.Namespace) -> Regime:
+def regime(posteriors: Posteriors, options: argparse.Namespace) -> Regime:
     """Computes the exact values and the estimates for a set of posteriors."""
-    q, (size, latents) = given.q, given.q.loc.shape
+    q, (size, latents) = posteriors.q, posteriors.q.loc.shape
     batches = _batches(options.batches, size)
     draws = max(2048, min(options.samples, 2**31 // (size * latents)))
     key, rng = jax.random.key(options.seed), np.random.default_rng(options.seed)
     total = draws // _AT_ONCE + len(batches)
     conditional = float(jnp.mean(jax.vmap(gaussian.entropy)(q)))
-    say(f"{given.name}: {size:,} posteriors, {draws:,} draws of q(z)")
-    with tqdm(total=total, desc=given.name, disable=None, leave=False) as bar:
-        exact = _exact(jax.random.fold_in(key, 0), given, draws, bar)
+    say(f"{posteriors.name}: {size:,} posteriors, {draws:,} draws of q(z)")
+    with tqdm(total=total, desc=posteriors.name, disable=None, leave=False) as bar:
+        exact = _exact(jax.random.fold_in(key, 0), posteriors, draws, bar)
         cells = []
         for batch in batches:
             count = max(_LEAST, -(-options.samples // batch))
-            chosen = [rng.choice(size, batch, replace=False) for _ in range(count)]
+            members = [rng.choice(size, batch, replace=False) for _ in range(count)]
             values = _estimates(
-                jax.random.fold_in(key, batch), q, np.stack(chosen), given.log_pz
+                jax.random.fold_in(key, batch), q, np.stack(members), posteriors.log_pz
             )
             cells += _cells(batch, np.asarray(values, np.float64))
             bar.update()
@@ -94,7 +94,7 @@ def regime(given: Posteriors, options: argparse.Namespace) -> Regime:
         "mutual_information": math.log(size),
         "kl": information + exact["kl"][0] - math.log(size),  # Eq. 12
     }
-    return Regime(given.name, size, latents, exact, predicted, cells)
+    return Regime(posteriors.name, size, latents, exact, predicted, cells)
 
 
 def table(regimes: Sequence[Regime]) -> str:
@@ -116,17 +116,17 @@ def write(folder: pathlib.Path, regimes: Sequence[Regime]) -> list[pathlib.Path]
     atomic_files.write_json(paths[2], plain)
     with matplotlib.style.context(["default", style.RC]):
         title = "Minibatch estimates of the aggregate posterior, and the exact values"
-        made = estimator_bias.figure(list(regimes), title=title)
-        return paths + style.save(made, folder / "bias")
+        figure = estimator_bias.figure(list(regimes), title=title)
+        return paths + style.save(figure, folder / "bias")
 
 
 def _exact(
-    key: jax.Array, given: Posteriors, draws: int, bar: tqdm
+    key: jax.Array, posteriors: Posteriors, draws: int, bar: tqdm
 ) -> dict[str, tuple[float, float]]:
     """Exact values and standard errors by quantity, from blocks of equal size."""
     parts = []
     for i in range(draws // _AT_ONCE):
-        part = _sampled(jax.random.fold_in(key, i), given.q, given.log_pz)
+        part = _sampled(jax.random.fold_in(key, i), posteriors.q, posteriors.log_pz)
         parts.append(jax.device_get(part))
         bar.update()
     whole = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)._asdict()
@@ -141,15 +141,15 @@ def _exact(
 def _estimates(
     key: jax.Array,
     q: Gaussian,
-    chosen: jax.Array,
+    members: jax.Array,
     log_pz: Callable[[jax.Array], jax.Array],
 ) -> jax.Array:
     """The four quantities by all estimators, for minibatches `[M, B]`: `[M, E, 4]`."""
-    size, batch = len(q.loc), chosen.shape[1]
+    size, batch = len(q.loc), members.shape[1]
     weights = jnp.stack([of(batch, size) for of in minibatch.ESTIMATORS.values()])
 
     def one(i: jax.Array) -> jax.Array:
-        part = jax.tree.map(lambda leaf: leaf[chosen[i]], q)
+        part = jax.tree.map(lambda leaf: leaf[members[i]], q)
         z = gaussian.sample(jax.random.fold_in(key, i), part)
         log_pz_mean = jnp.mean(jax.vmap(log_pz)(z))
 
@@ -161,7 +161,7 @@ def _estimates(
 
         return jax.lax.map(by, weights)
 
-    return jax.lax.map(one, jnp.arange(len(chosen)))
+    return jax.lax.map(one, jnp.arange(len(members)))
 
 
 def _cells(batch: int, values: np.ndarray) -> list[Estimates]:
@@ -201,12 +201,12 @@ def _rows(regime: Regime) -> str:
     for (batch, name), group in itertools.groupby(regime.cells, lambda cell: cell[:2]):
         cells = list(group)
         *_, biases, _, flags = zip(*(_beside(regime, c) for c in cells), strict=True)
-        shown = [
+        texts = [
             f"{cell.mean:.3f} ± {cell.stderr:.3f} ({bias:+.3f})"
             for cell, bias in zip(cells, biases, strict=True)
         ]
         last = [f"{cells[-1].negative:.0%}", "yes" if any(flags) else ""]
-        rows.append([str(batch), style.number(name), *shown, *last])
+        rows.append([str(batch), style.number(name), *texts, *last])
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|--:|---|" + "--:|" * (len(head) - 2), *lines[1:]])
 

@@ -18,10 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "workdir", type=commands.path, help="folder of a finished sweep"
     )
-    written = all_figures.draw(parser.parse_args(arguments).workdir)
-    for path in written:
+    paths = all_figures.draw(parser.parse_args(arguments).workdir)
+    for path in paths:
         print(path, flush=True)
-    return 0 if written else 2
+    return 0 if paths else 2
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ def run(
         works = layout.sweeps(programs, workdir)
         counts = [len(work.settings.objective) * config.seeds for work in works]
         plans = list(map(layout.plan, works, counts))
-        everything, left = _begin(config, works, rows, changes)
-        _train(config, works, plans, rows, everything, left)
+        everything, rest = _begin(config, works, rows, changes)
+        _train(config, works, plans, rows, everything, rest)
     parallel.maximum(0)  # processes wait until the first one has drawn
 
 
@@ -71,7 +71,7 @@ def _train(
     plans: list[parallel.Plan],
     rows: list[dict[str, Any]],
     everything: parallel.Runs,
-    left: np.ndarray,
+    rest: np.ndarray,
 ) -> None:
     """Trains the rest of a sweep, one program after another, and draws."""
     workdir = works[0].workdir
@@ -84,7 +84,7 @@ def _train(
     with contextlib.closing(board):
         for place, (work, plan) in enumerate(zip(works, plans, strict=True), 1):
             own = layout.members(work, everything)
-            pending = parallel.take(everything, own & left)
+            pending = parallel.take(everything, own & rest)
             if len(works) > 1:
                 say(f"program {place} of {len(works)}: {layout.differs(config, work)}")
             say(layout.introduction(work, plan, int(own.sum()), len(pending.number)))
@@ -115,12 +115,12 @@ def _begin(
         atomic_files.write_json(workdir / "settings.json", rows)
         opened.write_shapes(workdir, works)
     everything = parallel.enumerate_runs(len(rows), config.seeds, config.first_seed)
-    done = (
+    numbers = (
         run_tables.finished(workdir).get("number", np.zeros(0))
         if parallel.is_first()
         else []
     )
-    return everything, parallel.from_first(~np.isin(everything.number, done))
+    return everything, parallel.from_first(~np.isin(everything.number, numbers))
 
 
 def main(command: command_line.Command) -> None:

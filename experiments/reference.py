@@ -56,12 +56,12 @@ def names_shown() -> dict[str, dict[str, Any]]:
     tables = (objectives.OBJECTIVES, divergences.DIVERGENCES, priors.PRIORS)
     tables = (*tables, networks.NETWORKS, catalogue.SETS)
     entries = [entry for table in tables for entry in _published(table)]
-    read = objectives.read_by(_names(objectives.OBJECTIVES))
-    read |= priors.read_by(_names(priors.PRIORS))
-    read |= divergences.read_by(_names(divergences.DIVERGENCES))
+    parameters = objectives.read_by(_names(objectives.OBJECTIVES))
+    parameters |= priors.read_by(_names(priors.PRIORS))
+    parameters |= divergences.read_by(_names(divergences.DIVERGENCES))
     return {
         "words": {entry.name: entry.label for entry in entries},
-        "symbols": {name: parameter.symbol for name, parameter in read.items()},
+        "symbols": {name: parameter.symbol for name, parameter in parameters.items()},
         "shown": {
             e.name: labels.SHOWN[e.name] for e in entries if e.name in labels.SHOWN
         },
@@ -203,15 +203,15 @@ def combinations() -> str:
     ]
     pairs += [(f"D: `{name}`", "alpha_beta", name) for name in _divergence_names()]
     marks = {
-        shown: tuple(_mark(objective, divergence, prior) for prior in names)
-        for shown, objective, divergence in pairs
+        label: tuple(_mark(objective, divergence, prior) for prior in names)
+        for label, objective, divergence in pairs
     }
     columns_alike = _grouped(
         (prior, tuple(row[i] for row in marks.values()))
         for i, prior in enumerate(names)
     )
     rows_alike = _grouped(
-        (shown, (shown.startswith("D:"), row)) for shown, row in marks.items()
+        (label, (label.startswith("D:"), row)) for label, row in marks.items()
     )
     firsts = [names.index(group[0]) for group in columns_alike.values()]
     lines = [
@@ -224,10 +224,10 @@ def combinations() -> str:
 
 def _grouped(pairs: Iterable[tuple[str, tuple]]) -> dict[tuple, list[str]]:
     """The names that have the same value, by value, in their order."""
-    found: dict[tuple, list[str]] = {}
+    groups: dict[tuple, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(value, []).append(name)
-    return found
+        groups.setdefault(value, []).append(name)
+    return groups
 
 
 def _mark(objective: str, divergence: str, prior: str) -> str:
@@ -266,9 +266,9 @@ def _metrics() -> str:
 
 def _columns() -> str:
     """The scores of a run of a sweep, and the metric that adds each of them."""
-    chosen = {*columns.OF_FACTORS, *columns.OF_CODES}
+    names = {*columns.OF_FACTORS, *columns.OF_CODES}
     rows = [
-        [f"`{name}`", columns.name(name), text, "yes" if name in chosen else ""]
+        [f"`{name}`", columns.name(name), text, "yes" if name in names else ""]
         for name, text in columns.COLUMNS.items()
     ]
     head = ["column", "label", "what it is", "`evaluate.metrics`"]

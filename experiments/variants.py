@@ -66,7 +66,7 @@ def score(
     """Values `[R]` by metric and variant; UDR is that of each run in its setting."""
     key = jax.random.key(seed)
     widths = np.array([codes.shape[1] for codes in runs.codes])
-    found: dict[tuple[str, str], np.ndarray] = {}
+    scores: dict[tuple[str, str], np.ndarray] = {}
     for width in np.unique(widths):
         members = np.flatnonzero(widths == width)
         codes = np.stack([runs.codes[i] for i in members])
@@ -75,7 +75,7 @@ def score(
             say(note)
         for i, line in enumerate(lines[0]):
             nothing = np.full(len(widths), np.nan)
-            values = found.setdefault((line.metric, line.variant), nothing)
+            values = scores.setdefault((line.metric, line.variant), nothing)
             values[members] = [run[i].value for run in lines]
     for preset in ("lasso", "spearman"):
         values = np.full(len(runs.number), np.nan)
@@ -84,27 +84,27 @@ def score(
             codes = jnp.stack([runs.codes[i][:_UDR_POINTS] for i in members])
             if len(members) > 1:
                 values[members] = udr.score(codes, preset=preset).score
-        found["udr", preset] = values
-    return found
+        scores["udr", preset] = values
+    return scores
 
 
 def statistics(
-    runs: trained.TrainedRuns, found: dict[tuple[str, str], np.ndarray]
+    runs: trained.TrainedRuns, scores: dict[tuple[str, str], np.ndarray]
 ) -> list[summary.Row]:
     """Mean and interval of every variant over the runs of every setting."""
     values = {
-        f"{metric} {variant}": array for (metric, variant), array in found.items()
+        f"{metric} {variant}": array for (metric, variant), array in scores.items()
     }
-    used = sorted(set(runs.setting.tolist()))
-    place = np.searchsorted(used, runs.setting)
+    settings = sorted(set(runs.setting.tolist()))
+    place = np.searchsorted(settings, runs.setting)
     ok = np.ones(len(place), bool)
-    return summary.summarise([runs.rows[i] for i in used], place, ok, values)
+    return summary.summarise([runs.rows[i] for i in settings], place, ok, values)
 
 
 def write(
     folder: pathlib.Path,
     runs: trained.TrainedRuns,
-    found: dict[tuple[str, str], np.ndarray],
+    scores: dict[tuple[str, str], np.ndarray],
 ) -> pathlib.Path:
     """Writes variants.csv, a row per run and variant; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def write(
         ["run", "seed", *runs.rows[0], "metric", "variant", "value"],
         (
             (number, seed, *runs.rows[row].values(), *name, values[i])
-            for name, values in found.items()
+            for name, values in scores.items()
             for i, (number, seed, row) in enumerate(
                 zip(
                     runs.number.tolist(),
@@ -145,13 +145,13 @@ def _read(
 ) -> tuple[trained.TrainedRuns, dict[tuple[str, str], np.ndarray]]:
     with path.open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    found: dict[tuple[str, str], list[float]] = {}
+    scores: dict[tuple[str, str], list[float]] = {}
     for line in table:
-        values = found.setdefault((line["metric"], line["variant"]), [])
+        values = scores.setdefault((line["metric"], line["variant"]), [])
         values.append(float(line["value"]))
-    if len({len(values) for values in found.values()}) != 1:
+    if len({len(values) for values in scores.values()}) != 1:
         raise ValueError("it does not have as many rows of every variant")
-    lines = table[: len(next(iter(found.values()), []))]  # has each run once
+    lines = table[: len(next(iter(scores.values()), []))]  # has each run once
     others = ("run", "seed", "metric", "variant", "value")
     columns = [name for name in lines[0] if name not in others] if lines else []
     keys = [tuple(line[name] for name in columns) for line in lines]
@@ -164,19 +164,19 @@ def _read(
         codes=[],
         factors=np.empty((0, 0)),
     )
-    return runs, {name: np.array(values) for name, values in found.items()}
+    return runs, {name: np.array(values) for name, values in scores.items()}
 
 
 def draw(
     folder: pathlib.Path,
-    found: dict[tuple[str, str], np.ndarray],
+    scores: dict[tuple[str, str], np.ndarray],
     rows: list[summary.Row],
 ) -> list[pathlib.Path]:
     """Writes variants.md and the figure; returns the paths."""
     atomic_files.write(folder / "variants.md", (summary.table(rows) + "\n").encode())
     (folder / "figures").mkdir(exist_ok=True)
     with matplotlib.style.context(["default", style.RC]):
-        figure = metric_variants.variants(rows, list(found))
+        figure = metric_variants.variants(rows, list(scores))
         drawn = style.save(figure, folder / "figures" / "variants")
     return [folder / "variants.md", *drawn]
 

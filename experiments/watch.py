@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"--every must be a number of seconds above 0; got {options.every}."
         )
     while True:
-        left, words = state(options.workdir)
+        rest, words = state(options.workdir)
         say(words)
-        if options.every is None or not left:
+        if options.every is None or not rest:
             return 0
         time.sleep(options.every)
 
@@ -46,7 +46,7 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
         config = json.loads((workdir / "config.json").read_text(encoding="utf-8"))
         rows = json.loads((workdir / "settings.json").read_text(encoding="utf-8"))
         total = len(rows) * config["seeds"]
-        shown = {*_SHOWN, *config["figure_score"]}
+        columns = {*_SHOWN, *config["figure_score"]}
     except FileNotFoundError as error:
         raise ValueError(
             f"{workdir} is not a workdir: it has no "
@@ -65,12 +65,12 @@ def state(workdir: pathlib.Path) -> tuple[int, str]:
         if name.startswith("scores/")
     }
     ok = run_tables.finished_well(tables)
-    done = len(ok)
-    words = f"{done:,} of {total:,} runs have finished, {np.sum(~ok):,} diverged"
+    count = len(ok)
+    words = f"{count:,} of {total:,} runs have finished, {np.sum(~ok):,} diverged"
     partial = {name: run_tables.lacking(tables, name) for name in scores}
     means = summary.summarise(rows, tables["setting"], ok, scores, partial)
-    table = summary.table(means, shown)
-    return total - done, f"{words}\n\n{table}\n"
+    table = summary.table(means, columns)
+    return total - count, f"{words}\n\n{table}\n"
 
 
 def _parser() -> argparse.ArgumentParser:

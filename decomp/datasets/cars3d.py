@@ -64,7 +64,7 @@ def load(
     place = Path(path).expanduser()
     cars = _cars(place)
     places = raster.wanted(choose, len(cars) * _EACH)
-    report, done = raster.progress(tell, len(places)), 0
+    report, count = raster.progress(tell, len(places)), 0
     with npz.naming(place):
         pixels = np.empty((len(places), side * side * 3), np.uint8)
     for name, content in _contents(place, lambda name: name in cars):
@@ -75,8 +75,8 @@ def load(
                 images = images.transpose(3, 4, 0, 1, 2).reshape(_EACH, *_SHAPE[:3])
                 views = raster.smaller(images[places[inside] % _EACH], side=side)
             pixels[inside] = views.reshape(len(inside), -1)
-            done += len(inside)
-            report(done)
+            count += len(inside)
+            report(count)
     car, view = np.divmod(places, _EACH)
     azimuth, elevation = np.divmod(view, FACTOR_SIZES[0])
     classes = np.stack([elevation, azimuth, car], axis=1).astype(np.uint8)
@@ -104,19 +104,19 @@ def _is_car(name: str, *, archive: bool) -> bool:
     return inside and path.suffix.lower() == ".mat" and not photos.is_hidden(path.name)
 
 
-def _contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+def _contents(path: Path, is_car: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the wanted files in a folder or an archive."""
     with npz.naming(path):
         if path.is_dir():
             folder = next(path / name for name in _PLACES if (path / name).is_dir())
             for file in sorted(folder.iterdir()):
-                if file.is_file() and wanted(file.name):
+                if file.is_file() and is_car(file.name):
                     with file.open("rb") as opened:
                         yield file.name, _car(opened, file.stat().st_size)
         elif path.is_file():
             with path.open("rb") as raw:
                 file = npz.unzipped(raw)
-                yield from _of_archive(file, wanted)
+                yield from _of_archive(file, is_car)
         else:
             raise ValueError(
                 "expected nips2015-analogy-data.tar.gz or its folder; got none"
@@ -124,7 +124,7 @@ def _contents(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, 
 
 
 def _of_archive(
-    file: io.BufferedIOBase, wanted: Callable[[str], bool]
+    file: io.BufferedIOBase, is_car: Callable[[str], bool]
 ) -> Iterator[tuple[str, bytes]]:
     """Reads an archive from start to end, and keeps only the wanted files."""
     while any(head := file.read(_BLOCK)):
@@ -133,7 +133,7 @@ def _of_archive(
         if size < 0:
             raise ValueError(f"expected sizes of 0 and above; got {size:,}")
         padding = -size % _BLOCK
-        if entry.isreg() and wanted(entry.name):
+        if entry.isreg() and is_car(entry.name):
             yield entry.name, _car(file, size)
             size = 0
         _skip(file, size + padding)

@@ -121,9 +121,9 @@ def _decoded(
             raise ValueError(f"{name}: {error}.") from error
 
     pixels = np.empty((count, side * side * 3), np.uint8)
-    read = raster.progress(tell, count)
+    report = raster.progress(tell, count)
     for place, row in enumerate(photos.side_by_side(pixels_of, files)):
         pixels[place] = row
-        read(place)
+        report(place)
     factors = np.zeros((count, 0), np.uint8)
     return Images(pixels, factors, (side, side, 3), ())

@@ -120,8 +120,8 @@ def _idx(path: Path, *sides: int) -> np.ndarray:
         if magic != expected:
             raise ValueError(f"expected the magic number {expected}; got {magic}")
         if shape[1:] != list(sides) or not 0 < shape[0] <= _MOST:
-            wanted = ", ".join(["N ≤ 70000", *map(str, sides)])
-            raise ValueError(f"expected extents [{wanted}]; got {shape}")
+            extents = ", ".join(["N ≤ 70000", *map(str, sides)])
+            raise ValueError(f"expected extents [{extents}]; got {shape}")
         size = math.prod(shape)
         data = file.read(size + 1)  # beyond the end, where gzip compares the checksum
         if len(data) != size:

@@ -177,11 +177,11 @@ def _pixels(
 
     with npz.naming(folder):
         pixels = np.empty((len(files), math.prod(shape)), np.uint8)
-    read = raster.progress(tell, len(files))
+    report = raster.progress(tell, len(files))
     contents = ((str(file), photos.read(file)) for file in files)
     for place, row in enumerate(photos.side_by_side(pixels_of, contents)):
         pixels[place] = row
-        read(place)
+        report(place)
     return pixels
 
 

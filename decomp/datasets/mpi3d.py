@@ -88,9 +88,9 @@ def _check(images: Stored, *, whole: bool) -> None:
     count = images.shape[0] if images.shape else 0
     known = count in _GRIDS if whole else 0 < count <= NUM_IMAGES
     if images.shape[1:] != (SIDE, SIDE, 3) or not known or images.dtype != np.uint8:
-        wanted = " or ".join(map(str, _GRIDS)) if whole else f"N ≤ {NUM_IMAGES}"
+        counts = " or ".join(map(str, _GRIDS)) if whole else f"N ≤ {NUM_IMAGES}"
         raise ValueError(
-            f"expected images uint8 [{wanted}, 64, 64, 3]; got {images.dtype} "
+            f"expected images uint8 [{counts}, 64, 64, 3]; got {images.dtype} "
             f"{list(images.shape)}"
         )
 

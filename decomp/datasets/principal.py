@@ -52,16 +52,16 @@ def variances(
     mean, outer = moments
     if ranks == "top":
         spectrum = np.linalg.eigvalsh(outer - np.outer(mean, mean))[::-1]
-        chosen = spectrum[:latents]
+        eigenvalues = spectrum[:latents]
     elif ranks == "released_code":
         spectrum = np.linalg.eigvalsh(outer)[::-1]
-        chosen = spectrum[latents : 2 * latents][::-1]
+        eigenvalues = spectrum[latents : 2 * latents][::-1]
     else:
         raise ValueError(f"unknown ranks '{ranks}'; choices: top, released_code.")
-    if len(chosen) < latents or chosen.min() <= 1e-12 * spectrum[0]:
+    if len(eigenvalues) < latents or eigenvalues.min() <= 1e-12 * spectrum[0]:
         positive = int(np.sum(spectrum > 1e-12 * spectrum[0]))
         raise ValueError(
             f"ranks '{ranks}' need more principal axes than the data have: "
             f"{latents} latents, {positive} axes of positive variance."
         )
-    return chosen
+    return eigenvalues

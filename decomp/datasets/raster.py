@@ -69,13 +69,13 @@ def gathered(
     if len(places) * width > _LARGE:
         size = len(places) * width / 1e9
         tell(f"  reading {len(places):,} images, {size:.1f} GB in memory")
-    pixels, done = np.empty((len(places), width), np.uint8), 0
+    pixels, count = np.empty((len(places), width), np.uint8), 0
     report = progress(tell, len(places))
     for part in read(places[order]):
         averaged = smaller(part, side=shape[0]) if average else part
-        pixels[order[done : done + len(part)]] = averaged.reshape(len(part), -1)
-        done += len(part)
-        report(done)
+        pixels[order[count : count + len(part)]] = averaged.reshape(len(part), -1)
+        count += len(part)
+        report(count)
     return pixels
 
 

@@ -94,8 +94,8 @@ def _files(path: str, source: str) -> list[list[Path]]:
     download.check_source(source, "file", "tfds")
     names = [[f"{stem}-{kind}.mat" for kind in _KINDS] for stem in _STEMS]
     if source == "tfds":
-        wanted = [f"{name}.gz" for files in names for name in files]
-        paths = download.fetch("smallnorb", wanted, path)
+        downloads = [f"{name}.gz" for files in names for name in files]
+        paths = download.fetch("smallnorb", downloads, path)
         return [paths[:3], paths[3:]]
     folder = Path(path).expanduser()
     there = [[_existing(folder / name) for name in files] for files in names]
@@ -172,11 +172,11 @@ def _matrix(
                 f"expected the magic number {magic:#x} and {1 + len(extents)} axes;"
                 f" got {number:#x} and {axes}"
             )
-        written = npz.exactly(file, 4 * max(3, axes))
-        shape = np.frombuffer(written, "<i4").tolist()[:axes]
+        header = npz.exactly(file, 4 * max(3, axes))
+        shape = np.frombuffer(header, "<i4").tolist()[:axes]
         if shape[1:] != list(extents) or not 0 < shape[0] <= _MOST:
-            wanted = ", ".join([f"N ≤ {_MOST}", *map(str, extents)])
-            raise ValueError(f"expected extents [{wanted}]; got {shape}")
+            sizes = ", ".join([f"N ≤ {_MOST}", *map(str, extents)])
+            raise ValueError(f"expected extents [{sizes}]; got {shape}")
         yield file, shape[0]
 
 

@@ -77,8 +77,8 @@ def sample(key: jax.Array, p: Mixture) -> jax.Array:
     (p,) = numerics.floats(p)
     index_key, noise_key = jax.random.split(key)
     index = jax.random.categorical(index_key, p.log_weights)
-    chosen = Gaussian(p.components.loc[index], p.components.scale[index])
-    return gaussian.sample(noise_key, chosen)
+    component = Gaussian(p.components.loc[index], p.components.scale[index])
+    return gaussian.sample(noise_key, component)
 
 
 def entropy(key: jax.Array, p: Mixture, *, num_samples: int) -> Estimate:

@@ -202,8 +202,8 @@ def score(
     quality = error = np.full(len(used), np.nan)
     if np.isfinite(x).all() and used.any():
         importance, quality, error = fitted.fit_factors(key, x, table, **settings)
-    kept = tuple(map(bool, used))
-    out = _result(importance, quality, error, z, used=kept, equal=original)
+    mask = tuple(map(bool, used))
+    out = _result(importance, quality, error, z, used=mask, equal=original)
     return out._replace(variant=variant)
 
 

@@ -337,8 +337,8 @@ def _entropy(joint: jax.Array, correction: str | None) -> jax.Array:
     plain = jnp.sum(share * jnp.log(jnp.where(joint > 0, 1 / share, 1)), axis=-1)
     if correction is None:
         return plain
-    used = jnp.maximum(jnp.sum(joint > 0, axis=-1), 1)
-    return plain + (used - 1) / (2 * number[..., 0])
+    support = jnp.maximum(jnp.sum(joint > 0, axis=-1), 1)
+    return plain + (support - 1) / (2 * number[..., 0])
 
 
 def _check(correction: str | None) -> None:

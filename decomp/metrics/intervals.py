@@ -182,8 +182,8 @@ def interval(
     (0.037, 3.963, 0.0)
     """
     half = num_points // 2
-    used, used_of_half = _used(entry, num_points), _used(entry, half)
-    shrink = used / used_of_half * (1 - used_of_half / num_points)
+    size, size_of_half = _used(entry, num_points), _used(entry, half)
+    shrink = size / size_of_half * (1 - size_of_half / num_points)
     stderr = float(np.std(scores, ddof=1)) / math.sqrt(shrink)
     bias = 0.0
     if not (entry.draws or difference):
@@ -219,8 +219,8 @@ def _used(entry: Entry, num_points: int) -> float:
     """The number of points, of N, over which a score is a mean."""
     if entry.counted is None:
         return num_points
-    counted, used = entry.counted
-    return counted * min(1.0, num_points / used)
+    counted, total = entry.counted
+    return counted * min(1.0, num_points / total)
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

@@ -272,17 +272,17 @@ def _compiled(effort: int) -> Any:
     time, and without optimisation in 20 %, but the program then runs for twice to eight
     times as long.
     """
-    wanted: dict[str, Any] = {}
+    flags: dict[str, Any] = {}
     if jax.local_devices()[0].platform == "cpu":
-        wanted["xla_cpu_parallel_codegen_split_count"] = 1
+        flags["xla_cpu_parallel_codegen_split_count"] = 1
         if effort < 2:
-            wanted["xla_backend_optimization_level"] = effort  # of 3
-            wanted["xla_cpu_use_fusion_emitters"] = False
+            flags["xla_backend_optimization_level"] = effort  # of 3
+            flags["xla_cpu_use_fusion_emitters"] = False
     return jax.jit(
         _of_group,
         static_argnums=(0, 4, 5, 6),
         static_argnames="together",
-        compiler_options=runs.compiler_options(wanted),
+        compiler_options=runs.compiler_options(flags),
     )
 
 

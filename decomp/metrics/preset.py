@@ -15,14 +15,14 @@ class Preset(str):
 
 
 def resolve(
-    presets: Mapping[str, Mapping[str, Any]], name: str, **given: Any
+    presets: Mapping[str, Mapping[str, Any]], name: str, **replacements: Any
 ) -> tuple[dict[str, Any], Preset]:
     """The settings of a preset, some of them replaced.
 
     Args:
         presets: The settings of each preset.
         name: The name of a preset.
-        **given: Settings that replace those of the preset; None keeps the preset's.
+        **replacements: Settings in place of the preset's; None keeps the preset's.
 
     Returns:
         The settings, and the name of the preset with the replaced settings.
@@ -39,7 +39,7 @@ def resolve(
     settings = dict(presets[name])
     changed = {
         key: value
-        for key, value in given.items()
+        for key, value in replacements.items()
         if value is not None and not _same(settings.get(key), value)
     }
     notes = [f"{key}={_text(value)}" for key, value in changed.items()]

@@ -42,17 +42,17 @@ _OF_NAN = {
 def refusal(name: tuple[str, str], table: Factors) -> str:
     """The reason why an entry cannot be computed for these factors, or ""."""
     few = len(table.classes) < 2
-    used = [f for f in range(len(table.names)) if f not in table.constant]
-    labels = [f for f in used if f in table.labels]
-    large = [f for f in used if table.sizes[f] > _MOST_CLASSES]
+    factors = [f for f in range(len(table.names)) if f not in table.constant]
+    labels = [f for f in factors if f in table.labels]
+    large = [f for f in factors if table.sizes[f] > _MOST_CLASSES]
     if not find(name).of_factors:
         return ""
     if few:
         count = len(table.classes)
         return f"it needs at least 2 points that have all factors; there are {count}"
-    if not used:
+    if not factors:
         return "every factor is constant"
-    if name[0] == "higgins" and len(used) == 1:
+    if name[0] == "higgins" and len(factors) == 1:
         return "it needs at least two factors that vary; one does"
     if name in _OF_NUMBERS and labels:
         return (

@@ -203,9 +203,11 @@ def many(
     of_posteriors = any(ENTRIES[name].posteriors for name in entries)
     q = _posteriors(table, scales) if of_posteriors else None
     points = _Points(z, q, factor_table, inputs.complete(factor_table))
-    wanted = {name: MAPS[name].name for name in maps}
-    values, problems = _values(key, points, [*entries, *wanted.values()], block, report)
-    matrices = {name: values[wanted[name]] for name in maps}
+    entry_of_map = {name: MAPS[name].name for name in maps}
+    values, problems = _values(
+        key, points, [*entries, *entry_of_map.values()], block, report
+    )
+    matrices = {name: values[entry_of_map[name]] for name in maps}
     sheets = Sheets()
     for r in range(len(table)):
         run_z, run_q = jax.tree.map(lambda leaf, r=r: leaf[r], (z, q))
@@ -333,9 +335,9 @@ def _values(
     problems = {name: reason for name, reason in refusals.items() if reason}
     nan = np.full(len(points.codes.unit), np.nan)
     values = {name: nan for name in problems}
-    chosen = [name for name in entries if name not in problems]
-    count = _counter(report, "values", len(chosen))
-    for codes, table, names in points.groups(chosen):
+    candidates = [name for name in entries if name not in problems]
+    count = _counter(report, "values", len(candidates))
+    for codes, table, names in points.groups(candidates):
         group_values, errors = over_runs.measure(
             key, codes, table.table, table.sizes, names, block=block, report=count
         )
@@ -345,12 +347,12 @@ def _values(
 
 def _counter(report: Report, stage: str, total: int) -> over_runs.Report:
     """A function that adds to a number, and reports it for a stage."""
-    done = 0
+    number = 0
 
     def count(more: int) -> None:
-        nonlocal done
-        done += more
-        report(stage, done, total)
+        nonlocal number
+        number += more
+        report(stage, number, total)
 
     return count
 

@@ -65,8 +65,8 @@ class ConvEncoder(nn.Module):
         """Maps images `[B, S²·C]` to posteriors with leaves `[B, latents]`."""
         (x,) = numerics.floats(x)
         chex.assert_shape(x, (None, self.side**2 * self.colours))
-        chosen = form_for(self.form)
-        form, options = FORMS[chosen], (self.initialiser, self.precision, chosen)
+        form_name = form_for(self.form)
+        form, options = FORMS[form_name], (self.initialiser, self.precision, form_name)
         hidden = form.from_rows(x, (self.side, self.side, self.colours))
         for features in self.channels[-layers(self.side) :]:
             hidden = nn.relu(Conv(features, *options)(hidden))
@@ -93,8 +93,8 @@ class ConvDecoder(nn.Module):
         layer = self.initialiser, self.precision
         hidden = nn.relu(hidden_layer(z, 128, *layer))
         hidden = nn.relu(hidden_layer(hidden, 64 * 4 * 4, *layer))
-        chosen = form_for(self.form)
-        form, options = FORMS[chosen], (self.initialiser, self.precision, chosen)
+        form_name = form_for(self.form)
+        form, options = FORMS[form_name], (self.initialiser, self.precision, form_name)
         hidden = form.from_features(hidden, (64, 4, 4))
         for features in (64, 64, 32)[: layers(self.side) - 1]:
             hidden = nn.relu(ConvTranspose(features, *options)(hidden))

@@ -39,15 +39,15 @@ class BenchmarkOptions(NamedTuple):
 @commands.command("experiments.benchmarks")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints each row once it is measured, then the table; returns 0."""
-    chosen = _parser().parse_args(arguments)
+    flags = _parser().parse_args(arguments)
     cores = devices.use_cores()
     devices.check_platform()
-    options = BenchmarkOptions(chosen.peer, chosen.repetitions, chosen.seconds, cores)
+    options = BenchmarkOptions(flags.peer, flags.repetitions, flags.seconds, cores)
     if options.peer == "torch" and not importlib.util.find_spec("torch"):
         say("--peer=torch expects PyTorch: .venv/bin/pip install torch==2.13.0.")
         return 2
     rows = [_HEAD]
-    for name in chosen.rows or ROWS:
+    for name in flags.rows or ROWS:
         for row in ROWS[name](options):
             say("  ".join(row))
             rows.append(row)

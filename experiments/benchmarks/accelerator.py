@@ -102,9 +102,9 @@ def device(session: Session) -> None:
 
         def product(precision: Any = precision, dtype: Any = dtype) -> dict[str, Any]:
             x = jax.random.normal(jax.random.key(0), (side, side), dtype)
-            kept = None if dtype == jnp.bfloat16 else precision
+            option = None if dtype == jnp.bfloat16 else precision
             seconds = _seconds(
-                session, lambda x: jnp.matmul(x, x, precision=kept) / side, x
+                session, lambda x: jnp.matmul(x, x, precision=option) / side, x
             )
             return {"flops_per_second": 2 * side**3 / seconds}
 
@@ -291,13 +291,13 @@ def _rate(
     states: dict[Any, Any],
 ) -> None:
     """Measures a row; `states` has the first state of each program, for its rows."""
-    used = min(runs, 2) if session.smoke else runs
+    count = min(runs, 2) if session.smoke else runs
 
     def timed() -> dict[str, Any]:
         change = {"model.precision": precision, "model.form": form}
         change |= {"runs.layout": "vmapped"}
-        ours = Ours(work, used, change=change, state=states.get((label, used)))
-        states.setdefault((label, used), ours.state())
+        ours = Ours(work, count, change=change, state=states.get((label, count)))
+        states.setdefault((label, count), ours.state())
         speeds = programs.rates({"ours": ours}, repetitions=3, seconds=session.seconds)
         images = speeds["ours"] * work.batch
         return {
@@ -315,12 +315,12 @@ def _torch(session: Session, runs: int, options: list[str]) -> float:
     command += [f"--runs={2 if session.smoke and runs > 1 else runs}"]
     command += [*options, f"--seconds={3 * session.seconds}"]
     command += [] if jax.default_backend() == "gpu" else ["--device=cpu"]
-    done = subprocess.run(
+    process = subprocess.run(
         command, capture_output=True, text=True, timeout=75, check=False
     )
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1][:300])
-    return float(done.stdout.split()[-1])
+    if process.returncode:
+        raise RuntimeError(process.stderr.strip().splitlines()[-1][:300])
+    return float(process.stdout.split()[-1])
 
 
 def _sweep(
@@ -392,8 +392,8 @@ def _row(
         return
     if session.left < 20 and not session.smoke:
         return
-    kept = {"command": list(command)} if command else {}
-    _keep(session, {"row": name, "begun": True, **kept})
+    fields = {"command": list(command)} if command else {}
+    _keep(session, {"row": name, "begun": True, **fields})
     start = time.monotonic()
     try:
         result = measure()
@@ -401,7 +401,7 @@ def _row(
         result = {"error": f"{type(error).__name__}: {' '.join(str(error).split())}"}
         result["error"] = result["error"][:500]
     result["took"] = round(time.monotonic() - start, 1)
-    _keep(session, {"row": name, **result, **kept})
+    _keep(session, {"row": name, **result, **fields})
     say(f"  {name:<50} {_shown(result)}")
 
 

@@ -101,8 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.draw:
         out.mkdir(parents=True, exist_ok=True)
         panels = options.panels or [*PANELS]
-        known = read(out) if (out / "cost.csv").exists() else []
-        points = [point for point in known if point.panel not in panels]
+        measurements = read(out) if (out / "cost.csv").exists() else []
+        points = [point for point in measurements if point.panel not in panels]
         for point in measured(panels, options.repetitions):
             say(f"{point.panel} {point.network} {point.value:g}: {point.seconds:.3g} s")
             points.append(point)
@@ -154,8 +154,8 @@ def draw(folder: pathlib.Path) -> list[pathlib.Path]:
     """Draws cost.csv, one panel per varied field; returns the paths of the files."""
     points = read(folder)
     names = [name for name in PANELS if any(point.panel == name for point in points)]
-    known = (folder / "machine.txt").read_text(encoding="utf-8").strip()
-    note = f"{known} Dotted: proportional to the data."
+    hardware = (folder / "machine.txt").read_text(encoding="utf-8").strip()
+    note = f"{hardware} Dotted: proportional to the data."
     with matplotlib.style.context(["default", style.RC]):
         columns = min(_COLUMNS, len(names))
         rows = -(-len(names) // columns)

@@ -122,7 +122,7 @@ def processor(text: str) -> str:
     if "model name" not in fields:
         return ""
     flags = fields.get("flags", "").split()
-    known = [label for flag, label in _EXTENSIONS.items() if flag in flags]
+    names = [label for flag, label in _EXTENSIONS.items() if flag in flags]
     count = sum(name.strip() == "model name" for name, _ in lines)
     cores = f"{count} core{'s' * (count != 1)}"
-    return f"{fields['model name']}{' with ' * bool(known)}{', '.join(known)}, {cores}"
+    return f"{fields['model name']}{' with ' * bool(names)}{', '.join(names)}, {cores}"

@@ -96,8 +96,8 @@ def pinwheel(*, batch: int) -> tuple[nn.Module, Loss]:
         z = loc + std * torch.randn_like(std)
         kl = _log_normal(z, loc, std) - log_prior(z)
         log_px = _log_normal(x, *heads(decoder(z)))
-        chosen = centres[torch.randint(len(centres), (batch,))]
-        drawn = chosen + scale * torch.randn_like(chosen)
+        centre = centres[torch.randint(len(centres), (batch,))]
+        drawn = centre + scale * torch.randn_like(centre)
         log_qz = torch.logsumexp(_log_normal(drawn[:, None], loc, std), 1)
         mismatch = log_prior(drawn) - log_qz + math.log(batch)
         return (1.0 * kl - log_px).mean() + 1.0 * mismatch.mean()

@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _run(score, plan, pieces[0], votes)  # compiles
     times = []
     for repetition in range(REPETITIONS):
-        chosen = (np.arange(share) + repetition * share) % options.votes
+        numbers = (np.arange(share) + repetition * share) % options.votes
         times.append(
-            _repeat(score, plan, pieces[repetition], codes[0], factors, votes, chosen)
+            _repeat(score, plan, pieces[repetition], codes[0], factors, votes, numbers)
         )
     say(report(times, drawing, share / options.votes, part))
     return _agree(times, codes[0], votes, share)
@@ -192,11 +192,11 @@ def _repeat(
     codes: np.ndarray,
     factors: np.ndarray,
     votes: Votes,
-    chosen: np.ndarray,
+    numbers: np.ndarray,
 ) -> Seconds:
     """Times NumPy on some votes, then ours on some runs."""
-    rows = list(np.asarray(votes.rows[chosen]))
-    factor = np.asarray(votes.factor[chosen])
+    rows = list(np.asarray(votes.rows[numbers]))
+    factor = np.asarray(votes.factor[numbers])
     cells = [(k, factors[r[0], k]) for k, r in zip(factor, rows, strict=True)]
     ranks = [
         np.searchsorted(np.flatnonzero(factors[:, k] == v), r)
@@ -216,8 +216,8 @@ def _agree(
     times: Sequence[Seconds], codes: np.ndarray, votes: Votes, share: int
 ) -> int:
     """Compares the tables of NumPy's votes; 0 if they agree."""
-    used = np.arange(share * len(times)) % len(votes.factor)
-    same = Votes(votes.factor[used], votes.rows[used])
+    numbers = np.arange(share * len(times)) % len(votes.factor)
+    same = Votes(votes.factor[numbers], votes.rows[numbers])
     ours = kim_mnih.authors(codes, same, num_factors=len(SIZES))
     winners = np.concatenate([t.winners for t in times])
     table = numpy_table(winners, np.asarray(same.factor))
@@ -225,11 +225,11 @@ def _agree(
     moved = np.abs(table - ours.vote_matrix).sum() // 2
     scores = np.concatenate([t.scores for t in times])
     say(
-        f"On NumPy's {len(used):,} votes of the first run: NumPy {theirs:.6f}, decomp "
-        f"{ours.score:.6f}, {moved} votes differ. Of all runs and votes: "
+        f"On NumPy's {len(numbers):,} votes of the first run: NumPy {theirs:.6f}, "
+        f"decomp {ours.score:.6f}, {moved} votes differ. Of all runs and votes: "
         f"{scores.min():.3f} … {scores.max():.3f}."
     )
-    return int(moved > len(used) / 1000)  # float32 has a few ties
+    return int(moved > len(numbers) / 1000)  # float32 has a few ties
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -86,14 +86,14 @@ def effects(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
         config: A config in which every field is valid by itself.
         rows: All its settings, each a dict by column.
     """
-    chosen = {row["objective"] for row in rows}
+    objective_names = {row["objective"] for row in rows}
     measures = [divergences.DIVERGENCES[objectives.divergence(row)] for row in rows]
     correlated = any(fields.values(config, "data.correlated"))
     for field in fields.swept(config):
         needed = ""
         if reads := _READERS.get(field):
             names = [n for n, entry in objectives.OBJECTIVES.items() if reads(entry)]
-            if chosen.isdisjoint(names):
+            if objective_names.isdisjoint(names):
                 needed = f"objective.name = {' or '.join(names)}"
         elif field.startswith("critic.") and not any(d.critic for d in measures):
             needed = "an objective or a divergence with a critic"

@@ -122,7 +122,7 @@ def registered() -> dict[str, Registered]:
     for owner, declared in _DECLARED.items():
         entries, section = declared(), owner.partition(".")[0]
         for name, own in declarations.every(entries).items():
-            others = frozenset(n for n, read in entries.items() if name not in read)
+            others = frozenset(n for n, names in entries.items() if name not in names)
             text, unread = declarations.help_of(entries, name), own.default
             if traced := isinstance(own, base.Parameter):
                 unread = unread if own.unread is None else own.unread
@@ -347,31 +347,31 @@ def _require(
         raise ValueError(f"{field} must be {expected}; got {short(value)}.")
 
 
-def same_fields(given: ConfigDict, known: ConfigDict, prefix: str = "") -> None:
+def same_fields(config: ConfigDict, defaults: ConfigDict, prefix: str = "") -> None:
     """Checks the names and types of all fields.
 
     Args:
-        given: The config to check, or a section of it.
-        known: A config that has every field, or the same section of it.
+        config: The config to check, or a section of it.
+        defaults: A config that has every field, or the same section of it.
         prefix: The name of the section and a dot, such as "train.".
 
     Raises:
         ValueError: One line, for an unknown or a missing field, or a value of another
             type.
     """
-    for name in given:
-        if name not in known:
+    for name in config:
+        if name not in defaults:
             raise ValueError(
-                f"there is no field {prefix}{name}; choices: {', '.join(known)}."
+                f"there is no field {prefix}{name}; choices: {', '.join(defaults)}."
             )
-    for name, default in known.items():
+    for name, default in defaults.items():
         field = prefix + name
         if isinstance(default, ConfigDict):
-            if not isinstance(given.get(name), ConfigDict):
-                raise ValueError(_no_section(field, default, given.get(name)))
-            same_fields(given[name], default, f"{field}.")
-        elif name not in given or not _fits(field, given[name], default):
-            value = given.get(name)
+            if not isinstance(config.get(name), ConfigDict):
+                raise ValueError(_no_section(field, default, config.get(name)))
+            same_fields(config[name], default, f"{field}.")
+        elif name not in config or not _fits(field, config[name], default):
+            value = config.get(name)
             raise ValueError(
                 f"{field} must be {_KINDS[type(default)]}; got {short(value)} "
                 f"({type(value).__name__})."

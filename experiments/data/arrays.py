@@ -78,19 +78,19 @@ def subset(
     """A random subset of `count` points, or all of them for a count of 0."""
     if count in (0, len(data.points)):
         return data
-    chosen = choose(key, len(data.points), count, field=field)
-    return data._replace(points=data.points[chosen], factors=data.factors[chosen])
+    places = choose(key, len(data.points), count, field=field)
+    return data._replace(points=data.points[places], factors=data.factors[places])
 
 
 def with_factors(data: Dataset, names: Sequence[str]) -> Dataset:
     """The data with only the factors of some names, in the order of the data."""
     if tuple(names) == data.factor_names:
         return data
-    kept = [place for place, name in enumerate(data.factor_names) if name in names]
+    columns = [place for place, name in enumerate(data.factor_names) if name in names]
     return data._replace(
-        factors=data.factors[:, kept],
-        factor_names=tuple(data.factor_names[place] for place in kept),
-        class_names=data.class_names if kept else (),
+        factors=data.factors[:, columns],
+        factor_names=tuple(data.factor_names[place] for place in columns),
+        class_names=data.class_names if columns else (),
     )
 
 

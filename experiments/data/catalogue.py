@@ -73,16 +73,16 @@ def source(data: ConfigDict) -> str:
     if data.source != "auto":
         return data.source
     only = SETS[data.name].sources
-    wanted = "file" if data.path else "tfds"
-    return only[0] if len(only) == 1 else wanted
+    default = "file" if data.path else "tfds"
+    return only[0] if len(only) == 1 else default
 
 
 def shape(data: ConfigDict) -> tuple[int, ...]:
     """(H, W, C) of the images; () for points of the plane, or if only a file says."""
-    known = SETS[data.name]
-    if not known.scaled:
-        return known.shape
-    height, width, channels = known.shape
+    entry = SETS[data.name]
+    if not entry.scaled:
+        return entry.shape
+    height, width, channels = entry.shape
     if data.side:
         height = width = data.side
     return height, width, channels if data.look == LOOKS[0] else 3

@@ -31,11 +31,11 @@ def check(config: ConfigDict) -> None:
         "data.held_out": data.held_out,
         "evaluate.images": config.evaluate.images != "trained",
     }
-    wanted = [field for field, value in fields.items() if value]
-    if wanted and not (grid and catalogue.source(data) == "rendered"):
-        sets = [name for name, known in catalogue.SETS.items() if known.grid]
+    choices = [field for field, value in fields.items() if value]
+    if choices and not (grid and catalogue.source(data) == "rendered"):
+        sets = [name for name, entry in catalogue.SETS.items() if entry.grid]
         raise ValueError(
-            f"{wanted[0]} needs data.name among {sets}, rendered; got "
+            f"{choices[0]} needs data.name among {sets}, rendered; got "
             f"{data.name}, data.source = {data.source}."
         )
     pair = data.correlated
@@ -60,8 +60,8 @@ def held_out(data: ConfigDict) -> int:
     """The number of images of a grid that are held out."""
     if not data.held_out:
         return 0
-    found = ranges(data)
-    spans = {name: last - first + 1 for name, (first, last) in found.items()}
+    intervals = ranges(data)
+    spans = {name: last - first + 1 for name, (first, last) in intervals.items()}
     grid = dict(catalogue.SETS[data.name].grid)
     return math.prod((grid | spans).values())
 
@@ -139,21 +139,21 @@ def _held(data: ConfigDict, classes: np.ndarray) -> np.ndarray:
 
 def _held_out(data: ConfigDict, grid: dict[str, int]) -> None:
     """Raises ValueError unless every class of every factor remains in training."""
-    found: Ranges = {}
+    intervals: Ranges = {}
     for entry in data.held_out.split(",") if data.held_out else []:
         name, _, text = entry.partition("=")
         span = _range(text)
         if (
             name not in grid
-            or name in found
+            or name in intervals
             or not 0 <= span[0] <= span[1] < grid[name]
         ):
             raise ValueError(
                 "data.held_out must be classes of factors, each once, such as "
                 f"{_example(grid)}; got {terminal.short(entry or data.held_out)}."
             )
-        found[name] = span
-    partial = [name for name, (a, b) in found.items() if b - a + 1 < grid[name]]
+        intervals[name] = span
+    partial = [name for name, (a, b) in intervals.items() if b - a + 1 < grid[name]]
     if data.held_out and len(partial) < 2:
         raise ValueError(
             "data.held_out must be some classes, not all, of two factors or more; got "

@@ -58,20 +58,20 @@ def outline(config: ConfigDict) -> Dataset:
     All rows share the memory of one. Points of the plane, images in memory, and images
     whose number only their file says are loaded.
     """
-    data, known = config.data, catalogue.SETS[config.data.name]
-    if known.rendered:
+    data, entry = config.data, catalogue.SETS[config.data.name]
+    if entry.rendered:
         few = config.copy_and_resolve_references()
         with few.unlocked():
             few.data.points, few.data.source, few.data.path = 2, "rendered", ""
         # If images are drawn by weights, their number is that of the whole grid.
         left_out = 0 if data.correlated else factor_grid.held_out(data)
-        return _repeated(load(few), data.points or known.rendered - left_out)
+        return _repeated(load(few), data.points or entry.rendered - left_out)
     shape = catalogue.shape(data)
-    if shape and "rendered" not in known.sources:
+    if shape and "rendered" not in entry.sources:
         pixels = np.zeros((1, math.prod(shape)), np.uint8)
         factors = np.zeros((1, 0), np.int32)
         image = raster.Images(pixels, factors, shape, ())
-        return _repeated(_photographs(image, data.side), data.points or known.most)
+        return _repeated(_photographs(image, data.side), data.points or entry.most)
     return load(config)
 
 
@@ -97,20 +97,20 @@ def scored(key: jax.Array, config: ConfigDict, data: Dataset) -> Dataset:
         in all of these cannot be scored and are left out; a line says which.
     """
     if config.evaluate.images == "trained":
-        found = arrays.subset(data, key, config.evaluate.points)
+        subset = arrays.subset(data, key, config.evaluate.points)
     else:
         places = factor_grid.scored(key, config)
         at_places = catalogue.SETS[config.data.name].at_places
         assert at_places is not None  # the config was checked
-        found = at_places(places, config)
-    if not found.shape or not found.factor_names:
-        return found
-    varied = (found.factors != found.factors[:1]).any(axis=0)
-    names = np.asarray(found.factor_names)
+        subset = at_places(places, config)
+    if not subset.shape or not subset.factor_names:
+        return subset
+    varied = (subset.factors != subset.factors[:1]).any(axis=0)
+    names = np.asarray(subset.factor_names)
     if not varied.all():
         left_out = ", ".join(names[~varied])
         say(f"  factors with one class in all images are not scored: {left_out}")
-    return arrays.with_factors(found, names[varied].tolist())
+    return arrays.with_factors(subset, names[varied].tolist())
 
 
 def plane(key: jax.Array, config: ConfigDict) -> Dataset:
@@ -127,10 +127,10 @@ def plane(key: jax.Array, config: ConfigDict) -> Dataset:
 
 def half_circles(key: jax.Array, config: ConfigDict) -> Dataset:
     """Four moons; the one factor is the moon."""
-    points, found = moons.sample(
+    points, moon = moons.sample(
         key, num_points=config.data.points, noise_std=config.data.noise_std
     )
-    return _of_plane(points, found, "moon")
+    return _of_plane(points, moon, "moon")
 
 
 def _of_plane(points: jax.Array, labels: jax.Array, factor: str) -> Dataset:
@@ -169,19 +169,19 @@ def photographs(reader: Any, key: jax.Array, config: ConfigDict) -> Dataset:
     `reader` is the module of `decomp.datasets` that reads the files.
     """
     side = config.data.side or 64
-    found = reader.load(
+    content = reader.load(
         config.data.path,
         source=catalogue.source(config.data),
         side=side,
         choose=_chosen(key, config),
         tell=say,
     )
-    return _photographs(found, side)
+    return _photographs(content, side)
 
 
-def _photographs(found: raster.Images, side: int) -> Dataset:
+def _photographs(content: raster.Images, side: int) -> Dataset:
     """Images whose pixels have the weight (64/side)² in the likelihood."""
-    return _of(found)._replace(pixels_per_value=(64 // (side or 64)) ** 2)
+    return _of(content)._replace(pixels_per_value=(64 // (side or 64)) ** 2)
 
 
 def own(key: jax.Array, config: ConfigDict) -> Dataset:
@@ -192,15 +192,15 @@ def own(key: jax.Array, config: ConfigDict) -> Dataset:
     )
 
 
-def _of(found: raster.Images) -> Dataset:
+def _of(content: raster.Images) -> Dataset:
     decode = arrays.shares(255)
     return Dataset(
-        found.pixels,
-        found.factors,
-        found.shape,
+        content.pixels,
+        content.factors,
+        content.shape,
         decode,
-        factor_names=found.factor_names,
-        class_names=found.class_names,
+        factor_names=content.factor_names,
+        class_names=content.class_names,
     )
 
 

@@ -25,10 +25,10 @@ def sprites(key: jax.Array, config: ConfigDict) -> Dataset:
     if source == "rendered":
         return sprites_at(factor_grid.trained(key, config), config)
     images = dsprites.load(config.data.path, source=source)
-    chosen = arrays.choose(
+    places = arrays.choose(
         key, len(images.packed), config.data.points, field="data.points"
     )
-    return _sprites(images.packed[chosen], images.factors[chosen], config)
+    return _sprites(images.packed[places], images.factors[places], config)
 
 
 def faces(key: jax.Array, config: ConfigDict) -> Dataset:
@@ -93,9 +93,9 @@ def _kept_as(config: ConfigDict, side: int) -> str:
     if data.points or catalogue.source(data) != "rendered":
         return ""
     look = "" if data.look == "plain" else f"-{data.look}"
-    chosen = look + factor_grid.name(data)
-    seed = f"-{config.rng}" if chosen and config.rng else ""
-    return f"{data.name}-{side}{chosen}{seed}"
+    choice = look + factor_grid.name(data)
+    seed = f"-{config.rng}" if choice and config.rng else ""
+    return f"{data.name}-{side}{choice}{seed}"
 
 
 @functools.cache

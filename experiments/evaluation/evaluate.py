@@ -130,8 +130,8 @@ def _overlap(
     size = posteriors.loc.shape[0]
     count = min(size, options.overlap_points)
     subset_key, information_key, neighbour_key, group_key = jax.random.split(key, 4)
-    chosen = shuffle.permuted_index(subset_key, jnp.arange(count), size)
-    q = jax.tree.map(lambda leaf: leaf[chosen], posteriors)
+    subset = shuffle.permuted_index(subset_key, jnp.arange(count), size)
+    q = jax.tree.map(lambda leaf: leaf[subset], posteriors)
     information = decomposition.mutual_information(
         information_key, q, samples_per_point=2
     )

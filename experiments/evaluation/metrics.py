@@ -92,14 +92,14 @@ def chosen(names: Sequence[str], num_factors: int) -> tuple[str, ...]:
     every = columns.OF_FACTORS if factors else columns.OF_CODES
     auto = {n for n, e in definitions.columns().items() if e.column and e.column.auto}
     default = [name for name in every if name in auto]
-    wanted = [m for name in names for m in (default if name == "auto" else [name])]
-    if not factors and set(wanted) & set(columns.OF_FACTORS):
+    metrics = [m for name in names for m in (default if name == "auto" else [name])]
+    if not factors and set(metrics) & set(columns.OF_FACTORS):
         kind = "a class alone" if num_factors else "none"
         raise ValueError(
             f"evaluate.metrics = {tuple(names)} expects data with two factors or more; "
             f"got {kind}, choices: {', '.join(columns.OF_CODES)}, auto."
         )
-    return tuple(dict.fromkeys(wanted))
+    return tuple(dict.fromkeys(metrics))
 
 
 def check(names: Sequence[str], scored: Dataset, latents: int) -> None:

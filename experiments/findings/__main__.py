@@ -57,19 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for workdir in parser.parse_args(arguments).keep:
         say(str(load.keep(workdir)))
-    found = claims.findings()
-    for path in [documents.write(RESULTS, blocks(found)), *draw(found, GALLERY)]:
+    findings = claims.findings()
+    for path in [documents.write(RESULTS, blocks(findings)), *draw(findings, GALLERY)]:
         say(str(path))
     return 0
 
 
-def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
+def blocks(findings: Sequence[effects.Finding]) -> dict[str, str]:
     """The tables by the name of their mark in RESULTS.md."""
     swept, over_lengths = load.names_kept(), load.read(training_length.SWEEP)
     return {
-        "tally": conclusions.tally(found),
-        "overview": markdown.overview(found),
-        "details": markdown.details(found),
+        "tally": conclusions.tally(findings),
+        "overview": markdown.overview(findings),
+        "details": markdown.details(findings),
         "variants": markdown.changes([n for n in sensitivity.VARIANTS if n in swept]),
         "precision": markdown.precision(),
         "overlap_and_match": overlap_and_match.table(*overlap_and_match.tested()),
@@ -91,24 +91,26 @@ def blocks(found: Sequence[effects.Finding]) -> dict[str, str]:
     }
 
 
-def draw(found: Sequence[effects.Finding], folder: pathlib.Path) -> list[pathlib.Path]:
+def draw(
+    findings: Sequence[effects.Finding], folder: pathlib.Path
+) -> list[pathlib.Path]:
     """Draws the findings and the figures of their sweeps, as PNG."""
-    made = {}
+    figures = {}
     with matplotlib.style.context(["default", style.RC]):
-        made["findings"] = forest.forest(found)
-        made["overlap_and_match"] = overlap_and_match.figure(
+        figures["findings"] = forest.forest(findings)
+        figures["overlap_and_match"] = overlap_and_match.figure(
             *overlap_and_match.tested()
         )
-        made["anisotropy"] = anisotropy.figure(load.read(anisotropy.SWEEP))
+        figures["anisotropy"] = anisotropy.figure(load.read(anisotropy.SWEEP))
         sweep = load.read(training_length.SWEEP)
-        made["training_length"] = training_length.figure(sweep)
-        made["resolution"] = resolution.figure()
-        made["latent_roles"] = latent_roles.figure(latent_roles.read())
+        figures["training_length"] = training_length.figure(sweep)
+        figures["resolution"] = resolution.figure()
+        figures["latent_roles"] = latent_roles.figure(latent_roles.read())
         for name, (sweep, figure) in FIGURES.items():
             results = reading.read(load.FOLDER / sweep)
-            made[name] = all_figures.FIGURES[figure](results)[figure]
-        paths = [folder / f"{name}.png" for name in made]
-        for path, figure in zip(paths, made.values(), strict=True):
+            figures[name] = all_figures.FIGURES[figure](results)[figure]
+        paths = [folder / f"{name}.png" for name in figures]
+        for path, figure in zip(paths, figures.values(), strict=True):
             atomic_files.write(path, style.drawn(figure, "png"))
     return paths
 

@@ -39,9 +39,9 @@ def finding(sweep: SweepTables) -> Finding:
     """Slopes of the scores over the spread, and of log overlap and log mismatch."""
     sweep = overlap_and_match.measured(sweep)
     parts = [
-        (f"β = {beta:g}, {label}", wanted, _slopes(sweep, score, beta))
+        (f"β = {beta:g}, {label}", criterion, _slopes(sweep, score, beta))
         for beta in load.levels(sweep, "beta")
-        for label, score, wanted in _MEASURES
+        for label, score, criterion in _MEASURES
     ]
     return Finding(
         "anisotropy",
@@ -54,19 +54,19 @@ def finding(sweep: SweepTables) -> Finding:
 
 def table(sweep: SweepTables) -> str:
     """The verdict and the slopes, in Markdown, a column for each β."""
-    found = finding(sweep)
+    result = finding(sweep)
     betas = load.levels(sweep, "beta")
     cells = [
         effects.written(c) + (f" ({c.answer})" if c.answer else "")
-        for c in found.comparisons
+        for c in result.comparisons
     ]
-    head = [found.measure, *(f"β = {beta:g}" for beta in betas)]
+    head = [result.measure, *(f"β = {beta:g}" for beta in betas)]
     # The comparisons of a β follow one another, in the order of the measures.
     lines = [
         [label, *cells[place :: len(_MEASURES)]]
         for place, (label, *_) in enumerate(_MEASURES)
     ]
-    text = f"{found.statement}: **{found.verdict}**."
+    text = f"{result.statement}: **{result.verdict}**."
     return f"{text}\n\n{documents.table(head, lines)}"
 
 

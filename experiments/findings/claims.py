@@ -15,22 +15,22 @@ _KEPT = ("shapes", "betas", "student", "pinwheel", "entropy", "tc")
 
 def findings() -> list[Finding]:
     """All findings, from the stored sweeps, in the order of their numbers."""
-    kept = {name: load.read(name) for name in _KEPT}
-    found = [finding for sweep in kept.values() for finding in of(sweep)]
-    found += [known_factors.cost_of_tails(kept["student"], kept["shapes"])]
-    found += _of_longer(kept)
-    found += estimators.findings()
-    decided = {finding.name: finding for finding in found}
-    return sorted(decided.values(), key=lambda finding: int(finding.name[1:]))
+    sweeps = {name: load.read(name) for name in _KEPT}
+    results = [finding for sweep in sweeps.values() for finding in of(sweep)]
+    results += [known_factors.cost_of_tails(sweeps["student"], sweeps["shapes"])]
+    results += _of_longer(sweeps)
+    results += estimators.findings()
+    by_name = {finding.name: finding for finding in results}
+    return sorted(by_name.values(), key=lambda finding: int(finding.name[1:]))
 
 
-def _of_longer(kept: dict[str, SweepTables]) -> list[Finding]:
+def _of_longer(sweeps: dict[str, SweepTables]) -> list[Finding]:
     """R1 to R3, for two lengths of training."""
     longer = load.read("long")
     return [
-        known_factors.isotropic(kept["betas"], load.read("betas_long")),
+        known_factors.isotropic(sweeps["betas"], load.read("betas_long")),
         *(
-            known_factors.anisotropic(prior, kept["shapes"], longer)
+            known_factors.anisotropic(prior, sweeps["shapes"], longer)
             for prior in known_factors.ANISOTROPIC
         ),
     ]
@@ -48,12 +48,12 @@ def of(sweep: SweepTables) -> list[Finding]:
         ({"objective", "beta"}, _of_objectives),
         ({"alpha", "beta", "gamma"}, _of_weights),
     ]
-    found = []
-    for axes, made in families:
+    results = []
+    for axes, make in families:
         if varying <= axes:
             with contextlib.suppress(load.Lacking):
-                found += made(sweep)
-    return found
+                results += make(sweep)
+    return results
 
 
 def _of_priors(sweep: SweepTables) -> list[Finding]:
@@ -73,9 +73,9 @@ def _of_the_plane(sweep: SweepTables) -> list[Finding]:
         len(clustered_prior.over_beta(sweep)),
         len(clustered_prior.over_alpha(sweep)),
     )
-    found = [clustered_prior.overlap(sweep)] if betas > 1 else []
-    found += [clustered_prior.too_large(sweep)] if betas > 2 else []
-    return found + (
+    results = [clustered_prior.overlap(sweep)] if betas > 1 else []
+    results += [clustered_prior.too_large(sweep)] if betas > 2 else []
+    return results + (
         [clustered_prior.match(sweep), clustered_prior.meaning(sweep)]
         if alphas > 1
         else []

@@ -31,9 +31,9 @@ def overlap(sweep: SweepTables) -> Finding:
     """R6: posteriors widen, and codes lose information, as β grows."""
     settings = over_beta(sweep)
     spread = _steps(sweep, "log_det", ABOVE, settings)
-    known = _steps(sweep, "mutual_information", BELOW, settings)
+    information = _steps(sweep, "mutual_information", BELOW, settings)
     parts = [(f"log|S|, {label}", *rest) for label, *rest in spread]
-    parts += [(f"I(z; n), {label}", *rest) for label, *rest in known]
+    parts += [(f"I(z; n), {label}", *rest) for label, *rest in information]
     return Finding(
         "R6",
         "clusters, α = 0: encodings widen and overlap more as β grows",
@@ -50,8 +50,8 @@ def too_large(sweep: SweepTables) -> Finding:
     exclusive = []
     for setting in settings:  # E KL(q(z|x) ‖ p(z)) = I(z; n) + KL(q(z) ‖ p(z))
         whole = load.values(sweep, "kl", **setting)
-        known = load.values(sweep, "mutual_information", **setting)
-        exclusive.append({seed: whole[seed] - known[seed] for seed in whole})
+        information = load.values(sweep, "mutual_information", **setting)
+        exclusive.append({seed: whole[seed] - information[seed] for seed in whole})
     parts = []
     for label, levels in (("KL(p ‖ q)", inclusive), ("KL(q ‖ p)", exclusive)):
         means = [np.mean(list(level.values())) for level in levels[1:-1]]
@@ -96,7 +96,7 @@ def meaning(sweep: SweepTables) -> Finding:
 
 
 def _steps(
-    sweep: SweepTables, score: str, wanted: str, settings: Settings
+    sweep: SweepTables, score: str, criterion: str, settings: Settings
 ) -> list[tuple[str, str, np.ndarray]]:
     """Differences from each setting to the next."""
     (axis,) = (name for name in settings[0] if settings[0][name] != settings[1][name])
@@ -104,7 +104,7 @@ def _steps(
     return [
         (
             f"{letter} = {low[axis]:g} → {high[axis]:g}",
-            wanted,
+            criterion,
             gap(sweep, score, high, low),
         )
         for low, high in zip(settings[:-1], settings[1:], strict=True)

@@ -73,13 +73,13 @@ def compared(parts: Sequence[tuple[str, str, np.ndarray]]) -> list[Comparison]:
     Raises:
         load.Lacking: For a comparison of fewer than two values.
     """
-    made = []
-    for label, wanted, values in parts:
+    comparisons = []
+    for label, criterion, values in parts:
         if len(values) < 2:
             raise load.Lacking(f"{label}: expected 2 seeds or more.")
         mean, _, low, high = summary.interval(values, comparisons=len(parts))
-        made.append(Comparison(label, wanted, mean, low, high, len(values)))
-    return made
+        comparisons.append(Comparison(label, criterion, mean, low, high, len(values)))
+    return comparisons
 
 
 def gap(

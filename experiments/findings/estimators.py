@@ -30,8 +30,8 @@ def findings() -> list[Finding]:
         share = float(row["negative"])
         fair = stats.binomtest(round(share * count), count)
         low, high = fair.proportion_ci(1 - 0.05 / len(_WHERE))
-        wanted = ABOVE if beta == 4 else SHOWN
-        negative.append(Comparison(f"β = {beta}", wanted, share, low, high, count))
+        criterion = ABOVE if beta == 4 else SHOWN
+        negative.append(Comparison(f"β = {beta}", criterion, share, low, high, count))
     return [
         Finding(
             "R10",

@@ -42,9 +42,9 @@ def isotropic(*swept: SweepTables) -> Finding:
         )
 
     parts = [
-        (f"{label}{steps}", wanted, slopes(sweep, score))
+        (f"{label}{steps}", criterion, slopes(sweep, score))
         for sweep, steps in _steps(swept)
-        for label, wanted, score in (
+        for label, criterion, score in (
             ("Kim & Mnih, pruned", NOT_ABOVE, _SCORE),
             ("Kim & Mnih, as the authors", NOT_ABOVE, _AUTHORS),
             ("mutual information gap", SHOWN, "mig"),
@@ -102,9 +102,9 @@ def student_t(sweep: SweepTables) -> Finding:
     parts = []
     for score, label in ((f"{_SCORE}_transport", "after transport"), (_SCORE, "means")):
         for df in _finite(sweep):
-            wanted = f"within {_MARGIN}" if df >= _LARGE else ABOVE
+            criterion = f"within {_MARGIN}" if df >= _LARGE else ABOVE
             values = gap(sweep, score, {"df": df}, {"df": math.inf})
-            parts.append((f"ν = {df:g}, {label}", wanted, values))
+            parts.append((f"ν = {df:g}, {label}", criterion, values))
     return Finding(
         "R4",
         "Student-t priors of small ν score above the Gaussian, one of ν = 100 like it",
@@ -170,11 +170,11 @@ def weights(sweep: SweepTables) -> Finding:
         for value in load.levels(sweep, axis, **others):
             if value == start[axis]:
                 continue
-            wanted = f"within {_MARGIN}"
+            criterion = f"within {_MARGIN}"
             if axis == "beta":
-                wanted = BELOW if value == 1 else SHOWN
+                criterion = BELOW if value == 1 else SHOWN
             changed = gap(sweep, "mig", start | {axis: value}, start)
-            parts.append((f"{letter} = {value:g}", wanted, changed))
+            parts.append((f"{letter} = {value:g}", criterion, changed))
     return Finding(
         "R13",
         "β-TCVAE: the mutual information gap depends on β, hardly on α and γ",

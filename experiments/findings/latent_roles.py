@@ -104,8 +104,8 @@ def measured(
         `[D, 2 + F]`.
     """
     kl = jnp.mean(jax.vmap(gaussian.kl_dims, (0, None))(q, p), axis=0)
-    found = mig.score(q.loc, classes, sizes=sizes)
-    shares = discrete.safe_divide(found.information, found.entropy[None, :])
+    gap = mig.score(q.loc, classes, sizes=sizes)
+    shares = discrete.safe_divide(gap.information, gap.entropy[None, :])
     table = jnp.concatenate([jnp.stack([p.scale, kl], axis=1), shares], axis=1)
     return table[jnp.argsort(-kl)]
 
@@ -156,14 +156,14 @@ def gaps(shares: np.ndarray) -> np.ndarray:
     return ordered[:, -1] - ordered[:, -2]
 
 
-def table(found: Latents) -> str:
+def table(latents: Latents) -> str:
     """The gap of each factor: of the isotropic prior, and what others change of it.
 
     Differences are paired by seed; the intervals of a line hold together with 95 %.
     """
     by_seed = {
         setting: [dict(zip(seeds, column, strict=True)) for column in gaps(shares).T]
-        for setting, (seeds, _, _, shares) in found.settings.items()
+        for setting, (seeds, _, _, shares) in latents.settings.items()
     }
     lines = []
     for prior, beta in sorted(by_seed, key=lambda of: (of[1], of[0] != _BASE)):
@@ -181,14 +181,14 @@ def table(found: Latents) -> str:
             for column in values
         ]
         lines.append([f"β = {beta:g}", words, *cells])
-    return documents.table(["", "gap of a factor", *found.factors], lines)
+    return documents.table(["", "gap of a factor", *latents.factors], lines)
 
 
-def figure(found: Latents) -> Figure:
+def figure(latents: Latents) -> Figure:
     """Mean shares I(z_d; v)/H(v), a panel for each prior and β."""
-    priors = list(dict.fromkeys(prior for prior, _ in found.settings))
-    betas = sorted({beta for _, beta in found.settings})
-    count = len(next(iter(found.settings.values()))[0])
+    priors = list(dict.fromkeys(prior for prior, _ in latents.settings))
+    betas = sorted({beta for _, beta in latents.settings})
+    count = len(next(iter(latents.settings.values()))[0])
     drawn = style.new(
         3.3 * len(priors) + 0.8,
         3.5 * len(betas) + 0.4,
@@ -196,10 +196,10 @@ def figure(found: Latents) -> Figure:
         "each network are sorted by their KL; left: means of σ of the prior and of KL.",
     )
     panels = drawn.subplots(len(betas), len(priors), squeeze=False)
-    largest = max(value[3].mean(axis=0).max() for value in found.settings.values())
+    largest = max(value[3].mean(axis=0).max() for value in latents.settings.values())
     for row, beta in zip(panels, betas, strict=True):
         for axes, prior in zip(row, priors, strict=True):
-            _, stds, kls, shares = found.settings[prior, beta]
+            _, stds, kls, shares = latents.settings[prior, beta]
             means = shares.mean(axis=0)
             axes.imshow(means, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
             for (place, factor), mean in np.ndenumerate(means):
@@ -212,7 +212,7 @@ def figure(found: Latents) -> Figure:
                 for std, kl in zip(stds.mean(axis=0), kls.mean(axis=0), strict=True)
             ]
             axes.set_yticks(range(len(names)), names, fontsize=8)
-            axes.set_xticks(range(len(found.factors)), found.factors, fontsize=8)
+            axes.set_xticks(range(len(latents.factors)), latents.factors, fontsize=8)
             axes.tick_params(length=0)
             setting = {"prior": prior, "beta": beta}
             axes.set_title(style.describe(setting, list(setting)), fontsize=9.5)

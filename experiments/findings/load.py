@@ -76,13 +76,13 @@ def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
     missing = [name for name in names if not (workdir / name).is_file()]
     if missing:
         raise ValueError(f"{workdir} has no {missing[0]}; expected a finished sweep.")
-    kept = folder / workdir.resolve().name
-    kept.mkdir(parents=True, exist_ok=True)
+    copy = folder / workdir.resolve().name
+    copy.mkdir(parents=True, exist_ok=True)
     for name in names:
-        shutil.copyfile(workdir / name, kept / name)
+        shutil.copyfile(workdir / name, copy / name)
     if (workdir / LATENTS).is_file():
-        shutil.copyfile(workdir / LATENTS, kept / LATENTS)
-    return kept
+        shutil.copyfile(workdir / LATENTS, copy / LATENTS)
+    return copy
 
 
 def values(
@@ -93,15 +93,15 @@ def values(
     Raises:
         Lacking: If no run has the setting and the score.
     """
-    found = {
+    scores = {
         run["seed"]: run[score]
         for run in sweep.runs
         if all(run[name] == value for name, value in setting.items())
         and isinstance(run.get(score), float)
     }
-    if not found:
+    if not scores:
         raise Lacking(f"{sweep.name} has no run with {score} and {setting}.")
-    return found
+    return scores
 
 
 def varying(sweep: SweepTables) -> set[str]:
@@ -111,12 +111,12 @@ def varying(sweep: SweepTables) -> set[str]:
 
 def levels(sweep: SweepTables, column: str, **setting: reading.Value) -> list[float]:
     """The sorted numbers of a column, over the runs of some settings."""
-    found = {
+    numbers = {
         run[column]
         for run in sweep.runs
         if all(run[name] == value for name, value in setting.items())
     }
-    return sorted(value for value in found if isinstance(value, float))
+    return sorted(value for value in numbers if isinstance(value, float))
 
 
 def names(sweep: SweepTables, column: str) -> set[str]:
@@ -155,9 +155,9 @@ def bias(
     Raises:
         ValueError: If there is none.
     """
-    wanted = {"batch": str(batch), "estimator": estimator, "quantity": quantity}
+    key = {"batch": str(batch), "estimator": estimator, "quantity": quantity}
     with open(folder / name / _BIAS, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if wanted.items() <= row.items():
+            if key.items() <= row.items():
                 return row
-    raise ValueError(f"{folder / name / _BIAS} has no row with {wanted}.")
+    raise ValueError(f"{folder / name / _BIAS} has no row with {key}.")

@@ -11,9 +11,9 @@ from experiments.system import documents
 def overview(findings: Sequence[Finding]) -> str:
     """For each figure, a row per finding with a sentence, an effect and the verdict."""
     parts = []
-    for group, shown in conclusions.grouped(findings):
+    for group, members in conclusions.grouped(findings):
         rows = []
-        for finding in shown:
+        for finding in members:
             link = f"#{finding.name.lower()}"
             first = finding.comparisons[0]
             rows.append(
@@ -61,9 +61,9 @@ def side_by_side(swept: Sequence[tuple[str, Sequence[Finding]]]) -> str:
     """The same findings of several sweeps: a row for each, and a column for a sweep."""
     head = ["", "statement", *(label for label, _ in swept)]
     rows = []
-    for found in zip(*(findings for _, findings in swept), strict=True):
-        cells = [f"**{f.verdict}**; {_first(f.comparisons)}" for f in found]
-        rows.append([found[0].name, found[0].statement, *cells])
+    for versions in zip(*(findings for _, findings in swept), strict=True):
+        cells = [f"**{f.verdict}**; {_first(f.comparisons)}" for f in versions]
+        rows.append([versions[0].name, versions[0].statement, *cells])
     return documents.table(head, rows)
 
 
@@ -124,7 +124,10 @@ def changes(names: list[str]) -> str:
         ]
         rows.append(
             [*(start if new else [""] * 3), line.score]
-            + [effects.plus_minus(*found) if found else "–" for found in line.effects]
+            + [
+                effects.plus_minus(*effect) if effect else "–"
+                for effect in line.effects
+            ]
         )
     return documents.table(head, rows)
 
@@ -133,9 +136,9 @@ def precision() -> str:
     """Lower precisions minus float32, the mean over six settings, paired by seed."""
     reference = load.read("shapes")
     names = ("bfloat16", "bfloat16_activations")
-    found = [sensitivity.precision(load.read(name), reference) for name in names]
+    tables = [sensitivity.precision(load.read(name), reference) for name in names]
     rows = []
-    for lines in zip(*found, strict=True):
+    for lines in zip(*tables, strict=True):
         score, *_, seeds = lines[0]
         gaps = [effects.plus_minus(mean, half) for _, mean, half, _ in lines]
         rows.append([columns.name(score), *gaps, str(seeds)])
@@ -145,10 +148,10 @@ def precision() -> str:
 
 def objectives(name: str) -> str:
     """The β-TCVAE minus the β-VAE, paired by seed."""
-    found = sensitivity.objectives(load.read(name), "beta_tcvae", "beta_vae")
+    lines = sensitivity.objectives(load.read(name), "beta_tcvae", "beta_vae")
     rows = [
         [f"β = {beta:g}", *(effects.plus_minus(*gap) for gap in gaps)]
-        for beta, gaps in found
+        for beta, gaps in lines
     ]
     return documents.table(
         ["β-TCVAE − β-VAE", *map(columns.name, sensitivity.SCORES)], rows

@@ -90,7 +90,7 @@ def measured(sweep: SweepTables) -> SweepTables:
 
 def networks(names: Sequence[str]) -> KeptNetworks:
     """The networks of kept sweeps on dSprites at 16×16 that have all these numbers."""
-    rows, settings, known = [], {}, set()
+    rows, settings, records = [], {}, set()
     for name in names:
         sweep = load.read(name)
         data = sweep.config["data"]
@@ -99,9 +99,9 @@ def networks(names: Sequence[str]) -> KeptNetworks:
         for run in measured(sweep).runs:
             values = tuple(run.get(column) for column in (OVERLAP, MISMATCH, *SCORES))
             # Two sweeps may hold the same run, which has the same numbers in both.
-            if not all(isinstance(v, float) for v in values) or values in known:
+            if not all(isinstance(v, float) for v in values) or values in records:
                 continue
-            known.add(values)
+            records.add(values)
             setting = (name, *(run[column] for column in sweep.columns))
             place = settings.setdefault(setting, len(settings))
             rows.append([*values, place, run["seed"]])
@@ -110,24 +110,24 @@ def networks(names: Sequence[str]) -> KeptNetworks:
     return KeptNetworks(table[:, :2], table[:, 2:-2], setting, seed)
 
 
-def explained(found: KeptNetworks) -> list[Explained]:
+def explained(sample: KeptNetworks) -> list[Explained]:
     """The variance explained of each score, between and within settings."""
-    means = means_of_settings(found)
-    centred = found._replace(
-        factors=found.factors - means.factors[found.setting],
-        scores=found.scores - means.scores[found.setting],
+    means = means_of_settings(sample)
+    centred = sample._replace(
+        factors=sample.factors - means.factors[sample.setting],
+        scores=sample.scores - means.scores[sample.setting],
     )
     results = []
     for place, score in enumerate(SCORES):
-        total = np.var(found.scores[:, place])
+        total = np.var(sample.scores[:, place])
         for level, part, data, unit in (
-            (LEVELS[0], means.scores[found.setting], means, means.setting),
+            (LEVELS[0], means.scores[sample.setting], means, means.setting),
             (LEVELS[1], centred.scores, centred, centred.seed),
         ):
             share = np.var(part[:, place]) / total
             parts = {
-                name: _held_out(data.factors[:, chosen], data.scores[:, place], unit)
-                for name, chosen in PREDICTORS.items()
+                name: _held_out(data.factors[:, indices], data.scores[:, place], unit)
+                for name, indices in PREDICTORS.items()
             }
             results.append(Explained(score, level, float(share), parts))
     return results
@@ -136,20 +136,20 @@ def explained(found: KeptNetworks) -> list[Explained]:
 @functools.cache
 def tested() -> tuple[KeptNetworks, list[Explained]]:
     """All kept networks and what is explained of them, for the table and the figure."""
-    found = networks(load.names_kept())
-    return found, explained(found)
+    sample = networks(load.names_kept())
+    return sample, explained(sample)
 
 
-def means_of_settings(found: KeptNetworks) -> KeptNetworks:
+def means_of_settings(sample: KeptNetworks) -> KeptNetworks:
     """One row for each setting, the mean of its networks."""
-    counts = np.bincount(found.setting)
+    counts = np.bincount(sample.setting)
 
     def mean(values: np.ndarray) -> np.ndarray:
-        sums = [np.bincount(found.setting, column) for column in values.T]
+        sums = [np.bincount(sample.setting, column) for column in values.T]
         return np.stack(sums, axis=1) / counts[:, None]
 
     every = np.arange(len(counts))
-    return KeptNetworks(mean(found.factors), mean(found.scores), every, every)
+    return KeptNetworks(mean(sample.factors), mean(sample.scores), every, every)
 
 
 def quadratic(factors: np.ndarray) -> np.ndarray:
@@ -175,7 +175,7 @@ def held_out_residuals(design: np.ndarray, values: np.ndarray) -> np.ndarray:
     return (values - design @ (inverse @ values)) / (1 - leverage)
 
 
-def table(found: KeptNetworks, lines: Sequence[Explained]) -> str:
+def table(sample: KeptNetworks, lines: Sequence[Explained]) -> str:
     """A line for each score and level of `explained`, in Markdown."""
     head = ["score", "level", "share of its variance", *PREDICTORS]
     rows = [
@@ -187,7 +187,7 @@ def table(found: KeptNetworks, lines: Sequence[Explained]) -> str:
         ]
         for line in lines
     ]
-    count, settings = len(found.seed), found.setting.max() + 1
+    count, settings = len(sample.seed), sample.setting.max() + 1
     text = f"{count:,} networks of {settings} settings; 95 % intervals in brackets."
     return f"{text}\n\n{documents.table(head, rows)}"
 
@@ -226,7 +226,7 @@ def _interval(values: np.ndarray) -> tuple[float, float, float, float]:
     return summary.interval(values, comparisons=_COMPARED)
 
 
-def figure(found: KeptNetworks, lines: Sequence[Explained]) -> Figure:
+def figure(sample: KeptNetworks, lines: Sequence[Explained]) -> Figure:
     """The settings by overlap and mismatch, and the variance explained."""
     drawn = style.new(
         10.5,
@@ -236,7 +236,7 @@ def figure(found: KeptNetworks, lines: Sequence[Explained]) -> Figure:
         "networks within a setting that it has not seen; lines: 95 % intervals.",
     )
     panels = drawn.subplots(len(SCORES), 2, squeeze=False, width_ratios=[3, 2])
-    means = means_of_settings(found)
+    means = means_of_settings(sample)
     for place, (score, row) in enumerate(zip(SCORES, panels, strict=True)):
         _plane(drawn, row[0], means, place)
         _bars(row[1], [line for line in lines if line.score == score])

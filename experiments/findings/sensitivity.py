@@ -52,11 +52,11 @@ def lines(names: list[str]) -> Iterator[Contrast]:
         for score in SCORES:
             gaps = [_gap(sweep, score, *sides) for sides in COMPARED.values()]
             count = sum(gap is not None for gap in gaps)
-            found = [
+            intervals = [
                 None if g is None else effects.mean_and_half(g, count) for g in gaps
             ]
             yield Contrast(
-                VARIANTS[name], len(first), level, columns.name(score), found
+                VARIANTS[name], len(first), level, columns.name(score), intervals
             )
 
 
@@ -69,12 +69,12 @@ def objectives(
         β, and the mean and half-width for each of SCORES, jointly over the β of a
         score.
     """
-    betas, found = load.levels(sweep, "beta"), []
+    betas, results = load.levels(sweep, "beta"), []
     for beta in betas:
         sides = [{"objective": name, "beta": beta} for name in (above, below)]
         gaps = [effects.gap(sweep, score, *sides) for score in SCORES]
-        found.append((beta, [effects.mean_and_half(gap, len(betas)) for gap in gaps]))
-    return found
+        results.append((beta, [effects.mean_and_half(gap, len(betas)) for gap in gaps]))
+    return results
 
 
 def precision(
@@ -111,10 +111,10 @@ def _gap(
 
 def _by_seed(sweep: SweepTables, score: str) -> dict[float, float]:
     """The mean over the settings, per seed."""
-    found: dict[float, list[float]] = {}
+    scores: dict[float, list[float]] = {}
     for run in sweep.runs:
         seed, value = run["seed"], run[score]
         assert isinstance(seed, float)
         assert isinstance(value, float)
-        found.setdefault(seed, []).append(value)
-    return {seed: float(np.mean(values)) for seed, values in found.items()}
+        scores.setdefault(seed, []).append(value)
+    return {seed: float(np.mean(values)) for seed, values in scores.items()}

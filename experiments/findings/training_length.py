@@ -107,15 +107,15 @@ def beside_short() -> str:
         decisions.append({finding.name: finding for finding in decided})
     rows = []
     for name in decisions[0]:
-        found = [column.get(name) for column in decisions]
-        verdicts = [f"**{f.verdict}**" if f else "–" for f in found]
+        versions = [column.get(name) for column in decisions]
+        verdicts = [f"**{f.verdict}**" if f else "–" for f in versions]
         rows.append([name, decisions[0][name].statement, *verdicts])
         effects_by_label = [
             {c.label: effects.written(c) for c in f.comparisons} if f else {}
-            for f in found
+            for f in versions
         ]
         rows += [
-            ["", label, *(known.get(label, "–") for known in effects_by_label)]
+            ["", label, *(texts.get(label, "–") for texts in effects_by_label)]
             for label in effects_by_label[1]
         ]
     return documents.table(["", "95 % together in each column", *heads], rows)
@@ -129,10 +129,12 @@ def _listed(numbers: Iterable[int]) -> str:
 
 def table(sweep: SweepTables) -> str:
     """Verdicts and effects, a column for each length, in Markdown."""
-    found = findings(sweep)
-    heads = [f"{style.number(length)} epoch{'s' * (length != 1)}" for length in found]
+    by_length = findings(sweep)
+    heads = [
+        f"{style.number(length)} epoch{'s' * (length != 1)}" for length in by_length
+    ]
     rows = []
-    for parts in zip(*found.values(), strict=True):
+    for parts in zip(*by_length.values(), strict=True):
         name, statement = parts[0].name, parts[0].statement
         verdicts = [f"**{finding.verdict}**" for finding in parts]
         rows.append([name, statement, *verdicts])

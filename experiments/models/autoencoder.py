@@ -255,8 +255,8 @@ def setting_arrays(
     def swept(name: str, value: float) -> list[Any]:
         return [row.get(name, value) for row in rows]
 
-    def traced(read: Mapping[str, Parameter]) -> dict[str, list[float]]:
-        return {name: swept(name, own.default) for name, own in read.items()}
+    def traced(parameters: Mapping[str, Parameter]) -> dict[str, list[float]]:
+        return {name: swept(name, own.default) for name, own in parameters.items()}
 
     names = tuple(dict.fromkeys(loss.name for loss in losses))
     setting = Hyperparameters(

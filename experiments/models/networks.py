@@ -143,9 +143,9 @@ def refusal(name: str, shape: tuple[int, ...], data: str = "") -> str:
     """
     reason = _reason(NETWORKS[name], shape)
     size = "×".join(map(str, shape[:2])) if not _is_point(shape) else ""
-    found = f"{data or 'images of '}{size}" if size else f"{data}points of the plane"
+    words = f"{data or 'images of '}{size}" if size else f"{data}points of the plane"
     choices = ", ".join(taking(shape))
-    return f"{reason}; got {found}, choices: {choices}" if reason else ""
+    return f"{reason}; got {words}, choices: {choices}" if reason else ""
 
 
 def taking(shape: tuple[int, ...]) -> list[str]:
@@ -177,13 +177,13 @@ def _checked(
     x, z = jnp.zeros((2, common.outputs)), jnp.zeros((2, common.latents))
     key, what = jax.random.key(0), f"model.network = {name}"
     out = shapes(what, outputs, key, x, z, verb="built")
-    found = tuple(getattr(leaf, "shape", ()) for leaf in out)
-    wanted = ((2, common.latents), (2, common.latents), (2, common.outputs))
-    if found != wanted:
+    leaf_shapes = tuple(getattr(leaf, "shape", ()) for leaf in out)
+    required_shapes = ((2, common.latents), (2, common.latents), (2, common.outputs))
+    if leaf_shapes != required_shapes:
         raise ValueError(
-            f"{what} must give an encoder to a Gaussian of shape "
-            f"{wanted[0]} and a decoder to {wanted[2]} for batches of 2; got "
-            f"{found[0]}, {found[1]} and {found[2]}."
+            f"{what} must give an encoder to a Gaussian of shape {required_shapes[0]} "
+            f"and a decoder to {required_shapes[2]} for batches of 2; got "
+            f"{leaf_shapes[0]}, {leaf_shapes[1]} and {leaf_shapes[2]}."
         )
     return encoder, decoder
 

@@ -28,12 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ValueError(f"{error}; `make notebooks` takes it from PyPI.") from None
     for path in sorted(_HERE.glob("[!_]*.py")):
         start = time.monotonic()
-        written = path.with_suffix(".ipynb")
+        target = path.with_suffix(".ipynb")
         content = f"{nbformat.writes(executed(path))}\n".encode()
-        atomic_files.write(written, content)
+        atomic_files.write(target, content)
         seconds = time.monotonic() - start
         words = f"{seconds:.0f} s, {len(content) / 1000:.0f} kB"
-        print(f"{written}  {words}", flush=True)
+        print(f"{target}  {words}", flush=True)
     return 0
 
 

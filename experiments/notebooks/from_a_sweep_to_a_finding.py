@@ -140,5 +140,5 @@ for axes, beta in zip(panels, (1, 4), strict=True):
 vae = sweep[median_run(4)]
 vae.save(workdir / "median.npz")
 again = decomp.load(workdir / "median.npz")
-chosen = ["kim_mnih, locatello", "mig, locatello", "sap, locatello", "irs, locatello"]
-print(metrics.score(again.codes(images(classes)), classes, metrics=chosen))
+labels = ["kim_mnih, locatello", "mig, locatello", "sap, locatello", "irs, locatello"]
+print(metrics.score(again.codes(images(classes)), classes, metrics=labels))

@@ -120,9 +120,9 @@ def estimated(q):
     """The mean of each estimator of H[q(z)] over minibatches of 32 points."""
 
     def one(key):
-        chosen_key, noise_key = jax.random.split(key)
-        chosen = jax.random.choice(chosen_key, N, (32,), replace=False)
-        batch = jax.tree.map(lambda leaf: leaf[chosen], q)
+        place_key, noise_key = jax.random.split(key)
+        places = jax.random.choice(place_key, N, (32,), replace=False)
+        batch = jax.tree.map(lambda leaf: leaf[places], q)
         z = gaussian.sample(noise_key, batch)
         return {
             name: -jnp.mean(minibatch.log_densities(batch, z, weights(32, N)).log_qz)

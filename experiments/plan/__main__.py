@@ -54,13 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     devices.use_float32()
     config, programs = command_line.config_of(["experiments.plan", *rest])
     targets = {name: ACCELERATORS[name] for name in options.device}
-    found = {name: accelerators.devices(one) for name, one in targets.items()}
+    chips = {name: accelerators.devices(one) for name, one in targets.items()}
     say(_introduction(config, programs, options))
     records = []
     for name, accelerator in targets.items():
         say(f"\n{options.devices} × {accelerator.label}\n\n{_head(config, programs)}")
         compiled = []
-        for label, one in _rows(config, programs, accelerator, found[name], options):
+        for label, one in _rows(config, programs, accelerator, chips[name], options):
             compiled.append(one)
             record = {"device": name, "program": label, **_record(one, options.share)}
             records.append(record)
@@ -78,7 +78,7 @@ def _rows(
     config: ConfigDict,
     programs: list[settings.ProgramSettings],
     accelerator: Accelerator,
-    found: list[Any],
+    chips: list[Any],
     options: argparse.Namespace,
 ) -> Iterator[tuple[str, Forecast]]:
     """Prints what each program takes, or why it does not compile."""
@@ -87,7 +87,7 @@ def _rows(
         label = _label(config, program)
         try:
             sweep = layout.outline(program, accelerator.backend)
-            one = forecast.make(sweep, accelerator, found, options.devices)
+            one = forecast.make(sweep, accelerator, chips, options.devices)
         except (ValueError, jax.errors.JaxRuntimeError) as error:
             reason = " ".join(str(error).split())
             alone = len(programs) * len(options.device) == 1
@@ -185,10 +185,10 @@ def _facts(
     """Facts about all programs on a device, and the assumptions of the estimates."""
     if not forecasts:
         return ""
-    used = _scaled(max(one.bytes_used for one in forecasts), "B")
+    memory = _scaled(max(one.bytes_used for one in forecasts), "B")
     limit = _scaled(accelerator.memory, "B")
     facts = {
-        "at once": f"with the data they take {used} of the {limit} that JAX may take",
+        "at once": f"with the data they take {memory} of the {limit} that JAX may take",
         "step": _assumption(accelerator),
     }
     if all(one.donated and not one.collectives for one in forecasts):

@@ -114,14 +114,14 @@ def devices(accelerator: Accelerator) -> list[Any]:
     if reason := missing(accelerator):
         raise ValueError(reason)
     try:
-        found = _tpus(accelerator) if accelerator.topology else _gpus(accelerator)
+        topology = _tpus(accelerator) if accelerator.topology else _gpus(accelerator)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
             f"XLA's compiler for {accelerator.label} does not start: {reason}; it "
             f"should be that of jax {jax.__version__}."
         ) from error
-    return list(found.devices)
+    return list(topology.devices)
 
 
 def _tpus(accelerator: Accelerator) -> topologies.TopologyDescription:
@@ -147,12 +147,12 @@ def missing(accelerator: Accelerator) -> str:
     """The command that installs a device's compiler, in one line; "" if installed."""
     version = jax.__version__
     if accelerator.backend == "tpu":
-        wanted = [
+        requirements = [
             text.partition(";")[0].strip()
             for text in importlib.metadata.requires("jax") or []
             if text.startswith("libtpu")
         ]
-        there, packages, extra = _is_there("libtpu"), f"'{wanted[0]}'", "tpu"
+        there, packages, extra = _is_there("libtpu"), f"'{requirements[0]}'", "tpu"
     else:
         there = any(
             _is_there(f"jax_cuda{major}_plugin")

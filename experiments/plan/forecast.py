@@ -60,7 +60,7 @@ def make(
     block = _block(sweep, accelerator, devices[0], runs, count)
     program = ahead_of_time.compiled(sweep, devices, block // count)
     module = hlo.parse(program.text)
-    used = program.arguments + program.outputs - program.aliased + program.temporary
+    total = program.arguments + program.outputs - program.aliased + program.temporary
     return Forecast(
         runs=runs,
         steps=sweep.steps,
@@ -68,9 +68,9 @@ def make(
         devices=count,
         block=block,
         blocks=math.ceil(runs / block),
-        bytes_per_run=(used - sweep.data.points.nbytes) / program.runs,
-        bytes_used=used,
-        fits=used <= accelerator.memory,
+        bytes_per_run=(total - sweep.data.points.nbytes) / program.runs,
+        bytes_used=total,
+        fits=total <= accelerator.memory,
         collectives=roofline.collectives(module),
         donated=program.aliased >= program.runs * layout.state_bytes(sweep),
         libraries=_libraries(module, accelerator),
@@ -101,8 +101,8 @@ def _block(
 
 
 def _libraries(module: hlo.Module, accelerator: Accelerator) -> dict[str, int]:
-    found: collections.Counter[str] = collections.Counter()
+    counts: collections.Counter[str] = collections.Counter()
     for kernel in roofline.kernels(module, accelerator.default_precision):
         if kernel.library:
-            found[kernel.library] += kernel.times
-    return dict(found)
+            counts[kernel.library] += kernel.times
+    return dict(counts)

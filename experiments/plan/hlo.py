@@ -28,8 +28,8 @@ class Instruction(NamedTuple):
 
     def attribute(self, name: str) -> str:
         """The value of `name=value`, without a leading %; "" if there is none."""
-        found = re.search(rf"\b{name}=(\{{[^{{}}]*\}}|[^\s,]+)", self.attributes)
-        return found[1].lstrip("%") if found else ""
+        match = re.search(rf"\b{name}=(\{{[^{{}}]*\}}|[^\s,]+)", self.attributes)
+        return match[1].lstrip("%") if match else ""
 
     @property
     def called(self) -> tuple[str, ...]:
@@ -123,8 +123,8 @@ def trips(module: Module, loop: Instruction) -> int:
     GPU programs say it. In TPU programs it is the constant that the counter is compared
     with, as JAX's loops count up from 0 by 1.
     """
-    if found := re.search(r'known_trip_count"?:\{"?n"?:"?(\d+)', loop.attributes):
-        return int(found[1])
+    if match := re.search(r'known_trip_count"?:\{"?n"?:"?(\d+)', loop.attributes):
+        return int(match[1])
     condition = module.computations[loop.attribute("condition")]
     root = next(one for one in condition.values() if one.is_root)
     if root.opcode != "compare" or root.attribute("direction") != "LT":

@@ -65,14 +65,14 @@ def step(module: Module, accelerator: Accelerator) -> Step:
         ValueError: If the program has no loop whose number of iterations is an
             argument.
     """
-    found = list(kernels(module, accelerator.default_precision))
-    moved = sum(kernel.times * kernel.bytes for kernel in found)
-    spent = sum(kernel.times * seconds(kernel, accelerator) for kernel in found)
-    unestimated = [k for k in found if k.opcode in _ESTIMATED and not k.cycles]
+    parts = list(kernels(module, accelerator.default_precision))
+    moved = sum(kernel.times * kernel.bytes for kernel in parts)
+    spent = sum(kernel.times * seconds(kernel, accelerator) for kernel in parts)
+    unestimated = [k for k in parts if k.opcode in _ESTIMATED and not k.cycles]
     return Step(
-        kernels=sum(kernel.times for kernel in found),
+        kernels=sum(kernel.times for kernel in parts),
         bytes=moved,
-        flops=sum(kernel.times * kernel.flops for kernel in found),
+        flops=sum(kernel.times * kernel.flops for kernel in parts),
         seconds=max(spent, moved / accelerator.bandwidth),
         unestimated=sum(k.times for k in unestimated) if accelerator.clock else 0,
     )
@@ -102,7 +102,7 @@ def kernels(module: Module, default: str = "tf32") -> Iterator[Kernel]:
     """
     body, times = max(
         _training_loops(module, module.entry, 1),
-        key=lambda found: sum(k.bytes for k in _walk(module, *found, default)),
+        key=lambda loop: sum(k.bytes for k in _walk(module, *loop, default)),
         default=("", 0),
     )
     if not body:
@@ -183,8 +183,8 @@ def _target(instruction: Instruction) -> str:
 
 
 def _cycles(instruction: Instruction) -> int:
-    found = re.search(r'"estimated_cycles":"(\d+)"', instruction.attributes)
-    return int(found[1]) if found else 0
+    match = re.search(r'"estimated_cycles":"(\d+)"', instruction.attributes)
+    return int(match[1]) if match else 0
 
 
 def _size(arrays: Iterable[ArrayShape]) -> float:
@@ -217,33 +217,33 @@ def _bytes_of_fusion(
         for name, instruction in inner.items()
         if instruction.opcode == "parameter"
     }
-    read = sum(
+    inputs = sum(
         _taken(inner, parameters[place], _size(arrays))
         for place, arrays in enumerate(operands)
         if place in parameters
     )
     root = next(instruction for instruction in inner.values() if instruction.is_root)
     parts = [inner[name] for name in root.operands] if root.opcode == "tuple" else []
-    written = 0.0
+    outputs = 0.0
     for part, result in zip(parts or [root], results, strict=False):
         if part.opcode == "dynamic-update-slice":  # it updates in place
-            written += _size(hlo.arrays(inner[part.operands[1]].shape))
+            outputs += _size(hlo.arrays(inner[part.operands[1]].shape))
         else:
-            written += _size([result])
-    return read + written
+            outputs += _size([result])
+    return inputs + outputs
 
 
 def _taken(inner: Computation, name: str, whole: float) -> float:
     """Bytes of an operand that a fusion reads."""
-    taken = 0.0
+    total = 0.0
     for user in [i for i in inner.values() if name in i.operands]:
         if user.opcode == "bitcast":
-            taken += _taken(inner, user.name, whole)
+            total += _taken(inner, user.name, whole)
         elif user.opcode in _PARTS and user.operands[0] == name:
-            taken += _size(hlo.arrays(user.shape))
+            total += _size(hlo.arrays(user.shape))
         elif user.opcode != "dynamic-update-slice" or user.operands[0] != name:
             return whole
-    return min(taken, whole)
+    return min(total, whole)
 
 
 def _flops(
@@ -269,8 +269,8 @@ def _flops(
 
 def _flops_of_product(around: Computation, instruction: Instruction) -> float:
     names = r'lhs_contracting_dim(?:ension)?s"?[=:][\[{]"?([\d,"]*)'
-    found = re.search(names, instruction.attributes)
-    places = [int(n) for n in re.findall(r"\d+", found[1])] if found else []
+    match = re.search(names, instruction.attributes)
+    places = [int(n) for n in re.findall(r"\d+", match[1])] if match else []
     left = hlo.arrays(around[instruction.operands[0]].shape)[0].dimensions
     result = hlo.arrays(instruction.shape)[0].dimensions
     return 2.0 * math.prod(result) * math.prod(left[place] for place in places)
@@ -314,10 +314,10 @@ def _window(instruction: Instruction, axes: int) -> dict[str, list[int]]:
     text = instruction.attribute("window")
 
     def values(name: str, usual: int) -> list[int]:
-        found = re.search(rf"\b{name}=(\S+?)[\s}}]", text)
-        if not found:
+        match = re.search(rf"\b{name}=(\S+?)[\s}}]", text)
+        if not match:
             return [usual] * axes
-        return [int(part.partition("_")[0]) for part in found[1].split("x")]
+        return [int(part.partition("_")[0]) for part in match[1].split("x")]
 
     return {
         "stride": values("stride", 1),
@@ -357,5 +357,5 @@ def _precision(around: Computation, instruction: Instruction, default: str) -> s
         return "bfloat16"
     if "tf32_tf32_f32" in text:
         return "tf32"
-    asked = re.search(r'operand_precision"?[=:][\[{]"?high|f32_f32_f32', text)
-    return "float32" if asked else default
+    match = re.search(r'operand_precision"?[=:][\[{]"?high|f32_f32_f32', text)
+    return "float32" if match else default

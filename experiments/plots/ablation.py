@@ -106,10 +106,10 @@ def _panel(axes: Axes, members: list[reading.RunRow], name: str, score: str) -> 
         axes.fill_between(places, low, high, color=look["color"], alpha=0.18, lw=0)
     axes.vlines(places, low, high, color=look["color"], linewidth=0.9, alpha=0.8)
     axes.plot(places, mean, **look, linestyle="-" if ordered else "none")
-    known = mean[np.isfinite(mean)]
-    if known.size and known.min() > 0 and known.max() > 50 * known.min():
+    values = mean[np.isfinite(mean)]
+    if values.size and values.min() > 0 and values.max() > 50 * values.min():
         axes.set_yscale("log")
-        axes.set_ylim(bottom=known.min() / 4)  # as an interval may reach below 0
+        axes.set_ylim(bottom=values.min() / 4)  # as an interval may reach below 0
     style.grid(axes)
     axes.margins(x=0.08)
 
@@ -117,11 +117,11 @@ def _panel(axes: Axes, members: list[reading.RunRow], name: str, score: str) -> 
 def _tick_words(values: list[reading.Value]) -> list[str]:
     """The labels of values below the axis; repeated values get distinct positions."""
     words = [style.number(value) for value in values]
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     ticks = []
     for word in words:
-        seen[word] += 1
-        ticks.append(word if seen[word] == 1 else f"{word} ({seen[word]})")
+        counts[word] += 1
+        ticks.append(word if counts[word] == 1 else f"{word} ({counts[word]})")
     return ticks
 
 

@@ -201,10 +201,12 @@ def _small(
 
 
 def _small_note(results: reading.Results) -> str:
-    shown = [symbol for name, symbol in _SHOWN.items() if _has_score(results, name)]
+    symbols = [symbol for name, symbol in _SHOWN.items() if _has_score(results, name)]
     words = "max: highest q(z) on the grid"
     return (
-        f"{words}; {' and '.join(shown)} in nats, of the run drawn" if shown else words
+        f"{words}; {' and '.join(symbols)} in nats, of the run drawn"
+        if symbols
+        else words
     )
 
 

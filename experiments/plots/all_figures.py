@@ -55,7 +55,7 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
             )
     folder = workdir / "figures"
     folder.mkdir(exist_ok=True)
-    written = []
+    paths = []
     for name in names:
         with matplotlib.style.context(["default", style.RC]):
             try:
@@ -64,5 +64,5 @@ def draw(workdir: str | pathlib.Path) -> list[pathlib.Path]:
                 _LOG.warning("skipped %s: %s.", name, reason)
                 continue
             for stem, figure in pages.items():
-                written += style.save(figure, folder / stem)
-    return written
+                paths += style.save(figure, folder / stem)
+    return paths

@@ -95,8 +95,8 @@ def _panel(axes: Axes, regime: Regime, quantity: str) -> list[_Line]:
     exact, stderr = regime.exact[quantity]
     lines = _lines(regime, quantity)
     inside, low, high = _inside(lines, exact)
-    kept = {line.name for line in inside}
-    outside = [(o.name, o.mean, o.look["color"]) for o in lines if o.name not in kept]
+    names = {line.name for line in inside}
+    outside = [(o.name, o.mean, o.look["color"]) for o in lines if o.name not in names]
     texts = [("exact", exact, "black")]
     reference = regime.predicted.get(quantity)
     if reference is not None:
@@ -139,14 +139,14 @@ def _lines(regime: Regime, quantity: str) -> list[_Line]:
 def _inside(lines: list[_Line], exact: float) -> tuple[list[_Line], float, float]:
     """The lines to draw, and their lowest and highest value."""
     low, high = exact - _LEAST / 2, exact + _LEAST / 2
-    kept = []
+    selection = []
     for line in sorted(lines, key=lambda line: line.name == _SHIFTED):
         first, last = np.min(line.mean - line.half), np.max(line.mean + line.half)
         near = max(first - high, low - last) < _GAP * (high - low)
         if near or line.name != _SHIFTED:
             low, high = min(low, first), max(high, last)
-            kept.append(line)
-    return kept, low, high
+            selection.append(line)
+    return selection, low, high
 
 
 def _draw(axes: Axes, line: _Line) -> None:

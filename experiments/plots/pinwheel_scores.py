@@ -31,8 +31,8 @@ def scores_by_setting(results: reading.Results) -> dict[str, Figure]:
         One figure by name.
     """
     rows = reading.summary(results)
-    wanted = dict.fromkeys([*_SCORES, *results.config.get("figure_score", [])])
-    scores = [name for name in wanted if any(name in row.cells for row in rows)]
+    names = dict.fromkeys([*_SCORES, *results.config.get("figure_score", [])])
+    scores = [name for name in names if any(name in row.cells for row in rows)]
     if not scores:
         raise reading.Missing(
             f"summary.csv has none of the scores {', '.join(_SCORES)}"

@@ -86,14 +86,14 @@ def _panel(axes: Axes, lines: list[PriorLine], score: str) -> None:
     style.grid(axes)
 
 
-def _scores(wanted: list[str], rows: list[reading.RunRow]) -> list[str]:
-    present = [s for s in wanted if any(s in row.cells for row in rows)]
-    for score in wanted:
+def _scores(names: list[str], rows: list[reading.RunRow]) -> list[str]:
+    present = [s for s in names if any(s in row.cells for row in rows)]
+    for score in names:
         if score not in present:
             _LOG.warning("a panel is left out: summary.csv has no score '%s'.", score)
     if not present:
         raise reading.Missing(
-            f"summary.csv has '{_X}' with none of the scores {wanted} of figure_score"
+            f"summary.csv has '{_X}' with none of the scores {names} of figure_score"
         )
     return present
 

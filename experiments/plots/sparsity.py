@@ -38,15 +38,15 @@ def sparsity(results: reading.Results) -> dict[str, Figure]:
     names = _class_names(results, magnitude.shape[1])
     key = reading.column(results, "figure_line", "prior", settings[0])
     label = reading.column(results, "figure_label", "beta", settings[0])
-    shown = _chosen(settings, key, label)
-    words = style.varying([settings[i] for i in shown]) or [label]
-    titles = [style.describe(settings[i], words) for i in shown]
+    places = _chosen(settings, key, label)
+    words = style.varying([settings[i] for i in places]) or [label]
+    titles = [style.describe(settings[i], words) for i in places]
 
     title = str(results.config.get("title", ""))
     note = f"{style.runs(rows, [_SCORE])}; matrices: one run each"
-    figure, left, panels = _canvas(magnitude[shown].shape, title, note)
+    figure, left, panels = _canvas(magnitude[places].shape, title, note)
     _curves(left, rows, key, label)
-    _matrices(panels, magnitude[shown], titles, names)
+    _matrices(panels, magnitude[places], titles, names)
     bar = "mean |$z_d$| of a class"
     figure.colorbar(panels[0].images[0], ax=panels, label=bar, aspect=30, pad=0.02)
     return {"sparsity": figure}
@@ -65,8 +65,8 @@ def _chosen(settings: list[reading.Setting], key: str, label: str) -> list[int]:
     count = min(len(labels), _PANELS // len(lines))
     columns = [labels[i * len(labels) // count] for i in range(count)]
     places = {(row[key], row[label]): i for i, row in enumerate(settings)}
-    wanted = [(line, column) for line in lines for column in columns]
-    return [places[pair] for pair in wanted if pair in places]
+    pairs = [(line, column) for line in lines for column in columns]
+    return [places[pair] for pair in pairs if pair in places]
 
 
 def _canvas(

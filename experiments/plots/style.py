@@ -105,8 +105,8 @@ def drawn(figure: Figure, kind: str, **options: Any) -> bytes:
 
 def series(names: list[Value]) -> dict[Value, dict[str, Any]]:
     """A colour and a marker for each line; those of a known prior are fixed."""
-    known = [*_PRIORS] if any(name in _PRIORS for name in names) else []
-    order = [*known, *(name for name in names if name not in known)]
+    priors = [*_PRIORS] if any(name in _PRIORS for name in names) else []
+    order = [*priors, *(name for name in names if name not in priors)]
     looks = [_SERIES[order.index(name) % len(_SERIES)] for name in names]
     return {
         name: {"color": colour, "marker": marker}

@@ -47,18 +47,18 @@ def traversals(results: reading.Results) -> dict[str, Figure]:
     def panel(axes: Axes, i: int) -> None:
         own = np.arange(latents) < widths[i]
         keep = np.expand_dims(active[i] | ~own, tuple(range(1, tiles.ndim - 1)))
-        chosen = np.where(keep, tiles[i], _fade(tiles[i]))
-        _mosaic(axes, chosen[order[i]])
+        images = np.where(keep, tiles[i], _fade(tiles[i]))
+        _mosaic(axes, images[order[i]])
         axes.set_yticks(
             _middles(latents, size, 0),
             [f"$z_{{{j + 1}}}$" if own[j] else "" for j in order[i]],
         )
         for text, j in zip(axes.get_yticklabels(), order[i], strict=True):
             text.set_color("black" if active[i, j] else "0.65")
-        shown = range(0, steps, max(1, (steps - 1) // 4))
+        ticks = range(0, steps, max(1, (steps - 1) // 4))
         middles = _middles(steps, size, 1)
         axes.set_xticks(
-            [middles[t] for t in shown], [style.number(float(values[t])) for t in shown]
+            [middles[t] for t in ticks], [style.number(float(values[t])) for t in ticks]
         )
 
     note = (
@@ -87,7 +87,7 @@ def reconstructions(results: reading.Results) -> dict[str, Figure]:
     """
     count = len(reading.settings(results))
     originals = _tiles(results, "originals", count, None)
-    shown, *size = originals.shape[1:4]
+    number, *size = originals.shape[1:4]
     decoded = reading.array(results, "reconstructions", *originals.shape)
 
     def panel(axes: Axes, i: int) -> None:
@@ -96,7 +96,7 @@ def reconstructions(results: reading.Results) -> dict[str, Figure]:
         axes.set_xticks([])
 
     note = "upper rows: data; lower rows: their reconstructions"
-    return _pages(results, "reconstructions", (2, shown, *size), panel, note)
+    return _pages(results, "reconstructions", (2, number, *size), panel, note)
 
 
 def _tiles(results: reading.Results, name: str, *lead: int | None) -> np.ndarray:

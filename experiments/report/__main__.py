@@ -25,9 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     devices.check_platform()
     folders = [folder.read(workdir) for workdir in options.workdirs]
     explored = page.explore(folders)
-    for workdir, shown in zip(options.workdirs, explored, strict=True):
-        if isinstance(shown, str):
-            say(f"no explorer of {workdir}: {shown}")
+    for workdir, exploration in zip(options.workdirs, explored, strict=True):
+        if isinstance(exploration, str):
+            say(f"no explorer of {workdir}: {exploration}")
     content = page.page(folders, explored).encode()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     atomic_files.write(options.out, content)

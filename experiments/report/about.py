@@ -27,12 +27,12 @@ def environment(workdir: pathlib.Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"env.json cannot be read: {error}.") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError("env.json cannot be read: expected an object.")
-    return found
+    return content
 
 
 def question(env: dict[str, Any]) -> tuple[str, str]:
@@ -79,12 +79,12 @@ def changed(env: dict[str, Any], results: reading.Results) -> list[str]:
     field = f"--config.{_field(results.config, column)}"
     folder = _flag(env, "--workdir") or "results/new"
     folder = f"{folder.rstrip('/')}-{column}-{value}"
-    kept = [
+    others = [
         argument
         for argument in _arguments(env)
         if argument.partition("=")[0] not in (field, "--workdir")
     ]
-    words = [*kept, f"{field}={value}", f"--workdir={folder}"]
+    words = [*others, f"{field}={value}", f"--workdir={folder}"]
     report = [folder, f"--out={folder}.html"]
     return [
         shlex.join(["python", "-m", "experiments.main", *words]),
@@ -94,8 +94,8 @@ def changed(env: dict[str, Any], results: reading.Results) -> list[str]:
 
 def _arguments(env: dict[str, Any]) -> list[str]:
     """The arguments of the command, each as `--name=value`."""
-    found = env.get("command")
-    words = [str(word) for word in found[1:]] if isinstance(found, list) else []
+    argv = env.get("command")
+    words = [str(word) for word in argv[1:]] if isinstance(argv, list) else []
     joined: list[str] = []
     for word in words:
         if not word.startswith("-") and joined and "=" not in joined[-1]:
@@ -138,10 +138,10 @@ def _runs(results: reading.Results) -> str:
     settings, seeds = results.settings or [], results.config.get("seeds")
     of_seeds = counted(seeds, "seed") if isinstance(seeds, int) else f"{seeds} seeds"
     planned = f"{counted(len(settings), 'setting')} × {of_seeds}"
-    done = list((results.scores or {}).values())
-    failed = sum(run.get("status") != "ok" for run in done)
-    missing = len(settings) * seeds - len(done) if isinstance(seeds, int) else 0
-    words = [f"{len(done):,} finished of {planned}"]
+    runs = list((results.scores or {}).values())
+    failed = sum(run.get("status") != "ok" for run in runs)
+    missing = len(settings) * seeds - len(runs) if isinstance(seeds, int) else 0
+    words = [f"{len(runs):,} finished of {planned}"]
     words += [f"{missing:,} not yet finished"] if missing > 0 else []
     return ", ".join([*words, f"{failed:,} diverged"])
 
@@ -248,8 +248,8 @@ def _of_config(
 def _entries(names: Any) -> tuple[str, list[str]]:
     """The label of an entry, or of several, and the fields that are shown beside it."""
     several = list(map(str, names)) if isinstance(names, list) else [str(names)]
-    shown = dict.fromkeys(f for name in several for f in labels.SHOWN.get(name, ()))
-    return " | ".join(map(labels.label, several)), list(shown)
+    fields = dict.fromkeys(f for name in several for f in labels.SHOWN.get(name, ()))
+    return " | ".join(map(labels.label, several)), list(fields)
 
 
 def _joined(value: Any) -> str:

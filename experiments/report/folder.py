@@ -44,8 +44,8 @@ def _figures(
     order = list(map(str, results.config["figures"]))
 
     def place(path: pathlib.Path) -> tuple[int, str]:
-        known = [i for i, name in enumerate(order) if path.stem.startswith(name)]
-        return (known[0] if known else len(order)), path.stem
+        positions = [i for i, name in enumerate(order) if path.stem.startswith(name)]
+        return (positions[0] if positions else len(order)), path.stem
 
     drawn = {}
     for path in sorted((workdir / "figures").glob("*.png"), key=place):

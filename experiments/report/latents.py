@@ -78,14 +78,14 @@ def _numbers(vae: VAE) -> Callable[..., Any]:
         p = autoencoder.prior(vae, params, setting)
         draws = priors.samples(jax.random.key(0), vae.prior, p, _DRAWS)
         share = jnp.var(q.loc, axis=0) / figure_arrays.moments(q)[1] ** 2
-        found = {
+        values = {
             "order": jnp.argsort(-share),
             "active": kim_mnih.active_dimensions(q.loc, q.scale),
             "sigma": jnp.mean(q.scale, axis=0),
             "spread": jnp.std(q.loc, axis=0),
             "information": _information(q.loc, factors, vae.factor_sizes),
         }
-        return found, draws
+        return values, draws
 
     return jax.jit(numbers)
 

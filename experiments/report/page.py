@@ -28,23 +28,23 @@ def explore(folders: Sequence[Folder]) -> list[dict[str, Any] | str]:
 
     The folders share the bytes that figures and tables of runs leave.
     """
-    taken = sum(len(uri) for f in folders for uri, _ in f.figures.values())
+    size = sum(len(uri) for f in folders for uri, _ in f.figures.values())
     for folder in folders:
         values = len(score_tables.scores_of(folder.results)) * len(
             folder.results.scores or {}
         )
-        taken += _PER_SCORE * values
-    room = max(0, _BYTES - taken) // len(folders)
-    found: list[dict[str, Any] | str] = []
+        size += _PER_SCORE * values
+    room = max(0, _BYTES - size) // len(folders)
+    explorations: list[dict[str, Any] | str] = []
     for folder in folders:
         score = next(iter(score_tables.scores_of(folder.results)), "loss")
         try:
-            done = trained.finished(folder.workdir)
+            sweep = trained.finished(folder.workdir)
         except (ValueError, OSError) as error:
-            found.append(" ".join(str(error).split()))
+            explorations.append(" ".join(str(error).split()))
             continue
-        found.append(explorer.build(done, score, room) or "Every run diverged.")
-    return found
+        explorations.append(explorer.build(sweep, score, room) or "Every run diverged.")
+    return explorations
 
 
 def page(folders: Sequence[Folder], explored: Sequence[dict[str, Any] | str]) -> str:
@@ -60,8 +60,8 @@ def page(folders: Sequence[Folder], explored: Sequence[dict[str, Any] | str]) ->
     links = [tag("li", tag("a", t, href=f"#folder-{i}")) for i, t in enumerate(titles)]
     contents = tag("nav", tag("ul", *links), aria_label="Experiments")
     sections = [
-        section(f"folder-{i}", folder, shown, 3 if several else 2)
-        for i, (folder, shown) in enumerate(zip(folders, explored, strict=True))
+        section(f"folder-{i}", folder, exploration, 3 if several else 2)
+        for i, (folder, exploration) in enumerate(zip(folders, explored, strict=True))
     ]
     body = join(
         tag(

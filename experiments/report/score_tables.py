@@ -28,8 +28,10 @@ def drawn(results: reading.Results) -> list[str]:
 
 
 def _of_figures(results: reading.Results, names: Container[str]) -> list[str]:
-    found = results.config.get("figure_score")
-    return [name for name in found if name in names] if isinstance(found, list) else []
+    scores = results.config.get("figure_score")
+    return (
+        [name for name in scores if name in names] if isinstance(scores, list) else []
+    )
 
 
 def unit(score: str) -> str:
@@ -153,14 +155,14 @@ def _counts(row: reading.RunRow) -> tuple[int, int]:
 
 def _span(cells: Sequence[reading.Cell | None]) -> tuple[float, float]:
     """Ends of the axis for the intervals of a column."""
-    found = [
+    values = [
         value
         for cell in cells
         if cell is not None
         for value in (cell.low, cell.mean, cell.high)
         if math.isfinite(value)
     ]
-    return (min(found), max(found)) if found else (0.0, 0.0)
+    return (min(values), max(values)) if values else (0.0, 0.0)
 
 
 def _cell(cell: reading.Cell | None, first: float, last: float) -> Html:

@@ -20,22 +20,22 @@ _SCRIPTED = tag("noscript", tag("p", "This part needs JavaScript."))
 
 
 def section(
-    identifier: str, folder: Folder, shown: dict[str, Any] | str, level: int
+    identifier: str, folder: Folder, exploration: dict[str, Any] | str, level: int
 ) -> Html:
     """The section.
 
     Args:
         identifier: The element's id; those of its parts begin with it.
         folder: The contents of the folder.
-        shown: The explorer's data, or why there are none.
+        exploration: The explorer's data, or why there are none.
         level: Level of the headings of its parts; above 2 the section has a heading.
     """
     results, env, name = folder.results, folder.env, title(folder)
-    asked, expected = about.question(env)
+    question, expected = about.question(env)
     parts = {
         "Findings": verdicts.table(results, env, name),
         "Scores": _scores(results, name),
-        "Explorer": _explorer(shown, results, level + 1),
+        "Explorer": _explorer(exploration, results, level + 1),
         "Figures": _drawn(folder),
         "Runs": _runs(results),
         "Run it again, or change it": _commands(folder),
@@ -47,7 +47,7 @@ def section(
     return tag(
         "section",
         tag("h2", name) if level > 2 else "",
-        tag("p", asked, class_="question") if asked else "",
+        tag("p", question, class_="question") if question else "",
         tag("p", tag("strong", "Expected: "), expected) if expected else "",
         tag(
             "dl", *(join(tag("dt", k), tag("dd", v)) for k, v in facts), class_="facts"
@@ -62,7 +62,7 @@ def section(
             f"{identifier}-data",
             {
                 "runs": score_tables.runs(results),
-                "explorer": shown if isinstance(shown, dict) else None,
+                "explorer": exploration if isinstance(exploration, dict) else None,
             },
         ),
         class_="folder",
@@ -71,10 +71,10 @@ def section(
     )
 
 
-def _deviations(found: Any) -> Html:
-    if not isinstance(found, list) or not found:
+def _deviations(deviations: Any) -> Html:
+    if not isinstance(deviations, list) or not deviations:
         return Html("")
-    lines = [tag("li", line) for line in found]
+    lines = [tag("li", line) for line in deviations]
     return tag(
         "details", tag("summary", "Where it departs from the paper"), tag("ul", *lines)
     )
@@ -119,13 +119,15 @@ def _scores(results: reading.Results, name: str) -> Html:
 
 
 def _explorer(
-    shown: dict[str, Any] | str, results: reading.Results, level: int
+    exploration: dict[str, Any] | str, results: reading.Results, level: int
 ) -> Html:
-    if isinstance(shown, str):
-        return tag("p", f"The explorer is not in this report. {shown}", class_="note")
-    runs, total = len(shown["runs"]), len(results.scores or {})
-    score = shown["score"]
-    *most, last = dict.fromkeys(run["role"] for run in shown["runs"])
+    if isinstance(exploration, str):
+        return tag(
+            "p", f"The explorer is not in this report. {exploration}", class_="note"
+        )
+    runs, total = len(exploration["runs"]), len(results.scores or {})
+    score = exploration["score"]
+    *most, last = dict.fromkeys(run["role"] for run in exploration["runs"])
     roles = f"{', '.join(most)} and {last}" if most else last
     words = (
         f"The explorer has {runs} of {total} runs: the {roles} one of each setting by "
@@ -133,7 +135,7 @@ def _explorer(
     )
     words += (
         "Move a latent to see the image; the others stay at the code of the base image."
-        if shown["size"]
+        if exploration["size"]
         else "Move z in its plane, with the sliders or a pointer."
     )
     return join(
@@ -170,12 +172,12 @@ def _drawn(folder: Folder) -> Html:
 
 
 def _commands(folder: Folder) -> Html:
-    made = about.command(folder.env)
-    if not made:
+    command = about.command(folder.env)
+    if not command:
         return Html("")
     return join(
         tag("p", "This command made the folder:"),
-        _code(made),
+        _code(command),
         tag(
             "p",
             "These train a variant with one hyper-parameter changed, and report on it:",

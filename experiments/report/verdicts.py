@@ -20,8 +20,8 @@ def table(results: reading.Results, env: dict[str, Any], name: str) -> Html:
     """A row per finding with its effects; nothing if the settings can test none."""
     if not results.scores:
         return Html("")
-    found = claims.of(load.of(results, name, env))
-    if not found:
+    findings = claims.of(load.of(results, name, env))
+    if not findings:
         return Html("")
     head = [
         tag("th", words, scope="col")
@@ -33,7 +33,7 @@ def table(results: reading.Results, env: dict[str, Any], name: str) -> Html:
             tag(
                 "table",
                 tag("thead", tag("tr", *head)),
-                tag("tbody", *map(_row, found)),
+                tag("tbody", *map(_row, findings)),
                 class_="findings",
             ),
             f"Findings: {name}",

@@ -79,31 +79,31 @@ def label(name: str) -> str:
 
 def own() -> dict[str, dict[str, Any]]:
     """The added labels, as in labels.json; empty if there are none."""
-    return {kind: dict(found) for kind, found in _OWN.items() if found}
+    return {kind: dict(words) for kind, words in _OWN.items() if words}
 
 
-def learn(found: Any) -> None:
+def learn(content: Any) -> None:
     """Adds the labels of a labels.json.
 
     Raises:
         ValueError: One line, if the contents are not valid.
     """
     try:
-        _learn_words(found, own=True)
-        for name, (label, text, of_factors) in found.get("scores", {}).items():
+        _learn_words(content, own=True)
+        for name, (label, text, of_factors) in content.get("scores", {}).items():
             add_score(str(name), str(label), str(text), of_factors=bool(of_factors))
     except (AttributeError, TypeError, ValueError):
         raise ValueError("expected the words, symbols and scores of a sweep") from None
 
 
-def _learn_words(found: Any, *, own: bool) -> None:
-    for name, word in found.get("words", {}).items():
+def _learn_words(content: Any, *, own: bool) -> None:
+    for name, word in content.get("words", {}).items():
         _add("words", WORDS, str(name), str(word), own=own)
-    for name, symbol in found.get("symbols", {}).items():
+    for name, symbol in content.get("symbols", {}).items():
         _add("symbols", SYMBOLS, str(name), str(symbol), own=own)
-    for name, fields in found.get("shown", {}).items():
+    for name, fields in content.get("shown", {}).items():
         _add("shown", SHOWN, str(name), [str(field) for field in fields], own=own)
-    for name, formula in found.get("formulas", {}).items():
+    for name, formula in content.get("formulas", {}).items():
         _add("formulas", FORMULAS, str(name), str(formula), own=own)
 
 

@@ -115,16 +115,16 @@ def array(results: Results, name: str, *shape: int | None) -> np.ndarray:
         raise Missing("there is no pictures.npz")
     if name not in results.pictures:
         raise Missing(f"pictures.npz has no array '{name}'")
-    found = results.pictures[name]
-    wanted = tuple(n if n is not None else "any" for n in shape)
-    same = len(shape) == found.ndim and all(
-        n is None or n == m for n, m in zip(shape, found.shape, strict=True)
+    picture = results.pictures[name]
+    sizes = tuple(n if n is not None else "any" for n in shape)
+    same = len(shape) == picture.ndim and all(
+        n is None or n == m for n, m in zip(shape, picture.shape, strict=True)
     )
-    if not same or found.size == 0:
+    if not same or picture.size == 0:
         raise ValueError(
-            f"pictures.npz: expected shape {wanted} for '{name}'; got {found.shape}."
+            f"pictures.npz: expected shape {sizes} for '{name}'; got {picture.shape}."
         )
-    return found
+    return picture
 
 
 def lost(results: Results, count: int) -> np.ndarray:
@@ -132,11 +132,11 @@ def lost(results: Results, count: int) -> np.ndarray:
 
     pictures.npz then has −1 instead of the number of the run that is shown.
     """
-    found = np.zeros(count, bool)
+    mask = np.zeros(count, bool)
     for name in ("picture_run", "density_run"):
         if name in (results.pictures or {}):
-            found |= array(results, name, count) < 0
-    return found
+            mask |= array(results, name, count) < 0
+    return mask
 
 
 def column(results: Results, field: str, default: str, available: Setting) -> str:
@@ -173,9 +173,9 @@ def shapes(path: pathlib.Path) -> list[tuple[int, ...]]:
     Raises:
         ValueError: If the file holds anything else.
     """
-    found = json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"))
     try:
-        return [tuple(map(int, shape)) for shape in found]
+        return [tuple(map(int, shape)) for shape in content]
     except (TypeError, ValueError, OverflowError):
         raise ValueError("expected a list of shapes") from None
 

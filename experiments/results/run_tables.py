@@ -91,17 +91,17 @@ def finished(workdir: pathlib.Path) -> dict[str, np.ndarray]:
         programs differ, a score that a run does not have is NaN and true in `lacks/*`
         `[R]`, and records after the end of its curve are NaN.
     """
-    found: list[dict[str, np.ndarray]] = []
+    blocks: list[dict[str, np.ndarray]] = []
     for path in sorted((workdir / "blocks").glob("*.npz")):
         with path.open("rb") as file, np.load(file, allow_pickle=False) as block:
             names = [name for name in block.files if not name.startswith("params/")]
             tables = {name: block[name] for name in names}
         count = len(tables["number"])
         tables |= {"block": np.full(count, int(path.stem)), "index": np.arange(count)}
-        found.append(tables)
-    _fill(found)
-    names = found[0] if found else {}
-    whole = {name: np.concatenate([t[name] for t in found]) for name in names}
+        blocks.append(tables)
+    _fill(blocks)
+    names = blocks[0] if blocks else {}
+    whole = {name: np.concatenate([t[name] for t in blocks]) for name in names}
     order = np.argsort(whole["number"]) if whole else None
     return {name: table[order] for name, table in whole.items()}
 

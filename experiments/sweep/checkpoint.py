@@ -59,18 +59,18 @@ class Checkpoint:
         """State, curves and number of steps; the given state and 0 if none is saved."""
         leaves, structure = jax.tree.flatten(state)
         saved = self._latest(leaves) if parallel.is_first() else None
-        done, records, measures = parallel.from_first(
+        step, records, measures = parallel.from_first(
             np.array([saved.done, len(saved.curves), saved.curves.shape[2]])
             if saved
             else np.zeros(3, int)
         )
-        if not done:
+        if not step:
             return state, [], 0
         count = len(self._numbers)
         if saved is None:
             rows = [np.zeros((count, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
             saved = Saved(
-                self._numbers, rows, np.zeros((records, count, measures)), int(done)
+                self._numbers, rows, np.zeros((records, count, measures)), int(step)
             )
         padding = np.minimum(np.arange(len(leaves[0])), count - 1)
         restored = [
@@ -78,12 +78,12 @@ class Checkpoint:
             for row, leaf in zip(saved.leaves, leaves, strict=True)
         ]
         curves = list(parallel.from_first(saved.curves)[:, padding])
-        return structure.unflatten(restored), curves, int(done)
+        return structure.unflatten(restored), curves, int(step)
 
     def save(
-        self, state: Any, curves: list[np.ndarray], done: int, *, now: bool = False
+        self, state: Any, curves: list[np.ndarray], step: int, *, now: bool = False
     ) -> None:
-        """Saves after `done` steps if the last checkpoint is old enough, or if `now`.
+        """Saves at `step` if the last checkpoint is old enough, or if `now`.
 
         Raises:
             OSError: One line, if this or the previous checkpoint cannot be written.
@@ -101,9 +101,9 @@ class Checkpoint:
         try:
             if self._manager is None:
                 self._manager = open_folder(self._root / _name(self._numbers))
-            if done in self._manager.all_steps():
+            if step in self._manager.all_steps():
                 return
-            write(self._manager, arrays, self._numbers, done)
+            write(self._manager, arrays, self._numbers, step)
         except Exception as error:  # Orbax and TensorStore raise many kinds of errors
             raise self._failure(error) from None
 
@@ -142,8 +142,8 @@ def blocks(workdir: pathlib.Path, pending: Runs, size: int) -> Iterator[Runs]:
     if parallel.is_first():
         root = workdir.resolve() / _FOLDER
         for i, (_, path) in enumerate(candidates(root)):
-            known = about(path)
-            held = np.isin(pending.number, known["numbers"] if known else [])
+            record = about(path)
+            held = np.isin(pending.number, record["numbers"] if record else [])
             place = np.where(held, np.minimum(place, i), place)
     place = parallel.from_first(place)
     for first in np.unique(place):
@@ -155,8 +155,8 @@ def forget(workdir: pathlib.Path, finished: np.ndarray) -> None:
     root = workdir / _FOLDER
     for folder in root.glob("*"):
         paths = [path for _, path in candidates(root, folder.name)]
-        abouts = [known for known in map(about, paths) if known]
-        numbers = [number for known in abouts for number in known["numbers"]]
+        abouts = [record for record in map(about, paths) if record]
+        numbers = [number for record in abouts for number in record["numbers"]]
         if np.isin(numbers, finished).all():
             shutil.rmtree(folder, ignore_errors=True)
     if root.exists() and not any(root.iterdir()):
@@ -254,12 +254,12 @@ def write(
     manager: ocp.CheckpointManager,
     arrays: Mapping[str, np.ndarray],
     numbers: np.ndarray,
-    done: int,
+    step: int,
 ) -> None:
-    """Starts to write the arrays of some runs after `done` steps; returns at once."""
+    """Starts to write the arrays of some runs at a step; returns at once."""
     about = {
         "numbers": numbers.tolist(),
-        "done": done,
+        "done": step,
         "arrays": sorted(arrays),
         "sha256": _digest(arrays),
     }
@@ -267,7 +267,7 @@ def write(
     parts = ocp.args.Composite(
         state=ocp.args.StandardSave(arrays), about=ocp.args.JsonSave(about)
     )
-    manager.save(done, args=parts)
+    manager.save(step, args=parts)
 
 
 def _mark(about: Mapping[str, Any]) -> str:

@@ -37,13 +37,13 @@ def median_runs(
     Returns:
         Index of a run per setting; −1 if all diverged.
     """
-    chosen = np.full(num_settings, -1)
+    medians = np.full(num_settings, -1)
     for index in range(num_settings):
         candidates = np.flatnonzero((setting == index) & ok)
         if len(candidates):
             order = candidates[np.argsort(loss[candidates], kind="stable")]
-            chosen[index] = order[(len(order) - 1) // 2]
-    return chosen
+            medians[index] = order[(len(order) - 1) // 2]
+    return medians
 
 
 def draw(sweeps: Sequence[Sweep]) -> dict[str, np.ndarray]:
@@ -55,19 +55,19 @@ def draw(sweeps: Sequence[Sweep]) -> dict[str, np.ndarray]:
     tables = run_tables.finished(sweeps[0].workdir)
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
     count = sum(len(sweep.settings.objective) for sweep in sweeps)
-    chosen = median_runs(tables["setting"], tables["scores/loss"], ok, count)
-    drawn = [arrays for sweep in sweeps for arrays in _settings(sweep, tables, chosen)]
+    medians = median_runs(tables["setting"], tables["scores/loss"], ok, count)
+    drawn = [arrays for sweep in sweeps for arrays in _settings(sweep, tables, medians)]
     whole = _stacked(drawn)
     widths = [s.vae.latents for s in sweeps for _ in range(len(s.settings.objective))]
     if len(set(widths)) > 1:
         whole["latents"] = np.asarray(widths)
-    numbers = [-1 if place < 0 else tables["number"][place] for place in chosen]
+    numbers = [-1 if place < 0 else tables["number"][place] for place in medians]
     name = "picture_run" if sweeps[0].vae.shape else "density_run"
     return whole | shared(sweeps[0].data) | {name: np.asarray(numbers)}
 
 
 def _settings(
-    sweep: Sweep, tables: dict[str, np.ndarray], chosen: np.ndarray
+    sweep: Sweep, tables: dict[str, np.ndarray], medians: np.ndarray
 ) -> Iterator[dict[str, np.ndarray]]:
     """The arrays of each setting of a program."""
     scored = sweep.scored
@@ -79,8 +79,8 @@ def _settings(
     picture = of_run(sweep.vae)
     for row in range(len(sweep.settings.objective)):
         own = tables["setting"] == sweep.first + row
-        lost = chosen[sweep.first + row] < 0
-        position = np.argmax(own) if lost else chosen[sweep.first + row]
+        lost = medians[sweep.first + row] < 0
+        position = np.argmax(own) if lost else medians[sweep.first + row]
         place = int(tables["block"][position]), int(tables["index"][position])
         params = run_tables.read_params(sweep.workdir, *place)
         setting = jax.tree.map(lambda leaf, row=row: leaf[row], sweep.settings)
@@ -166,8 +166,8 @@ def _images(
     x = autoencoder.data_values(vae, points)
     q = autoencoder.encode(vae, params, x)
     _, spread = moments(q)
-    shown = jnp.linspace(0, len(x) - 1, _IMAGES).round().astype(jnp.int32)
-    base = q.loc[shown[_IMAGES // 2]]
+    places = jnp.linspace(0, len(x) - 1, _IMAGES).round().astype(jnp.int32)
+    base = q.loc[places[_IMAGES // 2]]
     extra = {}
     if len(vae.factor_sizes) == 1:
         classes = vae.factor_sizes[0]
@@ -175,8 +175,8 @@ def _images(
     share = jnp.var(q.loc, axis=0) / spread**2
     return extra | {
         "traversals": traversals(vae, params, positions(q, _STEPS), base),
-        "originals": shades(vae, x[shown]),
-        "reconstructions": decoded(vae, params, q.loc[shown]),
+        "originals": shades(vae, x[places]),
+        "reconstructions": decoded(vae, params, q.loc[places]),
         "active": kim_mnih.active_dimensions(q.loc, q.scale),
         "order": jnp.argsort(-share),
     }

@@ -202,20 +202,20 @@ def members(sweep: Sweep, everything: Runs) -> np.ndarray:
     return (place >= 0) & (place < len(sweep.settings.objective))
 
 
-def introduction(sweep: Sweep, plan: Plan, total: int, left: int) -> str:
+def introduction(sweep: Sweep, plan: Plan, total: int, rest: int) -> str:
     """Describes a sweep, or one of its programs, before it starts; a line per fact.
 
     Args:
         sweep: The program.
         plan: The layout of its runs.
         total: Number of its runs.
-        left: Number of runs that have not finished.
+        rest: Number of runs that have not finished.
     """
     config = sweep.config
     rows = len(sweep.settings.objective)
     size, batch = len(sweep.data.points), config.train.batch_size
     device = plan.mesh.devices.flat[0]
-    start = f"; {total - left} are finished, {left} left" if left < total else ""
+    start = f"; {total - rest} are finished, {rest} left" if rest < total else ""
     layout = "vmapped" if plan.vmapped else "one after another on each device"
     megabytes = [
         sweep.data.points.nbytes / 2**20,
@@ -284,9 +284,9 @@ def _described(sweep: Sweep) -> str:
     size = f", {'×'.join(map(str, shape))} an image" if shape else ""
     pairs = zip(sweep.scored.factor_names, sweep.vae.factor_sizes, strict=False)
     factors = ", ".join(f"{factor} {classes}" for factor, classes in pairs)
-    chosen = sweep.config.evaluate.images.replace("_", " ")
-    scored = f"; scored {len(sweep.scored.points):,}, {chosen}"
+    images = sweep.config.evaluate.images.replace("_", " ")
+    scored = f"; scored {len(sweep.scored.points):,}, {images}"
     return (
         f"{name}{size}; {factors or 'no factors, so only codes are scored'}"
-        f"{'' if chosen == 'trained' else scored}"
+        f"{'' if images == 'trained' else scored}"
     )

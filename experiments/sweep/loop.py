@@ -67,9 +67,9 @@ def run(
     progress = Progress(len(pending.number) * sweep.steps, shown=parallel.is_first())
     finished: list[np.ndarray] = []
     compiled = None
-    with signals.listening() as asked, progress, _aside() as aside:
+    with signals.listening() as request, progress, _aside() as aside:
         for members in checkpoint.blocks(sweep.workdir, pending, plan.block):
-            asked.waits = _waiting("")
+            request.waits = _waiting("")
             current = block(sweep, plan, members)
             saved = Checkpoint(
                 sweep.workdir, members.number, sweep.config.runs.checkpoint_minutes
@@ -79,9 +79,9 @@ def run(
             if compiled is None:  # compile while the first block trains
                 compiled = _beside(aside, scores, (state.params, *scoring), progress)
             state, curves = _train(
-                sweep, advance, state, current, points, saved, progress, asked, record
+                sweep, advance, state, current, points, saved, progress, request, record
             )
-            asked.waits = _waiting(f"{len(members.number)} trained runs are scored")
+            request.waits = _waiting(f"{len(members.number)} trained runs are scored")
             start = time.monotonic()
             values = compiled.result()(state.params, *scoring)
             finished.append(members.number)
@@ -90,7 +90,7 @@ def run(
                 checkpoint.forget(sweep.workdir, np.concatenate(finished))
             progress.evaluated(time.monotonic() - start)
             yield
-            _stop_if(asked)
+            _stop_if(request)
 
 
 @contextlib.contextmanager
@@ -151,8 +151,8 @@ def _write(
         run_tables.write_block(sweep.workdir, members, *results, curves)
 
 
-def _stop_if(asked: Callable[[], int]) -> None:
-    if number := int(parallel.maximum(asked())):
+def _stop_if(request: Callable[[], int]) -> None:
+    if number := int(parallel.maximum(request())):
         raise signals.Stopped(number)
 
 
@@ -174,37 +174,37 @@ def _train(
     points: jax.Array,
     saved: Checkpoint,
     progress: Progress,
-    asked: signals.Asked,
+    request: signals.Asked,
     record: Record,
 ) -> tuple[one_run.State, np.ndarray]:
     """Trains a block to its end; its curves are `[block, records, 1 + measures]`."""
-    state, curves, done = saved.restore(state)
-    count, every, wanted = len(block.runs.number), layout.record_every(sweep), 1
-    progress.resumed(count, done)
-    while done < sweep.steps:
-        steps = min(every - done % every, sweep.steps - done, wanted)
+    state, curves, step = saved.restore(state)
+    count, every, limit = len(block.runs.number), layout.record_every(sweep), 1
+    progress.resumed(count, step)
+    while step < sweep.steps:
+        steps = min(every - step % every, sweep.steps - step, limit)
         start = time.monotonic()
         state = advance(state, block.keys, block.setting, points, np.int32(steps))
         sums, diverged = parallel.collect((state.sums, state.diverged))
         seconds = parallel.maximum(time.monotonic() - start)
-        done += steps
-        asked.waits = _waiting("the runs in training are saved")
-        means = sums / (done % every or min(every, done))
-        if done % every == 0 or done == sweep.steps:
+        step += steps
+        request.waits = _waiting("the runs in training are saved")
+        means = sums / (step % every or min(every, step))
+        if step % every == 0 or step == sweep.steps:
             curves.append(
-                np.concatenate([np.full_like(means[:, :1], done, int), means], 1)
+                np.concatenate([np.full_like(means[:, :1], step, int), means], 1)
             )
             record(block.runs, curves, diverged < 0)
         progress.trained(count * steps, seconds, _mean(means[:count, 0]))
         # The first call compiles, and short calls are mostly overhead: grow stepwise.
-        wanted = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))
+        limit = max(1, min(4 * steps, int(_CALL_SECONDS * steps / seconds)))
         _announce(progress)
-        stopping = bool(parallel.maximum(asked()))
-        last = done == sweep.steps and sweep.config.runs.keep_states
-        saved.save(state, curves, done, now=stopping or last)
+        stopping = bool(parallel.maximum(request()))
+        last = step == sweep.steps and sweep.config.runs.keep_states
+        saved.save(state, curves, step, now=stopping or last)
         if stopping:
             saved.wait()
-            _stop_if(asked)
+            _stop_if(request)
     return state, np.stack(curves, axis=1)
 
 
@@ -216,12 +216,12 @@ def _mean(loss: np.ndarray) -> float:
 
 def _announce(progress: Progress) -> None:
     """Prints the time left once it is known, and advice if it is long on a CPU."""
-    left = progress.first_estimate()
-    if left is None or left < 1:
+    seconds = progress.first_estimate()
+    if seconds is None or seconds < 1:
         return
-    say(f"  about {duration(left)} of training are left, before scores and figures")
-    if jax.default_backend() == "cpu" and left > _LONG:
+    say(f"  about {duration(seconds)} of training are left, before scores and figures")
+    if jax.default_backend() == "cpu" and seconds > _LONG:
         say(
-            f"  On this CPU the sweep will take about {duration(left)}. The variant "
+            f"  On this CPU the sweep will take about {duration(seconds)}. The variant "
             "`:laptop` answers the same question in minutes; this one continues."
         )

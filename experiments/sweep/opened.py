@@ -188,8 +188,8 @@ class OpenedSweep:
             )
         values = np.asarray(self.scores[score], float)
         ok = np.isfinite(values) & (self.scores["diverged"] < 0)
-        for name, wanted in setting.items():
-            ok &= self.scores[name] == wanted
+        for name, value in setting.items():
+            ok &= self.scores[name] == value
         if not ok.any():
             raise ValueError(
                 f"{self.workdir}: no finished run has a finite {score} and {setting}."
@@ -281,9 +281,9 @@ def _prior(
 ) -> Any:
     """p(z) of a run, from its parameters and its row of the settings."""
     options = priors.options(program.config)
-    read = priors.read_by(program.config.prior.name)
+    parameters = priors.read_by(program.config.prior.name)
     traced = priors.Traced(
-        parameters={name: jnp.float32(row[name]) for name in read},
+        parameters={name: jnp.float32(row[name]) for name in parameters},
         log_variances=jnp.zeros(options.latents),  # trained ones are parameters
         learned=jnp.zeros(()),
     )

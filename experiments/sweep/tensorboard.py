@@ -104,28 +104,28 @@ class Board:
             return
         tables = run_tables.finished(self._workdir)
         ok = run_tables.finished_well(tables)
-        shown = draw(self._workdir) if pictures else [{}] * len(self._rows)
-        given = hyperparameters(self._rows)
+        drawings = draw(self._workdir) if pictures else [{}] * len(self._rows)
+        parameters = hyperparameters(self._rows)
         for i, (name, row) in enumerate(zip(self._names, self._rows, strict=True)):
-            chosen = tables["curves"][ok & (tables["setting"] == i)]
+            curves = tables["curves"][ok & (tables["setting"] == i)]
             whole = [
-                *_session(given[i]),
-                *_points(curve(chosen, one_run.MEASURES)),
+                *_session(parameters[i]),
+                *_points(curve(curves, one_run.MEASURES)),
                 *_points(scores(statistics, row, self._steps)),
-                *_images(shown[i], self._steps),
+                *_images(drawings[i], self._steps),
             ]
             _write(self._root / name, whole)
-        _write(self._root / "sweep", self._sweep(statistics, given[0]))
+        _write(self._root / "sweep", self._sweep(statistics, parameters[0]))
         self._forget()
 
     def _sweep(
-        self, statistics: Sequence[Row], given: dict[str, Any]
+        self, statistics: Sequence[Row], setting: dict[str, Any]
     ) -> Iterator[bytes]:
         """The events that concern all settings."""
         from tensorboardX import summary
 
         tags = dict.fromkeys(f"score/{row.score}" for row in statistics)
-        yield _event(summary=summary.hparams(given, tags)[0])
+        yield _event(summary=summary.hparams(setting, tags)[0])
         yield _event(summary=summary.custom_scalars(charts(one_run.MEASURES)))
         table = (self._workdir / "summary.md").read_text(encoding="utf-8")
         yield _event(summary=summary.text("summary", table), step=self._steps)
@@ -205,11 +205,11 @@ def _images(pictures: dict[str, bytes], step: int) -> Iterator[bytes]:
         yield _event(step, summary=Summary(value=[picture]))
 
 
-def _session(given: dict[str, Any]) -> Iterator[bytes]:
+def _session(setting: dict[str, Any]) -> Iterator[bytes]:
     """The record of the setting for the table of hyperparameters."""
     from tensorboardX import summary
 
-    _, start, end = summary.hparams(given, {})
+    _, start, end = summary.hparams(setting, {})
     yield _event(summary=start)
     yield _event(summary=end)
 
@@ -294,15 +294,15 @@ def draw(workdir: pathlib.Path) -> list[dict[str, bytes]]:
 
 
 def _of_setting(results: reading.Results, index: int) -> dict[str, bytes]:
-    kept = {
+    pictures = {
         name: array if name in _SHARED else array[index : index + 1]
         for name, array in (results.pictures or {}).items()
     }
-    if any(kept[name][0] < 0 for name in _RUNS if name in kept):
+    if any(pictures[name][0] < 0 for name in _RUNS if name in pictures):
         return {}
     single = results._replace(
         settings=[reading.settings(results)[index]],
-        pictures=kept,
+        pictures=pictures,
         config=results.config | {"title": ""},
     )
     drawn = {}

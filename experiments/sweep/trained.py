@@ -87,15 +87,15 @@ def finished(workdir: pathlib.Path) -> Finished:
     return Finished(layout.sweeps(programs, workdir), rows, tables)
 
 
-def program(done: Finished, place: int) -> int:
+def program(sweep: Finished, place: int) -> int:
     """The program that trained the run at an index of the tables."""
-    firsts = [work.first for work in done.works]
-    return int(np.searchsorted(firsts, done.tables["setting"][place], "right")) - 1
+    firsts = [work.first for work in sweep.works]
+    return int(np.searchsorted(firsts, sweep.tables["setting"][place], "right")) - 1
 
 
-def parameters(done: Finished, place: int) -> tuple[Params, Hyperparameters]:
+def parameters(sweep: Finished, place: int) -> tuple[Params, Hyperparameters]:
     """Final parameters and setting of the run at an index of the tables."""
-    tables, work = done.tables, done.works[program(done, place)]
+    tables, work = sweep.tables, sweep.works[program(sweep, place)]
     first, index = int(tables["block"][place]), int(tables["index"][place])
     row = int(tables["setting"][place]) - work.first
     setting = jax.tree.map(lambda leaf: leaf[row], work.settings)
@@ -109,8 +109,8 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     Raises:
         ValueError: One line, for a folder or a run that cannot be used.
     """
-    done = finished(workdir)
-    _, rows, tables = done
+    sweep = finished(workdir)
+    _, rows, tables = sweep
     numbers, fine = tables["number"].tolist(), tables["diverged"] < 0
     if run is None and not fine.any():
         raise ValueError(f"{workdir}: every run that has finished diverged.")
@@ -123,8 +123,8 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     place = numbers.index(run)
     if tables["diverged"][place] >= 0:
         raise ValueError(f"{workdir}: run {run} diverged; choose another.")
-    work = done.works[program(done, place)]
-    params, setting = parameters(done, place)
+    work = sweep.works[program(sweep, place)]
+    params, setting = parameters(sweep, place)
     p = autoencoder.prior(work.vae, params, setting)
     names = style.varying(rows) or ["prior", "beta"]
     return Posteriors(
@@ -145,36 +145,36 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
     Raises:
         ValueError: One line, for a folder that cannot be used.
     """
-    done = finished(workdir)
-    rows, tables = done.rows, done.tables
-    if any(work.data.points is not done.works[0].data.points for work in done.works):
+    sweep = finished(workdir)
+    rows, tables = sweep.rows, sweep.tables
+    if any(work.data.points is not sweep.works[0].data.points for work in sweep.works):
         raise ValueError(
             f"{workdir}: expected runs on the same data; got several data sets."
         )
-    factors = len(done.works[0].vae.factor_sizes)
+    factors = len(sweep.works[0].vae.factor_sizes)
     if factors < 2:
         kind = "a class alone" if factors else "none"
         raise ValueError(f"{workdir}: expected data with factors; got {kind}.")
-    works = [on_some(work, points) for work in done.works]
+    works = [on_some(work, points) for work in sweep.works]
     ok = (tables["diverged"] < 0) & np.isfinite(tables["scores/loss"])
     if not ok.any():
         raise ValueError(f"{workdir}: every run that has finished diverged.")
-    chosen = np.concatenate(
+    places = np.concatenate(
         [
             np.flatnonzero((tables["setting"] == row) & ok)[:per_setting]
             for row in range(len(rows))
         ]
     )
-    chosen = chosen[np.argsort(tables["block"][chosen], kind="stable")]
+    places = places[np.argsort(tables["block"][places], kind="stable")]
     codes, block = [], None
-    for place in chosen:
+    for place in places:
         if block is None or block[0] != tables["block"][place]:
-            first, work = int(tables["block"][place]), works[program(done, place)]
+            first, work = int(tables["block"][place]), works[program(sweep, place)]
             block = first, _params(work, first)
         index = tables["index"][place]
         params = jax.tree.map(lambda leaf, i=index: leaf[i], block[1])
         codes.append(np.asarray(encode(work, params).loc))
-    columns = (tables[name][chosen] for name in ("number", "seed", "setting"))
+    columns = (tables[name][places] for name in ("number", "seed", "setting"))
     return TrainedRuns(*columns, rows, codes, works[0].data.factors)
 
 

@@ -112,13 +112,13 @@ def parser(name: str, description: str, **options: Any) -> argparse.ArgumentPars
         description: One line for its help.
         **options: Further arguments of `ArgumentParser`.
     """
-    made = argparse.ArgumentParser(prog=name, description=description, **options)
+    result = argparse.ArgumentParser(prog=name, description=description, **options)
 
     def refuse(message: str) -> NoReturn:
         raise ValueError(message)
 
-    made.error = refuse
-    return made
+    result.error = refuse
+    return result
 
 
 def path(text: str) -> pathlib.Path:

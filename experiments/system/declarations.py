@@ -39,35 +39,35 @@ def check(
             default.
     """
     own = entry.rpartition(" ")[2]
-    others = every({name: found for name, found in declared.items() if name != own})
+    others = every({n: declaration for n, declaration in declared.items() if n != own})
     for name, field in fields.items():
         if not isinstance(field, kinds):
             allowed = " or ".join(f"base.{kind.__name__}" for kind in kinds)
             raise ValueError(
                 f"{entry}: its field {name} must be a {allowed}; got {field!r}."
             )
-        known = base.FIELDS.get(f"{section}.{name}")
-        if not name.isidentifier() or (known is None and name in _WORDS):
+        namesake = base.FIELDS.get(f"{section}.{name}")
+        if not name.isidentifier() or (namesake is None and name in _WORDS):
             raise ValueError(
                 f"{entry}: names of fields must have letters, digits and underscores "
                 f"only, and must not be those of other fields; got {name!r}."
             )
-        for part, found, wanted in _parts(field, others.get(name, field), known):
-            if found != wanted:
+        for part, value, original in _parts(field, others.get(name, field), namesake):
+            if value != original:
                 raise ValueError(
                     f"{entry}: its field {name} must have the {part} that it has "
-                    f"elsewhere, {wanted!r}; got {found!r}."
+                    f"elsewhere, {original!r}; got {value!r}."
                 )
 
 
-def _parts(field: Any, other: Any, known: base.Field | None) -> Iterator[tuple]:
+def _parts(field: Any, other: Any, namesake: base.Field | None) -> Iterator[tuple]:
     """What must be equal, of a field and where else it is declared."""
     for part in field._fields:
         if part not in ("help", "rule"):
             yield part, getattr(field, part), getattr(other, part, None)
-    if known is not None:
+    if namesake is not None:
         traced = isinstance(field, base.Parameter)
-        yield "default", (field.default,) if traced else field.default, known.default
+        yield "default", (field.default,) if traced else field.default, namesake.default
 
 
 def of_package(section: str, *names: str) -> dict[str, base.Field]:

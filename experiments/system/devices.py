@@ -51,13 +51,13 @@ def check_platform() -> None:
         return
     except (RuntimeError, AssertionError) as error:  # AssertionError if there is no GPU
         reason = " ".join(str(error).split()) or "there is no such processor"
-    told = jax.config.jax_platforms
-    jax.config.update("jax_platforms", "cpu" if not told else None)
+    platforms = jax.config.jax_platforms
+    jax.config.update("jax_platforms", "cpu" if not platforms else None)
     try:
         there = ", ".join(sorted({device.platform for device in jax.devices()}))
     except RuntimeError:
         there = "cpu"
-    named = f"JAX_PLATFORMS={told} names" if told else "JAX finds"
+    named = f"JAX_PLATFORMS={platforms} names" if platforms else "JAX finds"
     raise ValueError(
         f"{named} a platform that cannot be used here ({reason}); there is {there}, "
         f"which JAX_PLATFORMS={there} takes. An accelerator needs the extra cuda12, "
@@ -72,8 +72,8 @@ def keep_programs() -> None:
     names another folder, and enables the cache on CPUs too; there it is off by default,
     as loading a program may hang (once in about forty starts, with jaxlib 0.10.2).
     """
-    kept = os.environ.get("JAX_COMPILATION_CACHE_DIR")
-    if kept or jax.default_backend() == "cpu":
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if folder or jax.default_backend() == "cpu":
         return
     path = cache.folder() / "programs" / f"jaxlib-{jaxlib.__version__}"
     jax.config.update("jax_compilation_cache_dir", str(path))

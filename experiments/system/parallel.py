@@ -40,12 +40,12 @@ def take(runs: Runs, index: np.ndarray) -> Runs:
     return Runs(*(column[index] for column in runs))
 
 
-def devices(num_runs: int, wanted: int = 0) -> list[Any]:
+def devices(num_runs: int, number: int = 0) -> list[Any]:
     """The devices of all processes that train the runs, at most one per run.
 
     Args:
         num_runs: Runs R of the sweep.
-        wanted: Number of devices; 0 takes all.
+        number: Number of devices; 0 takes all.
 
     Raises:
         ValueError: If there are fewer devices than asked for, or if several processes
@@ -53,15 +53,15 @@ def devices(num_runs: int, wanted: int = 0) -> list[Any]:
     """
     available = jax.devices()
     several = jax.process_count() > 1
-    if wanted > len(available) or several and wanted not in (0, len(available)):
+    if number > len(available) or several and number not in (0, len(available)):
         most = "exactly" if several else "at most"
         raise ValueError(
-            f"runs.devices must be {most} {len(available)} here; got {wanted}. There "
+            f"runs.devices must be {most} {len(available)} here; got {number}. There "
             f"are {len(available)} × {available[0].device_kind}; 0 takes all of them."
         )
     if several:  # others would wait for a process without a run, so blocks are padded
         return available
-    return available[: min(wanted or len(available), num_runs)]
+    return available[: min(number or len(available), num_runs)]
 
 
 def blocks(runs: Runs, size: int) -> Iterator[Runs]:

@@ -50,7 +50,7 @@ class _Watch:
     """The state of the thread of a command."""
 
     pipe = -1  # receives the numbers of signals; −1 if there is no thread
-    asked: Asked | None = None  # that of the innermost `listening`
+    request: Asked | None = None  # that of the innermost `listening`
     writing = threading.RLock()  # is held while a file is written
     cleaners: tuple[Callable[[], object], ...] = ()
     promise = "what it had written is whole"
@@ -94,20 +94,20 @@ def listening() -> Iterator[Asked]:
 
     A signal that is ignored, as by `nohup`, remains ignored.
     """
-    asked = Asked()
+    request = Asked()
     if _Watch.pipe >= 0:
-        outer, _Watch.asked = _Watch.asked, asked
+        outer, _Watch.request = _Watch.request, request
         try:
-            yield asked
+            yield request
         finally:
-            _Watch.asked = outer
+            _Watch.request = outer
         return
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     usual = {n: h for n, h in handlers.items() if h is not signal.SIG_IGN}
 
     def remember(number: int, frame: object) -> None:
         del frame
-        asked.number = number
+        request.number = number
         restore()
 
     def restore() -> None:
@@ -117,7 +117,7 @@ def listening() -> Iterator[Asked]:
     for number in usual:
         signal.signal(number, remember)
     try:
-        yield asked
+        yield request
     finally:
         restore()
 
@@ -174,11 +174,11 @@ def _wait(heard: int) -> None:
         ):
             continue
         first = time.monotonic()
-        asked = _Watch.asked
-        if asked is None or asked.number or not asked.waits:
+        request = _Watch.request
+        if request is None or request.number or not request.waits:
             _end(number)
-        asked.number = number
-        waits = f"the command waits until {asked.waits}"
+        request.number = number
+        waits = f"the command waits until {request.waits}"
         _tell(number, f"{waits}; a second signal ends it at once")
 
 

@@ -84,8 +84,8 @@ class Progress:
 
     def seconds_left(self) -> float:
         """Expected seconds until all runs are trained and scored; 0 if unknown."""
-        left = self._total - self._done
-        return left * (self._extra_per_step + (1 / self._rate if self._rate else 0.0))
+        rest = self._total - self._done
+        return rest * (self._extra_per_step + (1 / self._rate if self._rate else 0.0))
 
     def __enter__(self) -> "Progress":
         return self

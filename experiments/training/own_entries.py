@@ -29,9 +29,9 @@ def check(vae: VAE, setting: Hyperparameters) -> None:
     Raises:
         ValueError: One line that names the entry, what was expected and what came.
     """
-    used = {vae.prior.name, *vae.objectives, *vae.divergences}
+    names = {vae.prior.name, *vae.objectives, *vae.divergences}
     tables = (priors.PRIORS, objectives.OBJECTIVES, divergences.DIVERGENCES)
-    if used <= frozenset().union(*map(registry.published, tables)):
+    if names <= frozenset().union(*map(registry.published, tables)):
         return
     _try(vae, setting)
 

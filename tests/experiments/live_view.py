@@ -62,11 +62,11 @@ def check(workdir):
     assert {path.name for path in board.iterdir()} == {*names, "sweep"}
     scores = {row["score"] for row in table(workdir / "summary.csv")}
     for name, row in zip(names, rows, strict=True):
-        shown, expected = scalars(board / name), means(workdir, row)
+        values, expected = scalars(board / name), means(workdir, row)
         assert len(expected) == 2 * len(one_run.MEASURES)
         for key, mean in expected.items():
-            assert shown[key] == pytest.approx(mean, rel=1e-5, abs=1e-5)
-        tags = {tag for tag, _ in shown}
+            assert values[key] == pytest.approx(mean, rel=1e-5, abs=1e-5)
+        tags = {tag for tag, _ in values}
         assert {f"score/{score}" for score in scores} <= tags
         images = [v.tag for e in events_of(board / name) for v in e.summary.value]
         assert "aggregate_posterior" in images

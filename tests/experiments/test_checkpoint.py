@@ -30,9 +30,9 @@ def other(small, functions):
     return init(small.keys(range(6, 12)), small.settings)
 
 
-def save(folder, state, curves, done, *, numbers=NUMBERS):
+def save(folder, state, curves, step, *, numbers=NUMBERS):
     checkpoints = Checkpoint(folder, numbers, 0)
-    checkpoints.save(state, curves, done)
+    checkpoints.save(state, curves, step)
     checkpoints.wait()
 
 
@@ -49,8 +49,8 @@ def test_a_resumed_block_equals_the_uninterrupted_one(
     half = advance(state, *rest, jnp.int32(2))
     save(tmp_path, half, CURVES, 2)
 
-    restored, curves, done = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
-    assert done == 2
+    restored, curves, step = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
+    assert step == 2
     assert_same(curves, CURVES)
     assert_same(jax.device_get(restored), jax.device_get(half))
     assert jax.tree.map(lambda x: (x.dtype, x.sharding), restored) == jax.tree.map(
@@ -62,15 +62,15 @@ def test_a_resumed_block_equals_the_uninterrupted_one(
 
 def test_a_checkpoint_before_the_first_record_has_no_curves(state, other, tmp_path):
     save(tmp_path, state, [], 1)
-    _, curves, done = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
-    assert (curves, done) == ([], 1)
+    _, curves, step = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
+    assert (curves, step) == ([], 1)
 
 
 def test_the_checkpoint_of_other_runs_is_not_used(state, other, tmp_path):
     save(tmp_path, state, CURVES, 3)
-    restored, curves, done = Checkpoint(tmp_path, NUMBERS + 3, 0).restore(other)
+    restored, curves, step = Checkpoint(tmp_path, NUMBERS + 3, 0).restore(other)
     assert restored is other
-    assert (curves, done) == ([], 0)
+    assert (curves, step) == ([], 0)
 
 
 def test_a_part_of_a_block_continues_on_another_number_of_devices(
@@ -83,8 +83,8 @@ def test_a_part_of_a_block_continues_on_another_number_of_devices(
         small.keys(range(3)), jax.tree.map(lambda leaf: leaf[:3], small.settings)
     )
     members = np.array([5, 1, 3])
-    restored, curves, done = Checkpoint(tmp_path, members, 0).restore(blank)
-    assert done == 3
+    restored, curves, step = Checkpoint(tmp_path, members, 0).restore(blank)
+    assert step == 3
     assert_same(
         jax.device_get(restored),
         jax.tree.map(lambda x: x[members], jax.device_get(state)),
@@ -105,9 +105,9 @@ def test_a_padded_block_keeps_its_runs_alone_and_is_padded_again(
 
 
 def test_nothing_is_restored_from_an_empty_folder(state, tmp_path):
-    restored, curves, done = Checkpoint(tmp_path, NUMBERS, 0).restore(state)
+    restored, curves, step = Checkpoint(tmp_path, NUMBERS, 0).restore(state)
     assert restored is state
-    assert (curves, done) == ([], 0)
+    assert (curves, step) == ([], 0)
 
 
 def test_saves_are_as_far_apart_as_requested_unless_forced(state, tmp_path):
@@ -127,8 +127,8 @@ def test_saves_are_as_far_apart_as_requested_unless_forced(state, tmp_path):
 
 def test_the_last_two_are_kept(state, tmp_path):
     checkpoints = Checkpoint(tmp_path, NUMBERS, 0)
-    for done in (1, 2, 3):
-        checkpoints.save(state, [], done)
+    for step in (1, 2, 3):
+        checkpoints.save(state, [], step)
     checkpoints.save(state, [], 3)
     checkpoints.wait()
     assert saved_steps(tmp_path) == [2, 3]
@@ -158,8 +158,8 @@ def test_a_damaged_checkpoint_is_reported_and_skipped(
     checkpoints.wait()
     (last,) = tmp_path.glob("checkpoints/*/2")
     damage(last / part, how=how)
-    restored, _, done = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
-    assert done == 1
+    restored, _, step = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
+    assert step == 1
     assert_same(jax.device_get(restored), jax.device_get(state))
     assert "damaged" in capsys.readouterr().out
     save(tmp_path, other, [], 2)  # the step can be saved again
@@ -193,7 +193,7 @@ def test_the_remains_of_an_interrupted_save_are_ignored(state, other, tmp_path):
     save(tmp_path, state, [], 1)
     (whole,) = tmp_path.glob("checkpoints/*/1")
     shutil.copytree(whole, whole.with_name("2.orbax-checkpoint-tmp"))
-    _, _, done = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
-    assert done == 1
+    _, _, step = Checkpoint(tmp_path, NUMBERS, 0).restore(other)
+    assert step == 1
     save(tmp_path, other, [], 3)
     assert [path.name for path in sorted(whole.parent.iterdir())] == ["1", "3"]

@@ -11,7 +11,7 @@ from experiments.system import commands
 
 
 @pytest.mark.parametrize(
-    ("encoding", "shown"),
+    ("encoding", "output"),
     [
         ("ascii", rb"\u03b2 = 1 \xb1 2"),
         ("latin-1", b"\\u03b2 = 1 \xb1 2"),
@@ -20,14 +20,14 @@ from experiments.system import commands
     ],
 )
 def test_a_character_that_an_encoding_lacks_is_printed_as_its_number(
-    monkeypatch, encoding, shown
+    monkeypatch, encoding, output
 ):
     buffer = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding=encoding))
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     commands.use_plain_output()
     print("β = 1 ± 2", end="", flush=True)
-    assert buffer.getvalue() == shown
+    assert buffer.getvalue() == output
 
 
 PRINTS = """

@@ -142,8 +142,8 @@ def fake(config):
 
 def setting(config):
     zero = jnp.zeros(())
-    read = dict.fromkeys(priors.read_by(config.prior.name), zero)
-    prior = priors.Traced(read, jnp.zeros(config.model.latents), zero)
+    parameters = dict.fromkeys(priors.read_by(config.prior.name), zero)
+    prior = priors.Traced(parameters, jnp.zeros(config.model.latents), zero)
     names = config.objective.name
     weights = dict.fromkeys(
         (*objectives.read_by(names), *objectives.fixed_by(names)), zero

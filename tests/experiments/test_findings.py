@@ -20,12 +20,12 @@ def findings():
     return claims.findings()
 
 
-def comparison(wanted, low, high):
-    return effects.Comparison("", wanted, (low + high) / 2, low, high, 5)
+def comparison(criterion, low, high):
+    return effects.Comparison("", criterion, (low + high) / 2, low, high, 5)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "low", "high", "answer"),
+    ("criterion", "low", "high", "answer"),
     [
         ("> 0", 0.1, 0.2, "yes"),
         ("> 0", -0.1, 0.2, "open"),
@@ -44,8 +44,8 @@ def comparison(wanted, low, high):
         ("", -0.5, -0.4, ""),
     ],
 )
-def test_an_answer_needs_the_whole_interval(wanted, low, high, answer):
-    assert comparison(wanted, low, high).answer == answer
+def test_an_answer_needs_the_whole_interval(criterion, low, high, answer):
+    assert comparison(criterion, low, high).answer == answer
 
 
 YES, NO, OPEN = (0.1, 0.2), (-0.2, -0.1), (-0.1, 0.2)

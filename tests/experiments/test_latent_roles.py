@@ -50,15 +50,15 @@ def folder(tmp_path_factory):
 
 
 def test_gaps_are_paired_by_seed(folder):
-    found = latent_roles.read("some", folder)
-    assert found.factors == FACTORS
-    head, _, isotropic, learned = latent_roles.table(found).splitlines()
+    latents = latent_roles.read("some", folder)
+    assert latents.factors == FACTORS
+    head, _, isotropic, learned = latent_roles.table(latents).splitlines()
     assert head.endswith("| shape | scale |")
     assert isotropic.startswith("| β = 4 | isotropic Gaussian | 0.000")
     mean, half = (float(word) for word in learned.split("|")[4].split(" ± "))
     # The base differs by seed, and is not in the differences of pairs.
     gaps = [
-        found.settings[prior, 4.0][3][:, :, 1] for prior in ("learned", "isotropic")
+        latents.settings[prior, 4.0][3][:, :, 1] for prior in ("learned", "isotropic")
     ]
     pairs = np.subtract(*(gap[:, 0] - gap[:, 1] for gap in gaps))
     assert abs(mean - 0.2) < 4 * 0.01 / math.sqrt(10)
@@ -68,15 +68,15 @@ def test_gaps_are_paired_by_seed(folder):
 
 
 def test_the_figure_has_a_panel_for_each_prior_with_the_mean_shares(folder):
-    found = latent_roles.read("some", folder)
+    latents = latent_roles.read("some", folder)
     with matplotlib.style.context(["default", style.RC]):
-        figure = latent_roles.figure(found)
+        figure = latent_roles.figure(latents)
     assert [axes.get_title() for axes in figure.axes] == [
         "isotropic Gaussian, β = 4",
         "anisotropic Gaussian, learned, β = 4",
     ]
     means = figure.axes[1].images[0].get_array()
-    shares = found.settings["learned", 4.0][3]
+    shares = latents.settings["learned", 4.0][3]
     np.testing.assert_allclose(means, shares.mean(axis=0))
     labels = [label.get_text() for label in figure.axes[1].get_yticklabels()]
     assert labels == ["1.50, 3.0", "0.50, 0.1"]
@@ -84,10 +84,10 @@ def test_the_figure_has_a_panel_for_each_prior_with_the_mean_shares(folder):
 
 def test_kept_latents_give_the_scores_of_the_sweep():
     """The mean gap over the factors is the MIG of scores.csv."""
-    found, sweep = latent_roles.read(), load.read(latent_roles.SWEEP)
-    for (prior, beta), (seeds, *_, shares) in found.settings.items():
-        known = load.values(sweep, "mig", prior=prior, beta=beta)
+    latents, sweep = latent_roles.read(), load.read(latent_roles.SWEEP)
+    for (prior, beta), (seeds, *_, shares) in latents.settings.items():
+        scores = load.values(sweep, "mig", prior=prior, beta=beta)
         means = latent_roles.gaps(shares).mean(axis=1)
         # Encoded on another kind of processor: a code near an edge changes its bin.
-        expected = [known[seed] for seed in seeds]
+        expected = [scores[seed] for seed in seeds]
         np.testing.assert_allclose(means, expected, atol=2e-4)

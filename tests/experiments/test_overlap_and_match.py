@@ -81,15 +81,15 @@ def test_sweeps_of_other_data_are_excluded():
 
 
 def test_the_figure_and_the_table_have_every_score():
-    found = both.networks(["shapes", "student"])
-    lines = both.explained(found)
+    sample = both.networks(["shapes", "student"])
+    lines = both.explained(sample)
     with matplotlib.style.context(["default", style.RC]):
-        figure = both.figure(found, lines)
+        figure = both.figure(sample, lines)
     bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
     assert [bar.get_ylabel() for bar in bars] == [
         *("Kim–Mnih score, inactive latents pruned", "mutual information gap")
     ]
-    text = both.table(found, lines)
+    text = both.table(sample, lines)
     assert text.startswith("1,100 networks of 11 settings")
     assert text.count("between settings") == text.count("within settings") == 2
 

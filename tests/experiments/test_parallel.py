@@ -55,9 +55,9 @@ def test_a_block_is_padded_with_its_last_run():
 )
 def test_a_plan_fits_the_memory_and_the_devices(num_runs, options, block, devices):
     options = options.copy()
-    wanted = options.pop("devices", 0)
+    number = options.pop("devices", 0)
     plan = axis.plan(
-        num_runs, devices=parallel.devices(num_runs, wanted), **(OPTIONS | options)
+        num_runs, devices=parallel.devices(num_runs, number), **(OPTIONS | options)
     )
     assert (plan.block, plan.mesh.size) == (block, devices)
     assert not plan.vmapped
@@ -127,8 +127,8 @@ def test_a_layout_may_be_chosen():
 
 
 def test_options_that_a_version_of_xla_lacks_are_left_out(monkeypatch):
-    known = {"xla_cpu_multi_thread_eigen": False}
-    assert axis.compiler_options(known | {"xla_no_such_option": False}) == known
+    options = {"xla_cpu_multi_thread_eigen": False}
+    assert axis.compiler_options(options | {"xla_no_such_option": False}) == options
     assert axis.compiler_options({"xla_no_such_option": False}) is None
     monkeypatch.setattr(axis, "_exists", lambda *_: False)
     mesh = axis.over(jax.devices())

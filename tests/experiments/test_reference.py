@@ -53,8 +53,10 @@ def test_a_report_shows_labels_of_the_data_and_the_network_without_jax():
         "print(dict(about._of_config(config, None)))\n"
         "assert 'jax' not in sys.modules"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    first, second = map(ast.literal_eval, found.stdout.splitlines())
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    first, second = map(ast.literal_eval, process.stdout.splitlines())
     assert first["Data"] == "dSprites, 16×16 pixels, rendered"
     assert first["Network"] == "dense layers 128-64, 5 latents"
     assert second["Data"] == "heads | moons"

@@ -130,13 +130,13 @@ def test_a_prior_has_its_scores(renamed, name, columns):
     (sweep,) = sweeps(config)
     init, _, scores = layout.functions(sweep)
     key, setting = jax.random.key(0), jax.tree.map(lambda v: v[0], sweep.settings)
-    found = jax.eval_shape(
+    shapes = jax.eval_shape(
         lambda points, factors: scores(
             init(key, setting).params, key, setting, points, factors
         ),
         *(jnp.asarray(sweep.scored.points), jnp.asarray(sweep.scored.factors)),
     )
-    own = [n for n in found if n.endswith("_transport") or n.startswith("tc_")]
+    own = [n for n in shapes if n.endswith("_transport") or n.startswith("tc_")]
     assert sorted(own) == columns
 
 
@@ -191,12 +191,12 @@ def test_a_parameter_of_a_prior_is_swept_in_one_program(with_a_tail):
         assert sweep.settings.prior.parameters[name].tolist() == [*values]
     z = jnp.array([0.5, 2.0])
     for index in range(3):
-        found = []
+        densities = []
         for sweep in (own, published):
             setting = jax.tree.map(lambda v, i=index: v[i], sweep.settings)
             p = autoencoder.prior(sweep.vae, {}, setting)
-            found.append(float(priors.log_prob(sweep.vae.prior, p)(z)))
-        assert found[0] == found[1]
+            densities.append(float(priors.log_prob(sweep.vae.prior, p)(z)))
+        assert densities[0] == densities[1]
 
 
 def test_a_parameter_of_a_divergence_is_swept_in_one_program(renamed):
@@ -218,10 +218,10 @@ def test_a_parameter_of_a_divergence_is_swept_in_one_program(renamed):
     for index, value in enumerate((0.0, 2.0, 3.0)):
         setting = jax.tree.map(lambda v, i=index: v[i], sweep.settings)
         weights = autoencoder.weights(sweep.vae, setting, jnp.ones(()))
-        found = autoencoder.model(sweep.vae).divergence(
+        estimate = autoencoder.model(sweep.vae).divergence(
             jax.random.key(0), batch._replace(weights=weights), setting
         )
-        assert found == value
+        assert estimate == value
 
 
 def test_a_setting_shows_the_parameters_that_its_prior_does_not_read(with_a_tail):
@@ -256,8 +256,8 @@ def test_a_field_of_a_prior_has_programs_of_its_own(renamed):
     renamed(priors.PRIORS, "mixture", fields={"count": count})
     config = of_images(prior__name=("renamed", "laplace"), prior__count=(3, 4))
     _, programs = settings.validate(config)
-    found = [(p.config.prior.count, p.rows[0]["prior"]) for p in programs]
-    assert found == [(3, "renamed"), (2, "laplace"), (4, "renamed")]
+    pairs = [(p.config.prior.count, p.rows[0]["prior"]) for p in programs]
+    assert pairs == [(3, "renamed"), (2, "laplace"), (4, "renamed")]
     assert [row["prior_count"] for p in programs for row in p.rows] == [3, 2, 4]
     with pytest.raises(ValueError, match="prior.count must be a finite number above 0"):
         settings.validate(of_images(prior__name=("renamed",), prior__count=0))
@@ -274,13 +274,13 @@ def test_a_network_or_a_data_set_has_fields_of_its_own(renamed, table, name, fie
     section, last = field.split(".")
     renamed(table, name, fields={last: base.Field(1, "number", base.POSITIVE)})
     config = config_of("isotropic", "vae", "kl_prior_aggregate")
-    chosen = "model.network" if section == "model" else "data.name"
-    config = fields.replaced(config, {chosen: "renamed", field: (2, 3)})
+    selector = "model.network" if section == "model" else "data.name"
+    config = fields.replaced(config, {selector: "renamed", field: (2, 3)})
     _, programs = settings.validate(config)
     assert [program.config[section][last] for program in programs] == [2, 3]
     assert all(program.rows[0][last] in (2, 3) for program in programs)
-    config = fields.replaced(config, {chosen: name})
-    with pytest.raises(ValueError, match=f"{field} is not read by {chosen} = {name}"):
+    config = fields.replaced(config, {selector: name})
+    with pytest.raises(ValueError, match=f"{field} is not read by {selector} = {name}"):
         settings.validate(config)
 
 

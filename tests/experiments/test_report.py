@@ -178,8 +178,8 @@ def test_the_command_with_one_change_is_valid(file, module, variant):
 )
 def test_the_proposed_value_is_between_those_that_were_swept(values, proposed):
     settings = [{"df": value} for value in values]
-    found = reading.Results({"prior": {"df": [*values]}}, None, None, settings, None)
-    assert f"--config.prior.df={proposed}" in about.changed({}, found)[0]
+    results = reading.Results({"prior": {"df": [*values]}}, None, None, settings, None)
+    assert f"--config.prior.df={proposed}" in about.changed({}, results)[0]
 
 
 def test_the_question_is_that_of_the_config_file():
@@ -232,12 +232,12 @@ def test_a_sweep_that_tests_findings_shows_their_verdicts_and_effects():
     env = json.loads((load.FOLDER / "shapes" / "env.json").read_text())
     table = verdicts.table(results, env, "shapes")
     elements = Elements(f"<div>{table}</div>")
-    found = claims.of(load.of(results, "shapes", env))
+    findings = claims.of(load.of(results, "shapes", env))
     assert [text for _, text in elements.named("strong")] == [
-        finding.verdict for finding in found
+        finding.verdict for finding in findings
     ]
     assert [text for _, text in elements.named("summary")] == [
-        finding.measure for finding in found
+        finding.measure for finding in findings
     ]
-    first = found[0].comparisons[0]
+    first = findings[0].comparisons[0]
     assert effects.written(first) in str(table)

@@ -18,14 +18,14 @@ def sweep_of(gains):
 
 def test_each_score_is_decided_by_its_t_interval_of_95_percent():
     gains = np.array([0.02, 0.05, 0.01, 0.04])
-    found = resolution.finding(sweep_of(gains))
+    finding = resolution.finding(sweep_of(gains))
     half = stats.t.ppf(0.975, 3) * gains.std(ddof=1) / 2
     assert half < 0.03 == np.float64(gains.mean()).round(6)
-    assert len(found.comparisons) == 2
-    for comparison in found.comparisons:
+    assert len(finding.comparisons) == 2
+    for comparison in finding.comparisons:
         ends = comparison.low, comparison.mean, comparison.high
         np.testing.assert_allclose(ends, [0.03 - half, 0.03, 0.03 + half], rtol=1e-6)
-    assert found.verdict == "holds"
+    assert finding.verdict == "holds"
 
 
 def test_a_step_whose_interval_holds_0_is_open():

@@ -47,9 +47,9 @@ def test_progress_is_on_stderr_and_the_sheet_alone_on_stdout(
     assert capsys.readouterr() == (
         output.out,
         "".join(
-            f"  {done} of 2 {stage}\n"
+            f"  {number} of 2 {stage}\n"
             for stage in ("values", "intervals")
-            for done in (1, 2)
+            for number in (1, 2)
         ),
     )
     for name in ("a", "b"):

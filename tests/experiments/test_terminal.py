@@ -51,8 +51,8 @@ def test_stages_are_lines_on_stderr_after_a_while_if_there_is_no_terminal(
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr(terminal, "time", clock)
     with StageProgress() as progress:
-        for done in range(1, 5):
-            progress("values", done, 1_000)
+        for number in range(1, 5):
+            progress("values", number, 1_000)
     assert capsys.readouterr() == ("", "  2 of 1,000 values\n  4 of 1,000 values\n")
 
 

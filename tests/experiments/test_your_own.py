@@ -335,9 +335,11 @@ def test_a_config_without_a_section_is_refused_in_one_line(section, instead):
             del (config[parent] if parent else config)[last]
         else:
             fields.put(config, section, instead)
-    with pytest.raises(ValueError, match=f"{section} must be a section with") as found:
+    with pytest.raises(
+        ValueError, match=f"{section} must be a section with"
+    ) as refusal:
         settings.validate(config)
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_a_weight_keeps_its_default_and_may_not_be_named_after_a_field():

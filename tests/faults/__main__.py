@@ -96,14 +96,14 @@ def _jobs(
 
 def _run_jobs(jobs: Sequence[Job], at_once: int) -> list[TrialRow]:
     """Runs jobs; prints how each ended, and how long the others will take."""
-    begin, total, done = time.monotonic(), sum(job.cost for job in jobs), 0.0
+    begin, total, cost = time.monotonic(), sum(job.cost for job in jobs), 0.0
     with futures.ThreadPoolExecutor(at_once) as pool:
         jobs_of_futures = {pool.submit(job.run): job for job in jobs}
         try:
             for i, future in enumerate(futures.as_completed(jobs_of_futures), 1):
                 row = future.result()
-                done += jobs_of_futures[future].cost
-                remaining = duration((time.monotonic() - begin) * (total / done - 1))
+                cost += jobs_of_futures[future].cost
+                remaining = duration((time.monotonic() - begin) * (total / cost - 1))
                 words = "; ".join(p.words for p in row.problems) or "survived"
                 say(f"  {i}/{len(jobs)} {row.kind}: {words} (about {remaining} left)")
         finally:

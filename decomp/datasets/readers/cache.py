@@ -40,9 +40,9 @@ def bytes_of(
     Returns:
         uint8 `[N, row_bytes]`, read-only if it was read from the file.
     """
-    kept = _read(path, sha256=sha256)
-    if kept is not None:
-        return kept.reshape(-1, row_bytes)
+    content = _read(path, sha256=sha256)
+    if content is not None:
+        return content.reshape(-1, row_bytes)
     array = make()
     digest = _sha256(array)
     if digest != sha256:
@@ -58,15 +58,15 @@ def bytes_of(
 
 def _read(path: Path, *, sha256: str) -> np.ndarray | None:
     try:
-        kept = np.asarray(np.memmap(path, np.uint8, mode="r"))
+        content = np.asarray(np.memmap(path, np.uint8, mode="r"))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:  # ValueError: the file is empty
         _log.warning("%s cannot be read and is made again (%s).", path, error)
         return None
-    digest = _sha256(kept)
+    digest = _sha256(content)
     if digest == sha256:
-        return kept
+        return content
     _log.warning("%s is damaged and is made again (its sha256 is %s).", path, digest)
     return None
 

@@ -24,11 +24,11 @@ class _File(NamedTuple):
     by_hand: Path  # where a user may put the file
 
 
-def check_source(source: str, *known: str) -> None:
+def check_source(source: str, *sources: str) -> None:
     """Raises ValueError for a source that is not among those known."""
-    if source not in known:
+    if source not in sources:
         raise ValueError(
-            f"unknown source {source!r}; known: {', '.join(map(repr, known))}."
+            f"unknown source {source!r}; known: {', '.join(map(repr, sources))}."
         )
 
 

@@ -67,8 +67,8 @@ def _text(content: bytes) -> str:
 def _named(rows: list[list[str]]) -> list[list[str]]:
     """The rows with the column `file` first, and without columns that have no name."""
     header = rows[0]
-    kept = [i for i, name in enumerate(header) if not _NAMELESS.match(name)]
-    names = [header[i] for i in kept]
+    columns = [i for i, name in enumerate(header) if not _NAMELESS.match(name)]
+    names = [header[i] for i in columns]
     if _FILE not in names or len(set(names)) < len(names) or len(names) < 2:
         raise ValueError(
             "expected a header of file and names of factors, all different; got "
@@ -80,8 +80,8 @@ def _named(rows: list[list[str]]) -> list[list[str]]:
                 f"expected {len(header)} fields in a row; got {len(row)} in row "
                 f"{number}"
             )
-    kept.sort(key=lambda i: header[i] != _FILE)
-    return [[row[i] for i in kept] for row in rows]
+    columns.sort(key=lambda i: header[i] != _FILE)
+    return [[row[i] for i in columns] for row in rows]
 
 
 def _rows(text: str, between: str) -> list[list[str]]:

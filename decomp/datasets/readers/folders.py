@@ -78,9 +78,9 @@ def _files(folder: Path, *, deep: bool) -> Iterator[str]:
 
     Links are followed, but no folder is entered twice.
     """
-    left, seen = [""], {os.path.realpath(folder)}
-    while left:
-        inside = left.pop()
+    stack, real_paths = [""], {os.path.realpath(folder)}
+    while stack:
+        inside = stack.pop()
         with os.scandir(folder / inside) as entries:
             for entry in entries:
                 name = f"{inside}{entry.name}"
@@ -88,8 +88,8 @@ def _files(folder: Path, *, deep: bool) -> Iterator[str]:
                     continue
                 if entry.is_dir():
                     real = os.path.realpath(entry.path)
-                    if deep and real not in seen:
-                        left.append(f"{name}/")
-                    seen.add(real)
+                    if deep and real not in real_paths:
+                        stack.append(f"{name}/")
+                    real_paths.add(real)
                 elif entry.is_file() or entry.is_symlink():
                     yield name

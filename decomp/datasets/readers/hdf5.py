@@ -101,18 +101,18 @@ def check_chunks(data: Any, rows: np.ndarray | None = None) -> None:
     if not set(filters) <= set(_FILTERS) or filters.count(_GZIP) > 1:
         raise ValueError(f"expected gzip, shuffle or fletcher32; got filters {filters}")
     if _GZIP in filters:
-        wanted = None if rows is None else set((rows // data.chunks[0]).tolist())
-        _check_gzip(data, filters.index(_GZIP), size + _CHECKSUM, wanted)
+        numbers = None if rows is None else set((rows // data.chunks[0]).tolist())
+        _check_gzip(data, filters.index(_GZIP), size + _CHECKSUM, numbers)
 
 
-def _check_gzip(data: Any, place: int, most: int, wanted: set[int] | None) -> None:
+def _check_gzip(data: Any, place: int, most: int, numbers: set[int] | None) -> None:
     """Expands every chunk as far as allowed; gzip is the filter number `place`."""
     chunks, height = [], data.chunks[0]
     data.id.chunk_iter(chunks.append)
     for chunk in chunks:
         if chunk.filter_mask >> place & 1:  # the chunk is not compressed
             continue
-        if wanted is not None and chunk.chunk_offset[0] // height not in wanted:
+        if numbers is not None and chunk.chunk_offset[0] // height not in numbers:
             continue
         if chunk.size > 2 * most:
             raise ValueError(

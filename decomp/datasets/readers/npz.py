@@ -120,9 +120,9 @@ def read(
             with path.open("rb") as file:
                 return {"": array(file, size)}
         with zipfile.ZipFile(path) as archive:
-            wanted = _wanted(archive, names, optional)
-            check_size(sum(entry.file_size for entry in wanted.values()), most)
-            return {name: member(archive, entry) for name, entry in wanted.items()}
+            entries = _wanted(archive, names, optional)
+            check_size(sum(entry.file_size for entry in entries.values()), most)
+            return {name: member(archive, entry) for name, entry in entries.items()}
 
 
 def look(
@@ -279,8 +279,8 @@ def _wanted(
         raise ValueError(
             f"expected arrays {' and '.join(names)}; got {sorted(entries)}"
         )
-    wanted = [*names, *(n for n in optional if n in entries)] or list(entries)
-    return {name: entries[name] for name in wanted}
+    selection = [*names, *(n for n in optional if n in entries)] or list(entries)
+    return {name: entries[name] for name in selection}
 
 
 def _sized_header(

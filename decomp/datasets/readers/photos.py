@@ -129,9 +129,9 @@ def side_by_side(
     files: Iterable[tuple[str, bytes]],
 ) -> Iterator[np.ndarray]:
     """Maps names and contents of files in order, with a thread per core."""
-    left = iter(files)
+    queue = iter(files)
     with _quiet(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        while batch := list(itertools.islice(left, _AHEAD)):
+        while batch := list(itertools.islice(queue, _AHEAD)):
             yield from pool.map(function, batch)
 
 
@@ -185,8 +185,8 @@ def _turns(image: Any) -> tuple[bool, bool, bool]:
 
 def _has_notes(image: Any) -> bool:
     """Whether there may be EXIF, for which Pillow would decode the whole PNG."""
-    known = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
-    return bool(known & set(image.info))
+    keys = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
+    return bool(keys & set(image.info))
 
 
 def _has_late_notes(file: IO[bytes]) -> bool:

@@ -42,8 +42,8 @@ def see(mesh: Mesh, rotation: np.ndarray) -> View:
     rank = (depth + 2**20) * 2**31 + np.arange(len(owner))
     nearest = np.full(_WIDTH * _WIDTH, -1)
     np.maximum.at(nearest, place, rank)
-    seen = nearest[nearest >= 0] % 2**31
-    corners, share = corners[:, seen], share[:, seen]
+    samples = nearest[nearest >= 0] % 2**31
+    corners, share = corners[:, samples], share[:, samples]
     normal = [_dot(share, axis[corners]) for axis in mesh.normal]
     length = np.sqrt(_dot(normal, normal))
     return View(
@@ -106,12 +106,12 @@ def _covered(
     """
     cx, cy = x[triangles.T], y[triangles.T]  # [3, T]
     doubled = (cx[1] - cx[0]) * (cy[2] - cy[0]) - (cx[2] - cx[0]) * (cy[1] - cy[0])
-    (kept,) = np.nonzero(doubled < 0)
-    left, wide = _span(cx[:, kept])
-    top, high = _span(cy[:, kept])
+    (faces,) = np.nonzero(doubled < 0)
+    left, wide = _span(cx[:, faces])
+    top, high = _span(cy[:, faces])
     (some,) = np.nonzero(wide * high)
-    kept, count = kept[some], (wide * high)[some]
-    cx, cy = cx[:, kept], cy[:, kept]
+    faces, count = faces[some], (wide * high)[some]
+    cx, cy = cx[:, faces], cy[:, faces]
     nth = np.arange(count.sum(), dtype=np.int32)
     nth -= np.repeat((np.cumsum(count) - count).astype(np.int32), count)
     down, across = np.divmod(nth, np.repeat(wide[some], count))
@@ -123,7 +123,7 @@ def _covered(
         inner.append(area)
         inside &= area >= least
     (covered,) = np.nonzero(inside)
-    owner = np.repeat(kept, count)[covered]
+    owner = np.repeat(faces, count)[covered]
     place = (row * _WIDTH + column)[covered]
     return owner, place, np.stack([area[covered] for area in inner])
 

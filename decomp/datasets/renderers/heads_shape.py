@@ -144,8 +144,8 @@ def _hairy(who: Identity, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.nda
 def _bump(dx: np.ndarray, dy: np.ndarray, sx: float, sy: float) -> np.ndarray:
     """(1 − d²)³ where d² = (dx/sx)² + (dy/sy)² < 1, else 0."""
     dx, dy = dx / np.float32(sx), dy / np.float32(sy)
-    left = np.maximum(1 - (dx * dx + dy * dy), np.float32(0))
-    return left * left * left
+    rest = np.maximum(1 - (dx * dx + dy * dy), np.float32(0))
+    return rest * rest * rest
 
 
 def ramp(x: np.ndarray, low: float, high: float) -> np.ndarray:

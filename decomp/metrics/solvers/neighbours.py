@@ -180,8 +180,8 @@ def _distances(points: np.ndarray, k: int) -> np.ndarray:
     """Just below the distance of each point `[N, D]` to its k-th neighbour, `[N]`."""
     from scipy.spatial import KDTree
 
-    found = KDTree(points).query(points, k + 1, p=np.inf)[0]  # itself first
-    return np.nextafter(found[:, k], 0)
+    distances = KDTree(points).query(points, k + 1, p=np.inf)[0]  # itself first
+    return np.nextafter(distances[:, k], 0)
 
 
 def _within(points: np.ndarray, distances: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def test_exact_cases_of_classes():
     factors = cases.grid(2, 2, 2, 2, 2, 2)
     a, b, c, *noise = np.float32(factors.T)
     one = np.full_like(a, 0.3)
-    known = {
+    examples = {
         "permuted, scaled and flipped": ((-3 * c, a / 2, 8 * b), [1, 1, 1]),
         "c missing": ((a, b, one), [1, 1, 0]),
         # a + b tells a for half of the points, and nothing for the others.
@@ -88,7 +88,7 @@ def test_exact_cases_of_classes():
         "noise": (noise, [0, 0, 0]),
         "collapsed": ((one, one, one), [0, 0, 0]),
     }
-    for name, (columns, exact) in known.items():
+    for name, (columns, exact) in examples.items():
         out = score(np.stack(columns, axis=1), factors[:, :3], sizes=(2, 2, 2))
         np.testing.assert_allclose(out.per_factor, exact, atol=2e-3, err_msg=name)
         np.testing.assert_allclose(out.score, np.mean(exact), atol=2e-3, err_msg=name)

@@ -74,12 +74,12 @@ def test_the_bias_of_a_variance_is_exact_and_subtracted(number):
     )
 
 
-@pytest.mark.parametrize(("counted", "taken"), [(1, 3), (2, 3), (1, 1)])
-def test_the_standard_error_of_a_mean_of_held_out_points_is_exact(counted, taken):
-    # Of a half sample of 12 points, `counted` of each `taken` points are scored.
-    whole = counted * 12 // taken
+@pytest.mark.parametrize(("counted", "total"), [(1, 3), (2, 3), (1, 1)])
+def test_the_standard_error_of_a_mean_of_held_out_points_is_exact(counted, total):
+    # Of a half sample of 12 points, `counted` of each `total` points are scored.
+    whole = counted * 12 // total
     halves = of_all_subsets(np.mean, POINTS[:12], whole // 2)
-    held_out = entry(None, draws=True, counted=(10**6 * counted, 10**6 * taken))
+    held_out = entry(None, draws=True, counted=(10**6 * counted, 10**6 * total))
     result = intervals.interval(held_out, 0.0, halves, 12)
     correction = len(halves) / (len(halves) - 1)
     exact = np.var(POINTS[:12], ddof=1) / whole * correction

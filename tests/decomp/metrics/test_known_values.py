@@ -192,15 +192,15 @@ def test_narrow_posteriors_have_the_scores_of_their_codes():
         gap = rmig.score(q, y, sizes=SIZES)
         return gap.score, jemmig.of_posteriors(q, y, sizes=SIZES).score
 
-    known = zip(CASES.items(), KNOWN["mig"], joint(np.log(100)), strict=True)
-    for (name, codes), gap, joined in known:
+    rows = zip(CASES.items(), KNOWN["mig"], joint(np.log(100)), strict=True)
+    for (name, codes), gap, joined in rows:
         values = of_posteriors(codes, CLASSES)
         np.testing.assert_allclose(values, [gap, joined], atol=5e-6, err_msg=name)
 
 
 def test_neighbours_estimate_the_known_information():
     # I(z_d; v_f) of the latents of each case; nine copies of the points.
-    known = {
+    information = {
         "permuted, scaled and flipped": np.log(3) * np.eye(3)[[2, 0, 1]],
         "c missing": np.log(3) * np.diag([1, 1, 0]),
         "a and b in one dimension": [[BOTH, BOTH, 0], [0, 0, np.log(3)], [0, 0, 0]],
@@ -215,7 +215,7 @@ def test_neighbours_estimate_the_known_information():
     for (name, codes), exact in zip(CASES.items(), KNOWN["modularity"], strict=True):
         out = modularity.score_neighbours(np.tile(codes, (9, 1)), classes)
         np.testing.assert_allclose(
-            out.information, known[name], atol=error, err_msg=name
+            out.information, information[name], atol=error, err_msg=name
         )
         if name == "noise":  # the ratios of noise are arbitrary
             continue

@@ -112,7 +112,7 @@ def test_exact_cases_of_the_machine():
     factors = np.repeat(cases.grid(2, 2, 2, 2, 2, 2), 75, axis=0)
     a, b, c, *noise = np.float32(factors.T)
     one = np.full_like(a, 0.3)
-    known = {
+    examples = {
         "permuted, scaled and flipped": ((-3 * c, a / 2, 8 * b), 1 / 2),
         "c missing": ((a, b, one), 1 / 3),
         # a + b tells a for the half of the points with a = b, so for 3/4 in all.
@@ -123,7 +123,7 @@ def test_exact_cases_of_the_machine():
     }
     machine = jax.jit(sap.score, static_argnames="sizes")
     error = 4 * np.sqrt(2 * 0.25 / 1600)  # of the difference of two shares
-    for name, (columns, exact) in known.items():
+    for name, (columns, exact) in examples.items():
         codes = np.stack(columns, axis=1)
         out = machine(jax.random.key(0), codes, factors[:, :3], sizes=(2, 2, 2))
         np.testing.assert_allclose(out.score, exact, atol=error, err_msg=name)

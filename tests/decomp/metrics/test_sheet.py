@@ -54,10 +54,10 @@ def test_a_sheet_reports_how_many_values_and_intervals_it_has_computed(runs):
         stages = ["intervals of run 1 of 2", "intervals of run 2 of 2"]
     counts = [len(sheets[0]) + 1, *map(len, sheets)]  # the first has the map too
     for stage, total in zip(["values", *stages], counts, strict=True):
-        dones = [done for name, done, of in calls if (name, of) == (stage, total)]
-        assert dones == sorted(set(dones))
-        assert dones[-1] == total
-    assert [name for name, done, of in calls if done == of] == ["values", *stages]
+        numbers = [number for name, number, of in calls if (name, of) == (stage, total)]
+        assert numbers == sorted(set(numbers))
+        assert numbers[-1] == total
+    assert [name for name, number, of in calls if number == of] == ["values", *stages]
 
 
 def test_every_line_has_a_definition_and_a_source():

@@ -107,14 +107,14 @@ def test_representations_that_are_not_perfect_score_by_chance():
     error = 4 * np.sqrt(2 / 9 / 200)
     factors = cases.grid(3, 3, 2, 2, 2, 2)
     a, b, c, *noise = np.float32(factors.T)
-    known = {
+    examples = {
         # If c is free, nothing varies and the first latent wins, which identifies a.
         "c missing": ((a, b, 0 * a), 2 / 3),
         "rotated by 45°": ((*cases.rotated(factors).T, c), 2 / 3),
         "a and b in one latent": ((a + b, c, 0 * a), 2 / 3),
         "noise": (noise, 1 / 3),
     }
-    for name, (columns, exact) in known.items():
+    for name, (columns, exact) in examples.items():
         codes = np.stack(columns, axis=1)
         score = SCORE(key(), codes, factors[:, :3]).score
         np.testing.assert_allclose(score, exact, atol=error, err_msg=name)
