@@ -15,8 +15,8 @@ written down here before a score of the sweeps was seen:
   `known_factors`, in sweeps of twenty seeds;
 - R12 and R13 are decided after 20 epochs at 1e-4 by the rules of `known_factors`, in
   sweeps of twenty seeds: R12 at β = 4 and 16, R13 at β = 1 and at the least and the
-  largest α and γ (added before these sweeps were trained; time allowed four seeds of
-  the first, at β = 4, and ten of the second);
+  largest α and γ (added before these sweeps were trained; time allowed ten seeds of
+  each);
 - a prior begins to matter at the first length from which the interval of its gap stays
   above 0, where the intervals of all lengths hold together with 95 %.
 

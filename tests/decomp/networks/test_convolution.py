@@ -11,10 +11,10 @@ from decomp.networks.convolution import FORMS
 RUNS = 3
 BATCH = 2
 CASES = {
-    "conv, one channel": ("conv", 1, 5, (8, 6)),
-    "conv": ("conv", 7, 4, (4, 4)),
-    "transpose, windows first": ("transpose", 3, 5, (4, 3)),
-    "transpose, product first": ("transpose", 9, 2, (3, 4)),
+    "conv, patches": ("conv", 1, 5, (8, 6)),
+    "conv, windows": ("conv", 7, 4, (4, 4)),
+    "transpose, windows": ("transpose", 3, 5, (4, 3)),
+    "transpose, patches": ("transpose", 9, 2, (3, 4)),
 }
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}  # of the largest entry
 
@@ -86,7 +86,7 @@ def assert_close(actual, expected, dtype):
 # In float64 every form is tested on each case; in float32 one case per kind suffices.
 PRECISIONS = [(name, np.float64, form) for name in CASES for form in FORMS] + [
     (name, np.float32, form)
-    for name in ("conv", "transpose, product first")
+    for name in ("conv, windows", "transpose, patches")
     for form in FORMS
 ]
 

@@ -73,6 +73,15 @@ def test_products_in_bfloat16_round_only_their_operands_also_in_derivatives():
     assert np.abs(y - np.asarray(x, np.float64) @ np.asarray(kernel)).max() > 1e-3
 
 
+def _quarters(kernel, bias):
+    """Parameters with the taps that lead to one of the four blocks of pixels."""
+    for rows in (slice(0, 2), slice(2, 4)):
+        for columns in (slice(0, 2), slice(2, 4)):
+            part = np.zeros_like(kernel)
+            part[rows, columns] = kernel[rows, columns]
+            yield {"params": {"kernel": part, "bias": bias}}
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("layer", [convolution.Conv, convolution.ConvTranspose])
 def test_bfloat16_activations_round_only_factors_and_results(layer, form):
@@ -85,15 +94,20 @@ def test_bfloat16_activations_round_only_factors_and_results(layer, form):
     output = jax.jit(narrow.apply)(params, x)
     assert output.dtype == jnp.bfloat16
     with jax.enable_x64(True):
-        factors = {"params": {"kernel": rounded(kernel), "bias": bias * 0.0}}
-        exact = layer(4, form=form).apply(jax.tree.map(np.float64, factors), rounded(x))
+        exact_layer = layer(4, form=form)
+        parts = [
+            exact_layer.apply(jax.tree.map(np.float64, factors), rounded(x))
+            for factors in _quarters(rounded(kernel), bias * 0.0)
+        ]
         bias_terms = convolution.FORMS[form].bias(jnp.asarray(bias, np.float64))
-        exact, terms = (
-            np.asarray(exact + bias_terms),
-            np.abs(exact) + np.abs(bias_terms),
-        )
-    # The sum and the sum with its bias are each rounded to eight bits.
-    assert np.all(np.abs(np.float64(output) - exact) <= 2 * 2.0**-8 * terms)
+        total = sum(parts)
+        exact = np.asarray(total + bias_terms)
+        terms = np.abs(total) + np.abs(exact)
+        if form == "products":
+            terms = terms + sum(map(np.abs, parts))
+    # The sum and the sum with its bias are each rounded to eight bits, and so are the
+    # four products that `products` adds.
+    assert np.all(np.abs(np.float64(output) - exact) <= 2.0**-8 * terms)
     assert np.any(np.float64(output) != exact)
 
 
