@@ -61,12 +61,17 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 # The examples of these modules take seconds each, as they draw votes, fit models or
 # compile each operation. Quick tests compare the functions with known values.
-SLOW_EXAMPLES = {"decomp.aggregate", "decomp.decomposition"} | {
+SLOW_EXAMPLES = {"decomp.aggregate", "decomp.decomposition"}
+SLOW_EXAMPLES |= {
+    f"decomp.distributions.{name}"
+    for name in ("annealed_quadrature", "mixture", "student_t")
+}
+SLOW_EXAMPLES |= {
     f"decomp.metrics.{name}"
     for name in (
-        *("dcimig", "discrete", "edi", "higgins", "hoyer", "infomec", "irs", "jemmig"),
-        *("kim_mnih", "mig_sup", "modularity", "sap", "udr", "unsupervised"),
-        "z_max_variance",
+        *("dcimig", "discrete", "edi", "higgins", "hoyer", "infoe", "infomec", "irs"),
+        *("jemmig", "kim_mnih", "mig", "mig_sup", "modularity", "rmig", "sap", "udr"),
+        *("unsupervised", "z_max_variance"),
     )
 }
 

@@ -196,8 +196,10 @@ def each(
     parts = []
     devices, spans = _spans(count, block)
     for start, stop, filled in spans:
-        rows = np.minimum(np.arange(start, filled), count - 1)
-        part = jax.tree.map(lambda leaf, rows=rows: leaf[rows], items)
+        part = items
+        if (start, filled) != (0, count):
+            rows = np.minimum(np.arange(start, filled), count - 1)
+            part = jax.tree.map(lambda leaf, rows=rows: leaf[rows], items)
         out = _compiled(_effort(part, entries))(
             function, key, part, shared, sizes, entries, devices, together=together
         )

@@ -1,5 +1,6 @@
 """Codes in units of their own, so that float32 is precise for any offset and scale."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -89,11 +90,13 @@ def values(z: Codes) -> jax.Array:
     return times_power(offset, z.exponent[..., None, :])
 
 
+@jax.jit
 def active(z: Codes) -> jax.Array:
     """Whether each latent is not constant, `[..., D]` bool."""
     return jnp.ptp(z.unit, axis=-2) != 0
 
 
+@jax.jit
 def broken(z: Codes) -> jax.Array:
     """Whether a code is NaN or infinite, `[]` bool; the score of such a run is NaN."""
     return ~jnp.isfinite(z.unit).all()
@@ -112,6 +115,7 @@ def together(z: Codes, values: jax.Array) -> jax.Array:
     return times_power(values, z.exponent - largest_exponent(z))
 
 
+@jax.jit
 def largest_exponent(z: Codes) -> jax.Array:
     """The exponent of the widest latent, `[]` int32; 0 if all are constant."""
     moving = active(z)
@@ -137,11 +141,13 @@ def times_power(x: jax.Array, exponent: jax.Array) -> jax.Array:
     return x
 
 
+@jax.jit
 def ends(z: Codes) -> jax.Array:
     """The least and the largest unit of each latent, `[2, D]`."""
     return jnp.stack([jnp.min(z.unit, axis=0), jnp.max(z.unit, axis=0)])
 
 
+@functools.partial(jax.jit, static_argnames="bins")
 def equal_width(z: Codes, *, bins: int) -> jax.Array:
     """Bins `[N, D]` of equal width, as `discrete.equal_width` defines them."""
     low, high = ends(z) if z.ends is None else z.ends

@@ -5,8 +5,8 @@ transpose, and the gradient of its kernel. They are each other's derivatives, so
 form needs no other function. Values and parameters are those of `nn.Conv` and
 `nn.ConvTranspose` in every form, and parameters trained in one form work in any other.
 Only the speed differs: `blocks` are convolutions in which nothing is dilated, the
-fastest form on CPUs; `products` are matrix products of patches (`patch_products`), the
-fastest on GPUs; `convolutions` are those of XLA (`strided`), the fastest on TPUs. Only
+fastest form on CPUs; `products` are matrix products (`patch_products`), the fastest on
+GPUs; `convolutions` are those of XLA (`strided`), the fastest on TPUs. Only
 reverse-mode derivatives are defined.
 
 A kernel is always `[4, 4, c, o]`: the convolution maps c channels to o on half the

@@ -112,15 +112,30 @@ def check(config: ConfigDict) -> None:
             _require(name, value, field.rule.accepts, field.rule.words)
 
 
-def registered() -> dict[str, Registered]:
+_LAST: list[tuple[dict, Mapping[str, Registered]]] = []  # declarations, their fields
+
+
+def registered() -> Mapping[str, Registered]:
     """The fields that entries declare and describe, by name.
+
+    A check of a config asks for them some hundred times, so they are collected again
+    only after an entry has been added.
 
     Raises:
         ValueError: One line, for a field that entries of two kinds declare.
     """
+    declared = {owner: entries() for owner, entries in _DECLARED.items()}
+    if not _LAST or _LAST[0][0] != declared:
+        _LAST[:] = [(declared, _registered(declared))]
+    return _LAST[0][1]
+
+
+def _registered(
+    declared: Mapping[str, declarations.Declarations],
+) -> dict[str, Registered]:
     fields: dict[str, Registered] = {}
-    for owner, declared in _DECLARED.items():
-        entries, section = declared(), owner.partition(".")[0]
+    for owner, entries in declared.items():
+        section = owner.partition(".")[0]
         for name, own in declarations.every(entries).items():
             others = frozenset(n for n, names in entries.items() if name not in names)
             text, unread = declarations.help_of(entries, name), own.default

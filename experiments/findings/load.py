@@ -6,6 +6,7 @@ bias.csv of `python -m experiments.bias`.
 """
 
 import csv
+import functools
 import json
 import pathlib
 import shutil
@@ -42,8 +43,9 @@ def names_kept(folder: pathlib.Path = FOLDER) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/scores.csv"))
 
 
+@functools.cache
 def read(name: str, folder: pathlib.Path = FOLDER) -> SweepTables:
-    """Reads a sweep.
+    """Reads a sweep, once; the findings ask for some of them ten times.
 
     Raises:
         ValueError: One line, for a folder or a file that cannot be used.
@@ -82,6 +84,7 @@ def keep(workdir: pathlib.Path, folder: pathlib.Path = FOLDER) -> pathlib.Path:
         shutil.copyfile(workdir / name, copy / name)
     if (workdir / LATENTS).is_file():
         shutil.copyfile(workdir / LATENTS, copy / LATENTS)
+    read.cache_clear()
     return copy
 
 

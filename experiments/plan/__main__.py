@@ -28,7 +28,7 @@ from experiments.sweep import layout
 from experiments.system import atomic_files, commands, devices
 from experiments.system.terminal import counted, duration, say
 
-_SHARE = 0.6  # of the estimated rate that is assumed; an H200 reached 62 to 85 %
+_SHARE = 0.6  # of the estimated rate that is assumed; an H200 reached 63 to 81 %
 _COLUMNS = {  # columns of the table, with their widths
     "runs": 8,
     "batch": 6,
@@ -217,7 +217,7 @@ def _legend(share: float) -> str:
             "time": "time of training at that rate, without compiling, scores and "
             "figures",
             "likely": f"the time at {share:.0%} of that rate (--share); an H200 "
-            "reached 62 to 85% of it, and no other device was measured",
+            "reached 63 to 81% of it, and no other device was measured",
         }
     )
 

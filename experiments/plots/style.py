@@ -14,6 +14,8 @@ from experiments.results import columns, labels
 from experiments.results.reading import RunRow, Setting, Value
 from experiments.system import atomic_files
 
+DPI = 200  # pixels per inch of a PNG
+
 _UNDATED: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -98,7 +100,7 @@ def save(figure: Figure, stem: pathlib.Path) -> list[pathlib.Path]:
 
 def drawn(figure: Figure, kind: str, **options: Any) -> bytes:
     """The figure as "png" or "pdf", without dates: equal data give equal bytes."""
-    buffer, options = io.BytesIO(), {"dpi": 200} | options
+    buffer, options = io.BytesIO(), {"dpi": DPI} | options
     figure.savefig(buffer, format=kind, metadata=_UNDATED[kind], **options)
     return buffer.getvalue()
 

@@ -162,7 +162,7 @@ def block(sweep: Sweep, plan: Plan, members: Runs) -> Block:
     root = jax.random.fold_in(jax.random.key(sweep.config.rng), 2)
     keys = jax.vmap(lambda seed: jax.random.fold_in(root, seed))(padded.seed)
     rows = padded.setting - sweep.first
-    setting = jax.tree.map(lambda leaf: leaf[rows], sweep.settings)
+    setting = jax.tree.map(lambda leaf: np.asarray(leaf)[rows], sweep.settings)
     return Block(members, *parallel.scatter(plan, (keys, setting)))
 
 

@@ -12,12 +12,14 @@ from experiments.config import settings
 from experiments.data.arrays import Dataset, shares
 from experiments.models import autoencoder
 from experiments.models.autoencoder import Hyperparameters
+from experiments.plots import style
 from experiments.sweep import layout
 from experiments.sweep.layout import Sweep
 from experiments.system import parallel
 from tests.experiments import untrained
 
 POINTS, STEPS = 50, 4
+style.DPI = 40  # a picture of few pixels is drawn in half of the time
 
 
 keys_of = jax.jit(jax.vmap(jax.random.fold_in, (None, 0)))

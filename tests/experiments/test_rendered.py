@@ -92,14 +92,13 @@ def test_a_look_has_three_channels_and_is_the_same_for_each_image(look, side):
     )
     assert data.shape == (side, side, 3)
     assert data.decode is two_images.decode
-    x = np.asarray(jax.jit(data.decode)(data.points))
+    decode = jax.jit(data.decode)
+    x = np.asarray(decode(data.points))
     assert x.shape == (300, side * side * 3)
     assert 0 <= x.min() < x.max() <= 1
-    np.testing.assert_allclose(
-        two_images.decode(two_images.points), x[[7, 3]], atol=1e-7
-    )
+    np.testing.assert_allclose(decode(two_images.points), x[[7, 3]], atol=1e-7)
     plain = loaders.load(config(**fields | {"look": "plain"}))
-    white = np.asarray(plain.decode(plain.points))
+    white = np.asarray(jax.jit(plain.decode)(plain.points))
     assert (x.reshape(300, -1, 3)[white == 1] >= 0.5).all()
     black = x.reshape(300, -1, 3)[white == 0]
     assert not black.any() if look == "colour" else abs(black.mean() - 0.5) < 0.01

@@ -1,3 +1,4 @@
+import functools
 import io
 import struct
 import tarfile
@@ -12,14 +13,19 @@ from decomp.datasets.readers import matlab
 from tests.faults import damage
 
 CARS = damage.cars(2)
-FILES = {name: damage.car_file(images) for name, images in CARS.items()}
 (FIRST, SECOND) = CARS
 SHAPE = (128, 128, 3, 24, 4)
 
 
+@functools.cache
+def files():
+    """The files of the cars by name."""
+    return {name: damage.car_file(images) for name, images in CARS.items()}
+
+
 def expected(elevation, azimuth, car):
     """An image of 64 × 64 pixels: means of squares of the array that SciPy reads."""
-    stored = scipy.io.loadmat(io.BytesIO(FILES[(FIRST, SECOND)[car]]))["im"]
+    stored = scipy.io.loadmat(io.BytesIO(files()[(FIRST, SECOND)[car]]))["im"]
     image = stored[:, :, :, azimuth, elevation].reshape(64, 2, 64, 2, 3)
     return image.mean((1, 3)).reshape(-1)
 
@@ -30,12 +36,12 @@ def places(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cars3d")
     cars = folder / "data" / "cars"
     cars.mkdir(parents=True)
-    for name, content in FILES.items():
+    for name, content in files().items():
         (cars / f"{name}.mat").write_bytes(content)
-    (cars / "list.txt").write_text("\n".join(FILES))
+    (cars / "list.txt").write_text("\n".join(files()))
     (cars / ".DS_Store").write_text("")
     (folder / "data" / "shapes48.mat").write_bytes(b"no car")
-    backwards = dict(reversed(FILES.items()))
+    backwards = dict(reversed(files().items()))
     archive = folder / "nips2015-analogy-data.tar.gz"
     archive.write_bytes(damage.cars_archive(backwards))
     plain = folder / "a.tar"
@@ -93,22 +99,35 @@ def test_matlab_files_of_the_other_byte_order_are_read():
 
 
 HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM"
-BOMB = zlib.compress(struct.pack("<II", 14, 2**31) + bytes(2**26), 9)
+
+
+def bomb():
+    content = zlib.compress(struct.pack("<II", 14, 2**31) + bytes(2**26), 9)
+    return HEADER + struct.pack("<II", 15, len(content)) + content
+
+
+def cut():
+    return damage.car_file(CARS[FIRST], compressed=False)[:5000]
+
+
 BAD = {
-    "empty": (b"", "expected a file of MATLAB 5 to 7"),
-    "7.3": (b"MATLAB 7.3".ljust(124) + b"\0\2IM", "expected a file of MATLAB 5 to 7"),
-    "nothing": (HEADER, "expected an array im; got none"),
-    "bomb": (HEADER + struct.pack("<II", 15, len(BOMB)) + BOMB, "got none"),
-    "cut": (damage.car_file(CARS[FIRST], compressed=False)[:5000], "of im; got fewer"),
-    "grey": (damage.car_file(CARS[FIRST][:, :, 0]), r"\[128, 128, 24, 4\]"),
-    "float": (damage.car_file(CARS[FIRST] / 1.0), "uint8 .* got class 6"),
+    "empty": (bytes, "expected a file of MATLAB 5 to 7"),
+    "7.3": (
+        lambda: b"MATLAB 7.3".ljust(124) + b"\0\2IM",
+        "expected a file of MATLAB 5 to 7",
+    ),
+    "nothing": (lambda: HEADER, "expected an array im; got none"),
+    "bomb": (bomb, "got none"),
+    "cut": (cut, "of im; got fewer"),
+    "grey": (lambda: damage.car_file(CARS[FIRST][:, :, 0]), r"\[128, 128, 24, 4\]"),
+    "float": (lambda: damage.car_file(CARS[FIRST] / 1.0), "uint8 .* got class 6"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_files_are_named(tmp_path, case):
     content, message = BAD[case]
-    (tmp_path / "a.mat").write_bytes(content)
+    (tmp_path / "a.mat").write_bytes(content())
     with pytest.raises(ValueError, match=message) as refusal:
         cars3d.load(str(tmp_path))
     assert str(refusal.value).startswith(f"{tmp_path}, 'a.mat': expected ")

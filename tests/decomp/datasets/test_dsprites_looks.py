@@ -110,10 +110,11 @@ def test_an_image_keeps_its_look_in_any_order():
 def test_partly_covered_pixels_are_in_between(side):
     white = dsprites.pooled(PACKED, side=side) / np.float32((64 // side) ** 2)
     colours = np.full((COUNT, 3), 255, np.uint8)
-    pixels = np.asarray(dsprites_looks.coloured(white, colours))
+    pixels = np.asarray(jax.jit(dsprites_looks.coloured)(white, colours))
     np.testing.assert_array_equal(pixels.reshape(COUNT, -1, 3)[:, :, 1], white)
     names = dsprites_looks.with_noise(PACKED, INDEX, seed=0)[:, 512:]
-    alone = dsprites_looks.noisy(np.zeros_like(white), names)
-    behind_sprite = np.asarray(dsprites_looks.noisy(white, names))
+    noisy = jax.jit(dsprites_looks.noisy)
+    alone = np.asarray(noisy(np.zeros_like(white), names))
+    behind_sprite = np.asarray(noisy(white, names))
     cover = np.repeat(white, 3, axis=1)
     np.testing.assert_allclose(behind_sprite, cover + (1 - cover) * alone, rtol=1e-6)

@@ -5,11 +5,12 @@ import pytest
 from decomp.datasets import moons
 
 N = 40_000
+sample = jax.jit(moons.sample, static_argnames=("num_points", "num_moons"))
 
 
 @pytest.mark.parametrize("num_moons", [2, 4])
 def test_undoing_the_place_of_each_moon_gives_one_half_circle(num_moons):
-    points, labels = moons.sample(
+    points, labels = sample(
         jax.random.key(0), num_points=N, num_moons=num_moons, noise_std=0.0
     )
     points, labels = np.asarray(points, np.float64), np.asarray(labels)
@@ -27,9 +28,9 @@ def test_undoing_the_place_of_each_moon_gives_one_half_circle(num_moons):
 
 
 def test_noise_is_normal_around_the_points_without_it():
-    without, _ = moons.sample(jax.random.key(1), num_points=N, noise_std=0.0)
-    noisy, _ = moons.sample(jax.random.key(1), num_points=N, noise_std=0.3)
-    noise = np.asarray(noisy - without, np.float64)
+    without, _ = sample(jax.random.key(1), num_points=N, noise_std=0.0)
+    noisy, _ = sample(jax.random.key(1), num_points=N, noise_std=0.3)
+    noise = np.float64(noisy) - np.float64(without)
     assert (abs(noise.mean(axis=0)) < 4 * 0.3 / np.sqrt(N)).all()
     assert (abs(noise.std(axis=0) - 0.3) < 4 * 0.3 / np.sqrt(2 * N)).all()
     assert abs(np.corrcoef(noise.T)[0, 1]) < 4 / np.sqrt(N)

@@ -5,6 +5,7 @@ import pytest
 from decomp.datasets import pinwheel
 
 N = 40_000
+sample = jax.jit(pinwheel.sample, static_argnames=("num_points", "num_arms"))
 
 
 def before_the_turn(points, arms, *, num_arms: int, rate: float) -> np.ndarray:
@@ -24,7 +25,7 @@ def before_the_turn(points, arms, *, num_arms: int, rate: float) -> np.ndarray:
     "options", [{}, {"num_arms": 5, "rate": 0.1, "radial_std": 0.2}], ids=str
 )
 def test_turning_back_recovers_independent_normals(options):
-    points, arms = pinwheel.sample(jax.random.key(0), num_points=N, **options)
+    points, arms = sample(jax.random.key(0), num_points=N, **options)
     settings = {"num_arms": 4, "rate": 0.25, "radial_std": 0.3} | options
     u = before_the_turn(
         points, arms, num_arms=settings["num_arms"], rate=settings["rate"]
@@ -46,7 +47,7 @@ def test_without_spread_the_arms_are_rotations_of_one_point():
 
 
 def test_every_arm_is_the_first_one_rotated():
-    points, arms = pinwheel.sample(jax.random.key(1), num_points=N)
+    points, arms = sample(jax.random.key(1), num_points=N)
     points, arms = np.asarray(points, np.float64), np.asarray(arms)
     first = points[arms == 0]
     for arm in range(1, 4):

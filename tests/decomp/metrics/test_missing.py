@@ -57,7 +57,8 @@ def test_entropies_of_codes_are_of_the_points_that_have_the_factor():
 
 
 def test_r_squared_is_of_the_points_that_have_the_factor():
-    result = sap.r_squared(CODES, inputs.factors(TABLE, incomplete=True).table)
+    table = inputs.factors(TABLE, incomplete=True).table
+    result = jax.jit(sap.r_squared)(CODES, table)
     for f in range(2):
         codes, factor = points_with(f)
         exact = [stats.pearsonr(c, factor).statistic ** 2 for c in codes.T]
@@ -81,23 +82,23 @@ def test_a_classifier_is_fitted_and_scored_without_the_missing_points():
     codes, factor = points_with(0)
     present = ~GONE[:, 0]
     labels = np.where(present, FACTORS[:, 0], -1)[:, None]
-    classes, sizes = classifiers.indicators(labels, (3,)), (3,)
-    counted = classifiers.present(labels, sizes)
-    classes_present = classifiers.indicators(factor[:, None], sizes)
-    options = {"inverse_penalty": 1.0}
-    model = classifiers.logistic(
-        jnp.asarray(CODES), classes, counted=counted, **options
-    )
-    exact = classifiers.logistic(jnp.asarray(codes), classes_present, **options)
+    counted = np.asarray(jax.jit(lambda v: classifiers.present(v, (3,)))(labels))
+    np.testing.assert_array_equal(counted, [present] * 3)
+    scores = RNG.normal(size=(3, 400)).round(1)  # some are equal
+
+    @jax.jit
+    def fit(codes, labels, scores, counted):
+        classes, costs = classifiers.indicators(labels, (3,)), jnp.ones((3, 2))
+        options = {"counted": counted}
+        model = classifiers.logistic(codes, classes, inverse_penalty=1.0, **options)
+        machine = classifiers.machines(codes[:, 0], classes, costs, **options)
+        return model, machine, classifiers.areas(scores, classes, **options)
+
+    model, machine, areas = fit(CODES, labels, scores, counted)
+    exact, other, alone = fit(codes, factor[:, None], scores[:, present], None)
     np.testing.assert_allclose(model.slope, exact.slope, atol=1e-4)
     np.testing.assert_allclose(model.offset, exact.offset, atol=1e-4)
-    scores = classifiers.scores(exact, CODES)
-    areas = classifiers.areas(scores, classes, counted=counted)
-    alone = classifiers.areas(scores[:, present], classes_present)
     np.testing.assert_allclose(areas, alone, atol=1e-6)
-    costs = jnp.ones((3, 2))
-    machine = classifiers.machines(CODES[:, 0], classes, costs, counted=counted)
-    other = classifiers.machines(codes[:, 0], classes_present, costs)
     np.testing.assert_allclose(machine.slope, other.slope, atol=1e-4)
 
 
@@ -105,11 +106,18 @@ def test_a_complete_factor_scores_as_if_nothing_were_missing():
     table = np.where([True, False], TABLE, FACTORS)
     incomplete = inputs.factors(table, incomplete=True)
     whole = inputs.factors(FACTORS)
+    assert incomplete.sizes == whole.sizes
+
+    @jax.jit
+    def compiled(v):
+        accuracy = sap.score(key(), CODES, v.classes, sizes=whole.sizes)
+        information = infoe.score(CODES, v, sizes=whole.sizes)
+        return [accuracy.per_factor[1], information.per_factor[1]]
+
     for call in (
-        lambda v: sap.score(key(), CODES, v.classes, sizes=v.sizes).per_factor[1],
+        lambda v: compiled(v.table),
         lambda v: dci.score(key(), CODES, v, preset="eastwood").importance[:, 1],
         lambda v: dci.score(key(), CODES, v, preset="tripod", trees=3).importance[:, 1],
-        lambda v: infoe.score(CODES, v.table, sizes=v.sizes).per_factor[1],
     ):
         np.testing.assert_allclose(call(incomplete), call(whole), atol=1e-6)
 
@@ -126,13 +134,13 @@ def without_and_with_one_class():
     missing = inputs.factors(np.c_[FACTORS, np.full(400, np.nan)], incomplete=True)
     constant = inputs.factors(np.c_[FACTORS, np.zeros(400)])
     assert missing.constant == constant.constant == (2,)
+    assert missing.sizes == constant.sizes
 
     @jax.jit
-    def both(codes, *tables):
-        pairs = zip(tables, (missing.sizes, constant.sizes), strict=True)
-        return [scores(APART, lambda _: key(), codes, *pair) for pair in pairs]
+    def score(codes, table):
+        return scores(APART, lambda _: key(), codes, table, missing.sizes)
 
-    return jax.device_get(both(CODES, missing.table, constant.table))
+    return [jax.device_get(score(CODES, v.table)) for v in (missing, constant)]
 
 
 @pytest.mark.parametrize("place", range(len(APART)), ids=NAMES)

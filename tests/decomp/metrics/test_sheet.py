@@ -33,7 +33,9 @@ def lines(codes, factors=FACTORS, metrics=("mig", "modularity", "active units"))
 
 
 def test_a_perfect_code_has_the_values_known_by_hand():
-    values = {(line.metric, line.variant): line.value for line in lines(-2.0 * FACTORS)}
+    names = ("mig, locatello", "mig, 50 bins", "modularity, locatello", "active units")
+    table = lines(-2.0 * FACTORS, metrics=names)
+    values = {(line.metric, line.variant): line.value for line in table}
     np.testing.assert_allclose(values["mig", "locatello"], 1.0, atol=1e-6)
     np.testing.assert_allclose(values["mig", "50 bins"], 1.0, atol=1e-6)
     np.testing.assert_allclose(values["modularity", "locatello"], 1.0, atol=1e-6)
@@ -287,7 +289,7 @@ def test_a_comparison_is_shown_as_a_table():
 
 def test_a_sheet_has_a_form_for_notebooks_files_and_plots(tmp_path):
     factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    result = metrics.score(factors, factors, metrics=["mig", "hoyer"])
+    result = metrics.score(factors, factors, metrics=["mig, locatello", "hoyer"])
     assert result.values["mig, locatello"] == pytest.approx(1, abs=1e-6)
     assert "mig, locatello" in str(result)
     page = result._repr_html_()
@@ -295,7 +297,7 @@ def test_a_sheet_has_a_form_for_notebooks_files_and_plots(tmp_path):
     assert "<td>1.0000</td>" in page
     assert "interval" not in page  # no column is empty
     with_intervals = metrics.score(
-        *[np.tile(factors, (10, 1))] * 2, metrics=["mig"], intervals=5
+        *[np.tile(factors, (10, 1))] * 2, metrics=["mig, locatello"], intervals=5
     )
     assert "<th>95 % interval</th>" in with_intervals._repr_html_()
     assert "<td>5 half samples, bias removed</td>" in with_intervals._repr_html_()
@@ -320,8 +322,8 @@ def test_a_sheet_has_a_form_for_notebooks_files_and_plots(tmp_path):
 def test_score_accepts_one_factor_and_several_runs():
     codes = np.random.default_rng(0).normal(size=(2, 30, 3))
     labels = ["a", "b", "c"] * 10
-    several = metrics.score(codes, labels, metrics=["mig"])
-    alone = metrics.score(codes[1], labels, metrics=["mig"])
+    several = metrics.score(codes, labels, metrics=["mig, locatello"])
+    alone = metrics.score(codes[1], labels, metrics=["mig, locatello"])
     assert several[1].values == pytest.approx(alone.values, abs=1e-6)
     with pytest.raises(ValueError, match="must have the same number of rows"):
         metrics.score(codes[0], labels[:20], metrics=["mig"])

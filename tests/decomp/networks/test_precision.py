@@ -94,9 +94,9 @@ def test_bfloat16_activations_round_only_factors_and_results(layer, form):
     output = jax.jit(narrow.apply)(params, x)
     assert output.dtype == jnp.bfloat16
     with jax.enable_x64(True):
-        exact_layer = layer(4, form=form)
+        wide = jax.jit(layer(4, form=form).apply)
         parts = [
-            exact_layer.apply(jax.tree.map(np.float64, factors), rounded(x))
+            wide(jax.tree.map(np.float64, factors), rounded(x))
             for factors in _quarters(rounded(kernel), bias * 0.0)
         ]
         bias_terms = convolution.FORMS[form].bias(jnp.asarray(bias, np.float64))
@@ -117,7 +117,7 @@ def test_gradients_of_parameters_are_sums_in_float32(form):
     layer = convolution.Conv(3, form=form, precision=products.ACTIVATIONS)
     innermost = convolution.FORMS[form].batch_innermost
     x = jnp.ones((2, 16, 16, 16) if innermost else (16, 16, 16, 2))
-    params = layer.init(jax.random.key(0), x)
+    params = jax.jit(layer.init)(jax.random.key(0), x)
 
     def total(params):
         return jnp.sum(layer.apply(params, x).astype(jnp.float32))
@@ -135,7 +135,7 @@ def test_gradients_of_parameters_are_sums_in_float32(form):
 )
 def test_parameters_can_be_used_in_every_form(module, width):
     x = jnp.asarray(np.random.default_rng(0).random((2, width)), jnp.float32)
-    params = module(form="products").init(jax.random.key(0), x)
+    params = jax.jit(module(form="products").init)(jax.random.key(0), x)
     values = {
         form: jax.tree.leaves(jax.jit(module(form=form).apply)(params, x))
         for form in ("auto", *FORMS)
