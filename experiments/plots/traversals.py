@@ -16,6 +16,7 @@ _PAGE = 11.5  # inches
 _TILE = 0.5  # inches at most
 _MARGIN = 0.5  # inches for the texts around a panel
 _FADED = 0.2  # contrast of the row of an inactive latent
+_NETWORK = "of each setting, the network with the median loss"
 
 
 def traversals(results: reading.Results) -> dict[str, Figure]:
@@ -62,9 +63,9 @@ def traversals(results: reading.Results) -> dict[str, Figure]:
         )
 
     note = (
-        "each row moves one latent through the values below it; rows by information, "
+        f"{_NETWORK}; each row moves one latent through the values below it, in "
+        "standard deviations of q(z); rows by information, most first; grey: inactive"
     )
-    note += "most first; grey: inactive"
     return _pages(results, "traversals", (latents, steps, *size), panel, note)
 
 
@@ -95,7 +96,7 @@ def reconstructions(results: reading.Results) -> dict[str, Figure]:
         axes.set_yticks(_middles(2, size, 0), ["$x$", r"$\hat{x}$"])
         axes.set_xticks([])
 
-    note = "upper rows: data; lower rows: their reconstructions"
+    note = f"{_NETWORK}; upper rows: data; lower rows: their reconstructions"
     return _pages(results, "reconstructions", (2, number, *size), panel, note)
 
 
