@@ -201,7 +201,7 @@ def _finish(
 ) -> None:
     """Writes tables, pictures and figures of all runs."""
     workdir = works[0].workdir
-    say("all runs are trained and scored; the figures are drawn")
+    say("all runs are trained and scored; drawing their figures")
     statistics = _write_tables(workdir, rows)
     atomic_files.write_npz(workdir / "pictures.npz", figure_arrays.draw(works))
     say(summary.table(statistics, shown=(*_SHOWN, *config.figure_score)))

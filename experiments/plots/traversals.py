@@ -63,8 +63,8 @@ def traversals(results: reading.Results) -> dict[str, Figure]:
         )
 
     note = (
-        f"{_NETWORK}; each row moves one latent through the values below it, in "
-        "standard deviations of q(z); rows by information, most first; grey: inactive"
+        f"{_NETWORK}; rows: latents, most informative first, moved by standard "
+        "deviations of q(z); grey: inactive"
     )
     return _pages(results, "traversals", (latents, steps, *size), panel, note)
 
