@@ -39,6 +39,7 @@ EXCUSED = {
     "networks.dense.hidden_layer": "is called by modules, which are in the table",
     "networks.convolution.form_for": "returns a name",
     "networks.conv_vae.layers": "returns a number",
+    "networks.form.patches_are_fewer": "takes numbers of channels, of a layer",
     "networks.form.shift": "takes activations of a network",
     "networks.form.taps": "takes the kernel of a convolution, in its precision",
     "networks.products.activations": "takes activations of a network",

@@ -46,7 +46,7 @@ def _conv_transpose(small: jax.Array, kernel: jax.Array, precision: Any) -> jax.
     batch, height, width, channels = small.shape
     narrow = kernel.shape[2]
     taps = form.taps(kernel).reshape(2, 2, 4 * narrow, channels)
-    if 4 * narrow < channels:  # adding products is cheaper than multiplying patches
+    if form.patches_are_fewer(narrow, channels):  # add products of patches
         rows, columns = small.reshape(-1, channels), taps.reshape(-1, channels)
         product = products.einsum("nk,mk->nm", rows, columns, precision)
         product = product.reshape(batch, height, width, 2, 2, 4 * narrow)

@@ -60,6 +60,15 @@ def taps(kernel: jax.Array) -> jax.Array:
     return kernel.reshape(2, 2, 2, 2, *kernel.shape[2:]).swapaxes(1, 2)
 
 
+def patches_are_fewer(channels: int, features: int) -> bool:
+    """Whether 16·c rows of patches are fewer than 4·o rows of windows.
+
+    A patch is what a position of the small image sees of the large one, and a window is
+    what a block of 2×2 pixels of the large image sees of the small one.
+    """
+    return KERNEL * KERNEL * channels < 4 * features
+
+
 def shift(x: jax.Array, down: int, right: int) -> jax.Array:
     """Places `[..., H, W, n]` on a grid `[..., H + 1, W + 1, n]` at (down, right)."""
     still = [(0, 0)] * (x.ndim - 3)

@@ -25,27 +25,27 @@ import jax.numpy as jnp
 from decomp.networks import form, products
 from decomp.networks.form import KERNEL, Form
 
-_TAPS = [(a, e) for a in (0, 1) for e in (0, 1)]
+_SHIFTS = [(a, e) for a in (0, 1) for e in (0, 1)]
 
 
 def _conv(large: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
     blocks = _blocks(large)
-    if _uses_patches(*kernel.shape[2:]):
+    if form.patches_are_fewer(*kernel.shape[2:]):
         patches = _patches(blocks)
         product = _product("kn,km->nm", _of_patches(kernel), patches, precision)
         return product.reshape(-1, *patches.shape[5:])
     product = _product("kn,km->nm", _of_windows(kernel), blocks, precision)
     parts = product.reshape(2, 2, -1, *blocks.shape[3:])
     height, width = large.shape[1] // 2, large.shape[2] // 2
-    return _sum([parts[a, e, :, a : a + height, e : e + width] for a, e in _TAPS])
+    return _sum([parts[a, e, :, a : a + height, e : e + width] for a, e in _SHIFTS])
 
 
 def _conv_transpose(small: jax.Array, kernel: jax.Array, precision: Any) -> jax.Array:
     grid, narrow = small.shape[1:], kernel.shape[2]
-    if _uses_patches(*kernel.shape[2:]):
+    if form.patches_are_fewer(*kernel.shape[2:]):
         product = _product("mk,kn->mn", _of_patches(kernel), small, precision)
         parts = product.reshape(2, 2, 2, 2, narrow, *grid)
-        return _pixels(_sum([form.shift(parts[a, e], a, e) for a, e in _TAPS]))
+        return _pixels(_sum([form.shift(parts[a, e], a, e) for a, e in _SHIFTS]))
     windows = _windows(small)
     product = _product("mk,kn->mn", _of_windows(kernel), windows, precision)
     return _pixels(product.reshape(2, 2, narrow, *windows.shape[3:]))
@@ -55,7 +55,7 @@ def _kernel_gradient(large: jax.Array, small: jax.Array, precision: Any) -> jax.
     """Σ over positions of `large` `[c, H, W, B]` times `small` `[o, H/2, W/2, B]`."""
     channels, features = len(large), len(small)
     blocks = _blocks(large)
-    if _uses_patches(channels, features):
+    if form.patches_are_fewer(channels, features):
         patches = _patches(blocks)
         gradient = _product("km,nm->kn", patches, small, precision, sums=True)
         taps = gradient.reshape(2, 2, 2, 2, channels, features)
@@ -65,11 +65,6 @@ def _kernel_gradient(large: jax.Array, small: jax.Array, precision: Any) -> jax.
         taps = gradient.reshape(2, 2, channels, 2, 2, features)
         taps = taps.transpose(3, 4, 0, 1, 2, 5)
     return taps.swapaxes(1, 2).reshape(KERNEL, KERNEL, channels, features)
-
-
-def _uses_patches(channels: int, features: int) -> bool:
-    """Whether patches of the large image have fewer rows than windows of the small."""
-    return KERNEL * KERNEL * channels < 4 * features
 
 
 def _product(
@@ -117,12 +112,12 @@ def _pixels(blocks: jax.Array) -> jax.Array:
 def _patches(blocks: jax.Array) -> jax.Array:
     """The blocks that each position sees: `[a, e, r, s, C, H/2, W/2, B]`."""
     height, width = blocks.shape[3] - 1, blocks.shape[4] - 1
-    return _stack([blocks[:, :, :, a : a + height, e : e + width] for a, e in _TAPS])
+    return _stack([blocks[:, :, :, a : a + height, e : e + width] for a, e in _SHIFTS])
 
 
 def _windows(small: jax.Array) -> jax.Array:
     """The positions that see each block: `[a, e, C, H + 1, W + 1, B]`."""
-    return _stack([form.shift(small, a, e) for a, e in _TAPS])
+    return _stack([form.shift(small, a, e) for a, e in _SHIFTS])
 
 
 def _stack(parts: list[jax.Array]) -> jax.Array:
