@@ -253,7 +253,7 @@ FIELDS: dict[str, Field] = {
     **{f"objective.{n}": Field((v,), "", parts=float) for n, v in WEIGHTS.items()},
     "objective.divergence": Field(
         ("kl_prior_aggregate",),
-        "divergence D(q(z), p(z)) of alpha_beta and info_vae",
+        "divergence D(q(z), p(z))",
         choices="divergences",
         parts=str,
     ),
@@ -264,14 +264,12 @@ FIELDS: dict[str, Field] = {
     ),
     "objective.groups": Field(
         (),
-        "sizes of the groups of hfvae, whose sum is model.latents",
+        "sizes of the groups of latents, whose sum is model.latents",
         parts=int,
         may_be_empty=True,
     ),
-    "objective.samples": Field(5, "draws per example of iwae", POSITIVE, most=10_000),
-    "objective.capacity": Field(
-        25.0, "final capacity C of the objective capacity, nats", NOT_NEGATIVE
-    ),
+    "objective.samples": Field(5, "draws per example", POSITIVE, most=10_000),
+    "objective.capacity": Field(25.0, "final capacity C, nats", NOT_NEGATIVE),
     **{f"objective.schedule.{name}": schedule(name) for name in WEIGHTS},
     "objective.schedule.capacity": schedule("capacity", "linear"),
     "objective.warm_up": Field(

@@ -36,7 +36,7 @@ catalogue.register(
 
 
 # A loss: maps the terms of the examples (`decomp.losses.Terms`) and your weights to the
-# objective [B], which is maximised. A weight is a field that can be swept.
+# objective [B], which is maximised. Weights, and static `base.Field`s, can be swept.
 def free_bits(terms, weights):
     return terms.log_px_z - weights["beta"] * jnp.maximum(terms.kl, weights["bits"])
 

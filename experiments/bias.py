@@ -24,18 +24,18 @@ import jax
 import jax.numpy as jnp
 import matplotlib.style
 import numpy as np
-from tqdm import tqdm
 
 from decomp import decomposition, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
+from decomp.metrics import sheet
 from experiments.config import command_line
 from experiments.plots import estimator_bias, style
 from experiments.plots.estimator_bias import QUANTITIES, Estimates, Regime
 from experiments.sweep import trained
 from experiments.sweep.trained import Posteriors
 from experiments.system import atomic_files, commands, devices
-from experiments.system.terminal import say
+from experiments.system.terminal import StageProgress, say
 
 _BATCHES = (16, 32, 64, 256, 1024)
 _LEAST = 16  # minibatches per mean at least, for its standard error
@@ -52,11 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0, or 2 after a one-line error."""
     options = _parser().parse_args(arguments)
     devices.check_platform()
-    if options.workdir:
-        sets = iter([trained.trained(options.workdir, options.run)])
-    else:
-        sets = trained.synthetic(points=options.points, seed=options.seed)
-    regimes = [regime(posteriors, options) for posteriors in sets]
+    with StageProgress() as progress:
+        if options.workdir:
+            sets = iter([trained.trained(options.workdir, options.run, progress)])
+        else:
+            sets = trained.synthetic(points=options.points, seed=options.seed)
+        regimes = [regime(posteriors, options, progress) for posteriors in sets]
     folder = options.out or (options.workdir or pathlib.Path("results")) / "bias"
     folder.mkdir(parents=True, exist_ok=True)
     say(table(regimes))
@@ -65,26 +66,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def regime(posteriors: Posteriors, options: argparse.Namespace) -> Regime:
+def regime(
+    posteriors: Posteriors,
+    options: argparse.Namespace,
+    report: sheet.Report = sheet.nowhere,
+) -> Regime:
     """Computes the exact values and the estimates for a set of posteriors."""
     q, (size, latents) = posteriors.q, posteriors.q.loc.shape
     batches = _batches(options.batches, size)
     draws = max(2048, min(options.samples, 2**31 // (size * latents)))
     key, rng = jax.random.key(options.seed), np.random.default_rng(options.seed)
-    total = draws // _AT_ONCE + len(batches)
     conditional = float(jnp.mean(jax.vmap(gaussian.entropy)(q)))
     say(f"{posteriors.name}: {size:,} posteriors, {draws:,} draws of q(z)")
-    with tqdm(total=total, desc=posteriors.name, disable=None, leave=False) as bar:
-        exact = _exact(jax.random.fold_in(key, 0), posteriors, draws, bar)
-        cells = []
-        for batch in batches:
-            count = max(_LEAST, -(-options.samples // batch))
-            members = [rng.choice(size, batch, replace=False) for _ in range(count)]
-            values = _estimates(
-                jax.random.fold_in(key, batch), q, np.stack(members), posteriors.log_pz
-            )
-            cells += _cells(batch, np.asarray(values, np.float64))
-            bar.update()
+    exact = _exact(jax.random.fold_in(key, 0), posteriors, draws, report)
+    cells = []
+    for done, batch in enumerate(batches, start=1):
+        count = max(_LEAST, -(-options.samples // batch))
+        members = [rng.choice(size, batch, replace=False) for _ in range(count)]
+        values = _estimates(
+            jax.random.fold_in(key, batch), q, np.stack(members), posteriors.log_pz
+        )
+        cells += _cells(batch, np.asarray(values, np.float64))
+        report("batch sizes", done, len(batches))
     information, error = exact["mutual_information"]
     # This has a smaller error than the mean of −log q(z), which also estimates
     # `conditional`.
@@ -121,14 +124,14 @@ def write(folder: pathlib.Path, regimes: Sequence[Regime]) -> list[pathlib.Path]
 
 
 def _exact(
-    key: jax.Array, posteriors: Posteriors, draws: int, bar: tqdm
+    key: jax.Array, posteriors: Posteriors, draws: int, report: sheet.Report
 ) -> dict[str, tuple[float, float]]:
     """Exact values and standard errors by quantity, from blocks of equal size."""
-    parts = []
-    for i in range(draws // _AT_ONCE):
+    parts, blocks = [], draws // _AT_ONCE
+    for i in range(blocks):
         part = _sampled(jax.random.fold_in(key, i), posteriors.q, posteriors.log_pz)
         parts.append(jax.device_get(part))
-        bar.update()
+        report("draws of q(z)", (i + 1) * _AT_ONCE, blocks * _AT_ONCE)
     whole = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)._asdict()
     means = {name: float(np.mean(whole[name].value)) for name in QUANTITIES}
     return {

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from configs.base import Parameter
 from decomp.metrics import definitions, intervals
 from experiments.benchmarks import measured
 from experiments.config import fields
@@ -143,8 +144,11 @@ def _shown(default: object) -> str:
 def _objectives() -> str:
     rows = []
     for entry in _published(objectives.OBJECTIVES):
-        weights = [
-            f"{w.symbol} (`objective.{n}`): {w.help}" for n, w in entry.weights.items()
+        reads = [
+            f"{own.symbol} (`objective.{n}`): {own.help}"
+            if isinstance(own, Parameter)
+            else f"`objective.{n}`: {own.help}"
+            for n, own in entry.fields.items()
         ]
         measure = {objectives.FREE: "any", divergences.NONE: "–"}.get(entry.divergence)
         rows.append(
@@ -152,12 +156,12 @@ def _objectives() -> str:
                 f"`{entry.name}`",
                 entry.label,
                 entry.notation,
-                "; ".join(weights) or "–",
+                "; ".join(reads) or "–",
                 measure or divergences.DIVERGENCES[entry.divergence].label,
                 entry.source,
             ]
         )
-    head = ["name", "objective", "maximises", "weights", "D(q, p)", "source"]
+    head = ["name", "objective", "maximises", "reads", "D(q, p)", "source"]
     return documents.table(head, rows)
 
 

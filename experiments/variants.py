@@ -44,11 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     devices.check_platform()
     metrics = _metrics(options)
-    runs = trained.runs(
-        options.workdir, per_setting=options.runs, points=options.points
-    )
-    say(f"scoring {len(runs.number)} runs at {len(runs.factors):,} points")
     with StageProgress() as progress:
+        runs = trained.runs(
+            options.workdir,
+            per_setting=options.runs,
+            points=options.points,
+            report=progress,
+        )
+        say(f"scoring {len(runs.number)} runs at {len(runs.factors):,} points")
         values = score(runs, metrics, options.seed, progress)
     rows = statistics(runs, values)
     say(summary.table(rows))

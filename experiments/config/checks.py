@@ -4,7 +4,6 @@ Each error is one line that names the field and says what is allowed.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -16,12 +15,6 @@ from experiments.results import columns
 from experiments.system import paths
 
 _MOST_RUNS = 1_000_000
-# Which objectives read a field of `config.objective` that is not one of their weights.
-_READERS: dict[str, Callable[[objectives.Objective], bool]] = {
-    "objective.samples": lambda entry: entry.importance_weighted,
-    "objective.groups": lambda entry: entry.own_groups is not None,
-    "objective.capacity": lambda entry: "capacity" in entry.fixed,
-}
 _CLUSTERS = 4  # the number of arms of the pinwheel, and of moons
 
 
@@ -51,24 +44,15 @@ def axes(config: ConfigDict) -> None:
     Args:
         config: A config in which every field is valid by itself.
     """
+    of_axes = fields.axes()
     for field, own in fields.registered().items():
-        get = fields.get if own.traced else fields.values
+        get = fields.get if field in of_axes else fields.values
         values, names = get(config, field), fields.get(config, own.owner)
         if len(values) > 1 and not fields.reads(config, own):
             raise ValueError(
                 f"{field} is not read by {own.owner} = {names} and cannot be swept; "
                 f"got {values}."
             )
-    any_reads = any(
-        objectives.OBJECTIVES[name].divergence == objectives.FREE
-        for name in config.objective.name
-    )
-    if len(config.objective.divergence) > 1 and not any_reads:
-        raise ValueError(
-            "objective.divergence has no effect on objective.name = "
-            f"{config.objective.name} and cannot be swept; got "
-            f"{config.objective.divergence}."
-        )
     sets = fields.values(config, "data.name")
     if len({catalogue.SETS[name].labels == catalogue.PLANE for name in sets}) > 1:
         raise ValueError(
@@ -86,16 +70,11 @@ def effects(config: ConfigDict, rows: list[dict[str, Any]]) -> None:
         config: A config in which every field is valid by itself.
         rows: All its settings, each a dict by column.
     """
-    objective_names = {row["objective"] for row in rows}
     measures = [divergences.DIVERGENCES[objectives.divergence(row)] for row in rows]
     correlated = any(fields.values(config, "data.correlated"))
     for field in fields.swept(config):
         needed = ""
-        if reads := _READERS.get(field):
-            names = [n for n, entry in objectives.OBJECTIVES.items() if reads(entry)]
-            if objective_names.isdisjoint(names):
-                needed = f"objective.name = {' or '.join(names)}"
-        elif field.startswith("critic.") and not any(d.critic for d in measures):
+        if field.startswith("critic.") and not any(d.critic for d in measures):
             needed = "an objective or a divergence with a critic"
         elif field == "data.correlation" and not correlated:
             needed = "data.correlated"
@@ -123,7 +102,7 @@ def _objective(config: ConfigDict) -> None:
     """Checks that objectives have what they need."""
     objective = config.objective
     for name in objective.name:
-        if objectives.OBJECTIVES[name].own_groups and not objective.groups:
+        if "groups" in objectives.OBJECTIVES[name].fields and not objective.groups:
             raise ValueError(
                 f"objective.name = {name} needs objective.groups, sizes of groups of "
                 "latents such as 5,5; got none."

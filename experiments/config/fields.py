@@ -169,11 +169,11 @@ def described() -> dict[str, base.Field]:
 
 
 def _of_entries() -> dict[str, base.Field]:
-    """The fields that entries declare, and the schedules of those of objectives."""
+    """The fields that entries declare, and the schedules of weights among them."""
     fields = {name: entry.field for name, entry in registered().items()}
-    paths = [name.split(".") for name in fields if name.startswith("objective.")]
-    schedules = {f"{section}.schedule.{n}": base.schedule(n) for section, n in paths}
-    return fields | schedules
+    traced = [name.split(".") for name, entry in registered().items() if entry.traced]
+    weights = [name for section, name in traced if section == "objective"]
+    return fields | {f"objective.schedule.{n}": base.schedule(n) for n in weights}
 
 
 def may_be_swept(name: str) -> bool:

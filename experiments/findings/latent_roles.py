@@ -25,7 +25,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
@@ -35,7 +34,7 @@ from experiments.models import autoencoder
 from experiments.plots import style
 from experiments.sweep import layout, opened, workdirs
 from experiments.system import atomic_files, commands, documents
-from experiments.system.terminal import say
+from experiments.system.terminal import StageProgress, say
 
 SWEEP = "paper_length_5e-4"
 _BASE = "isotropic"
@@ -73,11 +72,15 @@ def write(workdir: pathlib.Path) -> pathlib.Path:
     measure = jax.jit(functools.partial(measured, sizes=sizes))
     rows = []
     pairs = zip(sweep, _settings(sweep), strict=True)
-    for run, setting in tqdm(pairs, total=len(sweep), disable=None, leave=False):
-        if not isinstance(run.prior, Gaussian):
-            raise ValueError(f"{workdir}: expected Gaussian priors, got {run.prior}.")
-        measures = np.asarray(measure(run.encode(x), run.prior, classes))
-        rows += [[*setting, place, *line] for place, line in enumerate(measures)]
+    with StageProgress() as progress:
+        for done, (run, setting) in enumerate(pairs, start=1):
+            if not isinstance(run.prior, Gaussian):
+                raise ValueError(
+                    f"{workdir}: expected Gaussian priors, got {run.prior}."
+                )
+            measures = np.asarray(measure(run.encode(x), run.prior, classes))
+            rows += [[*setting, place, *line] for place, line in enumerate(measures)]
+            progress("runs", done, len(sweep))
     path = workdir / load.LATENTS
     atomic_files.write_csv(path, [*_FIRST, *work.scored.factor_names], rows)
     return path

@@ -18,6 +18,7 @@ from decomp.distributions import bernoulli, gaussian
 from decomp.distributions.bernoulli import Bernoulli
 from decomp.distributions.gaussian import Gaussian
 from decomp.divergences.estimates import Minibatch
+from decomp.losses import Terms
 from decomp.model import Model, switch
 from experiments.data import arrays
 from experiments.data.arrays import Dataset, Decode
@@ -49,15 +50,9 @@ class VAE(NamedTuple):
     critic: nn.Module | None  # which distinguishes z ~ q(z) from other draws
     prior: priors.PriorOptions
     prior_count: float  # the factor of log p(z) in the KL
+    objective: FrozenConfigDict  # `config.objective`
     objectives: tuple[str, ...]  # keys of objectives.OBJECTIVES
     divergences: tuple[str, ...]  # keys of divergences.DIVERGENCES
-    estimator: str  # the estimator of q(z), a key of minibatch.ESTIMATORS
-    groups: tuple[int, ...]  # sizes of the groups of latents, for hfvae
-    samples: int  # samples per example, for iwae
-    schedules: FrozenConfigDict  # schedule of each weight, keys of schedules.SCHEDULES
-    warm_up: float
-    cycles: int
-    matched: bool  # whether some runs start with scaled codes
     size: int  # number of data points N
     latents: int
     shape: tuple[int, ...]  # (H, W, C) of an image; () for points of the plane
@@ -84,22 +79,15 @@ def make(
     )
     divergences = tuple(dict.fromkeys(map(objectives.divergence, rows)))
     adversarial = any(DIVERGENCES[name].critic for name in divergences)
-    objective = config.objective
     return VAE(
         encoder=encoder,
         decoder=decoder,
         critic=networks.critic(config.critic, config.model) if adversarial else None,
         prior=priors.options(config),
-        prior_count=objective.prior_count,
+        prior_count=config.objective.prior_count,
+        objective=FrozenConfigDict(config.objective),
         objectives=tuple(dict.fromkeys(row["objective"] for row in rows)),
         divergences=divergences,
-        estimator=objective.estimator,
-        groups=tuple(objective.groups),
-        samples=objective.samples,
-        schedules=FrozenConfigDict(objective.schedule),
-        warm_up=objective.warm_up,
-        cycles=objective.cycles,
-        matched=objective.matched,
         size=len(data.points),
         latents=config.model.latents,
         shape=data.shape,
@@ -177,9 +165,16 @@ def prior(vae: VAE, params: Params, setting: Hyperparameters) -> Any:
 
 def model(vae: VAE) -> Model:
     """The `Model` that `decomp.model` trains; a setting is `Hyperparameters`."""
-    values = [objectives.OBJECTIVES[name].value for name in vae.objectives]
+    entries = [objectives.OBJECTIVES[name] for name in vae.objectives]
     estimates = [DIVERGENCES[name].estimate for name in vae.divergences]
-    critic = vae.critic
+    critic, section = vae.critic, vae.objective
+
+    def objective(
+        terms: Terms, weights: Weights, setting: Hyperparameters
+    ) -> jax.Array:
+        # Static values among the weights are no operands of a switch.
+        branches = [lambda terms, of=e.value: of(terms, weights) for e in entries]
+        return switch(setting.objective, branches, terms)
 
     def divergence(
         key: jax.Array, batch: Minibatch, setting: Hyperparameters
@@ -194,15 +189,14 @@ def model(vae: VAE) -> Model:
         family=lambda p: priors.PRIORS[vae.prior.name].family,
         kl=lambda p: priors.closed_kl(vae.prior, p),
         weights=lambda setting, progress: weights(vae, setting, progress),
-        objective=lambda terms, weights, setting: switch(
-            setting.objective, values, terms, weights
-        ),
+        objective=objective,
         divergence=divergence if vae.divergences != (NONE,) else None,
-        estimator=vae.estimator,
+        estimator=section.estimator,
         size=vae.size,
-        groups=vae.groups,
-        has_parts=any(objectives.OBJECTIVES[n].has_parts for n in vae.objectives),
-        samples=vae.samples if _importance_weighted(vae) else 0,
+        groups=section.groups,
+        has_parts=any(e.has_parts for e in entries),
+        # A bound of several samples is the only objective of its program.
+        samples=section.samples if any(e.importance_weighted for e in entries) else 0,
         critic=(lambda params, z: critic.apply({"params": params["critic"]}, z))
         if critic is not None
         else None,
@@ -212,18 +206,21 @@ def model(vae: VAE) -> Model:
     )
 
 
-def _importance_weighted(vae: VAE) -> bool:
-    """Whether the objective is a bound of several samples; it is the only one then."""
-    return any(objectives.OBJECTIVES[n].importance_weighted for n in vae.objectives)
-
-
 def weights(vae: VAE, setting: Hyperparameters, progress: jax.Array) -> Weights:
-    """The weights at a share of the training in [0, 1], by their schedules."""
-    options = {"warm_up": vae.warm_up, "cycles": vae.cycles}
-    return {
-        name: final * schedules.SCHEDULES[vae.schedules[name]](progress, **options)
-        for name, final in setting.weights.items()
-    }
+    """The weights at a share of the training in [0, 1], and the static fields.
+
+    A static field without a schedule has the value of the config.
+    """
+    section = vae.objective
+    options = {"warm_up": section.warm_up, "cycles": section.cycles}
+
+    def now(name: str, final: Any) -> Any:
+        if name not in section.schedule:
+            return final
+        return final * schedules.SCHEDULES[section.schedule[name]](progress, **options)
+
+    static = {name: section[name] for name in objectives.static(vae.objectives)}
+    return {name: now(name, v) for name, v in {**setting.weights, **static}.items()}
 
 
 def setting_arrays(
@@ -260,12 +257,7 @@ def setting_arrays(
 
     names = tuple(dict.fromkeys(loss.name for loss in losses))
     setting = Hyperparameters(
-        weights=traced(objectives.read_by(names))
-        | traced(read_by(vae.divergences))
-        | {
-            name: [config.objective[name] for _ in rows]
-            for name in objectives.fixed_by(names)
-        },
+        weights=traced(objectives.read_by(names)) | traced(read_by(vae.divergences)),
         prior=priors.Traced(
             parameters=traced(priors.read_by({p.name for p in of_rows})),
             log_variances=[spectrum if p.principal else flat for p in of_rows],
@@ -276,7 +268,7 @@ def setting_arrays(
         objective=[vae.objectives.index(name) for name in column("objective")],
         divergence=[vae.divergences.index(objectives.divergence(row)) for row in rows],
         code_scale=[
-            loss.code_scale(row) if vae.matched else 1.0
+            loss.code_scale(row) if config.objective.matched else 1.0
             for row, loss in zip(rows, losses, strict=True)
         ],
     )

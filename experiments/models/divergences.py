@@ -63,7 +63,7 @@ def declared() -> declarations.Declarations:
 
 def read_by(names: Collection[str]) -> dict[str, Parameter]:
     """The parameters that some divergences have between them."""
-    return declarations.every({n: of for n, of in declared().items() if n in names})
+    return declarations.every(declared(), names)
 
 
 def names() -> tuple[str, ...]:

@@ -2,24 +2,24 @@
 
 An objective of your own is registered in a config file, see `configs/your_own.py`:
 
-    objectives.register(objectives.Objective("mine", "my loss", "", value, weights))
+    objectives.register(objectives.Objective("mine", "my loss", "", value, fields))
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
 import decomp.objectives
 from configs import base
-from configs.base import Parameter
+from configs.base import Field, Parameter
 from decomp.losses import Terms
 from decomp.objectives import FREE, NONE
 from experiments.models import divergences, priors
 from experiments.results import labels
 from experiments.system import declarations, registry
 
-Weights = Mapping[str, jax.Array]  # weights [] by name
+Weights = Mapping[str, Any]  # weights [] and values of static fields, by name
 Row = Mapping[str, Any]  # a setting: values by column of the sweep
 
 
@@ -29,6 +29,12 @@ def always(row: Row) -> bool:
     return True
 
 
+def never(row: Row) -> bool:
+    """Returns False, for an objective that needs a prior over single latents."""
+    del row
+    return False
+
+
 def unscaled(row: Row) -> float:
     """Returns 1, for an objective whose codes have the scale of the β-VAE's."""
     del row
@@ -36,19 +42,27 @@ def unscaled(row: Row) -> float:
 
 
 class Objective(NamedTuple):
-    """An objective that configs can name."""
+    """An objective that configs can name.
+
+    `value(terms, weights)` returns what is maximised, per example `[B]`:
+
+    - `terms` are the `decomp.losses.Terms` of a minibatch;
+    - `weights` has the numbers `[]` that a sweep may vary, by the name of the
+      `base.Parameter` in `fields`, and what the config has for each `base.Field` there.
+    """
 
     name: str  # in `config.objective.name`
     label: str  # in figures and reports
     source: str
-    value: Callable[[Terms, Weights], jax.Array]  # per example [B], which is maximised
-    weights: Mapping[str, Parameter] = {}  # its weights by name
+    value: Callable[[Terms, Weights], jax.Array]
+    # The fields `objective.NAME` that it reads: a `base.Parameter` is a weight, which
+    # may have a schedule; a `base.Field` is static, and each of its values has a
+    # program of its own.
+    fields: Mapping[str, Parameter | Field] = {}
     divergence: str = NONE  # its D, NONE, or FREE if the config chooses
     factorised: str = ""  # why it needs a prior that factorises; "" if it does not
-    # Of an objective that reads `objective.groups`: whether subspaces of these groups
-    # are a prior for it too, in a setting.
-    own_groups: Callable[[Row], bool] | None = None
-    fixed: tuple[str, ...] = ()  # fields of `config.objective` it reads like weights
+    # Whether subspaces of its `objective.groups` are a prior for it too, in a setting.
+    own_groups: Callable[[Row], bool] = never
     has_parts: bool = False  # whether it weights the parts of the KL
     weighs: Callable[[Row], bool] = always  # whether D has a weight in a setting
     # Whether it is the bound of several samples, which needs a program of its own.
@@ -62,11 +76,11 @@ OBJECTIVES: dict[str, Objective] = {}
 
 
 def register(objective: Objective) -> None:
-    """Registers an objective under its name, and its weights as fields of configs.
+    """Registers an objective under its name, for configs.
 
     Raises:
         ValueError: One line, for a name that is taken, an unknown divergence, or
-            weights that `declarations.check` refuses.
+            fields that `declarations.check` refuses.
     """
     if objective.divergence not in (FREE, *divergences.DIVERGENCES):
         raise ValueError(
@@ -76,26 +90,32 @@ def register(objective: Objective) -> None:
     declarations.check(
         f"objective {objective.name}",
         "objective",
-        objective.weights,
+        objective.fields,
         declared(),
-        kinds=(Parameter,),
+        kinds=(Parameter, Field),
     )
-    labels.add_entry(OBJECTIVES, objective, "objective", parameters=objective.weights)
+    parameters = declarations.traced(objective.fields)
+    labels.add_entry(OBJECTIVES, objective, "objective", parameters=parameters)
 
 
 def declared() -> declarations.Declarations:
-    """The weights of each objective, which are fields of `config.objective`."""
-    return {name: objective.weights for name, objective in OBJECTIVES.items()}
+    """The fields that each objective reads, `divergence` if a config chooses its D."""
+    chosen = declarations.of_package("objective", "divergence")
+    return {
+        name: {**entry.fields, **(chosen if entry.divergence == FREE else {})}
+        for name, entry in OBJECTIVES.items()
+    }
 
 
 def read_by(names: Collection[str]) -> dict[str, Parameter]:
     """The weights that some objectives have between them."""
-    return declarations.every({n: of for n, of in declared().items() if n in names})
+    return declarations.traced(declarations.every(declared(), names))
 
 
-def fixed_by(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The fields that some objectives read like weights and that cannot be swept."""
-    return tuple(dict.fromkeys(n for o in names for n in OBJECTIVES[o].fixed))
+def static(names: Collection[str]) -> dict[str, Field]:
+    """The static fields that the values of some objectives read between them."""
+    fields = declarations.every({name: OBJECTIVES[name].fields for name in names})
+    return {n: field for n, field in fields.items() if isinstance(field, Field)}
 
 
 def divergence(row: Row) -> str:
@@ -134,8 +154,8 @@ def refusal(row: Row, *, groups: tuple[int, ...], prior_groups: tuple[int, ...])
             return reason
     if prior.factorised:
         return ""
-    within = prior.grouped and groups == prior_groups and objective.own_groups
-    if objective.factorised and not (within and within(row)):
+    within = prior.grouped and groups == prior_groups and objective.own_groups(row)
+    if objective.factorised and not within:
         reason = objective.factorised
     elif measure.factorised and objective.divergence == FREE:
         reason = (
@@ -198,9 +218,13 @@ def _published(
     name: str,
     label: str,
     weights: Mapping[str, str] | None = None,
+    static: Sequence[str] = (),
     **options: Any,
 ) -> Objective:
-    """An entry for an objective of `decomp.objectives`, with help for its weights."""
+    """An entry for an objective of `decomp.objectives`.
+
+    It has help for each weight, and the names of its static fields.
+    """
     entry = decomp.objectives.OBJECTIVES[name]
     return Objective(
         name,
@@ -210,7 +234,8 @@ def _published(
         {
             weight: Parameter(_SYMBOLS[weight], base.WEIGHTS[weight], text)
             for weight, text in (weights or {}).items()
-        },
+        }
+        | declarations.of_package("objective", *static),
         entry.divergence,
         has_parts=entry.has_parts,
         importance_weighted=entry.importance_weighted,
@@ -238,7 +263,7 @@ _ENTRIES = (
         "capacity",
         "capacity",
         {"gamma": "weight of |KL − capacity|"},
-        fixed=("capacity",),
+        ["capacity"],
     ),
     _published(
         "beta_tcvae",
@@ -251,6 +276,7 @@ _ENTRIES = (
         "hfvae",
         "HFVAE",
         _OF_LEVELS,
+        ["groups"],
         factorised="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
         "over latents, or subspaces of the same groups with objective.gamma = 1",
         own_groups=lambda row: row["gamma"] == 1,
@@ -265,7 +291,7 @@ _ENTRIES = (
     _published("wae_gan", "WAE, GAN", {"lambda": _OF_D}),
     _published("dip_vae_i", "DIP-VAE-I", _OF_COVARIANCES),
     _published("dip_vae_ii", "DIP-VAE-II", _OF_COVARIANCES),
-    _published("iwae", "IWAE"),
+    _published("iwae", "IWAE", static=["samples"]),
 )
 for _entry in _ENTRIES:
     register(_entry)

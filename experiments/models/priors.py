@@ -144,7 +144,9 @@ def register(prior: Prior) -> None:
         declared(),
         kinds=(Parameter, Field),
     )
-    labels.add_entry(PRIORS, prior, "prior", parameters=_traced(prior.fields))
+    labels.add_entry(
+        PRIORS, prior, "prior", parameters=declarations.traced(prior.fields)
+    )
 
 
 def declared() -> declarations.Declarations:
@@ -154,12 +156,7 @@ def declared() -> declarations.Declarations:
 
 def read_by(names: Collection[str]) -> dict[str, Parameter]:
     """The parameters that some priors have between them."""
-    of = {name: fields for name, fields in declared().items() if name in names}
-    return _traced(declarations.every(of))
-
-
-def _traced(fields: Mapping[str, Parameter | Field]) -> dict[str, Parameter]:
-    return {n: field for n, field in fields.items() if isinstance(field, Parameter)}
+    return declarations.traced(declarations.every(declared(), names))
 
 
 def names() -> tuple[str, ...]:

@@ -128,7 +128,7 @@ class OpenedSweep:
             )
         step, *measures = self._tables["curves"][place].T
         kept = np.isfinite(step)
-        names = objectives.OBJECTIVES[row["objective"]].weights
+        names = objectives.read_by([row["objective"]])
         return TrainedVAE(
             seed=int(self._tables["seed"][place]),
             params={name: params[name] for name in modules},

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from decomp.datasets.readers import npz
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
+from decomp.metrics import sheet
 from experiments.config import settings
 from experiments.data import arrays
 from experiments.models import autoencoder, priors
@@ -103,8 +103,12 @@ def parameters(sweep: Finished, place: int) -> tuple[Params, Hyperparameters]:
     return params, setting
 
 
-def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
+def trained(
+    workdir: pathlib.Path, run: int | None, report: sheet.Report = sheet.nowhere
+) -> Posteriors:
     """Posteriors of a finished run, by default the first, over all its data.
+
+    `report` is called with the number of points that are encoded.
 
     Raises:
         ValueError: One line, for a folder or a run that cannot be used.
@@ -129,18 +133,25 @@ def trained(workdir: pathlib.Path, run: int | None) -> Posteriors:
     names = style.varying(rows) or ["prior", "beta"]
     return Posteriors(
         f"run {run}: {style.describe(rows[tables['setting'][place]], names)}",
-        encode(work, params),
+        encode(work, params, report),
         priors.log_prob(work.vae.prior, p),
     )
 
 
-def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns:
+def runs(
+    workdir: pathlib.Path,
+    *,
+    per_setting: int,
+    points: int,
+    report: sheet.Report = sheet.nowhere,
+) -> TrainedRuns:
     """Posterior means of the first finished runs of every setting, at the same points.
 
     Args:
         workdir: Folder of a sweep on data with factors.
         per_setting: The largest number of runs per setting.
         points: Size of a random subset of the data; at most all are taken.
+        report: Is called with the number of runs whose points are encoded.
 
     Raises:
         ValueError: One line, for a folder that cannot be used.
@@ -167,13 +178,14 @@ def runs(workdir: pathlib.Path, *, per_setting: int, points: int) -> TrainedRuns
     )
     places = places[np.argsort(tables["block"][places], kind="stable")]
     codes, block = [], None
-    for place in places:
+    for done, place in enumerate(places, start=1):
         if block is None or block[0] != tables["block"][place]:
             first, work = int(tables["block"][place]), works[program(sweep, place)]
             block = first, _params(work, first)
         index = tables["index"][place]
         params = jax.tree.map(lambda leaf, i=index: leaf[i], block[1])
         codes.append(np.asarray(encode(work, params).loc))
+        report("runs encoded", done, len(places))
     columns = (tables[name][places] for name in ("number", "seed", "setting"))
     return TrainedRuns(*columns, rows, codes, works[0].data.factors)
 
@@ -190,17 +202,20 @@ def on_some(work: Sweep, points: int) -> Sweep:
     return work._replace(data=data)
 
 
-def encode(work: Sweep, params: Params) -> Gaussian:
+def encode(
+    work: Sweep, params: Params, report: sheet.Report = sheet.nowhere
+) -> Gaussian:
     """Posteriors of all data, in blocks of one size; leaves `[N, D]`."""
     points, block_of = work.data.points, _encoder(work.vae)
     size = len(points)
     block = min(work.config.evaluate.batch_size, size)
     starts = np.minimum(np.arange(0, size, block), size - block)
     leaves = [np.empty((size, work.vae.latents), np.float32) for _ in range(2)]
-    for start in tqdm(starts, desc="encoding", disable=None, leave=False):
+    for start in starts.tolist():
         part = slice(start, start + block)
         for whole, values in zip(leaves, block_of(params, points[part]), strict=True):
             whole[part] = values
+        report("points encoded", part.stop, size)
     return Gaussian(*map(jnp.asarray, leaves))
 
 

@@ -160,9 +160,9 @@ def _may_change(line: str, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
     # A scheduled weight depends on the total number of steps, so a longer training
     # would have changed past steps.
     losses, schedule = new["objective"]["name"], new["objective"]["schedule"]
-    weights = (*objectives.read_by(losses), *objectives.fixed_by(losses))
-    weights += (*divergences.read_by(new["objective"]["divergence"]),)
-    scheduled = any(schedule[name] != "constant" for name in weights)
+    weights = {*objectives.read_by(losses), *objectives.static(losses)}
+    weights |= {*divergences.read_by(new["objective"]["divergence"])}
+    scheduled = any(schedule[name] != "constant" for name in weights & {*schedule})
     name = field.partition(".")[2]
     pairs = zip(*(np.ravel(c["train"][name]) for c in (new, old)), strict=False)
     same = np.shape(new["train"][name]) == np.shape(old["train"][name])

@@ -1,11 +1,11 @@
 """The fields that entries of registries declare, besides those of the package.
 
-An entry says what it reads: an objective its weights, a prior, a network or a data set
-the fields of their sections of a config. All that is derived from fields holds for
-these too: the command line, its help, checks, columns of tables and labels.
+An objective, a prior, a network or a data set says which fields of its section of a
+config it reads. All that is derived from fields holds for these too: the command line,
+its help, checks, columns of tables and labels.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from configs import base
@@ -75,9 +75,19 @@ def of_package(section: str, *names: str) -> dict[str, base.Field]:
     return {name: base.FIELDS[f"{section}.{name}"] for name in names}
 
 
-def every(declared: Declarations) -> dict[str, Any]:
-    """All declared fields by name, in the order of their registration."""
-    return {n: field for fields in declared.values() for n, field in fields.items()}
+def every(
+    declared: Declarations, entries: Collection[str] | None = None
+) -> dict[str, Any]:
+    """The fields by name that all or some entries declare, in order of registration."""
+    chosen = declared if entries is None else [n for n in declared if n in entries]
+    return {name: field for n in chosen for name, field in declared[n].items()}
+
+
+def traced(fields: Mapping[str, Any]) -> dict[str, base.Parameter]:
+    """Those of some fields that are traced."""
+    return {
+        n: field for n, field in fields.items() if isinstance(field, base.Parameter)
+    }
 
 
 def help_of(declared: Declarations, name: str) -> str:

@@ -34,7 +34,7 @@ def make(
 
     def start(key: jax.Array, setting: Hyperparameters) -> Params:
         params = autoencoder.init(key, vae, setting)
-        if vae.matched:
+        if vae.objective.matched:
             return corollary_2_start.start(
                 params, setting.code_scale, latents=vae.latents
             )
@@ -53,7 +53,7 @@ def make(
             name: jax.tree.map(lambda update, rate=rates[name]: rate * update, part)
             for name, part in updates.items()
         }
-        if not vae.matched:
+        if not vae.objective.matched:
             return updates
         return corollary_2_start.steps(updates, setting.code_scale, latents=vae.latents)
 

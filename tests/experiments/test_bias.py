@@ -19,6 +19,7 @@ from experiments.plots.estimator_bias import QUANTITIES, Estimates, Regime, figu
 from experiments.results import run_tables
 from experiments.sweep import layout, trained, workdirs
 from experiments.sweep.trained import Posteriors
+from experiments.system import terminal
 from experiments.system.parallel import Runs
 
 OPTIONS = argparse.Namespace(batches="2,8", samples=64, seed=0)
@@ -90,16 +91,27 @@ def _check_files(folder, *, regimes):
     return regimes_of_file
 
 
-def test_synthetic_posteriors_get_tables_and_a_figure(tmp_path, capsys):
+def test_synthetic_posteriors_get_tables_a_figure_and_progress_on_stderr(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(terminal, "_LINE_EVERY", 0.0)
     out = tmp_path / "out"
     arguments = ["--synthetic", "--points=30", "--batches=4", "--samples=16"]
     assert bias.main([*arguments, f"--out={out}"]) == 0
     regimes = _check_files(out, regimes=3)
     information = [regime["exact"]["mutual_information"][0] for regime in regimes]
     assert math.log(30) + 1e-5 > information[0] > information[1] > information[2]
-    output = capsys.readouterr().out
-    assert output.count("| estimator |") == 3
-    assert str(out / "bias.png") in output
+    output = capsys.readouterr()
+    assert output.out.count("| estimator |") == 3
+    assert str(out / "bias.png") in output.out
+    assert output.err == "".join(
+        f"  {number} of {stage}\n"
+        for _ in range(3)
+        for number, stage in [
+            *((f"{256 * i:,}", "2,048 draws of q(z)") for i in range(1, 9)),
+            ("1", "1 batch sizes"),
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +153,12 @@ def test_a_run_is_found_with_its_posteriors_and_prior(workdir):
     np.testing.assert_allclose(density, 1, rtol=1e-5)
 
 
-def test_a_run_gets_its_files_beside_its_results(workdir):
+def test_a_run_gets_its_files_beside_its_results(workdir, capsys, monkeypatch):
+    monkeypatch.setattr(terminal, "_LINE_EVERY", 0.0)
     assert bias.main([f"--workdir={workdir}", "--samples=16", "--batches=4"]) == 0
     _check_files(workdir / "bias", regimes=1)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["  20 of 20 points encoded", "  256 of 2,048 draws of q(z)"]
 
 
 @pytest.mark.parametrize(

@@ -144,10 +144,7 @@ def setting(config):
     zero = jnp.zeros(())
     parameters = dict.fromkeys(priors.read_by(config.prior.name), zero)
     prior = priors.Traced(parameters, jnp.zeros(config.model.latents), zero)
-    names = config.objective.name
-    weights = dict.fromkeys(
-        (*objectives.read_by(names), *objectives.fixed_by(names)), zero
-    )
+    weights = dict.fromkeys(objectives.read_by(config.objective.name), zero)
     return Hyperparameters(weights, prior, *[zero] * 5)
 
 

@@ -32,9 +32,9 @@ def test_a_weight_that_nothing_reads_is_not_swept():
 @pytest.mark.parametrize(
     ("objective", "changes", "message"),
     [
-        ("vae", {"objective.samples": (2, 5)}, "samples .* objective.name = iwae and"),
-        ("vae", {"objective.groups": ((2,), (1, 1))}, "groups .*name = hfvae and"),
-        ("vae", {"objective.capacity": (2.0, 5.0)}, "capacity .*name = capacity and"),
+        ("vae", {"objective.samples": (2, 5)}, "samples is not read by .*'vae'"),
+        ("vae", {"objective.groups": ((2,), (1, 1))}, "groups is not read by"),
+        ("vae", {"objective.capacity": (2.0, 5.0)}, "capacity is not read by"),
         ("vae", {"critic.b1": (0.0, 0.5)}, "critic.b1 .*or a divergence with a critic"),
         ("vae", {"data.correlation": (0.2, 0.7)}, "without data.correlated and cannot"),
         ("iwae", {"objective.samples": (2, 5)}, ""),
@@ -60,7 +60,7 @@ def test_a_field_that_no_setting_reads_is_not_swept(objective, changes, message)
         (("dip_vae_ii",), {"prior.df": (2.0,)}, "covariance, .* above 2 only; got 2"),
         (("hfvae",), {"objective.groups": ()}, "hfvae needs objective.groups"),
         (("hfvae",), {"objective.groups": (1, 2)}, "whose sum is model.latents = 2"),
-        (("vae",), {"objective.divergence": ("moments",) * 2}, "has no effect on"),
+        (("vae",), {"objective.divergence": ("moments",) * 2}, "is not read by"),
         (("vae",), {"objective.warm_up": 1.5}, "a share in"),
         (("vae",), {"objective.matched": True}, "matched needs model.network"),
         (

@@ -10,6 +10,7 @@ import pytest
 
 from configs import base, pinwheel, shapes_anisotropic
 from decomp.divergences.estimates import Minibatch
+from decomp.losses import Terms
 from decomp.networks.dense import GaussianDecoder
 from decomp.priors import student_t
 from experiments.config import fields, settings
@@ -82,10 +83,63 @@ def test_a_bound_of_several_samples(renamed):
 def test_an_objective_that_reads_the_capacity(renamed):
     renamed(objectives.OBJECTIVES, "capacity")
     (sweep,) = sweeps(config_of("isotropic", "renamed", "kl_prior_aggregate"))
-    assert {name: float(v[0]) for name, v in sweep.settings.weights.items()} == {
-        "gamma": 3.0,
-        "capacity": 25.0,
+    setting = jax.tree.map(lambda v: v[0], sweep.settings)
+    for progress, capacity in ((0.25, 12.5), (0.5, 25.0), (1.0, 25.0)):
+        weights = autoencoder.weights(sweep.vae, setting, jnp.array(progress))
+        assert weights == {"gamma": 3.0, "capacity": capacity}
+
+
+def test_an_objective_reads_a_static_number_beside_its_weights(renamed):
+    weights = objectives.OBJECTIVES["beta_vae"].fields
+    renamed(
+        objectives.OBJECTIVES,
+        "beta_vae",
+        fields=weights | {"times": base.Field(1, "count of KLs", base.POSITIVE)},
+        value=lambda t, w: -w["beta"] * sum(t.kl for _ in range(w["times"])),
+    )
+    config = config_of("isotropic", "vae", "kl_prior_aggregate")
+    with config.unlocked():
+        config.objective.name, config.objective.times = ("vae", "renamed"), (1, 3)
+    _, programs = settings.validate(config)
+    assert [[(row["objective"], row["times"]) for row in p.rows] for p in programs] == [
+        [("vae", 1), ("renamed", 1)],
+        [("renamed", 3)],
+    ]
+    kl = jnp.array([0.5, 1.0])
+    for sweep, times in zip(sweeps(config), (1, 3), strict=True):
+        setting = jax.tree.map(lambda v: v[-1], sweep.settings)
+        read = autoencoder.weights(sweep.vae, setting, jnp.ones(()))
+        terms = Terms(log_px_z=kl, kl=kl, log_det=kl, divergence=kl[0], parts=None)
+        values = autoencoder.model(sweep.vae).objective(terms, read, setting)
+        assert values.tolist() == [-2 * times * 0.5, -2 * times]
+
+
+def test_a_static_field_of_an_objective_has_help_and_readers_and_no_schedule(renamed):
+    count = base.Field(1, "count of KLs", base.POSITIVE)
+    renamed(objectives.OBJECTIVES, "vae", fields={"times": count})
+    assert fields.described()["objective.times"].help == "count of KLs (renamed)"
+    assert "objective.schedule.times" not in fields.described()
+    for name, value, words in [
+        ("renamed", 0, "objective.times must be a finite number above 0; got 0"),
+        ("vae", (1, 2), "objective.times is not read by objective.name = ..vae"),
+    ]:
+        config = config_of("isotropic", name, "kl_prior_aggregate")
+        config = fields.replaced(config, {"objective.times": value})
+        with pytest.raises(ValueError, match=words):
+            settings.validate(config)
+
+
+def test_a_setting_whose_objective_does_not_read_a_static_field_is_trained_once():
+    config = config_of("isotropic", "vae", "kl_prior_aggregate")
+    changes = {
+        "objective.name": ("vae", "hfvae"),
+        "objective.groups": ((2,), (1, 1)),
     }
+    _, programs = settings.validate(fields.replaced(config, changes))
+    rows = settings.rows(programs)
+    assert [(row["objective"], row["groups"]) for row in rows] == [
+        *(("vae", ""), ("hfvae", "2"), ("hfvae", "1,1"))
+    ]
 
 
 def test_an_objective_with_scaled_codes_of_layers_by_their_names(renamed):
@@ -293,7 +347,7 @@ def test_a_field_of_entries_of_two_kinds_is_refused(renamed):
 
 def test_two_columns_of_one_name_are_refused(renamed):
     renamed(priors.PRIORS, "student_t", fields={"kappa": TAIL})
-    renamed(objectives.OBJECTIVES, "beta_vae", weights={"kappa": TAIL})
+    renamed(objectives.OBJECTIVES, "beta_vae", fields={"kappa": TAIL})
     config = of_images(prior__name=("renamed",), objective__name=("renamed",))
     with pytest.raises(ValueError, match="objective.kappa would be the column kappa"):
         settings.validate(config)

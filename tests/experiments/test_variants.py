@@ -6,6 +6,7 @@ import pytest
 from configs import shapes_anisotropic
 from experiments import main, variants
 from experiments.config import settings
+from experiments.sweep import trained
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,18 @@ def test_every_variant_of_every_run_is_written_and_drawn(workdir, tmp_path, caps
     output = capsys.readouterr().out
     assert "mig locatello" in output
     assert "scoring 4 runs at 200 points" in output
+
+
+def test_runs_are_counted_as_they_are_encoded(image_results):
+    calls = []
+    runs = trained.runs(
+        image_results,
+        per_setting=1,
+        points=50,
+        report=lambda *call: calls.append(call),
+    )
+    count = len(runs.number)
+    assert calls == [("runs encoded", i, count) for i in range(1, count + 1)]
 
 
 @pytest.mark.parametrize(
