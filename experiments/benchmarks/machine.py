@@ -105,10 +105,24 @@ def _peak(status: str) -> str:
     return f"{int(lines['VmHWM'].split()[0]) * 1024 / 1e9:.2f} GB at most"
 
 
-def _processor() -> str:
+def _cpuinfo() -> str:
     path = pathlib.Path("/proc/cpuinfo")
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return processor(text) or f"{platform.processor()}, {os.cpu_count()} cores"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _processor() -> str:
+    return processor(_cpuinfo()) or f"{platform.processor()}, {os.cpu_count()} cores"
+
+
+def extensions(text: str | None = None) -> str:
+    r"""Vector extensions by which products round, from /proc/cpuinfo; or "".
+
+    >>> extensions("model name : EPYC\nflags : fpu avx2 avx512f\n")
+    'AVX2, AVX-512'
+    """
+    lines = (_cpuinfo() if text is None else text).splitlines()
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    return ", ".join(label for flag, label in _EXTENSIONS.items() if flag in flags)
 
 
 def processor(text: str) -> str:
@@ -121,8 +135,7 @@ def processor(text: str) -> str:
     fields = {name.strip(): value.strip() for name, value in lines}
     if "model name" not in fields:
         return ""
-    flags = fields.get("flags", "").split()
-    names = [label for flag, label in _EXTENSIONS.items() if flag in flags]
+    names = extensions(text)
     count = sum(name.strip() == "model name" for name, _ in lines)
     cores = f"{count} core{'s' * (count != 1)}"
-    return f"{fields['model name']}{' with ' * bool(names)}{', '.join(names)}, {cores}"
+    return f"{fields['model name']}{' with ' * bool(names)}{names}, {cores}"
