@@ -309,9 +309,11 @@ def _parser() -> argparse.ArgumentParser:
         "--factors": ".npy of factors [N, F], or a .csv, whose header names them",
         "--scales": ".npy or .csv of standard deviations [N, D]; optional",
         "--arrays": ".npz with 'codes' and 'factors', optionally 'scales' and 'names'",
-        "--out": "folder for the tables and pictures",
     }.items():
         parser.add_argument(name, type=commands.path, help=words)
+    parser.add_argument(
+        "--out", type=commands.folder, help="folder for the tables and pictures"
+    )
     parser.add_argument(
         "--metrics",
         action="append",
