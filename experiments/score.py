@@ -250,9 +250,7 @@ def _csv(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
         npz.check_size(path.stat().st_size, _MOST_BYTES)
         try:
             with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = [
-                    [cell.strip() for cell in row] for row in csv.reader(file) if row
-                ]
+                rows = _without_blanks([*csv.reader(file)])
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(f"expected a CSV file in UTF-8; got {error}") from error
         for number, row in enumerate(rows, 1):
@@ -269,6 +267,19 @@ def _csv(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
         if not columns:
             raise ValueError("expected a table with a row or more below its header")
         return names, _table(columns)
+
+
+def _without_blanks(lines: list[list[str]]) -> list[list[str]]:
+    """The cells without spaces around them, and without empty lines.
+
+    In a table of one column, an empty line between others is an empty cell.
+    """
+    rows = [[cell.strip() for cell in line] for line in lines]
+    if any(len(row) > 1 for row in rows):
+        return [row for row in rows if row]
+    filled = [number for number, row in enumerate(rows) if row]
+    inner = rows[filled[0] : filled[-1] + 1] if filled else []
+    return [row or [""] for row in inner]
 
 
 def _table(columns: Sequence[Sequence[str]]) -> np.ndarray:
