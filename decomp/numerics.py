@@ -108,14 +108,39 @@ def log1p_over(u: jax.Array, w: jax.Array) -> jax.Array:
     return jnp.where(small, u * series, jnp.log1p(far) / jnp.where(small, 1.0, w))
 
 
+def log1p_squares(
+    y: jax.Array, w: jax.Array, axis: int | tuple[int, ...] = ()
+) -> jax.Array:
+    """log(1 + w Σ y²)/w for w ≥ 0, where y² may overflow; smooth through w = 0.
+
+    Args:
+        y: Any shape.
+        w: `[]` or the shape of the result; where it is 0, the result is Σ y².
+        axis: The axes of the sum, which are removed; by default none.
+
+    Returns:
+        Values of the shape of `y` without these axes.
+    """
+    y, w = floats(y, w)
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(y), axis=axis))
+    # From 1e18 on, 1 + w y² is w y² in float64, too.
+    far = (jnp.sqrt(w) * largest > 1e9) & jnp.isfinite(largest)
+    unit = jnp.where(far, jnp.minimum(largest, 1e37), 1.0)  # so that 1/unit is not 0
+    square = jnp.sum((y / jnp.expand_dims(unit, axis)) ** 2, axis=axis)
+    near = log1p_over(jnp.where(far, 1.0, square), jnp.where(far, 1.0, w))
+    factor, w = jnp.where(far, square, 1.0), jnp.where(far, w, 1.0)
+    outer = (jnp.log(w) + 2.0 * jnp.log(unit) + jnp.log(factor)) / w
+    return jnp.where(far, outer, near)
+
+
 def root_log1p(y: jax.Array, w: jax.Array) -> jax.Array:
     """sign(y)·√(log(1 + w y²)/w), smooth through w = 0 and y = 0, where it is y."""
     y, w = floats(y, w)
-    square = y * y
-    small = w * square < 0.25
-    near = y * jnp.sqrt(log1p_ratio(jnp.where(small, w * square, 0.0)))
+    small = w * y * y < 0.25  # in this order, as y² may overflow where w is 0
+    inner = jnp.where(small & (jnp.abs(y) < 1e18), y, 0.0)
+    near = y * jnp.sqrt(log1p_ratio(w * inner * inner))
     # √0 would have an infinite derivative
-    far = log1p_over(jnp.where(small, 1.0, square), jnp.where(small, 1.0, w))
+    far = log1p_squares(jnp.where(small, 1.0, y), jnp.where(small, 1.0, w))
     return jnp.where(small, near, jnp.sign(y) * jnp.sqrt(far))
 
 

@@ -106,13 +106,16 @@ class TrainedVAE:
                 f"the index of a run must be from 0 to {len(self) - 1}; got {index}."
             )
         try:
-            np.arange(len(self))[index]
+            chosen = np.arange(len(self))[index]
         except IndexError:
+            chosen = None
+        is_number = isinstance(index, bool | np.bool_)  # for NumPy, a mask of no axes
+        if chosen is None or chosen.ndim > 1 or is_number:
             text = f"shape {list(np.shape(index))}" if np.ndim(index) else repr(index)
             raise IndexError(
                 "the index of runs must be a number, a slice, an array of numbers or a "
                 f"mask [{len(self)}]; got {text[:100]}."
-            ) from None
+            )
         return jax.tree.map(lambda leaf: leaf[index], self)
 
     def __len__(self) -> int:
@@ -130,9 +133,13 @@ class TrainedVAE:
 
     @property
     def elbo(self) -> np.ndarray:
-        """The mean evidence bound over the last record, in nats, `[R]`."""
+        """The mean evidence bound over the last record, in nats, `[R]`.
+
+        It is −∞ for a run that diverged, so that such a run is never the best.
+        """
         last = [self.curves[name][..., -1] for name in ("reconstruction", "kl")]
-        return -np.asarray(last[0] + last[1])
+        diverged = self.diverged is not None and np.asarray(self.diverged) >= 0
+        return np.where(diverged, -np.inf, -np.asarray(last[0] + last[1]))
 
     def encode(self, x: Any) -> Gaussian:
         """q(z|x) of x `[N, *shape]`, or rows `[N, X]`: leaves `[N, D]`."""
@@ -186,7 +193,8 @@ class TrainedVAE:
         Returns:
             Means of p(x|z), `[V, *shape]`.
         """
-        if latent not in range(self.latents):
+        whole = hasattr(latent, "__index__") and not isinstance(latent, bool | np.bool_)
+        if not whole or latent not in range(self.latents):
             raise ValueError(
                 f"latent must be from 0 to {self.latents - 1}; got {latent}."
             )

@@ -243,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
         help="number of the run in scores.csv; default the first",
     )
     add("--points", type=whole(2), default=2000, help="points per synthetic set; 2000")
-    add("--out", type=commands.path, help="output folder; WORKDIR/bias, results/bias")
+    add("--out", type=commands.folder, help="output folder; WORKDIR/bias, results/bias")
     add("--batches", help="sizes B; by default those of 16,32,64,256,1024 up to N")
     add("--samples", type=whole(1), default=2**14, help="draws per value; 16384")
     add("--seed", type=whole(0), default=0, help="seed of draws and synthetic means; 0")

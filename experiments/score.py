@@ -250,9 +250,7 @@ def _csv(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
         npz.check_size(path.stat().st_size, _MOST_BYTES)
         try:
             with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = [
-                    [cell.strip() for cell in row] for row in csv.reader(file) if row
-                ]
+                rows = _without_blanks([*csv.reader(file)])
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(f"expected a CSV file in UTF-8; got {error}") from error
         for number, row in enumerate(rows, 1):
@@ -269,6 +267,19 @@ def _csv(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
         if not columns:
             raise ValueError("expected a table with a row or more below its header")
         return names, _table(columns)
+
+
+def _without_blanks(lines: list[list[str]]) -> list[list[str]]:
+    """The cells without spaces around them, and without empty lines.
+
+    In a table of one column, an empty line between others is an empty cell.
+    """
+    rows = [[cell.strip() for cell in line] for line in lines]
+    if any(len(row) > 1 for row in rows):
+        return [row for row in rows if row]
+    filled = [number for number, row in enumerate(rows) if row]
+    inner = rows[filled[0] : filled[-1] + 1] if filled else []
+    return [row or [""] for row in inner]
 
 
 def _table(columns: Sequence[Sequence[str]]) -> np.ndarray:
@@ -309,9 +320,11 @@ def _parser() -> argparse.ArgumentParser:
         "--factors": ".npy of factors [N, F], or a .csv, whose header names them",
         "--scales": ".npy or .csv of standard deviations [N, D]; optional",
         "--arrays": ".npz with 'codes' and 'factors', optionally 'scales' and 'names'",
-        "--out": "folder for the tables and pictures",
     }.items():
         parser.add_argument(name, type=commands.path, help=words)
+    parser.add_argument(
+        "--out", type=commands.folder, help="folder for the tables and pictures"
+    )
     parser.add_argument(
         "--metrics",
         action="append",

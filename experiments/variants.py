@@ -218,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="redraw from variants.csv, without scoring",
     )
-    add("--out", None, "output folder (WORKDIR)", commands.path)
+    add("--out", None, "output folder (WORKDIR)", commands.folder)
     command_line.add_config(parser)
     return parser
 

@@ -225,6 +225,7 @@ ESTIMATES = {
     "numerics.log_mean_exp": (numerics.log_mean_exp, ZS),
     "numerics.log1p_ratio": (numerics.log1p_ratio, positive(3)),
     "numerics.log1p_over": (numerics.log1p_over, positive(3), positive(3)),
+    "numerics.log1p_squares": (numerics.log1p_squares, array(3), positive(3)),
     "numerics.root_log1p": (numerics.root_log1p, array(3), positive(3)),
     "numerics.ratio_excess": (numerics.ratio_excess, positive(3), positive(3)),
     "numerics.exp_excess": (numerics.exp_excess, positive(3)),

@@ -253,5 +253,5 @@ def _annealed_df(
     """ν' = β(ν + D) − D and ν'/ν, of the shape of `df`."""
     finite = jnp.isfinite(df)
     safe = jnp.where(finite, df, 1.0)  # keeps ∞ out of the derivative in β
-    annealed = jnp.where(finite, beta * (safe + dims) - dims, jnp.inf)
+    annealed = jnp.where(finite, beta * safe + dims * (beta - 1.0), jnp.inf)
     return annealed, beta + (1.0 / df) * dims * (beta - 1.0)

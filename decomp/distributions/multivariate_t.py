@@ -46,8 +46,7 @@ def log_prob(p: MultivariateT, z: jax.Array) -> jax.Array:
     chex.assert_equal_shape([p.loc, z])
     dims = p.loc.shape[0]
     y, w = (z - p.loc) / p.scale, inverse_df(p.df)
-    square = jnp.sum(y * y)
-    kernel = -0.5 * (1.0 + dims * w) * numerics.log1p_over(square, w)
+    kernel = -0.5 * (1.0 + dims * w) * numerics.log1p_squares(y, w, axis=0)
     return kernel + log_constant(w, dims) - dims * (jnp.log(p.scale) + HALF_LOG_2PI)
 
 

@@ -81,11 +81,11 @@ def score(
     mean = others / max(num_codes * (num_codes - 1), 1)
     scale, unit = _standardised(z.unit)
     scale, largest = units.together(z, scale), units.largest_exponent(z)
-    correlation = jnp.matmul(unit.T, unit, precision="highest")
-    normalised = _wasserstein(scale, correlation)
+    triangle = _triangle(unit)
+    normalised = _wasserstein(scale, triangle)
     nan = jnp.where(units.broken(z), jnp.nan, 0).astype(jnp.float32)
     return Dependence(
-        nan + _total_correlation(unit),
+        nan + _total_correlation(triangle),
         nan + units.times_power(normalised * jnp.sum(scale**2), 2 * largest),
         nan + normalised,
         nan + mean,
@@ -110,13 +110,13 @@ def _standardised(codes: Any) -> tuple[jax.Array, jax.Array]:
     return norm / max(codes.shape[0] - 1, 1) ** 0.5, jnp.concatenate([unit, alone])
 
 
-def _total_correlation(unit: jax.Array) -> jax.Array:
-    """−½ log|UᵀU|, or +inf if U is singular up to the precision of its entries.
+def _total_correlation(triangle: jax.Array) -> jax.Array:
+    """−½ log|RᵀR|, or +inf if R is singular up to the precision of its entries.
 
-    It uses the singular values of U, which are as precise as U. The eigenvalues of UᵀU
+    It uses the singular values of R, which are as precise as R. The eigenvalues of RᵀR
     are their squares, for which float32 has half the digits.
     """
-    values = jnp.linalg.svd(_triangle(unit), compute_uv=False)
+    values = jnp.linalg.svd(triangle, compute_uv=False)
     least = 8 * values.size * jnp.finfo(values.dtype).eps
     independent = values[-1] > least
     logs = jnp.log(jnp.where(independent, values, 1))
@@ -142,11 +142,15 @@ def _triangle(unit: jax.Array) -> jax.Array:
     return jax.lax.scan(add, start, blocks)[0]
 
 
-def _wasserstein(scale: jax.Array, correlation: jax.Array) -> jax.Array:
-    """W₂²/tr Σ = 2 − 2 tr (S Σ S)^½/tr Σ with S² = diag Σ; 0 if Σ is 0."""
+def _wasserstein(scale: jax.Array, triangle: jax.Array) -> jax.Array:
+    """W₂²/tr Σ = 2 − 2 tr (S Σ S)^½/tr Σ with S² = diag Σ; 0 if Σ is 0.
+
+    S Σ S is AᵀA for A = R S², where RᵀR are the correlations. The trace of its root is
+    the sum of the singular values of A; roots of eigenvalues have half the digits.
+    """
     largest = jnp.max(scale)
     scale = discrete.safe_divide(scale, largest)
-    inner = correlation * scale[:, None] ** 2 * scale[None, :] ** 2  # S Σ S
-    roots = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(inner), 0))
-    ratio = 2 - 2 * discrete.safe_divide(jnp.sum(roots), jnp.sum(scale**2))
-    return jnp.where(largest > 0, jnp.maximum(ratio, 0), 0)
+    values = jnp.linalg.svd(triangle * scale[None, :] ** 2, compute_uv=False)
+    ratio = 2 - 2 * discrete.safe_divide(jnp.sum(values), jnp.sum(scale**2))
+    several = jnp.sum(scale > 0) > 1
+    return jnp.where(several, jnp.maximum(ratio, 0), 0)

@@ -196,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        "--out", default="cost", type=commands.path, help="output folder"
+        "--out", default="cost", type=commands.folder, help="output folder"
     )
     parser.add_argument(
         "--panels", nargs="*", choices=PANELS, help="panels; default all"

@@ -307,7 +307,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"share of the estimated rate that is reached ({_SHARE})",
     )
     parser.add_argument(
-        "--json", type=commands.path, metavar="FILE", help="file for all numbers"
+        "--json", type=commands.file, metavar="FILE", help="file for all numbers"
     )
     return parser
 

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         default=pathlib.Path("report.html"),
-        type=commands.path,
+        type=commands.file,
         help="the page (report.html)",
     )
     command_line.add_config(parser)

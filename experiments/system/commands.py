@@ -129,6 +129,26 @@ def path(text: str) -> pathlib.Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def folder(text: str) -> pathlib.Path:
+    """The type of an argument that is a folder to write to, which may not exist yet."""
+    place = path(text)
+    nearest = next(p for p in (place, *place.absolute().parents) if p.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        kind = "cannot be written to" if nearest.is_dir() else "is a file"
+        raise argparse.ArgumentTypeError(
+            f"must be in a folder that can be written to; {nearest} {kind}."
+        )
+    return place
+
+
+def file(text: str) -> pathlib.Path:
+    """The type of an argument that is a file to write, in a folder as in `folder`."""
+    place = path(text)
+    if place.is_dir():
+        raise argparse.ArgumentTypeError(f"must be a file; {place} is a folder.")
+    return folder(str(place.parent)) / place.name
+
+
 def whole(low: int, high: int = _LARGEST) -> Callable[[str], int]:
     """The type of an argument that is a whole number from `low` to `high`."""
 

@@ -163,6 +163,10 @@ def test_an_infinite_weight_stops_its_run_and_no_other():
     assert vaes.diverged.tolist() == [-1, 0, -1, 0]
     assert_same(vaes[0].params, four_runs()[0].params)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(vaes.params))
+    # A mean of its curve, which is NaN or that of an untrained run, could be the best.
+    assert np.isfinite(vaes.elbo).tolist() == [True, False, True, False]
+    assert vaes.elbo.argmax() in (0, 2)
+    assert vaes[1].elbo == -np.inf
 
 
 def test_methods_of_trained_vaes_have_their_documented_shapes_and_agree():
@@ -363,7 +367,9 @@ def test_a_file_that_is_not_a_saved_vae_is_refused(tmp_path, name):
         decomp.load(path)
 
 
-@pytest.mark.parametrize("index", [4, -5, "a", 1.5, np.ones(3, bool), [0, 9]])
+@pytest.mark.parametrize(
+    "index", [4, -5, "a", 1.5, np.ones(3, bool), [0, 9], True, None, [[0, 1]]]
+)
 def test_runs_that_do_not_exist_are_refused_in_one_line(index):
     with pytest.raises(IndexError, match="the index of (a run|runs) must be") as error:
         four_runs()[index]
@@ -470,8 +476,9 @@ def test_methods_refuse_other_shapes_in_one_line():
         vaes.encode(X[:, :2])
     with pytest.raises(ValueError, match=r"z must have the shape \[N, 2\]"):
         vaes.decode(np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="latent must be from 0 to 1; got 2"):
-        vaes.traverse(X[0], 2, [0])
+    for latent in (2, 1.0, True):
+        with pytest.raises(ValueError, match=f"from 0 to 1; got {latent}"):
+            vaes.traverse(X[0], latent, [0])
     with pytest.raises(IndexError, match="from 0 to 3; got 4"):
         vaes[4]
 

@@ -7,6 +7,9 @@ from decomp import numerics
 from decomp.distributions.gaussian import Gaussian
 
 LOG1P_OVER = jax.jit(jax.value_and_grad(numerics.log1p_over, (0, 1)))
+LOG1P_SQUARES = jax.jit(
+    jax.value_and_grad(lambda y, w: numerics.log1p_squares(y, w, axis=0), (0, 1))
+)
 ROOT_LOG1P = jax.jit(jax.value_and_grad(numerics.root_log1p))
 EXP_EXCESS = jax.jit(jax.value_and_grad(numerics.exp_excess))
 
@@ -26,8 +29,22 @@ def test_log1p_over_and_its_derivatives_are_exact_at_every_size(u, w):
         np.testing.assert_allclose(slopes[1], in_w, rtol=1e-4)
 
 
+@pytest.mark.parametrize("w", [1e-18, 1e-3, 2.0, 1e10])
+@pytest.mark.parametrize("y", [1e-3, -1e10, 1e20, -1e38])
+def test_log1p_squares_and_its_derivatives_are_exact_where_squares_overflow(y, w):
+    y, w = np.float32([y, -y / 2]), np.float32(w)
+    value, slopes = LOG1P_SQUARES(y, w)
+    y, w = y.astype(float), float(w)
+    x = w * np.sum(y**2)
+    np.testing.assert_allclose(value, np.log1p(x) / w, rtol=1e-6)
+    np.testing.assert_allclose(slopes[0], 2 * y / (1 + x), rtol=1e-5, atol=1e-38)
+    if x > 1e-3:
+        in_w = (x / (1 + x) - np.log1p(x)) / w**2
+        np.testing.assert_allclose(slopes[1], in_w, rtol=1e-4)
+
+
 @pytest.mark.parametrize("w", [0.0, 1e-6, 2.0])
-@pytest.mark.parametrize("y", [0.0, -1e-6, 0.7, -1e10, 1e12])
+@pytest.mark.parametrize("y", [0.0, -1e-6, 0.7, -1e10, 1e12, -1e25])
 def test_the_slope_of_root_log1p_is_exact_at_zero_and_far_out(y, w):
     y, w = np.float32([y, w])
     value, slope = ROOT_LOG1P(y, w)

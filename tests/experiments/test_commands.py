@@ -1,5 +1,7 @@
 """The output of commands, and how they end."""
 
+import argparse
+import importlib
 import io
 import os
 import subprocess
@@ -102,3 +104,39 @@ def test_a_missing_platform_is_refused_in_one_line_that_names_the_others(platfor
     assert process.stdout.count("\n") == 1, process.stderr
     assert f"JAX_PLATFORMS={platform} names a platform" in process.stdout
     assert "there is cpu, which JAX_PLATFORMS=cpu takes" in process.stdout
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(tmp_path):
+    (tmp_path / "a file").touch()
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    assert commands.folder(f"{tmp_path}/new/folder") == tmp_path / "new" / "folder"
+    assert commands.file(f"{tmp_path}/new/page") == tmp_path / "new" / "page"
+    assert commands.file(f"{tmp_path}/a file") == tmp_path / "a file"
+    for kind in (commands.folder, commands.file):
+        with pytest.raises(argparse.ArgumentTypeError, match="a file is a file"):
+            kind(f"{tmp_path}/a file/below")
+        if not os.access(closed, os.W_OK):  # root may write to any folder
+            with pytest.raises(argparse.ArgumentTypeError, match="closed cannot be"):
+                kind(f"{closed}/new")
+    with pytest.raises(argparse.ArgumentTypeError, match="is a folder"):
+        commands.file(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("score", "--out"),
+        ("bias", "--out"),
+        ("variants", "--out"),
+        ("report.__main__", "--out"),
+        ("plan.__main__", "--json"),
+    ],
+)
+def test_commands_refuse_such_a_place_in_one_line(tmp_path, capsys, command, option):
+    (tmp_path / "a file").touch()
+    module = importlib.import_module(f"experiments.{command}")
+    workdir = [str(tmp_path)] if command[0] in "vr" else []
+    assert module.main([*workdir, f"{option}={tmp_path}/a file/below"]) == 2
+    error = capsys.readouterr().err
+    assert f"argument {option}: must be in a folder that can be written to" in error

@@ -125,6 +125,22 @@ def test_the_header_of_a_csv_file_names_the_factors(tmp_path, capsys):
     assert f"{expected:.4f}" in output
 
 
+def test_an_empty_line_of_a_single_column_is_a_missing_value(tmp_path, capsys):
+    cells = ["", "size", *map(str, FACTORS[:, 1]), "", ""]  # blank at both ends
+    cells[5] = cells[9] = ""
+    (tmp_path / "v.csv").write_text("\n".join(cells), encoding="utf-8")
+    np.save(tmp_path / "z.npy", CODES)
+    arguments = [f"--codes={tmp_path}/z.npy", f"--factors={tmp_path}/v.csv"]
+    assert score.main([*arguments, "--metrics=mig, locatello", "--intervals=0"]) == 0
+    output = capsys.readouterr().out
+    assert "Factor size is missing in 2 of 300 points" in output
+    kept = np.delete(np.arange(300), [3, 7])
+    expected = metrics.score(
+        CODES[kept], FACTORS[kept, 1:2], metrics=["mig, locatello"]
+    )
+    assert f"{expected[0].value:.4f}" in output
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

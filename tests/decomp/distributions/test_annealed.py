@@ -231,3 +231,11 @@ def test_subspaces_at_infinite_df_anneal_as_the_gaussian_above_their_bound():
             p, beta, np.zeros((80, 5), np.float32)
         )
         assert np.isfinite(log_normaliser) == exists
+
+
+@pytest.mark.parametrize("df", [1e-3, 0.3, 3e5])
+@pytest.mark.parametrize("dims", [1, 99])
+def test_beta_one_keeps_the_degrees_of_freedom_to_the_last_bit(df, dims):
+    p = MultivariateT(np.float32(df), np.zeros(dims), np.float32(2))
+    f = annealed.multivariate_t(p, 1.0)
+    assert (f.df, f.scale) == (p.df, p.scale)

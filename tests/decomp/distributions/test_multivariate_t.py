@@ -71,6 +71,16 @@ def test_log_prob_in_float32_is_accurate_from_heavy_tails_to_almost_gaussian(df)
     np.testing.assert_allclose(log_prob, exact.logpdf(z.astype(float)), rtol=2e-6)
 
 
+@pytest.mark.parametrize("df", [0.1, 1.0, 30.0])
+def test_log_prob_is_exact_where_the_square_of_a_point_overflows(df):
+    z = np.array([[1e20, -1e3, 2e20], [-1e30, 2e30, 2e30], [0, 1e37, 0]], np.float32)
+    log_prob = values(jnp.full(3, df), jnp.asarray(z))[0]
+    square = np.sum(((z.astype(float) - LOC) / SCALE) ** 2, axis=1)
+    unit = stats.multivariate_t(np.zeros(3), SCALE**2 * np.eye(3), df)
+    exact = unit.logpdf(np.zeros(3)) - (df + 3) / 2 * np.log1p(square / df)
+    np.testing.assert_allclose(log_prob, exact, rtol=1e-6)
+
+
 def test_gradients_are_finite_everywhere_and_those_of_the_gaussian_at_infinite_df():
     slopes = quick.jit(jax.vmap(jax.grad(multivariate_t.log_prob, argnums=(0, 1))))
     scales, far = (1e-6, 1.0, 1e6), (0.0, 1e4)

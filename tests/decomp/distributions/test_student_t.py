@@ -6,7 +6,7 @@ from scipy import integrate, special, stats
 
 from decomp.distributions import gaussian, student_t
 from decomp.distributions.gaussian import Gaussian
-from decomp.distributions.student_t import StudentT
+from decomp.distributions.student_t import CENTRE, StudentT
 from tests.decomp.distributions import quick
 from tests.decomp.distributions.derivatives import assert_derivatives_agree
 
@@ -250,7 +250,7 @@ SLOPES = jax.jit(jax.grad(student_t.log_prob, (0, 1)))
 
 
 @pytest.mark.parametrize("df", [0.5, 3.0, 1e6])
-@pytest.mark.parametrize("y", [1e-3, 1.0, 1e6, 1e10, 1e12])
+@pytest.mark.parametrize("y", [1e-3, 1.0, 1e6, 1e10, 1e12, 1e24, 1e30])
 def test_the_slopes_of_the_density_are_exact_far_out(df, y):
     p = StudentT(np.float32(df), np.zeros(1, np.float32), np.full(1, 1e-6, np.float32))
     z = p.scale * np.float32(y)
@@ -259,3 +259,37 @@ def test_the_slopes_of_the_density_are_exact_far_out(df, y):
     pull = (df + 1) * y / (df + y * y)
     np.testing.assert_allclose(in_z, -pull / 1e-6, rtol=1e-5)
     np.testing.assert_allclose(in_p.scale, (pull * y - 1) / 1e-6, rtol=1e-4, atol=1)
+
+
+@pytest.mark.parametrize("df", [0.1, 1.0, 30.0])
+def test_density_and_tails_are_exact_where_the_square_of_a_point_overflows(df):
+    z = np.array([1e20, -1e30, 1e38], np.float32)
+    exact = stats.t.logpdf(z.astype(float), df)
+    np.testing.assert_allclose(student_t.log_prob_dims(_unit(df, 3), z), exact, 1e-6)
+    tail = 2 * stats.t.sf(np.abs(z).astype(float), df)
+    actual = student_t.two_sided_tail(_unit(df, 3), z)
+    np.testing.assert_allclose(actual, tail, rtol=5e-5, atol=1e-30)
+
+
+def test_every_draw_of_a_very_heavy_tail_has_a_density():
+    p = StudentT(np.float32(0.15), np.zeros(4), np.ones(4))
+    draws = DRAWS(jax.random.split(jax.random.key(6), 4000), p)
+    assert 1e20 < jnp.max(jnp.abs(draws)) < np.inf
+    log_prob = jax.jit(jax.vmap(student_t.log_prob, (None, 0)))(p, draws)
+    exact = stats.t.logpdf(np.asarray(draws, float), 0.15).sum(axis=1)
+    np.testing.assert_allclose(log_prob, exact, rtol=1e-5)
+
+
+def test_the_gaussian_limit_has_a_distribution_function_everywhere():
+    z = np.array([-1e38, -1e20, 1e20, 1e38], np.float32)
+    cdf = student_t.cdf(_unit(np.inf, 4), z)
+    np.testing.assert_array_equal(cdf, [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("df", [1e12, np.inf])
+def test_the_slope_of_the_cdf_is_the_density_where_its_two_integrals_meet(df):
+    z = np.float32([CENTRE])  # at ν = ∞ this is r, too
+    slope = jax.jit(jax.grad(lambda z: student_t.cdf(_unit(df, 1), z)[0]))(z)
+    np.testing.assert_allclose(slope, stats.norm.pdf(z.astype(float)), rtol=1e-5)
+    slope = jax.grad(lambda z: student_t.transport_to_normal(_unit(df, 1), z)[0])(z)
+    np.testing.assert_allclose(slope, 1, rtol=1e-5)

@@ -105,6 +105,21 @@ def test_a_dimension_encoded_twice_has_infinite_total_correlation():
     assert jnp.isfinite(out.wasserstein)
 
 
+@pytest.mark.parametrize("dims", [2, 10])
+def test_equal_dimensions_have_the_wasserstein_correlation_of_their_number(dims):
+    # S Σ S = 11ᵀ has the root 11ᵀ/√D, so that W₂²/tr Σ = 2 − 2 √D/D.
+    codes = np.repeat(np.random.default_rng(4).normal(size=(500, 1)), dims, axis=1)
+    normalised = score(codes).wasserstein_normalised
+    np.testing.assert_allclose(normalised, 2 - 2 / dims**0.5, rtol=2e-6)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_single_wide_dimension_is_at_no_distance_from_independence(seed):
+    codes = 1e30 * np.random.default_rng(seed).normal(size=(37, 1))
+    for table in (codes, np.pad(codes, ((0, 0), (0, 1)))):
+        assert score(table).wasserstein == 0
+
+
 def test_broken_codes_give_nan_and_a_single_dimension_zero():
     codes = _codes()
     codes[2, 1] = np.nan
