@@ -127,9 +127,10 @@ def log1p_squares(
     far = (jnp.sqrt(w) * largest > 1e9) & jnp.isfinite(largest)
     unit = jnp.where(far, jnp.minimum(largest, 1e37), 1.0)  # so that 1/unit is not 0
     square = jnp.sum((y / jnp.expand_dims(unit, axis)) ** 2, axis=axis)
-    near = log1p_over(jnp.where(far, 1.0, square), jnp.where(far, 1.0, w))
-    factor, w = jnp.where(far, square, 1.0), jnp.where(far, w, 1.0)
-    outer = (jnp.log(w) + 2.0 * jnp.log(unit) + jnp.log(factor)) / w
+    near = log1p_over(jnp.where(far, 1.0, square), w)
+    norm = jnp.where(far, unit * jnp.sqrt(jnp.where(far, square, 1.0)), 1.0)
+    w = jnp.where(w == 0, 1.0, w)
+    outer = (jnp.log(w) + 2.0 * jnp.log(norm)) / w
     return jnp.where(far, outer, near)
 
 
