@@ -20,7 +20,7 @@ def log_prob(p: Bernoulli, x: jax.Array) -> jax.Array:
 
     A grey value in [0, 1] counts as the mean of a Bernoulli variable; the result is
     then the expected log-probability. Value and gradients are finite for logits of any
-    size.
+    finite size.
 
     Args:
         p: Leaf `[*X]`.

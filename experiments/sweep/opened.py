@@ -107,7 +107,7 @@ class OpenedSweep:
     ) -> TrainedVAE:
         """A run, from `_block` and `_networks` or functions that remember results."""
         numbers = self.scores["run"].tolist()
-        if run not in numbers:
+        if isinstance(run, bool | np.bool_) or run not in numbers:  # True == 1
             raise IndexError(
                 f"{self.workdir}: run {run} has not finished; expected one of the "
                 f"{len(numbers)} from {numbers[0]} to {numbers[-1]}."

@@ -306,6 +306,8 @@ def test_a_run_or_column_that_does_not_exist_is_named_in_one_line(swept, tmp_pat
     sweep = results.open(swept)
     with pytest.raises(IndexError, match="run 8 has not finished; .* from 0 to 7"):
         sweep[8]
+    with pytest.raises(IndexError, match="run True has not finished"):
+        sweep[True]
     with pytest.raises(ValueError, match="there is no column fid; choices: run, seed"):
         sweep.best("fid")
     with pytest.raises(ValueError, match="no finished run has a finite mig and"):
