@@ -11,7 +11,8 @@ from experiments.plots import style
 from experiments.report.markup import Html, join, tag
 from experiments.results import columns, reading, summary
 
-_DIGITS = 6  # significant digits of a run's score
+# Significant digits of a run's score, which differences are taken from: those of float32.
+_DIGITS = 9
 
 
 def scores_of(results: reading.Results) -> list[str]:
