@@ -11,8 +11,7 @@ from experiments.plots import style
 from experiments.report.markup import Html, join, tag
 from experiments.results import columns, reading, summary
 
-# Significant digits of a run's score, which differences are taken from: those of float32.
-_DIGITS = 9
+_DIGITS = 9  # significant digits of a run's score: those of float32
 
 
 def scores_of(results: reading.Results) -> list[str]:
