@@ -210,10 +210,10 @@ def _beside(
 ) -> tuple[float, float, float, Any, Any, bool]:
     """Exact value and error, bias, prediction and error, and whether I > log n."""
     value, stderr = regime.exact[cell.quantity]
-    predicted = regime.predicted.get(cell.quantity, ("", ""))
+    predicted, error = regime.predicted.get(cell.quantity, ("", ""))
     exceeds = cell.mean > math.log(regime.points) + _ROUNDING
     flag = exceeds and cell.quantity == "mutual_information"
-    return value, stderr, cell.mean - value, *predicted, flag
+    return value, stderr, cell.mean - value, predicted, error, flag
 
 
 def _facts(regime: Regime) -> str:
