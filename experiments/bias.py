@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import matplotlib.style
 import numpy as np
 
-from decomp import decomposition, minibatch
+from decomp import decomposition, estimate, minibatch
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.metrics import sheet
@@ -92,10 +92,11 @@ def regime(
     # This has a smaller error than the mean of −log q(z), which also estimates
     # `conditional`.
     exact["entropy"] = information + conditional, error
+    cross, cross_error = _cross_entropy(jax.random.fold_in(key, 1), posteriors, draws)
     predicted = {
-        "entropy": math.log(size) + conditional,  # Eq. 11
-        "mutual_information": math.log(size),
-        "kl": information + exact["kl"][0] - math.log(size),  # Eq. 12
+        "entropy": (math.log(size) + conditional, 0.0),  # Eq. 11
+        "mutual_information": (math.log(size), 0.0),
+        "kl": (cross - conditional - math.log(size), cross_error),  # Eq. 12
     }
     return Regime(posteriors.name, size, latents, exact, predicted, cells)
 
@@ -109,7 +110,8 @@ def write(folder: pathlib.Path, regimes: Sequence[Regime]) -> list[pathlib.Path]
     """Writes the tables and the figure; returns the paths."""
     paths = [folder / f"bias.{suffix}" for suffix in ("md", "csv", "json")]
     atomic_files.write(paths[0], (table(regimes) + "\n").encode())
-    added = ["exact", "exact_stderr", "bias", "predicted", "exceeds_log_n"]
+    added = ["exact", "exact_stderr", "bias", "predicted", "predicted_stderr"]
+    added.append("exceeds_log_n")
     atomic_files.write_csv(
         paths[1],
         ["regime", "points", "latents", *Estimates._fields, *added],
@@ -138,6 +140,34 @@ def _exact(
         name: (mean, float(np.linalg.norm(whole[name].stderr)) / len(parts))
         for name, mean in means.items()
     }
+
+
+def _cross_entropy(
+    key: jax.Array, posteriors: Posteriors, draws: int
+) -> tuple[float, float]:
+    """−E log p(z) over q(z), and its standard error, in nats.
+
+    Less the mean entropy of q(z|x_n), which is exact, it is the mean of KL(q(z|x_n) ‖
+    p(z)). The draws are stratified: as many come from each q(z|x_n), at least two, so
+    that the spread between the x_n is no error.
+    """
+    each = max(2, -(-draws // len(posteriors.q.loc)))
+
+    def of_point(point: tuple[jax.Array, Gaussian]) -> tuple[jax.Array, jax.Array]:
+        n, q = point
+        keys = jax.random.split(jax.random.fold_in(key, n), each)
+        z = jax.vmap(gaussian.sample, (0, None))(keys, q)
+        terms = jax.vmap(posteriors.log_pz)(z)
+        return jnp.mean(terms), estimate.deviation(terms)
+
+    @jax.jit
+    def of_points(q: Gaussian) -> tuple[jax.Array, jax.Array]:
+        points = jnp.arange(len(q.loc)), q
+        return jax.lax.map(of_point, points, batch_size=_AT_ONCE)
+
+    means, deviations = (np.asarray(x, np.float64) for x in of_points(posteriors.q))
+    error = np.linalg.norm(deviations) / (math.sqrt(each) * len(means))
+    return -float(means.mean()), float(error)
 
 
 @functools.partial(jax.jit, static_argnums=3)
@@ -178,17 +208,19 @@ def _cells(batch: int, values: np.ndarray) -> list[Estimates]:
     ]
 
 
-def _beside(regime: Regime, cell: Estimates) -> tuple[float, float, float, Any, bool]:
-    """Exact values, their errors, biases, predictions, and whether I > log n."""
+def _beside(
+    regime: Regime, cell: Estimates
+) -> tuple[float, float, float, Any, Any, bool]:
+    """Exact value and error, bias, prediction and error, and whether I > log n."""
     value, stderr = regime.exact[cell.quantity]
-    predicted = regime.predicted.get(cell.quantity, "")
+    predicted, error = regime.predicted.get(cell.quantity, ("", ""))
     exceeds = cell.mean > math.log(regime.points) + _ROUNDING
     flag = exceeds and cell.quantity == "mutual_information"
-    return value, stderr, cell.mean - value, predicted, flag
+    return value, stderr, cell.mean - value, predicted, error, flag
 
 
 def _facts(regime: Regime) -> str:
-    entropy, kl = regime.predicted["entropy"], regime.predicted["kl"]
+    (entropy, _), (kl, _) = regime.predicted["entropy"], regime.predicted["kl"]
     return (
         f"n = {regime.points:,}, D = {regime.latents}, log n = "
         f"{math.log(regime.points):.3f}. In nats: mean ± standard error (bias). If no "
@@ -203,7 +235,7 @@ def _rows(regime: Regime) -> str:
     rows = [head, ["n", "exact", *exact, "", ""]]
     for (batch, name), group in itertools.groupby(regime.cells, lambda cell: cell[:2]):
         cells = list(group)
-        *_, biases, _, flags = zip(*(_beside(regime, c) for c in cells), strict=True)
+        *_, biases, _, _, flags = zip(*(_beside(regime, c) for c in cells), strict=True)
         texts = [
             f"{cell.mean:.3f} ± {cell.stderr:.3f} ({bias:+.3f})"
             for cell, bias in zip(cells, biases, strict=True)

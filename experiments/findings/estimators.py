@@ -21,8 +21,8 @@ def findings() -> list[Finding]:
         row = load.bias(name, batch=64, estimator="symmetrised", quantity="kl")
         count = int(row["count"])
         offset = float(row["mean"]) - float(row["predicted"])
-        error = math.hypot(float(row["stderr"]), float(row["exact_stderr"]))
-        half = float(stats.norm.ppf(1 - 0.025 / len(_WHERE))) * error
+        error = math.hypot(float(row["stderr"]), float(row["predicted_stderr"]))
+        half = float(stats.t.ppf(1 - 0.025 / len(_WHERE), count - 1)) * error
         ends = offset - half, offset + half
         offsets.append(
             Comparison(f"β = {beta}", f"within {_MARGIN}", offset, *ends, count)

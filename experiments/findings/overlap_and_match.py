@@ -53,7 +53,7 @@ _PRIORS = (
 
 
 class KeptNetworks(NamedTuple):
-    """Trained networks, none of them twice."""
+    """Trained networks; one that two sweeps hold with the same numbers counts once."""
 
     factors: np.ndarray  # [R, 2] overlap and mismatch, logarithms
     scores: np.ndarray  # [R, len(SCORES)]

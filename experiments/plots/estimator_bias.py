@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy import special
 
 from experiments.plots import point_labels, style
 
@@ -46,7 +47,8 @@ class Regime(NamedTuple):
     points: int
     latents: int
     exact: dict[str, tuple[float, float]]  # value and standard error by quantity
-    predicted: dict[str, float]  # by Eq. 11 and 12, and the ceiling log n of I
+    # By Eq. 11 and 12, and the ceiling log n of I; value and standard error.
+    predicted: dict[str, tuple[float, float]]
     cells: list[Estimates]
 
 
@@ -98,8 +100,8 @@ def _panel(axes: Axes, regime: Regime, quantity: str) -> list[_Line]:
     names = {line.name for line in inside}
     outside = [(o.name, o.mean, o.look["color"]) for o in lines if o.name not in names]
     texts = [("exact", exact, "black")]
-    reference = regime.predicted.get(quantity)
-    if reference is not None:
+    if quantity in regime.predicted:
+        reference, _ = regime.predicted[quantity]
         text = (_REFERENCES[quantity], reference, style.GREY)
         if max(low - reference, reference - high) < _GAP * (high - low):
             low, high = min(low, reference), max(high, reference)
@@ -128,7 +130,13 @@ def _lines(regime: Regime, quantity: str) -> list[_Line]:
         cells = [
             c for c in regime.cells if (c.estimator, c.quantity) == (name, quantity)
         ]
-        columns = np.array([(c.batch, c.mean, 1.96 * c.stderr) for c in cells]).T
+        # Few minibatches are large ones: 16 of 1,024 points.
+        columns = np.array(
+            [
+                (c.batch, c.mean, special.stdtrit(c.count - 1, 0.975) * c.stderr)
+                for c in cells
+            ]
+        ).T
         look = looks[name]
         if name == "stratified":  # it nearly equals the symmetrised line below it
             look |= {"linewidth": 3.5, "markersize": 7.5, "alpha": 0.5}

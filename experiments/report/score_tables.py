@@ -11,7 +11,7 @@ from experiments.plots import style
 from experiments.report.markup import Html, join, tag
 from experiments.results import columns, reading, summary
 
-_DIGITS = 6  # significant digits of a run's score
+_DIGITS = 9  # significant digits of a run's score: those of float32
 
 
 def scores_of(results: reading.Results) -> list[str]:

@@ -58,20 +58,37 @@ def test_a_batch_of_all_posteriors_is_exact_except_for_the_constant_of_mws():
 
 def test_without_overlap_the_predictions_hold_at_any_batch_size():
     regime = _regime(100.0)
-    assert regime.predicted["mutual_information"] == math.log(8)
+    assert regime.predicted["mutual_information"] == (math.log(8), 0.0)
     for quantity in ("entropy", "mutual_information", "kl"):
-        expected, stderr = regime.predicted[quantity], regime.exact[quantity][1]
-        exact = regime.exact[quantity][0]
-        np.testing.assert_allclose(exact, expected, rtol=1e-5, atol=1e-4)
+        (expected, error_of_it), (exact, stderr) = (
+            values[quantity] for values in (regime.predicted, regime.exact)
+        )
+        errors = 4 * math.hypot(stderr, error_of_it)
+        np.testing.assert_allclose(exact, expected, rtol=1e-5, atol=1e-4 + errors)
         for name in ("stratified", "symmetrised"):
             mean, error = _means(regime, 2, quantity)[name]
-            assert abs(mean - expected) < 4 * math.hypot(stderr, error) + 1e-4
+            assert abs(mean - expected) < 4 * math.hypot(error_of_it, error) + 1e-4
     np.testing.assert_allclose(
         _means(regime, 2, "mutual_information")["batch_mean"][0], math.log(2), rtol=1e-5
     )
     lines = bias.table([regime]).splitlines()
     flagged = {line.split(" | ")[1] for line in lines if line.endswith("| yes |")}
     assert flagged == {"weighted"}
+
+
+def test_the_prediction_of_eq_12_has_the_error_of_the_mean_kl():
+    # Under a standard normal prior the mean KL is ½ Σ (m² + σ² − 1 − 2 log σ). The term
+    # ½ |z|² of a posterior has the variance Σ (m²σ² + σ⁴/2), which is known as well.
+    regime = _regime(0.6)
+    m, scale = 0.6 * np.arange(8.0), 0.5
+    kl = np.mean(m**2 + scale**2 - 1 - 2 * math.log(scale))
+    variance = np.mean(2 * (m**2 * scale**2 + scale**4 / 2))
+    value, stderr = regime.predicted["kl"]
+    each = 2048 // 8
+    expected = math.sqrt(variance / (8 * each))
+    assert abs(value - (kl - math.log(8))) < 4 * expected
+    # A standard deviation of normal terms from k degrees has the relative error 1/√2k.
+    assert abs(stderr / expected - 1) < 4 / math.sqrt(2 * 8 * (each - 1))
 
 
 def _check_files(folder, *, regimes):
@@ -219,6 +236,23 @@ def test_batches_are_as_large_as_the_data_allow():
     assert bias._batches("8, 4,8", 8) == [4, 8]
 
 
+def test_the_band_of_few_minibatches_is_that_of_students_t():
+    cells = [
+        Estimates(batch, "symmetrised", quantity, 1.0, 0.01, 0.0, count)
+        for batch, count in ((16, 1024), (1024, 16))
+        for quantity in QUANTITIES
+    ]
+    exact = dict.fromkeys(QUANTITIES, (1.0, 0.01))
+    page = figure([Regime("r", 2000, 5, exact, {}, cells)], title="t")
+    (band,) = [c for c in page.axes[0].collections if len(c.get_paths()[0]) > 4]
+    heights = {x: [] for x in (16.0, 1024.0)}
+    for x, y in band.get_paths()[0].vertices:
+        heights[x].append(y)
+    # The 97.5 % quantiles of tables, for 1,023 and 15 degrees of freedom.
+    for x, quantile in ((16.0, 1.962), (1024.0, 2.131)):
+        assert (max(heights[x]) - 1) / 0.01 == pytest.approx(quantile, abs=1e-3)
+
+
 def test_a_line_far_from_the_others_is_marked_by_an_arrow():
     cells = [
         Estimates(batch, estimator, quantity, mean, 0.01, 0.0, 16)
@@ -227,7 +261,9 @@ def test_a_line_far_from_the_others_is_marked_by_an_arrow():
         for quantity in QUANTITIES
     ]
     exact = dict.fromkeys(QUANTITIES, (0.5, 0.01))
-    page = figure([Regime("r", 64, 5, exact, {"entropy": -9.0}, cells)], title="t")
+    page = figure(
+        [Regime("r", 64, 5, exact, {"entropy": (-9.0, 0.0)}, cells)], title="t"
+    )
     first = page.axes[0]
     texts = {text.get_text() for text in first.texts}
     assert {"↑ weighted: 30.0", "↓ Eq. 11: −9.0", "symmetrised", "exact"} == texts

@@ -103,6 +103,16 @@ def test_the_run_table_has_every_run_and_marks_those_that_diverged(page):
     assert runs["names"] == ["loss", "reconstruction", "MIG", "KL(p(z) ‖ q(z))"]
 
 
+def test_the_runs_of_a_page_keep_every_digit_that_differences_are_taken_from():
+    # Neighbouring float32 values around 2,692 differ by 2⁻¹².
+    scores = np.float32(2692.25) + np.arange(3, dtype=np.float32) / 4096
+    lines = {i: {"run": float(i), "loss": float(x)} for i, x in enumerate(scores)}
+    row = reading.RunRow({}, {"loss": reading.Cell(3, 0, 1.0, 0.0, 2.0)})
+    results = reading.Results({}, [row], lines, None, None)
+    (values,) = score_tables.runs(results)["values"]
+    assert np.array_equal(np.float32(values), scores)
+
+
 def test_text_from_files_is_escaped(image_results, tmp_path):
     workdir = tmp_path / "hostile"
     shutil.copytree(image_results, workdir)
