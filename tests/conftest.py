@@ -75,16 +75,6 @@ SLOW_EXAMPLES |= {
     )
 }
 
-# Tests of ten seconds or more, most of them compiling, beside which others are quicker.
-SLOW_TESTS = {
-    "test_every_point_counts_once_when_batches_do_not_fit",
-    "test_gaps_of_degenerate_codes_and_factors",
-    "test_images_without_factors_are_scored_by_metrics_of_codes",
-    "test_the_findings_are_drawn",
-    "test_the_score_agrees_with_slow_loops_over_the_same_votes",
-    "test_the_table_of_combinations_is_what_configs_accept",
-}
-
 
 def pytest_collection_finish():
     # Modules and collected tests live to the end: the garbage collector need not visit
@@ -119,8 +109,6 @@ def pytest_runtest_teardown(item, nextitem):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        if getattr(item, "originalname", None) in SLOW_TESTS:
-            item.add_marker("slow")
         if isinstance(item, pytest.DoctestItem):
             if item.name.rpartition(".")[0] in SLOW_EXAMPLES:
                 item.add_marker("slow")

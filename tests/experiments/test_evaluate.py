@@ -66,6 +66,7 @@ def expected(small):
     return float64
 
 
+@pytest.mark.slow
 def test_every_point_counts_once_when_batches_do_not_fit(
     small, images, evaluate_run, expected
 ):

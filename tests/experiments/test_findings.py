@@ -118,6 +118,7 @@ def test_the_tally_counts_verdicts(findings):
     )
 
 
+@pytest.mark.slow
 def test_the_findings_are_drawn(findings, tmp_path):
     for path in command.draw(findings, tmp_path):
         assert path.read_bytes().startswith(b"\x89PNG")

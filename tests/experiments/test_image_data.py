@@ -66,6 +66,7 @@ def unlabelled(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_images_without_factors_are_scored_by_metrics_of_codes(unlabelled):
     _, row = unlabelled
     scores = {"reconstruction", "kl", "active", "hoyer", "gaussian_tc"} | {

@@ -76,6 +76,7 @@ def cells():
             yield names, "D:" in first, priors_of_column, mark.strip()
 
 
+@pytest.mark.slow
 def test_the_table_of_combinations_is_what_configs_accept():
     names_in_table = {"objectives": set(), "divergences": set(), "priors": set()}
     for names, is_divergence, column, mark in cells():

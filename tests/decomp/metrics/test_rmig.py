@@ -151,6 +151,7 @@ def test_gaps_of_codes_agree_with_slow_loops(bins):
     np.testing.assert_allclose(score, np.mean(exact), atol=2e-6)
 
 
+@pytest.mark.slow
 def test_gaps_of_degenerate_codes_and_factors():
     constant = np.full((12, 2), 0.3, np.float32)
     for score in OF_CODES[:2]:

@@ -91,6 +91,7 @@ REPRESENTATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPRESENTATIONS)
 def test_the_score_agrees_with_slow_loops_over_the_same_votes(name):
     codes = REPRESENTATIONS[name]
