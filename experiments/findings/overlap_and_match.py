@@ -20,13 +20,14 @@ settings, or of the seeds, which the settings share; the fits are not repeated.
 
 import functools
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from configs import base as defaults_of_configs
 from experiments.findings import effects, load, training_length
 from experiments.findings.load import SweepTables
 from experiments.plots import style
@@ -52,12 +53,19 @@ _PRIORS = (
 )
 
 
+# Sections of a config on which every network and its scores depend, without the fields
+# that change them by rounding at most, or that concern other scores.
+_SECTIONS = ("data", "model", "train", "evaluate")
+_APART = {"model.form", "train.records", "evaluate.metrics"}
+_APART |= {"evaluate.aggregate_samples", "evaluate.batch_size"}
+
+
 class KeptNetworks(NamedTuple):
-    """Trained networks; one that two sweeps hold with the same numbers counts once."""
+    """Trained networks; a seed that two sweeps trained by one recipe counts once."""
 
     factors: np.ndarray  # [R, 2] overlap and mismatch, logarithms
     scores: np.ndarray  # [R, len(SCORES)]
-    setting: np.ndarray  # [R] index of the sweep's setting
+    setting: np.ndarray  # [R] index of the recipe
     seed: np.ndarray  # [R]
 
 
@@ -88,9 +96,49 @@ def measured(sweep: SweepTables) -> SweepTables:
     return sweep._replace(runs=runs)
 
 
+def recipe(sweep: SweepTables, run: Mapping[str, Any]) -> tuple[Any, ...]:
+    """All that a network depends on but its seed, equal where two sweeps train alike.
+
+    A field at its default counts as absent, as older sweeps lack some. The Student-t
+    prior with ν = ∞ and the anisotropic one without spread are the isotropic Gaussian,
+    and the objective with α = 0 is that of the β-VAE.
+    """
+    config, train = sweep.config, dict(sweep.config["train"])
+    if steps := run.get("steps", train["steps"]):
+        train["epochs"] = training_length.epochs(sweep, steps)
+    train["steps"] = 0
+    sections = {name: config[name] for name in _SECTIONS} | {"train": train}
+    defaults = dict(_leaves(defaults_of_configs.get_config().to_dict()))
+    values = [
+        (name, str(value))
+        for name, value in _leaves(sections)
+        if name not in _APART and str(value) != str(defaults.get(name))
+    ]
+    prior: tuple[Any, ...] = (run["prior"],)
+    if run["prior"] == "student_t" and run["df"] < math.inf:
+        prior = (*prior, run["df"])
+    elif run["prior"] in ("pca", "learned"):
+        prior = (*prior, config["prior"]["pca_ranks"])
+    elif run["prior"] in ("student_t", "spread_000"):
+        prior = ("isotropic",)
+    objective = tuple(run[name] for name in ("objective", "beta", "alpha", "gamma"))
+    if run["objective"] == "beta_vae" or objective[::2] == ("alpha_beta", 0):
+        objective = ("beta_vae", run["beta"])
+    return (*sorted(values), prior, objective)
+
+
+def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """The path of each value of nested sections, and the value."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield path + name, list(value) if isinstance(value, tuple) else value
+
+
 def networks(names: Sequence[str]) -> KeptNetworks:
     """The networks of kept sweeps on dSprites at 16×16 that have all these numbers."""
-    rows, settings, records = [], {}, set()
+    rows, recipes, settings, known = [], {}, {}, set()
     for name in names:
         sweep = load.read(name)
         data = sweep.config["data"]
@@ -98,12 +146,14 @@ def networks(names: Sequence[str]) -> KeptNetworks:
             continue
         for run in measured(sweep).runs:
             values = tuple(run.get(column) for column in (OVERLAP, MISMATCH, *SCORES))
-            # Two sweeps may hold the same run, which has the same numbers in both.
-            if not all(isinstance(v, float) for v in values) or values in records:
+            row = (name, *(run[column] for column in sweep.columns))
+            if row not in recipes:
+                recipes[row] = recipe(sweep, run)
+            network = recipes[row], run["seed"]
+            if not all(isinstance(v, float) for v in values) or network in known:
                 continue
-            records.add(values)
-            setting = (name, *(run[column] for column in sweep.columns))
-            place = settings.setdefault(setting, len(settings))
+            known.add(network)
+            place = settings.setdefault(recipes[row], len(settings))
             rows.append([*values, place, run["seed"]])
     table = np.array(rows)
     setting, seed = table[:, -2:].astype(int).T

@@ -67,13 +67,24 @@ def test_variance_splits_into_that_between_and_that_within_settings():
         np.testing.assert_allclose(sum(shares), 1.0, rtol=1e-9)
 
 
-def test_a_network_of_two_sweeps_counts_once():
-    one_sweep, both_sweeps = (
-        both.networks(names) for names in (["shapes"], ["shapes", "betas"])
-    )
-    betas = both.networks(["betas"])
-    shared = 2 * 100  # the isotropic prior at β = 1 and 4
-    assert len(both_sweeps.seed) == len(one_sweep.seed) + len(betas.seed) - shared
+@pytest.mark.parametrize(
+    ("names", "settings", "seeds"),
+    [
+        (["shapes", "betas"], 2, 100),  # the isotropic prior at β = 1 and 4
+        (["betas", "entropy"], 4, 100),  # α = 0, and the β-VAE, at β = 2, 4, 8 and 16
+        (["anisotropy", "shapes"], 2, 50),  # without spread it is isotropic
+        (["entropy_paper_length", "paper_length"], 1, 10),  # 230,400 steps, β = 4
+    ],
+)
+def test_a_recipe_of_two_sweeps_is_one_setting_and_its_seeds_count_once(
+    names, settings, seeds
+):
+    first, second = (both.networks([name]) for name in names)
+    together = both.networks(names)
+    shared = len(first.seed) + len(second.seed) - len(together.seed)
+    assert shared == settings * seeds
+    counts = [sample.setting.max() + 1 for sample in (first, second, together)]
+    assert counts[0] + counts[1] - counts[2] == settings
 
 
 def test_sweeps_of_other_data_are_excluded():
@@ -90,7 +101,7 @@ def test_the_figure_and_the_table_have_every_score():
         *("Kim–Mnih score, inactive latents pruned", "mutual information gap")
     ]
     text = both.table(sample, lines)
-    assert text.startswith("1,100 networks of 11 settings")
+    assert text.startswith("1,000 networks of 10 settings")
     assert text.count("between settings") == text.count("within settings") == 2
 
 
