@@ -134,6 +134,7 @@ def test_numpy_lists_and_half_precision_are_computed_in_float32(name):
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_under_x64_float32_stays_float32_and_grad_takes_mixed_precision(name):
     function, *arguments = CASES[name]
 

@@ -35,6 +35,7 @@ def printed(example, names):
     return text.getvalue()
 
 
+@pytest.mark.slow
 def test_the_first_example_of_the_readme_prints_the_numbers_below_it():
     example, text, names = examples()[0], README.read_text(), {}
     assert len(example.splitlines()) <= 20

@@ -215,7 +215,10 @@ def test_a_prior_may_be_trained():
     "options",
     [
         pytest.param({"objective": "wae_mmd", "lambda_": 10}, marks=pytest.mark.slow),
-        {"objective": "beta_tcvae", "alpha": 1, "beta": [1, 6], "gamma": 1},
+        pytest.param(
+            {"objective": "beta_tcvae", "alpha": 1, "beta": [1, 6], "gamma": 1},
+            marks=pytest.mark.slow,
+        ),
         {"objective": lambda terms, bits: terms.log_px_z - jnp.maximum(terms.kl, bits)}
         | {"bits": 1.0},
         {"prior": priors.student_t(jnp.float32(3), 2), "likelihood": "gaussian"},

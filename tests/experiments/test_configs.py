@@ -246,9 +246,16 @@ def test_networks_have_the_sizes_of_the_paper(name, variants, encoder, decoder):
 # test_main trains the variants laptop and smoke of the others.
 TRACED = [(name, variants) for name in CONFIGS for variants in ("", "authors")]
 TRACED += [("shapes_student_t", "laptop,smoke")]
+QUICK = {("pinwheel", ""), ("shapes_anisotropic", ""), TRACED[-1]}
 
 
-@pytest.mark.parametrize(("name", "variants"), TRACED)
+@pytest.mark.parametrize(
+    ("name", "variants"),
+    [
+        pytest.param(*each, marks=() if each in QUICK else pytest.mark.slow)
+        for each in TRACED
+    ],
+)
 def test_every_config_traces(name, variants):
     config, programs = settings.validate(CONFIGS[name].get_config(variants))
     data, values = fake(config), setting(config)

@@ -199,7 +199,8 @@ def test_scores_are_drawn_against_beta_and_alpha_and_wide_ranges_are_logarithmic
 
 
 def test_traversal_rows_follow_the_order_and_inactive_ones_fade(images):
-    stored = np.load(images / "pictures.npz")["traversals"][0].astype(float)
+    with np.load(images / "pictures.npz") as pictures:
+        stored = pictures["traversals"][0].astype(float)
     axes = draw(traversals.traversals, images)["traversals_isotropic"].axes[0]
     picture = np.asarray(axes.images[0].get_array())
     names = [text.get_text() for text in axes.get_yticklabels()]

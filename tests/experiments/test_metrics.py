@@ -41,6 +41,7 @@ def scores(codes):
     }
 
 
+@pytest.mark.slow
 def test_scores_of_many_runs_are_those_of_each_alone():
     noise = np.random.default_rng(0).normal(size=(3, *FACTORS.shape))
     codes = jnp.asarray(noise, jnp.float32)

@@ -31,7 +31,7 @@ def config(module, variants, **fields):
         (correlated, "laptop,smoke", {}),
         (correlated, "laptop,smoke", {"held_out": "shape=2,x=16..31"}),
         (heads, "smoke", {"points": 256}),
-        (heads, "laptop,smoke", {"points": 256}),
+        pytest.param(heads, "laptop,smoke", {"points": 256}, marks=pytest.mark.slow),
         (sparse, "laptop,smoke", {}),
         (pinwheel, "smoke", {}),
     ],

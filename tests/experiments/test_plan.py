@@ -78,9 +78,9 @@ def outline(**changes):
 @pytest.mark.parametrize(
     ("changes", "count", "block", "blocks", "devices"),
     [
-        ({}, 2, 20, 1, 2),
+        pytest.param({}, 2, 20, 1, 2, marks=pytest.mark.slow),
         ({"block": 6}, 2, 6, 4, 2),  # three runs per device; the last block is padded
-        ({"block": 7}, 3, 6, 4, 3),
+        pytest.param({"block": 7}, 3, 6, 4, 3, marks=pytest.mark.slow),
         ({"block": 3, "devices": 1}, 4, 3, 7, 1),
     ],
 )

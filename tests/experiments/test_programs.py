@@ -1,6 +1,7 @@
 """Sweeps over fields of which each value is a program."""
 
 import csv
+import functools
 import json
 import pathlib
 import shutil
@@ -170,11 +171,27 @@ def test_values_separated_by_commas_are_swept():
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory):
-    """The workdir of a finished sweep of two programs."""
+def two_programs(tmp_path_factory):
+    """The config of a sweep of two programs on images without factors."""
+    path = tmp_path_factory.mktemp("images") / "images.npz"
+    np.savez(
+        path, images=np.random.default_rng(0).integers(0, 256, (64, 8, 8), np.uint8)
+    )
+    return functools.partial(
+        config_of,
+        model__latents=(2, 3),
+        data__name="images",
+        data__path=str(path),
+        data__source="file",
+        evaluate__metrics=("hoyer",),
+    )
+
+
+@pytest.fixture(scope="module")
+def swept(two_programs, tmp_path_factory):
+    """The workdir of its results."""
     workdir = tmp_path_factory.mktemp("programs") / "out"
-    config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
-    main.run(*settings.validate(config), workdir)
+    main.run(*settings.validate(two_programs()), workdir)
     return workdir
 
 
@@ -310,8 +327,8 @@ def test_a_run_or_column_that_does_not_exist_is_named_in_one_line(swept, tmp_pat
         sweep[True]
     with pytest.raises(ValueError, match="there is no column fid; choices: run, seed"):
         sweep.best("fid")
-    with pytest.raises(ValueError, match="no finished run has a finite mig and"):
-        sweep.best("mig", latents=7)
+    with pytest.raises(ValueError, match="no finished run has a finite hoyer and"):
+        sweep.best("hoyer", latents=7)
 
 
 def test_the_report_names_all_programs(swept):
@@ -320,14 +337,15 @@ def test_the_report_names_all_programs(swept):
     assert "2 | 3 latents" in text
 
 
-def test_a_program_without_its_block_is_trained_again_to_the_same_bytes(swept, capsys):
+def test_a_program_without_its_block_is_trained_again_to_the_same_bytes(
+    two_programs, swept, capsys
+):
     before = (swept / "scores.csv").read_bytes()
     lost = run_tables.block_path(swept, 2)
     other_blocks = [path for path in (swept / "blocks").glob("*.npz") if path != lost]
     stamps = [path.stat().st_mtime_ns for path in other_blocks]
     lost.unlink()
-    config = config_of(model__latents=(2, 3), prior__name=("isotropic",))
-    main.run(*settings.validate(config), swept)
+    main.run(*settings.validate(two_programs()), swept)
     assert (swept / "scores.csv").read_bytes() == before
     assert [path.stat().st_mtime_ns for path in other_blocks] == stamps
     output = capsys.readouterr().out
@@ -335,9 +353,9 @@ def test_a_program_without_its_block_is_trained_again_to_the_same_bytes(swept, c
     assert "4 are finished, 0 left" in output
 
 
-def test_another_value_belongs_to_another_workdir(swept):
+def test_another_value_belongs_to_another_workdir(two_programs, swept):
     with pytest.raises(ValueError, match=r"model.latents: \[2, 3\] -> \[2, 4\]"):
-        main.run(*settings.validate(config_of(model__latents=(2, 4))), swept)
+        main.run(*settings.validate(two_programs(model__latents=(2, 4))), swept)
     assert json.loads((swept / "config.json").read_text())["model"]["latents"] == [2, 3]
 
 

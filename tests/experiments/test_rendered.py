@@ -47,7 +47,9 @@ def test_trained_images_have_correlated_factors_and_scored_images_have_not():
     )
 
 
-@pytest.mark.parametrize("pair", [(), ("scale", "x")])
+@pytest.mark.parametrize(
+    "pair", [pytest.param((), marks=pytest.mark.slow), ("scale", "x")]
+)
 def test_held_out_combinations_are_scored_and_never_trained_on(pair):
     held_out_config = config(
         correlated=pair,
@@ -173,7 +175,7 @@ def test_a_sweep_in_colour_is_scored_on_the_held_out_images(tmp_path):
         (row,) = csv.DictReader(file)
     assert row["status"] == "ok"
     assert math.isfinite(float(row["mig"]))
-    pictures = np.load(tmp_path / "pictures.npz")
-    assert pictures["originals"].shape == (1, 8, 8, 8, 3)
+    with np.load(tmp_path / "pictures.npz") as pictures:
+        assert pictures["originals"].shape == (1, 8, 8, 8, 3)
     stored = json.loads((tmp_path / "config.json").read_text())
     assert stored["data"]["held_out"] == "scale=4..5,x=16..31"

@@ -95,6 +95,7 @@ def test_factors_that_share_a_dimension_or_are_rotated_score_by_chance():
         assert out.per_factor[2] == 1
 
 
+@pytest.mark.slow
 def test_noise_and_collapsed_codes_score_by_chance():
     factors = cases.grid(4, 4, 4)
     points = np.repeat(factors, 200, axis=0)  # few points may encode a factor by chance

@@ -249,6 +249,7 @@ def test_intervals_of_several_runs_equal_those_of_each_alone():
         np.testing.assert_allclose(line[6:9], line_alone[6:9], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_metrics_of_posteriors_have_intervals_from_half_of_them():
     names = ["mig, exact", "mig, rmig", "jemmig, do_tran"]
     options = {"metrics": names, "scales": np.full_like(CODES, 0.5)}

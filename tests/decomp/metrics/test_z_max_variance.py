@@ -57,6 +57,7 @@ def test_the_points_of_a_vote_differ_in_its_factor_alone():
         assert len({r for f, r in pairs if f == free}) == number[number > 1].sum()
 
 
+@pytest.mark.slow
 def test_a_factor_that_never_varies_alone_has_no_votes():
     factors = np.array([[0, 0, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1]])
     factor, _ = DRAW(key(), factors, votes=300)
@@ -104,6 +105,7 @@ def test_the_score_agrees_with_slow_loops_over_the_same_votes(name):
     np.testing.assert_allclose(out.above_chance, (exact - 1 / 3) * 1.5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_representations_that_are_not_perfect_score_by_chance():
     # With three factors, each has a third of 200 votes, within 4 errors. Three more
     # binary factors, which the metric does not get, are noise.
