@@ -234,6 +234,18 @@ def test_intervals_change_no_value_and_0_half_samples_give_none(random_metric):
             metrics.score(CODES, FACTORS, metrics=SOME, intervals=number)
 
 
+@pytest.mark.parametrize(("count", "is_sparse"), [(119, True), (120, False)])
+def test_a_sheet_says_whose_intervals_have_fewer_than_two_points_per_cell(
+    count, is_sparse
+):
+    factors = np.arange(count)[:, None] % 3  # 3 values and 20 bins are 60 cells
+    codes = factors + np.random.default_rng(0).uniform(size=(count, 2))
+    names = ["mig, locatello", "irs, suter"]
+    notes = metrics.score(codes, factors, metrics=names, intervals=5).notes
+    assert notes[-1].endswith(": mig, locatello.") == is_sparse
+    assert notes[-1].startswith("119 points are fewer than two per cell") == is_sparse
+
+
 def test_few_points_have_no_interval():
     table = metrics.score(CODES[:7], FACTORS[:7], metrics=["hoyer"], intervals=10)
     assert table[0].low is None
@@ -247,18 +259,6 @@ def test_intervals_of_several_runs_equal_those_of_each_alone():
     alone = metrics.score(both[1], FACTORS, **options)
     for line, line_alone in zip(several[1], alone, strict=True):
         np.testing.assert_allclose(line[6:9], line_alone[6:9], atol=1e-6)
-
-
-@pytest.mark.parametrize(("count", "is_sparse"), [(119, True), (120, False)])
-def test_a_sheet_says_whose_intervals_have_fewer_than_two_points_per_cell(
-    count, is_sparse
-):
-    factors = np.arange(count)[:, None] % 3  # 3 values and 20 bins are 60 cells
-    codes = factors + np.random.default_rng(0).uniform(size=(count, 2))
-    names = ["mig, locatello", "irs, suter"]
-    notes = metrics.score(codes, factors, metrics=names, intervals=5).notes
-    assert notes[-1].endswith(": mig, locatello.") == is_sparse
-    assert notes[-1].startswith("119 points are fewer than two per cell") == is_sparse
 
 
 def test_metrics_of_posteriors_have_intervals_from_half_of_them():
