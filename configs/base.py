@@ -310,7 +310,7 @@ FIELDS: dict[str, Field] = {
     "train.epochs": Field(20.0, "passes over the data", NOT_NEGATIVE),
     "train.steps": Field(
         0,
-        "training steps, instead of epochs; 0 means epochs · points / batch_size",
+        "training steps, instead of epochs; 0 means epochs · ⌊points / batch_size⌋",
         NOT_NEGATIVE,
     ),
     "train.optimiser": Field(
@@ -326,7 +326,12 @@ FIELDS: dict[str, Field] = {
         "ε of Adam; the text names none, and this is the default of PyTorch and optax",
         POSITIVE,
     ),
-    "train.records": Field(50, "rows of metrics.csv per run", POSITIVE),
+    "train.records": Field(
+        50,
+        "rows of metrics.csv per run; up to twice as many if it does not divide the "
+        "steps",
+        POSITIVE,
+    ),
     # ---- evaluate
     "evaluate.images": Field(
         "trained",

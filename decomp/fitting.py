@@ -96,8 +96,9 @@ def fit(
         seeds: The number of seeds, which are then 0, 1, …, or a sequence of seeds.
         batch_size: Examples per minibatch B, at most N.
         steps: Training steps of each run; by default 5,000.
-        epochs: Passes over the data, instead of `steps`.
-        records: Number of points of the training curves.
+        epochs: Passes over the data, of ⌊N/B⌋ steps each, instead of `steps`.
+        records: Number of points of the training curves, at most one per step; if it
+            does not divide the steps, there are more, but fewer than twice as many.
         block: The largest number of runs that are trained together; 0 takes as many as
             fit the memory, as `runs.plan` does for sweeps, too.
         layout: How a device computes its runs, one of `runs.LAYOUTS`.

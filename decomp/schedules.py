@@ -25,6 +25,8 @@ def constant(
 def linear(progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4) -> jax.Array:
     """Rises from 0 to 1 over the first `warm_up` of the training, then stays.
 
+    Without warm-up, which is `warm_up=0`, it is 1 at every step.
+
     Source: Bowman et al. 2016, arXiv:1511.06349; Burgess et al. 2018 for a capacity.
 
     >>> import numpy as np
@@ -32,7 +34,7 @@ def linear(progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4) -> jax
     [0.0, 0.5, 1.0, 1.0]
     """
     del cycles
-    return jnp.clip(progress / warm_up, 0.0, 1.0)
+    return _risen(progress, warm_up)
 
 
 def cyclic(progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4) -> jax.Array:
@@ -45,7 +47,13 @@ def cyclic(progress: jax.Array, *, warm_up: float = 0.5, cycles: int = 4) -> jax
     [0.0, 1.0, 0.0, 1.0]
     """
     part = jnp.where(progress < 1.0, (progress * cycles) % 1.0, 1.0)
-    return jnp.clip(part / warm_up, 0.0, 1.0)
+    return _risen(part, warm_up)
+
+
+def _risen(share: jax.Array, warm_up: float) -> jax.Array:
+    """share/warm_up, and 1 from there on."""
+    rising = share < warm_up
+    return jnp.where(rising, share / jnp.where(rising, warm_up, 1.0), 1.0)
 
 
 SCHEDULES: dict[str, Callable[..., jax.Array]] = {

@@ -2,7 +2,9 @@
 
 A hundred runs that each shuffle 737,280 images would need a hundred tables of 737,280
 indices and sort them every epoch. A Feistel network with a random key computes the
-index at any position of the shuffled order directly, in constant memory.
+index at any position of the shuffled order directly, in constant memory. For fewer than
+ten points, the orders are not equally likely: of six, some are twice as likely as they
+should be, and others two thirds.
 
 Source: Black & Rogaway 2002, "Ciphers with Arbitrary Finite Domains", §4 and §5.
 """

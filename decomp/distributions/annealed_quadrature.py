@@ -23,8 +23,9 @@ class Normaliser(NamedTuple):
 
     The error is |log F(h) − log F(2h)|, which is that of the coarser sum, plus the mass
     of a second box in which f_β is as high as at the edges of this one. That covers
-    tails which fall off at least as fast as |z|^−3/2. The estimate tends to be too
-    large once h is below the narrowest scale of f_β; it leaves out rounding.
+    tails which fall off at least as fast as |z|^−(D + ½), with D = 1 for the factors of
+    a product. The estimate tends to be too large once h is below the narrowest scale of
+    f_β; it leaves out rounding.
     """
 
     value: jax.Array  # [], nats

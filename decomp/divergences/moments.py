@@ -3,7 +3,11 @@
 `q` is a set of posteriors, leaves `[B, D]`. Covariances divide by B (ddof 0), which is
 exact for the aggregate of the B given posteriors. If these are a minibatch of
 independent data points, the covariance of means is on average (B − 1)/B of the data
-set's, and penalties are biased upward, as they are squares.
+set's. So a squared entry (Ĉ − T)² of a penalty has the bias
+
+    Var[Ĉ] + (E[Ĉ] − T)² − (C − T)²,    E[Ĉ] − C = −Cov[μ(x)]/B,
+
+which is upward for a variance C ≤ T, and may be downward for C > T and for covariances.
 
 Source: Kumar et al. 2018, arXiv:1711.00848.
 """

@@ -113,10 +113,10 @@ def score_neighbours(
 ) -> InfoMEC:
     """InfoM and InfoC from Ross's nearest-neighbour information, as published.
 
-    scikit-learn computes the information on the host, so the function does not work
-    under jit or vmap. The information is an estimate even if the points are a full grid
-    of factors. Its bias for finite N is largest for discrete codes and rare classes,
-    where it may exceed H(v).
+    SciPy searches the neighbours on the host, so the function does not work under jit
+    or vmap. The information is an estimate even if the points are a full grid of
+    factors. Its bias for finite N is largest for discrete codes and rare classes, where
+    it may exceed H(v).
 
     Args:
         codes: One code per data point `[N, D]`.

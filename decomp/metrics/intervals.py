@@ -42,6 +42,12 @@ bins filled by 500 points, is removed except for a seventh, so that the coverage
 to 97 % for pairwise information. A score that is equal in all samples (4 active units,
 a perfect code) has an interval of width 0.
 
+For few points the intervals are worse, as the bias is then not a/N. In 100 draws from
+two factors of 3 values, that for MIG in 20 bins contained the score in 99 draws of 200
+points, 57 of 60 and 1 of 20; for pairwise information, whose cells are 20 × 20, it was
+0 of 200. So a sheet with fewer than two points per cell says so. The coverage at 20 and
+at 8 points is 88 and 61 % for the IRS, and 92 and 90 % for Hoyer's sparsity.
+
 For fitted scores, the coverage was measured with B = 20 on 200 draws, against the mean
 score of 600 other draws: it is 95 % for explicitness and 96 % for InfoE. For DCI with
 the lasso, the interval contained the score in all of the first 50 draws; it is too

@@ -114,8 +114,8 @@ def score_neighbours(
 
     The ratios of information do not need entropies, which a continuous factor does not
     have in the same sense. So tables with both discrete and continuous factors can be
-    scored. scikit-learn computes the information on the host, so the function does not
-    work under jit or vmap. See `solvers.neighbours`.
+    scored. SciPy searches the neighbours on the host, so the function does not work
+    under jit or vmap. See `solvers.neighbours`.
 
     Args:
         codes: `[N, D]`.

@@ -4,6 +4,7 @@ The docstring of a metric defines its score for degenerate inputs; the notes say
 beside the number.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -105,6 +106,30 @@ DIFFERENCES = (
     "A 95 % interval, estimated from half samples of the points, is for the difference "
     "on the same number of other points from the same source."
 )
+
+
+def sparse(table: Factors, entries: Sequence[Entry]) -> str:
+    """A note on intervals of plug-in information from few points per cell, or "".
+
+    The cells are those of the bins that a definition names, and of the values of the
+    factor that has the most, or of as many bins if it compares two latents.
+    """
+    names, values = [], max(table.sizes)
+    for entry in entries:
+        bins = re.search(r"(\d+) bins", entry.definition)
+        if bins and not (entry.posteriors or entry.draws):
+            width = int(bins[1])
+            cells = width * (values if entry.of_factors else width)
+            if len(table.classes) < 2 * cells:
+                names.append(", ".join(entry.name))
+    if not names:
+        return ""
+    return (
+        f"{len(table.classes):,} points are fewer than two per cell of bins and "
+        "values, so that the bias of plug-in information is not all removed, and these "
+        "intervals contain the score in fewer than 95 % of draws: "
+        f"{'; '.join(names)}."
+    )
 
 
 def no_interval(scores: np.ndarray) -> str:

@@ -424,7 +424,8 @@ def _with_intervals(
             key, codes, table.table, table.sizes, members, halves=number, report=count
         )
         halves, problems = halves | scores, problems | errors
-    notes = [*lines.notes, reasons.INTERVALS]
+    sparse = reasons.sparse(points.factors, [ENTRIES[name] for name in names])
+    notes = [*lines.notes, reasons.INTERVALS, *([sparse] if sparse else [])]
     complete = [
         _line_with_interval(line, halves.get(line[:2]), problems) for line in lines
     ]

@@ -260,6 +260,11 @@ def test_every_named_objective_trains(name):
     assert set(vaes.params) == {"encoder", "decoder"}
 
 
+def test_records_that_do_not_divide_the_steps_give_fewer_than_twice_as_many_points():
+    vaes = decomp.fit(X, **SMALL | {"steps": 5, "records": 3})
+    assert vaes.curves["step"].tolist() == [[1, 2, 3, 4, 5]]
+
+
 def test_a_schedule_is_a_factor_of_the_weight_at_every_step():
     options = SMALL | {"steps": 8, "records": 8}
     rise = functools.partial(schedules.linear, warm_up=0.5)

@@ -12,12 +12,14 @@ from decomp.distributions import (
     gaussian,
     hierarchical,
     mixture,
+    multivariate_t,
     spike_slab,
     student_t,
 )
 from decomp.distributions.gaussian import Gaussian
 from decomp.distributions.hierarchical import SWING, Hierarchical
 from decomp.distributions.mixture import Mixture
+from decomp.distributions.multivariate_t import MultivariateT
 from decomp.distributions.spike_slab import SpikeSlab
 from decomp.distributions.student_t import StudentT
 from tests.decomp.distributions import quick
@@ -58,6 +60,22 @@ def test_the_stated_error_covers_coarse_grids_and_tails_outside_the_box(
         for beta in (0.6, 1.0, 4.0):
             normaliser, exact = _student_t(p, beta, **box)
             assert abs(normaliser.value - exact) <= normaliser.error < tolerance
+
+
+@pytest.mark.parametrize(("exponent", "covered"), [(2.3, False), (2.6, True)])
+def test_in_the_plane_it_covers_radial_tails_that_fall_off_as_the_power_minus_5_halves(
+    exponent, covered
+):
+    with jax.enable_x64(True):
+        p = MultivariateT(jnp.array(1.0), jnp.zeros(2), jnp.array(1.0))
+        beta = exponent / 3  # p falls off as |z|^−(ν + 2)
+        normaliser = annealed_quadrature.log_normaliser(
+            functools.partial(multivariate_t.log_prob, p),
+            beta,
+            **dict(low=-50.0, high=50.0, points_per_axis=401, dims=2),
+        )
+        exact = annealed.log_normaliser_multivariate_t(p, beta)
+    assert (abs(normaliser.value - exact) <= normaliser.error) == covered
 
 
 @quick.jit

@@ -56,6 +56,22 @@ def test_a_minibatch_underestimates_by_one_part_in_b_the_covariance_of_means():
     np.testing.assert_allclose(average, exact / 2, rtol=1e-12)
 
 
+def test_the_penalty_of_a_minibatch_is_biased_by_its_variance_and_by_its_shrinkage():
+    # Means of ±√C with equal probability: two draws have the covariance 0 or C.
+    for variance, average in ((1.0, 0.5), (3.0, 2.5)):  # ½ 1² + ½ (C − 1)²
+        loc = variance**0.5 * jnp.array([[-1.0], [1.0]])
+        q = Gaussian(loc, jnp.ones_like(loc))
+        pairs = jnp.array(list(product(range(2), repeat=2)))
+        batches = jax.tree.map(lambda leaf, pairs=pairs: leaf[pairs], q)
+        penalties = [
+            moments.penalty(c, jnp.eye(1), off_diagonal=0.0, diagonal=1.0)
+            for c in (covariance_of_means(q), *jax.vmap(covariance_of_means)(batches))
+        ]
+        exact, *sampled = penalties
+        np.testing.assert_allclose(exact, (variance - 1) ** 2, atol=1e-6)
+        np.testing.assert_allclose(np.mean(sampled), average, rtol=1e-6)
+
+
 def test_the_penalty_weights_squares_on_and_off_the_diagonal():
     covariance = jnp.array([[2.0, 0.5], [0.5, 0.0]])
     penalty = jax.jit(moments.penalty)  # the weights are traced

@@ -218,7 +218,7 @@ def test_every_line_has_an_interval_or_a_reason(register):
     mig = lines["mig"]
     assert mig.low < mig.value - mig.bias < mig.high
     assert f"its bias, about {mig.bias:+.4f}" in mig.note
-    assert table.notes[-1].startswith("A 95 % interval, estimated from half samples")
+    assert table.notes[-2].startswith("A 95 % interval, estimated from half samples")
     assert f"{mig.low:.4f} … {mig.high:.4f}" in str(table)
 
 
@@ -228,10 +228,22 @@ def test_intervals_change_no_value_and_0_half_samples_give_none(random_metric):
     assert with_intervals.values == plain.values
     assert {line.low for line in plain} == {None}
     assert {line.resampling for line in plain} == {""}
-    assert len(plain.notes) == len(with_intervals.notes) - 1
+    assert with_intervals.notes[: len(plain.notes)] == plain.notes
     for number in (4, 1, -1):
         with pytest.raises(ValueError, match="5 half samples or more, or 0 for none"):
             metrics.score(CODES, FACTORS, metrics=SOME, intervals=number)
+
+
+@pytest.mark.parametrize(("count", "is_sparse"), [(119, True), (120, False)])
+def test_a_sheet_says_whose_intervals_have_fewer_than_two_points_per_cell(
+    count, is_sparse
+):
+    factors = np.arange(count)[:, None] % 3  # 3 values and 20 bins are 60 cells
+    codes = factors + np.random.default_rng(0).uniform(size=(count, 2))
+    names = ["mig, locatello", "irs, suter"]
+    notes = metrics.score(codes, factors, metrics=names, intervals=5).notes
+    assert notes[-1].endswith(": mig, locatello.") == is_sparse
+    assert notes[-1].startswith("119 points are fewer than two per cell") == is_sparse
 
 
 def test_few_points_have_no_interval():

@@ -236,3 +236,15 @@ def test_neighbours_agree_with_a_slow_implementation():
     class_sizes = np.bincount(v)[v]
     exact = digamma(60) + digamma(k) - np.mean(digamma(class_sizes) + digamma(inside))
     np.testing.assert_allclose(information[1], max(exact, 0), atol=1e-3)
+
+
+def test_the_kth_neighbour_is_not_nearer_than_itself_in_a_class_of_few_points():
+    # A point has k = 2 neighbours in a class of three, and m = 2 points are nearer than
+    # the second: itself and the first. ψ(k) and ψ(m) cancel, and I = ψ(N) − ψ(3). The
+    # point that is alone in its class drops.
+    first = np.array([0.1, 1.3, 1.7])
+    codes = np.concatenate([first + 100 * v for v in range(20)] + [[3000.3]])
+    classes = np.append(np.repeat(np.arange(20), 3), 20)
+    table = inputs.factors(classes[:, None]).table
+    information = neighbours.information(codes[:, None], table, neighbours=3)
+    np.testing.assert_allclose(information, digamma(60) - digamma(3), rtol=1e-12)
