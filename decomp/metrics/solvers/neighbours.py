@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from decomp import extras
 from decomp.metrics import inputs
 
 _NOISE = 1e-10  # standard deviations; breaks ties of codes and numbers
@@ -49,7 +48,6 @@ def information(
     >>> float(information(z, table)[0, 0]) > 3
     True
     """
-    extras.require("sklearn")
     table = np.asarray(codes, np.float64)
     classes = np.asarray(factors.classes)
     result = np.zeros((table.shape[1], classes.shape[1]))
@@ -87,7 +85,6 @@ def of_whole_codes(
     >>> bool(abs(of_whole_codes(z, table)[0] - np.log(2)) < 0.1)
     True
     """
-    extras.require("sklearn")
     table = np.asarray(codes, np.float64)
     classes = np.asarray(factors.classes)
     result = np.zeros(classes.shape[1])
