@@ -28,7 +28,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from decomp import aggregate, estimate, numerics
+from decomp import aggregate, estimate, numerics, own_functions
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.estimate import Estimate
@@ -87,12 +87,16 @@ def sampled(
     n = jax.random.randint(index_key, (num_samples,), 0, len(q.loc), jnp.int32)
     drawn = jax.tree.map(lambda leaf: leaf[n], q)
     z = gaussian.sample(noise_key, drawn)  # [S, D]
-    log_qz_x, log_prior = jax.vmap(gaussian.log_prob)(drawn, z), jax.vmap(log_pz)(z)
+    log_qz_x = jax.vmap(gaussian.log_prob)(drawn, z)
+    log_prior = own_functions.of_rows("log_pz", "log p(z) of one z", log_pz, z)
     log_qz, log_qz_dims = aggregate.log_densities(q, z, block=block)
     log_prod_qz = jnp.sum(log_qz_dims, axis=1)
     dimensions = None
     if log_pz_dims is not None:
-        log_ratio = log_qz_dims - jax.vmap(log_pz_dims)(z)
+        log_prior_dims = own_functions.of_rows(
+            "log_pz_dims", "log p(z_d) of one z", log_pz_dims, z, q.loc.shape[1:]
+        )
+        log_ratio = log_qz_dims - log_prior_dims
         dimensions = jax.vmap(estimate.from_samples, 1)(log_ratio)
     return Decomposition(
         entropy=estimate.from_samples(-log_qz),
@@ -192,7 +196,11 @@ def dimension_wise_kl(
 
     def term(q_n: Gaussian, z: jax.Array) -> jax.Array:
         del q_n
-        return aggregate.log_prob_dims(q, z) - prior_log_prob_dims(z)
+        factors = prior_log_prob_dims(z)
+        own_functions.check_shape(
+            "prior_log_prob_dims", "log p(z_d) of one z", factors, z.shape
+        )
+        return aggregate.log_prob_dims(q, z) - factors
 
     return _stratified(key, q, term, samples_per_point=samples_per_point, block=block)
 

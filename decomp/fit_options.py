@@ -5,17 +5,37 @@ Each error is one line that says what is wrong, and then what is allowed.
 
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from decomp import extras, losses, minibatch, objectives, runs, schedules, vae
-from decomp.divergences.estimates import CRITICS, ESTIMATES
+from decomp import (
+    distributions,
+    extras,
+    losses,
+    minibatch,
+    numerics,
+    objectives,
+    priors,
+    runs,
+    schedules,
+    vae,
+)
+from decomp.distributions.subspaces import Subspaces
+from decomp.divergences.estimates import (
+    COVARIANCES,
+    CRITICS,
+    ESTIMATES,
+    FACTORISED,
+    PRIOR,
+)
 from decomp.objectives import FREE, NONE, OBJECTIVES
 from decomp.trained import LIKELIHOODS
 
+_REAL = (jnp.floating, jnp.integer, jnp.bool_)
 # Functions of `losses` that need a divergence.
 _WEIGH_D: tuple[Callable[..., jax.Array], ...] = (
     *(losses.alpha_beta, losses.factor_vae, losses.info_vae),
@@ -25,12 +45,20 @@ _WEIGH_D: tuple[Callable[..., jax.Array], ...] = (
 
 def rows_of(data: Any) -> tuple[np.ndarray, tuple[int, ...]]:
     """Rows `[N, X]` of float32, and the shape of one x."""
+    kind = "a masked array" if np.ma.isMaskedArray(data) else ""
     try:
-        array = np.asarray(data, np.float32)
+        array = np.asarray(data)
+        real = array.dtype == object or any(
+            jnp.issubdtype(array.dtype, k) for k in _REAL
+        )
+        kind = kind or ("" if real else f"{array.dtype} values")
+        array = array.astype(np.float32) if real else array
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"data must be an array of numbers [N, ...]: {error}."
         ) from None
+    if kind:
+        raise ValueError(f"data must be an array of real numbers [N, ...]; got {kind}.")
     if array.ndim < 2 or len(array) < 2 or not array.size:
         raise ValueError(
             f"data must have the shape [N, ...] with at least 2 examples; got "
@@ -113,13 +141,40 @@ def _choose(what: str, name: Any, choices: Any) -> None:
         raise ValueError(f"unknown {what} {name!r}; choices: {', '.join(choices)}.")
 
 
-def formula_of(objective: str | Callable[..., jax.Array]) -> objectives.Formula:
-    """The objective of a name, or of a function of terms and weights."""
+def formula_of(
+    objective: str | Callable[..., jax.Array], reserved: Collection[str]
+) -> objectives.Formula:
+    """The objective of a name, or of a function of terms and weights.
+
+    Args:
+        objective: The name or the function.
+        reserved: Names that no weight may have, as they are options of `decomp.fit`.
+    """
     if isinstance(objective, str):
         _choose("objective", objective, OBJECTIVES)
         return OBJECTIVES[objective]
-    _, *parameters = inspect.signature(objective).parameters.values()
+    if not callable(objective):
+        raise ValueError(
+            f"objective must be a function or one of {', '.join(OBJECTIVES)}; got "
+            f"{objective!r}."
+        )
+    title = getattr(objective, "__name__", type(objective).__name__)
+    first, *rest = [*inspect.signature(objective).parameters.values()] or [None]
+    parameters = [parameter for parameter in rest if parameter is not None]
     names = {_plain(parameter.name): parameter for parameter in parameters}
+    starred = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
+    if first is None or any(parameter.kind in starred for parameter in parameters):
+        raise ValueError(
+            "objective must be a function of losses.Terms and of its weights by name, "
+            f"such as (terms, beta); got {title}{inspect.signature(objective)}."
+        )
+    if taken := [name for name in names if name in reserved]:
+        raise ValueError(
+            f"a weight of the objective {title} must not have the name of an option of "
+            f"fit; got {', '.join(taken)}."
+        )
+    own = (f for f in OBJECTIVES.values() if getattr(losses, f.name, 0) is objective)
+    published = next(own, None)
 
     def value(terms: losses.Terms, weights: Mapping[str, jax.Array]) -> jax.Array:
         arguments = {
@@ -128,7 +183,7 @@ def formula_of(objective: str | Callable[..., jax.Array]) -> objectives.Formula:
         return objective(terms, **arguments)
 
     return objectives.Formula(
-        objective.__name__,
+        title,
         "",
         value,
         tuple(names),
@@ -136,6 +191,7 @@ def formula_of(objective: str | Callable[..., jax.Array]) -> objectives.Formula:
         # The compiler removes the parts if the function does not read them.
         has_parts=True,
         optional=tuple(n for n, p in names.items() if p.default is not p.empty),
+        factorised=published.factorised if published else "",
     )
 
 
@@ -280,10 +336,12 @@ def networks_of(
     """Encoder and decoder; dense ones by default."""
     for name, network in {"encoder": encoder, "decoder": decoder}.items():
         is_pair = isinstance(network, tuple) and len(network) == 2
-        if not (network is None or is_pair or hasattr(network, "init")):
+        is_module = hasattr(network, "init") and not isinstance(network, type)
+        if not (network is None or is_pair or is_module):
+            got = getattr(network, "__name__", f"a {type(network).__name__}")
             raise ValueError(
-                f"{name} must be a Flax module or a pair of functions (init, apply); "
-                f"got {network!r}."
+                f"{name} must be a module of flax.linen or a pair of functions (init, "
+                f"apply); got {got}."
             )
     if encoder is not None and decoder is not None:
         return encoder, decoder
@@ -300,3 +358,103 @@ def networks_of(
             latents, layers, scale_link="exp", initialiser="flax"
         )
     return encoder, decoder
+
+
+def prior_of(prior: Any, latents: int) -> Any:
+    """p(z), or the initial parameters of a trained one and a function of them."""
+    if prior is None:
+        return priors.isotropic(latents)
+    if not vae.is_trained(prior):
+        return prior
+    if len(prior) != 2 or callable(prior[0]) or not callable(prior[1]):
+        raise ValueError(
+            "a trained prior must be a pair of initial parameters and a function from "
+            "parameters to a distribution; got a tuple of "
+            f"{', '.join(type(part).__name__ for part in prior) or 'nothing'}."
+        )
+    start, build = prior
+    return jax.tree.map(lambda leaf: numerics.floats(leaf)[0], start), build
+
+
+def check_together(
+    formula: objectives.Formula,
+    divergence: Any,
+    prior: Any,
+    settings: Mapping[str, np.ndarray],
+    *,
+    groups: tuple[int, ...],
+    batch_size: int,
+) -> None:
+    """Checks that objective, divergence, prior and minibatch go together."""
+    name = formula.divergence if divergence is None else divergence
+    name = name if isinstance(name, str) else ""
+    if divergence is None and formula not in OBJECTIVES.values():
+        weights = {weight: column[0] for weight, column in settings.items()}
+        _check_reading(formula, weights, batch_size)
+    pairs = name in ESTIMATES and CRITICS.get(name) != PRIOR
+    if formula in OBJECTIVES.values() and formula.has_parts:
+        pairs = True
+    if pairs and batch_size == 1:
+        raise ValueError(
+            f"batch_size must be at least 2, as the objective {formula.name} compares "
+            "the points of a minibatch; got 1."
+        )
+    p = prior[1](prior[0]) if vae.is_trained(prior) else prior
+    _check_prior(p, formula, name, groups, settings)
+
+
+def _check_prior(
+    p: Any,
+    formula: objectives.Formula,
+    divergence: str,
+    groups: tuple[int, ...],
+    settings: Mapping[str, np.ndarray],
+) -> None:
+    """Checks that the prior is one that the objective and its divergence are for.
+
+    A family of `decomp.distributions` factorises over latents if it has log_prob_dims;
+    one of the user's own is taken to fit.
+    """
+    kind, family = type(p).__name__, distributions.family(p)
+    own = not family.__name__.startswith("decomp.distributions.")
+    within = isinstance(p, Subspaces) and formula.name == "hfvae"
+    if within:
+        sizes = tuple(group.loc.shape[0] for group in p.groups)
+        within = sizes == groups and bool((settings["gamma"] == 1).all())
+    reasons = [
+        ("objective", formula.name, "" if within else formula.factorised),
+        ("divergence", divergence, FACTORISED.get(divergence, "")),
+    ]
+    for what, name, reason in reasons:
+        if reason and not own and not hasattr(family, "log_prob_dims"):
+            raise ValueError(
+                f"the {what} {name} {reason}, which needs a prior that factorises over "
+                f"latents; got a {kind}."
+            )
+    if divergence in COVARIANCES and not jnp.isfinite(family.covariance(p)).all():
+        raise ValueError(
+            f"the divergence {divergence} matches the prior's covariance, which a "
+            f"Student-t has for ν > 2; got a {kind} whose covariance is not finite."
+        )
+
+
+def _check_reading(
+    formula: objectives.Formula, weights: Mapping[str, Any], batch: int
+) -> None:
+    """Refuses a function that reads D, without which D would be 0.
+
+    A function reads D if its value becomes NaN where D is NaN.
+    """
+    ones = jnp.ones(batch)
+
+    def value(distance: float) -> jax.Array:
+        d = jnp.full((), distance)
+        terms = losses.Terms(ones, ones, ones, d, losses.Parts(*[ones] * 4))
+        return formula.value(terms, weights)
+
+    reads = bool((jnp.isnan(value(np.nan)) & ~jnp.isnan(value(0.0))).any())
+    if reads:
+        raise ValueError(
+            f"the objective {formula.name} reads terms.divergence and needs a "
+            f"divergence: a function or one of {', '.join(ESTIMATES)}; got none."
+        )

@@ -12,6 +12,7 @@ devices; elsewhere they are equal up to rounding.
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 import optax
 from jax.sharding import NamedSharding
 
-from decomp import fit_options, priors, runs, training, vae
+from decomp import fit_options, runs, training, vae
 from decomp.divergences.estimates import MARGINALS
 from decomp.model import loss
 from decomp.progress import Bar
@@ -81,7 +82,8 @@ def fit(
             is maximised.
         divergence: D(q(z), p(z)), if the objective takes any: a key of
             `divergences.estimates.ESTIMATES`, or a function from a key and an
-            `estimates.Minibatch` to `[]`.
+            `estimates.Minibatch` to `[]`. Where the objective does not weigh it, it is
+            only recorded, in `curves["divergence"]`.
         estimator: Estimator of q(z) in a minibatch, a key of `minibatch.ESTIMATORS`.
         groups: Sizes of the groups of latents, for hfvae.
         samples: Samples of z per example, for the bound of iwae.
@@ -97,8 +99,9 @@ def fit(
         batch_size: Examples per minibatch B, at most N.
         steps: Training steps of each run; by default 5,000.
         epochs: Passes over the data, of ⌊N/B⌋ steps each, instead of `steps`.
-        records: Number of points of the training curves, at most one per step; if it
-            does not divide the steps, there are more, but fewer than twice as many.
+        records: Number of points of the training curves. There is one after every
+            ⌊steps/records⌋ steps, or after each one, and one after the last; so there
+            are more, up to twice as many, if `records` does not divide the steps.
         block: The largest number of runs that are trained together; 0 takes as many as
             fit the memory, as `runs.plan` does for sweeps, too.
         layout: How a device computes its runs, one of `runs.LAYOUTS`.
@@ -135,7 +138,7 @@ def fit(
         records=records,
     )
     fit_options.check_optimisers(optimiser=optimiser, critic_optimiser=critic_optimiser)
-    formula = fit_options.formula_of(objective)
+    formula = fit_options.formula_of(objective, _OPTIONS)
     numbers, settings = fit_options.table_of_runs(seeds, formula, weights)
     estimate, against = fit_options.divergence_of(divergence, formula)
     total = fit_options.number_of_steps(steps, epochs, len(points), batch_size)
@@ -148,7 +151,7 @@ def fit(
             encoder, decoder, likelihood, points.shape[1], latents, hidden
         ),
         critic=fit_options.critic_of(critic, against, hidden),
-        prior=priors.isotropic(latents) if prior is None else prior,
+        prior=fit_options.prior_of(prior, latents),
         outputs=points.shape[1],
         latents=latents,
     )
@@ -164,7 +167,15 @@ def fit(
         against=against,
     )
     first = {name: column[0] for name, column in settings.items()}
-    vae.check(networks, model, likelihood, first, batch_size)
+    vae.check(networks, model, likelihood, first, batch_size, optimiser)
+    fit_options.check_together(
+        formula,
+        divergence,
+        networks.prior,
+        settings,
+        groups=tuple(groups),
+        batch_size=batch_size,
+    )
     every = max(1, total // records)
     init, advance = training.make(
         lambda key, setting: vae.start(networks, key),
@@ -207,6 +218,10 @@ def fit(
         curves=curves,
         diverged=diverged,
     )
+
+
+# Names that no weight of an objective may have.
+_OPTIONS = frozenset(inspect.signature(fit).parameters) - {"weights"}
 
 
 # ---------------------------------------------------------------------------- all runs

@@ -7,11 +7,10 @@ Source: Burda et al. 2016, arXiv:1509.00519, Eq. 8.
 
 from collections.abc import Callable
 
-import chex
 import jax
 import jax.numpy as jnp
 
-from decomp import estimate, numerics
+from decomp import estimate, numerics, own_functions
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.estimate import Estimate
@@ -50,7 +49,7 @@ def iwae(
     [-0.347 -0.597]
     """
     x = jax.tree.map(jnp.asarray, x)
-    (posteriors,) = numerics.floats(encode(x))
+    (posteriors,) = numerics.floats(own_functions.posteriors(encode, x))
     keys = jax.random.split(key, num_samples)
     log_weights = jax.vmap(
         lambda key: _log_weights(key, posteriors, x, log_px_z, log_pz)
@@ -99,7 +98,7 @@ def log_likelihood(
             f"a standard error needs num_samples of at least 2; got {num_samples}."
         )
     x = jax.tree.map(jnp.asarray, x)
-    (posteriors,) = numerics.floats(encode(x))
+    (posteriors,) = numerics.floats(own_functions.posteriors(encode, x))
     log_weights = jax.lax.map(
         lambda k: _log_weights(
             jax.random.fold_in(key, k), posteriors, x, log_px_z, log_pz
@@ -123,6 +122,7 @@ def _log_weights(
     z = gaussian.sample(key, posteriors)
     log_likelihood = log_px_z(x, z)
     log_qz_x = jax.vmap(gaussian.log_prob)(posteriors, z)
-    chex.assert_equal_shape([log_likelihood, log_qz_x])
-    log_likelihood, log_prior = numerics.floats(log_likelihood, jax.vmap(log_pz)(z))
+    own_functions.check_shape("log_px_z", "log p(x|z)", log_likelihood, (len(z),))
+    log_prior = own_functions.of_rows("log_pz", "log p(z) of one z", log_pz, z)
+    log_likelihood, log_prior = numerics.floats(log_likelihood, log_prior)
     return log_likelihood + log_prior - log_qz_x

@@ -34,7 +34,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from decomp import numerics
+from decomp import numerics, own_functions
 from decomp.distributions import gaussian
 from decomp.distributions.gaussian import Gaussian
 from decomp.minibatch import LogDensities
@@ -99,6 +99,9 @@ def terms(
     Returns:
         Terms in nats.
 
+    Raises:
+        ValueError: One line, if a function gives an array of another shape.
+
     >>> x, p = jnp.array([[0.0], [2.0]]), Gaussian(jnp.zeros(1), jnp.ones(1))
     >>> functions = {
     ...     "encode": lambda x: Gaussian(x, jnp.ones_like(x)),
@@ -111,21 +114,23 @@ def terms(
     """
     sample_key, divergence_key = jax.random.split(key)
     x = jax.tree.map(jnp.asarray, x)
-    (posteriors,) = numerics.floats(encode(x))
+    (posteriors,) = numerics.floats(own_functions.posteriors(encode, x))
     chex.assert_equal_shape(posteriors)
     z = gaussian.sample(sample_key, posteriors)
-    log_prior, zero = jax.vmap(log_pz)(z), jnp.zeros((), z.dtype)
+    log_prior = own_functions.of_rows("log_pz", "log p(z) of one z", log_pz, z)
     if kl is None:
         kl_terms = jax.vmap(gaussian.log_prob)(posteriors, z) - log_prior
     else:
-        kl_terms = jax.vmap(kl)(posteriors)
-    log_likelihood = log_px_z(x, z)
-    chex.assert_equal_shape([log_likelihood, kl_terms])
+        kl_terms = own_functions.of_rows("kl", "a KL of one q(z|x)", kl, posteriors)
+    log_likelihood, zero = log_px_z(x, z), jnp.zeros((), z.dtype)
+    own_functions.check_shape("log_px_z", "log p(x|z)", log_likelihood, (len(z),))
+    distance = divergence(divergence_key, posteriors, z) if divergence else zero
+    own_functions.check_shape("divergence", "D(q(z), p(z))", distance, ())
     computed = Terms(
         log_px_z=log_likelihood,
         kl=kl_terms,
         log_det=jax.vmap(gaussian.log_det)(posteriors),
-        divergence=divergence(divergence_key, posteriors, z) if divergence else zero,
+        divergence=distance,
         parts=split_kl(aggregate(posteriors, z), log_prior) if aggregate else None,
     )
     return numerics.floats(computed)[0]

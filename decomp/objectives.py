@@ -30,6 +30,7 @@ class Formula(NamedTuple):
     importance_weighted: bool = False
     optional: tuple[str, ...] = ()  # weights that need not be given
     notation: str = ""  # what is maximised, as documents and reports write it
+    factorised: str = ""  # why it needs p(z) = Π_d p(z_d); "" if it does not
 
 
 _LOG = "E_q[log p(x|z)]"
@@ -79,6 +80,7 @@ _FORMULAS = (
         ("alpha", "beta", "gamma"),
         has_parts=True,
         notation=f"{_LOG} − α I(z; n) − β TC(z) − γ Σ_d KL(q(z_d) ‖ p(z_d))",
+        factorised="weighs Σ_d KL(q(z_d) ‖ p(z_d))",
     ),
     Formula(
         "hfvae",
@@ -88,6 +90,7 @@ _FORMULAS = (
         has_parts=True,
         notation=f"{_LOG} − α I(z; n) − β TC(groups) − γ Σ_g TC(z_g) "
         "− Σ_d KL(q(z_d) ‖ p(z_d))",
+        factorised="weighs KL(q(z_d) ‖ p(z_d))",
     ),
     Formula(
         "factor_vae",

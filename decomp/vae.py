@@ -128,6 +128,7 @@ def check(
     likelihood: str,
     setting: dict[str, Any],
     batch_size: int,
+    optimiser: Any,
 ) -> None:
     """Checks all shapes by tracing, and raises a one-line error if they do not fit."""
     width = networks.latents
@@ -166,6 +167,11 @@ def check(
         *(params, x, setting),
     )
     check_shape("the objective", "a value for each example", values, (batch_size,))
+    shapes(
+        "an update of the optimiser",
+        lambda tree: optimiser.update(tree, optimiser.init(tree), tree),
+        params,
+    )
 
 
 def _draw(networks: Networks, params: Any) -> jax.Array:

@@ -177,3 +177,11 @@ CRITICS = {
     "non_saturating": PRIOR,
     "total_correlation": MARGINALS,
 }
+# The estimates that need a prior with p(z) = Π_d p(z_d), and why.
+FACTORISED: dict[str, str] = {
+    "mmd_rbf_dims": "compares only marginals",
+    "mmd_imq_dims": "compares only marginals",
+    "total_correlation": "drives q(z) to the product of its marginals",
+}
+# The estimates that match the prior's covariance.
+COVARIANCES = ("moments", "covariance_of_means", "covariance_of_aggregate")

@@ -12,7 +12,14 @@ import jax
 import jax.numpy as jnp
 
 from configs.base import Parameter
-from decomp.divergences.estimates import CRITICS, ESTIMATES, Estimator, Minibatch
+from decomp.divergences.estimates import (
+    COVARIANCES,
+    CRITICS,
+    ESTIMATES,
+    FACTORISED,
+    Estimator,
+    Minibatch,
+)
 from decomp.objectives import NONE
 from experiments.results import labels
 from experiments.system import declarations, registry
@@ -79,7 +86,6 @@ def _none(key: jax.Array, batch: Minibatch) -> jax.Array:
     return jnp.zeros(())
 
 
-_MARGINALS_ALONE = "compares only marginals"
 _ENTRIES = (
     Divergence(NONE, "none", "", _none, chosen=False, pairs=False),
     Divergence(
@@ -111,14 +117,12 @@ _ENTRIES = (
         "MMD of marginals, RBF",
         "Mathieu et al. 2019, arXiv:1812.02833, released code",
         ESTIMATES["mmd_rbf_dims"],
-        factorised=_MARGINALS_ALONE,
     ),
     Divergence(
         "mmd_imq_dims",
         "MMD of marginals, IMQ",
         "Mathieu et al. 2019, arXiv:1812.02833, released code",
         ESTIMATES["mmd_imq_dims"],
-        factorised=_MARGINALS_ALONE,
     ),
     Divergence(
         "sliced_wasserstein",
@@ -131,7 +135,6 @@ _ENTRIES = (
         "moments",
         "Kumar et al. 2018, arXiv:1711.00848",
         ESTIMATES["moments"],
-        covariance=True,
     ),
     Divergence(
         "jensen_shannon",
@@ -156,7 +159,6 @@ _ENTRIES = (
         "Kim & Mnih 2018, arXiv:1802.05983",
         ESTIMATES["total_correlation"],
         chosen=False,
-        factorised="drives q(z) to the product of its marginals",
         critic=CRITICS["total_correlation"],
     ),
     Divergence(
@@ -165,7 +167,6 @@ _ENTRIES = (
         "Kumar et al. 2018, arXiv:1711.00848, Eq. 6",
         ESTIMATES["covariance_of_means"],
         chosen=False,
-        covariance=True,
     ),
     Divergence(
         "covariance_of_aggregate",
@@ -173,9 +174,9 @@ _ENTRIES = (
         "Kumar et al. 2018, arXiv:1711.00848, Eq. 7",
         ESTIMATES["covariance_of_aggregate"],
         chosen=False,
-        covariance=True,
     ),
 )
 for _entry in _ENTRIES:
-    register(_entry)
+    _needs = FACTORISED.get(_entry.name, "")
+    register(_entry._replace(factorised=_needs, covariance=_entry.name in COVARIANCES))
 registry.close(DIVERGENCES)

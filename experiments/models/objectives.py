@@ -219,6 +219,7 @@ def _published(
     label: str,
     weights: Mapping[str, str] | None = None,
     static: Sequence[str] = (),
+    or_else: str = "",
     **options: Any,
 ) -> Objective:
     """An entry for an objective of `decomp.objectives`.
@@ -226,6 +227,7 @@ def _published(
     It has help for each weight, and the names of its static fields.
     """
     entry = decomp.objectives.OBJECTIVES[name]
+    needs = f"{entry.factorised}, which needs a prior that factorises over latents"
     return Objective(
         name,
         label,
@@ -240,6 +242,7 @@ def _published(
         has_parts=entry.has_parts,
         importance_weighted=entry.importance_weighted,
         notation=entry.notation,
+        factorised=needs + or_else if entry.factorised else "",
         **options,
     )
 
@@ -269,16 +272,13 @@ _ENTRIES = (
         "beta_tcvae",
         "β-TCVAE",
         _OF_PARTS,
-        factorised="weighs Σ_d KL(q(z_d) ‖ p(z_d)), which needs a prior that "
-        "factorises over latents",
     ),
     _published(
         "hfvae",
         "HFVAE",
         _OF_LEVELS,
         ["groups"],
-        factorised="weighs KL(q(z_d) ‖ p(z_d)), which needs a prior that factorises "
-        "over latents, or subspaces of the same groups with objective.gamma = 1",
+        or_else=", or subspaces of the same groups with objective.gamma = 1",
         own_groups=lambda row: row["gamma"] == 1,
     ),
     _published("factor_vae", "FactorVAE", {"gamma": "weight of the total correlation"}),

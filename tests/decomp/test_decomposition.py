@@ -181,3 +181,15 @@ def test_one_sample_per_point_is_refused():
         decomposition.mutual_information(
             jax.random.key(0), _grid(), samples_per_point=1
         )
+
+
+def test_a_sum_over_dimensions_is_refused_in_place_of_its_factors():
+    q = Gaussian(jnp.zeros((3, 2)), jnp.ones((3, 2)))
+    p = Gaussian(jnp.zeros(2), jnp.ones(2))
+    with pytest.raises(ValueError, match=r"prior_log_prob_dims .* \[2\]; got \[\]"):
+        decomposition.dimension_wise_kl(
+            jax.random.key(0),
+            q,
+            lambda z: gaussian.log_prob(p, z),
+            samples_per_point=2,
+        )

@@ -70,3 +70,17 @@ def test_the_exact_posterior_needs_one_sample():
 def test_a_standard_error_needs_two_samples():
     with pytest.raises(ValueError, match="at least 2; got 1"):
         log_likelihood(jax.random.key(0), X, num_samples=1)
+
+
+@pytest.mark.parametrize("bound", [importance.iwae, importance.log_likelihood])
+def test_a_density_per_dimension_is_refused_and_does_not_broadcast(bound):
+    x, p = jnp.array([[0.0], [1.0]]), Gaussian(jnp.zeros(1), jnp.ones(1))
+    with pytest.raises(ValueError, match=r"log_pz must give .* shape \[\]; got \[1\]"):
+        bound(
+            jax.random.key(0),
+            x,
+            num_samples=3,
+            encode=lambda x: Gaussian(x, jnp.ones_like(x)),
+            log_px_z=lambda x, z: -0.5 * jnp.sum((x - z) ** 2, axis=1),
+            log_pz=lambda z: gaussian.log_prob_dims(p, z),
+        )

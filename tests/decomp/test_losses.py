@@ -186,9 +186,33 @@ def test_a_sweep_over_weights_compiles_once():
     assert values[0] != values[1]
 
 
-def test_a_likelihood_of_the_wrong_shape_is_refused():
-    x = jnp.ones((3, 2))
-    with pytest.raises(AssertionError):
-        losses.terms(
-            jax.random.key(0), x, encode=encode, log_px_z=lambda x, z: z, log_pz=log_pz
-        )
+SQUARE = jnp.ones((2, 2))  # as many examples as latents, so that [B] and [D] are alike
+
+
+@pytest.mark.parametrize("x", [SQUARE, jnp.ones((3, 2))])
+@pytest.mark.parametrize(
+    ("functions", "message"),
+    [
+        (
+            {"log_pz": lambda z: gaussian.log_prob_dims(priors.isotropic(2), z)},
+            r"log_pz must give log p\(z\) of one z of shape \[\]; got \[2\]",
+        ),
+        (
+            {"kl": lambda q: gaussian.kl_dims(q, priors.isotropic(2))},
+            r"kl must give a KL of one q\(z\|x\) of shape \[\]; got \[2\]",
+        ),
+        ({"log_px_z": lambda x, z: z}, r"log_px_z must give log p\(x\|z\) of shape"),
+        (
+            {"divergence": lambda key, q, z: jnp.mean(z, axis=0)},
+            r"divergence must give D\(q\(z\), p\(z\)\) of shape \[\]; got \[2\]",
+        ),
+        ({"encode": lambda x: (x, x)}, r"encode must give a Gaussian.* got a tuple"),
+    ],
+)
+def test_a_function_of_another_shape_is_refused_and_does_not_broadcast(
+    x, functions, message
+):
+    known = {"encode": encode, "log_px_z": log_px_z, "log_pz": log_pz}
+    known |= {"kl": analytic_kl, "aggregate": exact_parts}
+    with pytest.raises(ValueError, match=message):
+        losses.terms(jax.random.key(0), x, **known | functions)
