@@ -73,7 +73,7 @@ def likelihood_of(decoded: Any) -> Gaussian | Bernoulli:
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=("seed", "params", "prior", "weights", "curves", "diverged"),
-    meta_fields=("encoder", "decoder", "shape", "latents"),
+    meta_fields=("encoder", "decoder", "shape", "latents", "sample_prior"),
 )
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TrainedVAE:
@@ -96,6 +96,8 @@ class TrainedVAE:
     # of loss, reconstruction, kl and divergence, in nats.
     curves: dict[str, Any] = dataclasses.field(default_factory=dict)
     diverged: Any = None  # [R] the step at which a run diverged, or −1
+    # Maps a key and p(z) to one z; None if the module that defines p(z) does.
+    sample_prior: Callable[..., jax.Array] | None = None
 
     def __getitem__(self, index: Any) -> "TrainedVAE":
         """One run, or some of them."""
@@ -170,14 +172,19 @@ class TrainedVAE:
         return self.decode(self.codes(x))
 
     def sample(self, key: jax.Array, n: int) -> jax.Array:
-        """The means of p(x|z) at n draws of p(z): `[n, *shape]`."""
+        """The means of p(x|z) at n draws of p(z): `[n, *shape]`.
+
+        Raises:
+            TypeError: For a p(z) of a sweep that is not a distribution of a module, if
+                it was loaded from a file, which does not hold its function.
+        """
         if not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n must be a whole number of at least 1; got {n!r}.")
-        family = distributions.family(self.prior)
+        sample = self.sample_prior or distributions.family(self.prior).sample
         keys = jax.random.split(key, n)
 
         def draw(prior: Any) -> jax.Array:
-            return jax.vmap(lambda key: family.sample(key, prior))(keys)
+            return jax.vmap(lambda key: sample(key, prior))(keys)
 
         several = np.ndim(self.seed)
         return self.decode(jax.vmap(draw)(self.prior) if several else draw(self.prior))

@@ -145,6 +145,7 @@ class OpenedSweep:
                 for name, values in zip(one_run.MEASURES, measures, strict=True)
             },
             diverged=int(self._tables["diverged"][place]),
+            sample_prior=priors.PRIORS[row["prior"]].family.sample,
         )
 
     def _numbers(self, runs: Any) -> list[int]:
@@ -189,10 +190,18 @@ class OpenedSweep:
         values = np.asarray(self.scores[score], float)
         ok = np.isfinite(values) & (self.scores["diverged"] < 0)
         for name, value in setting.items():
-            ok &= self.scores[name] == value
+            has = self.scores[name] == value
+            if not np.any(has):
+                raise ValueError(
+                    f"{self.workdir}: no finished run has {name} = {value}; choices: "
+                    f"{', '.join(map(str, np.unique(self.scores[name])))}."
+                )
+            ok &= has
         if not ok.any():
+            chosen = ", ".join(f"{name} = {value}" for name, value in setting.items())
             raise ValueError(
-                f"{self.workdir}: no finished run has a finite {score} and {setting}."
+                f"{self.workdir}: of the finished runs{' with ' * bool(chosen)}{chosen}"
+                f", none has a finite {score} and did not diverge."
             )
         order = np.where(ok, values if lowest else -values, np.inf)
         return int(self.scores["run"][np.argmin(order)])

@@ -1,6 +1,7 @@
 """Sweeps over fields of which each value is a program."""
 
 import csv
+import dataclasses
 import functools
 import json
 import pathlib
@@ -327,8 +328,11 @@ def test_a_run_or_column_that_does_not_exist_is_named_in_one_line(swept, tmp_pat
         sweep[True]
     with pytest.raises(ValueError, match="there is no column fid; choices: run, seed"):
         sweep.best("fid")
-    with pytest.raises(ValueError, match="no finished run has a finite hoyer and"):
+    with pytest.raises(ValueError, match="no finished run has latents = 7; .*: 2, 3"):
         sweep.best("hoyer", latents=7)
+    diverged = sweep.scores | {"diverged": np.zeros(8, int)}
+    with pytest.raises(ValueError, match="runs with latents = 2, none has a finite ho"):
+        dataclasses.replace(sweep, scores=diverged).best("hoyer", latents=2)
 
 
 def test_the_report_names_all_programs(swept):

@@ -106,6 +106,10 @@ def test_the_custom_prior_reads_its_parameter(results):
     for std, vae in zip(sweep.scores["std"], sweep, strict=True):
         scale = std * 3**0.5 / np.pi
         np.testing.assert_allclose(vae.prior, np.full(3, scale), rtol=1e-6)
+        keys = jax.random.split(jax.random.key(0), 5)
+        z = scale * jax.vmap(lambda key: jax.random.logistic(key, (3,)))(keys)
+        sampled = vae.sample(jax.random.key(0), 5)
+        np.testing.assert_allclose(sampled, vae.decode(z), rtol=1e-5)
 
 
 def test_figures_and_the_report_use_the_labels_of_custom_entries(results):
