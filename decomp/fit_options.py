@@ -159,14 +159,14 @@ def formula_of(
             f"{objective!r}."
         )
     title = getattr(objective, "__name__", type(objective).__name__)
-    first, *rest = [*inspect.signature(objective).parameters.values()] or [None]
-    parameters = [parameter for parameter in rest if parameter is not None]
+    signature = inspect.signature(objective)
+    parameters = [*signature.parameters.values()][1:]  # the first one is the terms
     names = {_plain(parameter.name): parameter for parameter in parameters}
     starred = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
-    if first is None or any(parameter.kind in starred for parameter in parameters):
+    if not signature.parameters or any(p.kind in starred for p in parameters):
         raise ValueError(
             "objective must be a function of losses.Terms and of its weights by name, "
-            f"such as (terms, beta); got {title}{inspect.signature(objective)}."
+            f"such as (terms, beta); got {title}{signature}."
         )
     if taken := [name for name in names if name in reserved]:
         raise ValueError(

@@ -20,14 +20,16 @@ settings, or of the seeds, which the settings share; the fits are not repeated.
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from ml_collections import ConfigDict
 
-from configs import base as defaults_of_configs
+from configs import base
+from experiments.config import fields
 from experiments.findings import effects, load, training_length
 from experiments.findings.load import SweepTables
 from experiments.plots import style
@@ -108,12 +110,12 @@ def recipe(sweep: SweepTables, run: Mapping[str, Any]) -> tuple[Any, ...]:
         train["epochs"] = training_length.epochs(sweep, steps)
     train["steps"] = 0
     sections = {name: config[name] for name in _SECTIONS} | {"train": train}
-    defaults = dict(_leaves(defaults_of_configs.get_config().to_dict()))
-    values = [
-        (name, str(value))
-        for name, value in _leaves(sections)
-        if name not in _APART and str(value) != str(defaults.get(name))
-    ]
+    leaves = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in fields.leaves(ConfigDict(sections))
+        if name not in _APART
+    }
+    values = [(n, v) for n, v in leaves.items() if v != base.FIELDS[n].default]
     prior: tuple[Any, ...] = (run["prior"],)
     if run["prior"] == "student_t" and run["df"] < math.inf:
         prior = (*prior, run["df"])
@@ -125,15 +127,6 @@ def recipe(sweep: SweepTables, run: Mapping[str, Any]) -> tuple[Any, ...]:
     if run["objective"] == "beta_vae" or objective[::2] == ("alpha_beta", 0):
         objective = ("beta_vae", run["beta"])
     return (*sorted(values), prior, objective)
-
-
-def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """The path of each value of nested sections, and the value."""
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{path}{name}.")
-        else:
-            yield path + name, list(value) if isinstance(value, tuple) else value
 
 
 def networks(names: Sequence[str]) -> KeptNetworks:
@@ -250,11 +243,11 @@ def beside_the_gaussian() -> str:
     head = ["sweep", "prior", "β", "overlap, ratio", "mismatch, ratio"]
     scores = ("kim_mnih_pruned", "mig", "active")
     rows = []
-    for name, axis, base, others in _PRIORS:
+    for name, axis, gaussian, others in _PRIORS:
         sweep = measured(training_length.longest(load.read(name)))
         for beta in load.levels(sweep, "beta"):
             for other in others:
-                sides = {axis: other, "beta": beta}, {axis: base, "beta": beta}
+                sides = {axis: other, "beta": beta}, {axis: gaussian, "beta": beta}
                 gaps = [
                     effects.gap(sweep, score, *sides) for score in (OVERLAP, MISMATCH)
                 ]

@@ -20,6 +20,8 @@ neighbour among the points that are nearer, and I is too small by up to 0.4 nats
 Source: Ross 2014, PLoS ONE 9(2); Kraskov et al. 2004, arXiv:cond-mat/0305641, Eq. 8.
 """
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,19 +51,11 @@ def information(
     True
     """
     table = np.asarray(codes, np.float64)
-    classes = np.asarray(factors.classes)
-    result = np.zeros((table.shape[1], classes.shape[1]))
-    for f, labels in enumerate(classes.T):
-        present = labels >= 0
-        if not present.any():
-            continue
+    result = np.zeros((table.shape[1], np.shape(factors.classes)[1]))
+    for f, present, estimate in _varying(factors, neighbours):
         varies = np.ptp(table[present], axis=0) > 0
-        if not varies.any() or np.ptp(labels[present]) == 0:
-            continue
         z = _standardised(table[present])
-        result[varies, f] = [
-            _of_factor(column[:, None], factors, f, neighbours) for column in z.T
-        ]
+        result[varies, f] = [estimate(column[:, None]) for column in z.T]
     return np.maximum(result, 0)
 
 
@@ -86,15 +80,11 @@ def of_whole_codes(
     True
     """
     table = np.asarray(codes, np.float64)
-    classes = np.asarray(factors.classes)
-    result = np.zeros(classes.shape[1])
-    for f, labels in enumerate(classes.T):
-        present = labels >= 0
-        if not present.any() or np.ptp(labels[present]) == 0:
-            continue
+    result = np.zeros(np.shape(factors.classes)[1])
+    for f, present, estimate in _varying(factors, neighbours):
         z = _standardised(table[present])
         if z.shape[1]:
-            result[f] = _of_factor(z, factors, f, neighbours)
+            result[f] = estimate(z)
     return np.maximum(result, 0)
 
 
@@ -133,16 +123,24 @@ def _standardised(columns: np.ndarray) -> np.ndarray:
     return varying / np.std(varying, axis=0) + _NOISE * noise
 
 
-def _of_factor(
-    z: np.ndarray, factors: inputs.FactorTable, f: int, neighbours: int
-) -> float:
-    """The estimate for standardised codes of the points that have factor f."""
-    labels = np.asarray(factors.classes)[:, f]
-    present = labels >= 0
-    if f not in factors.continuous:
-        return _of_classes(z, labels[present], neighbours)
-    numbers = np.asarray(factors.numbers, np.float64)[present, f : f + 1]
-    return _of_numbers(z, _standardised(numbers), neighbours)
+def _varying(
+    factors: inputs.FactorTable, neighbours: int
+) -> Iterator[tuple[int, np.ndarray, Callable[[np.ndarray], float]]]:
+    """Each factor that varies: its index, the points that have it, and its estimate.
+
+    The estimate takes the standardised codes of these points.
+    """
+    for f, labels in enumerate(np.asarray(factors.classes).T):
+        present = labels >= 0
+        if not present.any() or np.ptp(labels[present]) == 0:
+            continue
+        if f in factors.continuous:
+            numbers = np.asarray(factors.numbers, np.float64)[present, f : f + 1]
+            v = _standardised(numbers)
+            yield f, present, partial(_of_numbers, v=v, neighbours=neighbours)
+        else:
+            v = labels[present]
+            yield f, present, partial(_of_classes, labels=v, neighbours=neighbours)
 
 
 def _of_classes(z: np.ndarray, labels: np.ndarray, neighbours: int) -> float:
